@@ -1,0 +1,1 @@
+//! TOML text to domain values, or every diagnostic at once.

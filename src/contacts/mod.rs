@@ -1,0 +1,1 @@
+//! Contacts in: streams of rows to the store.

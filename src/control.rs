@@ -1,0 +1,50 @@
+//! Commands from outside to the loops: what `http` sends and `dialer` and `reconcile` serve.
+
+use tokio::sync::oneshot;
+
+use crate::domain::{
+    agent::Availability,
+    ids::{AgentId, CampaignId},
+};
+
+/// Most commands waiting for a loop; more than that and the sender is told to try again.
+pub const QUEUE_LENGTH: usize = 256;
+
+/// A command to the dialling loop.
+#[derive(Debug)]
+pub enum DialCommand {
+    /// Sets what an agent is available for.
+    SetAgent {
+        /// The agent.
+        agent: AgentId,
+        /// What for.
+        availability: Availability,
+        /// Answered once it is in force and stored.
+        reply: oneshot::Sender<Result<(), AgentError>>,
+    },
+    /// Contacts were imported: look again.
+    ContactsAdded {
+        /// Into which campaign.
+        campaign: CampaignId,
+    },
+}
+
+/// Why an agent's state was not changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AgentError {
+    /// Not in `agents.toml` of the commit in force.
+    #[error("no agent {0:?} in the commit in force; see `dialops status`")]
+    Unknown(AgentId),
+    /// The store failed.
+    #[error("the agent's state could not be stored; try again")]
+    Store,
+}
+
+/// A command to the reconciling loop: look now. Answered when the look is done.
+#[derive(Debug)]
+pub struct ReconcileCommand {
+    /// Echoed in the status once served.
+    pub token: String,
+    /// Answered when the look is over, whatever it found.
+    pub done: oneshot::Sender<()>,
+}

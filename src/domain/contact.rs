@@ -1,0 +1,180 @@
+//! Contacts: a customer's numbers and how far each has been tried.
+
+use jiff::{Timestamp, civil::Date};
+
+use super::{
+    campaign::Priority,
+    ids::{CampaignId, CategoryId, ContactRef, CustomerId},
+    phone::E164,
+    results::CallResult,
+};
+
+/// Most numbers of one contact.
+pub const NUMBERS_PER_CONTACT_MAX: usize = 16;
+
+/// A contact as an import gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewContact {
+    /// Unique in the campaign.
+    pub customer: CustomerId,
+    /// 1 to [`NUMBERS_PER_CONTACT_MAX`] numbers, in index order, no repeats.
+    pub numbers: Vec<(CategoryId, E164)>,
+    /// 1 first.
+    pub priority: Priority,
+    /// Not dialled before this instant.
+    pub not_before: Option<Timestamp>,
+    /// Carried back unchanged in callbacks and exports; at most 200 characters.
+    pub custom_field: Option<String>,
+}
+
+/// A contact with its numbers and progress, as the engine and the gate see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// Handle in the store.
+    pub reference: ContactRef,
+    /// Whose contact.
+    pub campaign: CampaignId,
+    /// The customer.
+    pub customer: CustomerId,
+    /// 1 first.
+    pub priority: Priority,
+    /// Position in the import.
+    pub import_order: i64,
+    /// Not dialled before this instant.
+    pub not_before: Option<Timestamp>,
+    /// Rises by one with every change; a decision on an older version is refused as stale.
+    pub version: u32,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// How far a contact has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Its numbers by index.
+    pub numbers: Vec<Number>,
+    /// In a `sequence` pass: the index (from 0) after which the pass goes on.
+    pub pass: Option<u8>,
+    /// INVITEs that left for it (frequency ledger of `max_attempts_per_contact`).
+    pub attempts: u32,
+    /// Set once nothing more will be tried.
+    pub ended: Option<ContactEnd>,
+}
+
+/// One number of a contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Number {
+    /// Its category.
+    pub category: CategoryId,
+    /// The number.
+    pub e164: E164,
+    /// Whether it has been tried at all, faults included.
+    pub tried: bool,
+    /// When its next try is due, once it has been tried.
+    pub due_at: Option<Timestamp>,
+    /// Skipped until then by a cap; an untried number stays untried.
+    pub held_until: Option<Timestamp>,
+    /// Different local days with a counted try.
+    pub days: u32,
+    /// The newest of those days.
+    pub last_day: Option<Date>,
+    /// Counted tries on that day.
+    pub tries_on_last_day: u32,
+    /// Faults in a row (results that are not the customer's).
+    pub faults: u32,
+    /// How the last try ended.
+    pub last_result: Option<CallResult>,
+    /// The caller number it was last called from, kept on retries while still listed.
+    pub caller_number: Option<E164>,
+    /// Set once this number will not be tried again.
+    pub ended: Option<NumberEnd>,
+}
+
+/// Why a number is not tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NumberEnd {
+    /// The customer was reached on it.
+    Reached,
+    /// Its days and attempts are spent.
+    BudgetSpent,
+}
+
+impl NumberEnd {
+    /// The name used in tables and output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reached => "reached",
+            Self::BudgetSpent => "budget_spent",
+        }
+    }
+
+    /// The end of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Reached, Self::BudgetSpent].into_iter().find(|end| end.as_str() == name)
+    }
+}
+
+/// Why a contact is not dialled again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ContactEnd {
+    /// `answered` on one of its numbers.
+    Reached,
+    /// All its numbers have ended.
+    NotReached,
+    /// `max_attempts_per_contact` is used up.
+    AttemptsSpent,
+}
+
+impl ContactEnd {
+    /// The name used in tables and output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reached => "reached",
+            Self::NotReached => "not_reached",
+            Self::AttemptsSpent => "attempts_spent",
+        }
+    }
+
+    /// The end of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Reached, Self::NotReached, Self::AttemptsSpent].into_iter().find(|end| end.as_str() == name)
+    }
+}
+
+impl Progress {
+    /// A contact nobody has called yet.
+    #[must_use]
+    pub fn fresh(numbers: &[(CategoryId, E164)]) -> Self {
+        Self {
+            numbers: numbers.iter().map(|(category, e164)| Number::fresh(category.clone(), e164.clone())).collect(),
+            pass: None,
+            attempts: 0,
+            ended: None,
+        }
+    }
+}
+
+impl Number {
+    /// A number nobody has called yet.
+    #[must_use]
+    pub fn fresh(category: CategoryId, e164: E164) -> Self {
+        Self {
+            category,
+            e164,
+            tried: false,
+            due_at: None,
+            held_until: None,
+            days: 0,
+            last_day: None,
+            tries_on_last_day: 0,
+            faults: 0,
+            last_result: None,
+            caller_number: None,
+            ended: None,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The last gate: may this number of this contact be called at this instant?
+//!
+//! The store's writer reads the facts in the same transaction that records the intent, so nothing
+//! can change between the decision and the record of it. The engine asks [`campaign_hold`] before
+//! it bothers an agent; the hopper is a guess, this is the truth.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    campaign::{Campaign, DesiredState, DialPermission},
+    contact::{Contact, Number, Progress},
+    phone::E164,
+    reason::Hold,
+    retry,
+};
+
+/// The gate closes this long before a window or a campaign does, so that no INVITE leaves at or
+/// after its end (SPEC §3).
+pub const CLOSES_BEFORE: SignedDuration = SignedDuration::from_secs(1);
+
+/// Live calls, or calls placed in the last second, by the scope that caps them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Of the campaign.
+    pub campaign: u32,
+    /// Of all campaigns.
+    pub tenant: u32,
+    /// Of the trunk.
+    pub trunk: u32,
+}
+
+/// Caps that come from the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps {
+    /// Live calls over all campaigns.
+    pub tenant_calls: u32,
+    /// INVITEs in any one second over all campaigns.
+    pub tenant_calls_per_second: u32,
+    /// Live calls of the trunk.
+    pub trunk_calls: u32,
+    /// INVITEs in any one second through the trunk.
+    pub trunk_calls_per_second: u32,
+}
+
+/// What the frequency ledger knows of one number, over all campaigns.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NumberHistory {
+    /// When its INVITEs left, ascending; at least those of the campaign's rolling period.
+    pub attempts: Vec<Timestamp>,
+    /// End of the newest conversation on it.
+    pub conversation_ended_at: Option<Timestamp>,
+}
+
+/// Everything the gate looks at, as of one instant.
+#[derive(Debug, Clone)]
+pub struct Facts<'a> {
+    /// The instant.
+    pub now: Timestamp,
+    /// The campaign as defined by the generation in force; `None` if its file is gone.
+    pub campaign: Option<&'a Campaign>,
+    /// Whom this daemon may call.
+    pub permission: &'a DialPermission,
+    /// The contact as it stands in the store.
+    pub contact: &'a Contact,
+    /// The contact's version when it was picked.
+    pub picked_version: u32,
+    /// Which number, by index from 0.
+    pub number: usize,
+    /// Whether the customer has a live call, in any campaign.
+    pub customer_on_call: bool,
+    /// Whether the number has a live call, in any campaign.
+    pub number_on_call: bool,
+    /// Live calls.
+    pub live: Counts,
+    /// Calls placed in the second before `now`: `(now − 1 s, now]`.
+    pub placed_last_second: Counts,
+    /// The settings' caps.
+    pub caps: Caps,
+    /// The frequency ledger of the number.
+    pub history: &'a NumberHistory,
+}
+
+/// A campaign that holds everything back, whatever the contact.
+pub fn campaign_hold(now: Timestamp, campaign: &Campaign, permission: &DialPermission) -> Option<Hold> {
+    let soon = now.saturating_add(CLOSES_BEFORE).unwrap_or(Timestamp::MAX);
+    if *permission == DialPermission::None {
+        return Some(Hold::DiallingOff);
+    }
+    if soon >= campaign.ends_at {
+        return Some(Hold::Expired);
+    }
+    if campaign.desired == DesiredState::Paused {
+        return Some(Hold::Paused);
+    }
+    if now < campaign.starts_at {
+        return Some(Hold::NotStarted { starts_at: campaign.starts_at });
+    }
+    if !(campaign.hours.is_open(now) && campaign.hours.is_open(soon)) {
+        // A window that is about to close does not count as its own next opening.
+        let after = if campaign.hours.is_open(now) { soon } else { now };
+        return Some(Hold::WindowClosed {
+            opens_at: campaign.hours.next_open(after),
+            timezone: campaign.hours.timezone().to_owned(),
+        });
+    }
+    None
+}
+
+/// The first hold that the facts give, or `Ok` if the number may be called.
+pub fn decide(facts: &Facts<'_>) -> Result<(), Hold> {
+    let campaign = facts.campaign.ok_or(Hold::Retired)?;
+    let progress = &facts.contact.progress;
+    if let Some(hold) = campaign_hold(facts.now, campaign, facts.permission) {
+        return Err(hold);
+    }
+    if facts.contact.version != facts.picked_version {
+        return Err(Hold::Stale);
+    }
+    if progress.ended.is_some() {
+        return Err(Hold::ContactEnded);
+    }
+    let number = progress.numbers.get(facts.number).ok_or(Hold::Stale)?;
+    listed(facts.permission, &number.e164)?;
+    on_call(facts)?;
+    due(facts.now, campaign, facts.contact, number)?;
+    frequency(facts.now, campaign, progress, facts.history)?;
+    caps(campaign, facts)
+}
+
+fn listed(permission: &DialPermission, number: &E164) -> Result<(), Hold> {
+    match permission {
+        DialPermission::None => Err(Hold::DiallingOff),
+        DialPermission::Listed(numbers) if !numbers.contains(number) => Err(Hold::NotListed),
+        DialPermission::Listed(_) | DialPermission::All => Ok(()),
+    }
+}
+
+fn on_call(facts: &Facts<'_>) -> Result<(), Hold> {
+    if facts.customer_on_call {
+        return Err(Hold::CustomerOnCall);
+    }
+    if facts.number_on_call {
+        return Err(Hold::NumberOnCall);
+    }
+    Ok(())
+}
+
+/// The budget ledger: `not_before`, the number's due time and its tries of the local day.
+fn due(now: Timestamp, campaign: &Campaign, contact: &Contact, number: &Number) -> Result<(), Hold> {
+    if number.ended.is_some() {
+        return Err(Hold::NumberEnded);
+    }
+    let earliest = [contact.not_before, number.due_at, number.held_until].into_iter().flatten().max();
+    if let Some(due_at) = earliest.filter(|&at| at > now) {
+        return Err(Hold::NotDue { due_at });
+    }
+    match retry::budget(&campaign.results, number, campaign.hours.local_date(now)) {
+        retry::Budget::Left => Ok(()),
+        retry::Budget::SpentToday => Err(Hold::DayBudgetSpent { next_day_at: campaign.hours.next_day_starts(now) }),
+        retry::Budget::Spent => Err(Hold::NumberEnded),
+    }
+}
+
+/// The frequency ledger: INVITEs to the contact, and to the number over all campaigns.
+fn frequency(now: Timestamp, campaign: &Campaign, progress: &Progress, history: &NumberHistory) -> Result<(), Hold> {
+    if campaign.limits.max_attempts_per_contact.is_some_and(|most| progress.attempts >= most.get()) {
+        return Err(Hold::ContactAttemptsSpent);
+    }
+    let Some(limit) = campaign.limits.per_number else { return Ok(()) };
+    let period = SignedDuration::from_hours(24 * i64::from(limit.days.get()));
+    let opened = now.saturating_sub(period).unwrap_or(Timestamp::MIN);
+    let counted: Vec<Timestamp> = history.attempts.iter().copied().filter(|&at| at > opened && at <= now).collect();
+    let most = usize::try_from(limit.attempts.get()).unwrap_or(usize::MAX);
+    if counted.len() >= most {
+        let released_at = counted[counted.len() - most].saturating_add(period).unwrap_or(Timestamp::MAX);
+        return Err(Hold::NumberAtLimit { released_at });
+    }
+    let quiet = SignedDuration::from_hours(24 * i64::from(limit.after_conversation_days));
+    if let Some(ended_at) = history.conversation_ended_at {
+        let released_at = ended_at.saturating_add(quiet).unwrap_or(Timestamp::MAX);
+        if released_at > now {
+            return Err(Hold::AfterConversation { released_at });
+        }
+    }
+    Ok(())
+}
+
+fn caps(campaign: &Campaign, facts: &Facts<'_>) -> Result<(), Hold> {
+    let caps = facts.caps;
+    let limits = campaign.limits;
+    let campaign_calls = limits.max_concurrent_calls.map_or(u32::MAX, |n| n.get());
+    if facts.live.campaign >= campaign_calls {
+        return Err(Hold::CampaignAtLimit { limit: campaign_calls });
+    }
+    if facts.live.tenant >= caps.tenant_calls {
+        return Err(Hold::TenantAtLimit { limit: caps.tenant_calls });
+    }
+    if facts.live.trunk >= caps.trunk_calls {
+        return Err(Hold::TrunkAtLimit { limit: caps.trunk_calls });
+    }
+    let rates = [
+        (facts.placed_last_second.campaign, limits.max_calls_per_second.map_or(u32::MAX, |n| n.get())),
+        (facts.placed_last_second.tenant, caps.tenant_calls_per_second),
+        (facts.placed_last_second.trunk, caps.trunk_calls_per_second),
+    ];
+    match rates.into_iter().find(|(placed, limit)| placed >= limit) {
+        Some((_, limit)) => Err(Hold::CallRate { limit }),
+        None => Ok(()),
+    }
+}
+
+/// Length of the window that calls per second are counted over.
+pub const RATE_WINDOW: Duration = Duration::from_secs(1);

@@ -1,0 +1,231 @@
+//! Identifiers: who and what a value is about.
+//!
+//! Operators choose slugs in files; the daemon makes attempt and leg ids from the store's epoch, so
+//! no two lives of the daemon ever make the same one.
+
+use std::{fmt, sync::Arc};
+
+/// Why a text is not an identifier.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// The text is empty or longer than [`SLUG_LENGTH_MAX`].
+    #[error("must have 1 to {SLUG_LENGTH_MAX} characters, has {0}")]
+    Length(usize),
+    /// The text has a character outside `a-z0-9-`.
+    #[error("may only have a-z, 0-9 and '-', not {0:?}")]
+    Character(char),
+}
+
+/// Longest slug, in characters (SPEC §1.2).
+pub const SLUG_LENGTH_MAX: usize = 64;
+
+fn check_slug(text: &str) -> Result<(), IdError> {
+    let length = text.chars().count();
+    if length == 0 || length > SLUG_LENGTH_MAX {
+        return Err(IdError::Length(length));
+    }
+    match text.chars().find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '-')) {
+        Some(found) => Err(IdError::Character(found)),
+        None => Ok(()),
+    }
+}
+
+macro_rules! slug {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Parses a slug: 1 to 64 characters of `a-z0-9-`.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                check_slug(text)?;
+                Ok(Self(text.into()))
+            }
+
+            /// The slug as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+    )+};
+}
+
+slug! {
+    /// A campaign's identity: unique among the files of a commit, never changed.
+    CampaignId,
+    /// A skill queue's identity.
+    QueueId,
+    /// An agent's identity.
+    AgentId,
+    /// The tenant's identity.
+    TenantId,
+    /// A trunk's identity, from the settings.
+    TrunkId,
+    /// A number category such as `mobile`.
+    CategoryId,
+}
+
+/// The customer's identity in a campaign: 1 to 64 printable characters, as the import gives it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CustomerId(Arc<str>);
+
+/// Why a text is not a customer id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to 64 printable characters without surrounding spaces")]
+pub struct CustomerIdError;
+
+impl CustomerId {
+    /// Parses a customer id.
+    pub fn parse(text: &str) -> Result<Self, CustomerIdError> {
+        let length = text.chars().count();
+        let printable = text.chars().all(|c| !c.is_control()) && text.trim() == text;
+        if (1..=64).contains(&length) && printable { Ok(Self(text.into())) } else { Err(CustomerIdError) }
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CustomerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for CustomerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CustomerId({})", self.0)
+    }
+}
+
+/// A commit's object id, in lower-case hex.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(Arc<str>);
+
+impl Revision {
+    /// Wraps a commit id as Git prints it (40 or 64 hex digits); anything else gives `None`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        (hex && matches!(text.len(), 40 | 64)).then(|| Self(text.into()))
+    }
+
+    /// The whole id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first twelve digits, for people.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        &self.0[..12]
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Revision({})", self.short())
+    }
+}
+
+/// One life of a daemon on its store; each start takes the next number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u32);
+
+macro_rules! serial {
+    ($($(#[$doc:meta])* $name:ident $prefix:literal),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name {
+            /// The daemon's life that made it.
+            pub epoch: Epoch,
+            /// Counts from 1 in that life.
+            pub serial: u32,
+        }
+
+        impl $name {
+            /// One integer that sorts as the id does, for stores.
+            #[must_use]
+            pub fn to_i64(self) -> i64 {
+                (i64::from(self.epoch.0) << 32) | i64::from(self.serial)
+            }
+
+            /// The id behind [`Self::to_i64`]; `None` for a number no id has.
+            #[must_use]
+            pub fn from_i64(number: i64) -> Option<Self> {
+                let epoch = u32::try_from(number >> 32).ok()?;
+                let serial = u32::try_from(number & 0xffff_ffff).ok()?;
+                Some(Self { epoch: Epoch(epoch), serial })
+            }
+
+            /// Parses what `Display` writes.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                let (epoch, serial) = text.strip_prefix($prefix)?.split_once('-')?;
+                Some(Self { epoch: Epoch(epoch.parse().ok()?), serial: serial.parse().ok()? })
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{}-{}"), self.epoch.0, self.serial)
+            }
+        }
+    )+};
+}
+
+serial! {
+    /// One call to one number; it exists from the moment its intent is durable. Written `a3-17`.
+    AttemptId "a",
+    /// One SIP leg, to an agent's phone or to a customer. Written `l3-17`.
+    LegId "l",
+}
+
+/// A contact's row in the store; an opaque handle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContactRef(pub i64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_hold_to_their_alphabet() {
+        assert!(CampaignId::parse("spring-2031").is_ok());
+        assert_eq!(CampaignId::parse(""), Err(IdError::Length(0)));
+        assert_eq!(CampaignId::parse("Spring"), Err(IdError::Character('S')));
+        assert_eq!(CampaignId::parse(&"a".repeat(65)), Err(IdError::Length(65)));
+    }
+
+    #[test]
+    fn serial_ids_round_trip() {
+        let id = AttemptId { epoch: Epoch(7), serial: u32::MAX };
+        assert_eq!(AttemptId::from_i64(id.to_i64()), Some(id));
+        assert_eq!(AttemptId::parse(&id.to_string()), Some(id));
+        assert_eq!(AttemptId::from_i64(-1), None);
+    }
+}

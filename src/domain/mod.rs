@@ -1,0 +1,18 @@
+//! The pure core: whom to call when, as values in and values out.
+//!
+//! No IO, no async, no clock, no global randomness, no hash-ordered maps, no serde derives; time is
+//! an argument and effects are data. Nothing here refers to the rest of the crate.
+
+pub mod agent;
+pub mod calendar;
+pub mod call;
+pub mod campaign;
+pub mod contact;
+pub mod gate;
+pub mod ids;
+pub mod now;
+pub mod order;
+pub mod phone;
+pub mod reason;
+pub mod results;
+pub mod retry;

@@ -1,0 +1,165 @@
+//! Retries: what an attempt's result does to its number and its contact (SPEC §3).
+
+use jiff::{SignedDuration, Timestamp, civil::Date};
+
+use super::{
+    campaign::ResultPolicy,
+    contact::{ContactEnd, Number, NumberEnd, Progress},
+    phone::E164,
+    results::CallResult,
+};
+
+/// First back-off after a fault that is not the customer's; doubles with each in a row.
+pub const FAULT_BACKOFF: SignedDuration = SignedDuration::from_secs(10);
+
+/// The fault in a row that settles as `unreachable`.
+pub const FAULTS_IN_A_ROW_MAX: u32 = 6;
+
+/// What is left of a number's budget on a local day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Budget {
+    /// It may be tried.
+    Left,
+    /// Not again on this day.
+    SpentToday,
+    /// Not again.
+    Spent,
+}
+
+/// The budget ledger of one number on local day `today`.
+#[must_use]
+pub fn budget(policy: &ResultPolicy, number: &Number, today: Date) -> Budget {
+    let ResultPolicy::Global(policy) = policy;
+    let days_left = number.days < policy.max_days.get();
+    if number.last_day == Some(today) {
+        if number.tries_on_last_day < policy.max_attempts_per_day.get() {
+            Budget::Left
+        } else if days_left {
+            Budget::SpentToday
+        } else {
+            Budget::Spent
+        }
+    } else if days_left {
+        Budget::Left
+    } else {
+        Budget::Spent
+    }
+}
+
+/// One ended attempt, as far as settling needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedAttempt {
+    /// The number called, by index from 0.
+    pub number: usize,
+    /// How it ended.
+    pub result: CallResult,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// The local day fixed when its intent was written.
+    pub local_date: Date,
+    /// First instant of the next local day in the same zone.
+    pub next_day_at: Timestamp,
+    /// The number it was called from.
+    pub caller_number: E164,
+}
+
+/// Settles an attempt under the policy it was placed under: the progress after it, and the result
+/// to record, which differs from the given one only for the sixth fault in a row.
+#[must_use]
+pub fn settle(policy: &ResultPolicy, before: &Progress, attempt: &EndedAttempt) -> (Progress, CallResult) {
+    let mut after = before.clone();
+    after.attempts += 1;
+    let Some(number) = after.numbers.get_mut(attempt.number) else { return (after, attempt.result) };
+    let result = settle_number(policy, number, attempt);
+    after.pass = pass_after(&after, attempt.number);
+    if result == CallResult::Answered {
+        after.ended = Some(ContactEnd::Reached);
+    } else if after.ended.is_none() && after.numbers.iter().all(|n| n.ended.is_some()) {
+        after.ended = Some(ContactEnd::NotReached);
+    }
+    if after.ended.is_some() {
+        after.pass = None;
+    }
+    (after, result)
+}
+
+fn settle_number(policy: &ResultPolicy, number: &mut Number, attempt: &EndedAttempt) -> CallResult {
+    number.tried = true;
+    number.held_until = None;
+    number.caller_number = Some(attempt.caller_number.clone());
+    let mut result = attempt.result;
+    if result.is_fault() {
+        number.faults += 1;
+        if number.faults < FAULTS_IN_A_ROW_MAX {
+            let backoff = FAULT_BACKOFF * (1 << (number.faults - 1));
+            number.last_result = Some(result);
+            number.due_at = Some(later(attempt.ended_at, backoff));
+            return result;
+        }
+        result = CallResult::Unreachable;
+    }
+    number.faults = 0;
+    number.last_result = Some(result);
+    count_try(number, attempt.local_date);
+    if result == CallResult::Answered {
+        number.ended = Some(NumberEnd::Reached);
+        number.due_at = None;
+        return result;
+    }
+    let ResultPolicy::Global(days) = policy;
+    let interval = SignedDuration::try_from(days.retry_interval).unwrap_or(SignedDuration::MAX);
+    let due_at = later(attempt.ended_at, interval);
+    match budget(policy, number, attempt.local_date) {
+        Budget::Left => number.due_at = Some(due_at),
+        Budget::SpentToday => number.due_at = Some(due_at.max(attempt.next_day_at)),
+        Budget::Spent => {
+            number.due_at = None;
+            number.ended = Some(NumberEnd::BudgetSpent);
+        }
+    }
+    result
+}
+
+fn count_try(number: &mut Number, day: Date) {
+    if number.last_day == Some(day) {
+        number.tries_on_last_day += 1;
+    } else {
+        number.days += 1;
+        number.last_day = Some(day);
+        number.tries_on_last_day = 1;
+    }
+}
+
+/// Where a `sequence` pass goes on after the number at `called`: it moves over numbers that were
+/// never tried, and is over when none is left behind the last one called.
+fn pass_after(progress: &Progress, called: usize) -> Option<u8> {
+    let from = progress.pass.map_or(called, |pass| called.max(usize::from(pass)));
+    let untried = |n: &Number| !n.tried && n.ended.is_none();
+    let more = progress.numbers.iter().skip(from + 1).any(untried);
+    if more { u8::try_from(from).ok() } else { None }
+}
+
+/// Ends numbers whose budget can no longer be spent on local day `today`, and the contact with
+/// them; `None` if nothing changes. A day that passes while hours are closed is found this way.
+#[must_use]
+pub fn expire(policy: &ResultPolicy, before: &Progress, today: Date) -> Option<Progress> {
+    let mut after = before.clone();
+    for number in &mut after.numbers {
+        if number.ended.is_none() && budget(policy, number, today) == Budget::Spent {
+            number.ended = Some(NumberEnd::BudgetSpent);
+            number.due_at = None;
+        }
+    }
+    if after == *before {
+        return None;
+    }
+    if after.ended.is_none() && after.numbers.iter().all(|n| n.ended.is_some()) {
+        after.ended = Some(ContactEnd::NotReached);
+        after.pass = None;
+    }
+    Some(after)
+}
+
+fn later(from: Timestamp, by: SignedDuration) -> Timestamp {
+    from.saturating_add(by).unwrap_or(Timestamp::MAX)
+}

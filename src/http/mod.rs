@@ -1,0 +1,1 @@
+//! What is served: health, metrics, status, the page and the API.

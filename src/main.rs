@@ -1,0 +1,3 @@
+//! The `dialops` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Loop 1: brings the store to what the newest good commit asks for.

@@ -1,0 +1,503 @@
+//! Durable facts, in domain verbs.
+//!
+//! One writer gathers claims, intents and outcomes into one transaction (group commit); readers
+//! never wait for it. The gate runs inside the transaction that records an intent. Three things
+//! here share one trait and one conformance suite: `sqlite`, its in-memory twin `memory`, and later
+//! a server database.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use jiff::{Timestamp, civil::Date};
+
+use crate::domain::{
+    agent::Availability,
+    call::{Destination, LegIdentity},
+    campaign::{DesiredState, DialPermission, Generation, ResultPolicy},
+    contact::{Contact, NewContact, Progress},
+    gate::Caps,
+    ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
+    order::Next,
+    phone::E164,
+    reason::Hold,
+    results::CallResult,
+};
+
+/// What a store operation may fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another daemon holds the store.
+    #[error(
+        "store {store} is held by another daemon (process {pid} on {host}); stop it first, or give this one a store of its own"
+    )]
+    Held {
+        /// Which store.
+        store: String,
+        /// The other daemon's process id.
+        pid: u32,
+        /// The other daemon's host.
+        host: String,
+    },
+    /// The store was written by a newer version.
+    #[error(
+        "store {store} has schema {found}, this version knows up to {known}; run a newer dialops or restore a copy"
+    )]
+    Newer {
+        /// Which store.
+        store: String,
+        /// Its schema version.
+        found: i64,
+        /// The newest one known here.
+        known: i64,
+    },
+    /// The store can be read but not written.
+    #[error(
+        "store {store} can't be written: {why}; check the owner and mode of the file and its directory, and free space"
+    )]
+    ReadOnly {
+        /// Which store.
+        store: String,
+        /// What the database said.
+        why: String,
+    },
+    /// Another process keeps it locked.
+    #[error(
+        "store {store} is locked by another program; close what has it open (a database shell, a backup) and try again"
+    )]
+    Locked {
+        /// Which store.
+        store: String,
+    },
+    /// The daemon lost its hold on the store: another one took it over.
+    #[error("the store was taken over by a later daemon (epoch {0:?}); this one must stop")]
+    Fenced(Epoch),
+    /// No campaign of that id.
+    #[error("no campaign {0:?} in the store; commit its file and let the daemon apply it")]
+    UnknownCampaign(CampaignId),
+    /// An older generation than the one in force.
+    #[error("a generation older than the one in force is not applied")]
+    Backwards,
+    /// The writer has stopped.
+    #[error("the store has been closed")]
+    Closed,
+    /// A stored value that this version does not understand.
+    #[error("store row is damaged: {0}")]
+    Damaged(String),
+    /// The database failed.
+    #[error("the database failed while {doing}")]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// What the driver said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// What the writer needs besides the rows to run the gate; fixed for a life of the daemon.
+#[derive(Debug, Clone)]
+pub struct GateSettings {
+    /// Whom this daemon may call.
+    pub permission: DialPermission,
+    /// Caps by trunk, the tenant's part the same in each.
+    pub caps: BTreeMap<TrunkId, Caps>,
+}
+
+/// Who opens a store; kept with the epoch, so every attempt can name its daemon.
+#[derive(Debug, Clone)]
+pub struct Opener {
+    /// Version of the daemon.
+    pub daemon_version: String,
+    /// Version of the bundled time zone database.
+    pub tzdb_version: String,
+    /// Digest of the settings file.
+    pub settings_digest: String,
+    /// Process id.
+    pub pid: u32,
+    /// Host name.
+    pub host: String,
+}
+
+/// A campaign as the store has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredCampaign {
+    /// Identity.
+    pub id: CampaignId,
+    /// Name shown to people.
+    pub name: String,
+    /// State asked for by the revision in force.
+    pub desired: DesiredState,
+    /// Commit that last changed its definition.
+    pub revision: Revision,
+    /// Digest of the definition, to see whether a commit changes it.
+    pub digest: String,
+    /// Whether its file is gone.
+    pub retired: bool,
+}
+
+/// One step of reconciling, already decided by `domain::plan`; a plan's changes are one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CampaignChange {
+    /// Adds it, or brings a retired one back with its history.
+    Put {
+        /// Identity.
+        id: CampaignId,
+        /// Digest of the new definition.
+        digest: String,
+    },
+    /// Marks it as gone; results stay.
+    Retire {
+        /// Identity.
+        id: CampaignId,
+    },
+}
+
+/// Contacts that a campaign could dial, best first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CandidatePage {
+    /// Ready at the instant asked for: passes under way, then retries by due time, then fresh ones
+    /// by priority and import order. None of them has a live call.
+    pub ready: Vec<Contact>,
+    /// When the earliest of the others gets ready; `None` if none ever does by time alone.
+    pub next_ready_at: Option<Timestamp>,
+    /// Contacts that have not ended.
+    pub open: u64,
+    /// All contacts.
+    pub total: u64,
+    /// How often each caller number was used, for "least used".
+    pub caller_usage: BTreeMap<E164, u64>,
+}
+
+/// A leg that exists or is about to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegRecord {
+    /// Our id.
+    pub leg: LegId,
+    /// Whom it calls.
+    pub destination: Destination,
+    /// Its identifiers.
+    pub identity: LegIdentity,
+}
+
+/// Asks for an intent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntentRequest {
+    /// The attempt's id, made by the engine.
+    pub attempt: AttemptId,
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// The contact.
+    pub contact: ContactRef,
+    /// Its version when it was picked.
+    pub picked_version: u32,
+    /// Which number, by index from 0.
+    pub number: usize,
+    /// The number to show.
+    pub caller_number: E164,
+    /// The held agent.
+    pub agent: AgentId,
+    /// The trunk.
+    pub trunk: TrunkId,
+    /// The customer's leg, as it will be sent.
+    pub leg: LegRecord,
+}
+
+/// What the writer answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IntentDecision {
+    /// Durable: the INVITE may leave.
+    Recorded(RecordedIntent),
+    /// The gate refused; nothing was written but, for a cap with a release time, the number's
+    /// `held_until`.
+    Refused(Hold),
+}
+
+/// An intent that is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedIntent {
+    /// The instant the gate decided for.
+    pub at: Timestamp,
+    /// Commit whose definition it is placed under.
+    pub revision: Revision,
+    /// Policy it will be settled under.
+    pub policy: ResultPolicy,
+    /// The local day that it counts for.
+    pub local_date: Date,
+    /// First instant of the next local day.
+    pub next_day_at: Timestamp,
+    /// The contact as the gate saw it.
+    pub contact: Contact,
+}
+
+/// The end of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// How it ended.
+    pub result: CallResult,
+    /// The seed system's five-digit code.
+    pub fail_code: &'static str,
+    /// SIP status, if the peer gave one.
+    pub sip_status: Option<u16>,
+    /// Q.850 cause, if the peer gave one.
+    pub q850: Option<u8>,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// When the customer answered.
+    pub answered_at: Option<Timestamp>,
+    /// When customer and agent heard each other.
+    pub connected_at: Option<Timestamp>,
+    /// The contact's progress after it.
+    pub progress: Progress,
+}
+
+/// A milestone of a live attempt, written without anyone waiting for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "short-lived, and the large variant is the common one")]
+pub enum Milestone {
+    /// The leg's identifiers changed, or it began to ring.
+    Leg {
+        /// Which leg.
+        leg: LegId,
+        /// Its identifiers now.
+        identity: LegIdentity,
+        /// Whether it has been answered.
+        answered_at: Option<Timestamp>,
+    },
+    /// Customer and agent heard each other.
+    Connected {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// When.
+        at: Timestamp,
+    },
+    /// The leg is over.
+    LegEnded {
+        /// Which leg.
+        leg: LegId,
+    },
+}
+
+/// A leg that an earlier life left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftoverLeg {
+    /// The leg.
+    pub record: LegRecord,
+    /// Whether its answer had been stored.
+    pub answered: bool,
+}
+
+/// An attempt that an earlier life left without an outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftoverAttempt {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// The contact as it stands.
+    pub contact: Contact,
+    /// Which number, by index from 0.
+    pub number: usize,
+    /// The number it was called from.
+    pub caller_number: E164,
+    /// When its intent was recorded.
+    pub placed_at: Timestamp,
+    /// When the customer answered, if that was stored.
+    pub answered_at: Option<Timestamp>,
+    /// When the agent was connected, if that was stored.
+    pub connected_at: Option<Timestamp>,
+    /// The newest durable event of it.
+    pub last_event_at: Timestamp,
+    /// Policy it is settled under.
+    pub policy: ResultPolicy,
+    /// The local day that it counts for.
+    pub local_date: Date,
+    /// First instant of the next local day.
+    pub next_day_at: Timestamp,
+}
+
+/// What an earlier life left.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Leftovers {
+    /// Legs without an end.
+    pub legs: Vec<LeftoverLeg>,
+    /// Attempts without an outcome.
+    pub attempts: Vec<LeftoverAttempt>,
+}
+
+/// An attempt, for results and `why`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptRecord {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// The customer.
+    pub customer: CustomerId,
+    /// Index of the number, from 0.
+    pub number_index: usize,
+    /// The number called.
+    pub number: E164,
+    /// The number shown.
+    pub caller_number: E164,
+    /// The held agent.
+    pub agent: AgentId,
+    /// The trunk.
+    pub trunk: TrunkId,
+    /// When its intent was recorded.
+    pub placed_at: Timestamp,
+    /// When the customer answered.
+    pub answered_at: Option<Timestamp>,
+    /// When the agent was connected.
+    pub connected_at: Option<Timestamp>,
+    /// When it ended; `None` while it is live.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended; `None` while it is live.
+    pub result: Option<CallResult>,
+    /// The seed system's five-digit code.
+    pub fail_code: Option<String>,
+    /// SIP status.
+    pub sip_status: Option<u16>,
+    /// Q.850 cause.
+    pub q850: Option<u8>,
+    /// The commit it was placed under.
+    pub revision: Revision,
+    /// Version of the daemon that placed it.
+    pub daemon_version: String,
+    /// Its time zone database.
+    pub tzdb_version: String,
+    /// Digest of its settings.
+    pub settings_digest: String,
+}
+
+/// What became of a batch of imported contacts, by position in the batch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImportOutcome {
+    /// New contacts.
+    pub added: u64,
+    /// Contacts that were there already, the same.
+    pub unchanged: u64,
+    /// Positions of contacts that are there already with other numbers or priority; left as they are.
+    pub conflicting: Vec<usize>,
+}
+
+/// Counts of a campaign.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// All contacts.
+    pub contacts: u64,
+    /// Contacts not ended and never called.
+    pub fresh: u64,
+    /// Contacts not ended that have been called.
+    pub in_progress: u64,
+    /// Ended contacts, by how.
+    pub ended: BTreeMap<&'static str, u64>,
+    /// Ended attempts by result.
+    pub attempts: BTreeMap<CallResult, u64>,
+    /// Attempts without an outcome.
+    pub live: u64,
+}
+
+/// A contact with all its attempts, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactHistory {
+    /// The contact.
+    pub contact: Contact,
+    /// Its attempts.
+    pub attempts: Vec<AttemptRecord>,
+}
+
+/// What happened to a contact and what will.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    /// The past.
+    pub history: ContactHistory,
+    /// What it needs next; `None` once it has ended.
+    pub next: Option<Next>,
+    /// What holds that back now; `None` if only a free agent is missing.
+    pub hold: Option<Hold>,
+}
+
+/// Durable facts. Implementations are opened by their own functions, which take the instance lock.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// This life's epoch.
+    fn epoch(&self) -> Epoch;
+
+    /// 32 random bytes made with the store: the key from which dialog identifiers derive.
+    fn dialog_key(&self) -> [u8; 32];
+
+    /// Renews the hold on the store; [`StoreError::Fenced`] when another daemon took it.
+    async fn heartbeat(&self) -> Result<(), StoreError>;
+
+    /// Gives the store up, after everything handed in has been written.
+    async fn close(&self) -> Result<(), StoreError>;
+
+    /// The revision in force, and when it was applied.
+    async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError>;
+
+    /// All campaigns, retired ones too.
+    async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError>;
+
+    /// Puts a generation in force in one transaction: from the moment this returns the gate uses
+    /// its definitions. Doing it again changes nothing.
+    async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError>;
+
+    /// Up to `limit` contacts that are ready at `now`.
+    async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError>;
+
+    /// Stores a leg before it is dialled; returns once durable against the death of the process.
+    async fn record_leg(&self, leg: LegRecord) -> Result<(), StoreError>;
+
+    /// Runs the gate at the writer's own instant and, if it admits, records the intent; returns once
+    /// durable against loss of power.
+    async fn record_intent(&self, request: IntentRequest) -> Result<IntentDecision, StoreError>;
+
+    /// Takes back an intent whose INVITE never left; the attempt is gone, and counts nowhere.
+    async fn withdraw_intent(&self, attempt: AttemptId) -> Result<(), StoreError>;
+
+    /// Writes a milestone; returns once written.
+    async fn note(&self, milestone: Milestone) -> Result<(), StoreError>;
+
+    /// Ends an attempt and moves its contact on; doing it again changes nothing.
+    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError>;
+
+    /// Writes progress that no attempt caused (a number whose days passed); refused as stale by
+    /// doing nothing when the contact's version is not `version`.
+    async fn advance(&self, contact: ContactRef, version: u32, progress: Progress) -> Result<(), StoreError>;
+
+    /// What earlier lives left.
+    async fn leftovers(&self) -> Result<Leftovers, StoreError>;
+
+    /// Adds contacts to a campaign, in one transaction.
+    async fn import(&self, campaign: &CampaignId, contacts: Vec<NewContact>) -> Result<ImportOutcome, StoreError>;
+
+    /// One contact with its attempts.
+    async fn contact(&self, campaign: &CampaignId, customer: &CustomerId)
+    -> Result<Option<ContactHistory>, StoreError>;
+
+    /// What happened to a contact, what comes next and what holds it: the gate's own facts, read at
+    /// `now`, and its own answer.
+    async fn why(
+        &self,
+        campaign: &CampaignId,
+        customer: &CustomerId,
+        now: Timestamp,
+    ) -> Result<Option<Why>, StoreError>;
+
+    /// A campaign's attempts by id, those after `after`, at most `limit`.
+    async fn attempts(
+        &self,
+        campaign: &CampaignId,
+        after: Option<AttemptId>,
+        limit: u32,
+    ) -> Result<Vec<AttemptRecord>, StoreError>;
+
+    /// Counts of a campaign.
+    async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError>;
+
+    /// What agents last asked for.
+    async fn availabilities(&self) -> Result<BTreeMap<AgentId, Availability>, StoreError>;
+
+    /// Stores what an agent asks for.
+    async fn set_availability(&self, agent: &AgentId, availability: Availability) -> Result<(), StoreError>;
+}

@@ -1,0 +1,3 @@
+//! Metrics, status values and logging: declared once, rendered elsewhere.
+
+pub mod status;

@@ -1,0 +1,150 @@
+//! What the two loops publish of themselves: shapes of `/api/v1/status` (docs: operations.md).
+//!
+//! `reconcile` owns [`SourceStatus`], `dialer` owns [`DialStatus`]; each is the newest value of a
+//! `watch` channel. Nothing here holds personal data.
+
+use serde::{Deserialize, Serialize};
+
+/// The commit that is followed, and what became of the newest one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceStatus {
+    /// Repository, as set; without user and password.
+    pub repository: String,
+    /// Branch.
+    pub branch: String,
+    /// Newest commit seen on the branch, `branch@sha1:…`.
+    pub observed_revision: Option<String>,
+    /// Newest commit that was read and checked.
+    pub last_attempted_revision: Option<String>,
+    /// Commit in force.
+    pub last_applied_revision: Option<String>,
+    /// Who made the commit in force, when, and its first line.
+    pub applied_commit: Option<CommitInfo>,
+    /// When the commit in force was applied (RFC 3339).
+    pub applied_at: Option<String>,
+    /// Token of the newest reconcile request that has been served.
+    pub last_handled_reconcile: Option<String>,
+    /// `Ready`, and `Stalled` while it holds (kstatus vocabulary).
+    pub conditions: Vec<Condition>,
+    /// Every problem of the last attempted revision; empty when it was good.
+    pub problems: Vec<Problem>,
+    /// Files read from the last attempted revision.
+    pub files: usize,
+}
+
+/// A commit, for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommitInfo {
+    /// Author's name.
+    pub author: String,
+    /// Commit time (RFC 3339).
+    pub time: String,
+    /// First line of the message.
+    pub subject: String,
+}
+
+/// A statement about the source, in kstatus's form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// `Ready` or `Stalled`.
+    pub r#type: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// One CamelCase word.
+    pub reason: String,
+    /// One sentence.
+    pub message: String,
+    /// Since when (RFC 3339).
+    pub last_transition_time: String,
+}
+
+/// One problem of a commit, with its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// Path in the repository.
+    pub file: String,
+    /// From 1; 0 when the file as a whole is meant.
+    pub line: usize,
+    /// From 1; 0 when the file as a whole is meant.
+    pub column: usize,
+    /// Code of the diagnostic.
+    pub code: String,
+    /// What is wrong.
+    pub message: String,
+    /// What was probably meant.
+    pub suggestion: Option<String>,
+}
+
+/// What the dialling loop is doing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DialStatus {
+    /// `none`, `listed` or `all`.
+    pub dial: String,
+    /// Campaigns by id, retired ones with live calls included.
+    pub campaigns: Vec<CampaignStatus>,
+    /// Agents by id.
+    pub agents: Vec<AgentStatus>,
+    /// Attempts without an outcome.
+    pub live_calls: u32,
+    /// Agents held for an attempt.
+    pub reserved_agents: u32,
+}
+
+/// One campaign.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CampaignStatus {
+    /// Identity.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// `running` or `paused`; what the file asks for.
+    pub desired: String,
+    /// SPEC's phase: `not_started running paused draining completed expired retired`.
+    pub phase: String,
+    /// Commit that defines it.
+    pub revision: String,
+    /// Why it is not dialling now; `None` while it is.
+    pub waiting: Option<Waiting>,
+    /// Attempts without an outcome.
+    pub live_calls: u32,
+    /// All contacts.
+    pub contacts: u64,
+    /// Contacts that have not ended.
+    pub open_contacts: u64,
+    /// Attempts by result, since this daemon started.
+    pub results: std::collections::BTreeMap<String, u64>,
+}
+
+/// A hold, rendered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// `Hold::code`.
+    pub reason: String,
+    /// The hold as a sentence.
+    pub message: String,
+    /// When it lifts by itself (RFC 3339).
+    pub until: Option<String>,
+}
+
+/// One agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentStatus {
+    /// Identity.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// SPEC §4's state.
+    pub state: String,
+    /// Since when (RFC 3339).
+    pub since: String,
+    /// Campaign of the call the agent is held for.
+    pub campaign: Option<String>,
+}

@@ -1,0 +1,1 @@
+//! The one integration binary: real peers, real files, the real daemon.
