@@ -10,6 +10,7 @@ pub mod campaign;
 pub mod contact;
 pub mod gate;
 pub mod ids;
+pub mod intent;
 pub mod now;
 pub mod order;
 pub mod phone;

@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
+pub use crate::domain::intent::{CandidatePage, RecordedIntent, Settlement};
 use crate::domain::{
     agent::Availability,
     call::{Destination, LegIdentity},
@@ -152,22 +153,6 @@ pub enum CampaignChange {
     },
 }
 
-/// Contacts that a campaign could dial, best first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CandidatePage {
-    /// Ready at the instant asked for: passes under way, then retries by due time, then fresh ones
-    /// by priority and import order. None of them has a live call.
-    pub ready: Vec<Contact>,
-    /// When the earliest of the others gets ready; `None` if none ever does by time alone.
-    pub next_ready_at: Option<Timestamp>,
-    /// Contacts that have not ended.
-    pub open: u64,
-    /// All contacts.
-    pub total: u64,
-    /// How often each caller number was used, for "least used".
-    pub caller_usage: BTreeMap<E164, u64>,
-}
-
 /// A leg that exists or is about to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegRecord {
@@ -210,46 +195,6 @@ pub enum IntentDecision {
     /// The gate refused; nothing was written but, for a cap with a release time, the number's
     /// `held_until`.
     Refused(Hold),
-}
-
-/// An intent that is durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordedIntent {
-    /// The instant the gate decided for.
-    pub at: Timestamp,
-    /// Commit whose definition it is placed under.
-    pub revision: Revision,
-    /// Policy it will be settled under.
-    pub policy: ResultPolicy,
-    /// The local day that it counts for.
-    pub local_date: Date,
-    /// First instant of the next local day.
-    pub next_day_at: Timestamp,
-    /// The contact as the gate saw it.
-    pub contact: Contact,
-}
-
-/// The end of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settlement {
-    /// Which attempt.
-    pub attempt: AttemptId,
-    /// How it ended.
-    pub result: CallResult,
-    /// The seed system's five-digit code.
-    pub fail_code: &'static str,
-    /// SIP status, if the peer gave one.
-    pub sip_status: Option<u16>,
-    /// Q.850 cause, if the peer gave one.
-    pub q850: Option<u8>,
-    /// When it ended.
-    pub ended_at: Timestamp,
-    /// When the customer answered.
-    pub answered_at: Option<Timestamp>,
-    /// When customer and agent heard each other.
-    pub connected_at: Option<Timestamp>,
-    /// The contact's progress after it.
-    pub progress: Progress,
 }
 
 /// A milestone of a live attempt, written without anyone waiting for it.
@@ -458,7 +403,8 @@ pub trait Store: Send + Sync + 'static {
     /// Writes a milestone; returns once written.
     async fn note(&self, milestone: Milestone) -> Result<(), StoreError>;
 
-    /// Ends an attempt and moves its contact on; doing it again changes nothing.
+    /// Ends an attempt and moves its contact on, whose version rises by exactly one; doing it again
+    /// changes nothing. Settlements and intents are served in the order in which they were handed in.
     async fn settle(&self, settlement: Settlement) -> Result<(), StoreError>;
 
     /// Writes progress that no attempt caused (a number whose days passed); refused as stale by

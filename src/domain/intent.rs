@@ -1,0 +1,94 @@
+//! An attempt's life as the store keeps it: candidates, the intent, the end.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, civil::Date};
+
+use super::{
+    campaign::ResultPolicy,
+    contact::{Contact, Progress},
+    ids::{AgentId, AttemptId, CampaignId, ContactRef, LegId, Revision, TrunkId},
+    phone::E164,
+    results::CallResult,
+};
+
+/// What the engine asks the writer to record before a customer is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// The attempt's id.
+    pub attempt: AttemptId,
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// The contact.
+    pub contact: ContactRef,
+    /// Its version when it was picked.
+    pub picked_version: u32,
+    /// Which number, by index from 0.
+    pub number: usize,
+    /// The number to call.
+    pub called: E164,
+    /// The number to show.
+    pub caller_number: E164,
+    /// The held agent.
+    pub agent: AgentId,
+    /// The trunk.
+    pub trunk: TrunkId,
+    /// The customer's leg.
+    pub leg: LegId,
+}
+
+/// Contacts that a campaign could dial, best first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CandidatePage {
+    /// Ready at the instant asked for: passes under way, then retries by due time, then fresh ones
+    /// by priority and import order. None of them has a live call.
+    pub ready: Vec<Contact>,
+    /// When the earliest of the others gets ready; `None` if none ever does by time alone.
+    pub next_ready_at: Option<Timestamp>,
+    /// Contacts that have not ended.
+    pub open: u64,
+    /// All contacts.
+    pub total: u64,
+    /// How often each caller number was used, for "least used".
+    pub caller_usage: BTreeMap<E164, u64>,
+}
+
+/// An intent that is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedIntent {
+    /// The instant the gate decided for.
+    pub at: Timestamp,
+    /// Commit whose definition it is placed under.
+    pub revision: Revision,
+    /// Policy it will be settled under.
+    pub policy: ResultPolicy,
+    /// The local day that it counts for.
+    pub local_date: Date,
+    /// First instant of the next local day.
+    pub next_day_at: Timestamp,
+    /// The contact as the gate saw it.
+    pub contact: Contact,
+}
+
+/// The end of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// How it ended.
+    pub result: CallResult,
+    /// The seed system's five-digit code.
+    pub fail_code: &'static str,
+    /// SIP status, if the peer gave one.
+    pub sip_status: Option<u16>,
+    /// Q.850 cause, if the peer gave one.
+    pub q850: Option<u8>,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// When the customer answered.
+    pub answered_at: Option<Timestamp>,
+    /// When customer and agent heard each other.
+    pub connected_at: Option<Timestamp>,
+    /// The contact's progress after it.
+    pub progress: Progress,
+}
