@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod call;
 pub mod campaign;
 pub mod contact;
+pub mod engine;
 pub mod gate;
 pub mod ids;
 pub mod intent;
