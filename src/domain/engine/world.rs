@@ -90,6 +90,8 @@ enum Event {
     Customer(LegId, CustomerAct),
     Agent(LegId, AgentAct),
     Meddle,
+    /// A commit that pauses or resumes a campaign.
+    Commit(CampaignId, DesiredState),
 }
 
 #[derive(Debug, Clone)]
@@ -335,6 +337,10 @@ impl World {
             Event::Customer(leg, act) => self.customer_acts(leg, act),
             Event::Agent(leg, act) => self.agent_acts(leg, act),
             Event::Meddle => self.meddle(),
+            Event::Commit(campaign, desired) => {
+                self.generation.definitions.campaigns.get_mut(&campaign).unwrap().desired = desired;
+                self.give(Input::Applied(Arc::new(self.generation.clone())));
+            }
         }
     }
 
@@ -366,7 +372,15 @@ impl World {
 
     fn write_next(&mut self) {
         let Some(command) = self.writer.pop_front() else { return };
-        let durable = self.millis(15);
+        // Now and then the disk stalls, and a commit comes in between.
+        let stalls = self.faults.meddling && self.dice.chance(3);
+        let durable = self.millis(if stalls { 9_000 } else { 15 });
+        if let (true, Command::Intent(intent)) = (stalls && self.dice.chance(50), &command) {
+            let pause = Event::Commit(intent.campaign.clone(), DesiredState::Paused);
+            let resume = Event::Commit(intent.campaign.clone(), DesiredState::Running);
+            self.later(durable / 2, pause);
+            self.later(Duration::from_secs(3600), resume);
+        }
         let answer = match command {
             Command::Leg(leg) => {
                 let stored = !self.dice.chance(self.faults.store_fails);
