@@ -38,7 +38,7 @@ pub(super) async fn results(
     Path(campaign): Path<String>,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<Results>, ApiError> {
-    let campaign = existing(&state, &campaign).await?;
+    let campaign = campaign_id(&campaign)?;
     let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `after` and `limit`"))?;
     let after = query.after.as_deref().map(parse_attempt).transpose()?;
     let limit = query.limit.unwrap_or(PAGE_LENGTH).clamp(1, PAGE_LENGTH_MAX);
@@ -58,7 +58,7 @@ pub(super) async fn tally(
     State(state): State<Arc<ServerState>>,
     Path(campaign): Path<String>,
 ) -> Result<Json<TallyView>, ApiError> {
-    let campaign = existing(&state, &campaign).await?;
+    let campaign = campaign_id(&campaign)?;
     let tally = state.store.tally(&campaign).await?;
     Ok(Json(TallyView::of(campaign.as_str(), &tally)))
 }
@@ -68,7 +68,7 @@ pub(super) async fn campaign_why(
     State(state): State<Arc<ServerState>>,
     Path(campaign): Path<String>,
 ) -> Result<Json<CampaignWhy>, ApiError> {
-    let campaign = existing(&state, &campaign).await?;
+    let campaign = campaign_id(&campaign)?;
     let tally = state.store.tally(&campaign).await?;
     let shown = dial_status(&state, &campaign).unwrap_or_else(|| retired(&campaign, tally.contacts));
     let timezone = timezone(&state, &campaign);
@@ -80,7 +80,7 @@ pub(super) async fn contact_why(
     State(state): State<Arc<ServerState>>,
     Path((campaign, customer)): Path<(String, String)>,
 ) -> Result<Json<ContactWhy>, ApiError> {
-    let campaign = existing(&state, &campaign).await?;
+    let campaign = campaign_id(&campaign)?;
     let unknown = || {
         let error = format!("no customer {customer:?} in campaign \"{campaign}\"");
         ApiError::new(StatusCode::NOT_FOUND, error, "`dialops contacts import` adds contacts")
@@ -99,20 +99,12 @@ pub(super) async fn contact_why(
     }))
 }
 
-/// The campaign of that id, if the store or the commit in force knows it.
-pub(super) async fn existing(state: &ServerState, text: &str) -> Result<CampaignId, ApiError> {
-    let Ok(id) = CampaignId::parse(text) else {
-        let error = format!("{text:?} is no campaign id");
-        return Err(ApiError::bad_request(error, "ids have a-z, 0-9 and '-'; `dialops status` lists them"));
-    };
-    if defines(state, &id) || state.store.campaigns().await?.iter().any(|campaign| campaign.id == id) {
-        return Ok(id);
-    }
-    Err(ApiError::no_campaign(&id))
-}
-
-fn defines(state: &ServerState, id: &CampaignId) -> bool {
-    state.generation.borrow().as_ref().is_some_and(|generation| generation.definitions.campaigns.contains_key(id))
+/// The id in a path; whether there is such a campaign, the store says.
+pub(super) fn campaign_id(text: &str) -> Result<CampaignId, ApiError> {
+    CampaignId::parse(text).map_err(|error| {
+        let error = format!("{text:?} is no campaign id: it {error}");
+        ApiError::bad_request(error, "`dialops status` lists the campaigns")
+    })
 }
 
 fn dial_status(state: &ServerState, id: &CampaignId) -> Option<CampaignStatus> {

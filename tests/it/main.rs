@@ -1,1 +1,4 @@
 //! The one integration binary: real peers, real files, the real daemon.
+
+mod http;
+mod served;
