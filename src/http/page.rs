@@ -118,10 +118,11 @@ struct CampaignRow {
     asks_for: Option<String>,
     waiting: Option<String>,
     contacts: u64,
-    done: u64,
+    done: String,
+    all: String,
     percent: u64,
     live: u32,
-    results: Vec<(String, u64)>,
+    results: Vec<(String, String)>,
 }
 
 struct StateShare {
@@ -181,7 +182,8 @@ impl Headline {
     fn of(status: &Status) -> Self {
         let source = status.sources.first();
         let condition = |kind: &str| source.and_then(|source| source.conditions.iter().find(|c| c.r#type == kind));
-        let message = condition("Stalled").or(condition("Ready")).map(|c| c.message.clone()).unwrap_or_default();
+        let message = condition("Stalled").or(condition("Ready")).map(|c| c.message.as_str());
+        let message = message.unwrap_or("The source has not been read yet.").to_owned();
         let good = condition("Ready").is_some_and(|ready| ready.status == "True");
         let (tone, title) = match (status.ready, good) {
             (true, true) => ("good", "The newest commit is in force"),
@@ -210,7 +212,11 @@ fn tiles(status: &Status) -> Vec<Tile> {
     let tile = |label, value: String, note: String| Tile { label, value, note };
     vec![
         tile("Live calls", status.live_calls.to_string(), format!("{} agents held", status.reserved_agents)),
-        tile("Agents signed in", signed_in.to_string(), format!("{} idle of {}", state("idle"), status.agents.total)),
+        tile(
+            "Agents signed in",
+            signed_in.to_string(),
+            format!("{} idle, {} in all", state("idle"), status.agents.total),
+        ),
         tile("Campaigns running", phase("running").to_string(), format!("of {}", status.campaigns.total)),
         tile("Contacts open", grouped(open), format!("of {}", grouped(all))),
     ]
@@ -266,14 +272,14 @@ impl CampaignRow {
             name: if campaign.name.is_empty() { campaign.id.clone() } else { campaign.name.clone() },
             phase: words(&campaign.phase),
             tone: tone(campaign),
-            asks_for: (!campaign.desired.is_empty() && campaign.desired != campaign.phase)
-                .then(|| campaign.desired.clone()),
+            asks_for: contradicts(campaign).then(|| campaign.desired.clone()),
             waiting: campaign.waiting.as_ref().map(|waiting| waiting_text(waiting, zone)),
             contacts: campaign.contacts,
-            done,
+            done: grouped(done),
+            all: grouped(campaign.contacts),
             percent: (done * 100).checked_div(campaign.contacts).unwrap_or(0),
             live: campaign.live_calls,
-            results: top_results(&campaign.results),
+            results: top_results(&campaign.results).into_iter().map(|(name, count)| (name, grouped(count))).collect(),
         }
     }
 }
@@ -304,6 +310,14 @@ fn tone(campaign: &CampaignStatus) -> &'static str {
         "invalid" => "bad",
         _ => "idle",
     }
+}
+
+/// Whether the phase is not what the file asks for, so that both must be shown.
+fn contradicts(campaign: &CampaignStatus) -> bool {
+    matches!(
+        (campaign.desired.as_str(), campaign.phase.as_str()),
+        ("running", "paused" | "draining") | ("paused", "running")
+    )
 }
 
 fn urgency(phase: &str) -> usize {

@@ -203,7 +203,7 @@ async fn the_page_escapes_what_others_wrote() {
     let served = Served::start().await;
     let (status, empty) = get(served.tcp_url("/")).await;
     assert_eq!(status, StatusCode::OK);
-    assert!(empty.contains("No commit is in force yet") && empty.contains("The source has not been read yet"));
+    assert!(empty.contains("No commit is in force yet") && empty.contains("Nothing read yet"));
     served.apply().await;
     stay_on_last_good(&served);
     let response = reqwest::get(served.tcp_url("/")).await.unwrap();
