@@ -1,10 +1,11 @@
 //! Which daemon a command talks to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
 use super::output::Failure;
+use crate::config::Settings;
 
 /// Where the daemon listens unless told otherwise; systemd makes the directory.
 pub(super) const DEFAULT_SOCKET: &str = "/run/dialops/dialops.sock";
@@ -39,7 +40,10 @@ impl Target {
         if let Some(url) = &self.url {
             return parse_url(url).map(Place::Url);
         }
-        let socket = self.socket.clone().or_else(|| environment("DIALOPS_SOCKET").map(PathBuf::from));
+        if let Some(socket) = self.socket.clone().or_else(|| environment("DIALOPS_SOCKET").map(PathBuf::from)) {
+            return Ok(Place::Socket(socket));
+        }
+        let socket = self.config.as_deref().map(socket_of).transpose()?;
         Ok(Place::Socket(socket.unwrap_or_else(|| PathBuf::from(DEFAULT_SOCKET))))
     }
 
@@ -51,6 +55,21 @@ impl Target {
         })?;
         Ok(Some(text.trim().to_owned().into()))
     }
+}
+
+/// `[http] socket` of a settings file.
+fn socket_of(config: &Path) -> Result<PathBuf, Failure> {
+    let shown = config.display();
+    let text = std::fs::read_to_string(config)
+        .map_err(|error| Failure::bad_input(format!("{shown} can't be read: {error}"), "check --config"))?;
+    let settings = Settings::parse(config, &text).map_err(|problems| {
+        let first = problems.first().map(|problem| problem.message.as_str()).unwrap_or_default();
+        Failure::bad_input(
+            format!("{shown} has {} problem(s), first: {first}", problems.len()),
+            "give --socket instead",
+        )
+    })?;
+    Ok(settings.http.socket)
 }
 
 fn parse_url(text: &str) -> Result<reqwest::Url, Failure> {
