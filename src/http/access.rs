@@ -66,7 +66,8 @@ impl Access {
             let allowed = uid == 0 || uid == own || self.allowed_uids.contains(&uid);
             return if allowed { Ok(()) } else { Err(Denied::User { uid }) };
         }
-        let token = self.token.as_ref().ok_or(Denied::NoTokenSet)?;
+        // An empty secret file is no token that anybody could know.
+        let token = self.token.as_ref().filter(|token| !token.expose_secret().is_empty()).ok_or(Denied::NoTokenSet)?;
         let given = bearer(headers).ok_or(Denied::Missing)?;
         // Digests have one length, so the time tells nothing of the token's.
         let same = Sha256::digest(given).ct_eq(&Sha256::digest(token.expose_secret()));
@@ -126,6 +127,8 @@ mod tests {
     fn tcp_needs_the_token_that_is_set() {
         let none = Access::default();
         assert_eq!(none.check(Peer::Tcp, &headers(Some("Bearer x"))), Err(Denied::NoTokenSet));
+        let empty = Access { token: Some("".into()), allowed_uids: vec![] };
+        assert_eq!(empty.check(Peer::Tcp, &headers(Some("Bearer "))), Err(Denied::NoTokenSet));
         let set = Access { token: Some("s3cret".into()), allowed_uids: vec![] };
         assert_eq!(set.check(Peer::Tcp, &headers(None)), Err(Denied::Missing));
         assert_eq!(set.check(Peer::Tcp, &headers(Some("Basic s3cret"))), Err(Denied::Missing));

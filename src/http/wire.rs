@@ -115,6 +115,40 @@ pub struct AgentList {
     pub agents: Vec<AgentStatus>,
 }
 
+/// One line of the answer of `POST /api/v1/campaigns/{id}/contacts`; the last is `done` or `failed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum ImportEvent {
+    /// So far; everything counted is stored.
+    Progress(ImportCounts),
+    /// A row that was left out.
+    Rejected {
+        /// Line of the file, from 1.
+        line: u64,
+        /// Why.
+        reason: String,
+        /// The row as it stood.
+        row: String,
+    },
+    /// The whole file was read.
+    Done(ImportCounts),
+    /// It stopped; what `progress` told stays.
+    Failed(ErrorBody),
+}
+
+/// Rows of an import.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportCounts {
+    /// Rows read.
+    pub rows: u64,
+    /// New contacts.
+    pub added: u64,
+    /// Contacts that were there already, the same.
+    pub unchanged: u64,
+    /// Rows left out.
+    pub rejected: u64,
+}
+
 /// Body of `PUT /api/v1/agents/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

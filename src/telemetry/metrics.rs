@@ -1,4 +1,4 @@
-//! Every metric, declared once (docs: metrics.md).
+//! Every metric, declared once.
 //!
 //! Callers speak in closed enums and durations, never in label strings, so the number of series is
 //! bounded and each of them stands at 0 from the start. What status already knows (agents,
