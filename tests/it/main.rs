@@ -1,1 +1,8 @@
 //! The one integration binary: real peers, real files, the real daemon.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
+
+mod cli;
+mod http;
+mod served;
+mod systemd;
