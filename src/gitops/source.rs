@@ -90,7 +90,7 @@ impl Source {
     }
 
     /// Whether `head` is `ancestor` or has it in its history. Also false when the repository has
-    /// lost `ancestor`.
+    /// lost `ancestor`, and true in a shallow clone, which has no history to tell by.
     pub async fn descends(&self, head: &Revision, ancestor: &Revision) -> Result<bool, SourceError> {
         let (head, ancestor) = (head.clone(), ancestor.clone());
         self.blocking(move |inner| inner.descends(&head, &ancestor)).await
@@ -208,11 +208,14 @@ impl Inner {
         }
         let repository = self.open()?;
         let (head, ancestor) = (self.oid(head)?, self.oid(ancestor)?);
-        match repository.graph_descendant_of(head, ancestor) {
-            Ok(descends) => Ok(descends),
-            Err(e) if e.code() == ErrorCode::NotFound => Ok(false),
-            Err(e) => Err(self.failed("comparing two commits")(e)),
+        if repository.is_shallow() {
+            return Ok(true);
         }
+        let failed = self.failed("comparing two commits");
+        if !repository.odb().map_err(&failed)?.exists(ancestor) {
+            return Ok(false);
+        }
+        repository.graph_descendant_of(head, ancestor).map_err(failed)
     }
 
     fn pin(&self, revision: &Revision) -> Result<(), SourceError> {

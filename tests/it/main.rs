@@ -1,1 +1,5 @@
 //! The one integration binary: real peers, real files, the real daemon.
+
+mod gitops;
+mod reconcile;
+mod repository;
