@@ -116,13 +116,11 @@ impl Wake {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn many_wakes_are_one_look() {
-        let wake = Arc::new(Wake::default());
+        let wake = Wake::default();
         let start = tokio::time::Instant::now();
         for _ in 0..10 {
             wake.wake(Trigger::Watch);
@@ -131,16 +129,16 @@ mod tests {
         let triggers = wake.next().await;
         assert!(triggers.has(Trigger::Watch) && triggers.has(Trigger::Poll) && !triggers.has(Trigger::Manual));
         assert_eq!(triggers.first(), Trigger::Watch);
-        assert_eq!(start.elapsed(), DEBOUNCE);
-        let idle = tokio::time::timeout(Duration::from_secs(60), wake.next()).await;
+        assert!(start.elapsed() >= DEBOUNCE);
+        let idle = tokio::time::timeout(2 * DEBOUNCE, wake.next()).await;
         assert!(idle.is_err(), "nobody asked again");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_dropped_wait_loses_nothing() {
         let wake = Wake::default();
         wake.wake(Trigger::Watch);
-        let dropped = tokio::time::timeout(Duration::from_millis(10), wake.next()).await;
+        let dropped = tokio::time::timeout(DEBOUNCE / 5, wake.next()).await;
         assert!(dropped.is_err(), "still waiting for companions");
         assert!(wake.next().await.has(Trigger::Watch));
     }

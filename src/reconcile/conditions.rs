@@ -67,14 +67,14 @@ impl Failure {
     pub(super) fn is_of_commit(&self) -> bool {
         match self {
             Self::Source(error) => error.is_of_commit(),
-            Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed => true,
+            Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed | Self::Store(StoreError::Backwards) => true,
             Self::Store(_) => false,
         }
     }
 
     /// Whether it stays so until a person does something.
     fn is_stalled(&self) -> bool {
-        !matches!(self, Self::Store(_))
+        self.is_of_commit() || matches!(self, Self::Source(_))
     }
 
     /// Every problem of the commit, if that is what failed.

@@ -285,18 +285,16 @@ impl Looper {
         let (changed, unchanged) = (plan.actions.len(), plan.unchanged);
         tracing::info!(%revision, changed, unchanged, files = loaded.files, "commit in force");
 
-        let since = match &self.applied {
-            Some(Some((applied, since))) if applied == revision => *since,
-            _ => now.wall,
-        };
-        self.applied = Some(Some((revision.clone(), since)));
+        // The store knows since when: it keeps the instant of the first time.
+        self.applied = Some(self.parts.store.applied().await?);
+        let since = self.applied.iter().flatten().map(|(_, since)| *since).next();
         self.in_force = Some(revision.clone());
         self.parts.generation.send_replace(Some(Arc::clone(generation)));
         let shown = Some(self.shown(revision));
         self.parts.status.send_modify(|status| {
             status.last_applied_revision = shown;
             status.applied_commit = Some(loaded.info.clone());
-            status.applied_at = Some(since.to_string());
+            status.applied_at = since.map(|at| at.to_string());
         });
         self.pin(revision).await;
         Ok(now)
@@ -343,10 +341,11 @@ impl Looper {
         self.report(&failure, restored.as_ref().err());
         match (failure, restored) {
             (Failure::Store(error), _) | (_, Err(Failure::Store(error))) => {
-                if matches!(error, StoreError::Fenced(_) | StoreError::Closed) {
-                    return Err(error);
-                }
-                self.retry_in = Some(self.retry_in.map_or(RETRY_MIN, |last| RETRY_MAX.min(last * 2)));
+                self.retry_in = match error {
+                    StoreError::Fenced(_) | StoreError::Closed => return Err(error),
+                    StoreError::Backwards => None,
+                    _ => Some(self.retry_in.map_or(RETRY_MIN, |last| RETRY_MAX.min(last * 2))),
+                };
             }
             _ => self.retry_in = None,
         }
