@@ -1,5 +1,7 @@
 //! What became of the newest commit, as kstatus conditions.
 
+use std::error::Error;
+
 use jiff::Timestamp;
 
 use crate::{
@@ -143,6 +145,17 @@ pub(super) fn unknown(now: Timestamp) -> Vec<Condition> {
         message: "the branch has not been looked at yet".to_owned(),
         last_transition_time: now.to_string(),
     }]
+}
+
+/// An error with its causes, in one line.
+pub(super) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 #[cfg(test)]

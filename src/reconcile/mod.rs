@@ -7,6 +7,7 @@
 
 mod conditions;
 mod digest;
+mod rows;
 mod run;
 
 pub use digest::digest;

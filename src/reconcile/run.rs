@@ -1,14 +1,14 @@
 //! The loop itself.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    conditions::{self, Failure},
-    digest::digest,
+    conditions::{self, Failure, with_causes},
+    rows::{changes, plan_for},
 };
 use crate::{
     clock::Clock,
@@ -17,10 +17,9 @@ use crate::{
         campaign::{Definitions, Generation},
         ids::Revision,
         now::Now,
-        plan::{self, Actual, Desired, Plan},
     },
     gitops::{CommitFiles, Source, SourceError, Trigger, Wake, wake::Triggers},
-    store::{CampaignChange, Store, StoreError, StoredCampaign},
+    store::{Store, StoreError},
     telemetry::{
         metrics::{self, Fetch, Metrics},
         status::{CommitInfo, Problem, SourceStatus},
@@ -338,6 +337,10 @@ impl Looper {
             Failure::Store(_) => Ok(()),
             _ => self.restore().await,
         };
+        if restored.is_err() {
+            // With nothing in force the next look has to try it all again.
+            self.rejected = None;
+        }
         self.report(&failure, restored.as_ref().err());
         match (failure, restored) {
             (Failure::Store(error), _) | (_, Err(Failure::Store(error))) => {
@@ -403,42 +406,10 @@ impl Looper {
     }
 }
 
-fn plan_for(definitions: &Definitions, stored: &[StoredCampaign]) -> Plan {
-    let desired: Vec<Desired> = definitions
-        .campaigns
-        .values()
-        .map(|campaign| Desired { id: campaign.id.clone(), state: campaign.desired, digest: digest(campaign) })
-        .collect();
-    let actual: Vec<Actual> = stored
-        .iter()
-        .map(|row| Actual { id: row.id.clone(), state: row.desired, digest: row.digest.clone(), retired: row.retired })
-        .collect();
-    plan::plan(&desired, &actual)
-}
-
-fn changes(plan: &Plan) -> Vec<CampaignChange> {
-    let change = |action: &plan::Action| match &action.digest {
-        Some(digest) => CampaignChange::Put { id: action.campaign.clone(), digest: digest.clone() },
-        None => CampaignChange::Retire { id: action.campaign.clone() },
-    };
-    plan.actions.iter().map(change).collect()
-}
-
 fn metric(trigger: Trigger) -> metrics::Trigger {
     match trigger {
         Trigger::Watch => metrics::Trigger::Watch,
         Trigger::Poll | Trigger::Retry => metrics::Trigger::Poll,
         Trigger::Start | Trigger::Manual | Trigger::Signal => metrics::Trigger::Manual,
     }
-}
-
-/// An error with its causes, in one line.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

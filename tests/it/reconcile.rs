@@ -415,9 +415,27 @@ async fn a_failing_store_is_tried_again_and_one_taken_over_ends_the_loop() {
 
     store.failing.store(false, Ordering::Release);
     timeout(PATIENCE, daemon.status.wait_for(ready)).await.expect("tried again by itself").unwrap();
+    assert_eq!(daemon.in_force(), Some(first.clone()));
+
+    // The last good commit is brought back with the same patience.
+    repository.write("spring.toml", file("bad"));
+    repository.commit("bad");
+    store.failing.store(true, Ordering::Release);
+    daemon.stop().await;
+    let mut daemon = Daemon::start(&repository, store.clone());
+    let status = daemon.look(false).await;
+    assert_eq!(stalled(&status).0, "ValidationFailed");
+    assert!(
+        stalled(&status).1.ends_with("can't be put in force again: the database failed while applying: disk I/O error")
+    );
+    assert_eq!(daemon.in_force(), None);
+    store.failing.store(false, Ordering::Release);
+    let restored = daemon.generation.wait_for(Option::is_some);
+    timeout(PATIENCE, restored).await.expect("tried again by itself").unwrap();
     assert_eq!(daemon.in_force(), Some(first));
 
     let _other = memory.next_life();
+    repository.write("spring.toml", file("running"));
     repository.commit("second");
     daemon.wake.wake(Trigger::Poll);
     let ended = timeout(PATIENCE, daemon.task).await.unwrap().unwrap();
