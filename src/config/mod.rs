@@ -1,1 +1,25 @@
 //! TOML text to domain values, or every diagnostic at once.
+//!
+//! [`load()`] reads a whole folder of campaigns, [`Settings::parse`] one machine's `dialops.toml`. Both
+//! are pure. Each kind of value and each table is declared once (`kinds`, `tables`) and gives both
+//! its reader and its JSON Schema.
+
+mod campaign;
+pub mod code;
+pub mod diagnostic;
+mod kinds;
+mod layout;
+mod load;
+mod read;
+pub mod schema;
+pub mod settings;
+mod suggest;
+mod syntax;
+mod table;
+mod tables;
+
+pub use diagnostic::Diagnostic;
+pub use kinds::secret::{SecretError, SecretRef};
+pub use layout::is_configuration;
+pub use load::{SourceFile, load};
+pub use settings::Settings;

@@ -71,7 +71,7 @@ pub enum SourceError {
         branch: String,
     },
     /// The folder is not in the commit, or has no file for us.
-    #[error("commit {} has no *.toml file under {prefix:?}; commit some, or correct [source] path in the settings", .revision.short())]
+    #[error("commit {} has no configuration file under {prefix:?}; commit some, or correct [source] path in the settings", .revision.short())]
     EmptyPrefix {
         /// The commit.
         revision: Revision,

@@ -13,5 +13,5 @@ pub mod watch;
 
 pub use error::{Refusal, RefusalReason, SourceError};
 pub use snapshot::{CommitFile, CommitFiles};
-pub use source::{Source, SourceSettings};
+pub use source::Source;
 pub use wake::{Trigger, Wake};

@@ -12,7 +12,7 @@ use std::{
 use git2::{ErrorCode, ObjectType, Odb, Oid, Repository, Tree, TreeEntry};
 use jiff::Timestamp;
 
-use crate::domain::ids::Revision;
+use crate::{config, domain::ids::Revision};
 
 use super::error::{Refusal, RefusalReason, SourceError};
 
@@ -52,7 +52,7 @@ pub struct CommitFile {
     pub bytes: Arc<[u8]>,
 }
 
-/// Every `*.toml` file under the prefix, at one commit.
+/// Every configuration file ([`config::is_configuration`]) under the prefix, at one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitFiles {
     /// The commit.
@@ -83,7 +83,7 @@ pub(super) fn read(
     let failed = |doing| move |source: git2::Error| git_error(path, doing, source);
     let odb = repository.odb().map_err(failed("opening its objects"))?;
     let mut walk =
-        Walk { repository, odb, path, revision, files: BTreeMap::new(), refusals: vec![], seen: 0, bytes: 0 };
+        Walk { repository, odb, path, revision, prefix, files: BTreeMap::new(), refusals: vec![], seen: 0, bytes: 0 };
 
     let oid = Oid::from_str(revision.as_str()).map_err(failed("reading a commit id"))?;
     walk.check_size(oid, "the commit object")?;
@@ -133,6 +133,7 @@ struct Walk<'repo> {
     odb: Odb<'repo>,
     path: &'repo Path,
     revision: &'repo Revision,
+    prefix: &'repo str,
     /// Blob ids by path.
     files: BTreeMap<String, Oid>,
     refusals: Vec<Refusal>,
@@ -191,7 +192,7 @@ impl<'repo> Walk<'repo> {
         let bytes = self.size(oid, &path)?;
         if bytes > BLOB_BYTES_MAX {
             self.refuse(path, RefusalReason::TooLarge { bytes });
-        } else if is_toml(&path) {
+        } else if self.is_configuration(&path) {
             self.bytes += bytes;
             if self.is_over() {
                 self.refuse(path, RefusalReason::TooLargeTogether);
@@ -200,6 +201,12 @@ impl<'repo> Walk<'repo> {
             }
         }
         Ok(())
+    }
+
+    /// By the rule of `check`, so that the two never differ.
+    fn is_configuration(&self, path: &str) -> bool {
+        let inside = path.strip_prefix(self.prefix).unwrap_or(path);
+        config::is_configuration(inside.trim_start_matches('/'))
     }
 
     fn is_over(&self) -> bool {
@@ -276,9 +283,4 @@ fn refused_mode(entry: &TreeEntry<'_>) -> Option<RefusalReason> {
 
 fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
-}
-
-fn is_toml(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    name.strip_suffix(".toml").is_some_and(|stem| !stem.is_empty())
 }

@@ -11,7 +11,7 @@ use std::{
 
 use git2::{BranchType, ErrorClass, ErrorCode, Oid, Reference, Repository};
 
-use crate::domain::ids::Revision;
+use crate::{config::settings::SourceSettings, domain::ids::Revision};
 
 use super::{
     error::SourceError,
@@ -29,17 +29,6 @@ const NEAR_NAMES_MAX: usize = 3;
 
 /// Most branches looked at to find near ones.
 const BRANCHES_MAX: usize = 1_000;
-
-/// Which branch of which repository, and which folder of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceSettings {
-    /// A local repository: its work tree, its `.git`, or a bare one.
-    pub repository: PathBuf,
-    /// Branch, without `refs/heads/`.
-    pub branch: String,
-    /// Folder that holds the files, from the root of the repository; empty for all of it.
-    pub prefix: String,
-}
 
 /// A branch to follow; clones share what has been read.
 #[derive(Debug, Clone)]
@@ -66,13 +55,10 @@ impl Source {
     #[must_use]
     pub fn new(settings: SourceSettings) -> Self {
         let reference = format!("refs/heads/{}", settings.branch);
-        let prefix = settings.prefix.split('/').filter(|part| !part.is_empty() && *part != ".");
-        let prefix = prefix.collect::<Vec<_>>().join("/");
-        let settings = SourceSettings { prefix, ..settings };
         Self(Arc::new(Inner { settings, reference, blobs: Mutex::new(Blobs::new()) }))
     }
 
-    /// What it was made from; the folder without needless slashes.
+    /// What it was made from.
     #[must_use]
     pub fn settings(&self) -> &SourceSettings {
         &self.0.settings
@@ -197,7 +183,7 @@ impl Inner {
     fn read(&self, revision: &Revision) -> Result<CommitFiles, SourceError> {
         let repository = self.open()?;
         let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
-        let (files, read) = snapshot::read(&repository, self.path(), revision, &self.settings.prefix, &blobs)?;
+        let (files, read) = snapshot::read(&repository, self.path(), revision, &self.settings.path, &blobs)?;
         *blobs = read;
         Ok(files)
     }

@@ -5,10 +5,12 @@
 //! fails leaves the commit in force as it is and says so in status; nothing is retried inside, the
 //! next wake starts over with the newest commit.
 
+mod check;
 mod conditions;
 mod digest;
 mod rows;
 mod run;
 
+pub use check::check;
 pub use digest::digest;
 pub use run::{Load, Reconcile, run};

@@ -40,7 +40,7 @@ async fn a_commit_is_read_whole_and_the_work_tree_never() {
     repository.write("campaigns/spring.toml", "not committed");
     repository.write("campaigns/summer.toml", "not committed");
 
-    let source = repository.source("main", "/campaigns/");
+    let source = repository.source("main", "campaigns");
     assert_eq!(source.head().await.unwrap(), revision);
     let files = source.read(&revision).await.unwrap();
     assert_eq!(paths(&files), ["campaigns/shared/tenant.toml", "campaigns/spring.toml"]);
@@ -249,7 +249,7 @@ async fn what_is_missing_is_named() {
         assert_eq!(
             told(repository.source("main", prefix)).await,
             format!(
-                "commit {} has no *.toml file under \"{prefix}\"; commit some, or correct [source] path in the settings",
+                "commit {} has no configuration file under \"{prefix}\"; commit some, or correct [source] path in the settings",
                 revision.short()
             )
         );

@@ -5,12 +5,10 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
-use dialops::{
-    domain::ids::Revision,
-    gitops::{Source, SourceSettings},
-};
+use dialops::{config::settings::SourceSettings, domain::ids::Revision, gitops::Source};
 
 /// A repository that goes away with its value.
 pub(crate) struct Repository {
@@ -80,7 +78,8 @@ impl Repository {
 
 /// The source that follows a branch of the repository at `path`.
 pub(crate) fn source(path: impl Into<PathBuf>, branch: &str, prefix: &str) -> Source {
-    Source::new(SourceSettings { repository: path.into(), branch: branch.to_owned(), prefix: prefix.to_owned() })
+    let (branch, path, repository) = (branch.to_owned(), prefix.to_owned(), path.into());
+    Source::new(SourceSettings { repository, branch, path, poll: Duration::from_secs(30) })
 }
 
 /// Runs git somewhere.

@@ -1,0 +1,125 @@
+//! Codes of diagnostics: what each means, for `problems[].code` and people who look one up.
+
+use std::fmt;
+
+macro_rules! codes {
+    ($($(#[doc = $about:literal])+ $name:ident = $text:literal),+ $(,)?) => {
+        /// What kind of fault a diagnostic is about; the text is stable, so scripts may match it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $($(#[doc = $about])+ $name),+
+        }
+
+        impl Code {
+            /// Every code, in the order of their numbers.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The stable text, such as `E0101`.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text),+
+                }
+            }
+
+            /// What it means and what to do.
+            #[must_use]
+            pub fn about(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($about),+).trim_ascii()),+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The file is not UTF-8. TOML is; save the file as UTF-8.
+    NotUtf8 = "E0001",
+    /// The file is not TOML.
+    Syntax = "E0002",
+    /// A key or a table is defined twice. TOML allows one; remove the other.
+    DuplicateKey = "E0003",
+    /// No kind of file stands at this path, so nothing would read it.
+    UnknownFile = "E0004",
+    /// A file that every configuration needs is not there.
+    MissingFile = "E0005",
+    /// The file cannot be read: a symlink, too large, or refused by the system.
+    Unreadable = "E0006",
+    /// The file has so many problems that the rest are left out.
+    TooManyProblems = "E0007",
+    /// The table has no key of this name; often a misspelling, or a key that slid into the table above it.
+    UnknownKey = "E0101",
+    /// A key without a default is not there.
+    MissingKey = "E0102",
+    /// The value is of another TOML type than the key takes.
+    WrongType = "E0103",
+    /// The text is not one of the words that the key takes.
+    UnknownWord = "E0104",
+    /// The number is too small or too large.
+    NumberRange = "E0105",
+    /// The text is too short or too long, or has characters that do not belong.
+    Text = "E0106",
+    /// An id has 1 to 64 characters of `a-z`, `0-9` and `-`.
+    Id = "E0107",
+    /// A duration is a whole number and a unit: `30s`, `10m`, `2h`, `3d`.
+    Duration = "E0108",
+    /// The duration is too short or too long.
+    DurationRange = "E0109",
+    /// A telephone number is written in E.164: `+`, the country code, the number; digits only.
+    PhoneNumber = "E0110",
+    /// A window is `HH:MM-HH:MM` in local time; the start belongs to it, the end does not.
+    Window = "E0111",
+    /// A point in time is a TOML date-time with an offset: `2031-03-01T09:00:00+08:00`.
+    DateTime = "E0112",
+    /// The zone is not in the tz database that this version carries.
+    TimeZone = "E0113",
+    /// The list has too few items.
+    TooFewItems = "E0114",
+    /// A region is an ISO 3166-1 code of two letters: `CN`.
+    Region = "E0115",
+    /// An address does not have its form.
+    Address = "E0116",
+    /// The table says one thing in two ways, or in none.
+    OneOf = "E0117",
+    /// The id is used twice in a commit.
+    DuplicateId = "E0201",
+    /// The name is used twice in a commit.
+    DuplicateName = "E0202",
+    /// No queue has this id.
+    UnknownQueue = "E0203",
+    /// No agent takes calls of this queue, so nobody could be called.
+    QueueWithoutAgents = "E0204",
+    /// The settings do not list this number as one to call from.
+    NotOwned = "E0205",
+    /// An item stands twice in a list.
+    Repeated = "E0206",
+    /// `ends_at` is not after `starts_at`.
+    EndsBeforeStart = "E0207",
+    /// Two windows share a minute.
+    WindowsOverlap = "E0208",
+    /// The value is over a ceiling of the settings; a commit can only tighten them.
+    OverCeiling = "E0209",
+    /// Dialling needs a trunk.
+    NoTrunk = "E0301",
+    /// `test_numbers` is what `dial = "listed"` calls: required there, refused elsewhere.
+    TestNumbers = "E0302",
+    /// This version uses one trunk.
+    SeveralTrunks = "E0303",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_in_order() {
+        assert!(Code::ALL.is_sorted_by(|a, b| a.as_str() < b.as_str()));
+    }
+}

@@ -1,0 +1,222 @@
+//! Diagnostics: what is wrong with a file, where, and what to do about it.
+
+use std::{fmt, ops::Range, sync::Arc};
+
+use super::code::Code;
+
+/// Bytes of a source text, from `start` up to `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// First byte behind it.
+    pub end: u32,
+}
+
+impl Span {
+    /// Whether `other` lies in it, its edges included.
+    #[must_use]
+    pub fn contains(self, other: Self) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+
+    /// The span as a range of byte indexes.
+    #[must_use]
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+impl From<Range<usize>> for Span {
+    /// Files are far below 4 GiB; what is not saturates.
+    fn from(range: Range<usize>) -> Self {
+        let narrow = |index| u32::try_from(index).unwrap_or(u32::MAX);
+        Self { start: narrow(range.start), end: narrow(range.end) }
+    }
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The commit is refused.
+    Error,
+    /// It is taken, and may not do what was meant.
+    Warning,
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Location {
+    /// Path of the file, as shown to people.
+    pub file: Arc<str>,
+    /// Where in the text; `None` when the file as a whole is meant.
+    pub span: Option<Span>,
+    /// From 1; 0 when the file as a whole is meant.
+    pub line: usize,
+    /// In characters, from 1; 0 when the file as a whole is meant.
+    pub column: usize,
+}
+
+impl Location {
+    /// The file as a whole.
+    #[must_use]
+    pub fn file(path: &Arc<str>) -> Self {
+        Self { file: Arc::clone(path), span: None, line: 0, column: 0 }
+    }
+}
+
+/// A replacement that probably says what was meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suggestion {
+    /// One line: `did you mean "running"?`
+    pub message: String,
+    /// What to replace.
+    pub span: Span,
+    /// With what.
+    pub text: String,
+}
+
+/// Another place that has to do with the fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Related {
+    /// Where.
+    pub location: Location,
+    /// What is there.
+    pub label: String,
+}
+
+/// One fault: one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What kind of fault.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where.
+    pub location: Location,
+    /// What is wrong, in one lowercase sentence.
+    pub message: String,
+    /// What to see at the underlined text; may be empty.
+    pub label: String,
+    /// What to do.
+    pub help: Option<String>,
+    /// The edit that probably mends it.
+    pub suggestion: Option<Suggestion>,
+    /// The setting's own documentation.
+    pub about: Option<&'static str>,
+    /// Other places, first things first.
+    pub related: Vec<Related>,
+}
+
+impl Diagnostic {
+    /// An error at a place; the rest is added by the methods below.
+    #[must_use]
+    pub fn error(code: Code, location: Location, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            location,
+            message: message.into(),
+            label: String::new(),
+            help: None,
+            suggestion: None,
+            about: None,
+            related: Vec::new(),
+        }
+    }
+
+    /// Says what to see at the underlined text.
+    pub fn label(&mut self, label: impl Into<String>) -> &mut Self {
+        self.label = label.into();
+        self
+    }
+
+    /// Says what to do.
+    pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Offers an edit.
+    pub fn suggest(&mut self, message: impl Into<String>, span: Span, text: impl Into<String>) -> &mut Self {
+        self.suggestion = Some(Suggestion { message: message.into(), span, text: text.into() });
+        self
+    }
+
+    /// Points at another place.
+    pub fn relate(&mut self, location: Location, label: impl Into<String>) -> &mut Self {
+        self.related.push(Related { location, label: label.into() });
+        self
+    }
+}
+
+/// A text and the path it came from: turns spans into places.
+#[derive(Debug, Clone)]
+pub(crate) struct Source<'s> {
+    pub(crate) path: Arc<str>,
+    pub(crate) text: &'s str,
+}
+
+impl Source<'_> {
+    /// The place of a span. Columns count characters, so wide ones and combining marks are one each
+    /// code point; a byte-order mark is none.
+    pub(crate) fn locate(&self, span: Span) -> Location {
+        let start = self.text.floor_char_boundary(span.range().start);
+        let before = &self.text[..start];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
+        let column = before[line_start..].trim_start_matches('\u{feff}').chars().count() + 1;
+        Location { file: Arc::clone(&self.path), span: Some(span), line, column }
+    }
+
+    /// The text of a span; empty if it is out of range.
+    pub(crate) fn slice(&self, span: Span) -> &str {
+        self.text.get(span.range()).unwrap_or_default()
+    }
+}
+
+/// Sorts diagnostics as people read them, by file and place, and drops exact repeats.
+pub(crate) fn sort(diagnostics: &mut Vec<Diagnostic>) {
+    diagnostics.sort_by(|a, b| {
+        let key = |d: &Diagnostic| (d.location.clone(), d.code);
+        key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
+    });
+    diagnostics.dedup();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters_not_bytes() {
+        let source = Source { path: "x.toml".into(), text: "\u{feff}a = 1\r\nn = \"春季\" # x\n" };
+        let at = |needle: &str| {
+            let start = source.text.find(needle).unwrap();
+            let found = source.locate(Span::from(start..start + needle.len()));
+            (found.line, found.column)
+        };
+        assert_eq!(at("a"), (1, 1));
+        assert_eq!(at("n ="), (2, 1));
+        assert_eq!(at("# x"), (2, 10));
+        let beyond = source.locate(Span { start: 999, end: 999 });
+        assert_eq!((beyond.line, beyond.column), (3, 1));
+    }
+}

@@ -1,0 +1,39 @@
+//! Lists.
+
+use std::marker::PhantomData;
+
+use serde_json::{Value as Json, json};
+use toml::de::DeValue;
+
+use crate::config::{
+    code::Code,
+    read::{At, Kind, Reader},
+    syntax::Node,
+};
+
+/// A list of at least `MIN` items, or a list of tables (`[[…]]`).
+pub(crate) struct List<K, const MIN: usize>(PhantomData<K>);
+
+impl<K: Kind, const MIN: usize> Kind for List<K, MIN> {
+    type Value = Vec<At<K::Value>>;
+
+    fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
+        let DeValue::Array(items) = node.get_ref() else {
+            reader.wrong_type(node, "a list");
+            return None;
+        };
+        if items.len() < MIN {
+            reader.fault(Code::TooFewItems, node, format_args!("needs at least {MIN}")).label("too few items");
+            return None;
+        }
+        Some(items.iter().filter_map(|item| reader.value::<K>(item)).collect())
+    }
+
+    fn schema() -> Json {
+        json!({ "type": "array", "items": K::schema(), "minItems": MIN })
+    }
+
+    fn show(value: &Self::Value) -> Json {
+        value.iter().map(|item| K::show(&item.value)).collect()
+    }
+}

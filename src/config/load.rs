@@ -1,0 +1,413 @@
+//! A commit's files to definitions: reads every file, then follows what refers to another.
+
+use std::{collections::BTreeMap, str, sync::Arc};
+
+use super::{
+    campaign::Campaigns,
+    code::Code,
+    diagnostic::{Diagnostic, Location, Severity, Source, Span, sort},
+    layout::{self, FileKind, SHARED},
+    read::{At, Reader, Table},
+    suggest::{listing, nearest},
+    tables::{agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, tenant::TenantFile},
+};
+use crate::domain::{
+    campaign::{AgentDefinition, Ceilings, Definitions, Queue, Tenant},
+    ids::{AgentId, QueueId},
+};
+
+/// One file of the folder of campaigns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Path inside the folder, with `/`: `spring.toml`, `shared/tenant.toml`.
+    pub path: String,
+    /// What it holds.
+    pub bytes: Vec<u8>,
+}
+
+/// Reads all files of the folder of campaigns (those that
+/// [`is_configuration`](super::is_configuration) names) as one configuration.
+///
+/// `folder` is where that folder stands, for messages: `campaigns`. All problems come at once, sorted
+/// by file and place; with an error among them there are no definitions. Warnings come with them.
+pub fn load(
+    folder: &str,
+    files: &[SourceFile],
+    ceilings: &Ceilings,
+) -> Result<(Definitions, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut load = Load::new(folder);
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    order.sort_by_key(|&index| &files[index].path);
+    for index in order {
+        load.file(index, &files[index]);
+    }
+    load.missing_files();
+    let mut commit = Commit { folder, files, diagnostics: Vec::new() };
+    let definitions = load.definitions(&mut commit, ceilings);
+    let mut diagnostics = load.diagnostics;
+    diagnostics.append(&mut commit.diagnostics);
+    sort(&mut diagnostics);
+    match definitions {
+        Some(found) if diagnostics.iter().all(|d| d.severity != Severity::Error) => Ok((found, diagnostics)),
+        _ => Err(diagnostics),
+    }
+}
+
+/// A table or value and the file it stands in.
+#[derive(Debug, Clone)]
+pub(crate) struct InFile<T> {
+    pub(crate) file: usize,
+    pub(crate) value: T,
+}
+
+/// Where a value stands, in which file of the commit.
+pub(crate) type Place = InFile<Option<Span>>;
+
+/// All files, to turn places into locations, and what is wrong between them.
+pub(crate) struct Commit<'a> {
+    folder: &'a str,
+    files: &'a [SourceFile],
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Commit<'_> {
+    /// The location of a place.
+    pub(crate) fn locate(&self, place: &Place) -> Location {
+        let file = &self.files[place.file];
+        let source =
+            Source { path: full_path(self.folder, &file.path), text: str::from_utf8(&file.bytes).unwrap_or("") };
+        source.locate(place.value.unwrap_or_default())
+    }
+
+    /// Reports an error; the caller adds to it.
+    pub(crate) fn error(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
+        let diagnostic = Diagnostic::error(code, self.locate(place), message);
+        let index = self.diagnostics.len();
+        self.diagnostics.push(diagnostic);
+        &mut self.diagnostics[index]
+    }
+
+    /// Reports what stands at a place as used before, if it was; remembers it otherwise.
+    pub(crate) fn unique(
+        &mut self,
+        code: Code,
+        seen: &mut BTreeMap<String, Place>,
+        text: &str,
+        place: Place,
+        message: impl FnOnce() -> String,
+    ) {
+        if let Some(first) = seen.get(text) {
+            let first = self.locate(first);
+            self.error(code, &place, message()).label("used again").relate(first, "first used here");
+        } else {
+            seen.insert(text.to_owned(), place);
+        }
+    }
+}
+
+fn full_path(folder: &str, path: &str) -> Arc<str> {
+    if folder.is_empty() { path.into() } else { format!("{folder}/{path}").into() }
+}
+
+/// What the files hold, one by one.
+struct Load<'a> {
+    folder: &'a str,
+    tenant: Option<TenantFile>,
+    queues: Option<InFile<QueuesFile>>,
+    agents: Option<InFile<AgentsFile>>,
+    campaigns: Vec<InFile<CampaignFile>>,
+    found: Vec<FileKind>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Load<'a> {
+    fn new(folder: &'a str) -> Self {
+        Self {
+            folder,
+            tenant: None,
+            queues: None,
+            agents: None,
+            campaigns: Vec::new(),
+            found: Vec::new(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    fn file(&mut self, index: usize, file: &SourceFile) {
+        let path = full_path(self.folder, &file.path);
+        let Some(kind) = layout::kind(&file.path) else {
+            self.diagnostics.push(unknown_file(&path, &file.path));
+            return;
+        };
+        self.found.push(kind);
+        let text = match str::from_utf8(&file.bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                self.diagnostics.push(not_utf8(path, &file.bytes, error.valid_up_to()));
+                return;
+            }
+        };
+        let in_file = |value| InFile { file: index, value };
+        match kind {
+            FileKind::Tenant => self.tenant = self.read(&path, text),
+            FileKind::Queues => self.queues = self.read(&path, text).map(|value| InFile { file: index, value }),
+            FileKind::Agents => self.agents = self.read(&path, text).map(|value| InFile { file: index, value }),
+            FileKind::Campaign => {
+                let campaign = self.read(&path, text).map(in_file);
+                self.campaigns.extend(campaign);
+            }
+        }
+    }
+
+    fn read<T: Table>(&mut self, path: &Arc<str>, text: &str) -> Option<T> {
+        let (table, mut diagnostics) = Reader::file::<T>(path, text);
+        self.diagnostics.append(&mut diagnostics);
+        table
+    }
+
+    fn missing_files(&mut self) {
+        for (path, kind) in SHARED {
+            if !self.found.contains(&kind) {
+                let path = full_path(self.folder, path);
+                let mut diagnostic =
+                    Diagnostic::error(Code::MissingFile, Location::file(&path), "this file is missing");
+                diagnostic
+                    .help("every configuration has shared/tenant.toml, shared/queues.toml and shared/agents.toml");
+                self.diagnostics.push(diagnostic);
+            }
+        }
+    }
+
+    fn definitions(&mut self, commit: &mut Commit<'_>, ceilings: &Ceilings) -> Option<Definitions> {
+        let queues = self.queues.take().map(|file| queues(file, commit));
+        let agents = self.agents.take().map(|file| agents(file, queues.as_ref(), commit));
+        let references = References { queues: queues.as_ref(), agents: agents.as_ref() };
+        let campaigns = Campaigns { ceilings, references, commit }.resolve(std::mem::take(&mut self.campaigns));
+        Some(Definitions {
+            tenant: tenant(self.tenant.take()?)?,
+            queues: queues?.by_id,
+            agents: agents?.by_id,
+            campaigns: campaigns?,
+        })
+    }
+}
+
+fn unknown_file(path: &Arc<str>, relative: &str) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(Code::UnknownFile, Location::file(path), "no kind of file stands here");
+    let shared = SHARED.map(|(path, _)| path);
+    match nearest(relative, shared) {
+        Some(meant) => diagnostic.help(format!("did you mean {meant}?")),
+        None => diagnostic.help(format!(
+            "campaigns stand in the folder itself, one in each *.toml; below it there are {}",
+            listing(&shared, '`', "and")
+        )),
+    };
+    diagnostic
+}
+
+fn not_utf8(path: Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
+    let good = str::from_utf8(&bytes[..at]).unwrap_or("");
+    let source = Source { path, text: good };
+    let message = format!("not UTF-8: byte 0x{:02x} at offset {at}", bytes[at]);
+    let mut diagnostic = Diagnostic::error(Code::NotUtf8, source.locate(Span::from(at..at)), message);
+    diagnostic.help("TOML is UTF-8; save the file in that encoding");
+    diagnostic
+}
+
+/// What campaigns refer to; `None` if that file could not be read, so that nothing is said of it.
+#[derive(Clone, Copy)]
+pub(crate) struct References<'a> {
+    pub(crate) queues: Option<&'a Queues>,
+    pub(crate) agents: Option<&'a Agents>,
+}
+
+/// The queues, and whether all of them could be read.
+pub(crate) struct Queues {
+    pub(crate) by_id: BTreeMap<QueueId, Queue>,
+    /// Every id in the file, those of broken tables too.
+    pub(crate) ids: BTreeMap<String, Place>,
+    /// Whether an id could not be read, so that a missing one may be there.
+    pub(crate) gaps: bool,
+}
+
+impl Queues {
+    /// Reports a reference to a queue that is not there.
+    pub(crate) fn refer(&self, queue: &At<QueueId>, file: usize, commit: &mut Commit<'_>) -> bool {
+        let id = queue.value.as_str();
+        if self.gaps || self.ids.contains_key(id) {
+            return true;
+        }
+        let place = InFile { file, value: queue.span };
+        let known: Vec<&str> = self.ids.keys().map(String::as_str).collect();
+        let diagnostic = commit.error(Code::UnknownQueue, &place, format!("no queue has the id {id:?}"));
+        diagnostic.label("not in shared/queues.toml");
+        match (nearest(id, known.iter().copied()), queue.span) {
+            (Some(meant), Some(span)) => {
+                diagnostic.suggest(format!("did you mean {meant:?}?"), span, format!("{meant:?}"));
+            }
+            _ => {
+                diagnostic.help(format!("queues: {}", listing(&known, '"', "and")));
+            }
+        }
+        false
+    }
+}
+
+/// The agents, and the queues that they serve.
+pub(crate) struct Agents {
+    pub(crate) by_id: BTreeMap<AgentId, AgentDefinition>,
+    /// Every queue that an agent names.
+    pub(crate) serve: Vec<QueueId>,
+    /// Whether a list of queues could not be read.
+    pub(crate) gaps: bool,
+}
+
+fn queues(file: InFile<QueuesFile>, commit: &mut Commit<'_>) -> Queues {
+    let InFile { file, value } = file;
+    let mut queues = Queues { by_id: BTreeMap::new(), ids: BTreeMap::new(), gaps: value.queues.is_none() };
+    let mut names = BTreeMap::new();
+    for table in value.queues.map(|list| list.value).unwrap_or_default() {
+        let (id, name) = (table.value.id, table.value.name);
+        queues.gaps |= id.is_none();
+        if let Some(id) = &id {
+            let place = InFile { file, value: id.span };
+            let message = || format!("two queues have the id {:?}", id.value.as_str());
+            commit.unique(Code::DuplicateId, &mut queues.ids, id.value.as_str(), place, message);
+        }
+        if let Some(name) = &name {
+            let place = InFile { file, value: name.span };
+            let message = || format!("two queues have the name {:?}", name.value);
+            commit.unique(Code::DuplicateName, &mut names, &name.value, place, message);
+        }
+        if let (Some(id), Some(name)) = (id, name) {
+            queues.by_id.insert(id.value.clone(), Queue { id: id.value, name: name.value });
+        }
+    }
+    queues
+}
+
+fn agents(file: InFile<AgentsFile>, queues: Option<&Queues>, commit: &mut Commit<'_>) -> Agents {
+    let InFile { file, value } = file;
+    let mut agents = Agents { by_id: BTreeMap::new(), serve: Vec::new(), gaps: value.agents.is_none() };
+    let mut ids = BTreeMap::new();
+    for table in value.agents.map(|list| list.value).unwrap_or_default() {
+        let agent = table.value;
+        if let Some(id) = &agent.id {
+            let place = InFile { file, value: id.span };
+            let message = || format!("two agents have the id {:?}", id.value.as_str());
+            commit.unique(Code::DuplicateId, &mut ids, id.value.as_str(), place, message);
+        }
+        agents.gaps |= agent.queues.is_none();
+        let mut seen = BTreeMap::new();
+        for queue in agent.queues.iter().flat_map(|list| &list.value) {
+            let place = InFile { file, value: queue.span };
+            let message = || format!("queue {:?} stands twice in this list", queue.value.as_str());
+            commit.unique(Code::Repeated, &mut seen, queue.value.as_str(), place, message);
+            if let Some(queues) = queues {
+                queues.refer(queue, file, commit);
+            }
+            agents.serve.push(queue.value.clone());
+        }
+        if let (Some(id), Some(name), Some(sip), Some(queues)) = (agent.id, agent.name, agent.sip, agent.queues) {
+            let queues = queues.value.into_iter().map(|queue| queue.value).collect();
+            let definition = AgentDefinition { id: id.value.clone(), name: name.value, sip: sip.value, queues };
+            agents.by_id.insert(id.value, definition);
+        }
+    }
+    agents
+}
+
+fn tenant(file: TenantFile) -> Option<Tenant> {
+    Some(Tenant {
+        id: file.id?.value,
+        name: file.name?.value,
+        timezone: file.timezone?.value.name,
+        region: file.region?.value,
+        agent_ring: file.agents.value.ring.value,
+        wrap_up: file.agents.value.wrap_up.value,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{read::PROBLEMS_PER_FILE_MAX, settings::outer_ceilings};
+
+    const TENANT: &str = "id = \"acme\"\nname = \"Acme\"\ntimezone = \"Asia/Shanghai\"\nregion = \"CN\"\n";
+    const QUEUES: &str = "[[queues]]\nid = \"sales\"\nname = \"Sales\"\n";
+    const AGENTS: &str = "[[agents]]\nid = \"a1\"\nname = \"Li Na\"\nsip = \"sip:a1@10.0.0.5\"\nqueues = [\"sales\"]\n";
+    const CAMPAIGN: &str = r#"
+        id = "spring"
+        name = "Spring"
+        state = "running"
+        mode = "preoccupied"
+        caller_numbers = ["+862160001000"]
+        starts_at = 2031-03-01T09:00:00+08:00
+        ends_at = 2031-05-31T18:00:00+08:00
+        skill_queue = "sales"
+        [calling_hours]
+        timezone = "Asia/Shanghai"
+        windows = ["09:00-18:00"]
+    "#;
+
+    fn files(campaign: &str) -> Vec<SourceFile> {
+        let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
+        vec![
+            file("shared/tenant.toml", TENANT),
+            file("shared/queues.toml", QUEUES),
+            file("shared/agents.toml", AGENTS),
+            file("spring.toml", campaign),
+        ]
+    }
+
+    fn codes(files: &[SourceFile]) -> Vec<(&'static str, usize, String)> {
+        let diagnostics = load("campaigns", files, &outer_ceilings()).unwrap_err();
+        diagnostics.iter().map(|d| (d.code.as_str(), d.location.line, d.location.file.to_string())).collect()
+    }
+
+    #[test]
+    fn a_small_configuration_is_read() {
+        let (definitions, warnings) = load("campaigns", &files(CAMPAIGN), &outer_ceilings()).unwrap();
+        assert!(warnings.is_empty());
+        let campaign = definitions.campaigns.values().next().unwrap();
+        assert_eq!(campaign.id.as_str(), "spring");
+        assert_eq!(campaign.max_ring.as_secs(), 30);
+        assert_eq!(campaign.starts_at.to_string(), "2031-03-01T01:00:00Z");
+        assert_eq!(definitions.tenant.wrap_up.as_secs(), 60);
+    }
+
+    #[test]
+    fn what_a_broken_file_may_define_is_not_missed_elsewhere() {
+        let mut files = files(CAMPAIGN);
+        files[1].bytes = b"[[queues]\nid = \"sales\"\n".to_vec();
+        assert_eq!(codes(&files), [("E0002", 1, "campaigns/shared/queues.toml".to_owned())]);
+        files[1].bytes = b"[[queues]]\nid = \"sales\"\n".to_vec();
+        assert_eq!(codes(&files), [("E0102", 1, "campaigns/shared/queues.toml".to_owned())]);
+        files.remove(1);
+        assert_eq!(codes(&files), [("E0005", 0, "campaigns/shared/queues.toml".to_owned())]);
+    }
+
+    #[test]
+    fn a_misspelt_key_is_one_fault() {
+        let campaign = CAMPAIGN.replace("name =", "nmae =").replace("skill_queue = \"sales\"", "skill_qeue = \"sale\"");
+        let file = "campaigns/spring.toml".to_owned();
+        assert_eq!(
+            codes(&files(&campaign)),
+            [("E0101", 3, file.clone()), ("E0101", 9, file.clone()), ("E0203", 9, file)]
+        );
+    }
+
+    #[test]
+    fn a_key_that_slid_into_a_table_is_one_fault() {
+        let campaign = CAMPAIGN.replace("skill_queue = \"sales\"", "") + "skill_queue = \"sales\"\n";
+        assert_eq!(codes(&files(&campaign)), [("E0101", 13, "campaigns/spring.toml".to_owned())]);
+    }
+
+    #[test]
+    fn problems_of_a_file_are_capped() {
+        let many: String = (0..10_000).map(|n| format!("unknown-{n} = 1\n")).collect();
+        let found = codes(&files(&(many + CAMPAIGN)));
+        assert_eq!(found.len(), PROBLEMS_PER_FILE_MAX + 1);
+        assert!(found.iter().any(|(code, ..)| *code == "E0007"));
+    }
+}

@@ -1,0 +1,296 @@
+//! Settings: `dialops.toml`, one machine's side of the configuration (SPEC §1.1).
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    code::Code,
+    diagnostic::{Diagnostic, Source, sort},
+    kinds::secret::SecretRef,
+    read::{At, Reader},
+    tables::settings::{CeilingsTable, Dial, SafetyTable, SettingsFile, TrunkTable},
+};
+use crate::domain::{
+    campaign::{Ceilings, DialPermission},
+    ids::TrunkId,
+    phone::E164,
+};
+
+/// Everything that one machine's administrator sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The configuration repository.
+    pub source: SourceSettings,
+    /// The SQLite file.
+    pub store: PathBuf,
+    /// Where the daemon answers.
+    pub http: HttpSettings,
+    /// The daemon's side of SIP.
+    pub sip: SipSettings,
+    /// Carriers; at least one unless `dial` is `None`, and at most one for now.
+    pub trunks: Vec<TrunkSettings>,
+    /// The most that campaigns may ask for; `owned_caller_numbers` is always there.
+    pub ceilings: Ceilings,
+    /// Whom this daemon may call.
+    pub dial: DialPermission,
+    /// Form of the log.
+    pub log_format: LogFormat,
+    /// The least important that is logged.
+    pub log_level: LogLevel,
+}
+
+/// The repository that is followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceSettings {
+    /// Path of a local Git repository.
+    pub repository: PathBuf,
+    /// The branch that is followed.
+    pub branch: String,
+    /// Folder of the campaigns in the repository, without a `/` at either end.
+    pub path: String,
+    /// How often the branch is looked at.
+    pub poll: Duration,
+}
+
+/// Where the daemon answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// Health, metrics, status and page; the API too if there is a token.
+    pub listen: SocketAddr,
+    /// The Unix socket of the API.
+    pub socket: PathBuf,
+    /// Users besides root and the daemon's own that may use the socket.
+    pub allowed_uids: Vec<u32>,
+    /// The token that opens the API over TCP.
+    pub token: Option<SecretRef>,
+}
+
+/// The daemon's side of SIP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SipSettings {
+    /// UDP address.
+    pub listen: SocketAddr,
+    /// Wanted size of the socket's receive buffer, in bytes.
+    pub receive_buffer: Option<u32>,
+}
+
+/// A carrier's trunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrunkSettings {
+    /// Identity.
+    pub id: TrunkId,
+    /// Host and port that requests are sent to.
+    pub address: String,
+    /// Domain of SIP addresses, if it is not the host.
+    pub domain: Option<String>,
+    /// Name for digest authentication.
+    pub username: Option<String>,
+    /// Its password.
+    pub password: Option<SecretRef>,
+    /// Live calls to customers at once.
+    pub max_concurrent_calls: NonZeroU32,
+    /// INVITEs to customers in any one second.
+    pub max_calls_per_second: NonZeroU32,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// How important a line must be to be logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Only failures.
+    Error,
+    /// And what may become one.
+    Warn,
+    /// And what the daemon does.
+    Info,
+    /// And how.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// The name that `tracing` knows it by.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl Settings {
+    /// Reads settings; relative paths in them are taken from the folder that `path` is in.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Vec<Diagnostic>> {
+        let shown: Arc<str> = path.to_string_lossy().into();
+        let (file, mut diagnostics) = Reader::file::<SettingsFile>(&shown, text);
+        let settings = file.and_then(|file| {
+            let mut build = Build {
+                source: Source { path: shown, text },
+                folder: path.parent().unwrap_or(Path::new("")),
+                diagnostics: &mut diagnostics,
+            };
+            build.settings(file)
+        });
+        sort(&mut diagnostics);
+        match settings {
+            Some(settings) if diagnostics.is_empty() => Ok(settings),
+            _ => Err(diagnostics),
+        }
+    }
+}
+
+struct Build<'a> {
+    source: Source<'a>,
+    folder: &'a Path,
+    diagnostics: &'a mut Vec<Diagnostic>,
+}
+
+impl Build<'_> {
+    fn settings(&mut self, file: SettingsFile) -> Option<Settings> {
+        self.check_trunks(&file);
+        let dial = self.dial(file.safety.value);
+        let (http, sip, log) = (file.http.value, file.sip.value, file.log.value);
+        let source = file.source?.value;
+        Some(Settings {
+            source: SourceSettings {
+                repository: self.folder.join(source.repository?.value),
+                branch: source.branch.value,
+                path: source.path.value,
+                poll: source.poll.value,
+            },
+            store: self.folder.join(file.store.value.path.value),
+            http: HttpSettings {
+                listen: http.listen.value,
+                socket: self.folder.join(http.socket.value),
+                allowed_uids: values(http.allowed_uids.value),
+                token: http.token.map(|token| self.secret(token)),
+            },
+            sip: SipSettings { listen: sip.listen.value, receive_buffer: sip.receive_buffer.map(|size| size.value) },
+            trunks: file.trunks.value.into_iter().filter_map(|trunk| self.trunk(trunk.value)).collect(),
+            ceilings: ceilings(file.ceilings.value),
+            dial,
+            log_format: log.format.value,
+            log_level: log.level.value,
+        })
+    }
+
+    fn error(&mut self, code: Code, at: Option<super::diagnostic::Span>, message: &str) -> &mut Diagnostic {
+        let diagnostic = Diagnostic::error(code, self.source.locate(at.unwrap_or_default()), message);
+        let index = self.diagnostics.len();
+        self.diagnostics.push(diagnostic);
+        &mut self.diagnostics[index]
+    }
+
+    fn check_trunks(&mut self, file: &SettingsFile) {
+        let trunks = &file.trunks.value;
+        let dial = &file.safety.value.dial;
+        if trunks.is_empty() && dial.value != Dial::None && file.trunks.span.is_none() {
+            self.error(Code::NoTrunk, dial.span, "dialling needs a trunk")
+                .label("calls somebody")
+                .help("add a [[trunks]] table, or set `dial = \"none\"`");
+        }
+        let mut seen = BTreeMap::new();
+        for (index, trunk) in trunks.iter().enumerate() {
+            let id = trunk.value.id.as_ref();
+            let first = id.and_then(|id| seen.insert(id.value.clone(), id.span));
+            if let (Some(first), Some(id)) = (first, id) {
+                let first = self.source.locate(first.unwrap_or_default());
+                self.error(Code::DuplicateId, id.span, "two trunks have the same `id`")
+                    .label("used again")
+                    .relate(first, "first used here");
+            } else if index == 1 {
+                self.error(Code::SeveralTrunks, trunk.span, "only one trunk is used by this version")
+                    .label("the second one")
+                    .help("leave one [[trunks]] table");
+            }
+        }
+    }
+
+    fn dial(&mut self, safety: SafetyTable) -> DialPermission {
+        let (dial, numbers) = (safety.dial, safety.test_numbers);
+        match (dial.value, numbers) {
+            (Dial::None, None) => DialPermission::None,
+            (Dial::All, None) => DialPermission::All,
+            (Dial::Listed, Some(numbers)) => DialPermission::Listed(values(numbers.value)),
+            (Dial::Listed, None) => {
+                self.error(Code::TestNumbers, dial.span, "`dial = \"listed\"` needs `test_numbers`")
+                    .label("calls only numbers that are listed")
+                    .help("add `test_numbers = [\"+…\"]` to [safety]");
+                DialPermission::None
+            }
+            (Dial::None | Dial::All, Some(numbers)) => {
+                self.error(Code::TestNumbers, numbers.span, "`test_numbers` goes with `dial = \"listed\"` only")
+                    .label("would not be used")
+                    .help("remove it, or set `dial = \"listed\"`");
+                DialPermission::None
+            }
+        }
+    }
+
+    fn trunk(&self, trunk: TrunkTable) -> Option<TrunkSettings> {
+        Some(TrunkSettings {
+            id: trunk.id?.value,
+            address: trunk.address?.value,
+            domain: trunk.domain.map(|domain| domain.value),
+            username: trunk.username.map(|username| username.value),
+            password: trunk.password.map(|password| self.secret(password)),
+            max_concurrent_calls: trunk.max_concurrent_calls?.value,
+            max_calls_per_second: trunk.max_calls_per_second?.value,
+        })
+    }
+
+    fn secret(&self, secret: At<SecretRef>) -> SecretRef {
+        match secret.value {
+            SecretRef::File(path) => SecretRef::File(self.folder.join(path)),
+            credential @ SecretRef::Credential(_) => credential,
+        }
+    }
+}
+
+fn values<T>(items: Vec<At<T>>) -> Vec<T> {
+    items.into_iter().map(|item| item.value).collect()
+}
+
+fn ceilings(table: CeilingsTable) -> Ceilings {
+    let owned: Vec<E164> = values(table.owned_caller_numbers.value);
+    Ceilings {
+        caller_numbers_per_campaign: table.caller_numbers_per_campaign.value as usize,
+        owned_caller_numbers: Some(owned),
+        max_ring: table.max_ring.value,
+        active_campaigns: table.active_campaigns.value as usize,
+        max_concurrent_calls: table.max_concurrent_calls.value,
+        max_calls_per_second: table.max_calls_per_second.value,
+    }
+}
+
+/// The ceilings when there are no settings: what the schemas allow, and any caller number.
+#[must_use]
+pub fn outer_ceilings() -> Ceilings {
+    Ceilings {
+        caller_numbers_per_campaign: 100,
+        owned_caller_numbers: None,
+        max_ring: Duration::from_secs(super::tables::campaign::MAX_RING_LIMIT),
+        active_campaigns: usize::MAX,
+        max_concurrent_calls: u32::MAX,
+        max_calls_per_second: u32::MAX,
+    }
+}

@@ -1,0 +1,48 @@
+//! Near misses: the known word that someone probably meant.
+
+/// The known word nearest to `found`, if it is near enough that a slip of the fingers explains it.
+pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let found = found.to_lowercase();
+    let slips_max = match found.chars().count() {
+        0..=2 => return None,
+        3..=5 => 1,
+        6..=8 => 2,
+        _ => 3,
+    };
+    known
+        .into_iter()
+        .map(|word| (strsim::damerau_levenshtein(&found, &word.to_lowercase()), word))
+        .filter(|&(slips, _)| slips <= slips_max)
+        .min()
+        .map(|(_, word)| word)
+}
+
+/// Joins words for a sentence: `"a", "b" or "c"`.
+pub(crate) fn listing(words: &[&str], quote: char, last: &str) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("{quote}{word}{quote}")).collect();
+    match quoted.split_last() {
+        None => String::new(),
+        Some((only, [])) => only.clone(),
+        Some((end, rest)) => format!("{} {last} {end}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_are_found_and_strangers_are_not() {
+        assert_eq!(nearest("runing", ["paused", "running"]), Some("running"));
+        assert_eq!(nearest("RUNNING", ["paused", "running"]), Some("running"));
+        assert_eq!(nearest("prioritty", ["priority", "name"]), Some("priority"));
+        assert_eq!(nearest("stopped", ["paused", "running"]), None);
+        assert_eq!(nearest("", ["paused"]), None);
+    }
+
+    #[test]
+    fn listings_read_as_sentences() {
+        assert_eq!(listing(&["a"], '"', "or"), "\"a\"");
+        assert_eq!(listing(&["a", "b", "c"], '`', "and"), "`a`, `b` and `c`");
+    }
+}

@@ -1,0 +1,329 @@
+//! TOML text to a tree with spans; each syntax error once, and as much of the rest as still stands.
+//!
+//! An error inside a value, and a key defined twice, leave the shape of the file intact: the tree is
+//! read on. After any other error only that one is reported, since what follows it is guesswork.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue, Error},
+};
+use toml_parser::{
+    ErrorSink, Span as RawSpan,
+    decoder::Encoding,
+    parser::{EventReceiver, RecursionGuard, parse_document},
+};
+
+use super::{
+    code::Code,
+    diagnostic::{Diagnostic, Source, Span},
+};
+
+/// A value with its place in the text.
+pub(crate) type Node<'s> = Spanned<DeValue<'s>>;
+
+/// Nesting that a file may have; the same bound as the `toml` crate's.
+const DEPTH_MAX: u32 = 80;
+
+/// Syntax errors of one file that are looked at; nobody reads more.
+const ERRORS_MAX: usize = 100;
+
+/// What a text holds.
+pub(crate) struct Parsed<'s> {
+    /// The tree; unquoted words and the like stand in it as they were guessed.
+    pub(crate) root: DeTable<'s>,
+    /// Values that were reported already: reading them would report them twice.
+    pub(crate) poisoned: Vec<Span>,
+    /// Whether the shape of the file is known, so that the tree can be read.
+    pub(crate) readable: bool,
+}
+
+/// Parses a text and adds its syntax errors to `diagnostics`.
+pub(crate) fn parse<'s>(source: &Source<'s>, diagnostics: &mut Vec<Diagnostic>) -> Parsed<'s> {
+    let (root, mut errors) = DeTable::parse_recoverable(source.text);
+    let mut parsed = Parsed { root: root.into_inner(), poisoned: Vec::new(), readable: true };
+    if errors.is_empty() {
+        return parsed;
+    }
+    errors.truncate(ERRORS_MAX);
+    let repeated = repeated_keys(source.text);
+    // Errors in one line have one cause. What broke the file's shape says it best, else the first.
+    let mut lines: BTreeMap<usize, (bool, Diagnostic)> = BTreeMap::new();
+    for error in &errors {
+        let span = Span::from(error.span().unwrap_or_default());
+        let (breaks, diagnostic) = if let Some(&first) = repeated.get(&span.start) {
+            (false, duplicate(source, span, first))
+        } else if let Some(value) = value_at(&parsed.root, span) {
+            parsed.poisoned.push(value);
+            (false, in_value(source, value, error))
+        } else {
+            (true, broken(source, &parsed.root, span, error))
+        };
+        match lines.entry(source.locate(span).line) {
+            Entry::Occupied(mut known) if breaks && !known.get().0 => drop(known.insert((breaks, diagnostic))),
+            Entry::Occupied(_) => {}
+            Entry::Vacant(line) => drop(line.insert((breaks, diagnostic))),
+        }
+    }
+    for (breaks, diagnostic) in lines.into_values() {
+        diagnostics.push(diagnostic);
+        if breaks {
+            parsed.readable = false;
+            break;
+        }
+    }
+    parsed
+}
+
+fn broken(source: &Source<'_>, root: &DeTable<'_>, span: Span, error: &Error) -> Diagnostic {
+    let location = source.locate(span);
+    let at_end = source.text.get(span.range().start..).is_none_or(|rest| rest.trim().is_empty());
+    let opened = container_at(root, span).filter(|place| at_end || span.end < place.end);
+    let opened = opened.map(|Span { start, .. }| source.locate(Span { start, end: start + 1 }));
+    let mut diagnostic = Diagnostic::error(Code::Syntax, location, error.message());
+    diagnostic.label("not TOML from here");
+    if let Some(opened) = opened {
+        diagnostic.relate(opened, "inside this");
+    }
+    diagnostic
+}
+
+fn duplicate(source: &Source<'_>, span: Span, first: Span) -> Diagnostic {
+    let message = format!("`{}` is defined twice", source.slice(span));
+    let mut diagnostic = Diagnostic::error(Code::DuplicateKey, source.locate(span), message);
+    diagnostic.label("again here").relate(source.locate(first), "first defined here");
+    diagnostic
+}
+
+fn in_value(source: &Source<'_>, value: Span, error: &Error) -> Diagnostic {
+    let text = source.slice(value);
+    if text.is_empty() {
+        let mut diagnostic = Diagnostic::error(Code::Syntax, source.locate(value), "this key has no value");
+        diagnostic.label("a value is missing here");
+        return diagnostic;
+    }
+    let quoted = text.starts_with(['"', '\'']);
+    if quoted || !error.message().contains("quoted") {
+        let at = Span::from(error.span().unwrap_or_default());
+        let mut diagnostic = Diagnostic::error(Code::Syntax, source.locate(at), error.message());
+        diagnostic.label("not a TOML value");
+        return diagnostic;
+    }
+    let mut diagnostic = Diagnostic::error(Code::Syntax, source.locate(value), "text must stand in quotes");
+    let bare = text.trim_matches(['“', '”', '„', '‘', '’', '«', '»']);
+    diagnostic.label("not quoted").suggest("put it in quotes", value, format!("{bare:?}"));
+    diagnostic
+}
+
+/// The plain value that holds the span.
+fn value_at(table: &DeTable<'_>, span: Span) -> Option<Span> {
+    table.values().find_map(|node| plain_value(node, span))
+}
+
+fn plain_value(node: &Node<'_>, span: Span) -> Option<Span> {
+    match node.get_ref() {
+        DeValue::Table(table) => value_at(table, span),
+        DeValue::Array(items) => items.iter().find_map(|item| plain_value(item, span)),
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {
+            let place = Span::from(node.span());
+            place.contains(span).then_some(place)
+        }
+    }
+}
+
+/// The innermost list or inline table that holds the span.
+fn container_at(table: &DeTable<'_>, span: Span) -> Option<Span> {
+    table.values().find_map(|node| container(node, span))
+}
+
+fn container(node: &Node<'_>, span: Span) -> Option<Span> {
+    let place = Span::from(node.span());
+    let inner = match node.get_ref() {
+        DeValue::Table(table) => container_at(table, span),
+        DeValue::Array(items) => items.iter().find_map(|item| container(item, span)),
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {
+            return None;
+        }
+    };
+    inner.or_else(|| place.contains(span).then_some(place))
+}
+
+/// Keys whose path was seen before: where each starts, and the first of that path.
+fn repeated_keys(text: &str) -> BTreeMap<u32, Span> {
+    let source = toml_parser::Source::new(text);
+    let mut scan = KeyScan::new(source);
+    let tokens = source.lex().into_vec();
+    parse_document(&tokens, &mut RecursionGuard::new(&mut scan, DEPTH_MAX), &mut ());
+    scan.repeated
+}
+
+/// Walks a document's events and keeps every key's full path; list items are numbered in it.
+struct KeyScan<'s> {
+    source: toml_parser::Source<'s>,
+    /// Path of the table that keys are now added to.
+    table: Vec<String>,
+    /// Keys read since the last value or header.
+    pending: Vec<(String, Span)>,
+    /// The key whose value is being read.
+    key: Vec<String>,
+    /// Enclosing inline tables: what `table` and `key` were outside.
+    outer: Vec<(Vec<String>, Vec<String>)>,
+    first: BTreeMap<Vec<String>, Span>,
+    tables_in: BTreeMap<Vec<String>, usize>,
+    items: usize,
+    repeated: BTreeMap<u32, Span>,
+}
+
+impl<'s> KeyScan<'s> {
+    fn new(source: toml_parser::Source<'s>) -> Self {
+        Self {
+            source,
+            table: Vec::new(),
+            pending: Vec::new(),
+            key: Vec::new(),
+            outer: Vec::new(),
+            first: BTreeMap::new(),
+            tables_in: BTreeMap::new(),
+            items: 0,
+            repeated: BTreeMap::new(),
+        }
+    }
+
+    fn record(&mut self, path: &[String], span: Span) {
+        match self.first.get(path) {
+            Some(&first) => drop(self.repeated.insert(span.start, first)),
+            None => drop(self.first.insert(path.to_vec(), span)),
+        }
+    }
+
+    /// Takes the pending keys as a path below `base`, stepping into the newest table of each list.
+    fn take_path(&mut self, mut path: Vec<String>) -> Vec<String> {
+        for (name, span) in std::mem::take(&mut self.pending) {
+            path.push(name);
+            self.record(&path, span);
+            if let Some(count) = self.tables_in.get(&path) {
+                path.push(format!("#{count}"));
+            }
+        }
+        path
+    }
+}
+
+impl EventReceiver for KeyScan<'_> {
+    fn std_table_open(&mut self, _: RawSpan, _: &mut dyn ErrorSink) {
+        self.pending.clear();
+    }
+
+    fn std_table_close(&mut self, _: RawSpan, _: &mut dyn ErrorSink) {
+        self.table = self.take_path(Vec::new());
+    }
+
+    fn array_table_open(&mut self, _: RawSpan, _: &mut dyn ErrorSink) {
+        self.pending.clear();
+    }
+
+    fn array_table_close(&mut self, _: RawSpan, _: &mut dyn ErrorSink) {
+        let Some((name, span)) = self.pending.pop() else { return };
+        let mut path = self.take_path(Vec::new());
+        path.push(name);
+        self.record(&path, span);
+        let count = self.tables_in.entry(path.clone()).or_default();
+        *count += 1;
+        path.push(format!("#{count}"));
+        self.table = path;
+    }
+
+    fn simple_key(&mut self, span: RawSpan, encoding: Option<Encoding>, _: &mut dyn ErrorSink) {
+        let Some(text) = self.source.get(span) else { return };
+        let raw = toml_parser::Raw::new_unchecked(text.as_str(), encoding, span);
+        let mut name = std::borrow::Cow::Borrowed("");
+        raw.decode_key(&mut name, &mut ());
+        self.pending.push((name.into_owned(), Span::from(span.start()..span.end())));
+    }
+
+    fn key_val_sep(&mut self, _: RawSpan, _: &mut dyn ErrorSink) {
+        self.key = self.take_path(self.table.clone());
+    }
+
+    fn inline_table_open(&mut self, _: RawSpan, _: &mut dyn ErrorSink) -> bool {
+        // A number of its own, as the table may be one of several in a list.
+        self.items += 1;
+        let mut inner = self.key.clone();
+        inner.push(format!("#{}", self.items));
+        self.outer.push((std::mem::replace(&mut self.table, inner), self.key.clone()));
+        true
+    }
+
+    fn inline_table_close(&mut self, _: RawSpan, _: &mut dyn ErrorSink) {
+        self.pending.clear();
+        if let Some((table, key)) = self.outer.pop() {
+            (self.table, self.key) = (table, key);
+        }
+    }
+
+    fn newline(&mut self, _: RawSpan, _: &mut dyn ErrorSink) {
+        self.pending.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each error as `line:column code message [first line:column]`, and whether the tree is read.
+    fn errors(text: &str) -> (Vec<String>, bool) {
+        let source = Source { path: "x.toml".into(), text };
+        let mut diagnostics = Vec::new();
+        let parsed = parse(&source, &mut diagnostics);
+        let shown = diagnostics.iter().map(|d| {
+            let first: String =
+                d.related.iter().map(|r| format!(" first {}:{}", r.location.line, r.location.column)).collect();
+            format!("{}:{} {} {}{first}", d.location.line, d.location.column, d.code, d.message)
+        });
+        (shown.collect(), parsed.readable)
+    }
+
+    #[test]
+    fn a_slip_in_a_value_leaves_the_rest_readable() {
+        for (text, expected) in [
+            ("state = running\nb = 1\n", "1:9 E0002 text must stand in quotes"),
+            ("a = “x”\n", "1:5 E0002 text must stand in quotes"),
+            ("a = \nb = 2\n", "1:5 E0002 this key has no value"),
+            ("a = \"abc\nb = 2\n", "1:9 E0002 invalid basic string, expected `\"`"),
+            ("a = 2031-13-01T00:00:00Z\n", "1:5 E0002 invalid date, expected month between 01 and 12"),
+        ] {
+            assert_eq!(errors(text), (vec![expected.to_owned()], true), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_broken_shape_is_one_message() {
+        for (text, expected) in [
+            ("a = [1, 2\nb = 3\nc = 4\n", "2:3 E0002 unexpected `=` in array, expected value, `]` first 1:5"),
+            ("[a\nb = 1\n", "1:3 E0002 unclosed table, expected `]`"),
+            ("a=[[[[1,\n", "1:9 E0002 unclosed array, expected `]` first 1:6"),
+            ("a = 1\nb c = 2\n", "2:3 E0002 key with no value, expected `=`"),
+        ] {
+            assert_eq!(errors(text), (vec![expected.to_owned()], false), "{text:?}");
+        }
+        let deep = format!("a = {}{}", "[".repeat(20_000), "]".repeat(20_000));
+        assert_eq!(errors(&deep).0.len(), 1);
+    }
+
+    #[test]
+    fn a_duplicate_names_both_places() {
+        for (text, expected) in [
+            ("a = 1\nb = 2\na = 3\n", "3:1 E0003 `a` is defined twice first 1:1"),
+            ("[t]\nx = 1\n[u]\nx = 1\n[t]\ny = 2\n", "5:2 E0003 `t` is defined twice first 1:2"),
+            ("a.b = 1\na.c = 1\na.b = 2\n", "3:3 E0003 `b` is defined twice first 1:3"),
+            ("a = { b = 1, c = 1, b = 2 }\n", "1:21 E0003 `b` is defined twice first 1:7"),
+            ("[[q]]\nid = 1\n[[q]]\nid = 1\nid = 2\n", "5:1 E0003 `id` is defined twice first 4:1"),
+            ("[[q]]\nid = 1\n[q]\nid = 2\n", "3:2 E0003 `q` is defined twice first 1:3"),
+            ("\"a\" = 1\na = 2\n", "2:1 E0003 `a` is defined twice first 1:1"),
+            ("q = [{ a = 1 }, { a = 1, a = 2 }]\n", "1:26 E0003 `a` is defined twice first 1:19"),
+        ] {
+            assert_eq!(errors(text), (vec![expected.to_owned()], true), "{text:?}");
+        }
+    }
+}

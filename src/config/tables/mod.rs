@@ -1,0 +1,7 @@
+//! Files as they are written, one per kind, before references are followed.
+
+pub(crate) mod agents;
+pub(crate) mod campaign;
+pub(crate) mod queues;
+pub(crate) mod settings;
+pub(crate) mod tenant;

@@ -1,0 +1,180 @@
+//! `dialops.toml`.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use super::campaign::MAX_RING_LIMIT;
+use crate::{
+    config::{
+        kinds::{
+            address::{Host, HostPort, Socket},
+            choice::{Choice, Words},
+            duration::Lasting,
+            list::List,
+            number::{Count, Whole},
+            phone::Phone,
+            secret::Secret,
+            text::{FilePath, RepositoryFolder, Slug, Text},
+        },
+        settings::{LogFormat, LogLevel},
+        table::table,
+    },
+    domain::ids::TrunkId,
+};
+
+const POLL: Duration = Duration::from_secs(30);
+const HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+const SIP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5060);
+
+table! {
+    /// Settings of one machine: what it follows, where it listens, whom it may call, and the ceilings that the
+    /// repository can't raise.
+    pub(crate) struct SettingsFile "the settings" {
+        /// The configuration repository that is followed.
+        required source: SourceTable => { repository = "/srv/dialling.git" },
+        /// Where attempts, contacts and agents' states are kept.
+        table store: StoreTable,
+        /// Where the daemon answers.
+        table http: HttpTable,
+        /// The daemon's side of SIP.
+        table sip: SipTable,
+        /// One `[[trunks]]` for each carrier; required unless `safety.dial` is `none`.
+        default(Vec::new()) trunks: List<TrunkTable, 0>,
+        /// The most that campaigns may ask for.
+        table ceilings: CeilingsTable,
+        /// Whom this daemon may call.
+        table safety: SafetyTable,
+        /// What the daemon says of itself.
+        table log: LogTable,
+    }
+}
+
+table! {
+    /// The configuration repository.
+    pub(crate) struct SourceTable "`source`" {
+        /// Path of a local Git repository, bare or not.
+        required repository: FilePath => "/srv/dialling.git",
+        /// The branch that is followed.
+        default("main".to_owned()) branch: Text<1, 255> => "main",
+        /// Folder of the campaigns in the repository.
+        default("campaigns".to_owned()) path: RepositoryFolder => "campaigns",
+        /// How often the branch is looked at, besides being watched.
+        default(POLL) poll: Lasting<1, 86_400> => "30s",
+    }
+}
+
+table! {
+    /// The store.
+    pub(crate) struct StoreTable "`store`" {
+        /// The SQLite file; it is made if it is not there.
+        default(PathBuf::from("dialops.db")) path: FilePath => "/var/lib/dialops/dialops.db",
+    }
+}
+
+table! {
+    /// Where the daemon answers.
+    pub(crate) struct HttpTable "`http`" {
+        /// Health, metrics, status and the page; the API too if there is a `token`.
+        default(HTTP) listen: Socket => "127.0.0.1:8080",
+        /// The Unix socket of the API; callers are known by the system.
+        default(PathBuf::from("/run/dialops/dialops.sock")) socket: FilePath => "/run/dialops/dialops.sock",
+        /// Users besides root and the daemon's own that may use the socket, by number.
+        default(Vec::new()) allowed_uids: List<Whole<0, { u32::MAX }>, 0> => [1000],
+        /// The token that opens the API over TCP; without one it is closed there.
+        optional token: Secret => { file = "/etc/dialops/token" },
+    }
+}
+
+table! {
+    /// The daemon's side of SIP.
+    pub(crate) struct SipTable "`sip`" {
+        /// The UDP address that SIP is sent from and received on; carrier and phones must reach it.
+        default(SIP) listen: Socket => "192.0.2.10:5060",
+        /// Size of the socket's receive buffer in bytes; the system may give less, and the daemon says so.
+        optional receive_buffer: Whole<4096, 1_073_741_824> => 4_194_304,
+    }
+}
+
+table! {
+    /// A carrier's trunk.
+    pub(crate) struct TrunkTable "a trunk" {
+        /// Identity: 1 to 64 of a-z, 0-9 and '-'.
+        required id: Slug<TrunkId> => "carrier",
+        /// Where requests are sent: host and port.
+        required address: HostPort => "sip.example.net:5060",
+        /// Domain of SIP addresses, if it is not the host.
+        optional domain: Host => "example.net",
+        /// Name that the carrier knows this trunk by.
+        optional username: Text<1, 255> => "acme",
+        /// The password that goes with it.
+        optional password: Secret => { file = "/etc/dialops/trunk.password" },
+        /// Live calls to customers at once.
+        required max_concurrent_calls: Count<100_000> => 30,
+        /// Calls to customers started in any one second.
+        required max_calls_per_second: Count<10_000> => 10,
+    }
+}
+
+table! {
+    /// The most that campaigns may ask for; the repository can only tighten it.
+    pub(crate) struct CeilingsTable "`ceilings`" {
+        /// Caller numbers of one campaign.
+        default(10) caller_numbers_per_campaign: Whole<1, 100> => 10,
+        /// Numbers that campaigns may call from; without them no campaign is valid.
+        default(Vec::new()) owned_caller_numbers: List<Phone, 0> => ["+862160001000"],
+        /// Longest that a customer's phone rings.
+        default(Duration::from_secs(60)) max_ring: Lasting<5, MAX_RING_LIMIT> => "60s",
+        /// Campaigns that may be `running` at once.
+        default(20) active_campaigns: Whole<0, 1_000_000> => 20,
+        /// Live calls over all campaigns.
+        default(100) max_concurrent_calls: Whole<1, 100_000> => 100,
+        /// Calls started in any one second, over all campaigns.
+        default(10) max_calls_per_second: Whole<1, 10_000> => 10,
+    }
+}
+
+/// How far dialling is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dial {
+    None,
+    Listed,
+    All,
+}
+
+impl Words for Dial {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("none", Self::None), ("listed", Self::Listed), ("all", Self::All)];
+}
+
+table! {
+    /// Whom this daemon may call.
+    pub(crate) struct SafetyTable "`safety`" {
+        /// `none` calls nobody, `listed` calls `test_numbers` only, `all` calls the campaigns' contacts.
+        default(Dial::None) dial: Choice<Dial> => "none",
+        /// The numbers that `listed` calls; only there.
+        optional test_numbers: List<Phone, 1> => ["+862160009999"],
+    }
+}
+
+impl Words for LogFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
+}
+
+impl Words for LogLevel {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+}
+
+table! {
+    /// What the daemon says of itself, on standard error.
+    pub(crate) struct LogTable "`log`" {
+        /// `text` for people, `json` for machines.
+        default(LogFormat::Text) format: Choice<LogFormat> => "json",
+        /// The least important that is said.
+        default(LogLevel::Info) level: Choice<LogLevel> => "info",
+    }
+}
