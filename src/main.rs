@@ -1,3 +1,7 @@
 //! The `dialops` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dialops::cli::main()
+}
