@@ -4,6 +4,7 @@
 //! input is wrong, 64 usage (SPEC §7).
 
 mod agents;
+pub mod check;
 mod client;
 mod contacts;
 mod demo;
@@ -11,12 +12,16 @@ pub mod output;
 mod reconcile;
 mod results;
 mod run;
+pub mod schema;
 mod status;
 mod target;
 mod text;
 mod why;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 
@@ -39,6 +44,8 @@ enum Command {
     Demo(demo::Args),
     /// Run the daemon
     Run(run::Args),
+    Check(check::Args),
+    Schema(schema::Args),
     /// Show the commit in force, its problems, campaigns and agents
     Status(status::Args),
     /// Print the attempts of a campaign
@@ -83,12 +90,25 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => run::run(args, target.config),
+        Command::Check(args) => print_to(|out, err| check::run(args, out, err)),
+        Command::Schema(args) => print_to(|out, err| schema::run(args, out, err)),
         Command::Status(args) => client_runtime()?.block_on(status::run(args, &target)),
         Command::Results(args) => client_runtime()?.block_on(results::run(args, &target)),
         Command::Why(args) => client_runtime()?.block_on(why::run(args, &target)),
         Command::Contacts(args) => client_runtime()?.block_on(contacts::run(args, &target)),
         Command::Agents(args) => client_runtime()?.block_on(agents::run(args, &target)),
         Command::Reconcile(args) => client_runtime()?.block_on(reconcile::run(args, &target)),
+    }
+}
+
+/// Runs a subcommand that writes to the two streams and gives its exit code.
+fn print_to(run: impl FnOnce(&mut dyn Write, &mut dyn Write) -> io::Result<u8>) -> Result<Exit, Failure> {
+    let (mut out, mut err) = (io::BufWriter::new(io::stdout()), io::stderr());
+    match run(&mut out, &mut err).and_then(|code| out.flush().map(|()| code)) {
+        Ok(0) => Ok(Exit::Ok),
+        Ok(2) => Ok(Exit::BadInput),
+        Ok(_) => Ok(Exit::Failed),
+        Err(error) => Err(Failure::failed(format!("can't print: {error}"), "look at where the output goes")),
     }
 }
 

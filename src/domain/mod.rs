@@ -15,6 +15,7 @@ pub mod intent;
 pub mod now;
 pub mod order;
 pub mod phone;
+pub mod plan;
 pub mod reason;
 pub mod results;
 pub mod retry;

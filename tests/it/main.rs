@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
 mod cli;
+mod gitops;
 mod http;
+mod reconcile;
+mod repository;
 mod served;
 mod systemd;
