@@ -217,7 +217,7 @@ impl Engine {
 
     pub(super) fn intent_refused(&mut self, now: Now, attempt: AttemptId, hold: &Hold, effects: &mut Vec<Effect>) {
         let Some(call) = self.calls.get_mut(&attempt).filter(|call| call.stage == Stage::Recording) else { return };
-        effects.push(Effect::Observe(Observation::Refused(hold.code())));
+        effects.push(Effect::Observe(Observation::Refused(hold.clone())));
         if let Some(leg) = call.customer_leg.take() {
             self.legs.remove(&leg);
         }

@@ -59,7 +59,7 @@ pub enum Input {
     },
     /// Something happened on the wire.
     Call(CallEvent),
-    /// An agent, or someone for one, asks for a state.
+    /// An agent, or someone for one, asks for a state; the store has it.
     SetAvailability {
         /// Who.
         agent: AgentId,
@@ -127,7 +127,7 @@ pub enum Effect {
         /// The progress.
         progress: Progress,
     },
-    /// Store what an agent is available for.
+    /// Store what the engine itself made of an agent: `rest` after too many missed calls.
     StoreAvailability {
         /// Who.
         agent: AgentId,
@@ -148,7 +148,7 @@ pub enum Observation {
     /// From an agent's being free to the INVITE of the next call.
     IdleToCall(Duration),
     /// The gate refused after an agent had been bothered.
-    Refused(&'static str),
+    Refused(Hold),
     /// An event that the state does not know: a bug, or a driver out of step.
     Illegal(&'static str),
 }

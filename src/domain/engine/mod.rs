@@ -174,6 +174,12 @@ impl Engine {
         self.calls.is_empty() && self.settling.is_empty() && self.legs.is_empty()
     }
 
+    /// Whether a leg is a customer's.
+    #[must_use]
+    pub fn is_customer(&self, leg: LegId) -> bool {
+        matches!(self.legs.get(&leg), Some(LegRole::Customer(_)))
+    }
+
     fn take_in(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
         match input {
             Input::Timer => {}
@@ -420,10 +426,10 @@ impl Engine {
         }
     }
 
-    /// Sets what an agent is available for; during a call it holds from the call's end.
+    /// Sets what an agent is available for, which the store has already; during a call it holds from
+    /// the call's end.
     fn set_availability(&mut self, now: Now, id: &AgentId, wanted: Availability, effects: &mut Vec<Effect>) {
         let Some(agent) = self.agents.get_mut(id) else { return };
-        effects.push(Effect::StoreAvailability { agent: id.clone(), availability: wanted });
         if wanted == Availability::Idle {
             agent.misses = 0;
             agent.backoff_until = None;

@@ -313,7 +313,7 @@ impl World {
             Effect::StoreAvailability { agent, availability } => {
                 self.agents_wanted.insert(agent, availability);
             }
-            Effect::Observe(Observation::Refused(code)) => *self.refused.entry(code).or_default() += 1,
+            Effect::Observe(Observation::Refused(hold)) => *self.refused.entry(hold.code()).or_default() += 1,
             Effect::Observe(Observation::Illegal(what)) => panic!("illegal event: {what}"),
             Effect::Observe(_) => {}
         }
@@ -677,9 +677,13 @@ impl World {
         let agents: Vec<AgentId> = self.agents_wanted.keys().cloned().collect();
         let agent = agents[usize::try_from(self.dice.below(agents.len() as u64)).unwrap()].clone();
         match self.dice.below(4) {
-            0 => self.give(Input::SetAvailability { agent, availability: Availability::Busy }),
+            0 => {
+                self.agents_wanted.insert(agent.clone(), Availability::Busy);
+                self.give(Input::SetAvailability { agent, availability: Availability::Busy });
+            }
             1 | 2 => {
                 for agent in agents {
+                    self.agents_wanted.insert(agent.clone(), Availability::Idle);
                     self.give(Input::SetAvailability { agent, availability: Availability::Idle });
                 }
             }
