@@ -23,9 +23,8 @@ pub fn check(ceilings: Ceilings) -> Arc<Load> {
     })
 }
 
-fn sources(files: &CommitFiles) -> Vec<SourceFile> {
-    let inside = |path: &str| path.strip_prefix(&files.prefix).unwrap_or(path).trim_start_matches('/').to_owned();
-    files.files.iter().map(|file| SourceFile { path: inside(&file.path), bytes: file.bytes.to_vec() }).collect()
+fn sources(files: &CommitFiles) -> Vec<SourceFile<'_>> {
+    files.files.iter().map(|file| SourceFile { path: files.inside(&file.path), bytes: &file.bytes }).collect()
 }
 
 fn problems(found: &[Diagnostic], severity: Severity) -> Vec<Problem> {
