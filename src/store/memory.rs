@@ -309,7 +309,7 @@ impl Store for MemoryStore {
 
     async fn withdraw_intent(&self, attempt: AttemptId) -> Result<(), StoreError> {
         let mut state = self.state()?;
-        if !state.attempts.get(&attempt).is_some_and(|attempt| attempt.live.is_some()) {
+        if state.attempts.get(&attempt).is_none_or(|attempt| attempt.live.is_none()) {
             return Ok(());
         }
         if let Some(gone) = state.attempts.remove(&attempt) {
@@ -547,8 +547,8 @@ impl State {
         };
         let numbers = verdict::numbers_of(contact);
         let (campaign, trunk, customer) = (request.campaign.clone(), request.trunk, contact.customer.clone());
+        self.ledger.place(request.attempt, &campaign, &trunk, mono);
         self.ledger.add(request.attempt, LiveCall { campaign, trunk, customer, called, numbers });
-        self.ledger.place(request.attempt, mono);
         self.attempts.insert(request.attempt, Attempt { record, contact: contact.reference, live: Some(live) });
         let leg = Leg { record: request.leg, attempt: Some(request.attempt), answered: false };
         self.legs.insert(leg.record.leg, leg);
