@@ -101,13 +101,19 @@ impl MemoryStore {
     /// The same facts as the next life of the daemon finds them; this one is fenced off.
     #[must_use]
     pub fn next_life(&self) -> Arc<Self> {
+        self.next_life_with(self.settings.clone())
+    }
+
+    /// The same with other settings, as a restart may bring them.
+    #[must_use]
+    pub fn next_life_with(&self, settings: GateSettings) -> Arc<Self> {
         let mut state = self.lock();
         state.epoch += 1;
         state.closed = false;
         state.generation = None;
         let epoch = Epoch(state.epoch);
         drop(state);
-        let (opener, settings, clock) = (self.opener.clone(), self.settings.clone(), self.clock.clone());
+        let (opener, clock) = (self.opener.clone(), self.clock.clone());
         Arc::new(Self { epoch, dialog_key: self.dialog_key, opener, settings, clock, state: self.state.clone() })
     }
 

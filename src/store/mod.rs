@@ -10,6 +10,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
+#[cfg(test)]
+mod conformance;
 mod ledger;
 pub mod memory;
 mod row;

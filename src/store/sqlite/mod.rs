@@ -32,6 +32,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+#[cfg(test)]
+pub(super) use self::read::READY;
 use self::{
     fault::{Doing, Fault},
     writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},

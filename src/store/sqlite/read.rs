@@ -85,7 +85,7 @@ macro_rules! ready_sql {
 }
 
 /// The three ranges in serving order (`domain::order::Class`); each leaves out what the earlier hold.
-pub(super) const READY: [&str; 3] = [
+pub(in crate::store) const READY: [&str; 3] = [
     ready_sql!("contact_pass", "c.pass_at <= ?2", "c.priority, c.import_order"),
     ready_sql!(
         "contact_retry",
