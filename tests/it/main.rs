@@ -5,6 +5,7 @@
 mod cli;
 mod gitops;
 mod http;
+mod layering;
 mod reconcile;
 mod repository;
 mod served;
