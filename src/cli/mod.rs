@@ -1,31 +1,139 @@
-//! The command line: one file per subcommand.
+//! The command line: one file per subcommand, each with its `Args` and `run`.
+//!
+//! Data goes to stdout, everything else to stderr. Exit codes: 0 it worked, 1 it failed, 2 the
+//! input is wrong, 64 usage (SPEC §7).
 
+mod agents;
 pub mod check;
+mod client;
+mod contacts;
+mod demo;
+pub mod output;
+mod reconcile;
+mod results;
+mod run;
 pub mod schema;
+mod status;
+mod target;
+mod text;
+mod why;
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, error::ErrorKind};
 
-#[derive(Parser)]
-#[command(name = "dialops", version, about)]
+use output::{Exit, Failure};
+use target::Target;
+
+/// Outbound call campaigns as code.
+#[derive(Debug, Parser)]
+#[command(name = "dialops", version, about, arg_required_else_help = true)]
 struct Cli {
+    #[command(flatten)]
+    target: Target,
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the whole thing on this machine, with made-up customers and agents
+    Demo(demo::Args),
+    /// Run the daemon
+    Run(run::Args),
     Check(check::Args),
     Schema(schema::Args),
+    /// Show the commit in force, its problems, campaigns and agents
+    Status(status::Args),
+    /// Print the attempts of a campaign
+    Results(results::Args),
+    /// Tell what happened to a campaign or a customer, and what will
+    Why(why::Args),
+    /// Import contacts
+    Contacts(contacts::Args),
+    /// List agents, or set what one is available for
+    Agents(agents::Args),
+    /// Make the daemon look at its branch now, and say what it found
+    Reconcile(reconcile::Args),
 }
 
-/// Runs the command that the arguments name.
+/// Parses the arguments, runs the subcommand, tells what failed.
+#[must_use]
 pub fn main() -> ExitCode {
-    let (mut out, mut err) = (io::BufWriter::new(io::stdout()), io::stderr());
-    let done = match Cli::parse().command {
-        Command::Check(args) => check::run(args, &mut out, &mut err),
-        Command::Schema(args) => schema::run(args, &mut out, &mut err),
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
     };
-    done.map_or(ExitCode::FAILURE, ExitCode::from)
+    match dispatch(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.print();
+            failure.exit.into()
+        }
+    }
+}
+
+fn usage(error: &clap::Error) -> ExitCode {
+    // Nothing can be done when the terminal is gone.
+    let _unwritten = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok.into(),
+        _ => Exit::Usage.into(),
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+    let target = cli.target;
+    match cli.command {
+        Command::Demo(args) => demo::run(args),
+        Command::Run(args) => run::run(args, target.config),
+        Command::Check(args) => print_to(|out, err| check::run(args, out, err)),
+        Command::Schema(args) => print_to(|out, err| schema::run(args, out, err)),
+        Command::Status(args) => client_runtime()?.block_on(status::run(args, &target)),
+        Command::Results(args) => client_runtime()?.block_on(results::run(args, &target)),
+        Command::Why(args) => client_runtime()?.block_on(why::run(args, &target)),
+        Command::Contacts(args) => client_runtime()?.block_on(contacts::run(args, &target)),
+        Command::Agents(args) => client_runtime()?.block_on(agents::run(args, &target)),
+        Command::Reconcile(args) => client_runtime()?.block_on(reconcile::run(args, &target)),
+    }
+}
+
+/// Runs a subcommand that writes to the two streams and gives its exit code.
+fn print_to(run: impl FnOnce(&mut dyn Write, &mut dyn Write) -> io::Result<u8>) -> Result<Exit, Failure> {
+    let (mut out, mut err) = (io::BufWriter::new(io::stdout()), io::stderr());
+    match run(&mut out, &mut err).and_then(|code| out.flush().map(|()| code)) {
+        Ok(0) => Ok(Exit::Ok),
+        Ok(2) => Ok(Exit::BadInput),
+        Ok(_) => Ok(Exit::Failed),
+        Err(error) => Err(Failure::failed(format!("can't print: {error}"), "look at where the output goes")),
+    }
+}
+
+/// One thread is enough to ask a daemon.
+fn client_runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("no runtime: {error}"), "free some memory or descriptors"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_target_may_stand_behind_the_subcommand() {
+        let cli = Cli::try_parse_from(["dialops", "status", "--socket", "x.sock", "--format", "json"]).unwrap();
+        assert_eq!(cli.target.socket.as_deref(), Some(std::path::Path::new("x.sock")));
+        assert!(Cli::try_parse_from(["dialops", "status", "--socket", "x", "--url", "http://y"]).is_err());
+    }
 }

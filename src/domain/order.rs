@@ -44,6 +44,18 @@ pub struct Next {
     pub number: usize,
 }
 
+/// From when a contact has work of each class, as long as nothing is written to it: what a store
+/// keeps beside a contact so that [`next`] of any instant is a range of an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Readiness {
+    /// Earliest work of [`Class::Pass`].
+    pub pass: Option<Timestamp>,
+    /// Earliest work of [`Class::Retry`].
+    pub retry: Option<Timestamp>,
+    /// Earliest work of [`Class::Fresh`].
+    pub fresh: Option<Timestamp>,
+}
+
 /// A contact's place among all that are ready; the smallest goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
@@ -68,6 +80,33 @@ pub fn next(contact: &Contact, now: Timestamp) -> Option<Next> {
         let due = if next.class == Class::Retry { next.ready_at } else { Timestamp::MIN };
         (wait, next.class, due, next.number)
     })
+}
+
+/// From when `contact` has work of each class; nothing once it has ended.
+#[must_use]
+pub fn readiness(contact: &Contact) -> Readiness {
+    let mut ready = Readiness::default();
+    if contact.progress.ended.is_some() {
+        return ready;
+    }
+    for (index, number) in contact.progress.numbers.iter().enumerate().filter(|(_, n)| n.ended.is_none()) {
+        let work = work_of(contact, index, number);
+        let earliest = match work.class {
+            Class::Pass => &mut ready.pass,
+            Class::Retry => &mut ready.retry,
+            Class::Fresh => &mut ready.fresh,
+        };
+        *earliest = Some(earliest.map_or(work.ready_at, |at| at.min(work.ready_at)));
+    }
+    ready
+}
+
+impl Readiness {
+    /// When the contact first has any work.
+    #[must_use]
+    pub fn earliest(&self) -> Option<Timestamp> {
+        [self.pass, self.retry, self.fresh].into_iter().flatten().min()
+    }
 }
 
 fn work_of(contact: &Contact, index: usize, number: &Number) -> Next {

@@ -1,1 +1,24 @@
 //! What is served: health, metrics, status, the page and the API.
+//!
+//! Everything here reads values that the loops publish, asks the `Store`, or hands a command to a
+//! loop; nothing here decides. What holds no personal data is open; the rest needs a credential
+//! ([`access`]).
+
+pub mod access;
+mod agents;
+mod campaigns;
+mod error;
+mod health;
+pub mod listen;
+mod page;
+mod reconcile;
+mod router;
+mod serve;
+mod state;
+mod status;
+pub mod wire;
+
+pub use error::ApiError;
+pub use router::router;
+pub use serve::{Listeners, serve};
+pub use state::{Instance, ServerState};

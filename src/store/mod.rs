@@ -10,6 +10,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
+mod ledger;
+pub mod memory;
+mod verdict;
+
 pub use crate::domain::intent::{CandidatePage, RecordedIntent, Settlement};
 use crate::domain::{
     agent::Availability,

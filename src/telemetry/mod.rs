@@ -1,3 +1,6 @@
 //! Metrics, status values and logging: declared once, rendered elsewhere.
 
+pub mod log;
+pub mod metrics;
+pub mod process;
 pub mod status;

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::reason::Hold;
+
 /// The commit that is followed, and what became of the newest one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -131,6 +133,14 @@ pub struct Waiting {
     pub message: String,
     /// When it lifts by itself (RFC 3339).
     pub until: Option<String>,
+}
+
+impl Waiting {
+    /// The hold as status shows it.
+    #[must_use]
+    pub fn of(hold: &Hold) -> Self {
+        Self { reason: hold.code().to_owned(), message: hold.to_string(), until: hold.until().map(|at| at.to_string()) }
+    }
 }
 
 /// One agent.

@@ -1,0 +1,153 @@
+//! Asking the daemon: HTTP over its Unix socket, or over TCP with a token.
+
+use std::{error::Error, io, time::Duration};
+
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    output::{Exit, Failure},
+    target::{Place, Target},
+};
+use crate::http::wire::ErrorBody;
+
+/// A daemon on this machine answers at once, one elsewhere soon.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longer than the daemon's own longest wait.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(150);
+
+/// A daemon.
+#[derive(Debug)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    base: Url,
+    place: Place,
+    token: Option<SecretString>,
+}
+
+impl Client {
+    /// The daemon that `target` names; nothing is sent yet.
+    pub(super) fn new(target: &Target) -> Result<Self, Failure> {
+        let place = target.place()?;
+        let builder = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy();
+        let (builder, base) = match &place {
+            Place::Socket(path) => (builder.unix_socket(path.as_path()), Url::parse("http://dialops/")),
+            Place::Url(url) => (builder, Ok(url.clone())),
+        };
+        let unusable = |error: String| Failure::failed(format!("no HTTP client: {error}"), "report this");
+        let http = builder.build().map_err(|error| unusable(error.to_string()))?;
+        let base = base.map_err(|error| unusable(error.to_string()))?;
+        let token = if matches!(place, Place::Url(_)) { target.token()? } else { None };
+        Ok(Self { http, base, place, token })
+    }
+
+    /// `GET`, an answer in JSON.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, Failure> {
+        let mut url = self.url(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.answer(self.request(Method::GET, url).timeout(ANSWER_TIMEOUT)).await
+    }
+
+    /// `PUT` of JSON, an answer in JSON.
+    pub(super) async fn put<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<T, Failure> {
+        self.answer(self.request(Method::PUT, self.url(path)).timeout(ANSWER_TIMEOUT).json(body)).await
+    }
+
+    /// `POST` without a body, an answer in JSON.
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, bool)]) -> Result<T, Failure> {
+        let mut url = self.url(path);
+        url.query_pairs_mut().extend_pairs(query.iter().map(|(name, value)| (name, value.to_string())));
+        self.answer(self.request(Method::POST, url).timeout(ANSWER_TIMEOUT)).await
+    }
+
+    /// `POST` of a streamed body; the answer is read as it comes.
+    pub(super) async fn upload(
+        &self,
+        path: &[&str],
+        content_type: &str,
+        body: reqwest::Body,
+    ) -> Result<Response, Failure> {
+        let request = self.request(Method::POST, self.url(path)).header("content-type", content_type).body(body);
+        self.send(request).await
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        // Only a URL that can't be a base has no segments; `Target` lets none through.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", "v1"]).extend(path);
+        }
+        url
+    }
+
+    fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        let request = self.http.request(method, url);
+        match &self.token {
+            Some(token) => request.bearer_auth(token.expose_secret()),
+            None => request,
+        }
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
+        let body = self.send(request).await?.bytes().await.map_err(|error| self.unreachable(&error))?;
+        serde_json::from_slice(&body).map_err(|error| {
+            Failure::failed(
+                format!("the answer is not what this version expects: {error}"),
+                "use the `dialops` of the daemon's version",
+            )
+        })
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() { Ok(response) } else { Err(refused(response).await) }
+    }
+
+    /// What a request that got no answer means.
+    pub(super) fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let place = match &self.place {
+            Place::Socket(path) => path.display().to_string(),
+            Place::Url(url) => url.to_string(),
+        };
+        let cause = io_cause(error);
+        if cause.is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied) {
+            let hint = "run this as root or as a member of the socket's group";
+            return Failure::failed(format!("this user may not open {place}"), hint);
+        }
+        if error.is_connect() {
+            let why = cause.map(|cause| format!(" ({cause})")).unwrap_or_default();
+            let hint =
+                "start one with `dialops run --config dialops.toml`, or say where it listens with --socket or --url";
+            return Failure::failed(format!("no daemon answers at {place}{why}"), hint);
+        }
+        let why = if error.is_timeout() { "no answer in time".to_owned() } else { deepest(error) };
+        Failure::failed(format!("the daemon at {place} broke off: {why}"), "try again; its log may say more")
+    }
+}
+
+async fn refused(response: Response) -> Failure {
+    let status = response.status();
+    let exit = if status == StatusCode::BAD_REQUEST { Exit::BadInput } else { Exit::Failed };
+    let body = response.bytes().await.unwrap_or_default();
+    match serde_json::from_slice::<ErrorBody>(&body) {
+        Ok(body) => Failure { exit, message: body.error, hint: body.hint },
+        Err(_) => {
+            Failure { exit, message: format!("the answer was {status}"), hint: "is that a dialops daemon?".to_owned() }
+        }
+    }
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+fn io_cause(error: &reqwest::Error) -> Option<&io::Error> {
+    chain(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).last()
+}
+
+fn deepest(error: &reqwest::Error) -> String {
+    chain(error).last().map(ToString::to_string).unwrap_or_default()
+}

@@ -1,0 +1,138 @@
+//! What a command writes and how it ends.
+
+use std::{
+    io::{self, BufWriter, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::text::clean;
+
+/// How data is written to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// How a command ends (SPEC §7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It worked.
+    Ok,
+    /// It failed.
+    Failed,
+    /// The input is wrong.
+    BadInput,
+    /// The command line is wrong.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Ok => 0,
+            Exit::Failed => 1,
+            Exit::BadInput => 2,
+            Exit::Usage => 64,
+        })
+    }
+}
+
+/// Why a command failed, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// How the command ends.
+    pub exit: Exit,
+    /// What is wrong; empty says nothing (stdout was closed).
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+impl Failure {
+    /// The command failed.
+    pub fn failed(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, message: message.into(), hint: hint.into() }
+    }
+
+    /// What it was given is wrong.
+    pub fn bad_input(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { exit: Exit::BadInput, message: message.into(), hint: hint.into() }
+    }
+
+    /// Whoever read stdout has gone (`| head`): nothing to say.
+    fn closed() -> Self {
+        Self { exit: Exit::Ok, message: String::new(), hint: String::new() }
+    }
+
+    pub(super) fn print(&self) {
+        if self.message.is_empty() {
+            return;
+        }
+        let (red, bold, off) =
+            if io::stderr().is_terminal() { ("\x1b[31;1m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
+        note(format_args!("{red}error{off}: {}", clean(&self.message)));
+        if !self.hint.is_empty() {
+            note(format_args!("{bold} hint{off}: {}", clean(&self.hint)));
+        }
+    }
+}
+
+/// A line to stderr: progress, warnings, anything that is not data.
+pub fn note(line: std::fmt::Arguments<'_>) {
+    // Nothing can be done when stderr is gone.
+    let _unwritten = writeln!(io::stderr(), "{line}");
+}
+
+/// Data to stdout.
+#[derive(Debug)]
+pub struct Out {
+    writer: BufWriter<io::Stdout>,
+    color: bool,
+}
+
+impl Out {
+    /// Stdout, with colour on a terminal.
+    pub fn stdout() -> Self {
+        Self { writer: BufWriter::new(io::stdout()), color: io::stdout().is_terminal() }
+    }
+
+    /// One line.
+    pub fn line(&mut self, line: impl AsRef<str>) -> Result<(), Failure> {
+        writeln!(self.writer, "{}", line.as_ref()).map_err(unwritten)
+    }
+
+    /// A value as one JSON document, indented on a terminal.
+    pub fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let written = if self.color {
+            serde_json::to_writer_pretty(&mut self.writer, value)
+        } else {
+            serde_json::to_writer(&mut self.writer, value)
+        };
+        written.map_err(|error| unwritten(error.into()))?;
+        self.line("")
+    }
+
+    /// `text` in bold on a terminal.
+    pub fn bold(&self, text: &str) -> String {
+        if self.color { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// Writes what is buffered.
+    pub fn finish(mut self) -> Result<(), Failure> {
+        self.writer.flush().map_err(unwritten)
+    }
+}
+
+fn unwritten(error: io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Failure::closed();
+    }
+    Failure::failed(format!("stdout can't be written: {error}"), "check the disk or the program behind the pipe")
+}

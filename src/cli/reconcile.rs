@@ -1,0 +1,38 @@
+//! `dialops reconcile`: look at the branch now, and say what was found.
+
+use super::{
+    client::Client,
+    output::{Exit, Failure, Format, Out},
+    status::{problem_lines, source_lines},
+    target::Target,
+    text::Zone,
+};
+use crate::http::wire::Reconciled;
+
+/// Arguments of `dialops reconcile`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// How to write it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Take the newest commit even if it does not follow the one in force (rewritten history)
+    #[arg(long)]
+    allow_rewrite: bool,
+}
+
+/// Exits with 2 when the newest commit did not come into force.
+pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
+    let found: Reconciled = Client::new(target)?.post(&["reconcile"], &[("allow_rewrite", args.allow_rewrite)]).await?;
+    let mut out = Out::stdout();
+    match args.format {
+        Format::Json => out.json(&found)?,
+        Format::Text => {
+            let mut lines = source_lines(&found.source, &Zone::named("UTC"));
+            lines.extend(problem_lines(&found.problems));
+            lines.into_iter().try_for_each(|line| out.line(line))?;
+        }
+    }
+    out.finish()?;
+    let ready = found.source.conditions.iter().any(|c| c.r#type == "Ready" && c.status == "True");
+    Ok(if ready { Exit::Ok } else { Exit::BadInput })
+}

@@ -1,0 +1,200 @@
+//! `dialops why CAMPAIGN [CUSTOMER]`: what happened, what comes next and what holds it.
+
+use super::{
+    client::Client,
+    output::{Exit, Failure, Format, Out},
+    target::Target,
+    text::{Table, Zone, clean, or_dash, seconds_between, short_revision},
+};
+use crate::{
+    http::wire::{Attempt, CampaignWhy, ContactView, ContactWhy, NextView, NumberView, TallyView},
+    telemetry::status::{CampaignStatus, Waiting},
+};
+
+/// Arguments of `dialops why`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The campaign's id
+    campaign: String,
+    /// The customer's id; without one, the campaign itself is explained
+    customer: Option<String>,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Explains a campaign or a contact.
+pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
+    let client = Client::new(target)?;
+    let mut out = Out::stdout();
+    match &args.customer {
+        Some(customer) => {
+            let path = ["campaigns", args.campaign.as_str(), "contacts", customer, "why"];
+            let why: ContactWhy = client.get(&path, &[]).await?;
+            match args.format {
+                Format::Json => out.json(&why)?,
+                Format::Text => contact_lines(&args.campaign, &why).into_iter().try_for_each(|line| out.line(line))?,
+            }
+        }
+        None => {
+            let why: CampaignWhy = client.get(&["campaigns", &args.campaign, "why"], &[]).await?;
+            match args.format {
+                Format::Json => out.json(&why)?,
+                Format::Text => campaign_lines(&why).into_iter().try_for_each(|line| out.line(line))?,
+            }
+        }
+    }
+    out.finish()?;
+    Ok(Exit::Ok)
+}
+
+fn campaign_lines(why: &CampaignWhy) -> Vec<String> {
+    let zone = Zone::named(&why.timezone);
+    let campaign = &why.campaign;
+    let mut lines = vec![format!("{}  {}", campaign.id, clean(&campaign.name)).trim_end().to_owned()];
+    lines.push(format!("  phase     {}{}", campaign.phase, asked(campaign)));
+    lines.push(format!("  waiting   {}", waiting_text(campaign.waiting.as_ref(), &zone, "nothing: it dials")));
+    if !campaign.revision.is_empty() {
+        lines.push(format!("  defined   by commit {}", short_revision(&campaign.revision)));
+    }
+    lines.extend(tally_lines(&why.tally));
+    lines
+}
+
+fn asked(campaign: &CampaignStatus) -> String {
+    if campaign.desired.is_empty() { String::new() } else { format!(" (its file says {})", campaign.desired) }
+}
+
+fn tally_lines(tally: &TallyView) -> [String; 2] {
+    let counts = |map: &std::collections::BTreeMap<String, u64>| {
+        let counted: Vec<String> = map.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        or_dash(Some(&counted.join(", ")))
+    };
+    [
+        format!(
+            "  contacts  {}: {} not called yet, {} under way, ended: {}",
+            tally.contacts,
+            tally.fresh,
+            tally.in_progress,
+            counts(&tally.ended)
+        ),
+        format!("  attempts  {} live, ended: {}", tally.live, counts(&tally.attempts)),
+    ]
+}
+
+fn contact_lines(campaign: &str, why: &ContactWhy) -> Vec<String> {
+    let zone = Zone::named(&why.timezone);
+    let contact = &why.contact;
+    let mut lines = vec![format!("{campaign} · {}: {}", clean(&contact.customer), state(contact))];
+    lines.push(format!("  times in {}", zone.name));
+    lines.push(String::new());
+    lines.extend(number_table(&contact.numbers, &zone).lines("  "));
+    lines.push(String::new());
+    if why.attempts.is_empty() {
+        lines.push("  never called".to_owned());
+    } else {
+        lines.extend(attempt_table(&why.attempts, &zone).lines("  "));
+    }
+    lines.push(String::new());
+    lines.extend(next_lines(why, &zone));
+    lines
+}
+
+fn state(contact: &ContactView) -> String {
+    let calls = match contact.attempts {
+        1 => "1 call placed".to_owned(),
+        calls => format!("{calls} calls placed"),
+    };
+    match contact.ended.as_deref() {
+        Some(end) => format!("ended as {end}, {calls}, priority {}", contact.priority),
+        None => format!("open, {calls}, priority {}", contact.priority),
+    }
+}
+
+fn number_table(numbers: &[NumberView], zone: &Zone) -> Table {
+    let mut table = Table::new(&["NUMBER", "CATEGORY", "LAST RESULT", "NEXT TRY"]);
+    for number in numbers {
+        let from = [&number.due_at, &number.held_until].into_iter().flatten().max_by_key(|text| instant(text));
+        let next = match (&number.ended, from) {
+            (Some(end), _) => format!("never: {end}"),
+            (None, Some(from)) => format!("from {}", zone.show(from)),
+            (None, None) => "any time".to_owned(),
+        };
+        table.row([
+            format!("{}. {}", number.index, number.number),
+            number.category.clone(),
+            or_dash(number.last_result.as_deref()),
+            next,
+        ]);
+    }
+    table
+}
+
+fn attempt_table(attempts: &[Attempt], zone: &Zone) -> Table {
+    let mut table = Table::new(&["PLACED AT", "NUMBER", "RESULT", "RANG", "TALK", "AGENT", "COMMIT", "SIGNALLED"]);
+    for attempt in attempts {
+        let answered_or_ended = attempt.answered_at.as_deref().or(attempt.ended_at.as_deref());
+        table.row([
+            zone.show(&attempt.placed_at),
+            attempt.number.clone(),
+            attempt.result.clone().unwrap_or_else(|| "live".to_owned()),
+            seconds_between(Some(&attempt.placed_at), answered_or_ended),
+            seconds_between(attempt.connected_at.as_deref(), attempt.ended_at.as_deref()),
+            attempt.agent.clone(),
+            short_revision(&attempt.revision).to_owned(),
+            signalled(attempt),
+        ]);
+    }
+    table
+}
+
+fn signalled(attempt: &Attempt) -> String {
+    let sip = attempt.sip_status.map(|status| format!("SIP {status}"));
+    let q850 = attempt.q850.map(|cause| format!("Q.850 {cause}"));
+    let parts: Vec<String> = sip.into_iter().chain(q850).collect();
+    or_dash(Some(&parts.join(", ")))
+}
+
+fn next_lines(why: &ContactWhy, zone: &Zone) -> Vec<String> {
+    let Some(next) = &why.next else { return vec!["  next  nothing: the contact has ended".to_owned()] };
+    let mut lines = vec![format!("  next  {}", next_text(why, next, zone))];
+    lines
+        .push(format!("  held  {}", waiting_text(why.hold.as_ref(), zone, "by nothing but the wait for a free agent")));
+    if let Some(campaign) = &why.campaign {
+        let waiting = campaign.waiting.as_ref().map(|_| waiting_text(campaign.waiting.as_ref(), zone, ""));
+        let waiting = waiting.map(|text| format!(", waiting: {text}")).unwrap_or_default();
+        lines.push(format!("  campaign is {}{}{waiting}", campaign.phase, asked(campaign)));
+    }
+    lines
+}
+
+fn next_text(why: &ContactWhy, next: &NextView, zone: &Zone) -> String {
+    let kind = match next.kind.as_str() {
+        "pass" => "the next number of the pass",
+        "retry" => "a retry",
+        _ => "a first try",
+    };
+    let number = why.contact.numbers.iter().find(|number| number.index == next.number_index);
+    let number = number.map(|number| number.number.as_str()).unwrap_or_default();
+    let due = match &next.ready_at {
+        Some(at) if instant(at) > instant(&why.as_of) => format!("due {}", zone.show(at)),
+        Some(at) => format!("due since {}", zone.show(at)),
+        None => "due now".to_owned(),
+    };
+    format!("{kind} of number {} ({number}), {due}", next.number_index)
+}
+
+/// RFC 3339 texts don't sort as times do: their fractions have different lengths.
+fn instant(rfc3339: &str) -> Option<jiff::Timestamp> {
+    rfc3339.parse().ok()
+}
+
+/// The hold as a sentence in the reader's zone, its code behind it, or `otherwise`.
+fn waiting_text(waiting: Option<&Waiting>, zone: &Zone, otherwise: &str) -> String {
+    let Some(waiting) = waiting else { return otherwise.to_owned() };
+    let message = match &waiting.until {
+        Some(until) => waiting.message.replace(until.as_str(), &zone.show(until)),
+        None => waiting.message.clone(),
+    };
+    clean(&format!("{message} [{}]", waiting.reason))
+}

@@ -1,0 +1,128 @@
+//! A campaign's results, counts and reasons; a contact's history.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::StatusCode,
+};
+use serde::Deserialize;
+
+use super::{
+    error::ApiError,
+    state::ServerState,
+    wire::{Attempt, CampaignWhy, ContactView, ContactWhy, NextView, Results, TallyView},
+};
+use crate::{
+    domain::ids::{AttemptId, CampaignId, CustomerId},
+    telemetry::status::{CampaignStatus, Waiting},
+};
+
+/// Attempts of one page, unless asked otherwise.
+const PAGE_LENGTH: u32 = 500;
+/// Most attempts of one page.
+const PAGE_LENGTH_MAX: u32 = 5_000;
+
+/// Which page of results.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PageQuery {
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+/// One page of attempts, by id.
+pub(super) async fn results(
+    State(state): State<Arc<ServerState>>,
+    Path(campaign): Path<String>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Json<Results>, ApiError> {
+    let campaign = campaign_id(&campaign)?;
+    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `after` and `limit`"))?;
+    let after = query.after.as_deref().map(parse_attempt).transpose()?;
+    let limit = query.limit.unwrap_or(PAGE_LENGTH).clamp(1, PAGE_LENGTH_MAX);
+    let records = state.store.attempts(&campaign, after, limit).await?;
+    let full = u32::try_from(records.len()).is_ok_and(|length| length >= limit);
+    let next = if full { records.last().map(|record| record.attempt.to_string()) } else { None };
+    Ok(Json(Results { attempts: records.iter().map(Attempt::from).collect(), next }))
+}
+
+fn parse_attempt(text: &str) -> Result<AttemptId, ApiError> {
+    AttemptId::parse(text)
+        .ok_or_else(|| ApiError::bad_request(format!("{text:?} is no attempt id"), "they look like `a3-17`"))
+}
+
+/// Counts of contacts and attempts.
+pub(super) async fn tally(
+    State(state): State<Arc<ServerState>>,
+    Path(campaign): Path<String>,
+) -> Result<Json<TallyView>, ApiError> {
+    let campaign = campaign_id(&campaign)?;
+    let tally = state.store.tally(&campaign).await?;
+    Ok(Json(TallyView::of(campaign.as_str(), &tally)))
+}
+
+/// Why a campaign dials or does not.
+pub(super) async fn campaign_why(
+    State(state): State<Arc<ServerState>>,
+    Path(campaign): Path<String>,
+) -> Result<Json<CampaignWhy>, ApiError> {
+    let campaign = campaign_id(&campaign)?;
+    let tally = state.store.tally(&campaign).await?;
+    let shown = dial_status(&state, &campaign).unwrap_or_else(|| retired(&campaign, tally.contacts));
+    let timezone = timezone(&state, &campaign);
+    Ok(Json(CampaignWhy { campaign: shown, timezone, tally: TallyView::of(campaign.as_str(), &tally) }))
+}
+
+/// What happened to a contact and what will.
+pub(super) async fn contact_why(
+    State(state): State<Arc<ServerState>>,
+    Path((campaign, customer)): Path<(String, String)>,
+) -> Result<Json<ContactWhy>, ApiError> {
+    let campaign = campaign_id(&campaign)?;
+    let unknown = || {
+        let error = format!("no customer {customer:?} in campaign \"{campaign}\"");
+        ApiError::new(StatusCode::NOT_FOUND, error, "`dialops contacts import` adds contacts")
+    };
+    let id = CustomerId::parse(&customer).map_err(|_| unknown())?;
+    let now = state.clock.now().wall;
+    let why = state.store.why(&campaign, &id, now).await?.ok_or_else(unknown)?;
+    Ok(Json(ContactWhy {
+        campaign: dial_status(&state, &campaign),
+        timezone: timezone(&state, &campaign),
+        contact: ContactView::from(&why.history.contact),
+        attempts: why.history.attempts.iter().map(Attempt::from).collect(),
+        next: why.next.as_ref().map(NextView::from),
+        hold: why.hold.as_ref().map(Waiting::of),
+        as_of: now.to_string(),
+    }))
+}
+
+/// The id in a path; whether there is such a campaign, the store says.
+pub(super) fn campaign_id(text: &str) -> Result<CampaignId, ApiError> {
+    CampaignId::parse(text).map_err(|error| {
+        let error = format!("{text:?} is no campaign id: it {error}");
+        ApiError::bad_request(error, "`dialops status` lists the campaigns")
+    })
+}
+
+fn dial_status(state: &ServerState, id: &CampaignId) -> Option<CampaignStatus> {
+    state.dial.borrow().campaigns.iter().find(|campaign| campaign.id == id.as_str()).cloned()
+}
+
+fn retired(id: &CampaignId, contacts: u64) -> CampaignStatus {
+    CampaignStatus {
+        id: id.to_string(),
+        phase: "retired".to_owned(),
+        waiting: Some(Waiting::of(&crate::domain::reason::Hold::Retired)),
+        contacts,
+        ..CampaignStatus::default()
+    }
+}
+
+fn timezone(state: &ServerState, id: &CampaignId) -> String {
+    let generation = state.generation.borrow();
+    let campaign = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(id));
+    campaign.map_or("UTC", |campaign| campaign.hours.timezone()).to_owned()
+}

@@ -1,0 +1,406 @@
+//! The page at `/`: status for people, without script, from the same value as the JSON.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use askama::Template;
+use axum::{
+    extract::{Query, State, rejection::QueryRejection},
+    http::{StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use jiff::{Timestamp, tz::TimeZone};
+use serde::Deserialize;
+
+use super::{
+    error::ApiError,
+    state::ServerState,
+    status::{ShowAgents, status},
+    wire::{Agents, Source, Status},
+};
+use crate::{
+    domain::agent::AgentState,
+    telemetry::{
+        metrics::PHASES,
+        status::{CampaignStatus, Problem, Waiting},
+    },
+};
+
+/// Seconds between two loads of the page.
+const REFRESH_SECONDS: u32 = 5;
+/// Most campaigns and problems shown; the JSON has all.
+const ROWS_MAX: usize = 200;
+/// Most results named for a campaign; the others are summed.
+const RESULTS_SHOWN: usize = 3;
+
+/// `?refresh=off` keeps the page still.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct PageQuery {
+    refresh: Option<String>,
+}
+
+/// The page.
+pub(super) async fn get(
+    State(state): State<Arc<ServerState>>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let still = query.is_ok_and(|Query(query)| query.refresh.as_deref() == Some("off"));
+    let generation = state.generation.borrow().clone();
+    let zone_name = generation.as_ref().map_or("UTC", |generation| generation.definitions.tenant.timezone.as_str());
+    let zone = Zone::named(zone_name);
+    let page = Page::of(&status(&state, ShowAgents::Counted), &zone, state.clock.now().wall, still);
+    let html = page.render().map_err(|error| {
+        tracing::error!(%error, "the page was not rendered");
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the page was not rendered", "/api/v1/status has the same")
+    })?;
+    Ok(([(header::CACHE_CONTROL, "no-cache")], Html(html)).into_response())
+}
+
+#[derive(Template)]
+#[template(path = "status.html")]
+struct Page {
+    instance: String,
+    version: String,
+    as_of: String,
+    zone: String,
+    refresh: Option<u32>,
+    headline: Headline,
+    permission: Option<&'static str>,
+    tiles: Vec<Tile>,
+    source: SourceCard,
+    problems: Vec<Problem>,
+    problems_left_out: usize,
+    campaigns: Vec<CampaignRow>,
+    campaigns_left_out: usize,
+    agents_total: usize,
+    agents: Vec<StateShare>,
+}
+
+/// How the daemon stands, in one line.
+struct Headline {
+    tone: &'static str,
+    title: String,
+    text: String,
+}
+
+struct Tile {
+    label: &'static str,
+    value: String,
+    note: String,
+}
+
+struct SourceCard {
+    repository: String,
+    branch: String,
+    commit: Option<String>,
+    subject: String,
+    author: String,
+    committed: String,
+    applied: String,
+    newer: Option<String>,
+    files: usize,
+    conditions: Vec<ConditionRow>,
+}
+
+struct ConditionRow {
+    kind: String,
+    tone: &'static str,
+    status: String,
+    reason: String,
+    message: String,
+    since: String,
+}
+
+struct CampaignRow {
+    id: String,
+    name: String,
+    phase: String,
+    tone: &'static str,
+    asks_for: Option<String>,
+    waiting: Option<String>,
+    contacts: u64,
+    done: String,
+    all: String,
+    percent: u64,
+    live: u32,
+    results: Vec<(String, String)>,
+}
+
+struct StateShare {
+    state: &'static str,
+    label: String,
+    count: usize,
+    percent: f64,
+}
+
+/// Where times are shown.
+struct Zone {
+    name: String,
+    zone: TimeZone,
+}
+
+impl Zone {
+    fn named(name: &str) -> Self {
+        match TimeZone::get(name) {
+            Ok(zone) => Self { name: name.to_owned(), zone },
+            Err(_) => Self { name: "UTC".to_owned(), zone: TimeZone::UTC },
+        }
+    }
+
+    fn show(&self, rfc3339: &str) -> String {
+        match rfc3339.parse::<Timestamp>() {
+            Ok(at) => at.to_zoned_datetime(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            Err(_) => rfc3339.to_owned(),
+        }
+    }
+}
+
+impl Page {
+    fn of(status: &Status, zone: &Zone, now: Timestamp, still: bool) -> Self {
+        let mut campaigns = status.campaigns.list.clone();
+        campaigns.sort_by(|a, b| (urgency(&a.phase), &a.id).cmp(&(urgency(&b.phase), &b.id)));
+        Self {
+            instance: status.instance.clone(),
+            version: status.version.clone(),
+            as_of: zone.show(&now.to_string()),
+            zone: zone.name.clone(),
+            refresh: (!still).then_some(REFRESH_SECONDS),
+            headline: Headline::of(status),
+            permission: permission(&status.dial),
+            tiles: tiles(status),
+            source: SourceCard::of(status.sources.first(), zone),
+            problems_left_out: status.problems.len().saturating_sub(ROWS_MAX),
+            problems: status.problems.iter().take(ROWS_MAX).cloned().collect(),
+            campaigns_left_out: campaigns.len().saturating_sub(ROWS_MAX),
+            campaigns: campaigns.iter().take(ROWS_MAX).map(|campaign| CampaignRow::of(campaign, zone)).collect(),
+            agents_total: status.agents.total,
+            agents: shares(&status.agents),
+        }
+    }
+}
+
+impl Headline {
+    fn of(status: &Status) -> Self {
+        let source = status.sources.first();
+        let condition = |kind: &str| source.and_then(|source| source.conditions.iter().find(|c| c.r#type == kind));
+        let message = condition("Stalled").or(condition("Ready")).map(|c| c.message.as_str());
+        let message = message.unwrap_or("The source has not been read yet.").to_owned();
+        let good = condition("Ready").is_some_and(|ready| ready.status == "True");
+        let (tone, title) = match (status.ready, good) {
+            (true, true) => ("good", "The newest commit is in force"),
+            (true, false) => ("warn", "The last good commit stays in force"),
+            (false, _) if status.problems.is_empty() => ("idle", "No commit is in force yet"),
+            (false, _) => ("bad", "No commit is in force: the newest one has problems"),
+        };
+        Self { tone, title: title.to_owned(), text: message }
+    }
+}
+
+fn permission(dial: &str) -> Option<&'static str> {
+    match dial {
+        "none" => Some("Dialling is off on this daemon: [safety] dial = \"none\" in its settings. Nobody is called."),
+        "listed" => Some("This daemon calls test numbers only: [safety] dial = \"listed\" in its settings."),
+        _ => None,
+    }
+}
+
+fn tiles(status: &Status) -> Vec<Tile> {
+    let phase = |name: &str| status.campaigns.by_phase.get(name).copied().unwrap_or(0);
+    let state = |name: &str| status.agents.by_state.get(name).copied().unwrap_or(0);
+    let signed_in = status.agents.total - state("signed_out").min(status.agents.total);
+    let open: u64 = status.campaigns.list.iter().map(|campaign| campaign.open_contacts).sum();
+    let all: u64 = status.campaigns.list.iter().map(|campaign| campaign.contacts).sum();
+    let tile = |label, value: String, note: String| Tile { label, value, note };
+    vec![
+        tile("Live calls", status.live_calls.to_string(), format!("{} agents held", status.reserved_agents)),
+        tile(
+            "Agents signed in",
+            signed_in.to_string(),
+            format!("{} idle, {} in all", state("idle"), status.agents.total),
+        ),
+        tile("Campaigns running", phase("running").to_string(), format!("of {}", status.campaigns.total)),
+        tile("Contacts open", grouped(open), format!("of {}", grouped(all))),
+    ]
+}
+
+impl SourceCard {
+    fn of(source: Option<&Source>, zone: &Zone) -> Self {
+        let short = |revision: &Option<String>| revision.as_deref().map(short_revision).map(str::to_owned);
+        let applied = source.and_then(|s| short(&s.last_applied_revision));
+        let observed = source.and_then(|s| short(&s.observed_revision));
+        let commit = source.and_then(|s| s.applied_commit.clone()).unwrap_or_default();
+        Self {
+            repository: source.map(|s| s.repository.clone()).unwrap_or_default(),
+            branch: source.map(|s| s.r#ref.trim_start_matches("refs/heads/").to_owned()).unwrap_or_default(),
+            newer: observed.filter(|observed| applied.as_ref() != Some(observed)),
+            commit: applied,
+            subject: commit.subject,
+            author: commit.author,
+            committed: zone.show(&commit.time),
+            applied: source.and_then(|s| s.applied_at.as_deref()).map(|at| zone.show(at)).unwrap_or_default(),
+            files: source.map_or(0, |s| s.files),
+            conditions: source
+                .map(|s| s.conditions.iter().map(|c| ConditionRow::of(c, zone)).collect())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl ConditionRow {
+    fn of(condition: &crate::telemetry::status::Condition, zone: &Zone) -> Self {
+        // `Ready` is good while true; every other type stands for trouble.
+        let tone = match (condition.r#type == "Ready", condition.status.as_str()) {
+            (_, "Unknown") => "idle",
+            (true, "True") | (false, "False") => "good",
+            _ => "bad",
+        };
+        Self {
+            kind: condition.r#type.clone(),
+            tone,
+            status: condition.status.clone(),
+            reason: condition.reason.clone(),
+            message: condition.message.clone(),
+            since: zone.show(&condition.last_transition_time),
+        }
+    }
+}
+
+impl CampaignRow {
+    fn of(campaign: &CampaignStatus, zone: &Zone) -> Self {
+        let done = campaign.contacts.saturating_sub(campaign.open_contacts);
+        Self {
+            id: campaign.id.clone(),
+            name: if campaign.name.is_empty() { campaign.id.clone() } else { campaign.name.clone() },
+            phase: words(&campaign.phase),
+            tone: tone(campaign),
+            asks_for: contradicts(campaign).then(|| campaign.desired.clone()),
+            waiting: campaign.waiting.as_ref().map(|waiting| waiting_text(waiting, zone)),
+            contacts: campaign.contacts,
+            done: grouped(done),
+            all: grouped(campaign.contacts),
+            percent: (done * 100).checked_div(campaign.contacts).unwrap_or(0),
+            live: campaign.live_calls,
+            results: top_results(&campaign.results).into_iter().map(|(name, count)| (name, grouped(count))).collect(),
+        }
+    }
+}
+
+/// The hold as a sentence; its time too, where the sentence gives none in the reader's zone.
+fn waiting_text(waiting: &Waiting, zone: &Zone) -> String {
+    match &waiting.until {
+        Some(until) if waiting.message.contains(until.as_str()) => waiting.message.replace(until, &zone.show(until)),
+        _ => waiting.message.clone(),
+    }
+}
+
+fn top_results(results: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
+    let mut sorted: Vec<(String, u64)> =
+        results.iter().filter(|(_, count)| **count > 0).map(|(name, count)| (words(name), *count)).collect();
+    sorted.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    if sorted.len() > RESULTS_SHOWN + 1 {
+        let others = sorted.split_off(RESULTS_SHOWN).iter().map(|(_, count)| count).sum();
+        sorted.push(("other".to_owned(), others));
+    }
+    sorted
+}
+
+fn tone(campaign: &CampaignStatus) -> &'static str {
+    match campaign.phase.as_str() {
+        "running" if campaign.waiting.is_none() => "good",
+        "running" | "draining" => "warn",
+        "invalid" => "bad",
+        _ => "idle",
+    }
+}
+
+/// Whether the phase is not what the file asks for, so that both must be shown.
+fn contradicts(campaign: &CampaignStatus) -> bool {
+    matches!(
+        (campaign.desired.as_str(), campaign.phase.as_str()),
+        ("running", "paused" | "draining") | ("paused", "running")
+    )
+}
+
+fn urgency(phase: &str) -> usize {
+    const ORDER: [&str; 8] =
+        ["invalid", "running", "draining", "paused", "not_started", "completed", "expired", "retired"];
+    ORDER.iter().position(|known| *known == phase).unwrap_or(PHASES.len())
+}
+
+fn shares(agents: &Agents) -> Vec<StateShare> {
+    let shown = [
+        AgentState::Talking,
+        AgentState::Ringing,
+        AgentState::Reserved,
+        AgentState::WrapUp,
+        AgentState::Idle,
+        AgentState::Busy,
+        AgentState::Rest,
+        AgentState::Recovering,
+        AgentState::SignedOut,
+    ];
+    let count = |state: AgentState| agents.by_state.get(state.as_str()).copied().unwrap_or(0);
+    let total = u32::try_from(agents.total.max(1)).unwrap_or(u32::MAX);
+    shown
+        .into_iter()
+        .map(|state| StateShare {
+            state: state.as_str(),
+            label: words(state.as_str()),
+            count: count(state),
+            percent: f64::from(u32::try_from(count(state)).unwrap_or(u32::MAX)) * 100.0 / f64::from(total),
+        })
+        .filter(|share| share.count > 0)
+        .collect()
+}
+
+/// `no_answer` as people write it.
+fn words(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+/// The first twelve digits of `branch@sha1:…`.
+fn short_revision(revision: &str) -> &str {
+    let hex = revision.rsplit(':').next().unwrap_or(revision);
+    hex.get(..12).unwrap_or(hex)
+}
+
+/// `12345` as `12 345`, with narrow spaces.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 2);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_shaped_for_people() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(1_234_567), "1\u{202f}234\u{202f}567");
+        assert_eq!(short_revision("main@sha1:0123456789abcdef0123"), "0123456789ab");
+        assert_eq!(short_revision("odd"), "odd");
+        let results = [("answered", 5), ("busy", 0), ("no_answer", 9), ("vacant", 1), ("rejected", 1), ("unknown", 1)];
+        let results = results.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
+        let shown = top_results(&results);
+        assert_eq!(shown[0], ("no answer".to_owned(), 9));
+        assert_eq!(shown.last().unwrap(), &("other".to_owned(), 2));
+    }
+
+    #[test]
+    fn a_hold_is_told_in_the_readers_zone() {
+        let zone = Zone::named("Asia/Shanghai");
+        let waiting = Waiting {
+            reason: "not_started".into(),
+            message: "starts at 2031-03-01T00:00:00Z".into(),
+            until: Some("2031-03-01T00:00:00Z".into()),
+        };
+        assert_eq!(waiting_text(&waiting, &zone), "starts at 2031-03-01 08:00:00");
+    }
+}

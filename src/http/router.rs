@@ -1,0 +1,80 @@
+//! Which path does what, and who may.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post, put},
+};
+
+use super::{access, agents, campaigns, error::ApiError, health, page, reconcile, state::ServerState, status};
+
+/// Longest body, but for imports, which are streamed.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Longest time for an ordinary answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Every route.
+pub fn router(state: Arc<ServerState>) -> Router {
+    let open = Router::new()
+        .route("/", get(page::get))
+        .route("/-/healthy", get(health::healthy))
+        .route("/-/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/api/v1/status", get(status::get));
+    let prompt = Router::new()
+        .route("/api/v1/agents", get(agents::list))
+        .route("/api/v1/agents/{agent}", put(agents::set))
+        .route("/api/v1/campaigns/{campaign}/results", get(campaigns::results))
+        .route("/api/v1/campaigns/{campaign}/tally", get(campaigns::tally))
+        .route("/api/v1/campaigns/{campaign}/why", get(campaigns::campaign_why))
+        .route("/api/v1/campaigns/{campaign}/contacts/{customer}/why", get(campaigns::contact_why))
+        .layer(middleware::from_fn(in_time));
+    let lengthy = Router::new().route("/api/v1/reconcile", post(reconcile::post));
+    let closed = prompt.merge(lengthy).layer(middleware::from_fn_with_state(Arc::clone(&state), access::require));
+    open.layer(middleware::from_fn(in_time))
+        .merge(closed)
+        .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::map_response(safe_headers))
+        .with_state(state)
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) => {
+            let error = format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());
+            ApiError::new(StatusCode::GATEWAY_TIMEOUT, error, "try again; see `dialops status`").into_response()
+        }
+    }
+}
+
+async fn not_found(uri: Uri) -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, format!("nothing at {}", uri.path()), "the page at / links what there is")
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+    let error = format!("{} takes no {method}", uri.path());
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, error, "the Allow header says what it takes")
+}
+
+/// The page has no script and loads nothing; nothing served is to be framed or guessed at.
+async fn safe_headers(mut response: Response) -> Response {
+    const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+                          frame-ancestors 'none'";
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    for (name, value) in headers as [(HeaderName, &'static str); 3] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,61 @@
+//! What the handlers read and where their commands go.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+
+use super::access::Access;
+use crate::{
+    clock::Clock,
+    control::{DialCommand, ReconcileCommand},
+    domain::campaign::Generation,
+    store::Store,
+    telemetry::{
+        metrics::Metrics,
+        status::{DialStatus, SourceStatus},
+    },
+};
+
+/// Which daemon this is.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    /// Name from the settings, or the host's.
+    pub name: String,
+    /// Version of the daemon.
+    pub version: String,
+    /// When it started.
+    pub started_at: Timestamp,
+}
+
+/// Everything that the handlers share.
+pub struct ServerState {
+    /// Which daemon this is.
+    pub instance: Instance,
+    /// Newest status of the source.
+    pub source: watch::Receiver<SourceStatus>,
+    /// Newest status of the dialling loop.
+    pub dial: watch::Receiver<DialStatus>,
+    /// Definitions in force. Ready means that there are any; once `Some` it never goes back.
+    pub generation: watch::Receiver<Option<Arc<Generation>>>,
+    /// Durable facts.
+    pub store: Arc<dyn Store>,
+    /// The dialling loop.
+    pub dialer: mpsc::Sender<DialCommand>,
+    /// The reconciling loop.
+    pub reconciler: mpsc::Sender<ReconcileCommand>,
+    /// All metrics.
+    pub metrics: Arc<Metrics>,
+    /// Time.
+    pub clock: Clock,
+    /// Who may see personal data and give commands.
+    pub access: Access,
+}
+
+impl ServerState {
+    /// Whether a generation is in force; stays true while later commits are bad.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.generation.borrow().is_some()
+    }
+}

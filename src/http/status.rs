@@ -1,0 +1,115 @@
+//! `/api/v1/status`: both loops' status as one JSON value, in kstatus's words.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use sha2::{Digest, Sha256};
+
+use super::{
+    access::peer,
+    error::ApiError,
+    state::ServerState,
+    wire::{Agents, Campaigns, Source, Status},
+};
+use crate::{
+    domain::agent::AgentState,
+    telemetry::{
+        metrics::PHASES,
+        status::{DialStatus, SourceStatus},
+    },
+};
+
+/// Whether agents are shown by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ShowAgents {
+    Listed,
+    Counted,
+}
+
+/// Both loops' status, as of now.
+pub(super) fn status(state: &ServerState, show: ShowAgents) -> Status {
+    let source = state.source.borrow().clone();
+    let dial = state.dial.borrow().clone();
+    Status {
+        api_version: "status/v1".to_owned(),
+        instance: state.instance.name.clone(),
+        version: state.instance.version.clone(),
+        started_at: state.instance.started_at.to_string(),
+        ready: state.is_ready(),
+        dial: dial.dial.clone(),
+        sources: vec![source_view(&source)],
+        live_calls: dial.live_calls,
+        reserved_agents: dial.reserved_agents,
+        agents: agents(&dial, show),
+        campaigns: Campaigns {
+            total: dial.campaigns.len(),
+            by_phase: counted(&PHASES, dial.campaigns.iter().map(|campaign| campaign.phase.as_str())),
+            list: dial.campaigns,
+        },
+        problems: source.problems,
+    }
+}
+
+/// The source without its problems, which stand apart.
+pub(super) fn source_view(source: &SourceStatus) -> Source {
+    Source {
+        name: "main".to_owned(),
+        repository: source.repository.clone(),
+        r#ref: format!("refs/heads/{}", source.branch),
+        observed_revision: source.observed_revision.clone(),
+        last_attempted_revision: source.last_attempted_revision.clone(),
+        last_applied_revision: source.last_applied_revision.clone(),
+        applied_commit: source.applied_commit.clone(),
+        applied_at: source.applied_at.clone(),
+        last_handled_reconcile_at: source.last_handled_reconcile.clone(),
+        files: source.files,
+        conditions: source.conditions.clone(),
+    }
+}
+
+fn agents(dial: &DialStatus, show: ShowAgents) -> Agents {
+    let states = AgentState::ALL.map(AgentState::as_str);
+    Agents {
+        total: dial.agents.len(),
+        by_state: counted(&states, dial.agents.iter().map(|agent| agent.state.as_str())),
+        list: (show == ShowAgents::Listed).then(|| dial.agents.clone()),
+    }
+}
+
+fn counted<'a>(known: &[&'static str], found: impl Iterator<Item = &'a str>) -> BTreeMap<String, usize> {
+    let mut counts: BTreeMap<String, usize> = known.iter().map(|name| ((*name).to_owned(), 0)).collect();
+    for name in found {
+        *counts.entry(name.to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+/// Open to everyone; agents are listed for those who may see them.
+pub(super) async fn get(State(state): State<Arc<ServerState>>, request: Request) -> Result<Response, ApiError> {
+    let allowed = state.access.check(peer(&request), request.headers()).is_ok();
+    let show = if allowed { ShowAgents::Listed } else { ShowAgents::Counted };
+    let body = serde_json::to_vec(&status(&state, show)).map_err(|error| {
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("status is no JSON: {error}"), "report this")
+    })?;
+    let tag = format!("\"{}\"", hex(&Sha256::digest(&body)[..12]));
+    let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let mut response = if known.is_some_and(|tags| tags == "*" || tags.split(',').any(|one| one.trim() == tag)) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+    };
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("authorization"));
+    Ok(response)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,414 @@
+//! JSON of the API: what the handlers write and the command line reads.
+//!
+//! Times are RFC 3339. Numbers stand in full: whoever gets these has shown a credential.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::{
+        contact::{Contact, Number},
+        order::{Class, Next},
+    },
+    store::{AttemptRecord, Tally},
+    telemetry::status::{AgentStatus, CampaignStatus, CommitInfo, Condition, Problem, Waiting},
+};
+
+/// Body of every failed request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// What is wrong.
+    pub error: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// `GET /api/v1/status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// `status/v1`.
+    pub api_version: String,
+    /// Name of the daemon.
+    pub instance: String,
+    /// Its version.
+    pub version: String,
+    /// When it started.
+    pub started_at: String,
+    /// Whether a commit is in force.
+    pub ready: bool,
+    /// `none`, `listed` or `all`: whom this daemon may call.
+    pub dial: String,
+    /// The branches that are followed; one for now.
+    pub sources: Vec<Source>,
+    /// Campaigns, counted and listed.
+    pub campaigns: Campaigns,
+    /// Agents, counted; listed too for those who may see them.
+    pub agents: Agents,
+    /// Attempts without an outcome.
+    pub live_calls: u32,
+    /// Agents held for an attempt.
+    pub reserved_agents: u32,
+    /// Every problem of the last attempted revision.
+    pub problems: Vec<Problem>,
+}
+
+/// A branch that is followed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Source {
+    /// `main`.
+    pub name: String,
+    /// Repository, without user and password.
+    pub repository: String,
+    /// `refs/heads/…`.
+    pub r#ref: String,
+    /// Newest commit seen.
+    pub observed_revision: Option<String>,
+    /// Newest commit read and checked.
+    pub last_attempted_revision: Option<String>,
+    /// Commit in force.
+    pub last_applied_revision: Option<String>,
+    /// Who made the commit in force, when, and its first line.
+    pub applied_commit: Option<CommitInfo>,
+    /// When it was applied.
+    pub applied_at: Option<String>,
+    /// Token of the newest reconcile request that was served.
+    pub last_handled_reconcile_at: Option<String>,
+    /// Files of the last attempted revision.
+    pub files: usize,
+    /// `Ready`, and `Stalled` while it holds.
+    pub conditions: Vec<Condition>,
+}
+
+/// Campaigns, counted and listed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Campaigns {
+    /// All of them.
+    pub total: usize,
+    /// How many are in each phase.
+    pub by_phase: BTreeMap<String, usize>,
+    /// Each.
+    pub list: Vec<CampaignStatus>,
+}
+
+/// Agents, counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Agents {
+    /// All of them.
+    pub total: usize,
+    /// How many are in each state.
+    pub by_state: BTreeMap<String, usize>,
+    /// Each, by name; only with a credential, since who is on a break is personal data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list: Option<Vec<AgentStatus>>,
+}
+
+/// `GET /api/v1/agents`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentList {
+    /// By id.
+    pub agents: Vec<AgentStatus>,
+}
+
+/// One line of the answer of `POST /api/v1/campaigns/{id}/contacts`; the last is `done` or `failed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum ImportEvent {
+    /// So far; everything counted is stored.
+    Progress(ImportCounts),
+    /// A row that was left out.
+    Rejected {
+        /// Line of the file, from 1.
+        line: u64,
+        /// Why.
+        reason: String,
+        /// The row as it stood.
+        row: String,
+    },
+    /// The whole file was read.
+    Done(ImportCounts),
+    /// It stopped; what `progress` told stays.
+    Failed(ErrorBody),
+}
+
+/// Rows of an import.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportCounts {
+    /// Rows read.
+    pub rows: u64,
+    /// New contacts.
+    pub added: u64,
+    /// Contacts that were there already, the same.
+    pub unchanged: u64,
+    /// Rows left out.
+    pub rejected: u64,
+}
+
+/// Body of `PUT /api/v1/agents/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetAgent {
+    /// `idle`, `busy`, `rest` or `signed_out`.
+    pub state: String,
+}
+
+/// Answer of `POST /api/v1/reconcile`: what the look found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reconciled {
+    /// Token of the request, echoed in the status.
+    pub token: String,
+    /// The source afterwards.
+    pub source: Source,
+    /// Problems of the newest commit; empty when it is in force.
+    pub problems: Vec<Problem>,
+}
+
+/// `GET /api/v1/campaigns/{id}/results`: one page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Results {
+    /// By id.
+    pub attempts: Vec<Attempt>,
+    /// Give it as `after` for the next page; `None` on the last.
+    pub next: Option<String>,
+}
+
+/// One attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// Id, as `a3-17`.
+    pub attempt: String,
+    /// The campaign.
+    pub campaign: String,
+    /// The customer.
+    pub customer: String,
+    /// Which of the contact's numbers, from 1.
+    pub number_index: usize,
+    /// The number called.
+    pub number: String,
+    /// The number shown.
+    pub caller_number: String,
+    /// The held agent.
+    pub agent: String,
+    /// The trunk.
+    pub trunk: String,
+    /// When its intent was recorded.
+    pub placed_at: String,
+    /// When the customer answered.
+    pub answered_at: Option<String>,
+    /// When customer and agent heard each other.
+    pub connected_at: Option<String>,
+    /// When it ended; `None` while it is live.
+    pub ended_at: Option<String>,
+    /// How it ended; `None` while it is live.
+    pub result: Option<String>,
+    /// The seed system's five-digit code.
+    pub fail_code: Option<String>,
+    /// SIP status.
+    pub sip_status: Option<u16>,
+    /// Q.850 cause.
+    pub q850: Option<u8>,
+    /// Commit it was placed under.
+    pub revision: String,
+    /// Version of the daemon that placed it.
+    pub daemon_version: String,
+    /// Its time zone database.
+    pub tzdb_version: String,
+    /// Digest of its settings.
+    pub settings_digest: String,
+}
+
+impl From<&AttemptRecord> for Attempt {
+    fn from(record: &AttemptRecord) -> Self {
+        Self {
+            attempt: record.attempt.to_string(),
+            campaign: record.campaign.to_string(),
+            customer: record.customer.to_string(),
+            number_index: record.number_index + 1,
+            number: record.number.expose().to_owned(),
+            caller_number: record.caller_number.expose().to_owned(),
+            agent: record.agent.to_string(),
+            trunk: record.trunk.to_string(),
+            placed_at: record.placed_at.to_string(),
+            answered_at: text(record.answered_at),
+            connected_at: text(record.connected_at),
+            ended_at: text(record.ended_at),
+            result: record.result.map(|result| result.as_str().to_owned()),
+            fail_code: record.fail_code.clone(),
+            sip_status: record.sip_status,
+            q850: record.q850,
+            revision: record.revision.to_string(),
+            daemon_version: record.daemon_version.clone(),
+            tzdb_version: record.tzdb_version.clone(),
+            settings_digest: record.settings_digest.clone(),
+        }
+    }
+}
+
+fn text(at: Option<Timestamp>) -> Option<String> {
+    at.map(|at| at.to_string())
+}
+
+/// `GET /api/v1/campaigns/{id}/tally`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TallyView {
+    /// The campaign.
+    pub campaign: String,
+    /// All contacts.
+    pub contacts: u64,
+    /// Not ended and never called.
+    pub fresh: u64,
+    /// Not ended, called at least once.
+    pub in_progress: u64,
+    /// Ended, by how.
+    pub ended: BTreeMap<String, u64>,
+    /// Ended attempts by result.
+    pub attempts: BTreeMap<String, u64>,
+    /// Attempts without an outcome.
+    pub live: u64,
+}
+
+impl TallyView {
+    pub(super) fn of(campaign: &str, tally: &Tally) -> Self {
+        Self {
+            campaign: campaign.to_owned(),
+            contacts: tally.contacts,
+            fresh: tally.fresh,
+            in_progress: tally.in_progress,
+            ended: tally.ended.iter().map(|(end, count)| ((*end).to_owned(), *count)).collect(),
+            attempts: tally.attempts.iter().map(|(result, count)| (result.as_str().to_owned(), *count)).collect(),
+            live: tally.live,
+        }
+    }
+}
+
+/// `GET /api/v1/campaigns/{id}/why`: why a campaign dials or does not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CampaignWhy {
+    /// The campaign as the dialling loop sees it.
+    pub campaign: CampaignStatus,
+    /// Zone of its calling hours.
+    pub timezone: String,
+    /// Its contacts and attempts.
+    pub tally: TallyView,
+}
+
+/// `GET /api/v1/campaigns/{id}/contacts/{customer}/why`: what happened to a contact and what will.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContactWhy {
+    /// The campaign as the dialling loop sees it; `None` once it is retired.
+    pub campaign: Option<CampaignStatus>,
+    /// Zone of its calling hours; UTC once it is retired.
+    pub timezone: String,
+    /// The contact.
+    pub contact: ContactView,
+    /// Its attempts, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// What it needs next; `None` once it has ended.
+    pub next: Option<NextView>,
+    /// What holds that back now; `None` if only a free agent is missing.
+    pub hold: Option<Waiting>,
+    /// When this was asked.
+    pub as_of: String,
+}
+
+/// A contact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContactView {
+    /// The customer.
+    pub customer: String,
+    /// 1 first.
+    pub priority: u8,
+    /// Not dialled before.
+    pub not_before: Option<String>,
+    /// Calls placed to it.
+    pub attempts: u32,
+    /// How it ended; `None` while it is open.
+    pub ended: Option<String>,
+    /// Its numbers by index.
+    pub numbers: Vec<NumberView>,
+}
+
+/// One number of a contact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NumberView {
+    /// From 1.
+    pub index: usize,
+    /// Its category.
+    pub category: String,
+    /// The number.
+    pub number: String,
+    /// How the last try ended.
+    pub last_result: Option<String>,
+    /// When the next try is due, once it has been tried.
+    pub due_at: Option<String>,
+    /// Held back by a cap until then.
+    pub held_until: Option<String>,
+    /// Different local days with a counted try.
+    pub days: u32,
+    /// Why it is not tried again.
+    pub ended: Option<String>,
+}
+
+/// The next try.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NextView {
+    /// `pass`, `retry` or `fresh`.
+    pub kind: String,
+    /// Which number, from 1.
+    pub number_index: usize,
+    /// From when; `None` means now.
+    pub ready_at: Option<String>,
+}
+
+impl From<&Contact> for ContactView {
+    fn from(contact: &Contact) -> Self {
+        let numbers = contact.progress.numbers.iter().enumerate();
+        Self {
+            customer: contact.customer.to_string(),
+            priority: contact.priority.get(),
+            not_before: text(contact.not_before),
+            attempts: contact.progress.attempts,
+            ended: contact.progress.ended.map(|end| end.as_str().to_owned()),
+            numbers: numbers.map(|(index, number)| NumberView::of(index, number)).collect(),
+        }
+    }
+}
+
+impl NumberView {
+    fn of(index: usize, number: &Number) -> Self {
+        Self {
+            index: index + 1,
+            category: number.category.to_string(),
+            number: number.e164.expose().to_owned(),
+            last_result: number.last_result.map(|result| result.as_str().to_owned()),
+            due_at: text(number.due_at),
+            held_until: text(number.held_until),
+            days: number.days,
+            ended: number.ended.map(|end| end.as_str().to_owned()),
+        }
+    }
+}
+
+impl From<&Next> for NextView {
+    fn from(next: &Next) -> Self {
+        let kind = match next.class {
+            Class::Pass => "pass",
+            Class::Retry => "retry",
+            Class::Fresh => "fresh",
+        };
+        let ready_at = (next.ready_at > Timestamp::MIN).then(|| next.ready_at.to_string());
+        Self { kind: kind.to_owned(), number_index: next.number + 1, ready_at }
+    }
+}

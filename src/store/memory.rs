@@ -1,0 +1,621 @@
+//! The in-memory twin: the same verbs over plain maps and the domain's own comparators.
+//!
+//! It serves tests and simulations, and is what the SQL of `sqlite` is held equal to. Nothing in it
+//! is fast on purpose: candidates are found by sorting all contacts.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use jiff::{Timestamp, civil::Date};
+
+use super::{
+    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, GateSettings, ImportOutcome, IntentDecision,
+    IntentRequest, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Milestone, Opener, RecordedIntent, Settlement,
+    Store, StoreError, StoredCampaign, Tally, Why,
+    ledger::{Ledger, LiveCall, monotonic},
+    verdict::{self, Question},
+};
+use crate::{
+    clock::Clock,
+    domain::{
+        agent::Availability,
+        campaign::{Campaign, Generation, ResultPolicy},
+        contact::{Contact, NewContact, Progress},
+        gate::NumberHistory,
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision},
+        order::{self, Next},
+        phone::E164,
+        reason::Hold,
+        results::CallResult,
+    },
+};
+
+/// A store in memory; it lives as long as its last handle.
+#[derive(Debug)]
+pub struct MemoryStore {
+    epoch: Epoch,
+    dialog_key: [u8; 32],
+    opener: Opener,
+    settings: GateSettings,
+    clock: Clock,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    epoch: u32,
+    closed: bool,
+    generation: Option<Arc<Generation>>,
+    applied: Vec<(Revision, Timestamp, Timestamp)>,
+    campaigns: BTreeMap<CampaignId, Held>,
+    contacts: BTreeMap<ContactRef, Contact>,
+    custom_fields: BTreeMap<ContactRef, Option<String>>,
+    attempts: BTreeMap<AttemptId, Attempt>,
+    legs: BTreeMap<LegId, Leg>,
+    agents: BTreeMap<AgentId, Availability>,
+    ledger: Ledger,
+}
+
+#[derive(Debug)]
+struct Held {
+    stored: StoredCampaign,
+    customers: BTreeMap<CustomerId, ContactRef>,
+    next_order: i64,
+    caller_usage: BTreeMap<E164, u64>,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    record: AttemptRecord,
+    contact: ContactRef,
+    live: Option<Live>,
+}
+
+#[derive(Debug)]
+struct Live {
+    policy: ResultPolicy,
+    local_date: Date,
+    next_day_at: Timestamp,
+    last_event_at: Timestamp,
+}
+
+#[derive(Debug)]
+struct Leg {
+    record: LegRecord,
+    attempt: Option<AttemptId>,
+    answered: bool,
+}
+
+impl MemoryStore {
+    /// A new, empty store.
+    #[must_use]
+    pub fn open(opener: Opener, settings: GateSettings, clock: Clock) -> Arc<Self> {
+        let state = State { epoch: 1, ..State::default() };
+        let (epoch, state) = (Epoch(1), Arc::new(Mutex::new(state)));
+        Arc::new(Self { epoch, dialog_key: [7; 32], opener, settings, clock, state })
+    }
+
+    /// The same facts as the next life of the daemon finds them; this one is fenced off.
+    #[must_use]
+    pub fn next_life(&self) -> Arc<Self> {
+        let mut state = self.lock();
+        state.epoch += 1;
+        state.closed = false;
+        state.generation = None;
+        let epoch = Epoch(state.epoch);
+        drop(state);
+        let (opener, settings, clock) = (self.opener.clone(), self.settings.clone(), self.clock.clone());
+        Arc::new(Self { epoch, dialog_key: self.dialog_key, opener, settings, clock, state: self.state.clone() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, for a verb of this life.
+    fn state(&self) -> Result<MutexGuard<'_, State>, StoreError> {
+        let state = self.lock();
+        if state.closed {
+            return Err(StoreError::Closed);
+        }
+        if state.epoch != self.epoch.0 {
+            return Err(StoreError::Fenced(Epoch(state.epoch)));
+        }
+        Ok(state)
+    }
+}
+
+impl State {
+    fn held(&self, campaign: &CampaignId) -> Result<&Held, StoreError> {
+        self.campaigns.get(campaign).ok_or_else(|| StoreError::UnknownCampaign(campaign.clone()))
+    }
+
+    fn contacts_of<'a>(&'a self, campaign: &'a CampaignId) -> impl Iterator<Item = &'a Contact> {
+        self.contacts.values().filter(move |contact| contact.campaign == *campaign)
+    }
+
+    fn live_contacts(&self) -> BTreeSet<ContactRef> {
+        self.attempts.values().filter(|attempt| attempt.live.is_some()).map(|attempt| attempt.contact).collect()
+    }
+
+    fn history(&self, campaign: &Campaign, contact: &Contact, number: usize) -> NumberHistory {
+        let number = contact.progress.numbers.get(number).filter(|_| campaign.limits.per_number.is_some());
+        let Some(number) = number.map(|number| &number.e164) else { return NumberHistory::default() };
+        let calls = || self.attempts.values().map(|a| &a.record).filter(|record| record.number == *number);
+        let mut attempts: Vec<Timestamp> = calls().map(|record| record.placed_at).collect();
+        attempts.sort();
+        let conversations = calls().filter(|record| record.result.is_some_and(CallResult::is_conversation));
+        NumberHistory { attempts, conversation_ended_at: conversations.filter_map(|record| record.ended_at).max() }
+    }
+
+    fn write(&mut self, contact: ContactRef, progress: Progress) {
+        if let Some(contact) = self.contacts.get_mut(&contact) {
+            contact.progress = progress;
+            contact.version += 1;
+        }
+    }
+
+    fn history_of(&self, contact: &Contact) -> ContactHistory {
+        let attempts = self.attempts.values().filter(|attempt| attempt.contact == contact.reference);
+        ContactHistory { contact: contact.clone(), attempts: attempts.map(|attempt| attempt.record.clone()).collect() }
+    }
+
+    fn find(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<Option<&Contact>, StoreError> {
+        let reference = self.held(campaign)?.customers.get(customer);
+        Ok(reference.and_then(|reference| self.contacts.get(reference)))
+    }
+
+    fn ready(&self, campaign: &CampaignId, now: Timestamp) -> Vec<Contact> {
+        let (customers, numbers) = self.ledger.occupied();
+        let on_call = |contact: &Contact| {
+            customers.contains(&contact.customer)
+                || contact.progress.numbers.iter().any(|number| numbers.contains(&number.e164))
+        };
+        let due = |contact: &Contact| order::next(contact, now).filter(|next| next.ready_at <= now);
+        let ready = self.contacts_of(campaign).filter(|contact| !on_call(contact));
+        let mut ready: Vec<(order::Rank, &Contact)> =
+            ready.filter_map(|contact| Some((order::rank(contact, &due(contact)?), contact))).collect();
+        ready.sort_by_key(|(rank, _)| *rank);
+        ready.into_iter().map(|(_, contact)| contact.clone()).collect()
+    }
+}
+
+fn limit_of(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    fn dialog_key(&self) -> [u8; 32] {
+        self.dialog_key
+    }
+
+    async fn heartbeat(&self) -> Result<(), StoreError> {
+        self.state().map(drop)
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        if let Ok(mut state) = self.state() {
+            state.closed = true;
+        }
+        Ok(())
+    }
+
+    async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
+        let state = self.state()?;
+        Ok(state.applied.last().map(|(revision, _, at)| (revision.clone(), *at)))
+    }
+
+    async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {
+        Ok(self.state()?.campaigns.values().map(|held| held.stored.clone()).collect())
+    }
+
+    async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError> {
+        let now = self.clock.now().wall;
+        let mut state = self.state()?;
+        let in_force = state.applied.last().map(|(revision, committed_at, _)| (revision.clone(), *committed_at));
+        let seen = state.applied.iter().any(|(revision, ..)| *revision == generation.revision);
+        match in_force {
+            Some((revision, _)) if revision == generation.revision => {}
+            Some((_, committed_at)) if seen && generation.committed_at < committed_at => {
+                return Err(StoreError::Backwards);
+            }
+            _ => {
+                state.applied.retain(|(revision, ..)| *revision != generation.revision);
+                state.applied.push((generation.revision.clone(), generation.committed_at, now));
+            }
+        }
+        for change in changes {
+            state.change(&generation, change)?;
+        }
+        state.generation = Some(generation);
+        Ok(())
+    }
+
+    async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
+        let state = self.state()?;
+        let held = state.held(campaign)?;
+        let mut ready = state.ready(campaign, now);
+        ready.truncate(limit_of(limit));
+        let live = state.live_contacts();
+        let idle = state.contacts_of(campaign).filter(|contact| !live.contains(&contact.reference));
+        let next_ready_at =
+            idle.filter_map(|contact| order::readiness(contact).earliest()).filter(|at| *at > now).min();
+        let open = state.contacts_of(campaign).filter(|contact| contact.progress.ended.is_none()).count();
+        let total = held.customers.len();
+        Ok(CandidatePage {
+            ready,
+            next_ready_at,
+            open: open as u64,
+            total: total as u64,
+            caller_usage: held.caller_usage.clone(),
+        })
+    }
+
+    async fn record_leg(&self, leg: LegRecord) -> Result<(), StoreError> {
+        let mut state = self.state()?;
+        state.legs.insert(leg.leg, Leg { record: leg, attempt: None, answered: false });
+        Ok(())
+    }
+
+    async fn record_intent(&self, request: IntentRequest) -> Result<IntentDecision, StoreError> {
+        let now = self.clock.now();
+        let mono = monotonic(now.mono);
+        let mut state = self.state()?;
+        let Some(generation) = state.generation.clone() else {
+            return Ok(IntentDecision::Refused(Hold::StoreUnavailable));
+        };
+        let contact = state.contacts.get(&request.contact).filter(|contact| contact.campaign == request.campaign);
+        let Some(contact) = contact.cloned() else { return Ok(IntentDecision::Refused(Hold::Stale)) };
+        let campaign = generation.definitions.campaigns.get(&request.campaign);
+        let Some(campaign) = campaign else { return Ok(IntentDecision::Refused(Hold::Retired)) };
+        let history = state.history(campaign, &contact, request.number);
+        state.ledger.forget_before(mono);
+        let question = Question {
+            now: now.wall,
+            mono,
+            contact: &contact,
+            picked_version: request.picked_version,
+            number: request.number,
+            trunk: Some(&request.trunk),
+            history: &history,
+        };
+        let answer = verdict::ask(&question, &generation, &self.settings, &state.ledger);
+        if let Err(hold) = answer {
+            let after = verdict::after_refusal(campaign, &hold, &contact.progress, request.number, now.wall);
+            if let Some(progress) = after {
+                state.write(contact.reference, progress);
+            }
+            return Ok(IntentDecision::Refused(hold));
+        }
+        let intent = RecordedIntent {
+            at: now.wall,
+            revision: generation.revision.clone(),
+            policy: campaign.results.clone(),
+            local_date: campaign.hours.local_date(now.wall),
+            next_day_at: campaign.hours.next_day_starts(now.wall),
+            contact,
+        };
+        state.record(request, &intent, &self.opener, mono);
+        Ok(IntentDecision::Recorded(intent))
+    }
+
+    async fn withdraw_intent(&self, attempt: AttemptId) -> Result<(), StoreError> {
+        let mut state = self.state()?;
+        if !state.attempts.get(&attempt).is_some_and(|attempt| attempt.live.is_some()) {
+            return Ok(());
+        }
+        if let Some(gone) = state.attempts.remove(&attempt) {
+            state.ledger.withdraw(attempt);
+            state.legs.retain(|_, leg| leg.attempt != Some(attempt));
+            if let Some(held) = state.campaigns.get_mut(&gone.record.campaign) {
+                if let Some(used) = held.caller_usage.get_mut(&gone.record.caller_number) {
+                    *used -= 1;
+                }
+                held.caller_usage.retain(|_, used| *used > 0);
+            }
+        }
+        Ok(())
+    }
+
+    async fn note(&self, milestone: Milestone) -> Result<(), StoreError> {
+        let now = self.clock.now().wall;
+        let mut state = self.state()?;
+        match milestone {
+            Milestone::Leg { leg, identity, answered_at } => {
+                let Some(leg) = state.legs.get_mut(&leg) else { return Ok(()) };
+                leg.record.identity = identity;
+                leg.answered |= answered_at.is_some();
+                let Some(attempt) = leg.attempt else { return Ok(()) };
+                if let Some(attempt) = state.attempts.get_mut(&attempt) {
+                    attempt.happened(answered_at.unwrap_or(now));
+                    attempt.record.answered_at = attempt.record.answered_at.or(answered_at);
+                }
+            }
+            Milestone::Connected { attempt, at } => {
+                if let Some(attempt) = state.attempts.get_mut(&attempt) {
+                    attempt.happened(at);
+                    attempt.record.connected_at = attempt.record.connected_at.or(Some(at));
+                }
+            }
+            Milestone::LegEnded { leg } => {
+                state.legs.remove(&leg);
+            }
+        }
+        Ok(())
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
+        let mut state = self.state()?;
+        let Some(attempt) = state.attempts.get_mut(&settlement.attempt) else { return Ok(()) };
+        if attempt.live.take().is_none() {
+            return Ok(());
+        }
+        let record = &mut attempt.record;
+        record.result = Some(settlement.result);
+        record.fail_code = Some(settlement.fail_code.to_owned());
+        record.sip_status = settlement.sip_status;
+        record.q850 = settlement.q850;
+        record.ended_at = Some(settlement.ended_at);
+        record.answered_at = settlement.answered_at.or(record.answered_at);
+        record.connected_at = settlement.connected_at.or(record.connected_at);
+        let contact = attempt.contact;
+        state.ledger.remove(settlement.attempt);
+        state.write(contact, settlement.progress);
+        Ok(())
+    }
+
+    async fn advance(&self, contact: ContactRef, version: u32, progress: Progress) -> Result<(), StoreError> {
+        let mut state = self.state()?;
+        if state.contacts.get(&contact).is_some_and(|contact| contact.version == version) {
+            state.write(contact, progress);
+        }
+        Ok(())
+    }
+
+    async fn leftovers(&self) -> Result<Leftovers, StoreError> {
+        let state = self.state()?;
+        let legs = state.legs.values().filter(|leg| leg.record.leg.epoch < self.epoch);
+        let legs = legs.map(|leg| LeftoverLeg { record: leg.record.clone(), answered: leg.answered }).collect();
+        let earlier = state.attempts.values().filter(|attempt| attempt.record.attempt.epoch < self.epoch);
+        let attempts = earlier.filter_map(|attempt| attempt.leftover(&state.contacts)).collect();
+        Ok(Leftovers { legs, attempts })
+    }
+
+    async fn import(&self, campaign: &CampaignId, contacts: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
+        let mut state = self.state()?;
+        state.held(campaign)?;
+        let mut outcome = ImportOutcome::default();
+        for (position, new) in contacts.into_iter().enumerate() {
+            match state.find(campaign, &new.customer)? {
+                None => {
+                    state.insert(campaign, new);
+                    outcome.added += 1;
+                }
+                Some(found) if same(found, state.custom_fields.get(&found.reference), &new) => outcome.unchanged += 1,
+                Some(_) => outcome.conflicting.push(position),
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn contact(
+        &self,
+        campaign: &CampaignId,
+        customer: &CustomerId,
+    ) -> Result<Option<ContactHistory>, StoreError> {
+        let state = self.state()?;
+        Ok(state.find(campaign, customer)?.map(|contact| state.history_of(contact)))
+    }
+
+    async fn why(
+        &self,
+        campaign: &CampaignId,
+        customer: &CustomerId,
+        now: Timestamp,
+    ) -> Result<Option<Why>, StoreError> {
+        let mono = monotonic(self.clock.now().mono);
+        let state = self.state()?;
+        let Some(contact) = state.find(campaign, customer)? else { return Ok(None) };
+        let next = order::next(contact, now);
+        let hold = next.and_then(|next| state.hold(contact, &next, now, mono, &self.settings));
+        Ok(Some(Why { history: state.history_of(contact), next, hold }))
+    }
+
+    async fn attempts(
+        &self,
+        campaign: &CampaignId,
+        after: Option<AttemptId>,
+        limit: u32,
+    ) -> Result<Vec<AttemptRecord>, StoreError> {
+        let state = self.state()?;
+        state.held(campaign)?;
+        let records = state.attempts.values().map(|attempt| &attempt.record);
+        let records = records.filter(|r| r.campaign == *campaign && after.is_none_or(|after| r.attempt > after));
+        Ok(records.take(limit_of(limit)).cloned().collect())
+    }
+
+    async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {
+        let state = self.state()?;
+        state.held(campaign)?;
+        let (mut tally, live) = (Tally::default(), state.live_contacts());
+        for contact in state.contacts_of(campaign) {
+            tally.contacts += 1;
+            match contact.progress.ended {
+                Some(end) => *tally.ended.entry(end.as_str()).or_default() += 1,
+                None if contact.progress.attempts > 0 || live.contains(&contact.reference) => tally.in_progress += 1,
+                None => tally.fresh += 1,
+            }
+        }
+        for attempt in state.attempts.values().filter(|attempt| attempt.record.campaign == *campaign) {
+            match attempt.record.result {
+                Some(result) => *tally.attempts.entry(result).or_default() += 1,
+                None => tally.live += 1,
+            }
+        }
+        Ok(tally)
+    }
+
+    async fn availabilities(&self) -> Result<BTreeMap<AgentId, Availability>, StoreError> {
+        Ok(self.state()?.agents.clone())
+    }
+
+    async fn set_availability(&self, agent: &AgentId, availability: Availability) -> Result<(), StoreError> {
+        self.state()?.agents.insert(agent.clone(), availability);
+        Ok(())
+    }
+}
+
+impl State {
+    fn change(&mut self, generation: &Generation, change: CampaignChange) -> Result<(), StoreError> {
+        match change {
+            CampaignChange::Put { id, digest } => {
+                let defined = generation.definitions.campaigns.get(&id);
+                let defined = defined.ok_or_else(|| StoreError::UnknownCampaign(id.clone()))?;
+                let stored = StoredCampaign {
+                    id: id.clone(),
+                    name: defined.name.clone(),
+                    desired: defined.desired,
+                    revision: generation.revision.clone(),
+                    digest,
+                    retired: false,
+                };
+                if let Some(held) = self.campaigns.get_mut(&id) {
+                    held.stored = stored;
+                    self.release_holds(&id);
+                } else {
+                    let (customers, caller_usage) = (BTreeMap::new(), BTreeMap::new());
+                    self.campaigns.insert(id, Held { stored, customers, next_order: 1, caller_usage });
+                }
+            }
+            CampaignChange::Retire { id } => {
+                let held = self.campaigns.get_mut(&id).ok_or(StoreError::UnknownCampaign(id))?;
+                held.stored.retired = true;
+                held.stored.revision = generation.revision.clone();
+            }
+        }
+        Ok(())
+    }
+
+    fn release_holds(&mut self, campaign: &CampaignId) {
+        for contact in self.contacts.values_mut().filter(|contact| contact.campaign == *campaign) {
+            let after = verdict::release_holds(&contact.progress);
+            if contact.progress != after {
+                contact.progress = after;
+                contact.version += 1;
+            }
+        }
+    }
+
+    fn record(&mut self, request: IntentRequest, intent: &RecordedIntent, opener: &Opener, mono: i64) {
+        let contact = &intent.contact;
+        let called = contact.progress.numbers[request.number].e164.clone();
+        let record = AttemptRecord {
+            attempt: request.attempt,
+            campaign: request.campaign.clone(),
+            customer: contact.customer.clone(),
+            number_index: request.number,
+            number: called.clone(),
+            caller_number: request.caller_number.clone(),
+            agent: request.agent,
+            trunk: request.trunk.clone(),
+            placed_at: intent.at,
+            answered_at: None,
+            connected_at: None,
+            ended_at: None,
+            result: None,
+            fail_code: None,
+            sip_status: None,
+            q850: None,
+            revision: intent.revision.clone(),
+            daemon_version: opener.daemon_version.clone(),
+            tzdb_version: opener.tzdb_version.clone(),
+            settings_digest: opener.settings_digest.clone(),
+        };
+        let live = Live {
+            policy: intent.policy.clone(),
+            local_date: intent.local_date,
+            next_day_at: intent.next_day_at,
+            last_event_at: intent.at,
+        };
+        let numbers = verdict::numbers_of(contact);
+        let (campaign, trunk, customer) = (request.campaign.clone(), request.trunk, contact.customer.clone());
+        self.ledger.add(request.attempt, LiveCall { campaign, trunk, customer, called, numbers });
+        self.ledger.place(request.attempt, mono);
+        self.attempts.insert(request.attempt, Attempt { record, contact: contact.reference, live: Some(live) });
+        let leg = Leg { record: request.leg, attempt: Some(request.attempt), answered: false };
+        self.legs.insert(leg.record.leg, leg);
+        if let Some(held) = self.campaigns.get_mut(&request.campaign) {
+            *held.caller_usage.entry(request.caller_number).or_default() += 1;
+        }
+    }
+
+    fn insert(&mut self, campaign: &CampaignId, new: NewContact) {
+        let last = self.contacts.keys().next_back().map_or(0, |reference| reference.0);
+        let reference = ContactRef(last + 1);
+        let Some(held) = self.campaigns.get_mut(campaign) else { return };
+        let contact = Contact {
+            reference,
+            campaign: campaign.clone(),
+            customer: new.customer.clone(),
+            priority: new.priority,
+            import_order: held.next_order,
+            not_before: new.not_before,
+            version: 1,
+            progress: Progress::fresh(&new.numbers),
+        };
+        held.next_order += 1;
+        held.customers.insert(new.customer, reference);
+        self.contacts.insert(reference, contact);
+        self.custom_fields.insert(reference, new.custom_field);
+    }
+
+    fn hold(&self, contact: &Contact, next: &Next, now: Timestamp, mono: i64, settings: &GateSettings) -> Option<Hold> {
+        let Some(generation) = &self.generation else { return Some(Hold::StoreUnavailable) };
+        let campaign = generation.definitions.campaigns.get(&contact.campaign);
+        let history = campaign.map(|campaign| self.history(campaign, contact, next.number)).unwrap_or_default();
+        let (picked_version, number) = (contact.version, next.number);
+        let question = Question { now, mono, contact, picked_version, number, trunk: None, history: &history };
+        verdict::ask(&question, generation, settings, &self.ledger).err()
+    }
+}
+
+impl Attempt {
+    fn happened(&mut self, at: Timestamp) {
+        if let Some(live) = &mut self.live {
+            live.last_event_at = live.last_event_at.max(at);
+        }
+    }
+
+    fn leftover(&self, contacts: &BTreeMap<ContactRef, Contact>) -> Option<LeftoverAttempt> {
+        let (live, record) = (self.live.as_ref()?, &self.record);
+        Some(LeftoverAttempt {
+            attempt: record.attempt,
+            contact: contacts.get(&self.contact)?.clone(),
+            number: record.number_index,
+            caller_number: record.caller_number.clone(),
+            placed_at: record.placed_at,
+            answered_at: record.answered_at,
+            connected_at: record.connected_at,
+            last_event_at: live.last_event_at,
+            policy: live.policy.clone(),
+            local_date: live.local_date,
+            next_day_at: live.next_day_at,
+        })
+    }
+}
+
+fn same(found: &Contact, custom_field: Option<&Option<String>>, new: &NewContact) -> bool {
+    let numbers = found.progress.numbers.iter().map(|number| (&number.category, &number.e164));
+    numbers.eq(new.numbers.iter().map(|(category, number)| (category, number)))
+        && found.priority == new.priority
+        && found.not_before == new.not_before
+        && custom_field == Some(&new.custom_field)
+}

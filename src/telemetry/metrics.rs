@@ -1,0 +1,613 @@
+//! Every metric, declared once.
+//!
+//! Callers speak in closed enums and durations, never in label strings, so the number of series is
+//! bounded and each of them stands at 0 from the start. What status already knows (agents,
+//! campaigns, live calls, the commit in force) is read from it at each scrape instead of being
+//! counted twice.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Deref,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use prometheus::{
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder, core::Collector,
+};
+
+use super::{
+    process::{self, Add as _},
+    status::{DialStatus, SourceStatus},
+};
+use crate::domain::{agent::AgentState, campaign::DesiredState, reason::Hold, results::CallResult};
+
+/// What a look at the source found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetch {
+    /// A commit that had not been seen.
+    Changed,
+    /// The same commit as before.
+    Noop,
+    /// The source could not be read.
+    Error,
+}
+
+impl Fetch {
+    const ALL: [Self; 3] = [Self::Changed, Self::Noop, Self::Error];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Noop => "noop",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// What woke the loop that follows the branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// The file system said that the repository changed.
+    Watch,
+    /// The poll timer.
+    Poll,
+    /// SIGHUP, the API or the first look after the start.
+    Manual,
+}
+
+impl Trigger {
+    const ALL: [Self; 3] = [Self::Watch, Self::Poll, Self::Manual];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Watch => "watch",
+            Self::Poll => "poll",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// Why a commit did not come into force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReconcileFailure {
+    /// The repository, the branch or an object could not be read.
+    Source,
+    /// The commit has problems; the last good one stays in force.
+    Rejected,
+    /// The store failed while it was applied.
+    Store,
+}
+
+impl ReconcileFailure {
+    const ALL: [Self; 3] = [Self::Source, Self::Rejected, Self::Store];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Rejected => "rejected",
+            Self::Store => "store",
+        }
+    }
+}
+
+/// SPEC's phases of a campaign, each a series.
+pub const PHASES: [&str; 8] =
+    ["not_started", "running", "paused", "draining", "completed", "expired", "invalid", "retired"];
+
+const DESIRED: [DesiredState; 2] = [DesiredState::Running, DesiredState::Paused];
+const RECONCILE_RESULTS: [&str; 2] = ["success", "error"];
+
+/// From a system call to the longest fetch that is let run.
+const FETCH_SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+/// 5 ms to 60 s, as controller-runtime has it.
+const RECONCILE_SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+/// The target is 1 s by watch and a poll interval without one.
+const COMMIT_TO_APPLIED_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0];
+/// The target is 50 ms; over 2 s the call counts as abandoned.
+const CONNECT_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0];
+/// From one durable intent to an agent who waits half an hour for work.
+const IDLE_SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0];
+/// One fsync is 2–10 ms on ordinary disks.
+const INTENT_SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+
+/// All metrics of a daemon.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Held while gauges are taken from status and rendered, so two scrapes never mix.
+    scrape: Mutex<()>,
+    process: process::Gauges,
+    source: Source,
+    campaigns: IntGaugeVec,
+    campaign_waiting: IntGaugeVec,
+    agents: IntGaugeVec,
+    reserved_agents: IntGauge,
+    live_calls: IntGauge,
+    attempts: IntCounterVec,
+    intents_refused: IntCounterVec,
+    answer_to_connect: Histogram,
+    idle_to_call: Histogram,
+    intent_commit: Histogram,
+    store_commits: IntCounter,
+    store_writes: IntCounter,
+    engine_errors: IntCounter,
+    sip_receive_buffer: IntGauge,
+}
+
+/// The series of the source, its commits and the loop that applies them.
+#[derive(Debug)]
+struct Source {
+    last_fetch_successful: IntGauge,
+    last_fetch_success: Gauge,
+    fetches: IntCounterVec,
+    fetch_seconds: Histogram,
+    revision: IntGaugeVec,
+    commit_time: Gauge,
+    applied_commit_time: Gauge,
+    last_apply_successful: IntGauge,
+    last_apply_success: Gauge,
+    files: IntGauge,
+    invalid_files: IntGauge,
+    reconcile_seconds: HistogramVec,
+    reconciles: IntCounterVec,
+    reconcile_errors: IntCounterVec,
+    commit_to_applied: HistogramVec,
+}
+
+impl Metrics {
+    /// All series at 0. `started_at` is when the process started.
+    #[must_use]
+    pub fn new(started_at: Timestamp) -> Self {
+        let declare = Declare(Registry::new());
+        declare.build_info();
+        Self {
+            process: process::Gauges::new(&declare, started_at),
+            source: Source::new(&declare),
+            campaigns: declare.gauges(
+                Opts::new("dialops_campaigns", "Campaigns by what their files ask for and what they are doing."),
+                &["desired", "phase"],
+            ),
+            campaign_waiting: declare.gauges(
+                Opts::new("dialops_campaign_waiting", "Campaigns that are held back now, by reason."),
+                &["reason"],
+            ),
+            agents: declare.gauges(Opts::new("dialops_agents", "Agents by state."), &["state"]),
+            reserved_agents: declare.gauge("dialops_reserved_agents", "Agents held for an attempt."),
+            live_calls: declare.gauge("dialops_live_calls", "Attempts without an outcome."),
+            attempts: declare.counters(
+                Opts::new("dialops_attempts_total", "Attempts that have ended, by result."),
+                "result",
+                CallResult::ALL.map(CallResult::as_str),
+            ),
+            intents_refused: declare.counters(
+                Opts::new("dialops_intents_refused_total", "Intents that the last gate refused, by reason."),
+                "reason",
+                Hold::CODES,
+            ),
+            answer_to_connect: declare.histogram(
+                "dialops_answer_to_connect_seconds",
+                "From the customer's answer until customer and agent hear each other.",
+                CONNECT_SECONDS,
+            ),
+            idle_to_call: declare.histogram(
+                "dialops_agent_idle_to_next_call_seconds",
+                "From an agent getting idle until the INVITE of the next call is handed over.",
+                IDLE_SECONDS,
+            ),
+            intent_commit: declare.histogram(
+                "dialops_intent_commit_seconds",
+                "From asking for an intent until it is durable.",
+                INTENT_SECONDS,
+            ),
+            store_commits: declare.counter("dialops_store_commits_total", "Write transactions committed."),
+            store_writes: declare
+                .counter("dialops_store_writes_total", "Claims, intents and outcomes in those transactions."),
+            engine_errors: declare
+                .counter("dialops_engine_errors_total", "Events that did not fit the state they met; each is a bug."),
+            sip_receive_buffer: declare.gauge(
+                "dialops_sip_receive_buffer_bytes",
+                "Receive buffer that the kernel gave the SIP socket; it clamps in silence.",
+            ),
+            scrape: Mutex::new(()),
+            registry: declare.0,
+        }
+    }
+
+    /// A look at the source is over.
+    pub fn source_fetched(&self, found: Fetch, took: Duration, at: Timestamp) {
+        self.source.fetches.with_label_values(&[found.as_str()]).inc();
+        self.source.fetch_seconds.observe(took.as_secs_f64());
+        self.source.last_fetch_successful.set(i64::from(found != Fetch::Error));
+        if found != Fetch::Error {
+            self.source.last_fetch_success.set(seconds(at));
+        }
+    }
+
+    /// The newest commit seen was made at `committed_at`.
+    pub fn source_observed(&self, committed_at: Timestamp) {
+        self.source.commit_time.set(seconds(committed_at));
+    }
+
+    /// A commit was put in force, or not.
+    pub fn reconciled(&self, outcome: Result<(), ReconcileFailure>, took: Duration) {
+        let result = RECONCILE_RESULTS[usize::from(outcome.is_err())];
+        self.source.reconciles.with_label_values(&[result]).inc();
+        self.source.reconcile_seconds.with_label_values(&[result]).observe(took.as_secs_f64());
+        if let Err(failure) = outcome {
+            self.source.reconcile_errors.with_label_values(&[failure.as_str()]).inc();
+        }
+    }
+
+    /// A commit came into force this long after it was made.
+    pub fn commit_applied(&self, trigger: Trigger, after_commit: Duration) {
+        self.source.commit_to_applied.with_label_values(&[trigger.as_str()]).observe(after_commit.as_secs_f64());
+    }
+
+    /// An attempt ended.
+    pub fn attempt_settled(&self, result: CallResult) {
+        self.attempts.with_label_values(&[result.as_str()]).inc();
+    }
+
+    /// The last gate refused an intent.
+    pub fn intent_refused(&self, hold: &Hold) {
+        self.intents_refused.with_label_values(&[hold.code()]).inc();
+    }
+
+    /// An intent was durable this long after it was asked for.
+    pub fn intent_committed(&self, took: Duration) {
+        self.intent_commit.observe(took.as_secs_f64());
+    }
+
+    /// Customer and agent heard each other this long after the customer's answer.
+    pub fn answer_to_connect(&self, took: Duration) {
+        self.answer_to_connect.observe(took.as_secs_f64());
+    }
+
+    /// An agent's next call was placed this long after the agent got idle.
+    pub fn idle_to_call(&self, took: Duration) {
+        self.idle_to_call.observe(took.as_secs_f64());
+    }
+
+    /// The store committed one transaction that carried `writes`.
+    pub fn store_committed(&self, writes: u64) {
+        self.store_commits.inc();
+        self.store_writes.inc_by(writes);
+    }
+
+    /// An event met a state that it does not fit.
+    pub fn engine_error(&self) {
+        self.engine_errors.inc();
+    }
+
+    /// The SIP socket's receive buffer, as read back.
+    pub fn sip_receive_buffer(&self, bytes: usize) {
+        self.sip_receive_buffer.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Prometheus' text format, with the gauges that status knows. Reads `/proc`.
+    ///
+    /// The status values are given up before anything is written, so that borrowed ones of a
+    /// `watch` channel don't hold up the loop that publishes them.
+    pub fn render(
+        &self,
+        source: impl Deref<Target = SourceStatus>,
+        dial: impl Deref<Target = DialStatus>,
+    ) -> Result<Vec<u8>, prometheus::Error> {
+        let _one_at_a_time = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
+        self.source.take(&source);
+        drop(source);
+        self.take_dial(&dial);
+        drop(dial);
+        self.process.read();
+        let mut text = Vec::with_capacity(32 * 1024);
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+
+    fn take_dial(&self, dial: &DialStatus) {
+        self.live_calls.set(i64::from(dial.live_calls));
+        self.reserved_agents.set(i64::from(dial.reserved_agents));
+        let by_state = count(dial.agents.iter().map(|agent| agent.state.as_str()));
+        for state in AgentState::ALL.map(AgentState::as_str) {
+            self.agents.with_label_values(&[state]).set(by_state.get(state).copied().unwrap_or(0));
+        }
+        let by_phase = count(dial.campaigns.iter().map(|c| (c.desired.as_str(), c.phase.as_str())));
+        for desired in DESIRED.map(DesiredState::as_str) {
+            for phase in PHASES {
+                let campaigns = by_phase.get(&(desired, phase)).copied().unwrap_or(0);
+                self.campaigns.with_label_values(&[desired, phase]).set(campaigns);
+            }
+        }
+        let by_hold = count(dial.campaigns.iter().filter_map(|c| c.waiting.as_ref()).map(|w| w.reason.as_str()));
+        for reason in Hold::CODES {
+            self.campaign_waiting.with_label_values(&[reason]).set(by_hold.get(reason).copied().unwrap_or(0));
+        }
+    }
+}
+
+impl Source {
+    fn new(declare: &Declare) -> Self {
+        Self {
+            last_fetch_successful: declare.source_gauge(
+                "dialops_source_last_fetch_successful",
+                "Whether the newest look at the source succeeded.",
+            ),
+            last_fetch_success: declare.source_time(
+                "dialops_source_last_fetch_success_timestamp_seconds",
+                "When a look at the source last succeeded.",
+            ),
+            fetches: declare.counters(
+                of_source("dialops_source_fetches_total", "Looks at the source, by what they found."),
+                "result",
+                Fetch::ALL.map(Fetch::as_str),
+            ),
+            fetch_seconds: declare.histogram_opts(
+                HistogramOpts::from(of_source("dialops_source_fetch_duration_seconds", "How long a look took.")),
+                FETCH_SECONDS,
+            ),
+            revision: declare.gauges(
+                of_source("dialops_source_revision_info", "1 for the commits observed, attempted and applied."),
+                &["revision", "role"],
+            ),
+            commit_time: declare
+                .source_time("dialops_source_commit_timestamp_seconds", "When the newest commit seen was made."),
+            applied_commit_time: declare
+                .source_time("dialops_source_applied_commit_timestamp_seconds", "When the commit in force was made."),
+            last_apply_successful: declare
+                .source_gauge("dialops_config_last_apply_successful", "Whether the newest commit is in force."),
+            last_apply_success: declare.source_time(
+                "dialops_config_last_apply_success_timestamp_seconds",
+                "When the commit in force was applied.",
+            ),
+            files: declare.source_gauge("dialops_config_files", "Files of the newest commit that was read."),
+            invalid_files: declare.source_gauge("dialops_config_invalid_files", "Those of them with a problem."),
+            reconcile_seconds: declare.histograms(
+                Opts::new("dialops_reconcile_duration_seconds", "From a new commit read to in force or refused."),
+                "result",
+                &RECONCILE_RESULTS,
+                RECONCILE_SECONDS,
+            ),
+            reconciles: declare.counters(
+                Opts::new("dialops_reconcile_total", "New commits handled, by result."),
+                "result",
+                RECONCILE_RESULTS,
+            ),
+            reconcile_errors: declare.counters(
+                Opts::new("dialops_reconcile_errors_total", "Commits that did not come into force, by reason."),
+                "reason",
+                ReconcileFailure::ALL.map(ReconcileFailure::as_str),
+            ),
+            commit_to_applied: declare.histograms(
+                Opts::new("dialops_commit_to_applied_seconds", "From commit time to in force, by what noticed it."),
+                "trigger",
+                &Trigger::ALL.map(Trigger::as_str),
+                COMMIT_TO_APPLIED_SECONDS,
+            ),
+        }
+    }
+
+    fn take(&self, status: &SourceStatus) {
+        self.revision.reset();
+        let roles = [
+            (&status.observed_revision, "observed"),
+            (&status.last_attempted_revision, "attempted"),
+            (&status.last_applied_revision, "applied"),
+        ];
+        for (revision, role) in roles {
+            if let Some(revision) = revision {
+                self.revision.with_label_values(&[revision.as_str(), role]).set(1);
+            }
+        }
+        self.applied_commit_time.set(status.applied_commit.as_ref().map_or(0.0, |commit| parsed_seconds(&commit.time)));
+        self.last_apply_success.set(status.applied_at.as_deref().map_or(0.0, parsed_seconds));
+        let ready = status.conditions.iter().any(|c| c.r#type == "Ready" && c.status == "True");
+        self.last_apply_successful.set(i64::from(ready));
+        self.files.set(i64::try_from(status.files).unwrap_or(i64::MAX));
+        let invalid: BTreeSet<&str> = status.problems.iter().map(|problem| problem.file.as_str()).collect();
+        self.invalid_files.set(i64::try_from(invalid.len()).unwrap_or(i64::MAX));
+    }
+}
+
+fn count<K: Ord>(keys: impl Iterator<Item = K>) -> BTreeMap<K, i64> {
+    let mut counts = BTreeMap::new();
+    for key in keys {
+        *counts.entry(key).or_default() += 1;
+    }
+    counts
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    at.as_duration().as_secs_f64()
+}
+
+fn parsed_seconds(text: &str) -> f64 {
+    text.parse().map_or(0.0, seconds)
+}
+
+/// One source for now; the label is there so that a second one changes no query.
+fn of_source(name: &str, help: &str) -> Opts {
+    Opts::new(name, help).const_label("source", "main")
+}
+
+/// Makes series and registers them.
+struct Declare(Registry);
+
+impl process::Add for Declare {
+    fn add<C: Collector + Clone + 'static>(&self, collector: prometheus::Result<C>) -> C {
+        const DISTINCT: &str = "names and labels are constants, valid and distinct: a test makes them all";
+        let collector = collector.expect(DISTINCT);
+        self.0.register(Box::new(collector.clone())).expect(DISTINCT);
+        collector
+    }
+}
+
+impl Declare {
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.add(IntCounter::new(name, help))
+    }
+
+    fn counters<const N: usize>(&self, opts: Opts, label: &str, values: [&str; N]) -> IntCounterVec {
+        let counters = self.add(IntCounterVec::new(opts, &[label]));
+        for value in values {
+            counters.with_label_values(&[value]).inc_by(0);
+        }
+        counters
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.add(IntGauge::new(name, help))
+    }
+
+    fn source_gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.add(IntGauge::with_opts(of_source(name, help)))
+    }
+
+    fn source_time(&self, name: &str, help: &str) -> Gauge {
+        self.add(Gauge::with_opts(of_source(name, help)))
+    }
+
+    /// Gauges that every scrape sets, each label combination of them.
+    fn gauges(&self, opts: Opts, labels: &[&str]) -> IntGaugeVec {
+        self.add(IntGaugeVec::new(opts, labels))
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
+        self.histogram_opts(HistogramOpts::new(name, help), buckets)
+    }
+
+    fn histogram_opts(&self, opts: HistogramOpts, buckets: &[f64]) -> Histogram {
+        self.add(Histogram::with_opts(opts.buckets(buckets.to_vec())))
+    }
+
+    fn histograms(&self, opts: Opts, label: &str, values: &[&str], buckets: &[f64]) -> HistogramVec {
+        let opts = HistogramOpts::from(opts).buckets(buckets.to_vec());
+        let histograms = self.add(HistogramVec::new(opts, &[label]));
+        for value in values {
+            histograms.with_label_values(&[value]);
+        }
+        histograms
+    }
+
+    fn build_info(&self) {
+        let opts = Opts::new("dialops_build_info", "1, labelled with what is running.");
+        let info = self.add(GaugeVec::new(opts, &["version", "revision"]));
+        let revision = option_env!("DIALOPS_REVISION").unwrap_or("unknown");
+        info.with_label_values(&[env!("CARGO_PKG_VERSION"), revision]).set(1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::status::{AgentStatus, CampaignStatus, Condition, Problem, Waiting};
+
+    fn rendered(metrics: &Metrics, source: &SourceStatus, dial: &DialStatus) -> String {
+        String::from_utf8(metrics.render(source, dial).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_series_stands_at_zero_from_the_start() {
+        let metrics = Metrics::new(Timestamp::UNIX_EPOCH);
+        let text = rendered(&metrics, &SourceStatus::default(), &DialStatus::default());
+        for expected in [
+            "dialops_attempts_total{result=\"carrier_congestion\"} 0",
+            "dialops_campaign_waiting{reason=\"window_closed\"} 0",
+            "dialops_campaigns{desired=\"paused\",phase=\"draining\"} 0",
+            "dialops_agents{state=\"wrap_up\"} 0",
+            "dialops_source_fetches_total{result=\"noop\",source=\"main\"} 0",
+            "dialops_reconcile_errors_total{reason=\"rejected\"} 0",
+            "dialops_commit_to_applied_seconds_count{trigger=\"poll\"} 0",
+            "dialops_answer_to_connect_seconds_count 0",
+            "dialops_live_calls 0",
+        ] {
+            assert!(text.lines().any(|line| line == expected), "{expected} is missing");
+        }
+    }
+
+    #[test]
+    fn status_becomes_gauges() {
+        let metrics = Metrics::new(Timestamp::UNIX_EPOCH);
+        let waiting = Waiting { reason: "paused".into(), message: String::new(), until: None };
+        let campaign = CampaignStatus {
+            desired: "paused".into(),
+            phase: "draining".into(),
+            waiting: Some(waiting),
+            ..CampaignStatus::default()
+        };
+        let talking = AgentStatus { state: "talking".into(), ..AgentStatus::default() };
+        let dial = DialStatus {
+            campaigns: vec![campaign.clone(), campaign],
+            agents: vec![talking],
+            live_calls: 3,
+            ..DialStatus::default()
+        };
+        let text = rendered(&metrics, &SourceStatus::default(), &dial);
+        assert!(text.contains("dialops_campaigns{desired=\"paused\",phase=\"draining\"} 2"));
+        assert!(text.contains("dialops_campaign_waiting{reason=\"paused\"} 2"));
+        assert!(text.contains("dialops_agents{state=\"talking\"} 1"));
+        assert!(text.contains("dialops_live_calls 3"));
+        let later = rendered(&metrics, &SourceStatus::default(), &DialStatus::default());
+        assert!(later.contains("dialops_campaigns{desired=\"paused\",phase=\"draining\"} 0"));
+    }
+
+    #[test]
+    fn a_new_revision_replaces_the_old_series() {
+        let metrics = Metrics::new(Timestamp::UNIX_EPOCH);
+        let problem = Problem {
+            file: "a.toml".into(),
+            line: 1,
+            column: 1,
+            code: String::new(),
+            message: String::new(),
+            suggestion: None,
+        };
+        let mut source = SourceStatus {
+            observed_revision: Some("main@sha1:aaaa".into()),
+            applied_at: Some("2031-03-01T10:00:00Z".into()),
+            problems: vec![problem.clone(), problem],
+            ..SourceStatus::default()
+        };
+        let first = rendered(&metrics, &source, &DialStatus::default());
+        assert!(first.contains("revision=\"main@sha1:aaaa\",role=\"observed\",source=\"main\"} 1"));
+        assert!(first.contains("dialops_config_invalid_files{source=\"main\"} 1"));
+        assert!(first.contains("dialops_config_last_apply_successful{source=\"main\"} 0"));
+        assert!(first.contains("success_timestamp_seconds{source=\"main\"} 1930125600"));
+        source.observed_revision = Some("main@sha1:bbbb".into());
+        source.conditions = vec![Condition {
+            r#type: "Ready".into(),
+            status: "True".into(),
+            reason: String::new(),
+            message: String::new(),
+            last_transition_time: String::new(),
+        }];
+        let second = rendered(&metrics, &source, &DialStatus::default());
+        assert!(!second.contains("aaaa") && second.contains("bbbb"));
+        assert!(second.contains("dialops_config_last_apply_successful{source=\"main\"} 1"));
+    }
+
+    #[test]
+    fn events_are_counted() {
+        let metrics = Metrics::new(Timestamp::UNIX_EPOCH);
+        metrics.attempt_settled(CallResult::Busy);
+        metrics.intent_refused(&Hold::Paused);
+        metrics.store_committed(7);
+        metrics.reconciled(Err(ReconcileFailure::Rejected), Duration::from_millis(3));
+        metrics.source_fetched(Fetch::Error, Duration::from_millis(3), Timestamp::UNIX_EPOCH);
+        metrics.answer_to_connect(Duration::from_millis(12));
+        let text = rendered(&metrics, &SourceStatus::default(), &DialStatus::default());
+        for expected in [
+            "dialops_attempts_total{result=\"busy\"} 1",
+            "dialops_intents_refused_total{reason=\"paused\"} 1",
+            "dialops_store_writes_total 7",
+            "dialops_reconcile_total{result=\"error\"} 1",
+            "dialops_reconcile_errors_total{reason=\"rejected\"} 1",
+            "dialops_source_fetches_total{result=\"error\",source=\"main\"} 1",
+            "dialops_answer_to_connect_seconds_bucket{le=\"0.025\"} 1",
+        ] {
+            assert!(text.lines().any(|line| line == expected), "{expected} is missing");
+        }
+    }
+}

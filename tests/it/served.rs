@@ -1,0 +1,337 @@
+//! A served world: the real router on real sockets over the store's in-memory twin, with stand-ins
+//! for the two loops.
+
+use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+
+use dialops::{
+    clock::Clock,
+    control::{AgentError, DialCommand, QUEUE_LENGTH, ReconcileCommand},
+    domain::{
+        agent::Availability,
+        calendar::{CallingHours, Window},
+        call::{Destination, LegIdentity},
+        campaign::{
+            CallerNumber, Campaign, DaysPolicy, Definitions, DesiredState, DialPermission, Generation, Limits, Mode,
+            NumberOrder, Priority, ResultPolicy, Tenant,
+        },
+        contact::NewContact,
+        gate::Caps,
+        ids::{AgentId, AttemptId, CampaignId, CategoryId, CustomerId, LegId, QueueId, Revision, TenantId, TrunkId},
+        intent::Settlement,
+        phone::E164,
+        results::CallResult,
+        retry::{self, EndedAttempt},
+    },
+    http::{self, Instance, Listeners, ServerState, access::Access},
+    store::{
+        CampaignChange, GateSettings, IntentDecision, IntentRequest, LegRecord, Opener, Store, memory::MemoryStore,
+    },
+    telemetry::{
+        metrics::Metrics,
+        status::{AgentStatus, CampaignStatus, CommitInfo, Condition, DialStatus, SourceStatus, Waiting},
+    },
+};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// When every served world begins: a Saturday morning in Shanghai.
+pub(crate) const START: &str = "2031-03-01T02:00:00Z";
+pub(crate) const TOKEN: &str = "a-token-for-tests";
+pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// A daemon's outside without its inside.
+pub(crate) struct Served {
+    pub(crate) socket: PathBuf,
+    pub(crate) address: SocketAddr,
+    pub(crate) source: watch::Sender<SourceStatus>,
+    pub(crate) dial: watch::Sender<DialStatus>,
+    pub(crate) generation: watch::Sender<Option<Arc<Generation>>>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) server: tokio::task::JoinHandle<()>,
+    attempts: u32,
+    _dir: tempfile::TempDir,
+}
+
+impl Served {
+    /// Serves with a token on TCP, nothing in force yet.
+    pub(crate) async fn start() -> Self {
+        Self::with_access(Access { token: Some(TOKEN.into()), allowed_uids: vec![] }).await
+    }
+
+    pub(crate) async fn with_access(access: Access) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("dialops.sock");
+        let tcp = http::listen::tcp("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = tcp.local_addr().unwrap();
+        let unix = http::listen::unix(&socket).await.unwrap();
+        let clock = Clock::manual(START.parse().unwrap());
+        let store = MemoryStore::open(opener(), gate_settings(), clock.clone());
+        let (source, source_status) = watch::channel(SourceStatus::default());
+        let (dial, dial_status) = watch::channel(DialStatus::default());
+        let (generation, in_force) = watch::channel(None);
+        let (dialer, dial_commands) = mpsc::channel(QUEUE_LENGTH);
+        let (reconciler, reconcile_commands) = mpsc::channel(QUEUE_LENGTH);
+        tokio::spawn(stand_in_dialer(dial_commands, dial.clone()));
+        tokio::spawn(stand_in_reconciler(reconcile_commands, source.clone()));
+        let metrics = Arc::new(Metrics::new(clock.now().wall));
+        let state = ServerState {
+            instance: Instance { name: "test".into(), version: "0.0.0".into(), started_at: clock.now().wall },
+            source: source_status,
+            dial: dial_status,
+            generation: in_force,
+            store: store.clone(),
+            dialer,
+            reconciler,
+            metrics: Arc::clone(&metrics),
+            clock: clock.clone(),
+            access,
+        };
+        let shutdown = CancellationToken::new();
+        let listeners = Listeners { tcp: Some(tcp), unix: Some(unix) };
+        let server = tokio::spawn(http::serve(Arc::new(state), listeners, shutdown.clone()));
+        let attempts = 0;
+        Self { socket, address, source, dial, generation, store, clock, metrics, shutdown, server, attempts, _dir: dir }
+    }
+
+    /// Puts a generation with campaign `spring` and agent `anna` in force.
+    pub(crate) async fn apply(&self) {
+        let generation = Arc::new(generation());
+        let changes = vec![CampaignChange::Put { id: campaign_id(), digest: "d1".into() }];
+        self.store.apply(Arc::clone(&generation), changes).await.unwrap();
+        self.generation.send_replace(Some(generation));
+        self.source.send_replace(source_status());
+        self.dial.send_replace(dial_status());
+    }
+
+    pub(crate) async fn add_contact(&self, customer: &str, numbers: &[&str]) {
+        let category = CategoryId::parse("mobile").unwrap();
+        let contact = NewContact {
+            customer: CustomerId::parse(customer).unwrap(),
+            numbers: numbers.iter().map(|n| (category.clone(), E164::parse(n).unwrap())).collect(),
+            priority: Priority::DEFAULT,
+            not_before: None,
+            custom_field: None,
+        };
+        self.store.import(&campaign_id(), vec![contact]).await.unwrap();
+    }
+
+    /// Calls the first candidate and ends the call with `result` 20 s later.
+    pub(crate) async fn call(&mut self, result: CallResult) {
+        let now = self.clock.now().wall;
+        let page = self.store.candidates(&campaign_id(), now, 1).await.unwrap();
+        let contact = page.ready.first().expect("a contact is ready").clone();
+        let number = dialops::domain::order::next(&contact, now).unwrap().number;
+        self.attempts += 1;
+        let (epoch, serial) = (self.store.epoch(), self.attempts);
+        let (attempt, leg) = (AttemptId { epoch, serial }, LegId { epoch, serial });
+        let request = intent(attempt, leg, &contact, number);
+        let IntentDecision::Recorded(intent) = self.store.record_intent(request).await.unwrap() else {
+            panic!("the gate refused")
+        };
+        self.clock.advance(Duration::from_secs(20));
+        let ended_at = self.clock.now().wall;
+        let answered = (result == CallResult::Answered).then_some(now);
+        let ended = EndedAttempt {
+            number,
+            result,
+            ended_at,
+            local_date: intent.local_date,
+            next_day_at: intent.next_day_at,
+            caller_number: E164::parse("+862160000001").unwrap(),
+        };
+        let (progress, result) = retry::settle(&intent.policy, &contact.progress, &ended);
+        let settlement = Settlement {
+            attempt,
+            result,
+            fail_code: "00000",
+            sip_status: (result == CallResult::Busy).then_some(486),
+            q850: (result == CallResult::Busy).then_some(17),
+            ended_at,
+            answered_at: answered,
+            connected_at: answered,
+            progress,
+        };
+        self.store.settle(settlement).await.unwrap();
+    }
+
+    /// A client on the socket, which needs no token.
+    pub(crate) fn over_socket(&self) -> reqwest::Client {
+        reqwest::Client::builder().unix_socket(self.socket.as_path()).build().unwrap()
+    }
+
+    pub(crate) fn tcp_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+fn opener() -> Opener {
+    Opener {
+        daemon_version: "0.0.0".into(),
+        tzdb_version: "2031a".into(),
+        settings_digest: "5e771465".into(),
+        pid: 1,
+        host: "test".into(),
+    }
+}
+
+fn gate_settings() -> GateSettings {
+    let caps = Caps { tenant_calls: 100, tenant_calls_per_second: 100, trunk_calls: 100, trunk_calls_per_second: 100 };
+    GateSettings { permission: DialPermission::All, caps: BTreeMap::from([(TrunkId::parse("carrier").unwrap(), caps)]) }
+}
+
+pub(crate) fn campaign_id() -> CampaignId {
+    CampaignId::parse("spring").unwrap()
+}
+
+fn generation() -> Generation {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let zone = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap();
+    let hours = CallingHours::new("Asia/Shanghai", zone, vec![Window::parse("09:00-18:00").unwrap()]).unwrap();
+    let number = E164::parse("+862160000001").unwrap();
+    let one = |n: u32| NonZeroU32::new(n).unwrap();
+    let campaign = Campaign {
+        id: campaign_id(),
+        name: "春季回访 <b>".into(),
+        description: String::new(),
+        desired: DesiredState::Running,
+        mode: Mode::Preoccupied,
+        caller_numbers: vec![CallerNumber { number, priority: Priority::DEFAULT }],
+        starts_at: at("2031-01-01T00:00:00Z"),
+        ends_at: at("2032-01-01T00:00:00Z"),
+        skill_queue: QueueId::parse("sales").unwrap(),
+        priority: Priority::DEFAULT,
+        hours,
+        max_ring: Duration::from_secs(30),
+        order: NumberOrder::Sequence,
+        results: ResultPolicy::Global(DaysPolicy {
+            max_days: one(3),
+            max_attempts_per_day: one(2),
+            retry_interval: Duration::from_secs(1800),
+        }),
+        limits: Limits::default(),
+    };
+    let tenant = Tenant {
+        id: TenantId::parse("acme").unwrap(),
+        name: "Acme".into(),
+        timezone: "Asia/Shanghai".into(),
+        region: "CN".into(),
+        agent_ring: Duration::from_secs(15),
+        wrap_up: Duration::from_secs(30),
+    };
+    let campaigns = BTreeMap::from([(campaign.id.clone(), campaign)]);
+    Generation {
+        revision: Revision::parse(COMMIT).unwrap(),
+        committed_at: at("2031-03-01T01:00:00Z"),
+        definitions: Definitions { tenant, queues: BTreeMap::new(), agents: BTreeMap::new(), campaigns },
+    }
+}
+
+fn source_status() -> SourceStatus {
+    let revision = Some(format!("main@sha1:{COMMIT}"));
+    SourceStatus {
+        repository: "/srv/calls".into(),
+        branch: "main".into(),
+        observed_revision: revision.clone(),
+        last_attempted_revision: revision.clone(),
+        last_applied_revision: revision,
+        applied_commit: Some(CommitInfo {
+            author: "Li Wei".into(),
+            time: "2031-03-01T01:00:00Z".into(),
+            subject: "spring: start".into(),
+        }),
+        applied_at: Some(START.into()),
+        last_handled_reconcile: None,
+        conditions: vec![Condition {
+            r#type: "Ready".into(),
+            status: "True".into(),
+            reason: "Applied".into(),
+            message: "6 files, 1 campaign".into(),
+            last_transition_time: START.into(),
+        }],
+        problems: vec![],
+        files: 6,
+    }
+}
+
+fn dial_status() -> DialStatus {
+    DialStatus {
+        dial: "all".into(),
+        campaigns: vec![CampaignStatus {
+            id: "spring".into(),
+            name: "春季回访 <b>".into(),
+            desired: "running".into(),
+            phase: "running".into(),
+            revision: COMMIT.into(),
+            waiting: Some(Waiting { reason: "no_agent_idle".into(), message: "no agent idle".into(), until: None }),
+            live_calls: 1,
+            contacts: 3,
+            open_contacts: 2,
+            results: BTreeMap::from([("busy".into(), 2)]),
+        }],
+        agents: vec![AgentStatus {
+            id: "anna".into(),
+            name: "Anna Schmidt".into(),
+            state: "talking".into(),
+            since: START.into(),
+            campaign: Some("spring".into()),
+        }],
+        live_calls: 1,
+        reserved_agents: 0,
+    }
+}
+
+fn intent(attempt: AttemptId, leg: LegId, contact: &dialops::domain::contact::Contact, number: usize) -> IntentRequest {
+    let (caller_number, trunk) = (E164::parse("+862160000001").unwrap(), TrunkId::parse("carrier").unwrap());
+    let called = contact.progress.numbers[number].e164.clone();
+    let identity = LegIdentity {
+        call_id: leg.to_string(),
+        local_uri: String::new(),
+        local_tag: String::new(),
+        remote_uri: String::new(),
+        remote_tag: None,
+        target_uri: String::new(),
+        routes: vec![],
+        cseq: 1,
+        branch: String::new(),
+        peer: String::new(),
+    };
+    let destination =
+        Destination::Customer { number: called, caller_number: caller_number.clone(), trunk: trunk.clone() };
+    IntentRequest {
+        attempt,
+        campaign: campaign_id(),
+        contact: contact.reference,
+        picked_version: contact.version,
+        number,
+        caller_number,
+        agent: AgentId::parse("anna").unwrap(),
+        trunk,
+        leg: LegRecord { leg, destination, identity },
+    }
+}
+
+async fn stand_in_dialer(mut commands: mpsc::Receiver<DialCommand>, dial: watch::Sender<DialStatus>) {
+    while let Some(command) = commands.recv().await {
+        if let DialCommand::SetAgent { agent, availability, reply } = command {
+            let mut known = false;
+            dial.send_modify(|status| {
+                for found in status.agents.iter_mut().filter(|found| found.id == agent.as_str()) {
+                    found.state = Availability::as_str(availability).to_owned();
+                    known = true;
+                }
+            });
+            let _caller_gone = reply.send(if known { Ok(()) } else { Err(AgentError::Unknown(agent)) });
+        }
+    }
+}
+
+async fn stand_in_reconciler(mut commands: mpsc::Receiver<ReconcileCommand>, source: watch::Sender<SourceStatus>) {
+    while let Some(command) = commands.recv().await {
+        source.send_modify(|status| status.last_handled_reconcile = Some(command.token));
+        let _caller_gone = command.done.send(());
+    }
+}
