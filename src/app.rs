@@ -62,7 +62,7 @@ pub enum AppError {
     Listen(#[from] listen::ListenError),
     /// The SIP socket can't be opened.
     #[error(transparent)]
-    Sip(#[from] sip::SpawnError),
+    Sip(#[from] sip::OpenError),
     /// A secret can't be read.
     #[error("trunk {trunk}: its password can't be read; check `password` in dialops.toml")]
     Password {
@@ -106,7 +106,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
     };
     let access = access(&settings, &options)?;
     let sip = sip_settings(&settings, &options).await?;
-    let (gateway, calls) = sip::spawn(sip, store.dialog_key(), clock.clone()).await?;
+    let (gateway, calls) = sip::spawn(&sip, store.dialog_key(), clock.clone())?;
     metrics.sip_receive_buffer(gateway.receive_buffer());
 
     let (generation_out, generation) = watch::channel(None);

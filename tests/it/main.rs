@@ -12,4 +12,5 @@ mod reconcile;
 mod repository;
 mod schema;
 mod served;
+mod sip;
 mod systemd;
