@@ -83,7 +83,7 @@ enum Event {
     /// Hand the engine this.
     Give(Input),
     /// The store's reader answers.
-    Read(CampaignId),
+    Read(CampaignId, u32),
     /// The store's writer takes the next command.
     Write,
     /// A customer's side acts on a leg.
@@ -287,9 +287,9 @@ impl World {
 
     fn act(&mut self, effect: Effect) {
         match effect {
-            Effect::LoadCandidates { campaign, .. } => {
+            Effect::LoadCandidates { campaign, limit } => {
                 let delay = self.millis(20);
-                self.later(delay, Event::Read(campaign));
+                self.later(delay, Event::Read(campaign, limit));
             }
             Effect::StoreLeg { leg, destination } => {
                 assert!(matches!(destination, Destination::Agent { .. }), "a customer's leg is an intent");
@@ -328,8 +328,8 @@ impl World {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Give(input) => self.give(input),
-            Event::Read(campaign) => {
-                let page = (!self.dice.chance(self.faults.store_fails)).then(|| self.page(&campaign));
+            Event::Read(campaign, limit) => {
+                let page = (!self.dice.chance(self.faults.store_fails)).then(|| self.page(&campaign, limit));
                 let delay = self.millis(20);
                 self.later(delay, Event::Give(Input::Candidates { campaign, page }));
             }
@@ -344,7 +344,7 @@ impl World {
         }
     }
 
-    fn page(&self, campaign: &CampaignId) -> CandidatePage {
+    fn page(&self, campaign: &CampaignId, limit: u32) -> CandidatePage {
         let now = self.wall();
         let live: BTreeSet<ContactRef> =
             self.attempts.values().filter(|a| a.result.is_none() && !a.withdrawn).map(|a| a.contact).collect();
@@ -362,7 +362,7 @@ impl World {
         }
         ready.sort_by(|a, b| a.0.cmp(&b.0));
         CandidatePage {
-            ready: ready.into_iter().map(|(_, c)| c).take(usize::try_from(HOPPER_PAGE).unwrap()).collect(),
+            ready: ready.into_iter().map(|(_, c)| c).take(usize::try_from(limit).unwrap()).collect(),
             next_ready_at,
             open: open as u64,
             total: own.len() as u64,
