@@ -8,4 +8,5 @@ mod http;
 mod reconcile;
 mod repository;
 mod served;
+mod store;
 mod systemd;

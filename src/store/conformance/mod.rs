@@ -2,6 +2,7 @@
 
 mod holds;
 mod order;
+mod sqlite;
 mod twins;
 mod verbs;
 
