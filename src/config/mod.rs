@@ -14,7 +14,7 @@ mod read;
 pub mod render;
 pub mod schema;
 pub mod settings;
-mod suggest;
+pub(crate) mod suggest;
 mod syntax;
 mod table;
 mod tables;

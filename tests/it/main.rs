@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
 mod cli;
+mod contacts;
 mod gitops;
 mod http;
 mod reconcile;
