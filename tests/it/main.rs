@@ -5,6 +5,7 @@
 mod check;
 mod cli;
 mod config_fixtures;
+mod contacts;
 mod gitops;
 mod http;
 mod layering;
@@ -13,4 +14,5 @@ mod repository;
 mod schema;
 mod served;
 mod sip;
+mod store;
 mod systemd;
