@@ -4,6 +4,7 @@
 //! input is wrong, 64 usage (SPEC §7).
 
 mod agents;
+pub mod check;
 mod client;
 mod contacts;
 mod demo;
@@ -11,12 +12,16 @@ pub mod output;
 mod reconcile;
 mod results;
 mod run;
+pub mod schema;
 mod status;
 mod target;
 mod text;
 mod why;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 
@@ -39,6 +44,8 @@ enum Command {
     Demo(demo::Args),
     /// Run the daemon
     Run(run::Args),
+    Check(check::Args),
+    Schema(schema::Args),
     /// Show the commit in force, its problems, campaigns and agents
     Status(status::Args),
     /// Print the attempts of a campaign
@@ -83,6 +90,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => run::run(args, target.config),
+        Command::Check(args) => to_stdout(|out, err| check::run(args, out, err)),
+        Command::Schema(args) => to_stdout(|out, err| schema::run(args, out, err)),
         Command::Status(args) => client_runtime()?.block_on(status::run(args, &target)),
         Command::Results(args) => client_runtime()?.block_on(results::run(args, &target)),
         Command::Why(args) => client_runtime()?.block_on(why::run(args, &target)),
@@ -90,6 +99,18 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Agents(args) => client_runtime()?.block_on(agents::run(args, &target)),
         Command::Reconcile(args) => client_runtime()?.block_on(reconcile::run(args, &target)),
     }
+}
+
+/// Runs a command that only reads and writes files; it says itself how it ended.
+fn to_stdout(run: impl FnOnce(&mut dyn Write, &mut dyn Write) -> io::Result<u8>) -> Result<Exit, Failure> {
+    let mut out = io::BufWriter::new(io::stdout());
+    let code =
+        run(&mut out, &mut io::stderr()).and_then(|code| out.flush().map(|()| code)).map_err(output::unwritten)?;
+    Ok(match code {
+        0 => Exit::Ok,
+        2 => Exit::BadInput,
+        _ => Exit::Failed,
+    })
 }
 
 /// One thread is enough to ask a daemon.

@@ -17,12 +17,12 @@ pub(crate) const SHARED: [(&str, FileKind); 3] = [
 ];
 
 /// Whether a path inside the folder of campaigns is configuration: every TOML file there is, and so
-/// is everything in `shared/` but Markdown and hidden files. Other files are left alone.
+/// is everything in `shared/` but Markdown. Hidden files and other files are left alone.
 #[must_use]
 pub fn is_configuration(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let is_toml = name.to_ascii_lowercase().ends_with(".toml");
-    !name.starts_with('.') && (is_toml || (path.starts_with("shared/") && !name.ends_with(".md")))
+    let extension = path.rsplit_once('.').map_or(String::new(), |(_, extension)| extension.to_ascii_lowercase());
+    let hidden = path.split('/').any(|part| part.starts_with('.'));
+    !hidden && (extension == "toml" || (path.starts_with("shared/") && extension != "md"))
 }
 
 /// The kind of a file; `None` if no kind stands at this path.
@@ -45,6 +45,6 @@ mod tests {
         assert_eq!(kind("emea/spring.toml"), None);
         assert!(is_configuration("emea/spring.toml") && is_configuration("shared/queues.tml"));
         assert!(!is_configuration("README.md") && !is_configuration("shared/README.md"));
-        assert!(!is_configuration(".spring.toml"));
+        assert!(!is_configuration(".spring.toml") && !is_configuration(".idea/x.toml"));
     }
 }

@@ -17,12 +17,12 @@ use crate::domain::{
 };
 
 /// One file of the folder of campaigns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceFile {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceFile<'a> {
     /// Path inside the folder, with `/`: `spring.toml`, `shared/tenant.toml`.
-    pub path: String,
+    pub path: &'a str,
     /// What it holds.
-    pub bytes: Vec<u8>,
+    pub bytes: &'a [u8],
 }
 
 /// Reads all files of the folder of campaigns (those that
@@ -32,12 +32,12 @@ pub struct SourceFile {
 /// by file and place; with an error among them there are no definitions. Warnings come with them.
 pub fn load(
     folder: &str,
-    files: &[SourceFile],
+    files: &[SourceFile<'_>],
     ceilings: &Ceilings,
 ) -> Result<(Definitions, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut load = Load::new(folder);
     let mut order: Vec<usize> = (0..files.len()).collect();
-    order.sort_by_key(|&index| &files[index].path);
+    order.sort_by_key(|&index| files[index].path);
     for index in order {
         load.file(index, &files[index]);
     }
@@ -66,7 +66,7 @@ pub(crate) type Place = InFile<Option<Span>>;
 /// All files, to turn places into locations, and what is wrong between them.
 pub(crate) struct Commit<'a> {
     folder: &'a str,
-    files: &'a [SourceFile],
+    files: &'a [SourceFile<'a>],
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -74,8 +74,7 @@ impl Commit<'_> {
     /// The location of a place.
     pub(crate) fn locate(&self, place: &Place) -> Location {
         let file = &self.files[place.file];
-        let source =
-            Source { path: full_path(self.folder, &file.path), text: str::from_utf8(&file.bytes).unwrap_or("") };
+        let source = Source { path: full_path(self.folder, file.path), text: str::from_utf8(file.bytes).unwrap_or("") };
         source.locate(place.value.unwrap_or_default())
     }
 
@@ -133,17 +132,17 @@ impl<'a> Load<'a> {
         }
     }
 
-    fn file(&mut self, index: usize, file: &SourceFile) {
-        let path = full_path(self.folder, &file.path);
-        let Some(kind) = layout::kind(&file.path) else {
-            self.diagnostics.push(unknown_file(&path, &file.path));
+    fn file(&mut self, index: usize, file: &SourceFile<'_>) {
+        let path = full_path(self.folder, file.path);
+        let Some(kind) = layout::kind(file.path) else {
+            self.diagnostics.push(unknown_file(&path, file.path));
             return;
         };
         self.found.push(kind);
-        let text = match str::from_utf8(&file.bytes) {
+        let text = match str::from_utf8(file.bytes) {
             Ok(text) => text,
             Err(error) => {
-                self.diagnostics.push(not_utf8(path, &file.bytes, error.valid_up_to()));
+                self.diagnostics.push(not_utf8(path, file.bytes, error.valid_up_to()));
                 return;
             }
         };
@@ -350,8 +349,11 @@ mod tests {
         windows = ["09:00-18:00"]
     "#;
 
-    fn files(campaign: &str) -> Vec<SourceFile> {
-        let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
+    fn file<'a>(path: &'a str, text: &'a str) -> SourceFile<'a> {
+        SourceFile { path, bytes: text.as_bytes() }
+    }
+
+    fn files(campaign: &str) -> Vec<SourceFile<'_>> {
         vec![
             file("shared/tenant.toml", TENANT),
             file("shared/queues.toml", QUEUES),
@@ -360,7 +362,7 @@ mod tests {
         ]
     }
 
-    fn codes(files: &[SourceFile]) -> Vec<(&'static str, usize, String)> {
+    fn codes(files: &[SourceFile<'_>]) -> Vec<(&'static str, usize, String)> {
         let diagnostics = load("campaigns", files, &outer_ceilings()).unwrap_err();
         diagnostics.iter().map(|d| (d.code.as_str(), d.location.line, d.location.file.to_string())).collect()
     }
@@ -379,9 +381,9 @@ mod tests {
     #[test]
     fn what_a_broken_file_may_define_is_not_missed_elsewhere() {
         let mut files = files(CAMPAIGN);
-        files[1].bytes = b"[[queues]\nid = \"sales\"\n".to_vec();
+        files[1].bytes = b"[[queues]\nid = \"sales\"\n";
         assert_eq!(codes(&files), [("E0002", 1, "campaigns/shared/queues.toml".to_owned())]);
-        files[1].bytes = b"[[queues]]\nid = \"sales\"\n".to_vec();
+        files[1].bytes = b"[[queues]]\nid = \"sales\"\n";
         assert_eq!(codes(&files), [("E0102", 1, "campaigns/shared/queues.toml".to_owned())]);
         files.remove(1);
         assert_eq!(codes(&files), [("E0005", 0, "campaigns/shared/queues.toml".to_owned())]);

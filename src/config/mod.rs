@@ -11,6 +11,7 @@ mod kinds;
 mod layout;
 mod load;
 mod read;
+pub mod render;
 pub mod schema;
 pub mod settings;
 mod suggest;

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
+mod check;
 mod cli;
 mod http;
+mod schema;
 mod served;
 mod systemd;
