@@ -45,6 +45,8 @@ pub enum AgentError {
 pub struct ReconcileCommand {
     /// Echoed in the status once served.
     pub token: String,
+    /// Take the branch's commit even if it does not follow the one in force (rewritten history).
+    pub allow_rewrite: bool,
     /// Answered when the look is over, whatever it found.
     pub done: oneshot::Sender<()>,
 }

@@ -57,8 +57,10 @@ impl Client {
     }
 
     /// `POST` without a body, an answer in JSON.
-    pub(super) async fn post<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
-        self.answer(self.request(Method::POST, self.url(path)).timeout(ANSWER_TIMEOUT)).await
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, bool)]) -> Result<T, Failure> {
+        let mut url = self.url(path);
+        url.query_pairs_mut().extend_pairs(query.iter().map(|(name, value)| (name, value.to_string())));
+        self.answer(self.request(Method::POST, url).timeout(ANSWER_TIMEOUT)).await
     }
 
     /// `POST` of a streamed body; the answer is read as it comes.

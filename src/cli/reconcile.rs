@@ -15,11 +15,14 @@ pub(super) struct Args {
     /// How to write it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Take the newest commit even if it does not follow the one in force (rewritten history)
+    #[arg(long)]
+    allow_rewrite: bool,
 }
 
 /// Exits with 2 when the newest commit did not come into force.
 pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
-    let found: Reconciled = Client::new(target)?.post(&["reconcile"]).await?;
+    let found: Reconciled = Client::new(target)?.post(&["reconcile"], &[("allow_rewrite", args.allow_rewrite)]).await?;
     let mut out = Out::stdout();
     match args.format {
         Format::Json => out.json(&found)?,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::call::LegEnd;
+
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CallResult {
@@ -104,6 +106,32 @@ impl CallResult {
         matches!(self, Self::AgentLost | Self::NetworkFailure | Self::CarrierCongestion)
     }
 
+    /// The seed system's five-digit code for results that our side decides (research: codes of the
+    /// seed system); results that the network gives carry the code of their cause.
+    #[must_use]
+    pub fn fail_code(self) -> &'static str {
+        match self {
+            Self::Answered => "00000",
+            Self::Vacant => "00538",
+            Self::Busy => "00537",
+            Self::NoAnswer => "00603",
+            Self::Rejected => "00604",
+            Self::PoweredOff => "00548",
+            Self::Suspended => "00209",
+            Self::Unreachable => "00549",
+            Self::NumberChanged => "00129",
+            Self::FaxOrModem => "00160",
+            Self::AnsweringMachine => "00441",
+            Self::CustomerHungUp => "00531",
+            Self::Abandoned => "01056",
+            Self::InvalidNumber => "34605",
+            Self::NetworkFailure => "00606",
+            Self::CarrierCongestion => "00602",
+            Self::AgentLost => "01281",
+            Self::Unknown => "34608",
+        }
+    }
+
     /// Whether the customer and an agent spoke, for `after_conversation_days`.
     #[must_use]
     pub fn is_conversation(self) -> bool {
@@ -115,4 +143,19 @@ impl fmt::Display for CallResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// Placeholder until the total function lands.
+#[must_use]
+pub fn result_of(end: &LegEnd) -> (CallResult, &'static str) {
+    let result = match end.status {
+        Some(486 | 600) => CallResult::Busy,
+        Some(404 | 604) => CallResult::Vacant,
+        Some(603) => CallResult::Rejected,
+        Some(503) => CallResult::CarrierCongestion,
+        Some(480 | 487 | 408) => CallResult::NoAnswer,
+        _ if end.cancelled => CallResult::NoAnswer,
+        _ => CallResult::NetworkFailure,
+    };
+    (result, result.fail_code())
 }

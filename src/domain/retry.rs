@@ -160,6 +160,17 @@ pub fn expire(policy: &ResultPolicy, before: &Progress, today: Date) -> Option<P
     Some(after)
 }
 
+/// The result of an attempt that a life of the daemon left without one (SPEC §3, "after a crash"):
+/// who had spoken was answered, who had picked up in vain was abandoned, of the rest nobody knows.
+#[must_use]
+pub fn result_of_leftover(answered: bool, connected: bool) -> CallResult {
+    match (connected, answered) {
+        (true, _) => CallResult::Answered,
+        (false, true) => CallResult::Abandoned,
+        (false, false) => CallResult::Unknown,
+    }
+}
+
 fn later(from: Timestamp, by: SignedDuration) -> Timestamp {
     from.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

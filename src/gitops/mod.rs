@@ -1,1 +1,17 @@
 //! The source: one commit of a branch, read whole from the object database.
+//!
+//! [`source`] answers two questions, "which commit is the branch at?" and "what does that commit
+//! say?", and never looks at a work tree. [`wake`] gathers everything that asks for a look; a
+//! trigger carries no news, so losing one costs at most a poll interval. [`watch`] is the file
+//! system's trigger. Types of `git2` and `notify` stay in here.
+
+mod error;
+mod snapshot;
+pub mod source;
+pub mod wake;
+pub mod watch;
+
+pub use error::{Refusal, RefusalReason, SourceError};
+pub use snapshot::{CommitFile, CommitFiles};
+pub use source::Source;
+pub use wake::{Trigger, Wake};

@@ -8,7 +8,12 @@ use std::{
     time::Duration,
 };
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::{Query, State},
+    http::StatusCode,
+};
+use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use super::{error::ApiError, state::ServerState, status::source_view, wire::Reconciled};
@@ -19,12 +24,23 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(120);
 
 static SERIAL: AtomicU64 = AtomicU64::new(1);
 
+/// How to look.
+#[derive(Debug, Deserialize)]
+pub(super) struct Ask {
+    /// Take a commit that does not follow the one in force.
+    #[serde(default)]
+    allow_rewrite: bool,
+}
+
 /// Answers once the loop has looked, whatever it found.
-pub(super) async fn post(State(state): State<Arc<ServerState>>) -> Result<Json<Reconciled>, ApiError> {
+pub(super) async fn post(
+    State(state): State<Arc<ServerState>>,
+    Query(ask): Query<Ask>,
+) -> Result<Json<Reconciled>, ApiError> {
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
     let token = format!("{}#{serial}", state.clock.now().wall);
     let (done, answer) = oneshot::channel();
-    let command = ReconcileCommand { token: token.clone(), done };
+    let command = ReconcileCommand { token: token.clone(), allow_rewrite: ask.allow_rewrite, done };
     state.reconciler.try_send(command).map_err(|_| ApiError::busy("reconciling"))?;
     match tokio::time::timeout(LOOK_TIMEOUT, answer).await {
         Ok(Ok(())) => {}

@@ -4,7 +4,11 @@
 
 mod check;
 mod cli;
+mod gitops;
 mod http;
+mod reconcile;
+mod repository;
 mod schema;
 mod served;
+mod store;
 mod systemd;

@@ -1,0 +1,529 @@
+//! The loop itself.
+
+use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    crash::{self, CrashPoint},
+    recovery,
+    status::dial_status,
+};
+use crate::{
+    clock::Clock,
+    control::{AgentError, DialCommand},
+    domain::{
+        agent::Availability,
+        call::{CallCommand, CallEvent, Destination},
+        campaign::Generation,
+        engine::{Effect, Engine, EngineSettings, Input, Observation},
+        ids::{AgentId, LegId},
+        intent::{Intent, Settlement},
+        reason::Hold,
+    },
+    store::{IntentDecision, IntentRequest, LegRecord, Milestone, Store, StoreError},
+    telemetry::{metrics::Metrics, status::DialStatus},
+    telephony::{CallEvents, CallGateway, SubmitError},
+};
+
+/// Status is published at most this often.
+const PUBLISH_EVERY: Duration = Duration::from_millis(250);
+
+/// Longest sleep: a step of the wall clock is noticed within it.
+const SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// Wait before something that must be written is tried again.
+const STORE_RETRY: Duration = Duration::from_millis(500);
+
+/// Wait before commands that the gateway had no room for are handed over again.
+const GATEWAY_RETRY: Duration = Duration::from_millis(2);
+
+/// How often the hold on the store is renewed.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
+
+/// Longest wait for hung-up legs to end after the drain's deadline.
+const HANG_UP_WITHIN: Duration = Duration::from_secs(5);
+
+/// What the loop works with.
+pub struct Dialer {
+    /// Durable facts.
+    pub store: Arc<dyn Store>,
+    /// Commands to the wire.
+    pub gateway: Arc<dyn CallGateway>,
+    /// Events from the wire.
+    pub calls: CallEvents,
+    /// The generation in force.
+    pub generation: watch::Receiver<Option<Arc<Generation>>>,
+    /// Commands from outside.
+    pub commands: mpsc::Receiver<DialCommand>,
+    /// Where the status is published.
+    pub status: watch::Sender<DialStatus>,
+    /// Where things are counted.
+    pub metrics: Arc<Metrics>,
+    /// The time.
+    pub clock: Clock,
+    /// What the engine starts with.
+    pub settings: EngineSettings,
+    /// How long live calls may go on after the shutdown began.
+    pub drain_within: Duration,
+    /// Where a debug build kills itself.
+    pub crash_at: Option<CrashPoint>,
+}
+
+/// Why the loop can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DialerError {
+    /// The store is gone or another daemon's.
+    #[error("dialling stopped")]
+    Store(#[from] StoreError),
+    /// The call gateway is gone.
+    #[error("dialling stopped: the call gateway has stopped")]
+    Gateway,
+}
+
+/// What a piece of work ended with.
+enum Done {
+    Nothing,
+    Give(Input),
+    Acknowledge(LegId),
+    Agent(AgentId, Availability, oneshot::Sender<Result<(), AgentError>>, Result<(), StoreError>),
+    Fatal(StoreError),
+}
+
+type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
+
+/// Dials until `shutdown`, then lets live calls finish within the deadline.
+pub async fn run(parts: Dialer, shutdown: CancellationToken) -> Result<(), DialerError> {
+    let recovery = recovery::recover(&*parts.store).await?;
+    let mut looper = Looper::new(parts, recovery);
+    looper.flush()?;
+    looper.generation_changed().await;
+    loop {
+        let wait = looper.until_wakeup();
+        tokio::select! {
+            biased;
+            event = looper.parts.calls.recv() => looper.call(event.ok_or(DialerError::Gateway)?),
+            Some(done) = looper.work.next(), if !looper.work.is_empty() => looper.done(done)?,
+            Ok(()) = looper.parts.generation.changed() => looper.generation_changed().await,
+            Some(command) = looper.parts.commands.recv() => looper.command(command),
+            () = shutdown.cancelled(), if looper.drain_until.is_none() => looper.drain(),
+            () = tokio::time::sleep(wait) => looper.give(Input::Timer),
+        }
+        looper.catch_up()?;
+        if looper.is_over() {
+            return Ok(());
+        }
+    }
+}
+
+struct Looper {
+    parts: Dialer,
+    engine: Engine,
+    /// Legs of agents that an earlier life left and that have not ended.
+    leftover: Vec<(LegId, AgentId)>,
+    /// Whether a generation came and agents are as they were left.
+    started: bool,
+    work: FuturesUnordered<Work>,
+    ready: VecDeque<Done>,
+    outgoing: VecDeque<CallCommand>,
+    published_at: Option<Duration>,
+    dirty: bool,
+    beat_at: Duration,
+    drain_until: Option<Duration>,
+    hung_up_until: Option<Duration>,
+}
+
+impl Looper {
+    fn new(parts: Dialer, recovery: recovery::Recovery) -> Self {
+        let engine = Engine::new(parts.settings.clone());
+        Self {
+            engine,
+            leftover: recovery.agents,
+            started: false,
+            work: FuturesUnordered::new(),
+            ready: VecDeque::new(),
+            outgoing: recovery.commands.into(),
+            published_at: None,
+            dirty: true,
+            beat_at: parts.clock.now().mono,
+            drain_until: None,
+            hung_up_until: None,
+            parts,
+        }
+    }
+
+    /// One step of the engine, and what it asks for.
+    fn give(&mut self, input: Input) {
+        let mut effects = Vec::new();
+        self.engine.step(self.parts.clock.now(), input, &mut effects);
+        self.dirty |= !effects.is_empty();
+        for effect in effects {
+            self.act(effect);
+        }
+    }
+
+    fn act(&mut self, effect: Effect) {
+        let store = Arc::clone(&self.parts.store);
+        match effect {
+            Effect::LoadCandidates { campaign, limit } => {
+                let now = self.parts.clock.now().wall;
+                self.begin(async move {
+                    let page = logged(store.candidates(&campaign, now, limit).await, "loading contacts");
+                    Done::Give(Input::Candidates { campaign, page })
+                });
+            }
+            Effect::StoreLeg { leg, destination } => {
+                self.point(CrashPoint::Claimed);
+                let identity = self.parts.gateway.identity(leg, &destination);
+                let record = LegRecord { leg, destination, identity };
+                self.begin(async move {
+                    let stored = logged(store.record_leg(record).await, "storing a leg").is_some();
+                    Done::Give(Input::LegStored { leg, stored })
+                });
+            }
+            Effect::ForgetLeg { leg } => self.note(Milestone::LegEnded { leg }),
+            Effect::RecordIntent(intent) => self.record_intent(intent),
+            Effect::WithdrawIntent { attempt } => {
+                self.begin(insist("withdrawing an intent", move || {
+                    let store = Arc::clone(&store);
+                    async move { store.withdraw_intent(attempt).await }
+                }));
+            }
+            Effect::Call(command) => self.outgoing.push_back(command),
+            Effect::NoteConnected { attempt, at } => {
+                self.note(Milestone::Connected { attempt, at });
+                self.point(CrashPoint::Connected);
+            }
+            Effect::Settle(settlement) => self.settle(*settlement),
+            Effect::Advance { contact, version, progress } => self.begin(async move {
+                logged(store.advance(contact, version, progress).await, "moving a contact on");
+                Done::Nothing
+            }),
+            Effect::StoreAvailability { agent, availability } => self.begin(async move {
+                logged(store.set_availability(&agent, availability).await, "storing an agent's state");
+                Done::Nothing
+            }),
+            Effect::Observe(observation) => self.observe(observation),
+        }
+    }
+
+    fn record_intent(&mut self, intent: Intent) {
+        self.point(CrashPoint::AgentAnswered);
+        let store = Arc::clone(&self.parts.store);
+        let (clock, metrics) = (self.parts.clock.clone(), Arc::clone(&self.parts.metrics));
+        let asked_at = clock.now().mono;
+        let destination = Destination::Customer {
+            number: intent.called,
+            caller_number: intent.caller_number.clone(),
+            trunk: intent.trunk.clone(),
+        };
+        let identity = self.parts.gateway.identity(intent.leg, &destination);
+        let request = IntentRequest {
+            attempt: intent.attempt,
+            campaign: intent.campaign,
+            contact: intent.contact,
+            picked_version: intent.picked_version,
+            number: intent.number,
+            caller_number: intent.caller_number,
+            agent: intent.agent,
+            trunk: intent.trunk,
+            leg: LegRecord { leg: intent.leg, destination, identity },
+        };
+        let attempt = intent.attempt;
+        self.begin(async move {
+            match store.record_intent(request).await {
+                Ok(IntentDecision::Recorded(intent)) => {
+                    metrics.intent_committed(clock.now().mono.saturating_sub(asked_at));
+                    Done::Give(Input::IntentRecorded { attempt, intent: Box::new(intent) })
+                }
+                Ok(IntentDecision::Refused(hold)) => Done::Give(Input::IntentRefused { attempt, hold }),
+                Err(error) => {
+                    tracing::error!(%attempt, error = &error as &dyn std::error::Error, "an intent was not recorded");
+                    Done::Give(Input::IntentRefused { attempt, hold: Hold::StoreUnavailable })
+                }
+            }
+        });
+    }
+
+    /// An outcome must not be lost: it is tried until the store has it.
+    fn settle(&mut self, settlement: Settlement) {
+        self.point(CrashPoint::Ended);
+        let store = Arc::clone(&self.parts.store);
+        let attempt = settlement.attempt;
+        let written = insist("settling an attempt", move || {
+            let (store, settlement) = (Arc::clone(&store), settlement.clone());
+            async move { store.settle(settlement).await }
+        });
+        self.begin(written.map(move |done| match done {
+            Done::Fatal(error) => Done::Fatal(error),
+            _ => Done::Give(Input::Settled { attempt }),
+        }));
+    }
+
+    /// Writes a milestone without anyone waiting for it.
+    fn note(&mut self, milestone: Milestone) {
+        let store = Arc::clone(&self.parts.store);
+        self.begin(async move {
+            logged(store.note(milestone).await, "writing a milestone");
+            Done::Nothing
+        });
+    }
+
+    fn observe(&self, observation: Observation) {
+        let metrics = &self.parts.metrics;
+        match observation {
+            Observation::Settled(result) => metrics.attempt_settled(result),
+            Observation::AnswerToConnect(took) => metrics.answer_to_connect(took),
+            Observation::IdleToCall(took) => metrics.idle_to_call(took),
+            Observation::Refused(hold) => metrics.intent_refused(&hold),
+            Observation::Illegal(what) => {
+                metrics.engine_error();
+                tracing::error!(what, "the engine met an event that does not fit its state");
+            }
+        }
+    }
+
+    /// Something happened on the wire: it is written down, and the engine hears of it.
+    fn call(&mut self, event: CallEvent) {
+        match &event {
+            CallEvent::Progress { leg, ringing, identity } => {
+                let milestone = Milestone::Leg { leg: *leg, identity: identity.clone(), answered_at: None };
+                self.note(milestone);
+                if *ringing && self.is_customer(*leg) {
+                    self.point(CrashPoint::Ringing);
+                }
+            }
+            CallEvent::Answered { leg, identity } => {
+                if self.is_customer(*leg) {
+                    self.point(CrashPoint::Answered);
+                }
+                self.answered(*leg, identity.clone());
+            }
+            CallEvent::Ended { leg, .. } => {
+                self.note(Milestone::LegEnded { leg: *leg });
+                self.leftover.retain(|(other, _)| other != leg);
+            }
+            CallEvent::Bridged { .. } | CallEvent::BridgeFailed { .. } => {}
+        }
+        self.give(Input::Call(event));
+    }
+
+    /// Stores an answer's identifiers before it is acknowledged: if we die in between, the peer
+    /// repeats its answer and the next life can end the call.
+    fn answered(&mut self, leg: LegId, identity: crate::domain::call::LegIdentity) {
+        let store = Arc::clone(&self.parts.store);
+        let answered_at = Some(self.parts.clock.now().wall);
+        let crash_at = self.parts.crash_at.filter(|_| self.is_customer(leg));
+        self.begin(async move {
+            logged(store.note(Milestone::Leg { leg, identity, answered_at }).await, "storing an answer");
+            crash::point(crash_at, CrashPoint::AnswerStored);
+            Done::Acknowledge(leg)
+        });
+    }
+
+    fn is_customer(&self, leg: LegId) -> bool {
+        self.engine.is_customer(leg)
+    }
+
+    fn point(&self, here: CrashPoint) {
+        crash::point(self.parts.crash_at, here);
+    }
+
+    /// Begins a piece of work. It is polled at once, so that what goes to the store goes in order.
+    fn begin(&mut self, work: impl Future<Output = Done> + Send + 'static) {
+        let mut work: Work = Box::pin(work);
+        match (&mut work).now_or_never() {
+            Some(done) => self.ready.push_back(done),
+            None => self.work.push(work),
+        }
+    }
+
+    fn done(&mut self, done: Done) -> Result<(), DialerError> {
+        match done {
+            Done::Nothing => {}
+            Done::Give(input) => {
+                match &input {
+                    Input::IntentRecorded { .. } => self.point(CrashPoint::IntentRecorded),
+                    Input::Settled { .. } => self.point(CrashPoint::Settled),
+                    _ => {}
+                }
+                self.give(input);
+            }
+            Done::Acknowledge(leg) => self.outgoing.push_back(CallCommand::Acknowledge { leg }),
+            Done::Agent(agent, availability, reply, stored) => {
+                let answer = match logged(stored, "storing an agent's state") {
+                    Some(()) => {
+                        self.give(Input::SetAvailability { agent, availability });
+                        Ok(())
+                    }
+                    None => Err(AgentError::Store),
+                };
+                self.publish();
+                // Who asked may have gone.
+                let _unheard = reply.send(answer);
+            }
+            Done::Fatal(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, command: DialCommand) {
+        match command {
+            DialCommand::ContactsAdded { campaign } => self.give(Input::ContactsAdded(campaign)),
+            DialCommand::SetAgent { agent, availability, reply } => {
+                let known =
+                    self.parts.generation.borrow().as_ref().is_some_and(|g| g.definitions.agents.contains_key(&agent));
+                if !known {
+                    let _unheard = reply.send(Err(AgentError::Unknown(agent)));
+                    return;
+                }
+                let store = Arc::clone(&self.parts.store);
+                self.begin(async move {
+                    let stored = store.set_availability(&agent, availability).await;
+                    Done::Agent(agent, availability, reply, stored)
+                });
+            }
+        }
+    }
+
+    /// A generation came into force; with the first, agents are made what they were.
+    async fn generation_changed(&mut self) {
+        let Some(generation) = self.parts.generation.borrow_and_update().clone() else { return };
+        self.give(Input::Applied(generation));
+        if !self.started {
+            self.started = true;
+            let legs = self.leftover.clone();
+            self.give(Input::Recovering { legs });
+            let known = logged(self.parts.store.availabilities().await, "reading agents' states").unwrap_or_default();
+            for (agent, availability) in known {
+                self.give(Input::SetAvailability { agent, availability });
+            }
+        }
+        self.publish();
+    }
+
+    fn drain(&mut self) {
+        tracing::info!(within = ?self.parts.drain_within, "no new calls; live ones may finish");
+        self.drain_until = Some(self.parts.clock.now().mono + self.parts.drain_within);
+        self.give(Input::Drain);
+    }
+
+    /// After each turn: answers that came at once, commands, deadlines, status.
+    fn catch_up(&mut self) -> Result<(), DialerError> {
+        while let Some(done) = self.ready.pop_front() {
+            self.done(done)?;
+        }
+        let now = self.parts.clock.now().mono;
+        if self.drain_until.is_some_and(|until| until <= now) && self.hung_up_until.is_none() {
+            tracing::warn!("the drain's deadline has come: live calls are hung up");
+            self.hung_up_until = Some(now + HANG_UP_WITHIN);
+            self.give(Input::HangUpAll);
+        }
+        if now >= self.beat_at {
+            self.beat_at = now + HEARTBEAT_EVERY;
+            let store = Arc::clone(&self.parts.store);
+            self.begin(async move {
+                match store.heartbeat().await {
+                    Err(error @ StoreError::Fenced(_)) => Done::Fatal(error),
+                    other => {
+                        logged(other, "renewing the hold on the store");
+                        Done::Nothing
+                    }
+                }
+            });
+        }
+        self.flush()?;
+        let due = self.published_at.is_none_or(|at| at + PUBLISH_EVERY <= now);
+        if self.dirty && due {
+            self.publish();
+        }
+        Ok(())
+    }
+
+    /// Hands commands over, in order; what the gateway has no room for stays.
+    fn flush(&mut self) -> Result<(), DialerError> {
+        while let Some(command) = self.outgoing.front() {
+            match self.parts.gateway.submit(command.clone()) {
+                Ok(()) => {
+                    let customer =
+                        matches!(command, CallCommand::Dial { destination: Destination::Customer { .. }, .. });
+                    self.outgoing.pop_front();
+                    if customer {
+                        self.point(CrashPoint::Invited);
+                    }
+                }
+                Err(SubmitError::Full) => return Ok(()),
+                Err(SubmitError::Stopped) => return Err(DialerError::Gateway),
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self) {
+        let now = self.parts.clock.now();
+        self.published_at = Some(now.mono);
+        self.dirty = false;
+        let status = dial_status(&self.parts.settings.permission, self.engine.view(now));
+        self.parts.status.send_if_modified(|old| {
+            let changed = *old != status;
+            *old = status;
+            changed
+        });
+    }
+
+    fn until_wakeup(&self) -> Duration {
+        if !self.outgoing.is_empty() {
+            return GATEWAY_RETRY;
+        }
+        let now = self.parts.clock.now();
+        let wakeup = self.engine.next_wakeup();
+        let wall = wakeup.wall.map(|at| Duration::try_from(at.duration_since(now.wall)).unwrap_or_default());
+        let after = |at: Duration| at.saturating_sub(now.mono);
+        let publish = self.published_at.filter(|_| self.dirty).map(|at| after(at + PUBLISH_EVERY));
+        let drain = self.hung_up_until.or(self.drain_until).map(after);
+        let soonest = [wall, wakeup.mono.map(after), publish, drain, Some(after(self.beat_at))];
+        // The timer's own grain is a millisecond; waking a little early would only spin.
+        soonest.into_iter().flatten().min().map_or(SLEEP_MAX, |wait| wait.min(SLEEP_MAX)) + Duration::from_micros(200)
+    }
+
+    fn is_over(&self) -> bool {
+        let drained =
+            self.engine.is_drained() && self.work.is_empty() && self.ready.is_empty() && self.outgoing.is_empty();
+        let given_up = self.hung_up_until.is_some_and(|until| until <= self.parts.clock.now().mono);
+        self.drain_until.is_some() && (drained || given_up)
+    }
+}
+
+/// The value, or nothing and a line in the log.
+fn logged<T>(result: Result<T, StoreError>, doing: &'static str) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the store failed while {doing}");
+            None
+        }
+    }
+}
+
+/// Tries until the store has it, unless the store is another's.
+async fn insist<F, W>(doing: &'static str, mut write: F) -> Done
+where
+    F: FnMut() -> W + Send,
+    W: Future<Output = Result<(), StoreError>> + Send,
+{
+    loop {
+        match write().await {
+            Ok(()) => return Done::Nothing,
+            Err(error @ (StoreError::Fenced(_) | StoreError::Closed)) => return Done::Fatal(error),
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the store failed while {doing}; trying again"
+                );
+                tokio::time::sleep(STORE_RETRY).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,576 @@
+//! One attempt's way through the engine, from the claim to its settlement.
+//!
+//! ```text
+//! RingingAgent → WaitingRate → Recording → WaitingPlace → Dialing → Connecting → Talking
+//!      └─────────────┴─ released: nothing counted          │            └→ Rescuing ┘
+//!                                    (withdrawn)           └→ Ending: our side gave up
+//! ```
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{
+    Due, Effect, Engine, LegRole, Observation, Settling,
+    agents::{MISSED_BACKOFF, MISSES_MAX, Phase, Phone},
+    campaigns::SET_ASIDE_FOR,
+};
+use crate::domain::{
+    agent::Availability,
+    call::{CallCommand, Destination, HangUpCause, LegEnd, MediaOffer},
+    contact::Contact,
+    ids::{AgentId, AttemptId, CampaignId, LegId},
+    intent::{Intent, RecordedIntent, Settlement},
+    now::Now,
+    order,
+    phone::E164,
+    reason::Hold,
+    results::{self, CallResult},
+    retry::{self, EndedAttempt},
+};
+
+/// A customer who answered hears the agent within this time, or another agent is offered.
+pub const BRIDGE_WITHIN: Duration = Duration::from_secs(2);
+
+/// If the held agent fails after the customer answered, another takes the call within this time or
+/// it is abandoned (SPEC §3).
+pub const RESCUE_WITHIN: Duration = Duration::from_secs(2);
+
+/// After the store's clock refused for calls per second, ask again.
+const RATE_ASK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Where an attempt is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The agent's phone is being rung (or its leg stored first).
+    RingingAgent,
+    /// The agent is on the line; calls per second are used up.
+    WaitingRate,
+    /// The gate and the intent are with the store.
+    Recording,
+    /// The intent is durable; calls per second are used up on the wire.
+    WaitingPlace,
+    /// The customer's INVITE left.
+    Dialing,
+    /// The customer answered and is being connected.
+    Connecting,
+    /// The customer answered and the agent was lost.
+    Rescuing,
+    /// Customer and agent hear each other.
+    Talking,
+    /// We hung up on the customer; the end is awaited.
+    Ending(CallResult),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct LiveCall {
+    pub(super) campaign: CampaignId,
+    pub(super) contact: Contact,
+    pub(super) number: usize,
+    pub(super) called: E164,
+    pub(super) caller_number: E164,
+    /// `None` once lost.
+    pub(super) agent: Option<AgentId>,
+    pub(super) customer_leg: Option<LegId>,
+    pub(super) stage: Stage,
+    pub(super) intent: Option<RecordedIntent>,
+    pub(super) answered_at: Option<Now>,
+    pub(super) connected_at: Option<Timestamp>,
+    pub(super) rescue_until: Option<Duration>,
+}
+
+impl LiveCall {
+    /// Whether it can be let go with nothing written.
+    pub(super) fn is_before_intent(&self) -> bool {
+        matches!(self.stage, Stage::RingingAgent | Stage::WaitingRate)
+    }
+}
+
+impl Engine {
+    pub(super) fn leg_stored(&mut self, now: Now, leg: LegId, stored: bool, effects: &mut Vec<Effect>) {
+        let Some(LegRole::Agent(id)) = self.legs.get(&leg).cloned() else {
+            if stored {
+                effects.push(Effect::ForgetLeg { leg });
+            }
+            return;
+        };
+        let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.phone == Phone::Storing(leg)) else { return };
+        if !stored {
+            agent.phone = Phone::Down;
+            self.legs.remove(&leg);
+            self.store_failed(now);
+            if let Phase::Held { attempt, .. } = self.agents[&id].phase {
+                self.let_agent_go(now, attempt, effects);
+            }
+            return;
+        }
+        agent.phone = Phone::Ringing(leg);
+        let sip = agent.definition.as_ref().map(|d| d.sip.clone()).unwrap_or_default();
+        let ring = self.generation.as_ref().map_or(BRIDGE_WITHIN, |g| g.definitions.tenant.agent_ring);
+        let destination = Destination::Agent { agent: id, sip };
+        effects.push(Effect::Call(CallCommand::Dial { leg, destination, offer: MediaOffer::Discard, ring }));
+    }
+
+    /// The store could not take the agent's leg: the claim is let go, a rescue looks further.
+    fn let_agent_go(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
+        match self.calls.get_mut(&attempt) {
+            Some(call) if call.is_before_intent() => self.release(now, attempt, effects),
+            Some(call) => {
+                if let Some(agent) = call.agent.take() {
+                    self.free_agent(now, &agent, None, effects);
+                }
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn leg_progress(&mut self, leg: LegId, ringing: bool) {
+        let Some(LegRole::Agent(id)) = self.legs.get(&leg) else { return };
+        if let Some(agent) = self.agents.get_mut(id).filter(|agent| ringing && agent.phone == Phone::Storing(leg)) {
+            agent.phone = Phone::Ringing(leg);
+        }
+    }
+
+    pub(super) fn agent_answered(&mut self, now: Now, leg: LegId, id: &AgentId, effects: &mut Vec<Effect>) {
+        let Some(agent) = self.agents.get_mut(id).filter(|agent| agent.phone == Phone::Ringing(leg)) else { return };
+        agent.phone = Phone::Up(leg);
+        agent.misses = 0;
+        if let Phase::Held { attempt, .. } = agent.phase {
+            self.agent_ready(now, attempt, leg, effects);
+        } else {
+            self.put_phone_down(id, HangUpCause::Normal, effects);
+        }
+    }
+
+    /// The held agent's phone is up.
+    pub(super) fn agent_ready(&mut self, now: Now, attempt: AttemptId, leg: LegId, effects: &mut Vec<Effect>) {
+        let Some(call) = self.calls.get_mut(&attempt) else { return };
+        match (call.stage, call.customer_leg) {
+            (Stage::RingingAgent, _) => self.ask_for_intent(now, attempt, effects),
+            (Stage::Rescuing, Some(customer)) => {
+                call.stage = Stage::Connecting;
+                effects.push(Effect::Call(CallCommand::Bridge { agent: leg, customer }));
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks the store for the gate and the intent, as soon as calls per second allow.
+    fn ask_for_intent(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
+        let Some(call) = self.calls.get(&attempt) else { return };
+        let campaign = call.campaign.clone();
+        let Some(room_at) = self.asked.room_at(&campaign, self.rate_caps(&campaign)) else {
+            self.release(now, attempt, effects);
+            return;
+        };
+        if room_at > now.mono {
+            self.wait(attempt, Stage::WaitingRate, room_at);
+            return;
+        }
+        self.asked.record(&campaign, now.mono);
+        let leg = self.next_leg(LegRole::Customer(attempt));
+        let trunk = self.settings.trunk.clone();
+        let Some(call) = self.calls.get_mut(&attempt) else { return };
+        let Some(agent) = call.agent.clone() else { return };
+        call.stage = Stage::Recording;
+        call.customer_leg = Some(leg);
+        effects.push(Effect::RecordIntent(Intent {
+            attempt,
+            campaign,
+            contact: call.contact.reference,
+            picked_version: call.contact.version,
+            number: call.number,
+            called: call.called.clone(),
+            caller_number: call.caller_number.clone(),
+            agent,
+            trunk,
+            leg,
+        }));
+    }
+
+    fn wait(&mut self, attempt: AttemptId, stage: Stage, until: Duration) {
+        if let Some(call) = self.calls.get_mut(&attempt) {
+            call.stage = stage;
+        }
+        self.mono_timers.set(Due::Call(attempt), Some(until));
+    }
+
+    pub(super) fn intent_recorded(
+        &mut self,
+        now: Now,
+        attempt: AttemptId,
+        intent: RecordedIntent,
+        effects: &mut Vec<Effect>,
+    ) {
+        match self.calls.get_mut(&attempt) {
+            Some(call) if call.stage == Stage::Recording => {
+                call.contact = intent.contact.clone();
+                call.intent = Some(intent);
+                self.place(now, attempt, effects);
+            }
+            _ => {
+                effects.push(Effect::WithdrawIntent { attempt });
+                effects.push(Effect::Observe(Observation::Illegal("intent recorded for no call")));
+            }
+        }
+    }
+
+    pub(super) fn intent_refused(&mut self, now: Now, attempt: AttemptId, hold: &Hold, effects: &mut Vec<Effect>) {
+        let Some(call) = self.calls.get_mut(&attempt).filter(|call| call.stage == Stage::Recording) else { return };
+        effects.push(Effect::Observe(Observation::Refused(hold.clone())));
+        if let Some(leg) = call.customer_leg.take() {
+            self.legs.remove(&leg);
+        }
+        if call.agent.is_some() && matches!(hold, Hold::CallRate { .. }) {
+            self.wait(attempt, Stage::WaitingRate, now.mono + RATE_ASK_AGAIN);
+            return;
+        }
+        let (campaign, contact) = (call.campaign.clone(), call.contact.reference);
+        if *hold == Hold::StoreUnavailable {
+            self.store_failed(now);
+        }
+        let Some(run) = self.campaigns.get_mut(&campaign) else { return };
+        run.set_aside(contact, now.mono + SET_ASIDE_FOR);
+        if let Some(until) = hold.until() {
+            run.ready_later(until);
+        }
+        self.drop_claim(now, attempt, effects);
+    }
+
+    /// Sends the customer's INVITE if that is still right; an intent that waited too long is taken
+    /// back, for none may leave outside hours, from a paused campaign or without an agent.
+    fn place(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
+        let Some(call) = self.calls.get(&attempt) else { return };
+        let id = call.campaign.clone();
+        let phone = call.agent.as_ref().and_then(|agent| self.agents.get(agent)).map(|agent| agent.phone);
+        let run = self.campaigns.get_mut(&id);
+        let campaign = run.and_then(|run| {
+            run.refresh_hold(now.wall, &self.settings.permission);
+            run.definition.as_ref().filter(|_| run.hold.is_none())
+        });
+        let (Some(Phone::Up(agent_leg)), Some(campaign), false) = (phone, campaign, self.draining) else {
+            self.withdraw(now, attempt, effects);
+            return;
+        };
+        let ring = campaign.max_ring;
+        match self.placed.room_at(&id, self.rate_caps(&id)) {
+            Some(at) if at <= now.mono => self.placed.record(&id, now.mono),
+            Some(at) => {
+                self.wait(attempt, Stage::WaitingPlace, at);
+                return;
+            }
+            None => {
+                self.withdraw(now, attempt, effects);
+                return;
+            }
+        }
+        let Some(call) = self.calls.get_mut(&attempt) else { return };
+        let Some(leg) = call.customer_leg else { return };
+        call.stage = Stage::Dialing;
+        let destination = Destination::Customer {
+            number: call.called.clone(),
+            caller_number: call.caller_number.clone(),
+            trunk: self.settings.trunk.clone(),
+        };
+        effects.push(Effect::Call(CallCommand::Dial { leg, destination, offer: MediaOffer::Of(agent_leg), ring }));
+        let agent = call.agent.as_ref().and_then(|agent| self.agents.get_mut(agent));
+        if let Some(free_since) = agent.and_then(|agent| agent.free_since.take()) {
+            effects.push(Effect::Observe(Observation::IdleToCall(now.mono.saturating_sub(free_since))));
+        }
+    }
+
+    /// Takes back an intent whose INVITE never left.
+    fn withdraw(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
+        effects.push(Effect::WithdrawIntent { attempt });
+        let Some(call) = self.calls.get_mut(&attempt) else { return };
+        if let Some(leg) = call.customer_leg.take() {
+            self.legs.remove(&leg);
+        }
+        let (campaign, contact) = (call.campaign.clone(), call.contact.reference);
+        if let Some(run) = self.campaigns.get_mut(&campaign) {
+            run.set_aside(contact, now.mono + SET_ASIDE_FOR);
+        }
+        self.drop_claim(now, attempt, effects);
+    }
+
+    /// Lets a claim go before anything was written: nothing is counted and the contact goes back.
+    pub(super) fn release(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
+        let Some(call) = self.calls.get(&attempt) else { return };
+        let (campaign, contact) = (call.campaign.clone(), call.contact.clone());
+        self.drop_claim(now, attempt, effects);
+        if let Some(run) = self.campaigns.get_mut(&campaign) {
+            run.offer(now.wall, contact);
+        }
+        self.refresh(now, &campaign);
+    }
+
+    /// Removes a call that never reached the customer and frees its agent, who keeps the place in
+    /// the row of idle agents.
+    fn drop_claim(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
+        let Some(call) = self.remove_call(attempt) else { return };
+        self.busy.remove(&call.contact.reference);
+        if let Some(run) = self.campaigns.get_mut(&call.campaign)
+            && let Some(uses) = run.caller_usage.get_mut(&call.caller_number)
+        {
+            *uses = uses.saturating_sub(1);
+        }
+        self.refresh(now, &call.campaign);
+        let Some(id) = call.agent else { return };
+        let Some(agent) = self.agents.get_mut(&id) else { return };
+        let idle_since = match agent.phase {
+            Phase::Held { idle_since, .. } => idle_since,
+            Phase::Away(_) | Phase::Idle { .. } | Phase::WrapUp { .. } | Phase::Recovering { .. } => now.mono,
+        };
+        let (instead, free_since) = (agent.after_call, agent.free_since);
+        if !matches!(agent.phone, Phone::Up(_)) {
+            self.put_phone_down(&id, HangUpCause::Normal, effects);
+        }
+        self.free_agent(now, &id, instead, effects);
+        if let Some(agent) = self.agents.get_mut(&id).filter(|agent| matches!(agent.phase, Phase::Idle { .. })) {
+            agent.phase = Phase::Idle { since: idle_since };
+            agent.free_since = free_since.or(agent.free_since);
+        }
+    }
+
+    fn remove_call(&mut self, attempt: AttemptId) -> Option<LiveCall> {
+        let call = self.calls.remove(&attempt)?;
+        self.mono_timers.set(Due::Call(attempt), None);
+        self.customers.remove(&call.contact.customer);
+        self.numbers.remove(&call.called);
+        if let Some(run) = self.campaigns.get_mut(&call.campaign) {
+            run.live = run.live.saturating_sub(1);
+        }
+        Some(call)
+    }
+
+    pub(super) fn call_timer(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
+        let Some(call) = self.calls.get(&attempt) else { return };
+        match call.stage {
+            Stage::WaitingRate => self.ask_for_intent(now, attempt, effects),
+            Stage::WaitingPlace => self.place(now, attempt, effects),
+            Stage::Connecting => self.agent_failed(now, attempt, effects),
+            Stage::Rescuing => self.abandon(now, attempt, effects),
+            Stage::RingingAgent | Stage::Recording | Stage::Dialing | Stage::Talking | Stage::Ending(_) => {}
+        }
+    }
+
+    pub(super) fn customer_answered(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
+        let Some(call) = self.calls.get_mut(&attempt).filter(|call| call.stage == Stage::Dialing) else { return };
+        call.answered_at = Some(now);
+        call.stage = Stage::Connecting;
+        let (customer, agent) = (call.customer_leg, call.agent.clone());
+        self.mono_timers.set(Due::Call(attempt), Some(now.mono + BRIDGE_WITHIN));
+        let phone = agent.and_then(|id| self.agents.get(&id)).map(|agent| agent.phone);
+        match (phone, customer) {
+            (Some(Phone::Up(agent)), Some(customer)) => {
+                effects.push(Effect::Call(CallCommand::Bridge { agent, customer }));
+            }
+            _ => self.agent_failed(now, attempt, effects),
+        }
+    }
+
+    pub(super) fn bridged(&mut self, now: Now, agent_leg: LegId, customer: LegId, effects: &mut Vec<Effect>) {
+        let Some(LegRole::Customer(attempt)) = self.legs.get(&customer).cloned() else { return };
+        let Some(call) = self.calls.get_mut(&attempt).filter(|call| call.stage == Stage::Connecting) else { return };
+        let phone = call.agent.as_ref().and_then(|id| self.agents.get(id)).map(|agent| agent.phone);
+        if phone != Some(Phone::Up(agent_leg)) {
+            return;
+        }
+        call.stage = Stage::Talking;
+        call.connected_at = Some(now.wall);
+        let waited = call.answered_at.map(|answered| now.mono.saturating_sub(answered.mono)).unwrap_or_default();
+        self.mono_timers.set(Due::Call(attempt), None);
+        effects.push(Effect::NoteConnected { attempt, at: now.wall });
+        effects.push(Effect::Observe(Observation::AnswerToConnect(waited)));
+    }
+
+    pub(super) fn agent_leg_ended(&mut self, now: Now, leg: LegId, id: &AgentId, effects: &mut Vec<Effect>) {
+        let Some(agent) = self.agents.get_mut(id) else { return };
+        if agent.phase == (Phase::Recovering { leg }) {
+            let instead = agent.after_call;
+            self.free_agent(now, id, instead, effects);
+            return;
+        }
+        if agent.phone.leg() != Some(leg) {
+            return;
+        }
+        agent.phone = Phone::Down;
+        agent.phone_kept_until = None;
+        let Phase::Held { attempt, .. } = agent.phase else {
+            self.refresh_agent_timer(id);
+            return;
+        };
+        let Some(call) = self.calls.get_mut(&attempt) else {
+            self.free_agent(now, id, None, effects);
+            return;
+        };
+        match call.stage {
+            Stage::RingingAgent | Stage::WaitingRate => {
+                call.agent = None;
+                self.missed(now, id, effects);
+                self.release(now, attempt, effects);
+            }
+            Stage::Recording => {
+                call.agent = None;
+                self.missed(now, id, effects);
+            }
+            Stage::WaitingPlace => {
+                call.agent = None;
+                self.missed(now, id, effects);
+                self.withdraw(now, attempt, effects);
+            }
+            Stage::Dialing => {
+                call.agent = None;
+                self.missed(now, id, effects);
+                self.hang_up_customer(attempt, CallResult::AgentLost, HangUpCause::Normal, effects);
+            }
+            Stage::Connecting | Stage::Rescuing => self.agent_failed(now, attempt, effects),
+            Stage::Talking => {
+                self.hang_up_customer(attempt, CallResult::Answered, HangUpCause::Normal, effects);
+            }
+            Stage::Ending(_) => {}
+        }
+    }
+
+    /// An agent who did not pick up, or was lost: a back-off, and after three in a row `rest`.
+    pub(super) fn missed(&mut self, now: Now, id: &AgentId, effects: &mut Vec<Effect>) {
+        let Some(agent) = self.agents.get_mut(id) else { return };
+        agent.misses += 1;
+        agent.backoff_until = Some(now.mono + MISSED_BACKOFF);
+        let mut instead = agent.after_call;
+        if agent.misses >= MISSES_MAX && instead.is_none() {
+            agent.misses = 0;
+            agent.backoff_until = None;
+            instead = Some(Availability::Rest);
+            effects.push(Effect::StoreAvailability { agent: id.clone(), availability: Availability::Rest });
+        }
+        self.free_agent(now, id, instead, effects);
+        if let Some(agent) = self.agents.get_mut(id) {
+            agent.free_since = None;
+        }
+    }
+
+    /// Hangs up on the customer; the attempt is settled with `result` when the leg's end comes.
+    pub(super) fn hang_up_customer(
+        &mut self,
+        attempt: AttemptId,
+        result: CallResult,
+        cause: HangUpCause,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(call) = self.calls.get_mut(&attempt) else { return };
+        call.stage = Stage::Ending(result);
+        if let Some(leg) = call.customer_leg {
+            effects.push(Effect::Call(CallCommand::HangUp { leg, cause }));
+        }
+        self.mono_timers.set(Due::Call(attempt), None);
+    }
+
+    pub(super) fn customer_ended(&mut self, now: Now, attempt: AttemptId, end: &LegEnd, effects: &mut Vec<Effect>) {
+        let Some(call) = self.calls.get(&attempt) else { return };
+        let (result, fail_code) = result_of_stage(call.stage, end);
+        self.settle(now, attempt, result, fail_code, end, effects);
+    }
+
+    fn settle(
+        &mut self,
+        now: Now,
+        attempt: AttemptId,
+        result: CallResult,
+        fail_code: &'static str,
+        end: &LegEnd,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(call) = self.remove_call(attempt) else { return };
+        let Some(intent) = &call.intent else { return };
+        let ended = EndedAttempt {
+            number: call.number,
+            result,
+            ended_at: now.wall,
+            local_date: intent.local_date,
+            next_day_at: intent.next_day_at,
+            caller_number: call.caller_number.clone(),
+        };
+        let (progress, settled) = retry::settle(&intent.policy, &call.contact.progress, &ended);
+        effects.push(Effect::Settle(Box::new(Settlement {
+            attempt,
+            result: settled,
+            fail_code,
+            sip_status: end.status,
+            q850: end.q850,
+            ended_at: now.wall,
+            answered_at: call.answered_at.map(|answered| answered.wall),
+            connected_at: call.connected_at,
+            progress: progress.clone(),
+        })));
+        effects.push(Effect::Observe(Observation::Settled(settled)));
+        let talked = call.connected_at.is_some();
+        let contact = Contact { version: call.contact.version + 1, progress, ..call.contact };
+        let ready_at = order::next(&contact, now.wall).map(|next| next.ready_at).filter(|&at| at > now.wall);
+        let settling = Settling { campaign: call.campaign.clone(), contact: contact.reference, ready_at };
+        self.settling.insert(attempt, settling);
+        self.move_on(now, &call.campaign, contact, settled);
+        if let Some(agent) = call.agent {
+            self.after_call(now, &agent, talked, effects);
+        }
+    }
+
+    /// The contact's place after an attempt. It is offered at once, before the store confirms: an
+    /// intent for it is served after its settlement.
+    fn move_on(&mut self, now: Now, id: &CampaignId, contact: Contact, settled: CallResult) {
+        let Some(run) = self.campaigns.get_mut(id) else { return };
+        *run.results.entry(settled).or_default() += 1;
+        run.touch(contact.reference);
+        if contact.progress.ended.is_some() {
+            run.open = run.open.saturating_sub(1);
+        } else if order::next(&contact, now.wall).is_some() {
+            run.offer(now.wall, contact);
+        }
+        if run.definition.is_none() && run.live == 0 {
+            self.wall_timers.set(id.clone(), None);
+            self.mono_timers.set(Due::SetAside(id.clone()), None);
+            self.campaigns.remove(id);
+            return;
+        }
+        self.refresh(now, id);
+    }
+
+    /// An agent after a call: free at once when the customer was not reached, wrap-up otherwise.
+    fn after_call(&mut self, now: Now, id: &AgentId, talked: bool, effects: &mut Vec<Effect>) {
+        if talked {
+            self.put_phone_down(id, HangUpCause::Normal, effects);
+        }
+        let wrap_up = self.generation.as_ref().map(|g| g.definitions.tenant.wrap_up).unwrap_or_default();
+        let Some(agent) = self.agents.get_mut(id) else { return };
+        if talked && !wrap_up.is_zero() && agent.after_call.is_none() && agent.definition.is_some() {
+            agent.enter(Phase::WrapUp { until: now.mono + wrap_up }, now);
+            self.refresh_agent_timer(id);
+        } else {
+            let instead = agent.after_call;
+            self.free_agent(now, id, instead, effects);
+        }
+    }
+}
+
+/// The result of a customer's leg that ended while its attempt was at `stage`.
+fn result_of_stage(stage: Stage, end: &LegEnd) -> (CallResult, &'static str) {
+    let own = |result: CallResult| (result, result.fail_code());
+    match stage {
+        Stage::Talking => own(CallResult::Answered),
+        Stage::Connecting | Stage::Rescuing => match end.by {
+            crate::domain::call::EndedBy::Peer => own(CallResult::CustomerHungUp),
+            crate::domain::call::EndedBy::Us
+            | crate::domain::call::EndedBy::Timeout
+            | crate::domain::call::EndedBy::Transport
+            | crate::domain::call::EndedBy::Protocol => own(CallResult::Abandoned),
+        },
+        // The answer crossed our CANCEL: the customer picked up and nobody was there.
+        Stage::Ending(CallResult::AgentLost) if end.answered => own(CallResult::Abandoned),
+        // The customer's side had ended before our CANCEL came.
+        Stage::Ending(CallResult::AgentLost) if !end.cancelled => results::result_of(end),
+        Stage::Ending(result) => own(result),
+        Stage::RingingAgent | Stage::WaitingRate | Stage::Recording | Stage::WaitingPlace | Stage::Dialing => {
+            if end.answered { own(CallResult::Abandoned) } else { results::result_of(end) }
+        }
+    }
+}

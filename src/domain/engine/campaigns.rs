@@ -1,0 +1,270 @@
+//! Campaigns as the engine runs them: the hold in force, the hopper and its refills.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::{
+    campaign::{Campaign, DesiredState, DialPermission},
+    contact::Contact,
+    gate,
+    ids::{ContactRef, QueueId, Revision},
+    intent::CandidatePage,
+    now::Now,
+    order,
+    phone::E164,
+    reason::Hold,
+    results::CallResult,
+};
+
+/// Contacts asked for at once; larger pages gain little and hold the store longer.
+pub const HOPPER_PAGE: u32 = 100;
+
+/// A hopper with fewer contacts is refilled.
+const HOPPER_LOW: usize = 30;
+
+/// How long a contact that the gate refused for a passing reason is left alone.
+pub(super) const SET_ASIDE_FOR: Duration = Duration::from_secs(5);
+
+/// A campaign of the generation in force, or one whose file is gone and whose calls still live.
+#[derive(Debug, Clone)]
+pub(super) struct CampaignRun {
+    /// `None` once its file is gone.
+    pub(super) definition: Option<Campaign>,
+    pub(super) name: String,
+    pub(super) revision: Revision,
+    /// What holds the whole campaign, valid until `hold_until`.
+    pub(super) hold: Option<Hold>,
+    hold_until: Timestamp,
+    hopper: VecDeque<Contact>,
+    /// While a page is under way: contacts that changed meanwhile, so the page is old news of them.
+    loading: Option<BTreeSet<ContactRef>>,
+    pub(super) wants_load: bool,
+    exhausted: bool,
+    pub(super) loaded_once: bool,
+    pub(super) next_ready_at: Option<Timestamp>,
+    set_aside: BTreeMap<ContactRef, Duration>,
+    /// Attempts claimed or live.
+    pub(super) live: u32,
+    pub(super) open: u64,
+    pub(super) total: u64,
+    pub(super) caller_usage: BTreeMap<E164, u64>,
+    /// Where it stands in the engine's ready list.
+    pub(super) listed: Option<(QueueId, super::Place)>,
+    /// Turn in which it was last served; the smallest goes first among equals.
+    pub(super) last_served: u64,
+    pub(super) results: BTreeMap<CallResult, u64>,
+}
+
+impl CampaignRun {
+    pub(super) fn new(definition: Campaign, revision: Revision) -> Self {
+        Self {
+            name: definition.name.clone(),
+            definition: Some(definition),
+            revision,
+            hold: None,
+            hold_until: Timestamp::MIN,
+            hopper: VecDeque::new(),
+            loading: None,
+            wants_load: true,
+            exhausted: false,
+            loaded_once: false,
+            next_ready_at: None,
+            set_aside: BTreeMap::new(),
+            live: 0,
+            open: 0,
+            total: 0,
+            caller_usage: BTreeMap::new(),
+            listed: None,
+            last_served: 0,
+            results: BTreeMap::new(),
+        }
+    }
+
+    /// Takes over a new definition; `None` for a file that is gone.
+    pub(super) fn redefine(&mut self, definition: Option<Campaign>, revision: &Revision) {
+        if self.definition != definition {
+            self.revision = revision.clone();
+            self.wants_load = true;
+        }
+        if let Some(definition) = &definition {
+            self.name.clone_from(&definition.name);
+        }
+        self.definition = definition;
+        self.hold_until = Timestamp::MIN;
+    }
+
+    /// Brings the hold up to date; a lifted hold asks for fresh candidates.
+    pub(super) fn refresh_hold(&mut self, now: Timestamp, permission: &DialPermission) {
+        if now < self.hold_until && self.hold_until != Timestamp::MIN {
+            return;
+        }
+        let before = self.hold.take();
+        let Some(campaign) = &self.definition else {
+            self.hold = Some(Hold::Retired);
+            self.hold_until = Timestamp::MAX;
+            return;
+        };
+        self.hold = gate::campaign_hold(now, campaign, permission);
+        self.hold_until = match &self.hold {
+            Some(hold) => hold.until().unwrap_or(Timestamp::MAX).min(campaign_turn(now, campaign)),
+            None => {
+                let closes = campaign.hours.closes_at(now).unwrap_or(Timestamp::MAX).min(campaign.ends_at);
+                closes.saturating_sub(gate::CLOSES_BEFORE).unwrap_or(now)
+            }
+        };
+        // A turn that is not ahead would be looked for again and again.
+        if self.hold_until <= now {
+            self.hold_until = now.saturating_add(SignedDuration::from_millis(100)).unwrap_or(Timestamp::MAX);
+        }
+        if before.is_some() && self.hold.is_none() {
+            self.wants_load = true;
+        }
+    }
+
+    /// When by the wall clock something changes by itself.
+    pub(super) fn wakes_at(&self) -> Option<Timestamp> {
+        let hold = (self.hold_until != Timestamp::MAX).then_some(self.hold_until);
+        let ready = self.next_ready_at.filter(|_| self.hold.is_none() && self.loading.is_none());
+        [hold, ready].into_iter().flatten().min()
+    }
+
+    /// When by the monotonic clock a contact that was set aside may be looked at again.
+    pub(super) fn set_aside_until(&self) -> Option<Duration> {
+        self.set_aside.values().min().copied()
+    }
+
+    /// Whether a contact could be taken from it, caps aside.
+    pub(super) fn is_ready(&self) -> bool {
+        self.hold.is_none() && !self.hopper.is_empty()
+    }
+
+    /// Notices contacts that became due, or that were set aside for long enough.
+    pub(super) fn notice_due(&mut self, now: Now) {
+        if self.next_ready_at.is_some_and(|at| at <= now.wall) {
+            self.next_ready_at = None;
+            self.wants_load = true;
+        }
+        let before = self.set_aside.len();
+        self.set_aside.retain(|_, until| *until > now.mono);
+        self.wants_load |= self.set_aside.len() < before;
+    }
+
+    /// True if the store should be asked, and then counts it as asked.
+    pub(super) fn take_load(&mut self, now: Now) -> bool {
+        self.notice_due(now);
+        self.wants_load |= self.hopper.len() < HOPPER_LOW && !self.exhausted;
+        let useful = self.hold.is_none() || !self.loaded_once;
+        if !(self.wants_load && useful && self.loading.is_none() && self.definition.is_some()) {
+            return false;
+        }
+        self.wants_load = false;
+        self.next_ready_at = None;
+        self.loading = Some(BTreeSet::new());
+        true
+    }
+
+    /// The store did not answer.
+    pub(super) fn load_failed(&mut self) {
+        self.loading = None;
+        self.wants_load = true;
+    }
+
+    /// Takes in a page; `busy` tells which contacts are claimed or not settled yet. What was learnt
+    /// of a contact after the page was asked for wins over the page.
+    pub(super) fn loaded(&mut self, now: Timestamp, page: CandidatePage, busy: impl Fn(ContactRef) -> bool) {
+        let touched = self.loading.take().unwrap_or_default();
+        self.loaded_once = true;
+        self.open = page.open;
+        self.total = page.total;
+        for (number, uses) in page.caller_usage {
+            let seen = self.caller_usage.entry(number).or_default();
+            *seen = uses.max(*seen);
+        }
+        self.exhausted = page.ready.len() < usize::try_from(HOPPER_PAGE).unwrap_or(usize::MAX);
+        self.next_ready_at = [self.next_ready_at, page.next_ready_at].into_iter().flatten().min();
+        self.hopper.retain(|c| touched.contains(&c.reference) || busy(c.reference));
+        let fresh = |c: &Contact| {
+            !touched.contains(&c.reference) && !self.set_aside.contains_key(&c.reference) && !busy(c.reference)
+        };
+        self.hopper.extend(page.ready.into_iter().filter(fresh));
+        self.sort(now);
+    }
+
+    fn sort(&mut self, now: Timestamp) {
+        self.hopper.make_contiguous().sort_by_cached_key(|c| order::next(c, now).map(|next| order::rank(c, &next)));
+    }
+
+    /// Puts a contact back, or in after an attempt; one that is not ready yet only sets the time.
+    pub(super) fn offer(&mut self, now: Timestamp, contact: Contact) {
+        self.touch(contact.reference);
+        let Some(next) = order::next(&contact, now) else { return };
+        if next.ready_at > now {
+            self.ready_later(next.ready_at);
+            return;
+        }
+        let rank = order::rank(&contact, &next);
+        let place = self
+            .hopper
+            .partition_point(|other| order::next(other, now).is_some_and(|next| order::rank(other, &next) <= rank));
+        self.hopper.insert(place, contact);
+    }
+
+    /// A page under way no longer knows best about this contact.
+    pub(super) fn touch(&mut self, contact: ContactRef) {
+        if let Some(touched) = &mut self.loading {
+            touched.insert(contact);
+        }
+    }
+
+    pub(super) fn ready_later(&mut self, at: Timestamp) {
+        self.next_ready_at = Some(self.next_ready_at.map_or(at, |known| known.min(at)));
+    }
+
+    pub(super) fn set_aside(&mut self, contact: ContactRef, until: Duration) {
+        self.touch(contact);
+        self.set_aside.insert(contact, until);
+    }
+
+    pub(super) fn take_first(&mut self) -> Option<Contact> {
+        self.hopper.pop_front()
+    }
+
+    pub(super) fn put_first(&mut self, contact: Contact) {
+        self.hopper.push_front(contact);
+    }
+
+    pub(super) fn clear_hopper(&mut self) {
+        self.hopper.clear();
+        self.exhausted = false;
+    }
+
+    pub(super) fn hopper_is_empty(&self) -> bool {
+        self.hopper.is_empty()
+    }
+
+    /// SPEC's phase, derived.
+    pub(super) fn phase(&self, now: Timestamp) -> &'static str {
+        let Some(campaign) = &self.definition else { return "retired" };
+        if now >= campaign.ends_at {
+            "expired"
+        } else if campaign.desired == DesiredState::Paused {
+            if self.live > 0 { "draining" } else { "paused" }
+        } else if now < campaign.starts_at {
+            "not_started"
+        } else if self.loaded_once && self.total > 0 && self.open == 0 && self.live == 0 {
+            "completed"
+        } else {
+            "running"
+        }
+    }
+}
+
+/// The next instant at which a date of the file changes what holds.
+fn campaign_turn(now: Timestamp, campaign: &Campaign) -> Timestamp {
+    let closes = campaign.ends_at.saturating_sub(gate::CLOSES_BEFORE).unwrap_or(Timestamp::MAX);
+    [campaign.starts_at, closes, campaign.ends_at].into_iter().filter(|&at| at > now).min().unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,163 @@
+//! What goes into the engine and what comes out: plain data.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use crate::domain::{
+    agent::Availability,
+    call::{CallCommand, CallEvent, Destination},
+    campaign::Generation,
+    contact::Progress,
+    ids::{AgentId, AttemptId, CampaignId, ContactRef, LegId},
+    intent::{CandidatePage, Intent, RecordedIntent, Settlement},
+    reason::Hold,
+    results::CallResult,
+};
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Nothing but time has passed.
+    Timer,
+    /// A generation is in force in the store.
+    Applied(Arc<Generation>),
+    /// The answer to [`Effect::LoadCandidates`].
+    Candidates {
+        /// For which campaign.
+        campaign: CampaignId,
+        /// What the store has; `None` if it did not answer.
+        page: Option<CandidatePage>,
+    },
+    /// Contacts were imported.
+    ContactsAdded(CampaignId),
+    /// The answer to [`Effect::StoreLeg`].
+    LegStored {
+        /// Which leg.
+        leg: LegId,
+        /// Whether it is stored.
+        stored: bool,
+    },
+    /// The answer to [`Effect::RecordIntent`]: durable.
+    IntentRecorded {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// As the writer saw it.
+        intent: Box<RecordedIntent>,
+    },
+    /// The answer to [`Effect::RecordIntent`]: the gate refused.
+    IntentRefused {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Why.
+        hold: Hold,
+    },
+    /// The answer to [`Effect::Settle`].
+    Settled {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// Something happened on the wire.
+    Call(CallEvent),
+    /// An agent, or someone for one, asks for a state; the store has it.
+    SetAvailability {
+        /// Who.
+        agent: AgentId,
+        /// What.
+        availability: Availability,
+    },
+    /// At start: legs of agents that an earlier life left and that are being taken down.
+    Recovering {
+        /// Each leg and its agent.
+        legs: Vec<(LegId, AgentId)>,
+    },
+    /// No new calls from now on; live ones finish.
+    Drain,
+    /// The drain's deadline has come: hang up.
+    HangUpAll,
+}
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Effect {
+    /// Ask the store for contacts that are ready.
+    LoadCandidates {
+        /// Of which campaign.
+        campaign: CampaignId,
+        /// At most so many.
+        limit: u32,
+    },
+    /// Store a leg to an agent's phone before it is dialled.
+    StoreLeg {
+        /// Our id of the leg.
+        leg: LegId,
+        /// Whom it will call.
+        destination: Destination,
+    },
+    /// A stored leg will not be dialled.
+    ForgetLeg {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// Run the gate and record an intent.
+    RecordIntent(Intent),
+    /// Take back an intent whose INVITE never left.
+    WithdrawIntent {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// Tell the call gateway.
+    Call(CallCommand),
+    /// Customer and agent hear each other: write it down.
+    NoteConnected {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// When.
+        at: Timestamp,
+    },
+    /// End an attempt in the store.
+    Settle(Box<Settlement>),
+    /// Write progress that no attempt caused.
+    Advance {
+        /// Whose.
+        contact: ContactRef,
+        /// The version it applies to.
+        version: u32,
+        /// The progress.
+        progress: Progress,
+    },
+    /// Store what the engine itself made of an agent: `rest` after too many missed calls.
+    StoreAvailability {
+        /// Who.
+        agent: AgentId,
+        /// What.
+        availability: Availability,
+    },
+    /// Something to count.
+    Observe(Observation),
+}
+
+/// Something to count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observation {
+    /// An attempt ended.
+    Settled(CallResult),
+    /// From the customer's answer to the agent's connection.
+    AnswerToConnect(Duration),
+    /// From an agent's being free to the INVITE of the next call.
+    IdleToCall(Duration),
+    /// The gate refused after an agent had been bothered.
+    Refused(Hold),
+    /// An event that the state does not know: a bug, or a driver out of step.
+    Illegal(&'static str),
+}
+
+/// When the engine wants to be stepped again; whichever comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wakeup {
+    /// By the wall clock.
+    pub wall: Option<Timestamp>,
+    /// By the monotonic clock.
+    pub mono: Option<Duration>,
+}

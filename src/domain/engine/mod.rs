@@ -1,0 +1,521 @@
+//! The engine: everything that happens goes in, everything to be done comes out.
+//!
+//! [`Engine::step`] takes an instant and an input and appends effects; [`Engine::next_wakeup`] says
+//! when time alone is an input. It has no clock and no IO, so the daemon and the simulator run the
+//! same one. For each idle agent it takes the campaign by priority and the contact by order, holds
+//! the agent, has the last gate decide, and only then calls the customer.
+
+mod agents;
+mod calls;
+mod campaigns;
+mod input;
+mod pace;
+mod pick;
+mod rescue;
+mod timers;
+mod view;
+#[cfg(test)]
+mod world;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use self::{
+    agents::{Agent, Phase, Phone},
+    calls::LiveCall,
+    campaigns::CampaignRun,
+    pace::{RateCaps, Rates},
+    timers::Timers,
+};
+pub use self::{
+    agents::{MISSED_BACKOFF, MISSES_MAX, PHONE_KEPT_FOR},
+    calls::{BRIDGE_WITHIN, RESCUE_WITHIN},
+    campaigns::HOPPER_PAGE,
+    input::{Effect, Input, Observation, Wakeup},
+    view::{AgentView, CampaignView, View},
+};
+use super::{
+    agent::Availability,
+    call::{CallCommand, CallEvent, HangUpCause},
+    campaign::{DialPermission, Generation, Priority},
+    gate::Caps,
+    ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, QueueId, TrunkId},
+    now::Now,
+    phone::E164,
+};
+
+/// After the store failed, nobody is claimed for so long.
+const STORE_BACKOFF: Duration = Duration::from_secs(1);
+
+/// What a life of the daemon is started with.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Whom this daemon may call.
+    pub permission: DialPermission,
+    /// Caps of the settings.
+    pub caps: Caps,
+    /// The trunk that calls go through.
+    pub trunk: TrunkId,
+    /// This life, for ids.
+    pub epoch: Epoch,
+}
+
+/// What a leg is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum LegRole {
+    /// An agent's phone.
+    Agent(AgentId),
+    /// The customer of an attempt.
+    Customer(AttemptId),
+    /// Given up; its end is awaited.
+    Dropped,
+}
+
+/// An attempt whose end the store has not confirmed.
+#[derive(Debug, Clone)]
+struct Settling {
+    campaign: CampaignId,
+    contact: ContactRef,
+    /// When the contact is due again. Pages read before the confirmation don't know.
+    ready_at: Option<Timestamp>,
+}
+
+/// A campaign's place among those that could be served: priority, last turn, id.
+type Place = (Priority, u64, CampaignId);
+
+/// What has a monotonic timer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Agent(AgentId),
+    Call(AttemptId),
+    SetAside(CampaignId),
+    Store,
+}
+
+/// The dialling engine.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    settings: EngineSettings,
+    generation: Option<Arc<Generation>>,
+    campaigns: BTreeMap<CampaignId, CampaignRun>,
+    agents: BTreeMap<AgentId, Agent>,
+    calls: BTreeMap<AttemptId, LiveCall>,
+    legs: BTreeMap<LegId, LegRole>,
+    /// Contacts that are claimed, in a call, or whose end the store has not confirmed.
+    busy: BTreeMap<ContactRef, AttemptId>,
+    customers: BTreeMap<CustomerId, AttemptId>,
+    numbers: BTreeMap<E164, AttemptId>,
+    settling: BTreeMap<AttemptId, Settling>,
+    /// Campaigns with a contact to take, in serving order, by queue.
+    ready: BTreeMap<QueueId, BTreeSet<Place>>,
+    wants_load: BTreeSet<CampaignId>,
+    asked: Rates,
+    placed: Rates,
+    mono_timers: Timers<Due, Duration>,
+    wall_timers: Timers<CampaignId, Timestamp>,
+    store_backoff_until: Option<Duration>,
+    draining: bool,
+    turn: u64,
+    attempts_made: u32,
+    legs_made: u32,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet; give it [`Input::Applied`] first.
+    #[must_use]
+    pub fn new(settings: EngineSettings) -> Self {
+        Self {
+            settings,
+            generation: None,
+            campaigns: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            busy: BTreeMap::new(),
+            customers: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            settling: BTreeMap::new(),
+            ready: BTreeMap::new(),
+            wants_load: BTreeSet::new(),
+            asked: Rates::default(),
+            placed: Rates::default(),
+            mono_timers: Timers::default(),
+            wall_timers: Timers::default(),
+            store_backoff_until: None,
+            draining: false,
+            turn: 0,
+            attempts_made: 0,
+            legs_made: 0,
+        }
+    }
+
+    /// Takes in what happened at `now` and appends what is to be done, in order.
+    pub fn step(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
+        self.fire_timers(now, effects);
+        self.take_in(now, input, effects);
+        self.assign(now, effects);
+        self.ask_for_candidates(now, effects);
+    }
+
+    /// When time alone is an input.
+    #[must_use]
+    pub fn next_wakeup(&self) -> Wakeup {
+        Wakeup { wall: self.wall_timers.earliest(), mono: self.mono_timers.earliest() }
+    }
+
+    /// Whether no attempt is live and no outcome is unwritten.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.calls.is_empty() && self.settling.is_empty() && self.legs.is_empty()
+    }
+
+    /// Whether a leg is a customer's.
+    #[must_use]
+    pub fn is_customer(&self, leg: LegId) -> bool {
+        matches!(self.legs.get(&leg), Some(LegRole::Customer(_)))
+    }
+
+    fn take_in(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Timer => {}
+            Input::Applied(generation) => self.applied(now, generation, effects),
+            Input::Candidates { campaign, page } => self.candidates(now, &campaign, page),
+            Input::ContactsAdded(campaign) => {
+                if let Some(run) = self.campaigns.get_mut(&campaign) {
+                    run.wants_load = true;
+                    run.loaded_once = false;
+                    self.wants_load.insert(campaign);
+                }
+            }
+            Input::LegStored { leg, stored } => self.leg_stored(now, leg, stored, effects),
+            Input::IntentRecorded { attempt, intent } => self.intent_recorded(now, attempt, *intent, effects),
+            Input::IntentRefused { attempt, hold } => self.intent_refused(now, attempt, &hold, effects),
+            Input::Settled { attempt } => {
+                self.settled(now, attempt);
+            }
+            Input::Call(event) => self.call_event(now, event, effects),
+            Input::SetAvailability { agent, availability } => {
+                self.set_availability(now, &agent, availability, effects);
+            }
+            Input::Recovering { legs } => {
+                for (leg, agent) in legs {
+                    self.legs.insert(leg, LegRole::Agent(agent.clone()));
+                    if let Some(agent) = self.agents.get_mut(&agent) {
+                        agent.enter(Phase::Recovering { leg }, now);
+                    }
+                }
+            }
+            Input::Drain => self.drain(now, effects),
+            Input::HangUpAll => self.hang_up_all(effects),
+        }
+    }
+
+    /// The store has an attempt's end: from now on its pages know better than we do.
+    fn settled(&mut self, now: Now, attempt: AttemptId) {
+        let Some(settling) = self.settling.remove(&attempt) else { return };
+        if self.busy.get(&settling.contact) == Some(&attempt) {
+            self.busy.remove(&settling.contact);
+        }
+        if let (Some(run), Some(at)) = (self.campaigns.get_mut(&settling.campaign), settling.ready_at) {
+            run.ready_later(at);
+            self.refresh(now, &settling.campaign);
+        }
+    }
+
+    fn fire_timers(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        while let Some(due) = self.mono_timers.pop_due(now.mono) {
+            match due {
+                Due::Agent(agent) => self.agent_timer(now, &agent, effects),
+                Due::Call(attempt) => self.call_timer(now, attempt, effects),
+                Due::SetAside(campaign) => {
+                    if let Some(run) = self.campaigns.get_mut(&campaign) {
+                        run.notice_due(now);
+                    }
+                    self.refresh(now, &campaign);
+                }
+                Due::Store => self.store_backoff_until = None,
+            }
+        }
+        while let Some(campaign) = self.wall_timers.pop_due(now.wall) {
+            if let Some(run) = self.campaigns.get_mut(&campaign) {
+                run.notice_due(now);
+            }
+            self.refresh(now, &campaign);
+            self.wants_load.insert(campaign);
+        }
+    }
+
+    fn applied(&mut self, now: Now, generation: Arc<Generation>, effects: &mut Vec<Effect>) {
+        let definitions = &generation.definitions;
+        let known: Vec<CampaignId> = self.campaigns.keys().cloned().collect();
+        for id in known {
+            if !definitions.campaigns.contains_key(&id)
+                && let Some(run) = self.campaigns.get_mut(&id)
+            {
+                run.redefine(None, &generation.revision);
+                run.clear_hopper();
+            }
+        }
+        for (id, definition) in &definitions.campaigns {
+            match self.campaigns.get_mut(id) {
+                Some(run) => run.redefine(Some(definition.clone()), &generation.revision),
+                None => {
+                    let run = CampaignRun::new(definition.clone(), generation.revision.clone());
+                    self.campaigns.insert(id.clone(), run);
+                }
+            }
+        }
+        for (id, definition) in &definitions.agents {
+            let agent = self.agents.entry(id.clone()).or_insert_with(|| Agent::new(definition.clone(), now));
+            agent.definition = Some(definition.clone());
+        }
+        let gone: Vec<AgentId> =
+            self.agents.keys().filter(|id| !definitions.agents.contains_key(*id)).cloned().collect();
+        for id in gone {
+            self.agent_gone(&id, effects);
+        }
+        self.generation = Some(generation);
+        let ids: Vec<CampaignId> = self.campaigns.keys().cloned().collect();
+        for id in ids {
+            self.refresh(now, &id);
+            self.wants_load.insert(id);
+        }
+        self.campaigns.retain(|_, run| run.definition.is_some() || run.live > 0);
+    }
+
+    /// An agent left `agents.toml`: at once if free, else after the call.
+    fn agent_gone(&mut self, id: &AgentId, effects: &mut Vec<Effect>) {
+        let Some(agent) = self.agents.get_mut(id) else { return };
+        agent.definition = None;
+        if matches!(agent.phase, Phase::Held { .. } | Phase::Recovering { .. }) {
+            return;
+        }
+        self.put_phone_down(id, HangUpCause::Normal, effects);
+        self.mono_timers.set(Due::Agent(id.clone()), None);
+        self.agents.remove(id);
+    }
+
+    fn candidates(&mut self, now: Now, id: &CampaignId, page: Option<super::intent::CandidatePage>) {
+        let Some(run) = self.campaigns.get_mut(id) else { return };
+        if let Some(page) = page {
+            let busy = &self.busy;
+            run.loaded(now.wall, page, |contact| busy.contains_key(&contact));
+        } else {
+            run.load_failed();
+            self.store_failed(now);
+        }
+        self.refresh(now, id);
+    }
+
+    /// Brings hold, timers and the ready list of a campaign up to date.
+    fn refresh(&mut self, now: Now, id: &CampaignId) {
+        let Some(run) = self.campaigns.get_mut(id) else { return };
+        run.refresh_hold(now.wall, &self.settings.permission);
+        self.wall_timers.set(id.clone(), run.wakes_at());
+        self.mono_timers.set(Due::SetAside(id.clone()), run.set_aside_until());
+        if run.wants_load {
+            self.wants_load.insert(id.clone());
+        }
+        self.list(id);
+    }
+
+    /// Enters a campaign in its queue's ready list, or takes it out.
+    fn list(&mut self, id: &CampaignId) {
+        let Some(run) = self.campaigns.get_mut(id) else { return };
+        if let Some((queue, place)) = run.listed.take()
+            && let Some(list) = self.ready.get_mut(&queue)
+        {
+            list.remove(&place);
+        }
+        if let (true, Some(campaign)) = (run.is_ready(), &run.definition) {
+            let place = (campaign.priority, run.last_served, id.clone());
+            run.listed = Some((campaign.skill_queue.clone(), place.clone()));
+            self.ready.entry(campaign.skill_queue.clone()).or_default().insert(place);
+        }
+    }
+
+    fn ask_for_candidates(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.draining || self.store_backoff_until.is_some() {
+            return;
+        }
+        for id in std::mem::take(&mut self.wants_load) {
+            let Some(run) = self.campaigns.get_mut(&id) else { continue };
+            if run.take_load(now) {
+                effects.push(Effect::LoadCandidates { campaign: id.clone(), limit: HOPPER_PAGE });
+            }
+            self.refresh(now, &id);
+            self.wants_load.remove(&id);
+        }
+    }
+
+    fn store_failed(&mut self, now: Now) {
+        let until = now.mono + STORE_BACKOFF;
+        self.store_backoff_until = Some(until);
+        self.mono_timers.set(Due::Store, Some(until));
+    }
+
+    fn drain(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.draining = true;
+        let early: Vec<AttemptId> =
+            self.calls.iter().filter(|(_, call)| call.is_before_intent()).map(|(id, _)| *id).collect();
+        for attempt in early {
+            self.release(now, attempt, effects);
+        }
+        let free: Vec<AgentId> = self
+            .agents
+            .iter()
+            .filter(|(_, agent)| !matches!(agent.phase, Phase::Held { .. }))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for agent in free {
+            self.put_phone_down(&agent, HangUpCause::Normal, effects);
+        }
+    }
+
+    fn hang_up_all(&self, effects: &mut Vec<Effect>) {
+        for (leg, role) in &self.legs {
+            if *role != LegRole::Dropped {
+                effects.push(Effect::Call(CallCommand::HangUp { leg: *leg, cause: HangUpCause::Normal }));
+            }
+        }
+    }
+
+    fn call_event(&mut self, now: Now, event: CallEvent, effects: &mut Vec<Effect>) {
+        match event {
+            CallEvent::Progress { leg, ringing, .. } => self.leg_progress(leg, ringing),
+            CallEvent::Answered { leg, .. } => match self.legs.get(&leg).cloned() {
+                Some(LegRole::Agent(agent)) => self.agent_answered(now, leg, &agent, effects),
+                Some(LegRole::Customer(attempt)) => self.customer_answered(now, attempt, effects),
+                Some(LegRole::Dropped) | None => {}
+            },
+            CallEvent::Bridged { agent, customer } => self.bridged(now, agent, customer, effects),
+            CallEvent::BridgeFailed { agent, customer, refused_by } => {
+                self.bridge_failed(now, agent, customer, refused_by, effects);
+            }
+            CallEvent::Ended { leg, end } => match self.legs.remove(&leg) {
+                Some(LegRole::Agent(agent)) => self.agent_leg_ended(now, leg, &agent, effects),
+                Some(LegRole::Customer(attempt)) => self.customer_ended(now, attempt, &end, effects),
+                Some(LegRole::Dropped) | None => {}
+            },
+        }
+    }
+
+    fn next_attempt(&mut self) -> AttemptId {
+        self.attempts_made += 1;
+        AttemptId { epoch: self.settings.epoch, serial: self.attempts_made }
+    }
+
+    fn next_leg(&mut self, role: LegRole) -> LegId {
+        self.legs_made += 1;
+        let leg = LegId { epoch: self.settings.epoch, serial: self.legs_made };
+        self.legs.insert(leg, role);
+        leg
+    }
+
+    fn rate_caps(&self, campaign: &CampaignId) -> RateCaps {
+        let own = self.campaigns.get(campaign).and_then(|run| run.definition.as_ref());
+        RateCaps {
+            campaign: own.and_then(|c| c.limits.max_calls_per_second).map_or(u32::MAX, std::num::NonZero::get),
+            tenant: self.settings.caps.tenant_calls_per_second,
+            trunk: self.settings.caps.trunk_calls_per_second,
+        }
+    }
+
+    /// Sets what an agent is available for, which the store has already; during a call it holds from
+    /// the call's end.
+    fn set_availability(&mut self, now: Now, id: &AgentId, wanted: Availability, effects: &mut Vec<Effect>) {
+        let Some(agent) = self.agents.get_mut(id) else { return };
+        if wanted == Availability::Idle {
+            agent.misses = 0;
+            agent.backoff_until = None;
+        }
+        let after = (wanted != Availability::Idle).then_some(wanted);
+        match agent.phase {
+            Phase::Held { attempt, .. } => {
+                agent.after_call = after;
+                let early = self.calls.get(&attempt).is_some_and(LiveCall::is_before_intent);
+                if after.is_some() && early {
+                    self.release(now, attempt, effects);
+                }
+            }
+            Phase::Recovering { .. } => agent.after_call = after,
+            Phase::Idle { .. } if after.is_none() => {}
+            Phase::Away(_) | Phase::Idle { .. } | Phase::WrapUp { .. } => self.free_agent(now, id, after, effects),
+        }
+        self.refresh_agent_timer(id);
+    }
+
+    /// Makes an agent idle, or what was asked for instead.
+    fn free_agent(&mut self, now: Now, id: &AgentId, instead: Option<Availability>, effects: &mut Vec<Effect>) {
+        let Some(agent) = self.agents.get_mut(id) else { return };
+        if agent.definition.is_none() {
+            self.agent_gone_now(id, effects);
+            return;
+        }
+        match instead {
+            Some(availability) => {
+                agent.after_call = None;
+                agent.free_since = None;
+                agent.enter(Phase::Away(availability), now);
+                self.put_phone_down(id, HangUpCause::Normal, effects);
+            }
+            None => {
+                agent.free_since = Some(now.mono);
+                agent.enter(Phase::Idle { since: now.mono }, now);
+                if matches!(agent.phone, Phone::Up(_)) {
+                    agent.phone_kept_until = Some(now.mono + PHONE_KEPT_FOR);
+                }
+            }
+        }
+        self.refresh_agent_timer(id);
+    }
+
+    fn agent_gone_now(&mut self, id: &AgentId, effects: &mut Vec<Effect>) {
+        self.put_phone_down(id, HangUpCause::Normal, effects);
+        self.mono_timers.set(Due::Agent(id.clone()), None);
+        self.agents.remove(id);
+    }
+
+    fn agent_timer(&mut self, now: Now, id: &AgentId, effects: &mut Vec<Effect>) {
+        let Some(agent) = self.agents.get_mut(id) else { return };
+        if agent.backoff_until.is_some_and(|until| until <= now.mono) {
+            agent.backoff_until = None;
+        }
+        let keep_over = agent.phone_kept_until.is_some_and(|until| until <= now.mono);
+        let wrap_up_over = matches!(agent.phase, Phase::WrapUp { until } if until <= now.mono);
+        if wrap_up_over {
+            let instead = agent.after_call;
+            self.free_agent(now, id, instead, effects);
+        } else if keep_over {
+            self.put_phone_down(id, HangUpCause::Normal, effects);
+        }
+        self.refresh_agent_timer(id);
+    }
+
+    fn refresh_agent_timer(&mut self, id: &AgentId) {
+        let at = self.agents.get(id).and_then(Agent::wakes_at);
+        self.mono_timers.set(Due::Agent(id.clone()), at);
+    }
+
+    /// Ends an agent's leg, whatever it is doing.
+    fn put_phone_down(&mut self, id: &AgentId, cause: HangUpCause, effects: &mut Vec<Effect>) {
+        let Some(agent) = self.agents.get_mut(id) else { return };
+        agent.phone_kept_until = None;
+        match std::mem::replace(&mut agent.phone, Phone::Down) {
+            Phone::Down => {}
+            Phone::Storing(leg) => {
+                // The answer to StoreLeg finds nobody who wants it.
+                self.legs.remove(&leg);
+            }
+            Phone::Ringing(leg) | Phone::Up(leg) => {
+                self.legs.insert(leg, LegRole::Dropped);
+                effects.push(Effect::Call(CallCommand::HangUp { leg, cause }));
+            }
+        }
+    }
+}

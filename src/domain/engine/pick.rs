@@ -1,0 +1,284 @@
+//! Choosing: which agent, which campaign, which contact, which number shown.
+
+use std::collections::BTreeSet;
+
+use super::{BTreeMap, campaigns::SET_ASIDE_FOR};
+use super::{Due, Effect, Engine, LegRole, agents::Phase, agents::Phone, calls::LiveCall, calls::Stage};
+use crate::domain::{
+    call::Destination,
+    campaign::{CallerNumber, Campaign},
+    contact::{Contact, ContactEnd},
+    gate::{self, Counts, Facts, NumberHistory},
+    ids::{AgentId, AttemptId, CampaignId},
+    now::Now,
+    order,
+    phone::E164,
+    reason::Hold,
+    retry,
+};
+
+/// A contact and what to do with it.
+struct Pick {
+    campaign: CampaignId,
+    contact: Contact,
+    number: usize,
+    caller_number: E164,
+}
+
+/// What became of one contact of a hopper.
+enum Look {
+    Take(Box<Pick>),
+    /// Not this one; look at the next.
+    Pass,
+    /// The campaign as a whole is at a cap.
+    Blocked,
+}
+
+impl Engine {
+    /// Gives work to agents: first to answered customers without one, then to the longest idle.
+    pub(super) fn assign(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.assign_rescues(now, effects);
+        if self.draining || self.store_backoff_until.is_some() {
+            return;
+        }
+        if self.ready.values().all(BTreeSet::is_empty) {
+            return;
+        }
+        for agent in self.available_agents(now) {
+            if self.ready.values().all(BTreeSet::is_empty) {
+                return;
+            }
+            if let Some(pick) = self.pick(now, &agent, effects) {
+                self.claim(now, &agent, pick, effects);
+            }
+        }
+    }
+
+    /// Agents who may be given a call, longest idle first, then by id.
+    pub(super) fn available_agents(&self, now: Now) -> Vec<AgentId> {
+        let mut idle: Vec<(std::time::Duration, &AgentId)> = self
+            .agents
+            .iter()
+            .filter(|(_, agent)| agent.is_available(now.mono))
+            .filter_map(|(id, agent)| match agent.phase {
+                Phase::Idle { since } => Some((since, id)),
+                Phase::Away(_) | Phase::Held { .. } | Phase::WrapUp { .. } | Phase::Recovering { .. } => None,
+            })
+            .collect();
+        idle.sort();
+        idle.into_iter().map(|(_, id)| id.clone()).collect()
+    }
+
+    /// The best contact for an agent: campaigns by priority, then least recently served, then id.
+    fn pick(&mut self, now: Now, agent: &AgentId, effects: &mut Vec<Effect>) -> Option<Pick> {
+        let queues = self.agents.get(agent)?.definition.as_ref()?.queues.clone();
+        let mut blocked: BTreeSet<CampaignId> = BTreeSet::new();
+        loop {
+            let lists = queues.iter().filter_map(|queue| self.ready.get(queue));
+            let first = lists.filter_map(|list| list.iter().find(|(_, _, id)| !blocked.contains(id))).min();
+            let (_, _, id) = first?.clone();
+            match self.look(now, &id, effects) {
+                Look::Take(pick) => return Some(*pick),
+                Look::Pass => {}
+                Look::Blocked => {
+                    blocked.insert(id);
+                }
+            }
+        }
+    }
+
+    /// Looks at the first contact of a campaign's hopper.
+    fn look(&mut self, now: Now, id: &CampaignId, effects: &mut Vec<Effect>) -> Look {
+        let looked = self.look_at_first(now, id, effects);
+        self.refresh(now, id);
+        looked
+    }
+
+    fn look_at_first(&mut self, now: Now, id: &CampaignId, effects: &mut Vec<Effect>) -> Look {
+        let Some(run) = self.campaigns.get_mut(id) else { return Look::Blocked };
+        run.refresh_hold(now.wall, &self.settings.permission);
+        if run.hold.is_some() {
+            return Look::Blocked;
+        }
+        let Some(contact) = run.take_first() else { return Look::Blocked };
+        let Some(campaign) = run.definition.clone() else { return Look::Blocked };
+        if run.hopper_is_empty() {
+            self.wants_load.insert(id.clone());
+        }
+        let Some(next) = order::next(&contact, now.wall) else { return Look::Pass };
+        if next.ready_at > now.wall {
+            run.ready_later(next.ready_at);
+            return Look::Pass;
+        }
+        match self.admits(now, &campaign, &contact, next.number) {
+            Ok(()) => {
+                let caller_number = self.caller_number(id, &campaign, &contact, next.number);
+                Look::Take(Box::new(Pick { campaign: id.clone(), contact, number: next.number, caller_number }))
+            }
+            Err(hold) => self.leave(now, &campaign, contact, &hold, effects),
+        }
+    }
+
+    /// The gate's own question on what the engine knows, so that no agent is bothered in vain; the
+    /// rolling caps per number are known to the store alone.
+    fn admits(&self, now: Now, campaign: &Campaign, contact: &Contact, number: usize) -> Result<(), Hold> {
+        let called = &contact.progress.numbers[number].e164;
+        let live = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+        gate::decide(&Facts {
+            now: now.wall,
+            campaign: Some(campaign),
+            permission: &self.settings.permission,
+            contact,
+            picked_version: contact.version,
+            number,
+            customer_on_call: self.customers.contains_key(&contact.customer),
+            number_on_call: self.numbers.contains_key(called),
+            live: Counts {
+                campaign: self.campaigns.get(&campaign.id).map_or(0, |run| run.live),
+                tenant: live,
+                trunk: live,
+            },
+            placed_last_second: Counts::default(),
+            caps: self.settings.caps,
+            history: &NumberHistory::default(),
+        })
+    }
+
+    /// Puts a contact that can't be called now where it belongs.
+    fn leave(
+        &mut self,
+        now: Now,
+        campaign: &Campaign,
+        contact: Contact,
+        hold: &Hold,
+        effects: &mut Vec<Effect>,
+    ) -> Look {
+        let Some(run) = self.campaigns.get_mut(&campaign.id) else { return Look::Blocked };
+        let reference = contact.reference;
+        match hold {
+            Hold::CampaignAtLimit { .. }
+            | Hold::TenantAtLimit { .. }
+            | Hold::TrunkAtLimit { .. }
+            | Hold::CallRate { .. } => {
+                run.put_first(contact);
+                return Look::Blocked;
+            }
+            Hold::ContactAttemptsSpent => {
+                let mut progress = contact.progress;
+                progress.ended = Some(ContactEnd::AttemptsSpent);
+                progress.pass = None;
+                run.open = run.open.saturating_sub(1);
+                run.touch(reference);
+                effects.push(Effect::Advance { contact: reference, version: contact.version, progress });
+            }
+            Hold::NumberEnded | Hold::DayBudgetSpent { .. } => {
+                let today = campaign.hours.local_date(now.wall);
+                if let Some(progress) = retry::expire(&campaign.results, &contact.progress, today) {
+                    if progress.ended.is_some() {
+                        run.open = run.open.saturating_sub(1);
+                    }
+                    effects.push(Effect::Advance { contact: reference, version: contact.version, progress });
+                }
+                run.set_aside(reference, now.mono + SET_ASIDE_FOR);
+            }
+            Hold::NotDue { due_at } => {
+                run.touch(reference);
+                run.ready_later(*due_at);
+            }
+            Hold::DiallingOff
+            | Hold::NotListed
+            | Hold::Retired
+            | Hold::Paused
+            | Hold::NotStarted { .. }
+            | Hold::Expired
+            | Hold::WindowClosed { .. }
+            | Hold::NoContacts
+            | Hold::NothingDue { .. }
+            | Hold::AllContactsEnded
+            | Hold::NoAgentSignedIn
+            | Hold::NoAgentIdle
+            | Hold::LowerPriority
+            | Hold::CustomerOnCall
+            | Hold::NumberOnCall
+            | Hold::NumberAtLimit { .. }
+            | Hold::AfterConversation { .. }
+            | Hold::ContactEnded
+            | Hold::Stale
+            | Hold::StoreUnavailable => run.set_aside(reference, now.mono + SET_ASIDE_FOR),
+        }
+        Look::Pass
+    }
+
+    /// The number to show: the one this number was last called from while it is still listed, else
+    /// by priority, then the least used, then as listed.
+    fn caller_number(&self, id: &CampaignId, campaign: &Campaign, contact: &Contact, number: usize) -> E164 {
+        let kept = contact.progress.numbers[number].caller_number.as_ref();
+        if let Some(kept) = kept.filter(|kept| campaign.caller_numbers.iter().any(|c| c.number == **kept)) {
+            return kept.clone();
+        }
+        let none = BTreeMap::new();
+        let usage = self.campaigns.get(id).map_or(&none, |run| &run.caller_usage);
+        let uses = |c: &CallerNumber| usage.get(&c.number).copied().unwrap_or(0);
+        let best = campaign.caller_numbers.iter().min_by_key(|c| (c.priority, uses(c)));
+        best.expect("a campaign has at least one caller number").number.clone()
+    }
+
+    /// Holds an agent, a contact and a number for one attempt.
+    fn claim(&mut self, now: Now, agent_id: &AgentId, pick: Pick, effects: &mut Vec<Effect>) {
+        let attempt = self.next_attempt();
+        self.turn += 1;
+        let turn = self.turn;
+        if let Some(run) = self.campaigns.get_mut(&pick.campaign) {
+            run.live += 1;
+            run.last_served = turn;
+            *run.caller_usage.entry(pick.caller_number.clone()).or_default() += 1;
+        }
+        self.refresh(now, &pick.campaign);
+        let called = pick.contact.progress.numbers[pick.number].e164.clone();
+        self.busy.insert(pick.contact.reference, attempt);
+        self.customers.insert(pick.contact.customer.clone(), attempt);
+        self.numbers.insert(called.clone(), attempt);
+        let call = LiveCall {
+            campaign: pick.campaign,
+            contact: pick.contact,
+            number: pick.number,
+            called,
+            caller_number: pick.caller_number,
+            agent: Some(agent_id.clone()),
+            customer_leg: None,
+            stage: Stage::RingingAgent,
+            intent: None,
+            answered_at: None,
+            connected_at: None,
+            rescue_until: None,
+        };
+        self.calls.insert(attempt, call);
+        self.hold_agent(now, agent_id, attempt, effects);
+    }
+
+    /// Holds an agent for an attempt: the phone that is up serves at once, else it is rung.
+    pub(super) fn hold_agent(&mut self, now: Now, id: &AgentId, attempt: AttemptId, effects: &mut Vec<Effect>) {
+        let Some(agent) = self.agents.get_mut(id) else { return };
+        let idle_since = match agent.phase {
+            Phase::Idle { since } => since,
+            Phase::Away(_) | Phase::Held { .. } | Phase::WrapUp { .. } | Phase::Recovering { .. } => now.mono,
+        };
+        agent.phone_kept_until = None;
+        agent.enter(Phase::Held { attempt, idle_since }, now);
+        let phone = agent.phone;
+        let sip = agent.definition.as_ref().map(|d| d.sip.clone()).unwrap_or_default();
+        match phone {
+            Phone::Up(leg) => self.agent_ready(now, attempt, leg, effects),
+            Phone::Down => {
+                let leg = self.next_leg(LegRole::Agent(id.clone()));
+                if let Some(agent) = self.agents.get_mut(id) {
+                    agent.phone = Phone::Storing(leg);
+                }
+                let destination = Destination::Agent { agent: id.clone(), sip };
+                effects.push(Effect::StoreLeg { leg, destination });
+            }
+            Phone::Storing(_) | Phone::Ringing(_) => {}
+        }
+        self.mono_timers.set(Due::Agent(id.clone()), self.agents.get(id).and_then(super::Agent::wakes_at));
+    }
+}

@@ -1,0 +1,184 @@
+//! What the engine shows of itself, for status, metrics and `why`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Engine, agents::Phase, agents::Phone, calls::Stage, campaigns::CampaignRun};
+use crate::domain::{
+    agent::AgentState,
+    campaign::Campaign,
+    ids::{AgentId, CampaignId, QueueId, Revision},
+    now::Now,
+    reason::Hold,
+    results::CallResult,
+};
+
+/// The engine at one instant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    /// Campaigns by id.
+    pub campaigns: Vec<CampaignView>,
+    /// Agents by id.
+    pub agents: Vec<AgentView>,
+    /// Attempts whose intent is durable and that have not ended.
+    pub live_calls: u32,
+    /// Agents held for an attempt.
+    pub reserved_agents: u32,
+}
+
+/// One campaign.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CampaignView {
+    /// Identity.
+    pub id: CampaignId,
+    /// Name.
+    pub name: String,
+    /// `running`, `paused`; `None` once its file is gone.
+    pub desired: Option<&'static str>,
+    /// SPEC's phase.
+    pub phase: &'static str,
+    /// Commit that defines it.
+    pub revision: Revision,
+    /// Why it is not dialling; `None` while it is.
+    pub hold: Option<Hold>,
+    /// Attempts claimed or live.
+    pub live_calls: u32,
+    /// All contacts.
+    pub contacts: u64,
+    /// Contacts that have not ended.
+    pub open_contacts: u64,
+    /// Attempts by result, in this life of the daemon.
+    pub results: BTreeMap<CallResult, u64>,
+}
+
+/// One agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentView {
+    /// Identity.
+    pub id: AgentId,
+    /// Name.
+    pub name: String,
+    /// State.
+    pub state: AgentState,
+    /// Since when.
+    pub since: Timestamp,
+    /// Campaign of the call the agent is held for.
+    pub campaign: Option<CampaignId>,
+}
+
+/// How many agents of a queue are here and free.
+#[derive(Debug, Clone, Copy, Default)]
+struct Staff {
+    signed_in: u32,
+    idle: u32,
+}
+
+impl Engine {
+    /// The engine as it stands at `now`.
+    #[must_use]
+    pub fn view(&self, now: Now) -> View {
+        let staff = self.staff(now);
+        let campaigns = self.campaigns.iter().map(|(id, run)| self.campaign_view(now, id, run, &staff)).collect();
+        let agents: Vec<AgentView> = self.agents.iter().map(|(id, agent)| self.agent_view(id, agent)).collect();
+        let live = self.calls.values().filter(|call| call.intent.is_some()).count();
+        let held = self.agents.values().filter(|agent| matches!(agent.phase, Phase::Held { .. })).count();
+        View {
+            campaigns,
+            agents,
+            live_calls: u32::try_from(live).unwrap_or(u32::MAX),
+            reserved_agents: u32::try_from(held).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn staff(&self, now: Now) -> BTreeMap<QueueId, Staff> {
+        let mut staff: BTreeMap<QueueId, Staff> = BTreeMap::new();
+        for agent in self.agents.values() {
+            if matches!(agent.phase, Phase::Away(_)) {
+                continue;
+            }
+            for queue in agent.definition.iter().flat_map(|d| &d.queues) {
+                let staff = staff.entry(queue.clone()).or_default();
+                staff.signed_in += 1;
+                staff.idle += u32::from(agent.is_available(now.mono));
+            }
+        }
+        staff
+    }
+
+    fn campaign_view(
+        &self,
+        now: Now,
+        id: &CampaignId,
+        run: &CampaignRun,
+        staff: &BTreeMap<QueueId, Staff>,
+    ) -> CampaignView {
+        let hold = match (&run.hold, &run.definition) {
+            (Some(hold), _) => Some(hold.clone()),
+            (None, None) => Some(Hold::Retired),
+            (None, Some(campaign)) => self.waiting(campaign, run, staff),
+        };
+        CampaignView {
+            id: id.clone(),
+            name: run.name.clone(),
+            desired: run.definition.as_ref().map(|c| c.desired.as_str()),
+            phase: run.phase(now.wall),
+            revision: run.revision.clone(),
+            hold,
+            live_calls: run.live,
+            contacts: run.total,
+            open_contacts: run.open,
+            results: run.results.clone(),
+        }
+    }
+
+    /// What an open, running campaign waits for.
+    fn waiting(&self, campaign: &Campaign, run: &CampaignRun, staff: &BTreeMap<QueueId, Staff>) -> Option<Hold> {
+        if run.loaded_once && run.total == 0 {
+            return Some(Hold::NoContacts);
+        }
+        if run.loaded_once && run.open == 0 {
+            return (run.live == 0).then_some(Hold::AllContactsEnded);
+        }
+        let calls = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+        let caps = self.settings.caps;
+        if let Some(limit) = campaign.limits.max_concurrent_calls.map(std::num::NonZero::get)
+            && run.live >= limit
+        {
+            return Some(Hold::CampaignAtLimit { limit });
+        }
+        if calls >= caps.tenant_calls {
+            return Some(Hold::TenantAtLimit { limit: caps.tenant_calls });
+        }
+        if calls >= caps.trunk_calls {
+            return Some(Hold::TrunkAtLimit { limit: caps.trunk_calls });
+        }
+        let staff = staff.get(&campaign.skill_queue).copied().unwrap_or_default();
+        if staff.signed_in == 0 {
+            return Some(Hold::NoAgentSignedIn);
+        }
+        if run.hopper_is_empty() {
+            return (run.live == 0).then_some(Hold::NothingDue { next_at: run.next_ready_at });
+        }
+        if staff.idle == 0 { (run.live == 0).then_some(Hold::NoAgentIdle) } else { None }
+    }
+
+    fn agent_view(&self, id: &AgentId, agent: &super::Agent) -> AgentView {
+        let call = match agent.phase {
+            Phase::Held { attempt, .. } => self.calls.get(&attempt),
+            Phase::Away(_) | Phase::Idle { .. } | Phase::WrapUp { .. } | Phase::Recovering { .. } => None,
+        };
+        let held = match (call.map(|call| call.stage), agent.phone) {
+            (Some(Stage::Talking), _) => AgentState::Talking,
+            (_, Phone::Ringing(_)) => AgentState::Ringing,
+            (_, Phone::Down | Phone::Storing(_) | Phone::Up(_)) => AgentState::Reserved,
+        };
+        AgentView {
+            id: id.clone(),
+            name: agent.definition.as_ref().map(|d| d.name.clone()).unwrap_or_default(),
+            state: agent.state_unless_held().unwrap_or(held),
+            since: agent.state_since,
+            campaign: call.map(|call| call.campaign.clone()),
+        }
+    }
+}

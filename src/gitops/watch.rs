@@ -1,0 +1,164 @@
+//! The file system's trigger and the poll timer.
+//!
+//! `notify` is a hint: its events wake the loop and are not read further; an overflow, which has no
+//! path, wakes it too. What it misses (network file systems, a replaced repository) the poll finds,
+//! and each poll also puts the watch back when the folder it was on is gone.
+
+use std::{
+    io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    source::{GitFolders, Source},
+    wake::{Trigger, Wake},
+};
+
+/// Wakes the loop on changed refs, every `poll`, and whenever `hangup` is notified (SIGHUP), until
+/// `shutdown`.
+pub async fn run(source: Source, wake: Arc<Wake>, poll: Duration, hangup: Arc<Notify>, shutdown: CancellationToken) {
+    let mut watch = Watch { source, wake: Arc::clone(&wake), established: None, told: None };
+    wake.wake(Trigger::Start);
+    watch.keep().await;
+    let mut timer = tokio::time::interval(poll);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    timer.tick().await;
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = hangup.notified() => wake.wake(Trigger::Signal),
+            _ = timer.tick() => {
+                wake.wake(Trigger::Poll);
+                watch.keep().await;
+            }
+        }
+    }
+}
+
+struct Watch {
+    source: Source,
+    wake: Arc<Wake>,
+    established: Option<Established>,
+    /// What was last said of a watch that could not be set up.
+    told: Option<String>,
+}
+
+/// A watch in place; dropping it ends it.
+struct Established {
+    folders: Identity,
+    _watcher: RecommendedWatcher,
+}
+
+/// Which folders exactly: a path and what was at it.
+type Identity = Vec<(PathBuf, u64, u64)>;
+
+impl Watch {
+    /// Sets the watch up where it is missing or on folders that are no longer there.
+    async fn keep(&mut self) {
+        // The source tells of a repository that can't be opened; here that is no news.
+        let Ok(folders) = self.source.folders().await else {
+            self.established = None;
+            return;
+        };
+        let found = watched(&folders);
+        if let (Ok(found), Some(established)) = (&found, &self.established)
+            && *found == established.folders
+        {
+            return;
+        }
+        self.established = None;
+        let watcher = found.map_err(notify::Error::io).and_then(|found| {
+            let watcher = establish(&folders, Arc::clone(&self.wake))?;
+            Ok(Established { folders: found, _watcher: watcher })
+        });
+        match watcher {
+            Ok(established) => {
+                self.established = Some(established);
+                self.told = None;
+                // What changed before the watch was in place would otherwise wait for the poll.
+                self.wake.wake(Trigger::Watch);
+            }
+            Err(error) => {
+                let text = error.to_string();
+                if self.told.as_ref() != Some(&text) {
+                    tracing::warn!(error = text, "the repository can't be watched; changes are found by polling");
+                    self.told = Some(text);
+                }
+            }
+        }
+    }
+}
+
+/// The folders to watch, as they are now.
+fn watched(folders: &GitFolders) -> io::Result<Identity> {
+    let identity = |path: PathBuf| {
+        let metadata = path.metadata()?;
+        Ok((path, metadata.dev(), metadata.ino()))
+    };
+    [folders.own.clone(), folders.common.clone(), folders.common.join("refs")].into_iter().map(identity).collect()
+}
+
+fn establish(folders: &GitFolders, wake: Arc<Wake>) -> notify::Result<RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| match event {
+        Ok(event) if !is_relevant(&event) => {}
+        // An error means that events were lost; so does an overflow.
+        Ok(_) | Err(_) => wake.wake(Trigger::Watch),
+    })?;
+    watcher.watch(&folders.common.join("refs"), RecursiveMode::Recursive)?;
+    watcher.watch(&folders.common, RecursiveMode::NonRecursive)?;
+    if folders.own != folders.common {
+        watcher.watch(&folders.own, RecursiveMode::NonRecursive)?;
+    }
+    Ok(watcher)
+}
+
+/// Whether a ref may have changed. Reading refs makes events of its own, which must not count.
+fn is_relevant(event: &Event) -> bool {
+    if event.need_rescan() {
+        return true;
+    }
+    if matches!(event.kind, EventKind::Access(_)) {
+        return false;
+    }
+    event.paths.iter().any(|path| is_ref(path))
+}
+
+fn is_ref(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    if path.extension().is_some_and(|extension| extension == "lock") {
+        return false;
+    }
+    name == "packed-refs" || name == "HEAD" || path.components().any(|part| part.as_os_str() == "refs")
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::{AccessKind, AccessMode, CreateKind, Flag, ModifyKind, RenameMode};
+
+    use super::*;
+
+    fn event(kind: EventKind, path: &str) -> Event {
+        Event::new(kind).add_path(PathBuf::from(path))
+    }
+
+    #[test]
+    fn only_refs_count_and_an_overflow_counts_without_a_path() {
+        let renamed = EventKind::Modify(ModifyKind::Name(RenameMode::To));
+        let created = EventKind::Create(CreateKind::File);
+        assert!(is_relevant(&event(renamed, "repo/.git/refs/heads/main")));
+        assert!(is_relevant(&event(renamed, "repo/.git/packed-refs")));
+        assert!(is_relevant(&event(EventKind::Create(CreateKind::Folder), "bare.git/refs/heads/team")));
+        assert!(!is_relevant(&event(created, "repo/.git/refs/heads/main.lock")));
+        assert!(!is_relevant(&event(created, "repo/.git/index")));
+        let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));
+        assert!(!is_relevant(&event(opened, "repo/.git/refs/heads/main")), "our own reading must not wake us");
+        assert!(is_relevant(&Event::new(EventKind::Other).set_flag(Flag::Rescan)));
+    }
+}

@@ -1,0 +1,43 @@
+//! How a commit's files become definitions: what `dialops check` does, on what the source read.
+
+use std::sync::Arc;
+
+use super::run::Load;
+use crate::{
+    config::{self, Diagnostic, SourceFile, diagnostic::Severity},
+    domain::campaign::Ceilings,
+    gitops::CommitFiles,
+    telemetry::status::Problem,
+};
+
+/// The check under the ceilings of the settings. Warnings go to the log.
+#[must_use]
+pub fn check(ceilings: Ceilings) -> Arc<Load> {
+    Arc::new(move |files| {
+        let (definitions, warnings) = config::load(&files.prefix, &sources(files), &ceilings)
+            .map_err(|found| problems(&found, Severity::Error))?;
+        for Problem { file, line, column, code, message, .. } in problems(&warnings, Severity::Warning) {
+            tracing::warn!(revision = %files.revision, file, line, column, code, message, "warning of a commit");
+        }
+        Ok(definitions)
+    })
+}
+
+fn sources(files: &CommitFiles) -> Vec<SourceFile<'_>> {
+    fn inside<'a>(path: &'a str, prefix: &str) -> &'a str {
+        path.strip_prefix(prefix).unwrap_or(path).trim_start_matches('/')
+    }
+    files.files.iter().map(|file| SourceFile { path: inside(&file.path, &files.prefix), bytes: &file.bytes }).collect()
+}
+
+fn problems(found: &[Diagnostic], severity: Severity) -> Vec<Problem> {
+    let problem = |diagnostic: &Diagnostic| Problem {
+        file: diagnostic.location.file.to_string(),
+        line: diagnostic.location.line,
+        column: diagnostic.location.column,
+        code: diagnostic.code.to_string(),
+        message: diagnostic.message.clone(),
+        suggestion: diagnostic.suggestion.as_ref().map(|suggestion| suggestion.message.clone()),
+    };
+    found.iter().filter(|diagnostic| diagnostic.severity == severity).map(problem).collect()
+}

@@ -1,0 +1,194 @@
+//! What became of the newest commit, as kstatus conditions.
+
+use std::error::Error;
+
+use jiff::Timestamp;
+
+use crate::{
+    domain::ids::Revision,
+    gitops::{Refusal, SourceError},
+    store::StoreError,
+    telemetry::{
+        metrics::ReconcileFailure,
+        status::{Condition, Problem},
+    },
+};
+
+/// Most problems shown in status and logs; the message has the full count.
+pub(super) const PROBLEMS_SHOWN_MAX: usize = 200;
+
+/// Why the branch's commit is not in force.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The repository or the commit can't be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The branch's history no longer has the commit in force.
+    #[error(
+        "commit {} does not follow commit {}, which is in force: the branch was rewritten; it is held until `dialops reconcile --allow-rewrite`, or until the branch has it again",
+        .head.short(), .applied.short()
+    )]
+    Rewritten {
+        /// The branch's commit.
+        head: Revision,
+        /// The commit in force.
+        applied: Revision,
+    },
+    /// The files have problems.
+    #[error("{}", invalid(.0))]
+    Invalid(Vec<Problem>),
+    /// The store failed; tried again after a while.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The check of the files itself failed: a bug.
+    #[error("the check of the commit's files failed; look for the panic in the log and report it")]
+    Crashed,
+}
+
+impl Failure {
+    /// One CamelCase word.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Source(error) => error.reason(),
+            Self::Rewritten { .. } => "HistoryRewritten",
+            Self::Invalid(_) => "ValidationFailed",
+            Self::Store(_) => "StoreFailed",
+            Self::Crashed => "CheckFailed",
+        }
+    }
+
+    pub(super) fn metric(&self) -> ReconcileFailure {
+        match self {
+            Self::Source(error) if !error.is_of_commit() => ReconcileFailure::Source,
+            Self::Source(_) | Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed => ReconcileFailure::Rejected,
+            Self::Store(_) => ReconcileFailure::Store,
+        }
+    }
+
+    /// Whether looking at the same commit again would find the same.
+    pub(super) fn is_of_commit(&self) -> bool {
+        match self {
+            Self::Source(error) => error.is_of_commit(),
+            Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed | Self::Store(StoreError::Backwards) => true,
+            Self::Store(_) => false,
+        }
+    }
+
+    /// Whether it stays so until a person does something.
+    fn is_stalled(&self) -> bool {
+        self.is_of_commit() || matches!(self, Self::Source(_))
+    }
+
+    /// Every problem of the commit, if that is what failed.
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        match self {
+            Self::Invalid(problems) => problems.iter().take(PROBLEMS_SHOWN_MAX).cloned().collect(),
+            Self::Source(SourceError::Refused { refusals, .. }) => refusals.iter().map(refused).collect(),
+            _ => vec![],
+        }
+    }
+}
+
+fn invalid(problems: &[Problem]) -> String {
+    let mut files: Vec<&str> = problems.iter().map(|problem| problem.file.as_str()).collect();
+    files.sort_unstable();
+    files.dedup();
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    format!("{} in {}", count(problems.len(), "problem"), count(files.len(), "file"))
+}
+
+fn refused(refusal: &Refusal) -> Problem {
+    Problem {
+        file: refusal.path.escape_debug().to_string(),
+        line: 0,
+        column: 0,
+        code: refusal.reason.code().to_owned(),
+        message: refusal.reason.to_string(),
+        suggestion: None,
+    }
+}
+
+/// `Ready`, and `Stalled` while it holds; each keeps its time while its status stays the same.
+pub(super) fn conditions(
+    before: &[Condition],
+    ready: Result<String, (&Failure, String)>,
+    now: Timestamp,
+) -> Vec<Condition> {
+    let condition = |kind: &str, status: &str, reason: &str, message: &str| {
+        let same = before.iter().find(|c| c.r#type == kind && c.status == status);
+        Condition {
+            r#type: kind.to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            last_transition_time: same.map_or_else(|| now.to_string(), |c| c.last_transition_time.clone()),
+        }
+    };
+    match ready {
+        Ok(message) => vec![condition("Ready", "True", "ReconciliationSucceeded", &message)],
+        Err((failure, message)) => {
+            let mut conditions = vec![condition("Ready", "False", failure.reason(), &message)];
+            if failure.is_stalled() {
+                conditions.push(condition("Stalled", "True", failure.reason(), &message));
+            }
+            conditions
+        }
+    }
+}
+
+/// Before the first look.
+pub(super) fn unknown(now: Timestamp) -> Vec<Condition> {
+    vec![Condition {
+        r#type: "Ready".to_owned(),
+        status: "Unknown".to_owned(),
+        reason: "Progressing".to_owned(),
+        message: "the branch has not been looked at yet".to_owned(),
+        last_transition_time: now.to_string(),
+    }]
+}
+
+/// An error with its causes, in one line.
+pub(super) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_time_is_that_of_the_last_change_of_status() {
+        let failure = Failure::Invalid(vec![]);
+        let first = conditions(&[], Err((&failure, "one".to_owned())), at("2031-03-01T10:00:00Z"));
+        let second = conditions(&first, Err((&failure, "two".to_owned())), at("2031-03-01T11:00:00Z"));
+        assert_eq!(second.len(), 2);
+        assert!(second.iter().all(|c| c.last_transition_time == "2031-03-01T10:00:00Z" && c.message == "two"));
+        let third = conditions(&second, Ok("fine".to_owned()), at("2031-03-01T12:00:00Z"));
+        assert_eq!(third.len(), 1, "Stalled is there only while it holds");
+        assert_eq!(third[0].last_transition_time, "2031-03-01T12:00:00Z");
+    }
+
+    #[test]
+    fn problems_are_counted_by_file() {
+        let problem = |file: &str| Problem {
+            file: file.to_owned(),
+            line: 1,
+            column: 1,
+            code: String::new(),
+            message: String::new(),
+            suggestion: None,
+        };
+        let failure = Failure::Invalid(vec![problem("a"), problem("b"), problem("a")]);
+        assert_eq!(failure.to_string(), "3 problems in 2 files");
+    }
+}

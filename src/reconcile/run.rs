@@ -1,0 +1,415 @@
+//! The loop itself.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    conditions::{self, Failure, with_causes},
+    rows::{changes, plan_for},
+};
+use crate::{
+    clock::Clock,
+    control::ReconcileCommand,
+    domain::{
+        campaign::{Definitions, Generation},
+        ids::Revision,
+        now::Now,
+    },
+    gitops::{CommitFiles, Source, SourceError, Trigger, Wake, wake::Triggers},
+    store::{Store, StoreError},
+    telemetry::{
+        metrics::{self, Fetch, Metrics},
+        status::{CommitInfo, Problem, SourceStatus},
+    },
+};
+
+/// First wait after the store failed; doubles up to [`RETRY_MAX`].
+const RETRY_MIN: Duration = Duration::from_secs(1);
+
+/// Longest wait after the store failed.
+const RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// Most problems of one commit in the log; status has more of them.
+const PROBLEMS_LOGGED_MAX: usize = 20;
+
+/// Turns a commit's files into definitions, or says every problem. Runs on a blocking thread.
+pub type Load = dyn Fn(&CommitFiles) -> Result<Definitions, Vec<Problem>> + Send + Sync;
+
+/// What the loop works with.
+pub struct Reconcile {
+    /// The branch to follow.
+    pub source: Source,
+    /// Where a generation is put in force.
+    pub store: Arc<dyn Store>,
+    /// How files become definitions.
+    pub load: Arc<Load>,
+    /// What asks for a look.
+    pub wake: Arc<Wake>,
+    /// Commands to look now; [`crate::control::QUEUE_LENGTH`] long.
+    pub commands: mpsc::Receiver<ReconcileCommand>,
+    /// The generation in force; `None` until the first.
+    pub generation: watch::Sender<Option<Arc<Generation>>>,
+    /// What became of the newest commit.
+    pub status: watch::Sender<SourceStatus>,
+    /// Where looks are counted.
+    pub metrics: Arc<Metrics>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Follows the branch until `shutdown`. Fails only when the store was closed or taken over: then
+/// nothing may go on.
+pub async fn run(parts: Reconcile, shutdown: CancellationToken) -> Result<(), StoreError> {
+    let mut state = Looper::new(parts);
+    loop {
+        let asked = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return Ok(()),
+            Some(command) = state.parts.commands.recv() => state.commanded(command),
+            triggers = state.parts.wake.next() => Asked::by(triggers),
+            () = tokio::time::sleep(state.retry_in.unwrap_or(Duration::MAX)), if state.retry_in.is_some() => {
+                Asked::plainly(Trigger::Retry)
+            }
+        };
+        state.look(asked).await?;
+    }
+}
+
+/// Who asks for a look, and what may be done beyond the ordinary.
+#[derive(Debug)]
+struct Asked {
+    trigger: Trigger,
+    /// Look again at what was refused.
+    again: bool,
+    /// Take a commit that does not follow the one in force.
+    allow_rewrite: bool,
+    token: Option<String>,
+    done: Vec<oneshot::Sender<()>>,
+}
+
+impl Asked {
+    fn plainly(trigger: Trigger) -> Self {
+        Self { trigger, again: trigger.is_asked_for(), allow_rewrite: false, token: None, done: vec![] }
+    }
+
+    fn by(triggers: Triggers) -> Self {
+        let again = Trigger::ALL.into_iter().any(|t| t.is_asked_for() && triggers.has(t));
+        Self { again, ..Self::plainly(triggers.first()) }
+    }
+}
+
+struct Looper {
+    parts: Reconcile,
+    /// The revision in force by the store, and since when; `None` until the store was asked.
+    applied: Option<Option<(Revision, Timestamp)>>,
+    /// The revision whose definitions are published.
+    in_force: Option<Revision>,
+    /// The commit that the last look found, if it could be seen.
+    observed: Option<Revision>,
+    /// The commit that was looked at and is not to be put in force.
+    rejected: Option<Revision>,
+    /// What was last said of a failure, to say each once.
+    told: Option<String>,
+    retry_in: Option<Duration>,
+    /// Whether a failure to pin was told.
+    pin_failed: bool,
+}
+
+/// A commit that is good.
+struct Loaded {
+    generation: Arc<Generation>,
+    info: CommitInfo,
+    files: usize,
+}
+
+impl Looper {
+    fn new(parts: Reconcile) -> Self {
+        let settings = parts.source.settings();
+        let status = SourceStatus {
+            repository: settings.repository.display().to_string(),
+            branch: settings.branch.clone(),
+            conditions: conditions::unknown(parts.clock.now().wall),
+            ..SourceStatus::default()
+        };
+        parts.status.send_replace(status);
+        Self {
+            parts,
+            applied: None,
+            in_force: None,
+            observed: None,
+            rejected: None,
+            told: None,
+            retry_in: None,
+            pin_failed: false,
+        }
+    }
+
+    /// Takes every command that waits: one look answers them all.
+    fn commanded(&mut self, command: ReconcileCommand) -> Asked {
+        let mut asked = Asked::plainly(Trigger::Manual);
+        let mut next = Some(command);
+        while let Some(command) = next {
+            asked.allow_rewrite |= command.allow_rewrite;
+            asked.token = Some(command.token);
+            asked.done.push(command.done);
+            next = self.parts.commands.try_recv().ok();
+        }
+        asked
+    }
+
+    async fn look(&mut self, asked: Asked) -> Result<(), StoreError> {
+        let head = self.head().await;
+        let outcome = match head {
+            Ok(head) => self.follow(&head, &asked).await,
+            Err(error) => {
+                self.rejected = None;
+                Err(error.into())
+            }
+        };
+        if let Err(failure) = outcome {
+            self.failed(failure).await?;
+        } else {
+            self.retry_in = None;
+        }
+        if let Some(token) = asked.token {
+            self.parts.status.send_modify(|status| status.last_handled_reconcile = Some(token));
+        }
+        for done in asked.done {
+            // Who asked may have gone.
+            let _ = done.send(());
+        }
+        Ok(())
+    }
+
+    async fn head(&mut self) -> Result<Revision, SourceError> {
+        let began = self.parts.clock.now();
+        let head = self.parts.source.head().await;
+        let fetch = match &head {
+            Ok(head) if self.observed.as_ref() == Some(head) => Fetch::Noop,
+            Ok(_) => Fetch::Changed,
+            Err(_) => Fetch::Error,
+        };
+        let now = self.parts.clock.now();
+        self.parts.metrics.source_fetched(fetch, now.mono.saturating_sub(began.mono), now.wall);
+        self.observed = head.as_ref().ok().cloned();
+        if fetch == Fetch::Changed {
+            let observed = self.observed.as_ref().map(|head| self.shown(head));
+            self.parts.status.send_modify(|status| status.observed_revision = observed);
+        }
+        head
+    }
+
+    /// Puts the branch's commit in force, unless it is, or is known not to be good.
+    async fn follow(&mut self, head: &Revision, asked: &Asked) -> Result<(), Failure> {
+        if self.in_force.as_ref() == Some(head) {
+            // The branch may have come back to it after a commit that was not good.
+            self.recovered(head);
+            return Ok(());
+        }
+        if self.rejected.as_ref() == Some(head) && !asked.again {
+            return Ok(());
+        }
+        let began = self.parts.clock.now();
+        let outcome = self.attempt(head, asked).await;
+        let took = self.parts.clock.now().mono.saturating_sub(began.mono);
+        self.parts.metrics.reconciled(outcome.as_ref().map(drop).map_err(Failure::metric), took);
+        self.rejected = match &outcome {
+            Err(failure) if failure.is_of_commit() => Some(head.clone()),
+            _ => None,
+        };
+        outcome
+    }
+
+    async fn attempt(&mut self, head: &Revision, asked: &Asked) -> Result<(), Failure> {
+        let before = self.applied().await?.map(|(revision, _)| revision);
+        if let Some(applied) = &before
+            && !asked.allow_rewrite
+            && !self.parts.source.descends(head, applied).await?
+        {
+            return Err(Failure::Rewritten { head: head.clone(), applied: applied.clone() });
+        }
+        let attempted = Some(self.shown(head));
+        self.parts.status.send_modify(|status| status.last_attempted_revision = attempted);
+        let files = self.parts.source.read(head).await?;
+        self.parts.status.send_modify(|status| status.files = files.files.len());
+        self.parts.metrics.source_observed(files.committed_at);
+        let loaded = self.check(files).await?;
+        let now = self.apply(&loaded).await?;
+        if before.as_ref() != Some(head) {
+            let after_commit = now.wall.duration_since(loaded.generation.committed_at);
+            let after_commit = Duration::try_from(after_commit).unwrap_or_default();
+            self.parts.metrics.commit_applied(metric(asked.trigger), after_commit);
+        }
+        self.recovered(head);
+        Ok(())
+    }
+
+    /// What the store has in force; asked once.
+    async fn applied(&mut self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
+        if self.applied.is_none() {
+            self.applied = Some(self.parts.store.applied().await?);
+        }
+        Ok(self.applied.clone().flatten())
+    }
+
+    /// Turns a commit's files into a generation.
+    async fn check(&self, files: CommitFiles) -> Result<Loaded, Failure> {
+        let load = Arc::clone(&self.parts.load);
+        let checked = tokio::task::spawn_blocking(move || {
+            let definitions = load(&files);
+            (files, definitions)
+        });
+        let (files, definitions) = checked.await.map_err(|_| Failure::Crashed)?;
+        let definitions = definitions.map_err(Failure::Invalid)?;
+        let generation = Generation { revision: files.revision, committed_at: files.committed_at, definitions };
+        let info = CommitInfo { author: files.author, time: files.committed_at.to_string(), subject: files.subject };
+        Ok(Loaded { generation: Arc::new(generation), info, files: files.files.len() })
+    }
+
+    /// Puts a generation in force: in the store, then for the dialling loop.
+    async fn apply(&mut self, loaded: &Loaded) -> Result<Now, StoreError> {
+        let generation = &loaded.generation;
+        let plan = plan_for(&generation.definitions, &self.parts.store.campaigns().await?);
+        self.parts.store.apply(Arc::clone(generation), changes(&plan)).await?;
+        let now = self.parts.clock.now();
+
+        let revision = &generation.revision;
+        for action in &plan.actions {
+            let (campaign, verb) = (&action.campaign, action.verb.as_str());
+            tracing::info!(%revision, %campaign, verb, action = %action, "campaign changed");
+        }
+        let (changed, unchanged) = (plan.actions.len(), plan.unchanged);
+        tracing::info!(%revision, changed, unchanged, files = loaded.files, "commit in force");
+
+        // The store knows since when: it keeps the instant of the first time.
+        self.applied = Some(self.parts.store.applied().await?);
+        let since = self.applied.iter().flatten().map(|(_, since)| *since).next();
+        self.in_force = Some(revision.clone());
+        self.parts.generation.send_replace(Some(Arc::clone(generation)));
+        let shown = Some(self.shown(revision));
+        self.parts.status.send_modify(|status| {
+            status.last_applied_revision = shown;
+            status.applied_commit = Some(loaded.info.clone());
+            status.applied_at = since.map(|at| at.to_string());
+        });
+        self.pin(revision).await;
+        Ok(now)
+    }
+
+    /// Keeps the commit in force readable for the next start.
+    async fn pin(&mut self, revision: &Revision) {
+        match self.parts.source.pin(revision).await {
+            Ok(()) => self.pin_failed = false,
+            Err(error) if !self.pin_failed => {
+                self.pin_failed = true;
+                let error = with_causes(&error);
+                tracing::warn!(
+                    error,
+                    "the commit in force can't be pinned; if the branch leaves it, git gc may drop it"
+                );
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// The branch's commit is in force.
+    fn recovered(&mut self, head: &Revision) {
+        self.told = None;
+        let message = format!("{} is in force", self.shown(head));
+        let now = self.parts.clock.now().wall;
+        self.parts.status.send_if_modified(|status| {
+            let conditions = conditions::conditions(&status.conditions, Ok(message), now);
+            let changed = conditions != status.conditions;
+            if changed {
+                status.conditions = conditions;
+                status.problems.clear();
+            }
+            changed
+        });
+    }
+
+    /// The branch's commit is not in force: sees to it that the last good one is, and says so.
+    async fn failed(&mut self, failure: Failure) -> Result<(), StoreError> {
+        let restored = match &failure {
+            Failure::Store(_) => Ok(()),
+            _ => self.restore().await,
+        };
+        if restored.is_err() {
+            // With nothing in force the next look has to try it all again.
+            self.rejected = None;
+        }
+        self.report(&failure, restored.as_ref().err());
+        match (failure, restored) {
+            (Failure::Store(error), _) | (_, Err(Failure::Store(error))) => {
+                self.retry_in = match error {
+                    StoreError::Fenced(_) | StoreError::Closed => return Err(error),
+                    StoreError::Backwards => None,
+                    _ => Some(self.retry_in.map_or(RETRY_MIN, |last| RETRY_MAX.min(last * 2))),
+                };
+            }
+            _ => self.retry_in = None,
+        }
+        Ok(())
+    }
+
+    /// After a start with a commit that is not good: puts the last good one in force again.
+    async fn restore(&mut self) -> Result<(), Failure> {
+        if self.in_force.is_some() {
+            return Ok(());
+        }
+        let Some((revision, _)) = self.applied().await? else { return Ok(()) };
+        if self.rejected.as_ref() == Some(&revision) {
+            return Ok(());
+        }
+        let files = self.parts.source.read(&revision).await?;
+        let loaded = self.check(files).await?;
+        self.apply(&loaded).await?;
+        Ok(())
+    }
+
+    /// Says in status why the branch's commit is not in force; in the log once.
+    fn report(&mut self, failure: &Failure, not_restored: Option<&Failure>) {
+        let in_force = match (&self.in_force, not_restored) {
+            (Some(revision), _) => format!("commit {} stays in force", revision.short()),
+            (None, Some(why)) => format!("the last good commit can't be put in force again: {}", with_causes(why)),
+            (None, None) => "no commit is in force".to_owned(),
+        };
+        let message = format!("{}; {in_force}", with_causes(failure));
+        let problems = failure.problems();
+        if self.told.as_ref() != Some(&message) {
+            tracing::warn!(reason = failure.reason(), message, "the branch's commit is not in force");
+            for problem in problems.iter().take(PROBLEMS_LOGGED_MAX) {
+                let Problem { file, line, column, code, message, .. } = problem;
+                tracing::warn!(file, line, column, code, message, "problem");
+            }
+            self.told = Some(message.clone());
+        }
+        let now = self.parts.clock.now().wall;
+        let of_commit = failure.is_of_commit();
+        self.parts.status.send_if_modified(|status| {
+            let conditions = conditions::conditions(&status.conditions, Err((failure, message)), now);
+            let problems = if of_commit { problems } else { status.problems.clone() };
+            let changed = conditions != status.conditions || problems != status.problems;
+            status.conditions = conditions;
+            status.problems = problems;
+            changed
+        });
+    }
+
+    /// `branch@sha1:…`
+    fn shown(&self, revision: &Revision) -> String {
+        let algorithm = if revision.as_str().len() == 40 { "sha1" } else { "sha256" };
+        format!("{}@{algorithm}:{revision}", self.parts.source.settings().branch)
+    }
+}
+
+fn metric(trigger: Trigger) -> metrics::Trigger {
+    match trigger {
+        Trigger::Watch => metrics::Trigger::Watch,
+        Trigger::Poll | Trigger::Retry => metrics::Trigger::Poll,
+        Trigger::Start | Trigger::Manual | Trigger::Signal => metrics::Trigger::Manual,
+    }
+}

@@ -1,0 +1,565 @@
+//! The loop against real repositories.
+
+use std::{
+    collections::BTreeMap,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use dialops::{
+    clock::Clock,
+    control::{QUEUE_LENGTH, ReconcileCommand},
+    domain::{
+        agent::Availability,
+        calendar::{CallingHours, Window},
+        campaign::{
+            Campaign, DaysPolicy, Definitions, DesiredState, DialPermission, Generation, Limits, Mode, NumberOrder,
+            Priority, ResultPolicy, Tenant,
+        },
+        contact::{NewContact, Progress},
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, QueueId, Revision, TenantId},
+        intent::CandidatePage,
+    },
+    gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
+    reconcile::{self, Reconcile},
+    store::{
+        AttemptRecord, CampaignChange, ContactHistory, GateSettings, ImportOutcome, IntentDecision, IntentRequest,
+        Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
+        memory::MemoryStore,
+    },
+    telemetry::{
+        metrics::Metrics,
+        status::{DialStatus, Problem, SourceStatus},
+    },
+};
+use jiff::{Timestamp, tz::TimeZone};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::repository::Repository;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn problem(file: &str, message: &str) -> Problem {
+    let (file, message) = (file.to_owned(), message.to_owned());
+    Problem { file, line: 1, column: 1, code: "test".to_owned(), message, suggestion: None }
+}
+
+/// Stands in for `config`: a file has `id`, `name` and `state`.
+fn load(files: &CommitFiles) -> Result<Definitions, Vec<Problem>> {
+    let mut campaigns = BTreeMap::new();
+    let mut problems = vec![];
+    for file in &files.files {
+        match campaign(&file.bytes) {
+            Ok(campaign) => drop(campaigns.insert(campaign.id.clone(), campaign)),
+            Err(message) => problems.push(problem(&file.path, message)),
+        }
+    }
+    let tenant = Tenant {
+        id: TenantId::parse("acme").unwrap(),
+        name: "Acme".to_owned(),
+        timezone: "UTC".to_owned(),
+        region: "DE".to_owned(),
+        agent_ring: Duration::from_secs(15),
+        wrap_up: Duration::from_secs(60),
+    };
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Definitions { tenant, queues: BTreeMap::new(), agents: BTreeMap::new(), campaigns })
+}
+
+fn campaign(bytes: &[u8]) -> Result<Campaign, &'static str> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8")?;
+    let table: toml::Table = text.parse().map_err(|_| "not TOML")?;
+    let key = |key: &str| table.get(key).and_then(toml::Value::as_str);
+    let state = match key("state") {
+        Some("running") => DesiredState::Running,
+        Some("paused") => DesiredState::Paused,
+        Some("panic") => panic!("a bug in the check"),
+        _ => return Err("no such state"),
+    };
+    let three = NonZeroU32::new(3).unwrap();
+    let windows = vec![Window::parse("09:00-18:00").unwrap()];
+    Ok(Campaign {
+        id: key("id").and_then(|id| CampaignId::parse(id).ok()).ok_or("no id")?,
+        name: key("name").unwrap_or("Unnamed").to_owned(),
+        description: String::new(),
+        desired: state,
+        mode: Mode::Preoccupied,
+        caller_numbers: vec![],
+        starts_at: Timestamp::UNIX_EPOCH,
+        ends_at: Timestamp::MAX,
+        skill_queue: QueueId::parse("sales").unwrap(),
+        priority: Priority::DEFAULT,
+        hours: CallingHours::new("UTC", TimeZone::UTC, windows).unwrap(),
+        max_ring: Duration::from_secs(30),
+        order: NumberOrder::Sequence,
+        results: ResultPolicy::Global(DaysPolicy {
+            max_days: three,
+            max_attempts_per_day: three,
+            retry_interval: Duration::from_secs(1800),
+        }),
+        limits: Limits::default(),
+    })
+}
+
+fn memory() -> Arc<MemoryStore> {
+    let opener = Opener {
+        daemon_version: "0".to_owned(),
+        tzdb_version: "0".to_owned(),
+        settings_digest: String::new(),
+        pid: 1,
+        host: "here".to_owned(),
+    };
+    let settings = GateSettings { permission: DialPermission::None, caps: BTreeMap::new() };
+    MemoryStore::open(opener, settings, Clock::system())
+}
+
+/// The loop on a repository, and what it publishes.
+struct Daemon {
+    commands: mpsc::Sender<ReconcileCommand>,
+    generation: watch::Receiver<Option<Arc<Generation>>>,
+    status: watch::Receiver<SourceStatus>,
+    wake: Arc<Wake>,
+    metrics: Arc<Metrics>,
+    task: JoinHandle<Result<(), StoreError>>,
+    shutdown: CancellationToken,
+    _stop: DropGuard,
+}
+
+impl Daemon {
+    fn start(repository: &Repository, store: Arc<dyn Store>) -> Self {
+        let (commands, served) = mpsc::channel(QUEUE_LENGTH);
+        let (generation, generations) = watch::channel(None);
+        let (status, statuses) = watch::channel(SourceStatus::default());
+        let (wake, metrics) = (Arc::new(Wake::default()), Arc::new(Metrics::new(Timestamp::UNIX_EPOCH)));
+        let shutdown = CancellationToken::new();
+        let parts = Reconcile {
+            source: repository.source("main", ""),
+            store,
+            load: Arc::new(load),
+            wake: Arc::clone(&wake),
+            commands: served,
+            generation,
+            status,
+            metrics: Arc::clone(&metrics),
+            clock: Clock::system(),
+        };
+        let task = tokio::spawn(reconcile::run(parts, shutdown.clone()));
+        let stop = shutdown.clone().drop_guard();
+        Self { commands, generation: generations, status: statuses, wake, metrics, task, shutdown, _stop: stop }
+    }
+
+    /// Asks for a look and waits until it is over.
+    async fn look(&self, allow_rewrite: bool) -> SourceStatus {
+        let (done, over) = oneshot::channel();
+        self.commands.send(ReconcileCommand { token: "t1".to_owned(), allow_rewrite, done }).await.unwrap();
+        timeout(PATIENCE, over).await.expect("the look ends").unwrap();
+        self.status.borrow().clone()
+    }
+
+    fn in_force(&self) -> Option<Revision> {
+        self.generation.borrow().as_ref().map(|generation| generation.revision.clone())
+    }
+
+    async fn stop(self) {
+        self.shutdown.cancel();
+        timeout(PATIENCE, self.task).await.unwrap().unwrap().unwrap();
+    }
+
+    fn counted(&self, series: &str) -> bool {
+        let text = self.metrics.render(&SourceStatus::default(), &DialStatus::default()).unwrap();
+        String::from_utf8(text).unwrap().lines().any(|line| line == series)
+    }
+}
+
+fn condition<'a>(status: &'a SourceStatus, kind: &str) -> Option<(&'a str, &'a str, &'a str)> {
+    let condition = status.conditions.iter().find(|c| c.r#type == kind)?;
+    Some((&condition.status, &condition.reason, &condition.message))
+}
+
+fn ready(status: &SourceStatus) -> bool {
+    condition(status, "Ready").is_some_and(|(status, ..)| status == "True")
+}
+
+/// Why the newest commit is not in force; it must not be.
+fn stalled(status: &SourceStatus) -> (&str, &str) {
+    let (_, reason, message) = condition(status, "Stalled").expect("stalled");
+    assert_eq!(condition(status, "Ready"), Some(("False", reason, message)));
+    (reason, message)
+}
+
+async fn states(store: &dyn Store) -> Vec<(String, &'static str, bool)> {
+    let rows = store.campaigns().await.unwrap();
+    rows.iter().map(|row| (row.id.to_string(), row.desired.as_str(), row.retired)).collect()
+}
+
+fn file(state: &str) -> String {
+    format!("id = \"spring\"\nname = \"Spring\"\nstate = \"{state}\"\n")
+}
+
+fn at(revision: &Revision) -> Option<String> {
+    Some(format!("main@sha1:{revision}"))
+}
+
+#[tokio::test]
+async fn commits_come_into_force_one_after_the_other() {
+    let repository = Repository::new();
+    let store = memory();
+    repository.write("spring.toml", file("running"));
+    let first = repository.commit("spring runs");
+    let daemon = Daemon::start(&repository, store.clone());
+    let status = daemon.look(false).await;
+    assert!(ready(&status));
+    assert_eq!(condition(&status, "Stalled"), None);
+    for revision in [&status.observed_revision, &status.last_attempted_revision, &status.last_applied_revision] {
+        assert_eq!(*revision, at(&first));
+    }
+    assert_eq!(status.last_handled_reconcile.as_deref(), Some("t1"));
+    assert_eq!(status.applied_commit.as_ref().unwrap().subject, "spring runs");
+    assert_eq!((status.files, status.branch.as_str()), (1, "main"));
+    assert_eq!(daemon.in_force(), Some(first.clone()));
+    assert_eq!(states(&*store).await, [("spring".to_owned(), "running", false)]);
+
+    repository.write("spring.toml", file("paused"));
+    repository.write("summer.toml", file("running").replace("spring", "summer"));
+    let second = repository.commit("spring pauses, summer runs");
+    daemon.look(false).await;
+    assert_eq!(daemon.in_force(), Some(second));
+    assert_eq!(
+        states(&*store).await,
+        [("spring".to_owned(), "paused", false), ("summer".to_owned(), "running", false)]
+    );
+
+    std::fs::remove_file(repository.path().join("spring.toml")).unwrap();
+    repository.write("summer.toml", file("running").replace("spring", "summer") + "# a comment changes nothing\n");
+    let third = repository.commit("spring is over");
+    daemon.look(false).await;
+    let rows = store.campaigns().await.unwrap();
+    assert!(rows[0].retired && !rows[1].retired);
+    assert_ne!(rows[1].revision, third, "the commit didn't change summer");
+    assert!(daemon.counted("dialops_reconcile_total{result=\"success\"} 3"));
+    assert!(daemon.counted("dialops_commit_to_applied_seconds_count{trigger=\"manual\"} 3"));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_bad_commit_leaves_the_last_good_one_in_force() {
+    let repository = Repository::new();
+    let store = memory();
+    repository.write("spring.toml", file("running"));
+    let good = repository.commit("good");
+    let daemon = Daemon::start(&repository, store.clone());
+    daemon.look(false).await;
+
+    repository.write("spring.toml", file("runing"));
+    repository.write("latin.toml", b"name = \"Gr\xfc\xdfe\"");
+    let bad = repository.commit("bad");
+    let status = daemon.look(false).await;
+    let (reason, message) = stalled(&status);
+    assert_eq!(reason, "ValidationFailed");
+    assert_eq!(message, format!("2 problems in 2 files; commit {} stays in force", good.short()));
+    assert_eq!(status.problems, [problem("latin.toml", "not UTF-8"), problem("spring.toml", "no such state")]);
+    assert_eq!((status.last_attempted_revision.clone(), status.last_applied_revision.clone()), (at(&bad), at(&good)));
+    assert_eq!((status.files, daemon.in_force()), (2, Some(good.clone())));
+    assert!(daemon.counted("dialops_reconcile_errors_total{reason=\"rejected\"} 1"));
+
+    let link = repository.blob(b"spring.toml");
+    repository.stage("120000", &link, "link.toml");
+    repository.commit_index("worse");
+    let status = daemon.look(false).await;
+    assert_eq!(stalled(&status).0, "CommitRefused");
+    assert_eq!((status.problems[0].file.as_str(), status.problems[0].code.as_str()), ("link.toml", "source-symlink"));
+
+    repository.git(["rm", "--quiet", "--cached", "link.toml", "latin.toml"]);
+    std::fs::remove_file(repository.path().join("latin.toml")).unwrap();
+    repository.write("spring.toml", file("panic"));
+    repository.commit("the check crashes");
+    assert_eq!(stalled(&daemon.look(false).await).0, "CheckFailed");
+
+    repository.write("spring.toml", file("paused"));
+    let mended = repository.commit("mended");
+    let status = daemon.look(false).await;
+    assert!(ready(&status) && status.problems.is_empty() && condition(&status, "Stalled").is_none());
+    assert_eq!(daemon.in_force(), Some(mended.clone()));
+
+    repository.write("spring.toml", file("bad again"));
+    repository.commit("bad again");
+    assert!(!ready(&daemon.look(false).await));
+    repository.git(["reset", "--quiet", "--hard", mended.as_str()]);
+    assert!(ready(&daemon.look(false).await), "the branch is back at the commit in force");
+}
+
+#[tokio::test]
+async fn a_poll_without_news_does_nothing() {
+    let repository = Repository::new();
+    repository.write("spring.toml", file("bad"));
+    repository.commit("bad");
+    let mut daemon = Daemon::start(&repository, memory());
+    daemon.look(false).await;
+    daemon.status.mark_unchanged();
+    daemon.wake.wake(Trigger::Poll);
+    assert!(timeout(Duration::from_millis(300), daemon.status.changed()).await.is_err());
+    assert!(daemon.counted("dialops_source_fetches_total{result=\"noop\",source=\"main\"} 1"));
+    assert!(daemon.counted("dialops_reconcile_total{result=\"error\"} 1"), "it was not checked again");
+    daemon.look(false).await;
+    assert!(daemon.counted("dialops_reconcile_total{result=\"error\"} 2"), "a person asked again");
+}
+
+#[tokio::test]
+async fn a_start_on_a_bad_commit_brings_the_last_good_one_back() {
+    let repository = Repository::new();
+    let store = memory();
+    repository.write("spring.toml", file("running"));
+    let good = repository.commit("good");
+    let daemon = Daemon::start(&repository, store.clone());
+    let since = daemon.look(false).await.applied_at;
+    daemon.stop().await;
+
+    let store = store.next_life();
+    let daemon = Daemon::start(&repository, store.clone());
+    let status = daemon.look(false).await;
+    assert_eq!((daemon.in_force(), &status.applied_at), (Some(good.clone()), &since));
+    assert!(daemon.counted("dialops_commit_to_applied_seconds_count{trigger=\"manual\"} 0"));
+    daemon.stop().await;
+
+    repository.write("spring.toml", file("bad"));
+    let bad = repository.commit("bad");
+    let daemon = Daemon::start(&repository, store.next_life());
+    let status = daemon.look(false).await;
+    assert_eq!(daemon.in_force(), Some(good.clone()));
+    assert_eq!(stalled(&status).0, "ValidationFailed");
+    assert_eq!((status.last_attempted_revision, status.last_applied_revision), (at(&bad), at(&good)));
+    assert_eq!(status.applied_at, since);
+    daemon.stop().await;
+
+    repository.git(["branch", "--move", "main", "trunk"]);
+    let daemon = Daemon::start(&repository, store.next_life());
+    let status = daemon.look(false).await;
+    assert_eq!(stalled(&status).0, "BranchMissing");
+    assert_eq!(daemon.in_force(), Some(good), "also when the branch is gone");
+}
+
+#[tokio::test]
+async fn rewritten_history_is_held_until_it_is_allowed() {
+    let repository = Repository::new();
+    let store = memory();
+    repository.write("spring.toml", file("running"));
+    let applied = repository.commit("good");
+    let daemon = Daemon::start(&repository, store.clone());
+    daemon.look(false).await;
+
+    repository.write("spring.toml", file("paused"));
+    repository.git(["add", "."]);
+    repository.git(["commit", "--quiet", "--amend", "--message", "rewritten"]);
+    repository.git(["reflog", "expire", "--expire=now", "--all"]);
+    repository.git(["gc", "--quiet", "--prune=now"]);
+    let rewritten = repository.head();
+    let status = daemon.look(false).await;
+    let (reason, message) = stalled(&status);
+    assert_eq!(reason, "HistoryRewritten");
+    assert!(message.contains("--allow-rewrite"), "{message}");
+    assert_eq!((status.observed_revision.clone(), daemon.in_force()), (at(&rewritten), Some(applied.clone())));
+    daemon.stop().await;
+
+    let store = store.next_life();
+    let daemon = Daemon::start(&repository, store.clone());
+    let status = daemon.look(false).await;
+    assert_eq!(stalled(&status).0, "HistoryRewritten");
+    assert_eq!(daemon.in_force(), Some(applied), "pinned, so it outlived gc and the restart");
+
+    assert!(ready(&daemon.look(true).await));
+    assert_eq!(daemon.in_force(), Some(rewritten));
+    assert_eq!(states(&*store).await, [("spring".to_owned(), "paused", false)]);
+}
+
+#[tokio::test]
+async fn a_repository_without_commits_is_waited_for() {
+    let repository = Repository::new();
+    let daemon = Daemon::start(&repository, memory());
+    let status = daemon.look(false).await;
+    let (reason, message) = stalled(&status);
+    assert_eq!(reason, "BranchMissing");
+    assert!(message.ends_with("commit something first; no commit is in force"), "{message}");
+    assert!(daemon.counted("dialops_source_fetches_total{result=\"error\",source=\"main\"} 1"));
+    repository.write("spring.toml", file("running"));
+    let first = repository.commit("first");
+    assert!(ready(&daemon.look(false).await));
+    assert_eq!(daemon.in_force(), Some(first));
+}
+
+#[tokio::test]
+async fn a_failing_store_is_tried_again_and_one_taken_over_ends_the_loop() {
+    let repository = Repository::new();
+    repository.write("spring.toml", file("running"));
+    let first = repository.commit("first");
+    let memory = memory();
+    let store = Arc::new(Flaky { inner: memory.clone(), failing: AtomicBool::new(true) });
+    let mut daemon = Daemon::start(&repository, store.clone());
+    let status = daemon.look(false).await;
+    let (ready_is, reason, message) = condition(&status, "Ready").unwrap();
+    assert_eq!((ready_is, reason), ("False", "StoreFailed"));
+    assert_eq!(message, "the database failed while applying: disk I/O error; no commit is in force");
+    assert_eq!(condition(&status, "Stalled"), None, "nobody has to do anything");
+    assert_eq!(daemon.in_force(), None);
+
+    store.failing.store(false, Ordering::Release);
+    timeout(PATIENCE, daemon.status.wait_for(ready)).await.expect("tried again by itself").unwrap();
+    assert_eq!(daemon.in_force(), Some(first.clone()));
+
+    // The last good commit is brought back with the same patience.
+    repository.write("spring.toml", file("bad"));
+    repository.commit("bad");
+    store.failing.store(true, Ordering::Release);
+    daemon.stop().await;
+    let mut daemon = Daemon::start(&repository, store.clone());
+    let status = daemon.look(false).await;
+    assert_eq!(stalled(&status).0, "ValidationFailed");
+    assert!(
+        stalled(&status).1.ends_with("can't be put in force again: the database failed while applying: disk I/O error")
+    );
+    assert_eq!(daemon.in_force(), None);
+    store.failing.store(false, Ordering::Release);
+    let restored = daemon.generation.wait_for(Option::is_some);
+    timeout(PATIENCE, restored).await.expect("tried again by itself").unwrap();
+    assert_eq!(daemon.in_force(), Some(first));
+
+    let _other = memory.next_life();
+    repository.write("spring.toml", file("running"));
+    repository.commit("second");
+    daemon.wake.wake(Trigger::Poll);
+    let ended = timeout(PATIENCE, daemon.task).await.unwrap().unwrap();
+    assert!(matches!(ended, Err(StoreError::Fenced(_))), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_commit_is_in_force_within_a_second_by_watch_alone() {
+    let repository = Repository::new();
+    repository.write("spring.toml", file("running"));
+    repository.commit("first");
+    let mut daemon = Daemon::start(&repository, memory());
+    let never = Duration::from_secs(3600);
+    let source = repository.source("main", "");
+    let watched = git_watch::run(source, Arc::clone(&daemon.wake), never, Arc::default(), daemon.shutdown.clone());
+    tokio::spawn(watched);
+    timeout(PATIENCE, daemon.status.wait_for(ready)).await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for n in 0..5 {
+        repository.write("spring.toml", file("running") + &format!("# {n}\n"));
+        let head = repository.commit("next");
+        let applied = daemon.generation.wait_for(|g| g.as_ref().is_some_and(|g| g.revision == head));
+        timeout(Duration::from_secs(1), applied).await.expect("within a second").unwrap();
+    }
+    daemon.look(false).await;
+    assert!(daemon.counted("dialops_commit_to_applied_seconds_count{trigger=\"watch\"} 5"));
+}
+
+/// A store that can be told to fail to apply. The loop uses three verbs of it.
+struct Flaky {
+    inner: Arc<MemoryStore>,
+    failing: AtomicBool,
+}
+
+#[async_trait]
+impl Store for Flaky {
+    fn epoch(&self) -> Epoch {
+        self.inner.epoch()
+    }
+
+    fn dialog_key(&self) -> [u8; 32] {
+        self.inner.dialog_key()
+    }
+
+    async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
+        self.inner.applied().await
+    }
+
+    async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {
+        self.inner.campaigns().await
+    }
+
+    async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError> {
+        if self.failing.load(Ordering::Acquire) {
+            return Err(StoreError::Database { doing: "applying", source: "disk I/O error".into() });
+        }
+        self.inner.apply(generation, changes).await
+    }
+
+    async fn heartbeat(&self) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn candidates(&self, _: &CampaignId, _: Timestamp, _: u32) -> Result<CandidatePage, StoreError> {
+        unreachable!()
+    }
+
+    async fn record_leg(&self, _: LegRecord) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn record_intent(&self, _: IntentRequest) -> Result<IntentDecision, StoreError> {
+        unreachable!()
+    }
+
+    async fn withdraw_intent(&self, _: AttemptId) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn note(&self, _: Milestone) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn settle(&self, _: Settlement) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn advance(&self, _: ContactRef, _: u32, _: Progress) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn leftovers(&self) -> Result<Leftovers, StoreError> {
+        unreachable!()
+    }
+
+    async fn import(&self, _: &CampaignId, _: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
+        unreachable!()
+    }
+
+    async fn contact(&self, _: &CampaignId, _: &CustomerId) -> Result<Option<ContactHistory>, StoreError> {
+        unreachable!()
+    }
+
+    async fn why(&self, _: &CampaignId, _: &CustomerId, _: Timestamp) -> Result<Option<Why>, StoreError> {
+        unreachable!()
+    }
+
+    async fn attempts(&self, _: &CampaignId, _: Option<AttemptId>, _: u32) -> Result<Vec<AttemptRecord>, StoreError> {
+        unreachable!()
+    }
+
+    async fn tally(&self, _: &CampaignId) -> Result<Tally, StoreError> {
+        unreachable!()
+    }
+
+    async fn availabilities(&self) -> Result<BTreeMap<AgentId, Availability>, StoreError> {
+        unreachable!()
+    }
+
+    async fn set_availability(&self, _: &AgentId, _: Availability) -> Result<(), StoreError> {
+        unreachable!()
+    }
+}
