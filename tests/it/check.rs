@@ -1,7 +1,7 @@
 //! `dialops check`: every fixture's messages, the example, and what a file system can hold.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -9,10 +9,10 @@ use std::{
 use clap::Parser;
 use dialops::{
     cli::check,
-    config::{self, Diagnostic, Settings, SourceFile, code::Code, render},
+    config::{Diagnostic, code::Code, render},
 };
 
-const FIXTURES: &str = "tests/fixtures/config";
+use crate::config_fixtures::{FIXTURES, Files, faults, files, write};
 
 #[derive(Parser)]
 struct Command {
@@ -28,26 +28,8 @@ fn run(args: &[&str]) -> (u8, String, String) {
     (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
 
-/// Files of a folder, by path inside it.
-fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let inside = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                files.insert(inside, fs::read(path).unwrap());
-            }
-        }
-    }
-    files
-}
-
 /// The base configuration with a case's files over it; `x.absent` takes x away.
-fn overlay(case: &Path) -> BTreeMap<String, Vec<u8>> {
+fn overlay(case: &Path) -> Files {
     let mut all = files(&Path::new(FIXTURES).join("base"));
     for (path, bytes) in files(case) {
         match path.strip_suffix(".absent") {
@@ -58,20 +40,7 @@ fn overlay(case: &Path) -> BTreeMap<String, Vec<u8>> {
     all
 }
 
-/// All that is wrong with settings and campaigns.
-fn faults(all: &BTreeMap<String, Vec<u8>>) -> Vec<Diagnostic> {
-    let settings = std::str::from_utf8(&all["dialops.toml"]).unwrap();
-    let settings = match Settings::parse(Path::new("dialops.toml"), settings) {
-        Ok(settings) => settings,
-        Err(faults) => return faults,
-    };
-    let inside = |path: &'_ str| path.strip_prefix("campaigns/").map(str::to_owned);
-    let paths: Vec<(String, &Vec<u8>)> = all.iter().filter_map(|(path, bytes)| Some((inside(path)?, bytes))).collect();
-    let files: Vec<_> = paths.iter().map(|(path, bytes)| SourceFile { path, bytes }).collect();
-    config::load("campaigns", &files, &settings.ceilings).map_or_else(|faults| faults, |(_, warnings)| warnings)
-}
-
-fn shown(faults: &[Diagnostic], all: &BTreeMap<String, Vec<u8>>) -> String {
+fn shown(faults: &[Diagnostic], all: &Files) -> String {
     let source = |path: &str| std::str::from_utf8(all.get(path)?).ok();
     faults.iter().map(|fault| render::text(fault, source, false) + "\n\n").collect()
 }
@@ -129,10 +98,12 @@ fn suggested_edits_mend_what_they_are_for() {
 }
 
 #[test]
-fn the_base_of_the_fixtures_is_good() {
-    let all = overlay(&Path::new(FIXTURES).join("base"));
-    let faults = faults(&all);
-    assert!(faults.is_empty(), "{}", shown(&faults, &all));
+fn the_good_fixtures_are_good() {
+    for name in ["base", "exhaustive"] {
+        let all = files(&Path::new(FIXTURES).join(name));
+        let faults = faults(&all);
+        assert!(faults.is_empty(), "{name}: {}", shown(&faults, &all));
+    }
 }
 
 #[test]
@@ -166,11 +137,7 @@ fn a_folder_without_campaigns_is_refused() {
 #[test]
 fn json_is_one_object_with_every_place() {
     let case = tempfile::tempdir().unwrap();
-    for (path, bytes) in overlay(&Path::new(FIXTURES).join("invalid/duplicate-id")) {
-        let path = case.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
+    write(case.path(), &overlay(&Path::new(FIXTURES).join("invalid/duplicate-id")));
     let (exit, out, err) = run(&[case.path().to_str().unwrap(), "--format", "json"]);
     let report: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((exit, err.as_str()), (2, ""));
@@ -186,11 +153,7 @@ fn json_is_one_object_with_every_place() {
 #[test]
 fn symlinks_and_large_files_are_refused_with_their_path() {
     let root = tempfile::tempdir().unwrap();
-    for (path, bytes) in overlay(&Path::new(FIXTURES).join("base")) {
-        let path = root.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
+    write(root.path(), &files(&Path::new(FIXTURES).join("base")));
     let campaigns = root.path().join("campaigns");
     std::os::unix::fs::symlink("spring.toml", campaigns.join("summer.toml")).unwrap();
     fs::File::create(campaigns.join("huge.toml")).unwrap().set_len(100 * 1024 * 1024).unwrap();
@@ -210,12 +173,33 @@ fn ten_thousand_faults_in_a_file_are_cut_short() {
     let mut all = overlay(&Path::new(FIXTURES).join("base"));
     let many: String = (0..10_000).map(|n| format!("k{n} = 1\n")).collect();
     all.get_mut("campaigns/spring.toml").unwrap().splice(0..0, many.into_bytes());
-    for (path, bytes) in all {
-        let path = root.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
+    write(root.path(), &all);
     let (exit, out, _) = run(&[root.path().to_str().unwrap()]);
     assert_eq!(exit, 2);
     assert!(out.contains("error[E0007]: 9900 more problems in this file"), "{}", out.len());
+}
+
+proptest::proptest! {
+    /// Whatever stands in place of a file, there is an answer and it can be shown.
+    #[test]
+    fn any_bytes_get_an_answer(
+        cuts in proptest::collection::vec((0_usize..2000, 0_usize..40, "[\\PC\\n\\r\u{feff}\"'\\[\\]{}=.,#-]{0,6}"), 0..6),
+        raw in proptest::option::weighted(0.2, proptest::collection::vec(proptest::num::u8::ANY, 0..300)),
+        target in proptest::sample::select(vec!["campaigns/spring.toml", "campaigns/shared/agents.toml", "dialops.toml"]),
+    ) {
+        let mut all = files(&Path::new(FIXTURES).join("exhaustive"));
+        let mut text = String::from_utf8(all[target].clone()).unwrap();
+        for (start, length, insert) in cuts {
+            let start = text.floor_char_boundary(start.min(text.len()));
+            let end = text.ceil_char_boundary((start + length).min(text.len()));
+            text.replace_range(start..end, &insert);
+        }
+        let settings = target == "dialops.toml";
+        let bytes = raw.filter(|_| !settings).unwrap_or(text.into_bytes());
+        all.insert(target.to_owned(), bytes);
+        let faults = faults(&all);
+        proptest::prop_assert!(faults.iter().all(|fault| !fault.message.is_empty()));
+        shown(&faults, &all);
+        render::json(&faults, all.len()).unwrap();
+    }
 }

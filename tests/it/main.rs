@@ -4,11 +4,14 @@
 
 mod check;
 mod cli;
+mod config_fixtures;
 mod gitops;
 mod http;
+mod layering;
 mod reconcile;
 mod repository;
 mod schema;
 mod served;
+mod sip;
 mod store;
 mod systemd;
