@@ -9,10 +9,11 @@
 //! | 2 | [`gitops`] [`store`] [`telephony`] |
 //! | 3 | [`contacts`] (on the `Store` trait) |
 //! | 4 | [`reconcile`] [`dialer`] [`http`] |
-//! | 5–6 | `app` · [`cli`], `main` |
+//! | 5–6 | [`app`] · [`cli`], `main` |
 //!
 //! A test reads the `use` lines and holds this (`tests/it/layering.rs`).
 
+pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -1,6 +1,15 @@
 //! The loop itself.
 
-use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -68,6 +77,8 @@ pub struct Dialer {
     pub settings: EngineSettings,
     /// How long live calls may go on after the shutdown began.
     pub drain_within: Duration,
+    /// Rises with every turn of the loop; a watchdog looks at it.
+    pub pulse: Arc<AtomicU64>,
     /// Where a debug build kills itself.
     pub crash_at: Option<CrashPoint>,
 }
@@ -102,6 +113,7 @@ pub async fn run(parts: Dialer, shutdown: CancellationToken) -> Result<(), Diale
     looper.generation_changed().await;
     loop {
         let wait = looper.until_wakeup();
+        looper.parts.pulse.fetch_add(1, Ordering::Relaxed);
         tokio::select! {
             biased;
             event = looper.parts.calls.recv() => looper.call(event.ok_or(DialerError::Gateway)?),

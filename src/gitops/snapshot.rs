@@ -69,6 +69,18 @@ pub struct CommitFiles {
     pub files: Vec<CommitFile>,
 }
 
+impl CommitFiles {
+    /// A path in the repository as one inside the folder that was read.
+    #[must_use]
+    pub fn inside<'p>(&self, path: &'p str) -> &'p str {
+        inside(&self.prefix, path)
+    }
+}
+
+fn inside<'p>(prefix: &str, path: &'p str) -> &'p str {
+    path.strip_prefix(prefix).unwrap_or(path).trim_start_matches('/')
+}
+
 /// Bytes by blob id, of the newest commit that was read whole.
 pub(super) type Blobs = BTreeMap<Oid, Arc<[u8]>>;
 
@@ -205,8 +217,7 @@ impl<'repo> Walk<'repo> {
 
     /// By the rule of `check`, so that the two never differ.
     fn is_configuration(&self, path: &str) -> bool {
-        let inside = path.strip_prefix(self.prefix).unwrap_or(path);
-        config::is_configuration(inside.trim_start_matches('/'))
+        config::is_configuration(inside(self.prefix, path))
     }
 
     fn is_over(&self) -> bool {

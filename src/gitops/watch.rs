@@ -119,7 +119,8 @@ fn establish(folders: &GitFolders, wake: Arc<Wake>) -> notify::Result<Recommende
     Ok(watcher)
 }
 
-/// Whether a ref may have changed. Reading refs makes events of its own, which must not count.
+/// Whether a branch may have changed. Our own reading and pinning make events, too, which must not
+/// count.
 fn is_relevant(event: &Event) -> bool {
     if event.need_rescan() {
         return true;
@@ -135,7 +136,12 @@ fn is_ref(path: &Path) -> bool {
     if path.extension().is_some_and(|extension| extension == "lock") {
         return false;
     }
-    name == "packed-refs" || name == "HEAD" || path.components().any(|part| part.as_os_str() == "refs")
+    if name == "packed-refs" || name == "HEAD" {
+        return true;
+    }
+    let parts: Vec<_> = path.iter().collect();
+    let refs = parts.iter().rposition(|part| *part == "refs");
+    refs.is_some_and(|refs| parts.get(refs + 1).is_none_or(|below| *below != "dialops"))
 }
 
 #[cfg(test)]
@@ -157,6 +163,8 @@ mod tests {
         assert!(is_relevant(&event(EventKind::Create(CreateKind::Folder), "bare.git/refs/heads/team")));
         assert!(!is_relevant(&event(created, "repo/.git/refs/heads/main.lock")));
         assert!(!is_relevant(&event(created, "repo/.git/index")));
+        assert!(is_relevant(&event(renamed, "refs/dialops/repo.git/refs/heads/main")));
+        assert!(!is_relevant(&event(renamed, "repo/.git/refs/dialops/applied")), "nor our own pinning");
         let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));
         assert!(!is_relevant(&event(opened, "repo/.git/refs/heads/main")), "our own reading must not wake us");
         assert!(is_relevant(&Event::new(EventKind::Other).set_flag(Flag::Rescan)));

@@ -24,10 +24,7 @@ pub fn check(ceilings: Ceilings) -> Arc<Load> {
 }
 
 fn sources(files: &CommitFiles) -> Vec<SourceFile<'_>> {
-    fn inside<'a>(path: &'a str, prefix: &str) -> &'a str {
-        path.strip_prefix(prefix).unwrap_or(path).trim_start_matches('/')
-    }
-    files.files.iter().map(|file| SourceFile { path: inside(&file.path, &files.prefix), bytes: &file.bytes }).collect()
+    files.files.iter().map(|file| SourceFile { path: files.inside(&file.path), bytes: &file.bytes }).collect()
 }
 
 fn problems(found: &[Diagnostic], severity: Severity) -> Vec<Problem> {

@@ -74,9 +74,8 @@ impl Ledger {
     }
 
     /// Counts a placement at `mono`.
-    pub(super) fn place(&mut self, attempt: AttemptId, mono: i64) {
-        let Some(call) = self.calls.get(&attempt) else { return };
-        let (campaign, trunk) = (call.campaign.clone(), call.trunk.clone());
+    pub(super) fn place(&mut self, attempt: AttemptId, campaign: &CampaignId, trunk: &TrunkId, mono: i64) {
+        let (campaign, trunk) = (campaign.clone(), trunk.clone());
         self.placements.push_back(Placement { at: mono, attempt, campaign, trunk });
     }
 

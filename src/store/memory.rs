@@ -101,13 +101,19 @@ impl MemoryStore {
     /// The same facts as the next life of the daemon finds them; this one is fenced off.
     #[must_use]
     pub fn next_life(&self) -> Arc<Self> {
+        self.next_life_with(self.settings.clone())
+    }
+
+    /// The same with other settings, as a restart may bring them.
+    #[must_use]
+    pub fn next_life_with(&self, settings: GateSettings) -> Arc<Self> {
         let mut state = self.lock();
         state.epoch += 1;
         state.closed = false;
         state.generation = None;
         let epoch = Epoch(state.epoch);
         drop(state);
-        let (opener, settings, clock) = (self.opener.clone(), self.settings.clone(), self.clock.clone());
+        let (opener, clock) = (self.opener.clone(), self.clock.clone());
         Arc::new(Self { epoch, dialog_key: self.dialog_key, opener, settings, clock, state: self.state.clone() })
     }
 
@@ -309,7 +315,7 @@ impl Store for MemoryStore {
 
     async fn withdraw_intent(&self, attempt: AttemptId) -> Result<(), StoreError> {
         let mut state = self.state()?;
-        if !state.attempts.get(&attempt).is_some_and(|attempt| attempt.live.is_some()) {
+        if state.attempts.get(&attempt).is_none_or(|attempt| attempt.live.is_none()) {
             return Ok(());
         }
         if let Some(gone) = state.attempts.remove(&attempt) {
@@ -547,8 +553,8 @@ impl State {
         };
         let numbers = verdict::numbers_of(contact);
         let (campaign, trunk, customer) = (request.campaign.clone(), request.trunk, contact.customer.clone());
+        self.ledger.place(request.attempt, &campaign, &trunk, mono);
         self.ledger.add(request.attempt, LiveCall { campaign, trunk, customer, called, numbers });
-        self.ledger.place(request.attempt, mono);
         self.attempts.insert(request.attempt, Attempt { record, contact: contact.reference, live: Some(live) });
         let leg = Leg { record: request.leg, attempt: Some(request.attempt), answered: false };
         self.legs.insert(leg.record.leg, leg);

@@ -10,8 +10,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
+#[cfg(test)]
+mod conformance;
 mod ledger;
 pub mod memory;
+mod row;
+pub mod sqlite;
 mod verdict;
 
 pub use crate::domain::intent::{CandidatePage, RecordedIntent, Settlement};
@@ -64,6 +68,12 @@ pub enum StoreError {
         store: String,
         /// What the database said.
         why: String,
+    },
+    /// The file is something else.
+    #[error("{store} is not a dialops store; give another path, or move that file away and start with an empty store")]
+    NotAStore {
+        /// Which file.
+        store: String,
     },
     /// Another process keeps it locked.
     #[error(

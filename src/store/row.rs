@@ -1,0 +1,213 @@
+//! Domain values as they stand in a table's columns.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use crate::domain::{
+    call::LegIdentity,
+    campaign::{DaysPolicy, DesiredState, ResultPolicy},
+    contact::{Number, NumberEnd, Progress},
+    ids::CategoryId,
+    phone::E164,
+    results::CallResult,
+};
+
+/// A column that holds what this version can't read.
+pub(super) fn damaged(column: &str) -> StoreError {
+    StoreError::Damaged(format!("column {column} has a value that this version does not know"))
+}
+
+/// An instant as a column has it.
+pub(super) fn micros(at: Timestamp) -> i64 {
+    at.as_microsecond()
+}
+
+/// The instant of a column.
+pub(super) fn timestamp(micros: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_microsecond(micros).map_err(|_| damaged("time"))
+}
+
+/// A policy as a column has it: `days 3 2 1800000000` (days, a day, microseconds between).
+pub(super) fn policy_text(policy: &ResultPolicy) -> String {
+    let ResultPolicy::Global(days) = policy;
+    format!("days {} {} {}", days.max_days, days.max_attempts_per_day, days.retry_interval.as_micros())
+}
+
+/// The policy of a column.
+pub(super) fn policy(text: &str) -> Result<ResultPolicy, StoreError> {
+    let parse = || {
+        let mut words = text.strip_prefix("days ")?.split(' ');
+        let max_days: NonZeroU32 = words.next()?.parse().ok()?;
+        let max_attempts_per_day: NonZeroU32 = words.next()?.parse().ok()?;
+        let retry_interval = Duration::from_micros(words.next()?.parse().ok()?);
+        Some(ResultPolicy::Global(DaysPolicy { max_days, max_attempts_per_day, retry_interval }))
+    };
+    parse().ok_or_else(|| damaged("policy"))
+}
+
+/// The desired state of a column.
+pub(super) fn desired(text: &str) -> Result<DesiredState, StoreError> {
+    let states = [DesiredState::Running, DesiredState::Paused];
+    states.into_iter().find(|state| state.as_str() == text).ok_or_else(|| damaged("desired"))
+}
+
+/// A number of a column.
+pub(super) fn e164(text: &str) -> Result<E164, StoreError> {
+    E164::parse(text).map_err(|_| damaged("number"))
+}
+
+/// Numbers as a column has them: `[["mobile","+49…"],…]`.
+pub(super) fn numbers_text<'a>(numbers: impl Iterator<Item = (&'a CategoryId, &'a E164)>) -> String {
+    let pairs: Vec<[&str; 2]> = numbers.map(|(category, number)| [category.as_str(), number.expose()]).collect();
+    json(&pairs)
+}
+
+/// The numbers of a column, untouched.
+pub(super) fn numbers(text: &str) -> Result<Vec<Number>, StoreError> {
+    let pairs: Vec<(String, String)> = serde_json::from_str(text).map_err(|_| damaged("numbers"))?;
+    let number = |(category, number): (String, String)| {
+        let category = CategoryId::parse(&category).map_err(|_| damaged("numbers"))?;
+        Ok(Number::fresh(category, e164(&number)?))
+    };
+    pairs.into_iter().map(number).collect()
+}
+
+/// How far one number has come, without the number itself.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NumberProgress {
+    tried: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held_until: Option<i64>,
+    days: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_day: Option<String>,
+    tries_on_last_day: u32,
+    faults: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_result: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    caller_number: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended: Option<String>,
+}
+
+/// How far the numbers have come, as a column has it.
+pub(super) fn progress_text(progress: &Progress) -> String {
+    let rows: Vec<NumberProgress> = progress.numbers.iter().map(number_progress).collect();
+    json(&rows)
+}
+
+fn number_progress(number: &Number) -> NumberProgress {
+    NumberProgress {
+        tried: number.tried,
+        due_at: number.due_at.map(micros),
+        held_until: number.held_until.map(micros),
+        days: number.days,
+        last_day: number.last_day.map(|day| day.to_string()),
+        tries_on_last_day: number.tries_on_last_day,
+        faults: number.faults,
+        last_result: number.last_result.map(|result| result.as_str().to_owned()),
+        caller_number: number.caller_number.as_ref().map(|number| number.expose().to_owned()),
+        ended: number.ended.map(|end| end.as_str().to_owned()),
+    }
+}
+
+/// Moves untouched numbers to where the column says they are.
+pub(super) fn read_progress(text: &str, numbers: &mut [Number]) -> Result<(), StoreError> {
+    let rows: Vec<NumberProgress> = serde_json::from_str(text).map_err(|_| damaged("progress"))?;
+    if rows.len() != numbers.len() {
+        return Err(damaged("progress"));
+    }
+    for (number, row) in numbers.iter_mut().zip(rows) {
+        let known = |end: Option<()>| end.ok_or_else(|| damaged("progress"));
+        number.tried = row.tried;
+        number.due_at = row.due_at.map(timestamp).transpose()?;
+        number.held_until = row.held_until.map(timestamp).transpose()?;
+        number.days = row.days;
+        number.last_day = row.last_day.map(|day| day.parse().map_err(|_| damaged("progress"))).transpose()?;
+        number.tries_on_last_day = row.tries_on_last_day;
+        number.faults = row.faults;
+        number.last_result = row.last_result.as_deref().and_then(CallResult::parse);
+        known((number.last_result.is_some() == row.last_result.is_some()).then_some(()))?;
+        number.caller_number = row.caller_number.as_deref().map(e164).transpose()?;
+        number.ended = row.ended.as_deref().and_then(NumberEnd::parse);
+        known((number.ended.is_some() == row.ended.is_some()).then_some(()))?;
+    }
+    Ok(())
+}
+
+/// [`LegIdentity`] with serde's derives, which the domain does without.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "LegIdentity")]
+struct Identity {
+    call_id: String,
+    local_uri: String,
+    local_tag: String,
+    remote_uri: String,
+    remote_tag: Option<String>,
+    target_uri: String,
+    routes: Vec<String>,
+    cseq: u32,
+    branch: String,
+    peer: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Wrapped(#[serde(with = "Identity")] LegIdentity);
+
+/// A leg's identifiers as a column has them.
+pub(super) fn identity_text(identity: &LegIdentity) -> String {
+    json(&Wrapped(identity.clone()))
+}
+
+/// The identifiers of a column.
+pub(super) fn identity(text: &str) -> Result<LegIdentity, StoreError> {
+    serde_json::from_str(text).map(|Wrapped(identity)| identity).map_err(|_| damaged("identity"))
+}
+
+fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("plain structs of texts and integers always become JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_round_trip_and_damage_is_told() {
+        let days = DaysPolicy {
+            max_days: NonZeroU32::MIN,
+            max_attempts_per_day: NonZeroU32::MAX,
+            retry_interval: Duration::from_secs(1800),
+        };
+        let text = policy_text(&ResultPolicy::Global(days));
+        assert_eq!(policy(&text).unwrap(), ResultPolicy::Global(days));
+        assert!(matches!(policy("days 0 1 1"), Err(StoreError::Damaged(_))));
+        assert!(matches!(policy("by_result"), Err(StoreError::Damaged(_))));
+    }
+
+    #[test]
+    fn progress_round_trips() {
+        let category = CategoryId::parse("mobile").unwrap();
+        let mut number = Number::fresh(category, E164::parse("+8613800000001").unwrap());
+        number.tried = true;
+        number.due_at = Some("2031-03-03T09:00:00.000001Z".parse().unwrap());
+        number.last_day = Some("2031-03-03".parse().unwrap());
+        number.last_result = Some(CallResult::Busy);
+        number.ended = Some(NumberEnd::BudgetSpent);
+        number.caller_number = Some(E164::parse("+862880000001").unwrap());
+        let progress = Progress { numbers: vec![number.clone()], pass: None, attempts: 1, ended: None };
+        let text = progress_text(&progress);
+        let mut read = vec![Number::fresh(number.category.clone(), number.e164.clone())];
+        read_progress(&text, &mut read).unwrap();
+        assert_eq!(read, progress.numbers);
+        assert!(read_progress(&text.replace("busy", "bussy"), &mut read).is_err());
+        assert!(read_progress("[]", &mut read).is_err());
+    }
+}

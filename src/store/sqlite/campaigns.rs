@@ -1,0 +1,110 @@
+//! Generations, campaigns, and what agents ask for.
+
+use std::sync::Arc;
+
+use sqlx::SqliteConnection;
+
+use super::{
+    contact,
+    fault::{Doing, Fault},
+    writer::Writer,
+};
+use crate::{
+    domain::{
+        agent::Availability,
+        campaign::Generation,
+        ids::{AgentId, CampaignId, ContactRef},
+    },
+    store::{CampaignChange, StoreError, row::micros, verdict},
+};
+
+/// Puts a generation in force, with what its plan changes.
+pub(super) async fn apply(
+    writer: &mut Writer,
+    generation: Arc<Generation>,
+    changes: Vec<CampaignChange>,
+) -> Result<(), Fault> {
+    let now = micros(writer.now());
+    let conn = &mut writer.conn;
+    put_in_force(conn, &generation, now).await?;
+    for change in changes {
+        match change {
+            CampaignChange::Put { id, digest } => put(conn, &generation, &id, &digest).await?,
+            CampaignChange::Retire { id } => retire(conn, &generation, &id).await?,
+        }
+    }
+    writer.generation = Some(generation);
+    Ok(())
+}
+
+async fn put_in_force(conn: &mut SqliteConnection, generation: &Generation, now: i64) -> Result<(), Fault> {
+    let doing = "putting a generation in force";
+    let (revision, committed_at) = (generation.revision.as_str(), micros(generation.committed_at));
+    const IN_FORCE: &str = "SELECT g.revision, g.committed_at FROM store s JOIN generation g ON g.id = s.generation";
+    let in_force: Option<(String, i64)> = sqlx::query_as(IN_FORCE).fetch_optional(&mut *conn).await.doing(doing)?;
+    let seen = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM generation WHERE revision = ?1)").bind(revision);
+    let seen: bool = seen.fetch_one(&mut *conn).await.doing(doing)?;
+    match in_force {
+        Some((current, _)) if current == revision => return Ok(()),
+        Some((_, current)) if seen && committed_at < current => return Err(StoreError::Backwards.into()),
+        _ => {}
+    }
+    const PUT: &str = "INSERT INTO generation (revision, committed_at, applied_at) VALUES (?1, ?2, ?3) \
+                       ON CONFLICT (revision) DO UPDATE SET applied_at = excluded.applied_at RETURNING id";
+    let put = sqlx::query_scalar(PUT).bind(revision).bind(committed_at).bind(now);
+    let id: i64 = put.fetch_one(&mut *conn).await.doing(doing)?;
+    sqlx::query("UPDATE store SET generation = ?1").bind(id).execute(conn).await.doing(doing).map(drop)
+}
+
+async fn put(conn: &mut SqliteConnection, generation: &Generation, id: &CampaignId, digest: &str) -> Result<(), Fault> {
+    let defined = generation.definitions.campaigns.get(id).ok_or_else(|| StoreError::UnknownCampaign(id.clone()))?;
+    const PUT: &str = "INSERT INTO campaign (slug, name, desired, revision, digest, retired, next_order) \
+                       VALUES (?1, ?2, ?3, ?4, ?5, 0, 1) ON CONFLICT (slug) DO UPDATE SET name = excluded.name, \
+                       desired = excluded.desired, revision = excluded.revision, digest = excluded.digest, \
+                       retired = 0 RETURNING id";
+    let key = sqlx::query_scalar(PUT)
+        .bind(id.as_str())
+        .bind(&defined.name)
+        .bind(defined.desired.as_str())
+        .bind(generation.revision.as_str())
+        .bind(digest)
+        .fetch_one(&mut *conn)
+        .await
+        .doing("writing a campaign")?;
+    release_holds(conn, key).await
+}
+
+async fn retire(conn: &mut SqliteConnection, generation: &Generation, id: &CampaignId) -> Result<(), Fault> {
+    const RETIRE: &str = "UPDATE campaign SET retired = 1, revision = ?2 WHERE slug = ?1";
+    let query = sqlx::query(RETIRE).bind(id.as_str()).bind(generation.revision.as_str());
+    match query.execute(conn).await.doing("retiring a campaign")?.rows_affected() {
+        0 => Err(StoreError::UnknownCampaign(id.clone()).into()),
+        _ => Ok(()),
+    }
+}
+
+/// A cap may have been loosened: whoever one holds is asked about anew.
+async fn release_holds(conn: &mut SqliteConnection, campaign: i64) -> Result<(), Fault> {
+    const HELD: &str = "SELECT g.contact FROM progress g JOIN contact c ON c.id = g.contact \
+                        WHERE g.held IS NOT NULL AND c.campaign = ?1";
+    let held = sqlx::query_scalar(HELD).bind(campaign).fetch_all(&mut *conn).await;
+    let held: Vec<i64> = held.doing("finding held contacts")?;
+    for reference in held {
+        if let Some(kept) = contact::load(conn, ContactRef(reference)).await? {
+            contact::write(conn, &kept, &verdict::release_holds(&kept.contact.progress), kept.live).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Stores what an agent asks for.
+pub(super) async fn set_availability(
+    conn: &mut SqliteConnection,
+    agent: &AgentId,
+    availability: Availability,
+) -> Result<(), Fault> {
+    const SET: &str = "INSERT INTO agent (id, availability) VALUES (?1, ?2) \
+                       ON CONFLICT (id) DO UPDATE SET availability = excluded.availability";
+    let query = sqlx::query(SET).bind(agent.as_str()).bind(availability.as_str());
+    query.execute(conn).await.doing("storing an agent's availability").map(drop)
+}

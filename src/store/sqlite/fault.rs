@@ -1,0 +1,97 @@
+//! What goes wrong inside, before the store's name is put to it.
+
+use crate::store::StoreError;
+
+/// A failure of a statement, or one that already is the store's.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    /// SQLite refused a statement.
+    #[error("{doing}: {source}")]
+    Sql {
+        /// What was being done.
+        doing: &'static str,
+        /// What the driver said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A row, a caller or the lock is at fault.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Names what a statement was for.
+pub(super) trait Doing<T> {
+    /// Turns a driver's error into a [`Fault`].
+    fn doing(self, doing: &'static str) -> Result<T, Fault>;
+}
+
+impl<T> Doing<T> for Result<T, sqlx::Error> {
+    fn doing(self, doing: &'static str) -> Result<T, Fault> {
+        self.map_err(|source| Fault::Sql { doing, source })
+    }
+}
+
+// Primary result codes (sqlite.org/rescode.html).
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+const READONLY: i32 = 8;
+const FULL: i32 = 13;
+const CANTOPEN: i32 = 14;
+const NOTADB: i32 = 26;
+
+impl Fault {
+    /// The store's error for it; made from a reference, so that one failed commit can be told to
+    /// everyone whose work was in it.
+    pub(super) fn told(&self, store: &str) -> StoreError {
+        let store = store.to_owned();
+        match self {
+            Self::Store(error) => again(error),
+            Self::Sql { source: sqlx::Error::PoolClosed, .. } => StoreError::Closed,
+            Self::Sql { doing, source } => match primary_code(source) {
+                Some(BUSY | LOCKED) => StoreError::Locked { store },
+                Some(READONLY | FULL | CANTOPEN) => StoreError::ReadOnly { store, why: message(source) },
+                Some(NOTADB) => StoreError::NotAStore { store },
+                _ => StoreError::Database { doing, source: source.to_string().into() },
+            },
+        }
+    }
+
+    /// Whether a `UNIQUE` constraint was hit, and in which table or column.
+    pub(super) fn unique_violation(&self) -> Option<String> {
+        let Self::Sql { source: sqlx::Error::Database(error), .. } = self else { return None };
+        error.is_unique_violation().then(|| error.message().to_owned())
+    }
+}
+
+fn message(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn primary_code(error: &sqlx::Error) -> Option<i32> {
+    let sqlx::Error::Database(error) = error else { return None };
+    let extended: i32 = error.code()?.parse().ok()?;
+    Some(extended & 0xff)
+}
+
+fn again(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Fenced(epoch) => StoreError::Fenced(*epoch),
+        StoreError::UnknownCampaign(id) => StoreError::UnknownCampaign(id.clone()),
+        StoreError::Damaged(what) => StoreError::Damaged(what.clone()),
+        StoreError::Backwards => StoreError::Backwards,
+        StoreError::Closed => StoreError::Closed,
+        StoreError::Held { store, pid, host } => {
+            StoreError::Held { store: store.clone(), pid: *pid, host: host.clone() }
+        }
+        StoreError::Newer { store, found, known } => {
+            StoreError::Newer { store: store.clone(), found: *found, known: *known }
+        }
+        StoreError::ReadOnly { store, why } => StoreError::ReadOnly { store: store.clone(), why: why.clone() },
+        StoreError::Locked { store } => StoreError::Locked { store: store.clone() },
+        StoreError::NotAStore { store } => StoreError::NotAStore { store: store.clone() },
+        StoreError::Database { doing, source } => StoreError::Database { doing, source: source.to_string().into() },
+    }
+}

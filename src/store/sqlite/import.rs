@@ -1,0 +1,149 @@
+//! Bulk import: a few statements for hundreds of rows.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use sqlx::SqliteConnection;
+
+use super::{
+    contact::{self, column},
+    fault::{Doing, Fault},
+};
+use crate::{
+    domain::{
+        contact::{Contact, NewContact, Progress},
+        ids::{CampaignId, ContactRef},
+        order,
+    },
+    store::{
+        ImportOutcome,
+        row::{self, micros},
+    },
+};
+
+/// Rows of one statement.
+const ROWS_PER_STATEMENT: usize = 500;
+
+/// What tells two contacts of one customer apart.
+#[derive(PartialEq, Eq)]
+struct Content {
+    priority: u8,
+    not_before: Option<i64>,
+    numbers: String,
+    custom_field: Option<String>,
+}
+
+impl Content {
+    fn of(contact: &NewContact) -> Self {
+        Self {
+            priority: contact.priority.get(),
+            not_before: contact.not_before.map(micros),
+            numbers: row::numbers_text(contact.numbers.iter().map(|(category, number)| (category, number))),
+            custom_field: contact.custom_field.clone(),
+        }
+    }
+}
+
+/// Adds contacts that are not there yet.
+pub(super) async fn import(
+    conn: &mut SqliteConnection,
+    campaign: &CampaignId,
+    contacts: &[NewContact],
+) -> Result<ImportOutcome, Fault> {
+    let key = contact::campaign_key(conn, campaign).await?;
+    let mut outcome = ImportOutcome::default();
+    for (chunk, rows) in contacts.chunks(ROWS_PER_STATEMENT).enumerate() {
+        let mut known = existing(conn, key, rows).await?;
+        let mut added = Vec::new();
+        for (index, row) in rows.iter().enumerate() {
+            let content = Content::of(row);
+            match known.get(row.customer.as_str()) {
+                None => {
+                    known.insert(row.customer.as_str().to_owned(), content);
+                    added.push(row);
+                }
+                Some(known) if *known == content => outcome.unchanged += 1,
+                Some(_) => outcome.conflicting.push(chunk * ROWS_PER_STATEMENT + index),
+            }
+        }
+        outcome.added += u64::try_from(added.len()).unwrap_or(u64::MAX);
+        insert(conn, campaign, key, &added).await?;
+    }
+    Ok(outcome)
+}
+
+/// Those of `rows` that are there, by customer.
+async fn existing(
+    conn: &mut SqliteConnection,
+    campaign: i64,
+    rows: &[NewContact],
+) -> Result<BTreeMap<String, Content>, Fault> {
+    const SQL: &str = "SELECT c.customer_id, c.priority, c.not_before, p.numbers, p.custom_field \
+                       FROM json_each(?2) j CROSS JOIN contact c ON c.campaign = ?1 AND c.customer_id = j.value \
+                       CROSS JOIN personal p ON p.contact = c.id";
+    let customers: Vec<&str> = rows.iter().map(|row| row.customer.as_str()).collect();
+    let query = sqlx::query(SQL).bind(campaign).bind(json!(customers).to_string());
+    let mut known = BTreeMap::new();
+    for row in query.fetch_all(conn).await.doing("looking for imported contacts")? {
+        let content = Content {
+            priority: column(&row, 1)?,
+            not_before: column(&row, 2)?,
+            numbers: column(&row, 3)?,
+            custom_field: column(&row, 4)?,
+        };
+        known.insert(column(&row, 0)?, content);
+    }
+    Ok(known)
+}
+
+async fn insert(
+    conn: &mut SqliteConnection,
+    campaign: &CampaignId,
+    key: i64,
+    rows: &[&NewContact],
+) -> Result<(), Fault> {
+    let doing = "importing contacts";
+    let Some(count) = i64::try_from(rows.len()).ok().filter(|&count| count > 0) else { return Ok(()) };
+    const NEXT_ID: &str = "UPDATE store SET next_contact = next_contact + ?1 RETURNING next_contact - ?1";
+    let first_id: i64 = sqlx::query_scalar(NEXT_ID).bind(count).fetch_one(&mut *conn).await.doing(doing)?;
+    const NEXT_ORDER: &str = "UPDATE campaign SET next_order = next_order + ?2 WHERE id = ?1 RETURNING next_order - ?2";
+    let first_order = sqlx::query_scalar(NEXT_ORDER).bind(key).bind(count);
+    let first_order: i64 = first_order.fetch_one(&mut *conn).await.doing(doing)?;
+    let values: Vec<Value> =
+        (0..).zip(rows).map(|(n, row)| value(campaign, row, first_id + n, first_order + n)).collect();
+    let values = Value::Array(values).to_string();
+    const CONTACTS: &str = "INSERT INTO contact (id, campaign, customer_id, priority, import_order, not_before, \
+                            version, attempts, fresh_at, wakes_at) SELECT value ->> 0, ?2, value ->> 1, \
+                            value ->> 2, value ->> 3, value ->> 4, 1, 0, value ->> 5, value ->> 6 FROM json_each(?1)";
+    sqlx::query(CONTACTS).bind(&values).bind(key).execute(&mut *conn).await.doing(doing)?;
+    const PERSONAL: &str = "INSERT INTO personal (contact, numbers, custom_field) \
+                            SELECT value ->> 0, value ->> 7, value ->> 8 FROM json_each(?1)";
+    sqlx::query(PERSONAL).bind(&values).execute(&mut *conn).await.doing(doing)?;
+    contact::count(conn, key, (contact::OPEN, contact::FRESH), count).await
+}
+
+fn value(campaign: &CampaignId, row: &NewContact, id: i64, import_order: i64) -> Value {
+    let contact = Contact {
+        reference: ContactRef(id),
+        campaign: campaign.clone(),
+        customer: row.customer.clone(),
+        priority: row.priority,
+        import_order,
+        not_before: row.not_before,
+        version: 1,
+        progress: Progress::fresh(&row.numbers),
+    };
+    let ready = order::readiness(&contact);
+    let content = Content::of(row);
+    json!([
+        id,
+        row.customer.as_str(),
+        content.priority,
+        import_order,
+        content.not_before,
+        ready.fresh.map(micros),
+        contact::wakes_at(&ready),
+        content.numbers,
+        content.custom_field,
+    ])
+}

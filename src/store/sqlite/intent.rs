@@ -1,0 +1,253 @@
+//! Intents: the gate and the record of its answer, in one transaction.
+
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::{
+    contact::{self, Kept, column},
+    fault::{Doing, Fault},
+    outcome,
+    writer::Writer,
+};
+use crate::{
+    domain::{
+        campaign::Campaign,
+        contact::Contact,
+        gate::NumberHistory,
+        ids::{AttemptId, CampaignId, CustomerId, TrunkId},
+        intent::RecordedIntent,
+        now::Now,
+        phone::E164,
+        reason::Hold,
+        results::CallResult,
+    },
+    store::{
+        IntentDecision, IntentRequest,
+        ledger::{Ledger, LiveCall, monotonic},
+        row::{self, damaged, micros},
+        verdict::{self, Question},
+    },
+};
+
+/// Asks the gate at this instant and, if it admits, writes the intent.
+pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Result<IntentDecision, Fault> {
+    let now = writer.shared.clock.now();
+    let Some(generation) = writer.generation.clone() else {
+        return Ok(IntentDecision::Refused(Hold::StoreUnavailable));
+    };
+    let Some(campaign) = generation.definitions.campaigns.get(&request.campaign) else {
+        return Ok(IntentDecision::Refused(Hold::Retired));
+    };
+    let kept = contact::load(&mut writer.conn, request.contact).await?;
+    let Some(kept) = kept.filter(|kept| kept.contact.campaign == request.campaign) else {
+        return Ok(IntentDecision::Refused(Hold::Stale));
+    };
+    let history = history(&mut writer.conn, campaign, &kept.contact, request.number, now.wall).await?;
+    let mono = monotonic(now.mono);
+    let question = Question {
+        now: now.wall,
+        mono,
+        contact: &kept.contact,
+        picked_version: request.picked_version,
+        number: request.number,
+        trunk: Some(&request.trunk),
+        history: &history,
+    };
+    let answer = {
+        let mut ledger = writer.shared.ledger();
+        ledger.forget_before(mono);
+        verdict::ask(&question, &generation, &writer.shared.settings, &ledger)
+    };
+    if let Err(hold) = answer {
+        return refuse(writer, campaign, &kept, request.number, hold, now.wall).await;
+    }
+    let intent = RecordedIntent {
+        at: now.wall,
+        revision: generation.revision.clone(),
+        policy: campaign.results.clone(),
+        local_date: campaign.hours.local_date(now.wall),
+        next_day_at: campaign.hours.next_day_starts(now.wall),
+        contact: kept.contact.clone(),
+    };
+    admit(writer, &request, &kept, intent, mono).await
+}
+
+async fn refuse(
+    writer: &mut Writer,
+    campaign: &Campaign,
+    kept: &Kept,
+    number: usize,
+    hold: Hold,
+    now: Timestamp,
+) -> Result<IntentDecision, Fault> {
+    if let Some(progress) = verdict::after_refusal(campaign, &hold, &kept.contact.progress, number, now) {
+        contact::write(&mut writer.conn, kept, &progress, kept.live).await?;
+    }
+    Ok(IntentDecision::Refused(hold))
+}
+
+async fn admit(
+    writer: &mut Writer,
+    request: &IntentRequest,
+    kept: &Kept,
+    intent: RecordedIntent,
+    mono: i64,
+) -> Result<IntentDecision, Fault> {
+    let called = kept.contact.progress.numbers[request.number].e164.clone();
+    if let Err(fault) = write(&mut writer.conn, request, kept, &intent, &called).await {
+        let Some(constraint) = fault.unique_violation() else { return Err(fault) };
+        return on_call_after_all(writer, &constraint, &called).await.ok_or(fault);
+    }
+    let numbers = verdict::numbers_of(&kept.contact);
+    let (campaign, trunk, customer) = (request.campaign.clone(), request.trunk.clone(), kept.contact.customer.clone());
+    let mut ledger = writer.shared.ledger();
+    ledger.place(request.attempt, &campaign, &trunk, mono);
+    ledger.add(request.attempt, LiveCall { campaign, trunk, customer, called, numbers });
+    Ok(IntentDecision::Recorded(intent))
+}
+
+/// A constraint contradicts the ledger: undoes what was written and tells who is in a call.
+async fn on_call_after_all(writer: &mut Writer, constraint: &str, called: &E164) -> Option<IntentDecision> {
+    let by_number = constraint.contains("live_number");
+    if !by_number && !constraint.contains("live_call.customer_id") && !constraint.contains("live_call.contact") {
+        return None;
+    }
+    sqlx::query("ROLLBACK TO command").execute(&mut writer.conn).await.ok()?;
+    const CALLED: &str = "SELECT EXISTS (SELECT 1 FROM live_number n JOIN live_call l USING (attempt) \
+                          JOIN attempt a ON a.id = l.attempt WHERE n.number = ?1 AND a.number = ?1)";
+    let query = sqlx::query_scalar(CALLED).bind(called.expose());
+    let itself = by_number && query.fetch_one(&mut writer.conn).await.ok()?;
+    Some(IntentDecision::Refused(if itself { Hold::NumberOnCall } else { Hold::CustomerOnCall }))
+}
+
+async fn write(
+    conn: &mut SqliteConnection,
+    request: &IntentRequest,
+    kept: &Kept,
+    intent: &RecordedIntent,
+    called: &E164,
+) -> Result<(), Fault> {
+    let (attempt, contact) = (request.attempt.to_i64(), &kept.contact);
+    const ATTEMPT: &str = "INSERT INTO attempt (id, campaign, contact, generation, number_index, number, \
+                           caller_number, agent, trunk, placed_at) VALUES (?1, ?2, ?3, \
+                           (SELECT generation FROM store), ?4, ?5, ?6, ?7, ?8, ?9)";
+    sqlx::query(ATTEMPT)
+        .bind(attempt)
+        .bind(kept.campaign)
+        .bind(contact.reference.0)
+        .bind(i64::try_from(request.number).unwrap_or(i64::MAX))
+        .bind(called.expose())
+        .bind(request.caller_number.expose())
+        .bind(request.agent.as_str())
+        .bind(request.trunk.as_str())
+        .bind(micros(intent.at))
+        .execute(&mut *conn)
+        .await
+        .doing("writing an intent")?;
+    const LIVE: &str = "INSERT INTO live_call (attempt, contact, customer_id, policy, local_date, next_day_at, \
+                        last_event_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    sqlx::query(LIVE)
+        .bind(attempt)
+        .bind(contact.reference.0)
+        .bind(contact.customer.as_str())
+        .bind(row::policy_text(&intent.policy))
+        .bind(intent.local_date.to_string())
+        .bind(micros(intent.next_day_at))
+        .bind(micros(intent.at))
+        .execute(&mut *conn)
+        .await
+        .doing("writing a live call")?;
+    const NUMBERS: &str = "INSERT INTO live_number (number, attempt) \
+                           SELECT value ->> 1, ?2 FROM personal, json_each(personal.numbers) WHERE contact = ?1";
+    let numbers = sqlx::query(NUMBERS).bind(contact.reference.0).bind(attempt);
+    numbers.execute(&mut *conn).await.doing("writing a live call")?;
+    outcome::record_leg(conn, &request.leg, Some(request.attempt)).await?;
+    use_caller_number(conn, kept.campaign, request.caller_number.expose(), 1).await?;
+    contact::count(conn, kept.campaign, (contact::LIVE, ""), 1).await?;
+    contact::set_live(conn, kept, true).await
+}
+
+async fn use_caller_number(conn: &mut SqliteConnection, campaign: i64, number: &str, by: i64) -> Result<(), Fault> {
+    const SQL: &str = "INSERT INTO caller_usage (campaign, caller_number, n) VALUES (?1, ?2, ?3) \
+                       ON CONFLICT (campaign, caller_number) DO UPDATE SET n = n + excluded.n";
+    let query = sqlx::query(SQL).bind(campaign).bind(number).bind(by);
+    query.execute(conn).await.doing("counting a caller number").map(drop)
+}
+
+/// Takes an intent back; nothing if it has ended or never was.
+pub(super) async fn withdraw(writer: &mut Writer, attempt: AttemptId) -> Result<(), Fault> {
+    let doing = "withdrawing an intent";
+    const FIND: &str = "SELECT l.contact, a.caller_number FROM live_call l JOIN attempt a ON a.id = l.attempt \
+                        WHERE l.attempt = ?1";
+    let found = sqlx::query_as(FIND).bind(attempt.to_i64()).fetch_optional(&mut writer.conn).await.doing(doing)?;
+    let Some((contact, caller_number)): Option<(i64, String)> = found else { return Ok(()) };
+    let contact = crate::domain::ids::ContactRef(contact);
+    let kept = contact::load(&mut writer.conn, contact).await?.ok_or_else(|| damaged("live_call.contact"))?;
+    let conn = &mut writer.conn;
+    for sql in ["DELETE FROM leg WHERE attempt = ?1", "DELETE FROM attempt WHERE id = ?1"] {
+        sqlx::query(sql).bind(attempt.to_i64()).execute(&mut *conn).await.doing(doing)?;
+    }
+    use_caller_number(conn, kept.campaign, &caller_number, -1).await?;
+    contact::count(conn, kept.campaign, (contact::LIVE, ""), -1).await?;
+    contact::set_live(conn, &kept, false).await?;
+    writer.shared.ledger().withdraw(attempt);
+    Ok(())
+}
+
+/// The frequency ledger of a number, as far as `campaign` caps it.
+pub(super) async fn history(
+    conn: &mut SqliteConnection,
+    campaign: &Campaign,
+    contact: &Contact,
+    number: usize,
+    now: Timestamp,
+) -> Result<NumberHistory, Fault> {
+    let number = contact.progress.numbers.get(number);
+    let (Some(since), Some(number)) = (verdict::history_since(campaign, now), number) else {
+        return Ok(NumberHistory::default());
+    };
+    let doing = "reading the calls to a number";
+    const PLACED: &str = "SELECT placed_at FROM attempt WHERE number = ?1 AND placed_at >= ?2 ORDER BY placed_at";
+    let placed = sqlx::query_scalar(PLACED).bind(number.e164.expose()).bind(micros(since));
+    let placed: Vec<i64> = placed.fetch_all(&mut *conn).await.doing(doing)?;
+    let attempts = placed.into_iter().map(row::timestamp).collect::<Result<_, _>>()?;
+    const SPOKEN: &str = "SELECT max(ended_at) FROM attempt WHERE number = ?1 AND result = ?2";
+    let spoken = sqlx::query_scalar(SPOKEN).bind(number.e164.expose()).bind(CallResult::Answered.as_str());
+    let spoken: Option<i64> = spoken.fetch_one(conn).await.doing(doing)?;
+    Ok(NumberHistory { attempts, conversation_ended_at: spoken.map(row::timestamp).transpose()? })
+}
+
+/// How many of the newest attempts are looked at for those of the last second.
+const RECENT_ATTEMPTS: i64 = 10_000;
+
+/// The ledger as the tables have it.
+pub(super) async fn ledger(conn: &mut SqliteConnection, now: Now) -> Result<Ledger, Fault> {
+    let doing = "reading live calls";
+    let mut ledger = Ledger::default();
+    const LIVE: &str = "SELECT l.attempt, k.slug, a.trunk, l.customer_id, a.number, p.numbers FROM live_call l \
+                        JOIN attempt a ON a.id = l.attempt JOIN campaign k ON k.id = a.campaign \
+                        JOIN personal p ON p.contact = l.contact";
+    for live in sqlx::query(LIVE).fetch_all(&mut *conn).await.doing(doing)? {
+        let numbers = row::numbers(column(&live, 5)?)?.into_iter().map(|number| number.e164).collect();
+        let call = LiveCall {
+            campaign: CampaignId::parse(column(&live, 1)?).map_err(|_| damaged("campaign.slug"))?,
+            trunk: TrunkId::parse(column(&live, 2)?).map_err(|_| damaged("attempt.trunk"))?,
+            customer: CustomerId::parse(column(&live, 3)?).map_err(|_| damaged("live_call.customer_id"))?,
+            called: row::e164(column(&live, 4)?)?,
+            numbers,
+        };
+        ledger.add(AttemptId::from_i64(column(&live, 0)?).ok_or_else(|| damaged("attempt.id"))?, call);
+    }
+    const RECENT: &str = "SELECT r.id, k.slug, r.trunk, r.placed_at FROM (SELECT * FROM attempt ORDER BY id DESC \
+                          LIMIT ?2) r JOIN campaign k ON k.id = r.campaign WHERE r.placed_at > ?1 ORDER BY r.placed_at";
+    let wall = micros(now.wall);
+    let recent = sqlx::query(RECENT).bind(wall - 1_000_000).bind(RECENT_ATTEMPTS);
+    for recent in recent.fetch_all(conn).await.doing(doing)? {
+        let attempt = AttemptId::from_i64(column(&recent, 0)?).ok_or_else(|| damaged("attempt.id"))?;
+        let campaign = CampaignId::parse(column(&recent, 1)?).map_err(|_| damaged("campaign.slug"))?;
+        let trunk = TrunkId::parse(column(&recent, 2)?).map_err(|_| damaged("attempt.trunk"))?;
+        let ago = wall - column::<i64>(&recent, 3)?;
+        ledger.place(attempt, &campaign, &trunk, monotonic(now.mono) - ago.max(0));
+    }
+    Ok(ledger)
+}

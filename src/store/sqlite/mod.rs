@@ -1,0 +1,240 @@
+//! The store on SQLite: one writer with group commit, a few readers.
+//!
+//! | file | what |
+//! |---|---|
+//! | `open` | instance lock, checks, migrations, the epoch |
+//! | `writer` | the loop that turns what is queued into one transaction |
+//! | `intent` `outcome` `campaigns` `import` | what the writer does |
+//! | `contact` | contacts in their tables, and from when each is ready |
+//! | `read` | what readers do |
+
+mod campaigns;
+mod contact;
+mod fault;
+mod import;
+mod intent;
+mod open;
+mod outcome;
+mod read;
+mod writer;
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::{Sqlite, SqlitePool, pool::PoolConnection};
+use tokio::{
+    sync::{Mutex, mpsc, oneshot},
+    task::JoinHandle,
+};
+
+#[cfg(test)]
+pub(super) use self::read::READY;
+use self::{
+    fault::{Doing, Fault},
+    writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},
+};
+use super::{
+    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, GateSettings, ImportOutcome, IntentDecision,
+    IntentRequest, Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
+};
+use crate::{
+    clock::Clock,
+    domain::{
+        agent::Availability,
+        campaign::Generation,
+        contact::{NewContact, Progress},
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, Revision},
+    },
+};
+
+/// A store in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    shared: Arc<Shared>,
+    dialog_key: [u8; 32],
+    readers: SqlitePool,
+    urgent: mpsc::Sender<Command>,
+    long: mpsc::Sender<Command>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl SqliteStore {
+    /// Opens the store at `path`, making it if it is not there, and takes its instance lock. Before
+    /// the first [`Store::apply`] of this life every intent is refused.
+    pub async fn open(
+        path: &Path,
+        opener: Opener,
+        settings: GateSettings,
+        clock: Clock,
+    ) -> Result<Arc<Self>, StoreError> {
+        let name = path.display().to_string();
+        let opened = open::open(path, &name, &opener, clock.now().wall).await?;
+        let shared = Arc::new(Shared::new(name, opened.epoch, clock, settings));
+        let writer = Writer::new(opened.writer, shared.clone()).await.map_err(|fault| fault.told(&shared.name))?;
+        let (urgent, urgent_queue) = mpsc::channel(URGENT_QUEUE);
+        let (long, long_queue) = mpsc::channel(LONG_QUEUE);
+        let lock = opened.lock;
+        let task = tokio::spawn(async move {
+            writer.run(urgent_queue, long_queue).await;
+            drop(lock);
+        });
+        let (readers, dialog_key, writer) = (opened.readers, opened.dialog_key, Mutex::new(Some(task)));
+        Ok(Arc::new(Self { shared, dialog_key, readers, urgent, long, writer }))
+    }
+
+    /// Transactions committed in this life: the figure that group commit keeps low.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Relaxed)
+    }
+
+    async fn ask(&self, queue: &mpsc::Sender<Command>, work: Work) -> Result<Reply, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        queue.send(Command { work, reply }).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    async fn urgent(&self, work: Work) -> Result<(), StoreError> {
+        self.ask(&self.urgent, work).await.map(drop)
+    }
+
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        let reader = self.readers.acquire().await.doing("opening a reading connection");
+        reader.map_err(|fault| self.told(fault))
+    }
+
+    fn told(&self, fault: Fault) -> StoreError {
+        fault.told(&self.shared.name)
+    }
+}
+
+/// Runs a function of [`read`] in one snapshot.
+macro_rules! read {
+    ($self:ident, $function:ident $(, $argument:expr)*) => {{
+        let mut reader = $self.reader().await?;
+        let mut snapshot = read::snapshot(&mut reader).await.map_err(|fault| $self.told(fault))?;
+        read::$function(&mut snapshot $(, $argument)*).await.map_err(|fault| $self.told(fault))
+    }};
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn epoch(&self) -> Epoch {
+        self.shared.epoch
+    }
+
+    fn dialog_key(&self) -> [u8; 32] {
+        self.dialog_key
+    }
+
+    async fn heartbeat(&self) -> Result<(), StoreError> {
+        self.urgent(Work::Heartbeat).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        let Some(writer) = self.writer.lock().await.take() else { return Ok(()) };
+        self.readers.close().await;
+        let closed = self.urgent(Work::Close).await;
+        if let Err(error) = writer.await {
+            tracing::error!(error = %error, "the store's writer did not end well");
+        }
+        closed
+    }
+
+    async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
+        read!(self, applied)
+    }
+
+    async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {
+        read!(self, campaigns)
+    }
+
+    async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError> {
+        self.ask(&self.long, Work::Apply(generation, changes)).await.map(drop)
+    }
+
+    async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
+        read!(self, candidates, campaign, now, limit)
+    }
+
+    async fn record_leg(&self, leg: LegRecord) -> Result<(), StoreError> {
+        self.urgent(Work::Leg(Box::new(leg))).await
+    }
+
+    async fn record_intent(&self, request: IntentRequest) -> Result<IntentDecision, StoreError> {
+        match self.ask(&self.urgent, Work::Intent(Box::new(request))).await? {
+            Reply::Decision(decision) => Ok(decision),
+            Reply::Done | Reply::Imported(_) => Err(StoreError::Closed),
+        }
+    }
+
+    async fn withdraw_intent(&self, attempt: AttemptId) -> Result<(), StoreError> {
+        self.urgent(Work::Withdraw(attempt)).await
+    }
+
+    async fn note(&self, milestone: Milestone) -> Result<(), StoreError> {
+        self.urgent(Work::Note(Box::new(milestone))).await
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
+        self.urgent(Work::Settle(Box::new(settlement))).await
+    }
+
+    async fn advance(&self, contact: ContactRef, version: u32, progress: Progress) -> Result<(), StoreError> {
+        self.urgent(Work::Advance(contact, version, progress)).await
+    }
+
+    async fn leftovers(&self) -> Result<Leftovers, StoreError> {
+        read!(self, leftovers, self.shared.epoch)
+    }
+
+    async fn import(&self, campaign: &CampaignId, contacts: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
+        match self.ask(&self.long, Work::Import(campaign.clone(), contacts)).await? {
+            Reply::Imported(outcome) => Ok(outcome),
+            Reply::Done | Reply::Decision(_) => Err(StoreError::Closed),
+        }
+    }
+
+    async fn contact(
+        &self,
+        campaign: &CampaignId,
+        customer: &CustomerId,
+    ) -> Result<Option<ContactHistory>, StoreError> {
+        read!(self, history, campaign, customer)
+    }
+
+    async fn why(
+        &self,
+        campaign: &CampaignId,
+        customer: &CustomerId,
+        now: Timestamp,
+    ) -> Result<Option<Why>, StoreError> {
+        read!(self, why, &self.shared, campaign, customer, now)
+    }
+
+    async fn attempts(
+        &self,
+        campaign: &CampaignId,
+        after: Option<AttemptId>,
+        limit: u32,
+    ) -> Result<Vec<AttemptRecord>, StoreError> {
+        read!(self, attempts, campaign, after, limit)
+    }
+
+    async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {
+        read!(self, tally, campaign)
+    }
+
+    async fn availabilities(&self) -> Result<BTreeMap<AgentId, Availability>, StoreError> {
+        read!(self, availabilities)
+    }
+
+    async fn set_availability(&self, agent: &AgentId, availability: Availability) -> Result<(), StoreError> {
+        self.urgent(Work::Availability(agent.clone(), availability)).await
+    }
+}

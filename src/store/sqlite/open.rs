@@ -1,0 +1,223 @@
+//! Opening: the instance lock, the file's checks, migrations, and this life's epoch.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use rustix::fs::{FlockOperation, flock};
+use sqlx::{
+    Connection, SqliteConnection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
+
+use super::fault::{Doing, Fault};
+use crate::{
+    domain::ids::Epoch,
+    store::{Opener, StoreError, row::micros},
+};
+
+/// Migrations in order; the position of each, from 1, is the schema version it leads to.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+
+/// "dial" in the file's header, so that another program's database is not taken for a store.
+const APPLICATION_ID: i64 = 0x6469_616c;
+
+/// How long another program's lock is waited for.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Reading connections.
+const READERS: u32 = 4;
+
+const FILE_MODE: u32 = 0o600;
+
+/// What an opened store consists of.
+pub(super) struct Opened {
+    /// The writer's connection.
+    pub(super) writer: SqliteConnection,
+    /// The readers'.
+    pub(super) readers: SqlitePool,
+    /// Holds the instance lock while it lives.
+    pub(super) lock: File,
+    /// This life.
+    pub(super) epoch: Epoch,
+    /// The store's key for dialog identifiers.
+    pub(super) dialog_key: [u8; 32],
+}
+
+/// Takes the lock, opens or makes the file, migrates it and begins a life.
+pub(super) async fn open(path: &Path, name: &str, opener: &Opener, now: Timestamp) -> Result<Opened, StoreError> {
+    let path = resolve(path, name)?;
+    let lock = take_lock(&path, name, opener)?;
+    prepare_file(&path, name)?;
+    let options = SqliteConnectOptions::new().filename(&path).busy_timeout(BUSY_TIMEOUT).foreign_keys(true);
+    let mut writer = connect(&options).await.map_err(|fault| fault.told(name))?;
+    let life = begin_life(&mut writer, name, opener, now).await;
+    let (epoch, dialog_key) = life.map_err(|fault| fault.told(name))?;
+    let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(0);
+    let readers = readers.connect_lazy_with(options.read_only(true).optimize_on_close(false, None));
+    Ok(Opened { writer, readers, lock, epoch, dialog_key })
+}
+
+async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, Fault> {
+    let mut writer = SqliteConnection::connect_with(options).await.doing("opening the store")?;
+    sqlx::raw_sql("PRAGMA secure_delete = ON").execute(&mut writer).await.doing("opening the store")?;
+    Ok(writer)
+}
+
+/// The file's real path, so that two names of one file find the same lock.
+fn resolve(path: &Path, name: &str) -> Result<PathBuf, StoreError> {
+    let unusable = |why: String| StoreError::ReadOnly { store: name.to_owned(), why };
+    if path.is_dir() {
+        return Err(unusable("it is a directory".to_owned()));
+    }
+    if let Ok(real) = path.canonicalize() {
+        return Ok(real);
+    }
+    let file = path.file_name().ok_or_else(|| unusable("it is not the path of a file".to_owned()))?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let real = parent.canonicalize().map_err(|e| unusable(format!("its directory can't be used: {e}")))?;
+    Ok(real.join(file))
+}
+
+fn take_lock(path: &Path, name: &str, opener: &Opener) -> Result<File, StoreError> {
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).to_owned();
+    let not_writable = |e: io::Error| StoreError::ReadOnly { store: name.to_owned(), why: e.to_string() };
+    let parent_writable = path.parent().is_none_or(|dir| dir.metadata().is_ok_and(|m| !m.permissions().readonly()));
+    if !parent_writable {
+        let why = "its directory is read-only".to_owned();
+        return Err(StoreError::ReadOnly { store: name.to_owned(), why });
+    }
+    let mut lock = options.open(lock_path).map_err(not_writable)?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let (pid, host) = holder(&mut lock);
+            return Err(StoreError::Held { store: name.to_owned(), pid, host });
+        }
+        Err(errno) => return Err(not_writable(errno.into())),
+    }
+    lock.set_len(0).and_then(|()| writeln!(lock, "{} {}", opener.pid, opener.host)).map_err(not_writable)?;
+    Ok(lock)
+}
+
+/// Who wrote the lock file.
+fn holder(lock: &mut File) -> (u32, String) {
+    let mut text = String::new();
+    let read = lock.seek(SeekFrom::Start(0)).and_then(|_| lock.take(512).read_to_string(&mut text));
+    let words = text.trim_end().split_once(' ').filter(|_| read.is_ok());
+    words.map_or((0, "unknown".to_owned()), |(pid, host)| (pid.parse().unwrap_or(0), host.to_owned()))
+}
+
+/// Makes the file with its mode, or checks that the one that is there may be a store.
+fn prepare_file(path: &Path, name: &str) -> Result<(), StoreError> {
+    let failed = |e: io::Error| StoreError::ReadOnly { store: name.to_owned(), why: e.to_string() };
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(path);
+    match file {
+        Ok(_) => return Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(e) => return Err(failed(e)),
+    }
+    let permissions = path.metadata().map_err(failed)?.permissions();
+    if permissions.readonly() {
+        return Err(StoreError::ReadOnly { store: name.to_owned(), why: "the file is read-only".to_owned() });
+    }
+    let mut head = Vec::new();
+    let file = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
+    (&file).take(16).read_to_end(&mut head).map_err(failed)?;
+    if !head.is_empty() && head != b"SQLite format 3\0" {
+        return Err(StoreError::NotAStore { store: name.to_owned() });
+    }
+    if permissions.mode() & 0o777 != FILE_MODE {
+        file.set_permissions(std::fs::Permissions::from_mode(FILE_MODE)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+async fn begin_life(
+    writer: &mut SqliteConnection,
+    name: &str,
+    opener: &Opener,
+    now: Timestamp,
+) -> Result<(Epoch, [u8; 32]), Fault> {
+    let found = schema_of(writer, name).await?;
+    for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"] {
+        sqlx::raw_sql(pragma).execute(&mut *writer).await.doing("opening the store")?;
+    }
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *writer).await.doing("opening the store")?;
+    migrate(writer, found).await?;
+    let life = next_epoch(writer, opener, now).await?;
+    sqlx::raw_sql("COMMIT").execute(writer).await.doing("opening the store")?;
+    Ok(life)
+}
+
+/// The schema version of the file; refuses files of others and of newer versions.
+async fn schema_of(writer: &mut SqliteConnection, name: &str) -> Result<i64, Fault> {
+    let number = async |writer: &mut SqliteConnection, sql: &'static str| {
+        sqlx::query_scalar::<_, i64>(sql).fetch_one(writer).await.doing("opening the store")
+    };
+    let found = number(writer, "PRAGMA user_version").await?;
+    let application = number(writer, "PRAGMA application_id").await?;
+    let objects = number(writer, "SELECT count(*) FROM sqlite_master").await?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if application != APPLICATION_ID && (objects > 0 || found != 0) {
+        return Err(StoreError::NotAStore { store: name.to_owned() }.into());
+    }
+    if found > known {
+        return Err(StoreError::Newer { store: name.to_owned(), found, known }.into());
+    }
+    Ok(found)
+}
+
+async fn migrate(writer: &mut SqliteConnection, found: i64) -> Result<(), Fault> {
+    let done = usize::try_from(found).unwrap_or(0);
+    for (migration, version) in MIGRATIONS.into_iter().zip(1..).skip(done) {
+        sqlx::raw_sql(migration).execute(&mut *writer).await.doing("migrating the store")?;
+        let stamp = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version}");
+        let stamp = sqlx::raw_sql(sqlx::AssertSqlSafe(stamp));
+        stamp.execute(&mut *writer).await.doing("migrating the store")?;
+    }
+    Ok(())
+}
+
+async fn next_epoch(
+    writer: &mut SqliteConnection,
+    opener: &Opener,
+    now: Timestamp,
+) -> Result<(Epoch, [u8; 32]), Fault> {
+    let doing = "beginning a life of the store";
+    const MAKE: &str =
+        "INSERT INTO store (one, dialog_key, epoch, next_contact) VALUES (1, ?1, 0, 1) ON CONFLICT DO NOTHING";
+    sqlx::query(MAKE).bind(random_key()?.to_vec()).execute(&mut *writer).await.doing(doing)?;
+    const NEXT: &str = "UPDATE store SET epoch = epoch + 1 RETURNING epoch, dialog_key";
+    let (epoch, key): (u32, Vec<u8>) = sqlx::query_as(NEXT).fetch_one(&mut *writer).await.doing(doing)?;
+    let key = key.try_into().map_err(|_| crate::store::row::damaged("store.dialog_key"))?;
+    const INSTANCE: &str = "INSERT INTO instance (epoch, pid, host, daemon_version, tzdb_version, settings_digest, \
+                            opened_at, heartbeat_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)";
+    sqlx::query(INSTANCE)
+        .bind(epoch)
+        .bind(opener.pid)
+        .bind(&opener.host)
+        .bind(&opener.daemon_version)
+        .bind(&opener.tzdb_version)
+        .bind(&opener.settings_digest)
+        .bind(micros(now))
+        .execute(writer)
+        .await
+        .doing(doing)?;
+    Ok((Epoch(epoch), key))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the store's key for dialog identifiers is made here, once")]
+fn random_key() -> Result<[u8; 32], Fault> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key)
+        .map_err(|e| StoreError::Database { doing: "making the store's key", source: e.to_string().into() })?;
+    Ok(key)
+}

@@ -1,0 +1,351 @@
+//! Readers: short cursors on connections of their own.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sqlx::{Acquire, Sqlite, SqliteConnection, Transaction, sqlite::SqliteRow};
+
+use super::{
+    contact::{self, Kept, campaign_key, column, contact_columns, contact_joins},
+    fault::{Doing, Fault},
+    intent,
+    writer::Shared,
+};
+use crate::{
+    domain::{
+        agent::Availability,
+        call::Destination,
+        contact::{Contact, ContactEnd},
+        gate::NumberHistory,
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
+        order::{self, Next},
+        phone::E164,
+        reason::Hold,
+        results::CallResult,
+    },
+    store::{
+        AttemptRecord, CandidatePage, ContactHistory, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord,
+        StoredCampaign, Tally, Why,
+        ledger::monotonic,
+        row::{self, damaged, micros},
+        verdict::{self, Question},
+    },
+};
+
+/// A snapshot to read from.
+pub(super) async fn snapshot(conn: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, Fault> {
+    conn.begin().await.doing("beginning to read")
+}
+
+/// The revision in force, and when it was applied.
+pub(super) async fn applied(conn: &mut SqliteConnection) -> Result<Option<(Revision, Timestamp)>, Fault> {
+    const SQL: &str = "SELECT g.revision, g.applied_at FROM store s JOIN generation g ON g.id = s.generation";
+    let row: Option<(String, i64)> =
+        sqlx::query_as(SQL).fetch_optional(conn).await.doing("reading the revision in force")?;
+    let Some((revision, at)) = row else { return Ok(None) };
+    Ok(Some((Revision::parse(&revision).ok_or_else(|| damaged("generation.revision"))?, row::timestamp(at)?)))
+}
+
+/// All campaigns by id.
+pub(super) async fn campaigns(conn: &mut SqliteConnection) -> Result<Vec<StoredCampaign>, Fault> {
+    const SQL: &str = "SELECT slug, name, desired, revision, digest, retired FROM campaign ORDER BY slug";
+    let rows = sqlx::query(SQL).fetch_all(conn).await.doing("reading campaigns")?;
+    let campaign = |row: &SqliteRow| {
+        Ok(StoredCampaign {
+            id: CampaignId::parse(column(row, 0)?).map_err(|_| damaged("campaign.slug"))?,
+            name: column(row, 1)?,
+            desired: row::desired(column(row, 2)?)?,
+            revision: Revision::parse(column(row, 3)?).ok_or_else(|| damaged("campaign.revision"))?,
+            digest: column(row, 4)?,
+            retired: column(row, 5)?,
+        })
+    };
+    rows.iter().map(campaign).collect()
+}
+
+/// A range of one class's index, best first; `$index` and `$order` name it, `$ready` what of it is
+/// ready. Nobody in a call, by customer or by any number, is among them.
+macro_rules! ready_sql {
+    ($index:literal, $ready:literal, $order:literal) => {
+        concat!(
+            "SELECT ",
+            contact_columns!(),
+            " FROM contact c INDEXED BY ",
+            $index,
+            contact_joins!(),
+            "WHERE c.campaign = ?1 AND ",
+            $ready,
+            " AND NOT EXISTS (SELECT 1 FROM live_call l WHERE l.customer_id = c.customer_id) \
+             AND NOT EXISTS (SELECT 1 FROM json_each(p.numbers) n JOIN live_number l ON l.number = n.value ->> 1) \
+             ORDER BY ",
+            $order,
+            " LIMIT ?3"
+        )
+    };
+}
+
+/// The three ranges in serving order (`domain::order::Class`); each leaves out what the earlier hold.
+pub(in crate::store) const READY: [&str; 3] = [
+    ready_sql!("contact_pass", "c.pass_at <= ?2", "c.priority, c.import_order"),
+    ready_sql!(
+        "contact_retry",
+        "c.retry_at <= ?2 AND (c.pass_at IS NULL OR c.pass_at > ?2)",
+        "c.retry_at, c.priority, c.import_order"
+    ),
+    ready_sql!(
+        "contact_fresh",
+        "c.fresh_at <= ?2 AND (c.pass_at IS NULL OR c.pass_at > ?2) AND (c.retry_at IS NULL OR c.retry_at > ?2)",
+        "c.priority, c.import_order"
+    ),
+];
+
+/// Up to `limit` contacts that are ready at `now`, with what else a hopper wants to know.
+pub(super) async fn candidates(
+    conn: &mut SqliteConnection,
+    campaign: &CampaignId,
+    now: Timestamp,
+    limit: u32,
+) -> Result<CandidatePage, Fault> {
+    let key = campaign_key(conn, campaign).await?;
+    let mut ready: Vec<Contact> = Vec::new();
+    for sql in READY {
+        let left = i64::from(limit) - i64::try_from(ready.len()).unwrap_or(i64::MAX);
+        if left <= 0 {
+            break;
+        }
+        let query = sqlx::query(sql).bind(key).bind(micros(now)).bind(left);
+        for row in query.fetch_all(&mut *conn).await.doing("picking contacts")? {
+            ready.push(contact::read(&row)?);
+        }
+    }
+    const WAKES: &str = "SELECT min(wakes_at) FROM contact INDEXED BY contact_wakes \
+                         WHERE campaign = ?1 AND wakes_at IS NOT NULL AND wakes_at > ?2";
+    let wakes = sqlx::query_scalar(WAKES).bind(key).bind(micros(now));
+    let wakes: Option<i64> = wakes.fetch_one(&mut *conn).await.doing("picking contacts")?;
+    let tally = counts(conn, key).await?;
+    let caller_usage = caller_usage(conn, key).await?;
+    let open = tally.fresh + tally.in_progress;
+    let next_ready_at = wakes.map(row::timestamp).transpose()?;
+    Ok(CandidatePage { ready, next_ready_at, open, total: tally.contacts, caller_usage })
+}
+
+async fn caller_usage(conn: &mut SqliteConnection, campaign: i64) -> Result<BTreeMap<E164, u64>, Fault> {
+    const SQL: &str = "SELECT caller_number, n FROM caller_usage WHERE campaign = ?1 AND n > 0";
+    let rows = sqlx::query_as(SQL).bind(campaign).fetch_all(conn).await;
+    let rows: Vec<(String, i64)> = rows.doing("reading the use of caller numbers")?;
+    rows.into_iter().map(|(number, n)| Ok((row::e164(&number)?, n.unsigned_abs()))).collect()
+}
+
+/// Counts of a campaign.
+pub(super) async fn tally(conn: &mut SqliteConnection, campaign: &CampaignId) -> Result<Tally, Fault> {
+    let key = campaign_key(conn, campaign).await?;
+    counts(conn, key).await
+}
+
+async fn counts(conn: &mut SqliteConnection, campaign: i64) -> Result<Tally, Fault> {
+    const SQL: &str = "SELECT kind, name, n FROM tally WHERE campaign = ?1 AND n > 0";
+    let rows = sqlx::query_as(SQL).bind(campaign).fetch_all(conn).await;
+    let rows: Vec<(String, String, i64)> = rows.doing("reading counts")?;
+    let mut tally = Tally::default();
+    for (kind, name, n) in rows {
+        let n = n.unsigned_abs();
+        match (kind.as_str(), name.as_str()) {
+            (contact::OPEN, contact::FRESH) => tally.fresh = n,
+            (contact::OPEN, contact::IN_PROGRESS) => tally.in_progress = n,
+            (contact::LIVE, _) => tally.live = n,
+            (contact::ENDED, how) => {
+                let end = ContactEnd::parse(how).ok_or_else(|| damaged("tally.name"))?;
+                tally.ended.insert(end.as_str(), n);
+            }
+            (contact::RESULT, result) => {
+                let result = CallResult::parse(result).ok_or_else(|| damaged("tally.name"))?;
+                tally.attempts.insert(result, n);
+            }
+            _ => return Err(damaged("tally.kind").into()),
+        }
+    }
+    tally.contacts = tally.fresh + tally.in_progress + tally.ended.values().sum::<u64>();
+    Ok(tally)
+}
+
+macro_rules! attempts_sql {
+    ($tail:literal) => {
+        concat!(
+            "SELECT a.id, k.slug, c.customer_id, a.number_index, a.number, a.caller_number, a.agent, a.trunk, \
+             a.placed_at, a.answered_at, a.connected_at, a.ended_at, a.result, a.fail_code, a.sip_status, a.q850, \
+             g.revision, i.daemon_version, i.tzdb_version, i.settings_digest FROM attempt a \
+             JOIN campaign k ON k.id = a.campaign JOIN contact c ON c.id = a.contact \
+             JOIN generation g ON g.id = a.generation JOIN instance i ON i.epoch = a.id >> 32 ",
+            $tail
+        )
+    };
+}
+
+/// A campaign's attempts by id.
+pub(super) async fn attempts(
+    conn: &mut SqliteConnection,
+    campaign: &CampaignId,
+    after: Option<AttemptId>,
+    limit: u32,
+) -> Result<Vec<AttemptRecord>, Fault> {
+    const SQL: &str = attempts_sql!("WHERE a.campaign = ?1 AND a.id > ?2 ORDER BY a.id LIMIT ?3");
+    let key = campaign_key(conn, campaign).await?;
+    let query = sqlx::query(SQL).bind(key).bind(after.map_or(-1, AttemptId::to_i64)).bind(limit);
+    let rows = query.fetch_all(conn).await.doing("reading attempts")?;
+    rows.iter().map(attempt).collect()
+}
+
+fn attempt(row: &SqliteRow) -> Result<AttemptRecord, Fault> {
+    let at = |index| Ok::<_, Fault>(column::<Option<i64>>(row, index)?.map(row::timestamp).transpose()?);
+    let result = match column::<Option<&str>>(row, 12)? {
+        Some(result) => Some(CallResult::parse(result).ok_or_else(|| damaged("attempt.result"))?),
+        None => None,
+    };
+    Ok(AttemptRecord {
+        attempt: AttemptId::from_i64(column(row, 0)?).ok_or_else(|| damaged("attempt.id"))?,
+        campaign: CampaignId::parse(column(row, 1)?).map_err(|_| damaged("campaign.slug"))?,
+        customer: CustomerId::parse(column(row, 2)?).map_err(|_| damaged("contact.customer_id"))?,
+        number_index: index(column(row, 3)?)?,
+        number: row::e164(column(row, 4)?)?,
+        caller_number: row::e164(column(row, 5)?)?,
+        agent: AgentId::parse(column(row, 6)?).map_err(|_| damaged("attempt.agent"))?,
+        trunk: TrunkId::parse(column(row, 7)?).map_err(|_| damaged("attempt.trunk"))?,
+        placed_at: row::timestamp(column(row, 8)?)?,
+        answered_at: at(9)?,
+        connected_at: at(10)?,
+        ended_at: at(11)?,
+        result,
+        fail_code: column(row, 13)?,
+        sip_status: column(row, 14)?,
+        q850: column(row, 15)?,
+        revision: Revision::parse(column(row, 16)?).ok_or_else(|| damaged("generation.revision"))?,
+        daemon_version: column(row, 17)?,
+        tzdb_version: column(row, 18)?,
+        settings_digest: column(row, 19)?,
+    })
+}
+
+fn index(number: i64) -> Result<usize, Fault> {
+    usize::try_from(number).map_err(|_| damaged("attempt.number_index").into())
+}
+
+/// A contact with its attempts.
+pub(super) async fn history(
+    conn: &mut SqliteConnection,
+    campaign: &CampaignId,
+    customer: &CustomerId,
+) -> Result<Option<ContactHistory>, Fault> {
+    const SQL: &str = attempts_sql!("WHERE a.contact = ?1 ORDER BY a.id");
+    let key = campaign_key(conn, campaign).await?;
+    let Some(contact) = contact::find(conn, key, customer).await? else { return Ok(None) };
+    let rows = sqlx::query(SQL).bind(contact.reference.0).fetch_all(conn).await.doing("reading attempts")?;
+    let attempts = rows.iter().map(attempt).collect::<Result<_, _>>()?;
+    Ok(Some(ContactHistory { contact, attempts }))
+}
+
+/// What happened to a contact, what comes next and what holds it.
+pub(super) async fn why(
+    conn: &mut SqliteConnection,
+    shared: &Shared,
+    campaign: &CampaignId,
+    customer: &CustomerId,
+    now: Timestamp,
+) -> Result<Option<Why>, Fault> {
+    let Some(history) = history(conn, campaign, customer).await? else { return Ok(None) };
+    let next = order::next(&history.contact, now);
+    let hold = match &next {
+        Some(next) => hold(conn, shared, &history.contact, next, now).await?,
+        None => None,
+    };
+    Ok(Some(Why { history, next, hold }))
+}
+
+async fn hold(
+    conn: &mut SqliteConnection,
+    shared: &Shared,
+    contact: &Contact,
+    next: &Next,
+    now: Timestamp,
+) -> Result<Option<Hold>, Fault> {
+    let Some(generation) = shared.generation() else { return Ok(Some(Hold::StoreUnavailable)) };
+    let history = match generation.definitions.campaigns.get(&contact.campaign) {
+        Some(campaign) => intent::history(conn, campaign, contact, next.number, now).await?,
+        None => NumberHistory::default(),
+    };
+    let question = Question {
+        now,
+        mono: monotonic(shared.clock.now().mono),
+        contact,
+        picked_version: contact.version,
+        number: next.number,
+        trunk: None,
+        history: &history,
+    };
+    Ok(verdict::ask(&question, &generation, &shared.settings, &shared.ledger()).err())
+}
+
+/// Legs and attempts of lives before `epoch`.
+pub(super) async fn leftovers(conn: &mut SqliteConnection, epoch: Epoch) -> Result<Leftovers, Fault> {
+    let doing = "reading what an earlier life left";
+    let first_of_this = AttemptId { epoch, serial: 0 }.to_i64();
+    const LEGS: &str = "SELECT id, agent, sip, number, caller_number, trunk, identity, answered FROM leg \
+                        WHERE id < ?1 ORDER BY id";
+    let legs = sqlx::query(LEGS).bind(first_of_this).fetch_all(&mut *conn).await.doing(doing)?;
+    let legs = legs.iter().map(leg).collect::<Result<_, _>>()?;
+    const ATTEMPTS: &str = "SELECT l.attempt, l.contact, a.number_index, a.caller_number, a.placed_at, \
+                            a.answered_at, a.connected_at, l.last_event_at, l.policy, l.local_date, l.next_day_at \
+                            FROM live_call l JOIN attempt a ON a.id = l.attempt WHERE l.attempt < ?1 \
+                            ORDER BY l.attempt";
+    let rows = sqlx::query(ATTEMPTS).bind(first_of_this).fetch_all(&mut *conn).await.doing(doing)?;
+    let mut attempts = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let contact = contact::load(conn, ContactRef(column(row, 1)?)).await?;
+        let Kept { contact, .. } = contact.ok_or_else(|| damaged("live_call.contact"))?;
+        attempts.push(leftover(row, contact)?);
+    }
+    Ok(Leftovers { legs, attempts })
+}
+
+fn leftover(row: &SqliteRow, contact: Contact) -> Result<LeftoverAttempt, Fault> {
+    let at = |index| Ok::<_, Fault>(column::<Option<i64>>(row, index)?.map(row::timestamp).transpose()?);
+    Ok(LeftoverAttempt {
+        attempt: AttemptId::from_i64(column(row, 0)?).ok_or_else(|| damaged("live_call.attempt"))?,
+        contact,
+        number: index(column(row, 2)?)?,
+        caller_number: row::e164(column(row, 3)?)?,
+        placed_at: row::timestamp(column(row, 4)?)?,
+        answered_at: at(5)?,
+        connected_at: at(6)?,
+        last_event_at: row::timestamp(column(row, 7)?)?,
+        policy: row::policy(column(row, 8)?)?,
+        local_date: column::<&str>(row, 9)?.parse().map_err(|_| damaged("live_call.local_date"))?,
+        next_day_at: row::timestamp(column(row, 10)?)?,
+    })
+}
+
+fn leg(row: &SqliteRow) -> Result<LeftoverLeg, Fault> {
+    let destination = match column::<Option<&str>>(row, 1)? {
+        Some(agent) => {
+            Destination::Agent { agent: AgentId::parse(agent).map_err(|_| damaged("leg.agent"))?, sip: column(row, 2)? }
+        }
+        None => Destination::Customer {
+            number: row::e164(column(row, 3)?)?,
+            caller_number: row::e164(column(row, 4)?)?,
+            trunk: TrunkId::parse(column(row, 5)?).map_err(|_| damaged("leg.trunk"))?,
+        },
+    };
+    let leg = LegId::from_i64(column(row, 0)?).ok_or_else(|| damaged("leg.id"))?;
+    let record = LegRecord { leg, destination, identity: row::identity(column(row, 6)?)? };
+    Ok(LeftoverLeg { record, answered: column(row, 7)? })
+}
+
+/// What agents last asked for.
+pub(super) async fn availabilities(conn: &mut SqliteConnection) -> Result<BTreeMap<AgentId, Availability>, Fault> {
+    let rows = sqlx::query_as("SELECT id, availability FROM agent").fetch_all(conn).await;
+    let rows: Vec<(String, String)> = rows.doing("reading agents")?;
+    let agent = |(id, availability): (String, String)| {
+        let id = AgentId::parse(&id).map_err(|_| damaged("agent.id"))?;
+        Ok((id, Availability::parse(&availability).ok_or_else(|| damaged("agent.availability"))?))
+    };
+    rows.into_iter().map(agent).collect()
+}

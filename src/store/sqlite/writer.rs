@@ -1,0 +1,297 @@
+//! The one writer: whatever is queued becomes one transaction, answered once it is durable.
+//!
+//! Urgent work (intents, outcomes, milestones) is served in the order in which it was handed in;
+//! long work (imports, generations) goes one piece a transaction, behind it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64, atomic::Ordering};
+
+use jiff::Timestamp;
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    campaigns, contact,
+    fault::{Doing, Fault},
+    import, intent, outcome,
+};
+use crate::{
+    clock::Clock,
+    domain::{
+        agent::Availability,
+        campaign::Generation,
+        contact::{NewContact, Progress},
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, Epoch},
+    },
+    store::{
+        CampaignChange, GateSettings, ImportOutcome, IntentDecision, IntentRequest, LegRecord, Milestone, Settlement,
+        StoreError,
+        ledger::{Ledger, monotonic},
+        row::micros,
+    },
+};
+
+/// Most urgent pieces of work in one transaction: more gains little and costs latency.
+const BATCH_MAX: usize = 100;
+
+/// Urgent work that may wait; then who hands in more waits.
+pub(super) const URGENT_QUEUE: usize = 1024;
+
+/// Long work that may wait.
+pub(super) const LONG_QUEUE: usize = 8;
+
+/// What the writer may be asked.
+pub(super) enum Work {
+    Heartbeat,
+    Close,
+    Intent(Box<IntentRequest>),
+    Withdraw(AttemptId),
+    Leg(Box<LegRecord>),
+    Note(Box<Milestone>),
+    Settle(Box<Settlement>),
+    Advance(ContactRef, u32, Progress),
+    Availability(AgentId, Availability),
+    Apply(Arc<Generation>, Vec<CampaignChange>),
+    Import(CampaignId, Vec<NewContact>),
+}
+
+/// What it answers.
+pub(super) enum Reply {
+    Done,
+    Decision(IntentDecision),
+    Imported(ImportOutcome),
+}
+
+/// A piece of work, and who waits for it.
+pub(super) struct Command {
+    /// What to do.
+    pub(super) work: Work,
+    /// Answered once the work is durable.
+    pub(super) reply: oneshot::Sender<Result<Reply, StoreError>>,
+}
+
+/// What the writer and the readers share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Shown in messages.
+    pub(super) name: String,
+    /// This life.
+    pub(super) epoch: Epoch,
+    /// Read at each decision.
+    pub(super) clock: Clock,
+    /// What the gate needs besides rows.
+    pub(super) settings: GateSettings,
+    /// Live calls.
+    ledger: Mutex<Ledger>,
+    /// The definitions in force.
+    generation: Mutex<Option<Arc<Generation>>>,
+    /// Transactions that were committed.
+    pub(super) commits: AtomicU64,
+}
+
+impl Shared {
+    /// What a life begins with: no definitions, and a ledger that is yet to be read.
+    pub(super) fn new(name: String, epoch: Epoch, clock: Clock, settings: GateSettings) -> Self {
+        let (ledger, generation) = (Mutex::default(), Mutex::default());
+        Self { name, epoch, clock, settings, ledger, generation, commits: AtomicU64::new(0) }
+    }
+
+    /// Live calls and placements.
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The definitions in force.
+    pub(super) fn generation(&self) -> Option<Arc<Generation>> {
+        self.generation.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_generation(&self, generation: Option<Arc<Generation>>) {
+        *self.generation.lock().unwrap_or_else(PoisonError::into_inner) = generation;
+    }
+}
+
+/// The writer's own state.
+pub(super) struct Writer {
+    /// The only connection that writes.
+    pub(super) conn: SqliteConnection,
+    /// What readers see too.
+    pub(super) shared: Arc<Shared>,
+    /// The definitions in force, within the transaction under way.
+    pub(super) generation: Option<Arc<Generation>>,
+    /// The ledger no longer agrees with the tables, since a transaction was lost.
+    ledger_lost: bool,
+}
+
+impl Writer {
+    /// A writer whose ledger has been read from the tables.
+    pub(super) async fn new(conn: SqliteConnection, shared: Arc<Shared>) -> Result<Self, Fault> {
+        let mut writer = Self { conn, shared, generation: None, ledger_lost: false };
+        writer.read_ledger().await?;
+        Ok(writer)
+    }
+
+    /// Serves until it is told to close or nobody can ask any more.
+    pub(super) async fn run(mut self, mut urgent: mpsc::Receiver<Command>, mut long: mpsc::Receiver<Command>) {
+        loop {
+            let mut batch = Vec::new();
+            let mut behind = None;
+            tokio::select! {
+                biased;
+                Some(command) = urgent.recv() => batch.push(command),
+                Some(command) = long.recv() => behind = Some(command),
+                else => break,
+            }
+            while batch.len() < BATCH_MAX {
+                let Ok(command) = urgent.try_recv() else { break };
+                batch.push(command);
+            }
+            batch.extend(behind.or_else(|| long.try_recv().ok()));
+            let closing = batch.iter().any(|command| matches!(command.work, Work::Close));
+            self.serve(batch).await;
+            if closing {
+                break;
+            }
+        }
+        self.drain(urgent, long).await;
+        if let Err(error) = self.conn.close().await {
+            tracing::warn!(error = %error, "the store's connection did not close cleanly");
+        }
+    }
+
+    /// What was handed in before the store was closed.
+    async fn drain(&mut self, mut urgent: mpsc::Receiver<Command>, mut long: mpsc::Receiver<Command>) {
+        urgent.close();
+        long.close();
+        while let Some(command) = urgent.recv().await {
+            self.serve(vec![command]).await;
+        }
+        while let Some(command) = long.recv().await {
+            self.serve(vec![command]).await;
+        }
+    }
+
+    /// One transaction.
+    async fn serve(&mut self, batch: Vec<Command>) {
+        let since = monotonic(self.shared.clock.now().mono);
+        let mut answers = Vec::with_capacity(batch.len());
+        let outcome = self.transact(batch, &mut answers).await;
+        if let Err(fault) = &outcome {
+            self.roll_back(fault).await;
+        } else {
+            self.shared.commits.fetch_add(1, Ordering::Relaxed);
+            self.shared.set_generation(self.generation.clone());
+            self.shared.ledger().committed(since, monotonic(self.shared.clock.now().mono));
+        }
+        for (reply, answer) in answers {
+            let answer = match &outcome {
+                Ok(()) => answer.map_err(|fault| fault.told(&self.shared.name)),
+                Err(fault) => Err(fault.told(&self.shared.name)),
+            };
+            // Who asked may have stopped waiting.
+            let _ = reply.send(answer);
+        }
+    }
+
+    async fn transact(&mut self, batch: Vec<Command>, answers: &mut Vec<Answer>) -> Result<(), Fault> {
+        let mut batch = batch.into_iter();
+        let mut outcome = self.begin().await;
+        for command in batch.by_ref() {
+            let answer = match outcome {
+                Ok(()) => self.perform(command.work).await,
+                Err(_) => Ok(Reply::Done),
+            };
+            outcome = outcome.and(self.release(answer.is_ok()).await);
+            answers.push((command.reply, answer));
+        }
+        outcome?;
+        self.execute("COMMIT", "committing").await
+    }
+
+    async fn begin(&mut self) -> Result<(), Fault> {
+        if self.ledger_lost {
+            self.read_ledger().await?;
+        }
+        self.execute("BEGIN IMMEDIATE", "beginning a transaction").await?;
+        let epoch = sqlx::query_scalar("SELECT epoch FROM store").fetch_one(&mut self.conn).await;
+        let epoch = Epoch(epoch.doing("checking the epoch")?);
+        if epoch != self.shared.epoch {
+            return Err(StoreError::Fenced(epoch).into());
+        }
+        Ok(())
+    }
+
+    async fn perform(&mut self, work: Work) -> Result<Reply, Fault> {
+        self.execute("SAVEPOINT command", "beginning a command").await?;
+        match work {
+            Work::Heartbeat => self.beat("heartbeat_at").await?,
+            Work::Close => self.beat("closed_at").await?,
+            Work::Intent(request) => return intent::record(self, *request).await.map(Reply::Decision),
+            Work::Withdraw(attempt) => intent::withdraw(self, attempt).await?,
+            Work::Leg(leg) => outcome::record_leg(&mut self.conn, &leg, None).await?,
+            Work::Note(milestone) => outcome::note(self, &milestone).await?,
+            Work::Settle(settlement) => outcome::settle(self, &settlement).await?,
+            Work::Advance(contact, version, progress) => self.advance(contact, version, &progress).await?,
+            Work::Availability(agent, availability) => {
+                campaigns::set_availability(&mut self.conn, &agent, availability).await?;
+            }
+            Work::Apply(generation, changes) => campaigns::apply(self, generation, changes).await?,
+            Work::Import(campaign, contacts) => {
+                return import::import(&mut self.conn, &campaign, &contacts).await.map(Reply::Imported);
+            }
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Keeps or undoes one command, so that a failing one does not spoil the others' work.
+    async fn release(&mut self, keep: bool) -> Result<(), Fault> {
+        if !keep {
+            self.execute("ROLLBACK TO command", "undoing a command").await?;
+        }
+        self.execute("RELEASE command", "ending a command").await
+    }
+
+    async fn roll_back(&mut self, fault: &Fault) {
+        tracing::warn!(error = %fault, "a transaction of the store was lost");
+        self.generation = self.shared.generation();
+        self.ledger_lost = true;
+        // Fails where SQLite has rolled back by itself, or no transaction had begun.
+        let _ = self.execute("ROLLBACK", "rolling back").await;
+    }
+
+    async fn read_ledger(&mut self) -> Result<(), Fault> {
+        let now = self.shared.clock.now();
+        let ledger = intent::ledger(&mut self.conn, now).await?;
+        *self.shared.ledger() = ledger;
+        self.ledger_lost = false;
+        Ok(())
+    }
+
+    async fn advance(&mut self, contact: ContactRef, version: u32, progress: &Progress) -> Result<(), Fault> {
+        match contact::load(&mut self.conn, contact).await? {
+            Some(kept) if kept.contact.version == version => {
+                contact::write(&mut self.conn, &kept, progress, kept.live).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn beat(&mut self, column: &'static str) -> Result<(), Fault> {
+        let sql = match column {
+            "closed_at" => "UPDATE instance SET closed_at = ?2 WHERE epoch = ?1",
+            _ => "UPDATE instance SET heartbeat_at = ?2 WHERE epoch = ?1",
+        };
+        let query = sqlx::query(sql).bind(self.shared.epoch.0).bind(micros(self.now()));
+        query.execute(&mut self.conn).await.doing("writing the heartbeat").map(drop)
+    }
+
+    async fn execute(&mut self, sql: &'static str, doing: &'static str) -> Result<(), Fault> {
+        sqlx::query(sql).execute(&mut self.conn).await.doing(doing).map(drop)
+    }
+
+    /// Wall time of this instant.
+    pub(super) fn now(&self) -> Timestamp {
+        self.shared.clock.now().wall
+    }
+}
+
+type Answer = (oneshot::Sender<Result<Reply, StoreError>>, Result<Reply, Fault>);
