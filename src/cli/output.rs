@@ -66,6 +66,18 @@ impl Failure {
         Self { exit: Exit::BadInput, message: message.into(), hint: hint.into() }
     }
 
+    /// An error with its whole chain of causes.
+    pub fn from_error(error: &dyn std::error::Error) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            message.push_str(": ");
+            message.push_str(&inner.to_string());
+            cause = inner.source();
+        }
+        Self::failed(message, "")
+    }
+
     /// Whoever read stdout has gone (`| head`): nothing to say.
     fn closed() -> Self {
         Self { exit: Exit::Ok, message: String::new(), hint: String::new() }

@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Write as _,
+    io::IsTerminal as _,
     path::{Path, PathBuf},
 };
 
@@ -60,7 +61,10 @@ pub(super) fn read_settings(path: &Path) -> Result<(Settings, String), Failure> 
         )
     })?;
     let settings = Settings::parse(path, &text).map_err(|problems| {
-        let rendered = crate::config::render::text(&problems, &text);
+        let color = std::io::stderr().is_terminal();
+        let source = |_: &str| Some(text.as_str());
+        let rendered: Vec<String> = problems.iter().map(|p| crate::config::render::text(p, source, color)).collect();
+        let rendered = rendered.join("\n");
         Failure::bad_input(format!("settings {shown} are not valid\n{rendered}"), "mend what is named above")
     })?;
     let mut digest = String::new();

@@ -6,8 +6,9 @@ use super::{
     code::Code,
     diagnostic::Span,
     kinds::duration::shown,
-    load::{Commit, InFile, Place, References},
+    load::{Commit, InFile, Place},
     read::At,
+    shared::References,
     tables::campaign::{CallingHoursTable, CampaignFile, LimitsTable, MAX_RING, PerNumberTable, Policy, ResultsTable},
 };
 use crate::domain::{

@@ -14,6 +14,7 @@ mod read;
 pub mod render;
 pub mod schema;
 pub mod settings;
+mod shared;
 mod suggest;
 mod syntax;
 mod table;

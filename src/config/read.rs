@@ -189,7 +189,9 @@ impl<'n, 's> TableReader<'n, 's> {
     /// Takes up a value that must be a table.
     pub(crate) fn of<T: Table>(node: &'n Node<'s>, reader: &mut Reader<'_>) -> Option<Self> {
         let DeValue::Table(entries) = node.get_ref() else {
-            reader.wrong_type(node, &format!("{} (a table)", T::WHAT));
+            // "`limits` must be `limits`" would say nothing.
+            let what = if T::WHAT.starts_with('`') { "a table".to_owned() } else { format!("{} (a table)", T::WHAT) };
+            reader.wrong_type(node, &what);
             return None;
         };
         Some(Self::new::<T>(entries, Span::from(node.span()), reader))

@@ -108,11 +108,14 @@ fn in_value(source: &Source<'_>, value: Span, error: &Error) -> Diagnostic {
         let at = Span::from(error.span().unwrap_or_default());
         let mut diagnostic = Diagnostic::error(Code::Syntax, source.locate(at), error.message());
         diagnostic.label("not a TOML value");
+        if error.message().contains("escape") {
+            diagnostic.help("between \" and \" a backslash is special: write it twice, or use single quotes");
+        }
         return diagnostic;
     }
     let mut diagnostic = Diagnostic::error(Code::Syntax, source.locate(value), "text must stand in quotes");
     let bare = text.trim_matches(['“', '”', '„', '‘', '’', '«', '»']);
-    diagnostic.label("not quoted").suggest("put it in quotes", value, format!("{bare:?}"));
+    diagnostic.label("not quoted").suggest("put it in quotes", value, toml::Value::from(bare).to_string());
     diagnostic
 }
 
@@ -146,7 +149,7 @@ fn container(node: &Node<'_>, span: Span) -> Option<Span> {
             return None;
         }
     };
-    inner.or_else(|| place.contains(span).then_some(place))
+    inner.or_else(|| (place.contains(span) && place.start < span.start).then_some(place))
 }
 
 /// Keys whose path was seen before: where each starts, and the first of that path.

@@ -2,10 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
+mod check;
 mod cli;
+mod config_fixtures;
 mod gitops;
 mod http;
+mod layering;
 mod reconcile;
 mod repository;
+mod schema;
 mod served;
+mod sip;
 mod systemd;

@@ -76,9 +76,9 @@ fn parse(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok().map(|number| number * seconds)
 }
 
-/// Seconds in the largest unit that divides them.
+/// Seconds in the largest unit that divides them, and of which they are more than one.
 pub(crate) fn shown(seconds: u64) -> String {
-    let whole = UNITS.into_iter().find(|(_, unit)| seconds != 0 && seconds.is_multiple_of(*unit));
+    let whole = UNITS.into_iter().find(|(_, unit)| seconds > *unit && seconds.is_multiple_of(*unit));
     let (unit, length) = whole.unwrap_or(('s', 1));
     format!("{}{unit}", seconds / length)
 }
@@ -128,6 +128,6 @@ mod tests {
         assert_eq!(meant("soon"), None);
         assert_eq!(meant("99999999999999999999s"), None);
         assert_eq!(shown(2 * DAY), "2d");
-        assert_eq!(shown(0), "0s");
+        assert_eq!((shown(0), shown(1), shown(60), shown(90)), ("0s".into(), "1s".into(), "60s".into(), "90s".into()));
     }
 }

@@ -23,7 +23,7 @@ impl<K: Kind, const MIN: usize> Kind for List<K, MIN> {
             return None;
         };
         if items.len() < MIN {
-            reader.fault(Code::TooFewItems, node, format_args!("needs at least {MIN}")).label("too few items");
+            reader.fault(Code::TooFewItems, node, format_args!("needs at least {MIN} item")).label("too few items");
             return None;
         }
         Some(items.iter().filter_map(|item| reader.value::<K>(item)).collect())

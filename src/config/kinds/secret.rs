@@ -81,7 +81,8 @@ impl Kind for Secret {
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<SecretRef> {
         const HELP: &str = "secrets do not stand in files: write { file = \"…\" } or { credential = \"…\" }";
         if node.get_ref().as_str().is_some() {
-            reader.wrong_type(node, "a reference to a secret").help(HELP);
+            // Shown by place only: the line holds the secret.
+            reader.wrong_type(node, "a reference to a secret").help(HELP).location.span = None;
             return None;
         }
         let before = reader.diagnostics.len();

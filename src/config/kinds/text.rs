@@ -23,13 +23,13 @@ impl<const MIN: usize, const MAX: usize> Kind for Text<MIN, MAX> {
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<String> {
         let text = reader.text(node, "a string")?;
         let length = text.chars().count();
-        if MIN > 0 && text.trim().is_empty() {
+        if length < MIN || (MIN > 0 && text.trim().is_empty()) {
             reader.fault(Code::Text, node, "is empty").label(format!("expected {MIN} to {MAX} characters"));
             return None;
         }
-        if !(MIN..=MAX).contains(&length) {
+        if length > MAX {
             let label = format!("{length} characters");
-            reader.fault(Code::Text, node, format_args!("must have {MIN} to {MAX} characters")).label(label);
+            reader.fault(Code::Text, node, format_args!("must have at most {MAX} characters")).label(label);
             return None;
         }
         if let Some(control) = text.chars().find(|c| c.is_control()) {

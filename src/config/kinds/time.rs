@@ -120,7 +120,9 @@ impl Kind for Window {
             Ok(window) => Some(window),
             Err(error) => {
                 let span = Span::from(node.span());
-                let diagnostic = reader.fault(Code::Window, node, "must be a window").label(error.to_string());
+                let diagnostic = reader
+                    .fault(Code::Window, node, "must be windows of the form \"HH:MM-HH:MM\"")
+                    .label(error.to_string());
                 if let Some(meant) = meant(text) {
                     diagnostic.suggest(format!("did you mean {meant:?}?"), span, format!("{meant:?}"));
                 }

@@ -336,7 +336,11 @@ impl Engine {
         let call = self.calls.remove(&attempt)?;
         self.mono_timers.set(Due::Call(attempt), None);
         self.customers.remove(&call.contact.customer);
-        self.numbers.remove(&call.called);
+        for number in &call.contact.progress.numbers {
+            if self.numbers.get(&number.e164) == Some(&attempt) {
+                self.numbers.remove(&number.e164);
+            }
+        }
         if let Some(run) = self.campaigns.get_mut(&call.campaign) {
             run.live = run.live.saturating_sub(1);
         }

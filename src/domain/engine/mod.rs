@@ -109,6 +109,7 @@ pub struct Engine {
     /// Contacts that are claimed, in a call, or whose end the store has not confirmed.
     busy: BTreeMap<ContactRef, AttemptId>,
     customers: BTreeMap<CustomerId, AttemptId>,
+    /// Every number of a contact that is claimed or in a call: who shares one is the same customer.
     numbers: BTreeMap<E164, AttemptId>,
     settling: BTreeMap<AttemptId, Settling>,
     /// Campaigns with a contact to take, in serving order, by queue.

@@ -131,7 +131,8 @@ impl Engine {
             contact,
             picked_version: contact.version,
             number,
-            customer_on_call: self.customers.contains_key(&contact.customer),
+            customer_on_call: self.customers.contains_key(&contact.customer)
+                || contact.progress.numbers.iter().any(|n| self.numbers.contains_key(&n.e164)),
             number_on_call: self.numbers.contains_key(called),
             live: Counts {
                 campaign: self.campaigns.get(&campaign.id).map_or(0, |run| run.live),
@@ -237,7 +238,9 @@ impl Engine {
         let called = pick.contact.progress.numbers[pick.number].e164.clone();
         self.busy.insert(pick.contact.reference, attempt);
         self.customers.insert(pick.contact.customer.clone(), attempt);
-        self.numbers.insert(called.clone(), attempt);
+        for number in &pick.contact.progress.numbers {
+            self.numbers.insert(number.e164.clone(), attempt);
+        }
         let call = LiveCall {
             campaign: pick.campaign,
             contact: pick.contact,

@@ -3,9 +3,12 @@
 //! Values are kept as bytes, so nothing of a peer's message is lost or refused for its encoding.
 //! Both sides of a call use it: `dialops` itself and the demo's carrier and phones.
 
-use std::{fmt, io::Write};
+use std::{fmt, io::Write, net::SocketAddr};
 
-use super::header::{CSeq, Name, NameAddr, Via, split, text};
+use super::{
+    header::{CSeq, Name, NameAddr, Via, split, text},
+    uri::split_host,
+};
 
 /// A request's method; any token is one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -200,6 +203,43 @@ impl Message {
     /// Removes every header of that name.
     pub fn remove(&mut self, name: Name) {
         self.fields.retain(|field| field.name != name);
+    }
+
+    /// Notes in the topmost `Via` where the request came from (§18.2.1, RFC 3581 §4) and returns where
+    /// its responses go; `None` when it has no readable `Via`.
+    pub fn stamp(&mut self, from: SocketAddr) -> Option<SocketAddr> {
+        let first = self.fields.iter().position(|field| field.name == Name::Via)?;
+        let line = self.bytes(self.fields[first].value);
+        let top = split(line, b',').next()?;
+        let via = Via::parse(top)?;
+        let (host, port) = split_host(via.sent_by)?;
+        let symmetric = via.params.value("rport").is_some();
+        let back = if symmetric { from } else { SocketAddr::new(from.ip(), port.unwrap_or(5060)) };
+        if !symmetric && host.parse() == Ok(from.ip()) {
+            return Some(back);
+        }
+        let mut stamped = format!("SIP/2.0/{} {}", via.transport, via.sent_by).into_bytes();
+        for (name, value) in via.params.iter() {
+            if name.eq_ignore_ascii_case(b"rport") || name.eq_ignore_ascii_case(b"received") {
+                continue;
+            }
+            stamped.push(b';');
+            stamped.extend_from_slice(name);
+            if let Some(value) = value {
+                stamped.push(b'=');
+                stamped.extend_from_slice(value);
+            }
+        }
+        stamped.extend_from_slice(format!(";received={}", from.ip()).as_bytes());
+        if symmetric {
+            stamped.extend_from_slice(format!(";rport={}", from.port()).as_bytes());
+        }
+        let behind = line.iter().skip(top.len()).skip_while(|&&b| b != b',').copied().collect::<Vec<u8>>();
+        stamped.extend_from_slice(&behind);
+        self.push_bytes(Name::Via, &stamped);
+        let moved = self.fields.pop()?;
+        self.fields[first] = moved;
+        Some(back)
     }
 
     /// Sets body and `Content-Type`.
@@ -431,6 +471,29 @@ mod tests {
         assert_eq!((response.to_tag(), response.from_tag(), response.call_id()), ("t", "f", "c"));
         let again = Message::respond_to(&request, 400, None);
         assert_eq!(again.to_tag(), "");
+    }
+
+    #[test]
+    fn responses_go_where_the_request_came_from() {
+        let stamped = |via: &str, from: &str| {
+            let mut request = Message::request(Method::Bye, "sip:a@b");
+            request.push(Name::Via, via);
+            request.push(Name::Via, "SIP/2.0/UDP last");
+            let back = request.stamp(from.parse().unwrap()).unwrap().to_string();
+            let vias: Vec<_> = request.list(Name::Via).map(|via| text(via).unwrap().to_owned()).collect();
+            (back, vias.join(" / "))
+        };
+        let (back, vias) = stamped("SIP/2.0/UDP 10.0.0.1;branch=x;rport , SIP/2.0/UDP p", "10.0.0.2:7000");
+        let wanted = "SIP/2.0/UDP 10.0.0.1;branch=x;received=10.0.0.2;rport=7000 / SIP/2.0/UDP p / SIP/2.0/UDP last";
+        assert_eq!((back.as_str(), vias.as_str()), ("10.0.0.2:7000", wanted));
+        let (back, vias) = stamped("SIP/2.0/UDP 10.0.0.2:5070;branch=x", "10.0.0.2:7000");
+        assert_eq!(
+            (back.as_str(), vias.as_str()),
+            ("10.0.0.2:5070", "SIP/2.0/UDP 10.0.0.2:5070;branch=x / SIP/2.0/UDP last")
+        );
+        let (back, vias) = stamped("SIP/2.0/UDP phone.test;branch=x", "10.0.0.2:7000");
+        assert_eq!(back, "10.0.0.2:5060");
+        assert!(vias.starts_with("SIP/2.0/UDP phone.test;branch=x;received=10.0.0.2 /"), "{vias}");
     }
 
     #[test]

@@ -198,13 +198,12 @@ pub fn same_place(a: &[u8], b: &[u8]) -> bool {
 const SECTIONS_MAX: usize = 16;
 
 /// The answer to `offer` that keeps what `local` describes: its audio answers the first audio, other
-/// media are refused with port 0, and the direction is what the offer allows. `None` when the offer
-/// has no audio we could answer.
+/// media are refused with port 0, and the direction is `wanted` as far as the offer allows. `None` when
+/// the offer has no audio we could answer.
 #[must_use]
-pub fn answer(offer: &[u8], local: &[u8], origin: Origin) -> Option<Vec<u8>> {
-    let offered = Audio::of(offer)?;
-    let ours = Audio::of(local)?;
-    let direction = offered.direction.answered_by(ours.direction);
+pub fn answer(offer: &[u8], local: &[u8], wanted: Direction, origin: Origin) -> Option<Vec<u8>> {
+    let direction = Audio::of(offer)?.direction.answered_by(wanted);
+    Audio::of(local)?;
     let (_, offered_media) = sections(offer);
     if offered_media.len() > SECTIONS_MAX {
         return None;
@@ -296,13 +295,13 @@ mod tests {
     fn hold_is_answered_in_kind_and_video_refused() {
         let offer = b"v=0\r\no=y 1 2 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=video 9 RTP/AVP 99\r\n\
             m=audio 5000 RTP/AVP 8 0\r\na=sendonly\r\nm=audio 5002 RTP/AVP 8\r\n";
-        let answer = answer(offer, PHONE, origin(3)).unwrap();
+        let answer = answer(offer, PHONE, Direction::SendRecv, origin(3)).unwrap();
         let audio = Audio::of(&answer).unwrap();
         assert_eq!((audio.port, audio.direction), (&b"4000"[..], Direction::RecvOnly));
         let answer = text(answer);
         assert!(answer.contains("m=video 0 RTP/AVP 99\r\nm=audio 4000"), "{answer}");
         assert!(answer.ends_with("a=recvonly\r\nm=audio 0 RTP/AVP 8\r\n"), "{answer}");
-        assert!(super::answer(b"v=0\r\n", PHONE, origin(3)).is_none());
+        assert!(super::answer(b"v=0\r\n", PHONE, Direction::SendRecv, origin(3)).is_none());
     }
 
     #[test]
@@ -318,8 +317,8 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(bytes in prop::collection::vec(prop::sample::select(b"vomca=audio 0189/\r\n:x".to_vec()), 0..120)) {
-            let _ = (Audio::of(&bytes), with_origin(&bytes, origin(1)), answer(&bytes, PHONE, origin(1)));
-            let _ = answer(PHONE, &bytes, origin(1));
+            let _ = (Audio::of(&bytes), with_origin(&bytes, origin(1)), answer(&bytes, PHONE, Direction::SendRecv, origin(1)));
+            let _ = answer(PHONE, &bytes, Direction::SendRecv, origin(1));
         }
     }
 }

@@ -113,6 +113,12 @@ impl InviteClient {
         Self { state: InviteClientState::Proceeding, repeat: None, end: None }
     }
 
+    /// Whether no final response has come.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, InviteClientState::Calling | InviteClientState::Proceeding)
+    }
+
     /// Stops repeating the INVITE: it is no longer wanted.
     pub fn stop_repeating(&mut self) {
         self.repeat = None;

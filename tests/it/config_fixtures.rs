@@ -1,0 +1,52 @@
+//! The configurations under `tests/fixtures/config`, read the way the daemon reads a commit.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use dialops::config::{self, Diagnostic, Settings, SourceFile};
+
+/// Where the fixtures are.
+pub(crate) const FIXTURES: &str = "tests/fixtures/config";
+
+/// Files by their path in a repository.
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
+
+/// Files of a folder, by path inside it.
+pub(crate) fn files(root: &Path) -> Files {
+    let mut files = Files::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let inside = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                files.insert(inside, fs::read(path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+/// Writes files below a folder.
+pub(crate) fn write(root: &Path, files: &Files) {
+    for (path, bytes) in files {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+/// All that is wrong with settings and campaigns.
+pub(crate) fn faults(files: &Files) -> Vec<Diagnostic> {
+    let settings = std::str::from_utf8(&files["dialops.toml"]).unwrap();
+    let settings = match Settings::parse(Path::new("dialops.toml"), settings) {
+        Ok(settings) => settings,
+        Err(faults) => return faults,
+    };
+    let sources: Vec<_> = files
+        .iter()
+        .filter_map(|(path, bytes)| Some(SourceFile { path: path.strip_prefix("campaigns/")?, bytes }))
+        .collect();
+    config::load("campaigns", &sources, &settings.ceilings).map_or_else(|faults| faults, |(_, warnings)| warnings)
+}
