@@ -6,7 +6,7 @@ use super::{behaviour::Behaviour, serving::Serving, station::Outgoing};
 use crate::telephony::sip::{
     header::{CSeq, Name, text},
     message::{Message, Method},
-    sdp::{self, Origin},
+    sdp::{self, Direction, Origin},
     transaction::{Client, Timing},
 };
 
@@ -248,7 +248,7 @@ impl Call {
         let origin = Origin { session: self.number, version: 1, address: address.ip() };
         let port = 20_000 + u16::try_from(self.number % 10_000).unwrap_or(0) * 2;
         let own = sdp::discard_offer(origin, port);
-        offer.and_then(|offer| sdp::answer(offer, &own, origin)).unwrap_or(own)
+        offer.and_then(|offer| sdp::answer(offer, &own, Direction::SendRecv, origin)).unwrap_or(own)
     }
 
     /// Answers a request that is not an INVITE; a repeat gets the same.

@@ -91,7 +91,8 @@ impl Station {
         }
     }
 
-    fn request(&mut self, now: Duration, from: SocketAddr, request: Message, out: &mut Outgoing) {
+    fn request(&mut self, now: Duration, from: SocketAddr, mut request: Message, out: &mut Outgoing) {
+        let from = request.stamp(from).unwrap_or(from);
         let key = (request.call_id().to_owned(), request.from_tag().to_owned());
         let station = call::Station { address: self.address, timing: &self.timing };
         if let Some(call) = self.calls.get_mut(&key) {
