@@ -1,13 +1,6 @@
 //! Opening a store: the lock, the file's state, and one clear sentence for each thing in the way.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 
 use dialops::{
     clock::Clock,
@@ -15,6 +8,7 @@ use dialops::{
     store::{GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
 };
 use sqlx::{Connection, SqliteConnection};
+use tokio::time::Instant;
 
 async fn open(path: &Path) -> Result<Arc<SqliteStore>, StoreError> {
     let opener = Opener {
