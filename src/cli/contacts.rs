@@ -15,7 +15,7 @@ use super::{
     output::{Exit, Failure, Format, Out, note},
     target::Target,
 };
-use crate::http::wire::{ImportCounts, ImportEvent};
+use crate::http::wire::{ImportCounts, ImportEvent, TallyView};
 
 /// Bytes of the file in one piece of the request.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -55,6 +55,8 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
     };
     let opened = tokio::fs::File::open(&file).await.map_err(unreadable)?;
     let length = opened.metadata().await.map_err(unreadable)?.len();
+    // Refusals come here, where nothing is being sent: in the middle of an upload they are lost.
+    let _known: TallyView = client.get(&["campaigns", &campaign, "tally"], &[]).await?;
     let progress = Progress::new(&campaign, length);
     let sent = progress.bar.clone();
     let pieces = ReaderStream::with_capacity(opened, PIECE_BYTES).inspect(move |piece| {
