@@ -5,6 +5,7 @@
 mod check;
 mod cli;
 mod config_fixtures;
+mod demo;
 mod gitops;
 mod http;
 mod layering;
