@@ -226,17 +226,10 @@ impl Store for MemoryStore {
     async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError> {
         let now = self.clock.now().wall;
         let mut state = self.state()?;
-        let in_force = state.applied.last().map(|(revision, committed_at, _)| (revision.clone(), *committed_at));
-        let seen = state.applied.iter().any(|(revision, ..)| *revision == generation.revision);
-        match in_force {
-            Some((revision, _)) if revision == generation.revision => {}
-            Some((_, committed_at)) if seen && generation.committed_at < committed_at => {
-                return Err(StoreError::Backwards);
-            }
-            _ => {
-                state.applied.retain(|(revision, ..)| *revision != generation.revision);
-                state.applied.push((generation.revision.clone(), generation.committed_at, now));
-            }
+        let in_force = state.applied.last().map(|(revision, ..)| revision.clone());
+        if in_force.as_ref() != Some(&generation.revision) {
+            state.applied.retain(|(revision, ..)| *revision != generation.revision);
+            state.applied.push((generation.revision.clone(), generation.committed_at, now));
         }
         for change in changes {
             state.change(&generation, change)?;
