@@ -164,6 +164,15 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         access,
     });
 
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        http = %settings.http.listen,
+        socket = %settings.http.socket.display(),
+        sip = %settings.sip.listen,
+        store = %settings.store.display(),
+        epoch = store.epoch().0,
+        "started"
+    );
     let serving = tokio::spawn(http::serve(server, listeners, stop_serving.clone()));
     let watching = gitops::watch::run(source, wake, settings.source.poll, Arc::clone(&hangup), shutdown.clone());
     let watching = tokio::spawn(watching);

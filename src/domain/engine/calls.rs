@@ -36,6 +36,10 @@ pub const BRIDGE_WITHIN: Duration = Duration::from_secs(2);
 /// it is abandoned (SPEC §3).
 pub const RESCUE_WITHIN: Duration = Duration::from_secs(2);
 
+/// A leg that was told to end has ended within this time: 64·T1 (RFC 3261 §17) and a margin. One that
+/// says nothing for longer is given up, so that no agent and no contact waits for a lost event.
+pub(super) const ENDS_WITHIN: Duration = Duration::from_secs(45);
+
 /// After the store's clock refused for calls per second, ask again.
 const RATE_ASK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -267,6 +271,7 @@ impl Engine {
         let Some(call) = self.calls.get_mut(&attempt) else { return };
         let Some(leg) = call.customer_leg else { return };
         call.stage = Stage::Dialing;
+        self.mono_timers.set(Due::Call(attempt), Some(now.mono + ring + ENDS_WITHIN));
         let destination = Destination::Customer {
             number: call.called.clone(),
             caller_number: call.caller_number.clone(),
@@ -354,8 +359,22 @@ impl Engine {
             Stage::WaitingPlace => self.place(now, attempt, effects),
             Stage::Connecting => self.agent_failed(now, attempt, effects),
             Stage::Rescuing => self.abandon(now, attempt, effects),
-            Stage::RingingAgent | Stage::Recording | Stage::Dialing | Stage::Talking | Stage::Ending(_) => {}
+            Stage::Dialing => self.hang_up_customer(now, attempt, CallResult::NoAnswer, HangUpCause::NoAnswer, effects),
+            Stage::Ending(_) => self.give_up(now, attempt, effects),
+            Stage::RingingAgent | Stage::Recording | Stage::Talking => {}
         }
+    }
+
+    /// The customer's leg was told to end and never said so: the attempt is settled without it.
+    fn give_up(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Observe(Observation::Illegal("a leg that was hung up did not end")));
+        if let Some(leg) = self.calls.get(&attempt).and_then(|call| call.customer_leg) {
+            self.legs.remove(&leg);
+        }
+        let (status, q850, retry_after, reason) = (None, None, None, None);
+        let (by, cancelled) = (EndedBy::Timeout, true);
+        let end = LegEnd { by, answered: false, cancelled, status, q850, retry_after, reason };
+        self.customer_ended(now, attempt, &end, effects);
     }
 
     pub(super) fn customer_answered(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
@@ -390,7 +409,7 @@ impl Engine {
 
     pub(super) fn agent_leg_ended(&mut self, now: Now, leg: LegId, id: &AgentId, effects: &mut Vec<Effect>) {
         let Some(agent) = self.agents.get_mut(id) else { return };
-        if agent.phase == (Phase::Recovering { leg }) {
+        if matches!(agent.phase, Phase::Recovering { leg: left, .. } if left == leg) {
             let instead = agent.after_call;
             self.free_agent(now, id, instead, effects);
             return;
@@ -426,11 +445,11 @@ impl Engine {
             Stage::Dialing => {
                 call.agent = None;
                 self.missed(now, id, effects);
-                self.hang_up_customer(attempt, CallResult::AgentLost, HangUpCause::Normal, effects);
+                self.hang_up_customer(now, attempt, CallResult::AgentLost, HangUpCause::Normal, effects);
             }
             Stage::Connecting | Stage::Rescuing => self.agent_failed(now, attempt, effects),
             Stage::Talking => {
-                self.hang_up_customer(attempt, CallResult::Answered, HangUpCause::Normal, effects);
+                self.hang_up_customer(now, attempt, CallResult::Answered, HangUpCause::Normal, effects);
             }
             Stage::Ending(_) => {}
         }
@@ -457,6 +476,7 @@ impl Engine {
     /// Hangs up on the customer; the attempt is settled with `result` when the leg's end comes.
     pub(super) fn hang_up_customer(
         &mut self,
+        now: Now,
         attempt: AttemptId,
         result: CallResult,
         cause: HangUpCause,
@@ -467,7 +487,7 @@ impl Engine {
         if let Some(leg) = call.customer_leg {
             effects.push(Effect::Call(CallCommand::HangUp { leg, cause }));
         }
-        self.mono_timers.set(Due::Call(attempt), None);
+        self.mono_timers.set(Due::Call(attempt), Some(now.mono + ENDS_WITHIN));
     }
 
     pub(super) fn customer_ended(&mut self, now: Now, attempt: AttemptId, end: &LegEnd, effects: &mut Vec<Effect>) {

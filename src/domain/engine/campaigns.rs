@@ -49,6 +49,8 @@ pub(super) struct CampaignRun {
     /// What holds the whole campaign, valid until `hold_until`.
     pub(super) hold: Option<Hold>,
     hold_until: Timestamp,
+    /// When `hold` was found; a wall clock that steps back before it makes it void.
+    hold_since: Timestamp,
     hopper: VecDeque<Contact>,
     loading: Option<Loading>,
     pub(super) wants_load: bool,
@@ -76,6 +78,7 @@ impl CampaignRun {
             revision,
             hold: None,
             hold_until: Timestamp::MIN,
+            hold_since: Timestamp::MIN,
             hopper: VecDeque::new(),
             loading: None,
             wants_load: true,
@@ -108,9 +111,10 @@ impl CampaignRun {
 
     /// Brings the hold up to date; a lifted hold asks for fresh candidates.
     pub(super) fn refresh_hold(&mut self, now: Timestamp, permission: &DialPermission) {
-        if now < self.hold_until && self.hold_until != Timestamp::MIN {
+        if (self.hold_since..self.hold_until).contains(&now) {
             return;
         }
+        self.hold_since = now;
         let before = self.hold.take();
         let Some(campaign) = &self.definition else {
             self.hold = Some(Hold::Retired);

@@ -27,7 +27,7 @@ use jiff::Timestamp;
 
 use self::{
     agents::{Agent, Phase, Phone},
-    calls::LiveCall,
+    calls::{ENDS_WITHIN, LiveCall},
     campaigns::CampaignRun,
     pace::{RateCaps, Rates},
     timers::Timers,
@@ -206,9 +206,10 @@ impl Engine {
             Input::Recovering { legs } => {
                 for (leg, agent) in legs {
                     self.legs.insert(leg, LegRole::Agent(agent.clone()));
-                    if let Some(agent) = self.agents.get_mut(&agent) {
-                        agent.enter(Phase::Recovering { leg }, now);
+                    if let Some(held) = self.agents.get_mut(&agent) {
+                        held.enter(Phase::Recovering { leg, until: now.mono + ENDS_WITHIN }, now);
                     }
+                    self.refresh_agent_timer(&agent);
                 }
             }
             Input::Drain => self.drain(now, effects),
@@ -488,8 +489,9 @@ impl Engine {
             agent.backoff_until = None;
         }
         let keep_over = agent.phone_kept_until.is_some_and(|until| until <= now.mono);
-        let wrap_up_over = matches!(agent.phase, Phase::WrapUp { until } if until <= now.mono);
-        if wrap_up_over {
+        let over = matches!(agent.phase,
+            Phase::WrapUp { until } | Phase::Recovering { until, .. } if until <= now.mono);
+        if over {
             let instead = agent.after_call;
             self.free_agent(now, id, instead, effects);
         } else if keep_over {
