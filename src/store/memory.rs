@@ -174,18 +174,20 @@ impl State {
         Ok(reference.and_then(|reference| self.contacts.get(reference)))
     }
 
-    fn ready(&self, campaign: &CampaignId, now: Timestamp) -> Vec<Contact> {
+    /// Contacts that are ready, in order, and whether others are but for a call of their customer.
+    fn ready(&self, campaign: &CampaignId, now: Timestamp) -> (Vec<Contact>, bool) {
         let (customers, numbers) = self.ledger.occupied();
         let on_call = |contact: &Contact| {
             customers.contains(&contact.customer)
                 || contact.progress.numbers.iter().any(|number| numbers.contains(&number.e164))
         };
         let due = |contact: &Contact| order::next(contact, now).filter(|next| next.ready_at <= now);
-        let ready = self.contacts_of(campaign).filter(|contact| !on_call(contact));
-        let mut ready: Vec<(order::Rank, &Contact)> =
-            ready.filter_map(|contact| Some((order::rank(contact, &due(contact)?), contact))).collect();
+        let live = self.live_contacts();
+        let all = self.contacts_of(campaign).filter(|contact| !live.contains(&contact.reference));
+        let due = all.filter_map(|contact| Some((order::rank(contact, &due(contact)?), contact)));
+        let (occupied, mut ready): (Vec<_>, Vec<_>) = due.partition(|(_, contact)| on_call(contact));
         ready.sort_by_key(|(rank, _)| *rank);
-        ready.into_iter().map(|(_, contact)| contact.clone()).collect()
+        (ready.into_iter().map(|(_, contact)| contact.clone()).collect(), !occupied.is_empty())
     }
 }
 
@@ -241,7 +243,9 @@ impl Store for MemoryStore {
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
         let state = self.state()?;
         let held = state.held(campaign)?;
-        let mut ready = state.ready(campaign, now);
+        let (ready, on_call) = state.ready(campaign, now);
+        let mut ready: Vec<Contact> =
+            ready.into_iter().filter(|contact| verdict::may_be_called(&self.settings.permission, contact)).collect();
         ready.truncate(limit_of(limit));
         let live = state.live_contacts();
         let idle = state.contacts_of(campaign).filter(|contact| !live.contains(&contact.reference));
@@ -252,6 +256,7 @@ impl Store for MemoryStore {
         Ok(CandidatePage {
             ready,
             next_ready_at,
+            on_call,
             open: open as u64,
             total: total as u64,
             caller_usage: held.caller_usage.clone(),

@@ -58,6 +58,8 @@ pub(super) struct CampaignRun {
     pub(super) loaded_once: bool,
     pub(super) next_ready_at: Option<Timestamp>,
     set_aside: BTreeMap<ContactRef, Duration>,
+    /// When to ask again, as contacts were left out whose customer was in a call.
+    ask_again_at: Option<Duration>,
     /// Attempts claimed or live.
     pub(super) live: u32,
     pub(super) open: u64,
@@ -86,6 +88,7 @@ impl CampaignRun {
             loaded_once: false,
             next_ready_at: None,
             set_aside: BTreeMap::new(),
+            ask_again_at: None,
             live: 0,
             open: 0,
             total: 0,
@@ -145,9 +148,9 @@ impl CampaignRun {
         [hold, ready].into_iter().flatten().min()
     }
 
-    /// When by the monotonic clock a contact that was set aside may be looked at again.
+    /// When by the monotonic clock a contact that was set aside or left out may be looked at again.
     pub(super) fn set_aside_until(&self) -> Option<Duration> {
-        self.set_aside.values().min().copied()
+        self.set_aside.values().copied().chain(self.ask_again_at).min()
     }
 
     /// Whether a contact could be taken from it, caps aside.
@@ -159,6 +162,10 @@ impl CampaignRun {
     pub(super) fn notice_due(&mut self, now: Now) {
         if self.next_ready_at.is_some_and(|at| at <= now.wall) {
             self.next_ready_at = None;
+            self.wants_load = true;
+        }
+        if self.ask_again_at.is_some_and(|at| at <= now.mono) {
+            self.ask_again_at = None;
             self.wants_load = true;
         }
         let before = self.set_aside.len();
@@ -196,7 +203,7 @@ impl CampaignRun {
 
     /// Takes in a page; `busy` tells which contacts are claimed or not settled yet. What was learnt
     /// of a contact after the page was asked for wins over the page.
-    pub(super) fn loaded(&mut self, now: Timestamp, page: CandidatePage, busy: impl Fn(ContactRef) -> bool) {
+    pub(super) fn loaded(&mut self, now: Now, page: CandidatePage, busy: impl Fn(ContactRef) -> bool) {
         let Some(Loading { limit, touched }) = self.loading.take() else { return };
         self.loaded_once = true;
         self.open = page.open;
@@ -206,13 +213,14 @@ impl CampaignRun {
             *seen = uses.max(*seen);
         }
         self.exhausted = page.ready.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+        self.ask_again_at = page.on_call.then(|| now.mono + SET_ASIDE_FOR);
         self.next_ready_at = [self.next_ready_at, page.next_ready_at].into_iter().flatten().min();
         self.hopper.retain(|c| touched.contains(&c.reference) || busy(c.reference));
         let fresh = |c: &Contact| {
             !touched.contains(&c.reference) && !self.set_aside.contains_key(&c.reference) && !busy(c.reference)
         };
         self.hopper.extend(page.ready.into_iter().filter(fresh));
-        self.sort(now);
+        self.sort(now.wall);
     }
 
     fn sort(&mut self, now: Timestamp) {

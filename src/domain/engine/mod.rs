@@ -306,7 +306,7 @@ impl Engine {
         let Some(run) = self.campaigns.get_mut(id) else { return };
         if let Some(page) = page {
             let busy = &self.busy;
-            run.loaded(now.wall, page, |contact| busy.contains_key(&contact));
+            run.loaded(now, page, |contact| busy.contains_key(&contact));
         } else {
             run.load_failed();
             self.store_failed(now);

@@ -164,7 +164,7 @@ impl Store for SqliteStore {
     }
 
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
-        read!(self, candidates, campaign, now, limit)
+        read!(self, candidates, campaign, now, limit, &self.shared.settings.permission)
     }
 
     async fn record_leg(&self, leg: LegRecord) -> Result<(), StoreError> {
