@@ -5,8 +5,8 @@
 mod check;
 mod cli;
 mod config_fixtures;
-mod demo;
 mod contacts;
+mod demo;
 mod gitops;
 mod http;
 mod layering;
