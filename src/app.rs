@@ -183,7 +183,9 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
 
     stop_serving.cancel();
     let reconciled = reconciling.await;
-    for task in [serving, watching, signals, notifying] {
+    // Ends by itself once requests under way have had their moment.
+    let _served = serving.await;
+    for task in [watching, signals, notifying] {
         task.abort();
         // Aborted on purpose, or over already.
         let _ended = task.await;

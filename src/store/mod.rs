@@ -87,7 +87,7 @@ pub enum StoreError {
     #[error("the store was taken over by a later daemon (epoch {0:?}); this one must stop")]
     Fenced(Epoch),
     /// No campaign of that id.
-    #[error("no campaign {0:?} in the store; commit its file and let the daemon apply it")]
+    #[error("no campaign \"{0}\" in the store; commit its file and let the daemon apply it")]
     UnknownCampaign(CampaignId),
     /// The writer has stopped.
     #[error("the store has been closed")]
