@@ -150,7 +150,7 @@ async fn own_turn(rate: u32, count: u32) -> Turn {
     while ended < count {
         tokio::select! {
             _ = tick.tick(), if placed < count => {
-                let due = (clock.now().mono.as_secs_f64() * f64::from(rate)) as u32;
+                let due = u32::try_from(clock.now().mono.as_millis() * u128::from(rate) / 1000).unwrap_or(u32::MAX);
                 while placed < due.min(count) {
                     placed += 1;
                     dial(&gateway, placed);
