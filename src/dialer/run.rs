@@ -103,6 +103,16 @@ enum Done {
     Fatal(StoreError),
 }
 
+impl Done {
+    /// The input to give unless the loop must stop.
+    fn or(self, input: Input) -> Self {
+        match self {
+            Self::Fatal(error) => Self::Fatal(error),
+            _ => Self::Give(input),
+        }
+    }
+}
+
 type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
 
 /// Dials until `shutdown`, then lets live calls finish within the deadline.
@@ -198,10 +208,11 @@ impl Looper {
             Effect::ForgetLeg { leg } => self.note(Milestone::LegEnded { leg }),
             Effect::RecordIntent(intent) => self.record_intent(intent),
             Effect::WithdrawIntent { attempt } => {
-                self.begin(insist("withdrawing an intent", move || {
+                let withdrawn = insist("withdrawing an intent", move || {
                     let store = Arc::clone(&store);
                     async move { store.withdraw_intent(attempt).await }
-                }));
+                });
+                self.begin(withdrawn.map(move |done| done.or(Input::Withdrawn { attempt })));
             }
             Effect::Call(command) => self.outgoing.push_back(command),
             Effect::NoteConnected { attempt, at } => {
@@ -268,10 +279,7 @@ impl Looper {
             let (store, settlement) = (Arc::clone(&store), settlement.clone());
             async move { store.settle(settlement).await }
         });
-        self.begin(written.map(move |done| match done {
-            Done::Fatal(error) => Done::Fatal(error),
-            _ => Done::Give(Input::Settled { attempt }),
-        }));
+        self.begin(written.map(move |done| done.or(Input::Settled { attempt })));
     }
 
     /// Writes a milestone without anyone waiting for it.

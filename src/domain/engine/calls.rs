@@ -40,6 +40,9 @@ pub const RESCUE_WITHIN: Duration = Duration::from_secs(2);
 /// says nothing for longer is given up, so that no agent and no contact waits for a lost event.
 pub(super) const ENDS_WITHIN: Duration = Duration::from_secs(45);
 
+/// The driver cancels by itself when the ring limit comes; a little later we stop counting on it.
+const CANCEL_MARGIN: Duration = Duration::from_secs(1);
+
 /// After the store's clock refused for calls per second, ask again.
 const RATE_ASK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -121,7 +124,8 @@ impl Engine {
             Some(call) if call.is_before_intent() => self.release(now, attempt, effects),
             Some(call) => {
                 if let Some(agent) = call.agent.take() {
-                    self.free_agent(now, &agent, None, effects);
+                    let instead = self.agents.get(&agent).and_then(|agent| agent.after_call);
+                    self.free_agent(now, &agent, instead, effects);
                 }
             }
             None => {}
@@ -271,7 +275,7 @@ impl Engine {
         let Some(call) = self.calls.get_mut(&attempt) else { return };
         let Some(leg) = call.customer_leg else { return };
         call.stage = Stage::Dialing;
-        self.mono_timers.set(Due::Call(attempt), Some(now.mono + ring + ENDS_WITHIN));
+        self.mono_timers.set(Due::Call(attempt), Some(now.mono + ring + CANCEL_MARGIN));
         let destination = Destination::Customer {
             number: call.called.clone(),
             caller_number: call.caller_number.clone(),
@@ -288,6 +292,7 @@ impl Engine {
     fn withdraw(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
         effects.push(Effect::WithdrawIntent { attempt });
         let Some(call) = self.calls.get_mut(&attempt) else { return };
+        self.withdrawing.insert(attempt, call.campaign.clone());
         if let Some(leg) = call.customer_leg.take() {
             self.legs.remove(&leg);
         }
@@ -359,10 +364,18 @@ impl Engine {
             Stage::WaitingPlace => self.place(now, attempt, effects),
             Stage::Connecting => self.agent_failed(now, attempt, effects),
             Stage::Rescuing => self.abandon(now, attempt, effects),
-            Stage::Dialing => self.hang_up_customer(now, attempt, CallResult::NoAnswer, HangUpCause::NoAnswer, effects),
+            Stage::Dialing => self.rang_out(now, attempt, effects),
             Stage::Ending(_) => self.give_up(now, attempt, effects),
             Stage::RingingAgent | Stage::Recording | Stage::Talking => {}
         }
+    }
+
+    /// It rang for as long as it may. The agent is free at once; the leg's end may take as long as the
+    /// network likes.
+    fn rang_out(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
+        self.hang_up_customer(now, attempt, CallResult::NoAnswer, HangUpCause::NoAnswer, effects);
+        let Some(agent) = self.calls.get_mut(&attempt).and_then(|call| call.agent.take()) else { return };
+        self.after_call(now, &agent, false, effects);
     }
 
     /// The customer's leg was told to end and never said so: the attempt is settled without it.
@@ -530,7 +543,7 @@ impl Engine {
         effects.push(Effect::Observe(Observation::Settled(settled)));
         let talked = call.connected_at.is_some();
         let contact = Contact { version: call.contact.version + 1, progress, ..call.contact };
-        let ready_at = order::next(&contact, now.wall).map(|next| next.ready_at).filter(|&at| at > now.wall);
+        let ready_at = order::next(&contact, now.wall).map(|next| next.ready_at);
         let settling = Settling { campaign: call.campaign.clone(), contact: contact.reference, ready_at };
         self.settling.insert(attempt, settling);
         self.move_on(now, &call.campaign, contact, settled);
@@ -586,9 +599,9 @@ fn result_of_stage(stage: Stage, end: &LegEnd) -> (CallResult, &'static str) {
             EndedBy::Us | EndedBy::Timeout | EndedBy::Transport | EndedBy::Protocol => own(CallResult::Abandoned),
         },
         // The answer crossed our CANCEL: the customer picked up and nobody was there.
-        Stage::Ending(CallResult::AgentLost) if end.answered => own(CallResult::Abandoned),
+        Stage::Ending(CallResult::AgentLost | CallResult::NoAnswer) if end.answered => own(CallResult::Abandoned),
         // The customer's side had ended before our CANCEL came.
-        Stage::Ending(CallResult::AgentLost) if !end.cancelled => results::result_of(end),
+        Stage::Ending(CallResult::AgentLost | CallResult::NoAnswer) if !end.cancelled => results::result_of(end),
         // The customer had hung up while we looked for somebody to talk to.
         Stage::Ending(CallResult::Abandoned) if end.by == EndedBy::Peer => own(CallResult::CustomerHungUp),
         Stage::Ending(result) => own(result),

@@ -271,6 +271,11 @@ impl CampaignRun {
         self.exhausted = false;
     }
 
+    /// Whether a contact is in the hopper or set aside.
+    pub(super) fn holds(&self, contact: ContactRef) -> bool {
+        self.set_aside.contains_key(&contact) || self.hopper.iter().any(|c| c.reference == contact)
+    }
+
     pub(super) fn hopper_is_empty(&self) -> bool {
         self.hopper.is_empty()
     }

@@ -81,7 +81,8 @@ enum LegRole {
 struct Settling {
     campaign: CampaignId,
     contact: ContactRef,
-    /// When the contact is due again. Pages read before the confirmation don't know.
+    /// When the contact is due again; `None` once it has ended. Pages read before the confirmation
+    /// don't know.
     ready_at: Option<Timestamp>,
 }
 
@@ -112,6 +113,8 @@ pub struct Engine {
     /// Every number of a contact that is claimed or in a call: who shares one is the same customer.
     numbers: BTreeMap<E164, AttemptId>,
     settling: BTreeMap<AttemptId, Settling>,
+    /// Attempts whose intent is being taken back.
+    withdrawing: BTreeMap<AttemptId, CampaignId>,
     /// Campaigns with a contact to take, in serving order, by queue.
     ready: BTreeMap<QueueId, BTreeSet<Place>>,
     wants_load: BTreeSet<CampaignId>,
@@ -141,6 +144,7 @@ impl Engine {
             customers: BTreeMap::new(),
             numbers: BTreeMap::new(),
             settling: BTreeMap::new(),
+            withdrawing: BTreeMap::new(),
             ready: BTreeMap::new(),
             wants_load: BTreeSet::new(),
             asked: Rates::default(),
@@ -172,7 +176,7 @@ impl Engine {
     /// Whether no attempt is live and no outcome is unwritten.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.calls.is_empty() && self.settling.is_empty() && self.legs.is_empty()
+        self.calls.is_empty() && self.settling.is_empty() && self.withdrawing.is_empty() && self.legs.is_empty()
     }
 
     /// Whether a leg is a customer's.
@@ -196,8 +200,11 @@ impl Engine {
             Input::LegStored { leg, stored } => self.leg_stored(now, leg, stored, effects),
             Input::IntentRecorded { attempt, intent } => self.intent_recorded(now, attempt, *intent, effects),
             Input::IntentRefused { attempt, hold } => self.intent_refused(now, attempt, &hold, effects),
-            Input::Settled { attempt } => {
-                self.settled(now, attempt);
+            Input::Settled { attempt } => self.settled(now, attempt),
+            Input::Withdrawn { attempt } => {
+                if let Some(campaign) = self.withdrawing.remove(&attempt) {
+                    self.look_again(now, &campaign);
+                }
             }
             Input::Call(event) => self.call_event(now, event, effects),
             Input::SetAvailability { agent, availability } => {
@@ -223,10 +230,26 @@ impl Engine {
         if self.busy.get(&settling.contact) == Some(&attempt) {
             self.busy.remove(&settling.contact);
         }
-        if let (Some(run), Some(at)) = (self.campaigns.get_mut(&settling.campaign), settling.ready_at) {
-            run.ready_later(at);
-            self.refresh(now, &settling.campaign);
+        let Some(run) = self.campaigns.get_mut(&settling.campaign) else { return };
+        match settling.ready_at {
+            Some(at) if at > now.wall => {
+                run.ready_later(at);
+                self.refresh(now, &settling.campaign);
+            }
+            // Ready by now, and neither in the hopper nor taken: pages left it out until this moment.
+            Some(_) if !self.busy.contains_key(&settling.contact) && !run.holds(settling.contact) => {
+                self.look_again(now, &settling.campaign);
+            }
+            Some(_) | None => {}
         }
+    }
+
+    /// The store knows more of a campaign's contacts than its last page told.
+    fn look_again(&mut self, now: Now, id: &CampaignId) {
+        if let Some(run) = self.campaigns.get_mut(id) {
+            run.wants_load = true;
+        }
+        self.refresh(now, id);
     }
 
     fn fire_timers(&mut self, now: Now, effects: &mut Vec<Effect>) {

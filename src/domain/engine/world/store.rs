@@ -61,7 +61,7 @@ impl World {
                 let attempt = self.attempts.get_mut(&attempt).expect("only a recorded intent is withdrawn");
                 assert!(attempt.invited_at.is_none(), "an intent is withdrawn after its INVITE left");
                 attempt.withdrawn = true;
-                return;
+                Input::Withdrawn { attempt: attempt.id }
             }
             Command::Settle(id, result, ended_at, progress) => {
                 let attempt = self.attempts.get_mut(&id).expect("settled without an intent");
