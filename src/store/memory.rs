@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        campaign::{Campaign, Generation, ResultPolicy},
+        campaign::{Campaign, DialPermission, Generation, ResultPolicy},
         contact::{Contact, NewContact, Progress},
         gate::NumberHistory,
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision},
@@ -246,6 +246,8 @@ impl Store for MemoryStore {
         let (ready, on_call) = state.ready(campaign, now);
         let mut ready: Vec<Contact> =
             ready.into_iter().filter(|contact| verdict::may_be_called(&self.settings.permission, contact)).collect();
+        // A full page tells of nobody else: what is in it comes first.
+        let on_call = on_call && ready.len() < limit_of(limit) && self.settings.permission != DialPermission::None;
         ready.truncate(limit_of(limit));
         let live = state.live_contacts();
         let idle = state.contacts_of(campaign).filter(|contact| !live.contains(&contact.reference));
