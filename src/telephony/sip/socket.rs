@@ -59,7 +59,7 @@ pub enum OpenError {
         source: io::Error,
     },
     /// Peers can't be told `0.0.0.0`.
-    #[error("sip listen {listen} is no address that phones can be told; set sip advertised too")]
+    #[error("sip listen {listen} is no address that phones can be told; set `[sip] listen` to one that they can reach")]
     NoAdvertised {
         /// The address.
         listen: SocketAddr,
