@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench gateway                     # 2,500 calls/s, 5 s a turn, 3 turns, 10,000 held legs
-//! cargo bench --bench gateway -- RATE SECONDS TURNS HELD
+//! cargo bench --bench gateway -- RATE SECONDS TURNS HELD THREADS
 //! ```
 //!
 //! Every call is INVITE, 180, 200, ACK, BYE, 200 against SIPp's own UAS on loopback, which shares the
@@ -39,8 +39,17 @@ fn main() {
     let numbers: Vec<u32> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();
     let number = |at: usize, default| numbers.get(at).copied().unwrap_or(default);
     let (rate, seconds, turns, held) = (number(0, 2500), number(1, 5), number(2, 3), number(3, 10_000));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let threads = number(4, 1);
+    let mut builder = match threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.worker_threads(threads.max(1) as usize).enable_all().build().unwrap();
     runtime.block_on(async {
+        // First, while the heap is fresh.
+        if held > 0 {
+            memory(held).await;
+        }
         let mut ratios = Vec::new();
         println!("turn  side       rate/s    clean/placed  CPU us/call");
         for turn in 1..=turns {
@@ -56,9 +65,6 @@ fn main() {
         }
         let list: Vec<_> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
         println!("CPU per call, gateway / SIPp: {} (wanted: at most 2)", list.join("  "));
-        if held > 0 {
-            memory(held).await;
-        }
     });
 }
 
