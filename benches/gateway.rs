@@ -140,7 +140,7 @@ fn dial(gateway: &SipGateway, serial: u32) {
     };
     let leg = LegId { epoch: Epoch(1), serial };
     let (offer, ring) = (MediaOffer::Discard, Duration::from_secs(30));
-    gateway.submit(CallCommand::Dial { leg, destination, offer, ring }).unwrap();
+    gateway.submit(CallCommand::Dial { leg, destination, offer, ring, send_within: None }).unwrap();
 }
 
 /// Places `count` calls at `rate`, each hung up once answered.

@@ -139,7 +139,7 @@ impl World {
     }
 
     fn dial(&self, serial: u32, destination: Destination, offer: MediaOffer, ring: Duration) {
-        self.submit(CallCommand::Dial { leg: leg(serial), destination, offer, ring });
+        self.submit(CallCommand::Dial { leg: leg(serial), destination, offer, ring, send_within: None });
     }
 
     fn hang_up(&self, serial: u32) {

@@ -190,7 +190,8 @@ impl World {
     fn dial(&mut self, serial: u32, delay: Duration) {
         let ring = Duration::from_secs(5) + self.rng.millis(25_000);
         let offer = if serial == 2 { MediaOffer::Of(leg(1)) } else { MediaOffer::Discard };
-        let command = CallCommand::Dial { leg: leg(serial), destination: destination(serial), offer, ring };
+        let command =
+            CallCommand::Dial { leg: leg(serial), destination: destination(serial), offer, ring, send_within: None };
         self.at(self.now + delay, Happening::Command(command));
     }
 

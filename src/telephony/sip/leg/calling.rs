@@ -27,6 +27,10 @@ const RECOVERED_CSEQ_GAP: u32 = 100;
 pub(super) struct Calling {
     /// Until when it may ring.
     ring_until: Duration,
+    /// Until when an INVITE may leave.
+    send_until: Option<Duration>,
+    /// Whether repeats were stopped because of that.
+    quiet: bool,
     /// Whether any provisional response came: only then may CANCEL be sent.
     heard: bool,
     /// Whether 180 or 183 came.
@@ -46,7 +50,10 @@ pub(super) struct Calling {
 impl Calling {
     pub(super) fn deadline(&self) -> Option<Duration> {
         match self.cancel {
-            None => Some(self.ring_until),
+            None => {
+                let quiet_at = self.send_until.filter(|_| !self.heard && !self.quiet);
+                Some(quiet_at.map_or(self.ring_until, |at| at.min(self.ring_until)))
+            }
             Some(_) => self.give_up,
         }
     }
@@ -63,11 +70,13 @@ impl Leg {
         dialog: Dialog,
         trunk: Option<TrunkId>,
         offer: Offer<'_>,
-        ring: Duration,
+        (ring, send_within): (Duration, Option<Duration>),
         acts: &mut Vec<Act>,
     ) -> Self {
         let calling = Calling {
             ring_until: now + ring,
+            send_until: send_within.map(|within| now.saturating_add(within)),
+            quiet: false,
             heard: false,
             ringing: false,
             signed: false,
@@ -100,6 +109,8 @@ impl Leg {
         let give_up = now + shared.timing.give_up();
         let calling = Calling {
             ring_until: now,
+            send_until: None,
+            quiet: false,
             heard: true,
             ringing: false,
             signed: false,
@@ -140,7 +151,7 @@ impl Leg {
     pub(super) fn invite_response(&mut self, now: Duration, shared: &Shared, response: &Message, acts: &mut Vec<Act>) {
         match response.status() {
             Some(..200) => self.provisional(now, shared, response, acts),
-            Some(300..) => self.refused(shared, response, acts),
+            Some(300..) => self.refused(now, shared, response, acts),
             _ => {}
         }
     }
@@ -165,10 +176,11 @@ impl Leg {
         }
     }
 
-    fn refused(&mut self, shared: &Shared, response: &Message, acts: &mut Vec<Act>) {
+    fn refused(&mut self, now: Duration, shared: &Shared, response: &Message, acts: &mut Vec<Act>) {
         let Stage::Calling(calling) = &self.stage else { return };
         let (signed, cancelled, ringing) = (calling.signed, calling.cancel.is_some(), calling.ringing);
-        let challenged = matches!(response.status(), Some(401 | 407));
+        let in_time = calling.send_until.is_none_or(|until| now < until);
+        let challenged = in_time && matches!(response.status(), Some(401 | 407));
         if challenged && !cancelled && self.take_up(shared, response, signed) {
             if let Stage::Calling(calling) = &mut self.stage {
                 calling.signed = true;
@@ -203,7 +215,9 @@ impl Leg {
             self.acknowledge_2xx(shared, cseq.number, acts);
             return self.end(self.told(EndedBy::Peer, true, None), acts);
         }
-        if cancelled.is_some() || !has_contact {
+        // A phone that describes no media can take no customer; a customer may describe it later.
+        let unusable = !has_contact || (self.trunk.is_none() && self.remote.is_none());
+        if cancelled.is_some() || unusable {
             self.acknowledge_2xx(shared, cseq.number, acts);
             let by = if cancelled.is_some() { EndedBy::Us } else { EndedBy::Protocol };
             let end = self.told(by, true, None);
@@ -252,9 +266,12 @@ impl Leg {
     }
 
     pub(super) fn calling_timeout(&mut self, now: Duration, shared: &Shared, acts: &mut Vec<Act>) {
-        let Stage::Calling(calling) = &self.stage else { return };
+        let Stage::Calling(calling) = &mut self.stage else { return };
         if calling.cancel.is_none() && calling.ring_until <= now {
             self.cancel(now, shared, HangUpCause::NoAnswer, acts);
+        } else if !calling.heard && calling.send_until.is_some_and(|at| at <= now) {
+            calling.quiet = true;
+            acts.push(Act::StopRepeating);
         } else if calling.give_up.is_some_and(|at| at <= now) {
             self.end(self.told(EndedBy::Timeout, false, None), acts);
         }
