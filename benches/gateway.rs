@@ -156,8 +156,8 @@ async fn own_turn(rate: u32, count: u32) -> Turn {
     while ended < count {
         tokio::select! {
             _ = tick.tick(), if placed < count => {
-                let due = (clock.now().mono.as_secs_f64() * f64::from(rate)) as u32;
-                while placed < due.min(count) {
+                let due = clock.now().mono.as_micros() * u128::from(rate) / 1_000_000;
+                while placed < count && u128::from(placed) < due {
                     placed += 1;
                     dial(&gateway, placed);
                 }
