@@ -9,6 +9,7 @@ use super::{
     bridge::Join,
     dialog::{Dialog, trunk_of},
     digest::Authentication,
+    header::Name,
     leg::{Act, Leg, Offer},
     message::{Message, Method},
     settings::Shared,
@@ -279,7 +280,7 @@ impl Endpoint {
         self.fail_join(now, key, out);
         let Some(Place::Live(mut entry)) = self.places.remove(&key) else { return };
         self.live -= 1;
-        self.table.abandon(entry.leg.invite_branch());
+        entry.leg.invite_branches().for_each(|branch| self.table.abandon(branch));
         if let Some(partner) = entry.partner
             && let Some(partner) = self.entry(partner)
             && partner.partner == Some(key)
@@ -448,6 +449,10 @@ impl Endpoint {
     fn response(&mut self, now: Duration, from: SocketAddr, response: &Message, out: &mut Out) {
         let accepted = matches!(response.status(), Some(200..300))
             && response.cseq().is_some_and(|cseq| cseq.method == Method::Invite);
+        // One that still has another's Via went astray (§8.1.3.3).
+        if response.list(Name::Via).count() != 1 {
+            return;
+        }
         let whose = self.table.response(now, response, &mut out.packets);
         if accepted {
             // By its dialog, not by its transaction: forks and late ones have none.

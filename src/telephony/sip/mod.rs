@@ -13,6 +13,8 @@
 //! | `settings` `socket` | what it is told, and the one actor |
 
 mod bridge;
+#[cfg(test)]
+mod contract;
 pub mod dialog;
 pub mod digest;
 pub mod endpoint;

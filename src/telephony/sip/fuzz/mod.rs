@@ -3,7 +3,7 @@
 //!
 //! - every leg that was dialled has ended exactly once, and nothing was told of it afterwards;
 //! - the endpoint is empty;
-//! - no far end is left in a call, and none lacked the ACK of its answer;
+//! - no far end is left ringing or in a call, and none lacked the ACK of its answer;
 //! - each `Bridge` had exactly one outcome, and a bridged pair had each other's media.
 //!
 //! One thing is excused: a fork's call that was acknowledged, whose BYE was lost, and then we crashed.
@@ -404,6 +404,9 @@ impl World {
             return Err(format!("{} bridges without an outcome", self.bridges));
         }
         for far in self.far.iter().filter(|_| !self.corrupting) {
+            if far.is_left_ringing() {
+                return Err(format!("{} is left ringing", far.address));
+            }
             for dialog in &far.dialogs {
                 if dialog.state == State::Up && !dialog.excused {
                     return Err(format!("{} is left in a call, {}", far.address, dialog.tag));
