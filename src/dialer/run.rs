@@ -205,8 +205,12 @@ impl Looper {
             }
             Effect::Call(command) => self.outgoing.push_back(command),
             Effect::NoteConnected { attempt, at } => {
-                self.note(Milestone::Connected { attempt, at });
-                self.point(CrashPoint::Connected);
+                let crash_at = self.parts.crash_at;
+                self.begin(async move {
+                    logged(store.note(Milestone::Connected { attempt, at }).await, "writing a milestone");
+                    crash::point(crash_at, CrashPoint::Connected);
+                    Done::Nothing
+                });
             }
             Effect::Settle(settlement) => self.settle(*settlement),
             Effect::Advance { contact, version, progress } => self.begin(async move {
