@@ -50,22 +50,32 @@ enum Command {
 pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
     let Command::Import { campaign, file, format } = args.command;
     let client = Client::new(target)?;
+    let length = tokio::fs::metadata(&file).await.map_or(0, |found| found.len());
+    let progress = Progress::new(&campaign, length);
+    let (counts, rejects) = import(&client, &campaign, &file, progress).await?;
+    report(&campaign, format, counts, rejects)
+}
+
+/// Streams `file` up; bad rows go to the reject file.
+pub(super) async fn import(
+    client: &Client,
+    campaign: &str,
+    file: &Path,
+    progress: Progress,
+) -> Result<(ImportCounts, Rejects), Failure> {
     let unreadable = |error: std::io::Error| {
         Failure::bad_input(format!("{} can't be read: {error}", file.display()), "check the path and its mode")
     };
-    let opened = tokio::fs::File::open(&file).await.map_err(unreadable)?;
-    let length = opened.metadata().await.map_err(unreadable)?.len();
-    let progress = Progress::new(&campaign, length);
+    let opened = tokio::fs::File::open(file).await.map_err(unreadable)?;
     let sent = progress.bar.clone();
     let pieces = ReaderStream::with_capacity(opened, PIECE_BYTES).inspect(move |piece| {
         sent.inc(piece.as_ref().map_or(0, |bytes| bytes.len() as u64));
     });
     let body = reqwest::Body::wrap_stream(pieces);
-    let response = client.upload(&["campaigns", &campaign, "contacts"], "text/csv", body).await?;
-    let rejects = Rejects::beside(&file);
+    let response = client.upload(&["campaigns", campaign, "contacts"], "text/csv", body).await?;
+    let rejects = Rejects::beside(file);
     let lines = response.bytes_stream().map(|piece| piece.map_err(|error| client.unreachable(&error)));
-    let (counts, rejects) = follow(lines, progress, rejects).await?;
-    report(&campaign, format, counts, rejects)
+    follow(lines, progress, rejects).await
 }
 
 /// Reads the daemon's events to the last one.
@@ -131,7 +141,7 @@ fn sentence(counts: ImportCounts) -> String {
 }
 
 /// A bar on a terminal, a line for each tenth elsewhere.
-struct Progress {
+pub(super) struct Progress {
     bar: ProgressBar,
     campaign: String,
     tenths_told: u64,
@@ -145,6 +155,11 @@ impl Progress {
         Self { bar, campaign: campaign.to_owned(), tenths_told: 0 }
     }
 
+    /// Says nothing.
+    pub(super) fn silent() -> Self {
+        Self { bar: ProgressBar::hidden(), campaign: String::new(), tenths_told: u64::MAX }
+    }
+
     fn show(&mut self, counts: ImportCounts) {
         self.bar.set_message(sentence(counts));
         let tenths = (self.bar.position() * 10).checked_div(self.bar.length().unwrap_or(0)).unwrap_or(10);
@@ -156,7 +171,7 @@ impl Progress {
 }
 
 /// The reject file; made when there is something to write.
-struct Rejects {
+pub(super) struct Rejects {
     path: PathBuf,
     writer: Option<csv::Writer<std::fs::File>>,
 }

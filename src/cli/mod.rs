@@ -90,8 +90,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => run::run(args, target.config),
-        Command::Check(args) => print_to(|out, err| check::run(args, out, err)),
-        Command::Schema(args) => print_to(|out, err| schema::run(args, out, err)),
+        Command::Check(args) => to_stdout(|out, err| check::run(args, out, err)),
+        Command::Schema(args) => to_stdout(|out, err| schema::run(args, out, err)),
         Command::Status(args) => client_runtime()?.block_on(status::run(args, &target)),
         Command::Results(args) => client_runtime()?.block_on(results::run(args, &target)),
         Command::Why(args) => client_runtime()?.block_on(why::run(args, &target)),
@@ -101,15 +101,16 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     }
 }
 
-/// Runs a subcommand that writes to the two streams and gives its exit code.
-fn print_to(run: impl FnOnce(&mut dyn Write, &mut dyn Write) -> io::Result<u8>) -> Result<Exit, Failure> {
-    let (mut out, mut err) = (io::BufWriter::new(io::stdout()), io::stderr());
-    match run(&mut out, &mut err).and_then(|code| out.flush().map(|()| code)) {
-        Ok(0) => Ok(Exit::Ok),
-        Ok(2) => Ok(Exit::BadInput),
-        Ok(_) => Ok(Exit::Failed),
-        Err(error) => Err(Failure::failed(format!("can't print: {error}"), "look at where the output goes")),
-    }
+/// Runs a command that only reads and writes files; it says itself how it ended.
+fn to_stdout(run: impl FnOnce(&mut dyn Write, &mut dyn Write) -> io::Result<u8>) -> Result<Exit, Failure> {
+    let mut out = io::BufWriter::new(io::stdout());
+    let code =
+        run(&mut out, &mut io::stderr()).and_then(|code| out.flush().map(|()| code)).map_err(output::unwritten)?;
+    Ok(match code {
+        0 => Exit::Ok,
+        2 => Exit::BadInput,
+        _ => Exit::Failed,
+    })
 }
 
 /// One thread is enough to ask a daemon.

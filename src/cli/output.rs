@@ -87,8 +87,7 @@ impl Failure {
         if self.message.is_empty() {
             return;
         }
-        let (red, bold, off) =
-            if io::stderr().is_terminal() { ("\x1b[31;1m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
+        let (red, bold, off) = if colored(&io::stderr()) { ("\x1b[31;1m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
         note(format_args!("{red}error{off}: {}", clean(&self.message)));
         if !self.hint.is_empty() {
             note(format_args!("{bold} hint{off}: {}", clean(&self.hint)));
@@ -112,7 +111,7 @@ pub struct Out {
 impl Out {
     /// Stdout, with colour on a terminal.
     pub fn stdout() -> Self {
-        Self { writer: BufWriter::new(io::stdout()), color: io::stdout().is_terminal() }
+        Self { writer: BufWriter::new(io::stdout()), color: colored(&io::stdout()) }
     }
 
     /// One line.
@@ -142,9 +141,15 @@ impl Out {
     }
 }
 
-fn unwritten(error: io::Error) -> Failure {
+/// What it means that output could not be written.
+pub(super) fn unwritten(error: io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Failure::closed();
     }
-    Failure::failed(format!("stdout can't be written: {error}"), "check the disk or the program behind the pipe")
+    Failure::failed(format!("output can't be written: {error}"), "check the disk or the program behind the pipe")
+}
+
+/// Colour on a terminal, unless `NO_COLOR` is set (no-color.org).
+fn colored(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
 }

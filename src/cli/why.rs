@@ -82,7 +82,7 @@ fn tally_lines(tally: &TallyView) -> [String; 2] {
     ]
 }
 
-fn contact_lines(campaign: &str, why: &ContactWhy) -> Vec<String> {
+pub(super) fn contact_lines(campaign: &str, why: &ContactWhy) -> Vec<String> {
     let zone = Zone::named(&why.timezone);
     let contact = &why.contact;
     let mut lines = vec![format!("{campaign} · {}: {}", clean(&contact.customer), state(contact))];

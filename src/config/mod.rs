@@ -15,7 +15,7 @@ pub mod render;
 pub mod schema;
 pub mod settings;
 mod shared;
-mod suggest;
+pub(crate) mod suggest;
 mod syntax;
 mod table;
 mod tables;

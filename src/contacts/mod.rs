@@ -1,1 +1,12 @@
-//! Contacts in: streams of rows to the store.
+//! Contacts in: CSV rows to the store, as a stream of bounded memory.
+//!
+//! Good rows are kept, bad ones are told by line and reason, and the same file again changes
+//! nothing. Who asks follows by [`ImportEvent`]s; what it may cost is bounded by the constants here
+//! and by the capacity of that channel.
+
+mod header;
+mod import;
+mod records;
+mod row;
+
+pub use self::import::{ImportCounts, ImportError, ImportEvent, import_csv};

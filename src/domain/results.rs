@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::call::LegEnd;
+use super::call::{EndedBy, LegEnd};
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -145,17 +145,229 @@ impl fmt::Display for CallResult {
     }
 }
 
-/// Placeholder until the total function lands.
+/// The result of a customer's leg that no agent heard, and the seed system's code for it. Total: every
+/// end has one. The table, with reasons, is `docs/results.md`; a test holds both equal.
+///
+/// Q.850 is what the telephone network said, and the SIP status only a gateway's translation of it, so
+/// the cause wins unless it says nothing (0, 16, 31, 127 and unassigned ones).
 #[must_use]
 pub fn result_of(end: &LegEnd) -> (CallResult, &'static str) {
-    let result = match end.status {
-        Some(486 | 600) => CallResult::Busy,
-        Some(404 | 604) => CallResult::Vacant,
-        Some(603) => CallResult::Rejected,
-        Some(503) => CallResult::CarrierCongestion,
-        Some(480 | 487 | 408) => CallResult::NoAnswer,
-        _ if end.cancelled => CallResult::NoAnswer,
-        _ => CallResult::NetworkFailure,
+    if end.answered {
+        return match end.by {
+            EndedBy::Peer => (CallResult::CustomerHungUp, "00531"),
+            EndedBy::Us => (CallResult::Abandoned, "01281"),
+            EndedBy::Timeout | EndedBy::Transport | EndedBy::Protocol => (CallResult::Abandoned, "01056"),
+        };
+    }
+    match end.by {
+        EndedBy::Us => (CallResult::NoAnswer, "01040"),
+        EndedBy::Timeout => (CallResult::NetworkFailure, "01043"),
+        EndedBy::Transport | EndedBy::Protocol => (CallResult::NetworkFailure, "00155"),
+        EndedBy::Peer => refined(end, refused(end)),
+    }
+}
+
+/// What the peer's refusal says by its numbers.
+fn refused(end: &LegEnd) -> (CallResult, &'static str) {
+    if let Some(result) = end.q850.and_then(of_cause) {
+        return result;
+    }
+    match end.status {
+        // Some answer a CANCEL with these; it rang as long as it might.
+        Some(408 | 480) if end.cancelled => (CallResult::NoAnswer, "01040"),
+        Some(status) => of_status(status),
+        None => (CallResult::NetworkFailure, "00155"),
+    }
+}
+
+/// Words in a `Reason` that say more than "not reachable"; lower case.
+const TELLING_WORDS: [(&str, CallResult, &str); 7] = [
+    ("power off", CallResult::PoweredOff, "00208"),
+    ("powered off", CallResult::PoweredOff, "00208"),
+    ("switched off", CallResult::PoweredOff, "00208"),
+    ("关机", CallResult::PoweredOff, "00208"),
+    ("suspended", CallResult::Suspended, "00209"),
+    ("停机", CallResult::Suspended, "00209"),
+    ("空号", CallResult::Vacant, "00129"),
+];
+
+/// Looks for telling words where the numbers only say that nobody was reached.
+fn refined(end: &LegEnd, result: (CallResult, &'static str)) -> (CallResult, &'static str) {
+    let vague = result.0 == CallResult::Unreachable || end.q850 == Some(18);
+    let Some(reason) = end.reason.as_ref().filter(|_| vague) else { return result };
+    let reason = reason.to_lowercase();
+    let found = TELLING_WORDS.iter().find(|(words, ..)| reason.contains(words));
+    found.map_or(result, |(_, result, code)| (*result, code))
+}
+
+/// What a Q.850 cause says; `None` for those that say nothing of their own.
+fn of_cause(cause: u8) -> Option<(CallResult, &'static str)> {
+    use CallResult::{
+        Busy, CarrierCongestion, InvalidNumber, NetworkFailure, NoAnswer, NumberChanged, Rejected, Suspended,
+        Unreachable, Vacant,
     };
-    (result, result.fail_code())
+    Some(match cause {
+        1 => (Vacant, "00129"),
+        3 => (Unreachable, "00012"),
+        4 => (Unreachable, "00132"),
+        5 | 28 => (InvalidNumber, "00538"),
+        17 => (Busy, "00145"),
+        18 => (NoAnswer, "00146"),
+        19 => (NoAnswer, "00147"),
+        20 => (Unreachable, "00549"),
+        21 | 24 => (Rejected, "00149"),
+        22 | 23 => (NumberChanged, "00150"),
+        // The interface to the phone doesn't work: off-line, not out of contract.
+        27 => (Unreachable, "00155"),
+        34 | 44 | 46 => (CarrierCongestion, "00003"),
+        42 => (CarrierCongestion, "00605"),
+        47 => (CarrierCongestion, "00259"),
+        // Incoming calls barred: the line takes none.
+        54 | 55 => (Suspended, "00209"),
+        2
+        | 6..=9
+        | 14
+        | 25
+        | 26
+        | 29
+        | 30
+        | 38..=41
+        | 43
+        | 49
+        | 50
+        | 52
+        | 53
+        | 57
+        | 58
+        | 62
+        | 63
+        | 65
+        | 66
+        | 69
+        | 70
+        | 79
+        | 81..=88
+        | 90
+        | 91
+        | 95..=103
+        | 110
+        | 111 => (NetworkFailure, "00155"),
+        _ => return None,
+    })
+}
+
+/// What a final SIP status says when nothing else does.
+fn of_status(status: u16) -> (CallResult, &'static str) {
+    use CallResult::{
+        Busy, CarrierCongestion, InvalidNumber, NetworkFailure, NoAnswer, NumberChanged, Rejected, Unreachable, Vacant,
+    };
+    match status {
+        301 | 410 => (NumberChanged, "00150"),
+        // A redirection is not followed: nobody agreed to call that other number.
+        300..=399 => (Unreachable, "00008"),
+        404 | 604 => (Vacant, "00129"),
+        408 => (Unreachable, "00012"),
+        433 | 603 | 607 | 608 => (Rejected, "00149"),
+        480 => (Unreachable, "00549"),
+        484 | 485 => (InvalidNumber, "00538"),
+        486 => (Busy, "00145"),
+        487 => (NoAnswer, "00147"),
+        503 => (CarrierCongestion, "00003"),
+        606 => (NetworkFailure, "00155"),
+        // An unknown 6xx is a 600 (RFC 3261 §8.1.3.2).
+        600..=699 => (Busy, "00537"),
+        // The rest of 4xx and 5xx, 401, 403 and 407 among them: the trunk doesn't take our call, which
+        // says nothing about the customer.
+        _ => (NetworkFailure, "00155"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: Option<u16>, q850: Option<u8>) -> LegEnd {
+        LegEnd { by: EndedBy::Peer, answered: false, cancelled: false, status, q850, retry_after: None, reason: None }
+    }
+
+    fn result(status: u16, q850: Option<u8>) -> CallResult {
+        result_of(&refusal(Some(status), q850)).0
+    }
+
+    #[test]
+    fn every_end_has_a_result_that_fits_it() {
+        const SIDES: [EndedBy; 5] =
+            [EndedBy::Peer, EndedBy::Us, EndedBy::Timeout, EndedBy::Transport, EndedBy::Protocol];
+        for status in (300..=699).map(Some).chain([None]) {
+            for q850 in (0..=127).map(Some).chain([None]) {
+                for by in SIDES {
+                    for (answered, cancelled) in [(false, false), (false, true), (true, false), (true, true)] {
+                        let end = LegEnd { by, answered, cancelled, ..refusal(status, q850) };
+                        let (result, code) = result_of(&end);
+                        assert!(code.len() == 5 && code.bytes().all(|b| b.is_ascii_digit()), "{end:?}");
+                        use CallResult::{Abandoned, AgentLost, Answered, CustomerHungUp, Unknown};
+                        assert!(!matches!(result, Answered | AgentLost | Unknown), "{end:?}");
+                        assert_eq!(matches!(result, Abandoned | CustomerHungUp), answered, "{end:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_cause_wins_where_it_says_more() {
+        assert_eq!(result(486, None), CallResult::Busy);
+        assert_eq!(result(486, Some(21)), CallResult::Rejected);
+        assert_eq!(result(404, Some(16)), CallResult::Vacant);
+        assert_eq!(result(480, Some(19)), CallResult::NoAnswer);
+        assert_eq!(result(500, Some(34)), CallResult::CarrierCongestion);
+        assert_eq!(result(503, Some(17)), CallResult::Busy);
+        assert_eq!(result(603, Some(127)), CallResult::Rejected);
+    }
+
+    #[test]
+    fn words_refine_what_is_vague_only() {
+        let with = |status, q850, reason: &str| {
+            result_of(&LegEnd { reason: Some(reason.to_owned()), ..refusal(Some(status), q850) }).0
+        };
+        assert_eq!(with(480, None, "SIP;cause=480;text=\"Powered OFF\""), CallResult::PoweredOff);
+        assert_eq!(with(480, Some(20), "Q.850;cause=20;text=\"已停机\""), CallResult::Suspended);
+        assert_eq!(with(480, Some(18), "Q.850;cause=18;text=\"switched off\""), CallResult::PoweredOff);
+        assert_eq!(with(486, Some(17), "Q.850;cause=17;text=\"switched off\""), CallResult::Busy);
+        assert_eq!(with(480, None, "SIP;cause=480"), CallResult::Unreachable);
+    }
+
+    #[test]
+    fn a_late_refusal_of_a_cancelled_call_is_no_answer() {
+        let end = LegEnd { cancelled: true, ..refusal(Some(480), None) };
+        assert_eq!(result_of(&end), (CallResult::NoAnswer, "01040"));
+        let busy = LegEnd { cancelled: true, ..refusal(Some(486), None) };
+        assert_eq!(result_of(&busy).0, CallResult::Busy);
+    }
+
+    /// Every row of the documentation's two tables, and every number they leave out.
+    #[test]
+    fn the_documentation_is_the_table() {
+        let text = include_str!("../../docs/results.md");
+        let (mut causes, mut statuses) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+        for line in text.lines().filter(|line| line.starts_with("| `")) {
+            let cells: Vec<_> = line.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+            let (kind, numbers) = cells[1].split_once(' ').unwrap();
+            for range in numbers.split(", ") {
+                let (first, last) = range.split_once('–').unwrap_or((range, range));
+                for number in first.parse::<u16>().unwrap()..=last.parse::<u16>().unwrap() {
+                    let end = match kind {
+                        "SIP" if statuses.insert(number) => refusal(Some(number), None),
+                        "Q.850" if causes.insert(number) => refusal(None, Some(u8::try_from(number).unwrap())),
+                        _ => panic!("{number} twice: {line}"),
+                    };
+                    let (result, code) = result_of(&end);
+                    assert_eq!((result.as_str(), code), (cells[2], cells[3]), "{line}");
+                }
+            }
+        }
+        let documented = |cause: &u8| causes.contains(&u16::from(*cause));
+        assert_eq!((0..=127).filter(documented).count(), (0..=127).filter(|cause| of_cause(*cause).is_some()).count());
+        assert_eq!(statuses.len(), 400, "every status from 300 to 699");
+    }
 }

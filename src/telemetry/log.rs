@@ -1,8 +1,12 @@
-//! Logging: to stderr, for people or for machines.
+//! Logging: to stderr for people or for machines, or to a file.
 //!
 //! Messages are constant, data stands in fields, and numbers mask themselves.
 
-use std::io::{self, IsTerminal};
+use std::{
+    fs::File,
+    io::{self, IsTerminal},
+    sync::Arc,
+};
 
 use tracing_subscriber::{
     EnvFilter,
@@ -37,10 +41,9 @@ pub enum LogError {
     Twice(#[source] TryInitError),
 }
 
-/// Sets logging up for the whole process; once.
+/// Sets logging to stderr up for the whole process; once.
 pub fn init(format: Format, level: &str) -> Result<(), LogError> {
-    let filter =
-        EnvFilter::builder().parse(level).map_err(|source| LogError::Level { level: level.to_owned(), source })?;
+    let filter = filter(level)?;
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     match format {
@@ -48,6 +51,16 @@ pub fn init(format: Format, level: &str) -> Result<(), LogError> {
         Format::Json => lines.json().flatten_event(true).finish().try_init(),
     }
     .map_err(LogError::Twice)
+}
+
+/// Sets logging into a file up for the whole process, for people; once.
+pub fn init_file(file: File, level: &str) -> Result<(), LogError> {
+    let lines = tracing_subscriber::fmt().with_env_filter(filter(level)?).with_writer(Arc::new(file)).with_ansi(false);
+    lines.finish().try_init().map_err(LogError::Twice)
+}
+
+fn filter(level: &str) -> Result<EnvFilter, LogError> {
+    EnvFilter::builder().parse(level).map_err(|source| LogError::Level { level: level.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A driver is told what to do with legs and tells what became of them. Commands carry our ids and
 //! may be repeated; results come only as events; each leg ends exactly once.
 
+pub mod peer;
 pub mod sip;
 
 use tokio::sync::mpsc;

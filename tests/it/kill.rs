@@ -8,16 +8,44 @@ use dialops::{clock::Clock, dialer::crash::CrashPoint, http::wire::Attempt};
 use crate::stage::{Campaign, PATIENCE, Stage, number, pause, traffic};
 
 /// Crash points that are tried at the same time.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 5;
 
 /// Random kills in a row on one store.
-const KILLS_PER_STAGE: u32 = 20;
+const KILLS_PER_STAGE: u32 = 10;
 
 /// Contacts of such a stage; more than a daemon that is killed so often gets to.
-const CONTACTS: u32 = 1200;
+const CONTACTS: u32 = 900;
 
 /// The latest moment of a life at which it is killed.
 const LIFE_MS_MAX: u64 = 1000;
+
+/// Which side ends conversations. The other side stays for ever: what nobody takes down is left up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HangsUp {
+    Agent,
+    Customer,
+}
+
+impl HangsUp {
+    fn agent(self, serial: u32) -> String {
+        match self {
+            Self::Agent => format!("brief{serial}"),
+            Self::Customer => format!("a{serial}"),
+        }
+    }
+
+    /// A number of the carrier's: most are answered at once.
+    fn mixed_number(self, serial: u32) -> String {
+        match (serial % 10, self) {
+            (0, _) => number::busy(serial),
+            (1, _) => number::vacant(serial),
+            (2 | 3, Self::Customer) => number::slow(serial),
+            (2 | 3, Self::Agent) => number::waits_after_ringing(serial),
+            (_, Self::Customer) => number::quick(serial),
+            (_, Self::Agent) => number::waits(serial),
+        }
+    }
+}
 
 /// Waits until every attempt has an outcome and every call is over on both sides, then judges them
 /// against each other. Nobody was due a second time.
@@ -61,17 +89,20 @@ fn expected(point: CrashPoint) -> (&'static str, bool) {
 }
 
 /// A daemon that dies at `point` of its first call; the next one calls the others.
-fn dies_at(point: CrashPoint) {
-    let stage = Stage::new(&["a1"]);
+fn dies_at(point: CrashPoint, hangs_up: HangsUp) {
+    let agent = hangs_up.agent(1);
+    let agents = [agent.as_str()];
+    let stage = Stage::new(&agents);
     stage.commit(&Campaign::default());
-    let numbers: Vec<String> = (1..=3).map(number::slow).collect();
-    stage.import_numbers(&numbers);
+    let slow = if hangs_up == HangsUp::Agent { number::waits_after_ringing } else { number::slow };
+    let numbers: Vec<String> = (1..=3).map(slow).collect();
     let mut first = stage.start(&["--crash-at", point.as_str()]);
     stage.until("the daemon is ready", || first.is_ready());
-    stage.try_sign_in(&["a1"]);
+    stage.import_numbers(&numbers);
+    stage.try_sign_in(&agents);
     first.await_crash(PATIENCE);
     let second = stage.run();
-    stage.sign_in(&["a1"]);
+    stage.sign_in(&agents);
     stage.until("every contact has been called", || {
         let attempts = stage.results();
         numbers.iter().all(|number| attempts.iter().any(|a| a.number == *number && a.result.is_some()))
@@ -86,38 +117,38 @@ fn dies_at(point: CrashPoint) {
     second.stop();
 }
 
-#[test]
-fn at_every_step_of_a_call() {
+fn dies_at_every_step(hangs_up: HangsUp) {
     for points in CrashPoint::ALL.chunks(AT_ONCE) {
         std::thread::scope(|scope| {
             for &point in points {
                 std::thread::Builder::new()
                     .name(format!("dies at {}", point.as_str()))
-                    .spawn_scoped(scope, move || dies_at(point))
+                    .spawn_scoped(scope, move || dies_at(point, hangs_up))
                     .unwrap();
             }
         });
     }
 }
 
-/// Numbers by what a carrier has of them: mostly answered at once.
-fn mixed(serial: u32) -> String {
-    match serial % 10 {
-        0 => number::busy(serial),
-        1 => number::vacant(serial),
-        2 | 3 => number::slow(serial),
-        _ => number::quick(serial),
-    }
+#[test]
+fn at_every_step_of_a_call_that_the_customer_ends() {
+    dies_at_every_step(HangsUp::Customer);
+}
+
+#[test]
+fn at_every_step_of_a_call_that_the_agent_ends() {
+    dies_at_every_step(HangsUp::Agent);
 }
 
 /// Kills daemon after daemon at random moments on one store, and judges once at the end.
-fn killed_at_random(random: &mut Random, kills: u32) {
-    let agents = ["a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8"];
+fn killed_at_random(random: &mut Random, kills: u32, hangs_up: HangsUp) {
+    let agents: Vec<String> = (1..=8).map(|serial| hangs_up.agent(serial)).collect();
+    let agents: Vec<&str> = agents.iter().map(String::as_str).collect();
     let stage = Stage::new(&agents);
     stage.commit(&Campaign::default());
-    let numbers: Vec<String> = (1..=CONTACTS).map(mixed).collect();
-    stage.import_numbers(&numbers);
+    let numbers: Vec<String> = (1..=CONTACTS).map(|serial| hangs_up.mixed_number(serial)).collect();
     let daemon = stage.run();
+    stage.import_numbers(&numbers);
     stage.sign_in(&agents);
     daemon.kill();
     let mut moments = String::new();
@@ -151,10 +182,13 @@ fn at_random_moments_under_load() {
     println!("seed {seed}");
     let mut random = Random(seed);
     let mut left = u32::try_from(kills).unwrap();
-    while left > 0 {
+    for hangs_up in [HangsUp::Agent, HangsUp::Customer].into_iter().cycle() {
         let kills = left.min(KILLS_PER_STAGE);
-        killed_at_random(&mut random, kills);
+        killed_at_random(&mut random, kills, hangs_up);
         left -= kills;
+        if left == 0 {
+            return;
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 mod check;
 mod cli;
 mod config_fixtures;
+mod contacts;
 mod gitops;
 mod http;
 mod kill;
@@ -15,4 +16,5 @@ mod schema;
 mod served;
 mod sip;
 mod stage;
+mod store;
 mod systemd;

@@ -5,7 +5,6 @@
 //! by commits and by its command line.
 
 pub(crate) mod daemon;
-mod direct;
 pub(crate) mod sipp;
 pub(crate) mod traffic;
 
@@ -49,6 +48,11 @@ pub(crate) mod number {
     /// Answers at once and talks until the other side hangs up.
     pub(crate) fn waits(serial: u32) -> String {
         format!("+86215100{serial:04}")
+    }
+
+    /// Rings for 300 ms, answers and talks until the other side hangs up.
+    pub(crate) fn waits_after_ringing(serial: u32) -> String {
+        format!("+86215110{serial:04}")
     }
 
     pub(crate) fn busy(serial: u32) -> String {
@@ -271,10 +275,19 @@ max_calls_per_second = 1000
         }
     }
 
-    /// Imports contacts, each a customer with his numbers.
+    /// Imports contacts through the daemon that runs, each a customer with his numbers.
     pub(crate) fn import(&self, contacts: &[(&str, &[String])]) {
-        self.run().stop();
-        direct::import(&self.path("dialops.db"), CAMPAIGN, contacts);
+        let most = contacts.iter().map(|(_, numbers)| numbers.len()).max().unwrap_or(1);
+        let columns: Vec<&str> = ["number.mobile", "number.home", "number.office"].into_iter().take(most).collect();
+        let mut text = format!("customer_id,{}\n", columns.join(","));
+        for (customer, numbers) in contacts {
+            let mut row = numbers.to_vec();
+            row.resize(most, String::new());
+            writeln!(text, "{customer},{}", row.join(",")).unwrap();
+        }
+        let file = self.path("contacts.csv");
+        std::fs::write(&file, text).unwrap();
+        self.cli(&["contacts", "import", CAMPAIGN, file.to_str().unwrap()]);
     }
 
     /// Imports customers `c1`, `c2` … with one number each.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::domain::{
     agent::Availability,
-    call::{CallCommand, Destination, HangUpCause, LegEnd, MediaOffer},
+    call::{CallCommand, Destination, EndedBy, HangUpCause, LegEnd, MediaOffer},
     contact::Contact,
     ids::{AgentId, AttemptId, CampaignId, LegId},
     intent::{Intent, RecordedIntent, Settlement},
@@ -562,19 +562,47 @@ fn result_of_stage(stage: Stage, end: &LegEnd) -> (CallResult, &'static str) {
     match stage {
         Stage::Talking => own(CallResult::Answered),
         Stage::Connecting | Stage::Rescuing => match end.by {
-            crate::domain::call::EndedBy::Peer => own(CallResult::CustomerHungUp),
-            crate::domain::call::EndedBy::Us
-            | crate::domain::call::EndedBy::Timeout
-            | crate::domain::call::EndedBy::Transport
-            | crate::domain::call::EndedBy::Protocol => own(CallResult::Abandoned),
+            EndedBy::Peer => own(CallResult::CustomerHungUp),
+            EndedBy::Us | EndedBy::Timeout | EndedBy::Transport | EndedBy::Protocol => own(CallResult::Abandoned),
         },
         // The answer crossed our CANCEL: the customer picked up and nobody was there.
         Stage::Ending(CallResult::AgentLost) if end.answered => own(CallResult::Abandoned),
         // The customer's side had ended before our CANCEL came.
         Stage::Ending(CallResult::AgentLost) if !end.cancelled => results::result_of(end),
+        // The customer had hung up while we looked for somebody to talk to.
+        Stage::Ending(CallResult::Abandoned) if end.by == EndedBy::Peer => own(CallResult::CustomerHungUp),
         Stage::Ending(result) => own(result),
         Stage::RingingAgent | Stage::WaitingRate | Stage::Recording | Stage::WaitingPlace | Stage::Dialing => {
             if end.answered { own(CallResult::Abandoned) } else { results::result_of(end) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(by: EndedBy, answered: bool, cancelled: bool) -> LegEnd {
+        LegEnd { by, answered, cancelled, status: None, q850: None, retry_after: None, reason: None }
+    }
+
+    /// Found by load: a customer who hangs up at once makes the bridge fail before the BYE is told.
+    #[test]
+    fn who_hung_up_first_is_not_abandoned() {
+        let result = |stage, end: &LegEnd| result_of_stage(stage, end).0;
+        let abandoned = Stage::Ending(CallResult::Abandoned);
+        assert_eq!(result(abandoned, &end(EndedBy::Peer, true, false)), CallResult::CustomerHungUp);
+        assert_eq!(result(abandoned, &end(EndedBy::Us, true, false)), CallResult::Abandoned);
+        assert_eq!(result(Stage::Connecting, &end(EndedBy::Peer, true, false)), CallResult::CustomerHungUp);
+        assert_eq!(result(Stage::Talking, &end(EndedBy::Timeout, true, false)), CallResult::Answered);
+    }
+
+    #[test]
+    fn an_answer_that_crosses_our_cancel_is_abandoned() {
+        let result = |stage, end: &LegEnd| result_of_stage(stage, end).0;
+        let lost = Stage::Ending(CallResult::AgentLost);
+        assert_eq!(result(lost, &end(EndedBy::Us, true, true)), CallResult::Abandoned);
+        assert_eq!(result(lost, &end(EndedBy::Us, false, true)), CallResult::AgentLost);
+        assert_eq!(result(Stage::Dialing, &end(EndedBy::Us, true, true)), CallResult::Abandoned);
     }
 }

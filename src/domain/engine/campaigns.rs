@@ -20,14 +20,24 @@ use crate::domain::{
     results::CallResult,
 };
 
-/// Contacts asked for at once; larger pages gain little and hold the store longer.
-pub const HOPPER_PAGE: u32 = 100;
+/// Contacts asked for at once; larger pages gain little and hold the store longer. Small in tests, so
+/// that few contacts make many pages.
+pub const HOPPER_PAGE: u32 = if cfg!(test) { 3 } else { 100 };
 
 /// A hopper with fewer contacts is refilled.
-const HOPPER_LOW: usize = 30;
+const HOPPER_LOW: usize = if cfg!(test) { 2 } else { 30 };
 
 /// How long a contact that the gate refused for a passing reason is left alone.
 pub(super) const SET_ASIDE_FOR: Duration = Duration::from_secs(5);
+
+/// A page under way.
+#[derive(Debug, Clone)]
+struct Loading {
+    /// How many contacts were asked for.
+    limit: u32,
+    /// Contacts that changed meanwhile, so the page is old news of them.
+    touched: BTreeSet<ContactRef>,
+}
 
 /// A campaign of the generation in force, or one whose file is gone and whose calls still live.
 #[derive(Debug, Clone)]
@@ -40,8 +50,7 @@ pub(super) struct CampaignRun {
     pub(super) hold: Option<Hold>,
     hold_until: Timestamp,
     hopper: VecDeque<Contact>,
-    /// While a page is under way: contacts that changed meanwhile, so the page is old news of them.
-    loading: Option<BTreeSet<ContactRef>>,
+    loading: Option<Loading>,
     pub(super) wants_load: bool,
     exhausted: bool,
     pub(super) loaded_once: bool,
@@ -153,18 +162,26 @@ impl CampaignRun {
         self.wants_load |= self.set_aside.len() < before;
     }
 
-    /// True if the store should be asked, and then counts it as asked.
-    pub(super) fn take_load(&mut self, now: Now) -> bool {
-        self.notice_due(now);
-        self.wants_load |= self.hopper.len() < HOPPER_LOW && !self.exhausted;
+    /// Whether more contacts are wanted from the store, and it can be asked.
+    pub(super) fn should_load(&self) -> bool {
+        let low = self.hopper.len() < HOPPER_LOW && !self.exhausted;
         let useful = self.hold.is_none() || !self.loaded_once;
-        if !(self.wants_load && useful && self.loading.is_none() && self.definition.is_some()) {
-            return false;
+        (self.wants_load || low) && useful && self.loading.is_none() && self.definition.is_some()
+    }
+
+    /// How many contacts to ask for, if any; then they count as asked for. The page has room for
+    /// those that are claimed or set aside, which the store does not know of.
+    pub(super) fn take_load(&mut self, now: Now) -> Option<u32> {
+        self.notice_due(now);
+        if !self.should_load() {
+            return None;
         }
         self.wants_load = false;
         self.next_ready_at = None;
-        self.loading = Some(BTreeSet::new());
-        true
+        let aside = u32::try_from(self.set_aside.len()).unwrap_or(u32::MAX);
+        let limit = HOPPER_PAGE.saturating_add(self.live).saturating_add(aside);
+        self.loading = Some(Loading { limit, touched: BTreeSet::new() });
+        Some(limit)
     }
 
     /// The store did not answer.
@@ -176,7 +193,7 @@ impl CampaignRun {
     /// Takes in a page; `busy` tells which contacts are claimed or not settled yet. What was learnt
     /// of a contact after the page was asked for wins over the page.
     pub(super) fn loaded(&mut self, now: Timestamp, page: CandidatePage, busy: impl Fn(ContactRef) -> bool) {
-        let touched = self.loading.take().unwrap_or_default();
+        let Some(Loading { limit, touched }) = self.loading.take() else { return };
         self.loaded_once = true;
         self.open = page.open;
         self.total = page.total;
@@ -184,7 +201,7 @@ impl CampaignRun {
             let seen = self.caller_usage.entry(number).or_default();
             *seen = uses.max(*seen);
         }
-        self.exhausted = page.ready.len() < usize::try_from(HOPPER_PAGE).unwrap_or(usize::MAX);
+        self.exhausted = page.ready.len() < usize::try_from(limit).unwrap_or(usize::MAX);
         self.next_ready_at = [self.next_ready_at, page.next_ready_at].into_iter().flatten().min();
         self.hopper.retain(|c| touched.contains(&c.reference) || busy(c.reference));
         let fresh = |c: &Contact| {
@@ -215,8 +232,8 @@ impl CampaignRun {
 
     /// A page under way no longer knows best about this contact.
     pub(super) fn touch(&mut self, contact: ContactRef) {
-        if let Some(touched) = &mut self.loading {
-            touched.insert(contact);
+        if let Some(loading) = &mut self.loading {
+            loading.touched.insert(contact);
         }
     }
 

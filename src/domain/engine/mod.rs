@@ -319,7 +319,7 @@ impl Engine {
         run.refresh_hold(now.wall, &self.settings.permission);
         self.wall_timers.set(id.clone(), run.wakes_at());
         self.mono_timers.set(Due::SetAside(id.clone()), run.set_aside_until());
-        if run.wants_load {
+        if run.should_load() {
             self.wants_load.insert(id.clone());
         }
         self.list(id);
@@ -346,8 +346,8 @@ impl Engine {
         }
         for id in std::mem::take(&mut self.wants_load) {
             let Some(run) = self.campaigns.get_mut(&id) else { continue };
-            if run.take_load(now) {
-                effects.push(Effect::LoadCandidates { campaign: id.clone(), limit: HOPPER_PAGE });
+            if let Some(limit) = run.take_load(now) {
+                effects.push(Effect::LoadCandidates { campaign: id.clone(), limit });
             }
             self.refresh(now, &id);
             self.wants_load.remove(&id);

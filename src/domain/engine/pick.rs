@@ -102,9 +102,6 @@ impl Engine {
         }
         let Some(contact) = run.take_first() else { return Look::Blocked };
         let Some(campaign) = run.definition.clone() else { return Look::Blocked };
-        if run.hopper_is_empty() {
-            self.wants_load.insert(id.clone());
-        }
         let Some(next) = order::next(&contact, now.wall) else { return Look::Pass };
         if next.ready_at > now.wall {
             run.ready_later(next.ready_at);

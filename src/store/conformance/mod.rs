@@ -2,6 +2,7 @@
 
 mod holds;
 mod order;
+mod sqlite;
 mod twins;
 mod verbs;
 
@@ -108,7 +109,7 @@ impl World {
             (self.kind, self.store) = (Kind::Memory(next.clone()), next);
             return;
         };
-        let (idle, _dir) = (World::memory(), tempfile::tempdir().unwrap());
+        let idle = Self::memory();
         self.store = idle.store.clone();
         for _ in 0..500 {
             match SqliteStore::open(&path, opener(), self.settings.clone(), self.clock.clone()).await {

@@ -223,7 +223,7 @@ async fn a_withdrawn_intent_counts_nowhere(mut world: World) {
     world.store.withdraw_intent(attempt).await.unwrap();
     world.store.withdraw_intent(attempt).await.unwrap();
     assert_eq!(world.store.tally(&spring.id).await.unwrap(), before);
-    assert_eq!(world.ready(&spring).await, [first.clone()]);
+    assert_eq!(world.ready(&spring).await, std::slice::from_ref(&first));
     assert_eq!(world.store.attempts(&spring.id, None, 9).await.unwrap(), []);
     let page = world.store.candidates(&spring.id, world.now(), 9).await.unwrap();
     assert_eq!(page.caller_usage, BTreeMap::new());

@@ -93,6 +93,12 @@ impl SqliteStore {
         self.shared.commits.load(Ordering::Relaxed)
     }
 
+    /// Makes the gate's memory wrong.
+    #[cfg(test)]
+    pub(super) fn forget_live_calls(&self) {
+        self.shared.forget_live_calls();
+    }
+
     async fn ask(&self, queue: &mpsc::Sender<Command>, work: Work) -> Result<Reply, StoreError> {
         let (reply, answer) = oneshot::channel();
         queue.send(Command { work, reply }).await.map_err(|_| StoreError::Closed)?;

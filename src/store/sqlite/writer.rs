@@ -100,6 +100,12 @@ impl Shared {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Forgets every live call, as a node would that had never heard of them.
+    #[cfg(test)]
+    pub(in crate::store) fn forget_live_calls(&self) {
+        *self.ledger() = Ledger::default();
+    }
+
     /// The definitions in force.
     pub(super) fn generation(&self) -> Option<Arc<Generation>> {
         self.generation.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -16,6 +16,8 @@ mod bridge;
 pub mod dialog;
 pub mod digest;
 pub mod endpoint;
+#[cfg(test)]
+mod fuzz;
 pub mod header;
 pub mod keys;
 pub mod leg;

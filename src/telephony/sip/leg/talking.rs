@@ -361,7 +361,8 @@ impl Leg {
         let cseq = ack.cseq().map(|cseq| cseq.number);
         let Stage::Talking(talking) = &mut self.stage else { return };
         let Some(theirs) = talking.theirs.take_if(|theirs| Some(theirs.cseq) == cseq) else { return };
-        if let (true, Some(answer)) = (theirs.awaits_answer, ack.sdp()) {
+        // An answer without audio changes nothing; so does none.
+        if let (true, Some(answer)) = (theirs.awaits_answer, ack.sdp().filter(|sdp| Audio::of(sdp).is_some())) {
             self.take_media(answer, acts);
         }
     }

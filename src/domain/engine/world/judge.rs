@@ -1,0 +1,64 @@
+//! Judges the log of a world afterwards, by rules written anew.
+
+use super::*;
+
+/// One number's tries against the policy they were placed under.
+pub(super) fn number(attempts: &[&Attempt]) {
+    let ResultPolicy::Global(policy) = &attempts[0].intent.policy;
+    let mut days: BTreeMap<Date, u32> = BTreeMap::new();
+    let mut faults = 0_u32;
+    let mut previous: Option<&Attempt> = None;
+    for attempt in attempts {
+        let left = attempt.invited_at.unwrap_or(attempt.recorded_at);
+        if let Some(previous) = previous {
+            let Some(ended) = previous.ended_at else { panic!("called again before the last try ended") };
+            let waited = left.duration_since(ended);
+            let fault = previous.result.is_some_and(CallResult::is_fault);
+            let least = if fault {
+                SignedDuration::from_secs(10 << (faults - 1))
+            } else {
+                SignedDuration::try_from(policy.retry_interval).unwrap()
+            };
+            assert!(waited >= least, "{} called again after {waited:?}, not {least:?}", attempt.id);
+        }
+        match attempt.result {
+            Some(result) if result.is_fault() => faults += 1,
+            Some(_) => {
+                faults = 0;
+                *days.entry(attempt.intent.local_date).or_default() += 1;
+            }
+            None => {}
+        }
+        assert!(faults < retry::FAULTS_IN_A_ROW_MAX, "six faults in a row and still a fault");
+        previous = Some(attempt);
+    }
+    assert!(days.len() as u32 <= policy.max_days.get(), "tried on too many days");
+    assert!(days.values().all(|&tries| tries <= policy.max_attempts_per_day.get()), "tried too often on a day");
+}
+
+/// One contact's tries against caps, success and the order of a pass.
+pub(super) fn contact(contact: &Contact, attempts: &[&Attempt], generation: &Generation) {
+    let limits = generation.definitions.campaigns[&contact.campaign].limits;
+    if let Some(most) = limits.max_attempts_per_contact {
+        assert!(attempts.len() as u32 <= most.get(), "over max_attempts_per_contact");
+    }
+    let answered = attempts.iter().position(|a| a.result == Some(CallResult::Answered));
+    assert!(answered.is_none_or(|at| at + 1 == attempts.len()), "called again after a conversation");
+    if answered.is_some() {
+        assert_eq!(contact.progress.ended, Some(ContactEnd::Reached));
+    }
+    // First tries come in index order: a sequence pass never jumps ahead, caps aside.
+    if limits.per_number.is_none() {
+        let mut first_tries: Vec<usize> = Vec::new();
+        for attempt in attempts {
+            if !first_tries.contains(&attempt.number) {
+                first_tries.push(attempt.number);
+            }
+        }
+        assert!(first_tries.is_sorted(), "a pass went {first_tries:?}");
+        // Nothing comes between the numbers of a pass.
+        let pass_end = attempts.iter().position(|a| a.number == first_tries[first_tries.len() - 1]).unwrap();
+        let in_pass: Vec<usize> = attempts[..=pass_end].iter().map(|a| a.number).collect();
+        assert!(in_pass.windows(2).all(|w| w[0] < w[1]), "a retry inside a pass: {in_pass:?}");
+    }
+}

@@ -1,0 +1,106 @@
+//! Random worlds.
+
+use super::*;
+
+/// Campaigns, queues and agents, some of everything.
+pub(super) fn generation(dice: &mut Dice, wall0: Timestamp) -> Generation {
+    let zones = ["Europe/Berlin", "Asia/Shanghai", "America/New_York", "Australia/Lord_Howe"];
+    let days = [&["09:00-18:00"][..], &["22:00-02:30", "09:00-11:00"], &["00:00-24:00"], &["01:30-03:15"]];
+    let queues = 1 + dice.below(2);
+    let mut agents = BTreeMap::new();
+    for n in 0..=dice.below(5) {
+        let id = slug(AgentId::parse, &format!("a{n}"));
+        let queue = slug(QueueId::parse, &format!("q{}", dice.below(queues)));
+        let agent = AgentDefinition { id: id.clone(), name: format!("A{n}"), sip: "sip:a".into(), queues: vec![queue] };
+        agents.insert(id, agent);
+    }
+    let mut campaigns = BTreeMap::new();
+    for n in 0..=dice.below(3) {
+        let id = slug(CampaignId::parse, &format!("c{n}"));
+        let zone = zones[usize::try_from(dice.below(4)).unwrap()];
+        let windows = days[usize::try_from(dice.below(4)).unwrap()];
+        let windows = windows.iter().map(|w| Window::parse(w).unwrap()).collect();
+        let some =
+            |dice: &mut Dice, most: u64| dice.chance(40).then(|| nonzero(u32::try_from(1 + dice.below(most)).unwrap()));
+        let limits = Limits {
+            max_concurrent_calls: some(dice, 3),
+            max_calls_per_second: some(dice, 2),
+            max_attempts_per_contact: some(dice, 6),
+            per_number: dice.chance(25).then(|| PerNumberLimit {
+                attempts: nonzero(u32::try_from(1 + dice.below(3)).unwrap()),
+                days: nonzero(u32::try_from(1 + dice.below(3)).unwrap()),
+                after_conversation_days: u32::try_from(dice.below(3)).unwrap(),
+            }),
+        };
+        let agent_queue = agents.values().nth(usize::try_from(dice.below(agents.len() as u64)).unwrap());
+        let campaign = Campaign {
+            id: id.clone(),
+            name: format!("C{n}"),
+            description: String::new(),
+            desired: DesiredState::Running,
+            mode: Mode::Preoccupied,
+            caller_numbers: vec![
+                CallerNumber { number: E164::parse("+862880000001").unwrap(), priority: Priority::DEFAULT },
+                CallerNumber { number: E164::parse("+862880000002").unwrap(), priority: Priority::DEFAULT },
+            ],
+            starts_at: wall0 + SignedDuration::from_hours(i64::try_from(dice.below(30)).unwrap()),
+            ends_at: wall0 + SignedDuration::from_hours(24 * 30),
+            skill_queue: agent_queue.unwrap().queues[0].clone(),
+            priority: Priority::new(u8::try_from(1 + dice.below(3)).unwrap()).unwrap(),
+            hours: CallingHours::new(zone, TimeZone::get(zone).unwrap(), windows).unwrap(),
+            max_ring: Duration::from_secs(5 + dice.below(30)),
+            order: NumberOrder::Sequence,
+            results: ResultPolicy::Global(DaysPolicy {
+                max_days: nonzero(u32::try_from(1 + dice.below(3)).unwrap()),
+                max_attempts_per_day: nonzero(u32::try_from(1 + dice.below(3)).unwrap()),
+                retry_interval: Duration::from_secs(60 * (1 + dice.below(90))),
+            }),
+            limits,
+        };
+        campaigns.insert(id, campaign);
+    }
+    let tenant = Tenant {
+        id: slug(TenantId::parse, "t"),
+        name: "T".into(),
+        timezone: "UTC".into(),
+        region: "CN".into(),
+        agent_ring: Duration::from_secs(15),
+        wrap_up: Duration::from_secs(dice.below(30)),
+    };
+    Generation {
+        revision: Revision::parse(&"a".repeat(40)).unwrap(),
+        committed_at: wall0,
+        definitions: Definitions { tenant, queues: BTreeMap::new(), agents, campaigns },
+    }
+}
+
+/// Contacts, some of whom share numbers or a name.
+pub(super) fn contacts(dice: &mut Dice, generation: &Generation, wall0: Timestamp) -> BTreeMap<ContactRef, Contact> {
+    let mut contacts = BTreeMap::new();
+    let mut reference = 0;
+    for campaign in generation.definitions.campaigns.values() {
+        for order in 0..5 + dice.below(30) {
+            reference += 1;
+            let mut numbers: Vec<Number> = Vec::new();
+            for _ in 0..=dice.below(3) {
+                let e164 = E164::parse(&format!("+86138{:08}", dice.below(60))).unwrap();
+                if numbers.iter().all(|n| n.e164 != e164) {
+                    numbers.push(Number::fresh(slug(CategoryId::parse, "mobile"), e164));
+                }
+            }
+            let hours = i64::try_from(dice.below(40)).unwrap();
+            let contact = Contact {
+                reference: ContactRef(reference),
+                campaign: campaign.id.clone(),
+                customer: CustomerId::parse(&format!("x{}", dice.below(60) + 100 * order)).unwrap(),
+                priority: Priority::new(u8::try_from(1 + dice.below(5)).unwrap()).unwrap(),
+                import_order: reference,
+                not_before: dice.chance(20).then(|| wall0 + SignedDuration::from_hours(hours)),
+                version: 1,
+                progress: Progress { numbers, pass: None, attempts: 0, ended: None },
+            };
+            contacts.insert(contact.reference, contact);
+        }
+    }
+    contacts
+}

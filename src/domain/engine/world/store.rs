@@ -1,0 +1,169 @@
+//! The world's store: pages, and one writer that runs the gate.
+
+use super::*;
+
+impl World {
+    pub(super) fn page(&self, campaign: &CampaignId, limit: u32) -> CandidatePage {
+        let now = self.wall();
+        let live: BTreeSet<ContactRef> =
+            self.attempts.values().filter(|a| a.result.is_none() && !a.withdrawn).map(|a| a.contact).collect();
+        let own: Vec<&Contact> = self.contacts.values().filter(|c| c.campaign == *campaign).collect();
+        let open = own.iter().filter(|c| c.progress.ended.is_none()).count();
+        let mut ready: Vec<(order::Rank, Contact)> = Vec::new();
+        let mut next_ready_at: Option<Timestamp> = None;
+        for contact in own.iter().filter(|c| !live.contains(&c.reference)) {
+            let Some(next) = order::next(contact, now) else { continue };
+            if next.ready_at <= now {
+                ready.push((order::rank(contact, &next), (*contact).clone()));
+            } else {
+                next_ready_at = Some(next_ready_at.map_or(next.ready_at, |at| at.min(next.ready_at)));
+            }
+        }
+        ready.sort_by_key(|(rank, _)| *rank);
+        CandidatePage {
+            ready: ready.into_iter().map(|(_, c)| c).take(usize::try_from(limit).unwrap()).collect(),
+            next_ready_at,
+            open: open as u64,
+            total: own.len() as u64,
+            caller_usage: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn write_next(&mut self) {
+        let Some(command) = self.writer.pop_front() else { return };
+        // Now and then the disk stalls, and a commit comes in between.
+        let stalls = self.faults.meddling && self.dice.chance(3);
+        let durable = self.millis(if stalls { 9_000 } else { 15 });
+        if let (true, Command::Intent(intent)) = (stalls && self.dice.chance(50), &command) {
+            let pause = Event::Commit(intent.campaign.clone(), DesiredState::Paused);
+            let resume = Event::Commit(intent.campaign.clone(), DesiredState::Running);
+            self.later(durable / 2, pause);
+            self.later(Duration::from_secs(3600), resume);
+        }
+        let answer = match command {
+            Command::Leg(leg) => {
+                let stored = !self.dice.chance(self.faults.store_fails);
+                if !stored {
+                    self.legs.remove(&leg);
+                }
+                Input::LegStored { leg, stored }
+            }
+            Command::Intent(intent) => self.record(intent),
+            Command::Withdraw(attempt) => {
+                let attempt = self.attempts.get_mut(&attempt).expect("only a recorded intent is withdrawn");
+                assert!(attempt.invited_at.is_none(), "an intent is withdrawn after its INVITE left");
+                attempt.withdrawn = true;
+                return;
+            }
+            Command::Settle(id, result, ended_at, progress) => {
+                let attempt = self.attempts.get_mut(&id).expect("settled without an intent");
+                assert!(attempt.invited_at.is_some(), "settled without an INVITE");
+                assert!(attempt.result.is_none(), "settled twice");
+                attempt.result = Some(result);
+                attempt.ended_at = Some(ended_at);
+                let contact = self.contacts.get_mut(&attempt.contact).unwrap();
+                contact.progress = progress;
+                contact.version += 1;
+                Input::Settled { attempt: id }
+            }
+            Command::Advance(reference, version, progress) => {
+                let contact = self.contacts.get_mut(&reference).unwrap();
+                if contact.version == version {
+                    contact.progress = progress;
+                    contact.version += 1;
+                }
+                return;
+            }
+        };
+        self.later(durable, Event::Give(answer));
+    }
+
+    /// The store's writer: facts, gate, intent.
+    pub(super) fn record(&mut self, intent: Intent) -> Input {
+        if self.dice.chance(self.faults.store_fails) {
+            return Input::IntentRefused { attempt: intent.attempt, hold: Hold::StoreUnavailable };
+        }
+        let now = self.wall();
+        let contact = self.contacts[&intent.contact].clone();
+        let live: Vec<&Attempt> = self.attempts.values().filter(|a| a.result.is_none() && !a.withdrawn).collect();
+        let called = &contact.progress.numbers[intent.number].e164;
+        let campaign = self.generation.definitions.campaigns.get(&intent.campaign);
+        let in_second = |a: &&Attempt| !a.withdrawn && a.recorded_at > now - SignedDuration::from_secs(1);
+        let count = |n: usize| u32::try_from(n).unwrap();
+        let placed = self.attempts.values().filter(in_second);
+        let history = self.history(called);
+        let decided = gate::decide(&Facts {
+            now,
+            campaign,
+            permission: &DialPermission::All,
+            contact: &contact,
+            picked_version: intent.picked_version,
+            number: intent.number,
+            customer_on_call: live.iter().any(|a| a.customer == contact.customer),
+            number_on_call: live.iter().any(|a| a.e164 == *called),
+            live: Counts {
+                campaign: count(live.iter().filter(|a| a.campaign == intent.campaign).count()),
+                tenant: count(live.len()),
+                trunk: count(live.len()),
+            },
+            placed_last_second: Counts {
+                campaign: count(placed.clone().filter(|a| a.campaign == intent.campaign).count()),
+                tenant: count(placed.clone().count()),
+                trunk: count(placed.count()),
+            },
+            caps: self.caps,
+            history: &history,
+        });
+        match decided {
+            Err(hold) => {
+                if let (Hold::NumberAtLimit { released_at } | Hold::AfterConversation { released_at }, Some(c)) =
+                    (&hold, self.contacts.get_mut(&intent.contact))
+                {
+                    c.progress.numbers[intent.number].held_until = Some(*released_at);
+                    c.version += 1;
+                }
+                Input::IntentRefused { attempt: intent.attempt, hold }
+            }
+            Ok(()) => {
+                let campaign = campaign.unwrap();
+                let recorded = RecordedIntent {
+                    at: now,
+                    revision: self.generation.revision.clone(),
+                    policy: campaign.results.clone(),
+                    local_date: campaign.hours.local_date(now),
+                    next_day_at: campaign.hours.next_day_starts(now),
+                    contact: contact.clone(),
+                };
+                self.attempts.insert(
+                    intent.attempt,
+                    Attempt {
+                        id: intent.attempt,
+                        campaign: intent.campaign,
+                        contact: intent.contact,
+                        customer: contact.customer,
+                        number: intent.number,
+                        e164: intent.called,
+                        intent: recorded.clone(),
+                        recorded_at: now,
+                        invited_at: None,
+                        ended_at: None,
+                        result: None,
+                        answered: false,
+                        connected: false,
+                        withdrawn: false,
+                        caller_number: intent.caller_number,
+                    },
+                );
+                Input::IntentRecorded { attempt: intent.attempt, intent: Box::new(recorded) }
+            }
+        }
+    }
+
+    pub(super) fn history(&self, number: &E164) -> NumberHistory {
+        let own = self.attempts.values().filter(|a| a.e164 == *number && !a.withdrawn);
+        let mut attempts: Vec<Timestamp> = own.clone().map(|a| a.recorded_at).collect();
+        attempts.sort();
+        let talked = own.filter(|a| a.result == Some(CallResult::Answered)).filter_map(|a| a.ended_at);
+        NumberHistory { attempts, conversation_ended_at: talked.max() }
+    }
+}

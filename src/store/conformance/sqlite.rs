@@ -1,0 +1,144 @@
+//! What only a store in a file can show: group commit, and constraints that outrank memory.
+
+use std::time::Duration;
+
+use sqlx::{Connection, SqliteConnection};
+
+use super::*;
+use crate::store::StoreError;
+
+async fn store_of(world: &World) -> Arc<SqliteStore> {
+    let path = world.path().unwrap();
+    SqliteStore::open(&path, opener(), settings(), world.clock.clone()).await.unwrap()
+}
+
+async fn raw(world: &World) -> SqliteConnection {
+    let path = world.path().unwrap();
+    SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap()
+}
+
+/// A world whose store is at hand as what it is.
+async fn plain() -> (World, Arc<SqliteStore>) {
+    let mut world = World::sqlite().await;
+    world.store.close().await.unwrap();
+    let store = store_of(&world).await;
+    world.store = store.clone();
+    (world, store)
+}
+
+#[tokio::test]
+async fn a_hundred_intents_share_few_commits() {
+    let (mut world, store) = plain().await;
+    let spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(100)).await;
+    let ready = world.ready(&spring).await;
+    let requests: Vec<IntentRequest> = ready.iter().map(|contact| world.request(contact, 0)).collect();
+    let before = store.commits();
+    let intents = requests.into_iter().map(|request| store.record_intent(request));
+    let decisions = futures_util::future::join_all(intents).await;
+    assert!(decisions.iter().all(|d| matches!(d, Ok(IntentDecision::Recorded(_)))));
+    let commits = store.commits() - before;
+    assert!(commits <= 5, "{commits} commits");
+    assert_eq!(world.store.tally(&spring.id).await.unwrap().live, 100);
+}
+
+#[tokio::test]
+async fn one_failing_command_spoils_no_other() {
+    let (mut world, store) = plain().await;
+    let spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(3)).await;
+    let ready = world.ready(&spring).await;
+    let first = world.request(&ready[0], 0);
+    // The same attempt twice is our own fault, and the database refuses it.
+    let twice = IntentRequest { attempt: first.attempt, ..world.request(&ready[1], 0) };
+    let third = world.request(&ready[2], 0);
+    let (first, twice, third) =
+        tokio::join!(store.record_intent(first), store.record_intent(twice), store.record_intent(third));
+    assert!(matches!(first, Ok(IntentDecision::Recorded(_))));
+    assert!(matches!(twice, Err(StoreError::Database { .. })));
+    assert!(matches!(third, Ok(IntentDecision::Recorded(_))));
+    assert_eq!(world.store.tally(&spring.id).await.unwrap().live, 2);
+    assert_eq!(world.customers(&spring).await, ["c2"]);
+}
+
+/// As another node would write it behind this one's back.
+#[tokio::test]
+async fn the_constraints_are_the_truth_also_when_memory_is_wrong() {
+    let (mut world, store) = plain().await;
+    let (spring, summer) = (campaign("spring"), campaign("summer"));
+    world.apply(&[&spring, &summer]).await;
+    world.import(&spring, vec![contact("a", &["+8613800000001"]), contact("b", &["+8613800000002"])]).await;
+    world.import(&summer, vec![contact("a", &["+8613800000003"]), contact("z", &["+8613800000002"])]).await;
+    let in_spring = world.ready(&spring).await;
+    for contact in &in_spring {
+        world.place(contact, 0).await;
+    }
+    let before = world.store.tally(&summer.id).await.unwrap();
+    store.forget_live_calls();
+    let same_customer = world.find(&summer, "a").await;
+    assert_eq!(world.refusal(&same_customer, 0).await, Hold::CustomerOnCall);
+    let same_number = world.find(&summer, "z").await;
+    assert_eq!(world.refusal(&same_number, 0).await, Hold::NumberOnCall);
+    assert_eq!(world.store.tally(&summer.id).await.unwrap(), before);
+    assert_eq!(world.store.attempts(&summer.id, None, 9).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_lost_transaction_loses_nothing_else() {
+    let (mut world, store) = plain().await;
+    let spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(2)).await;
+    let ready = world.ready(&spring).await;
+    let (attempt, recorded) = world.place(&ready[0], 0).await;
+    let mut shell = raw(&world).await;
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut shell).await.unwrap();
+    let request = world.request(&ready[1], 0);
+    assert!(matches!(store.record_intent(request).await, Err(StoreError::Locked { .. })));
+    sqlx::raw_sql("ROLLBACK").execute(&mut shell).await.unwrap();
+    assert_eq!(world.refusal(&ready[0], 0).await, Hold::CustomerOnCall);
+    world.wait(Duration::from_secs(2));
+    world.place(&ready[1], 0).await;
+    world.settle(attempt, &recorded, 0, CallResult::Busy).await;
+    assert_eq!(world.store.tally(&spring.id).await.unwrap().live, 1);
+}
+
+#[tokio::test]
+async fn imports_do_not_hold_intents_up_for_long() {
+    let (mut world, store) = plain().await;
+    let (spring, summer) = (campaign("spring"), campaign("summer"));
+    world.apply(&[&spring, &summer]).await;
+    world.import(&spring, contacts(1)).await;
+    let ready = world.ready(&spring).await;
+    let batch = |n: u32| (0..500).map(|i| contact(&format!("s{n}-{i}"), &[&format!("+8613{n:04}{i:04}")])).collect();
+    let imports = (0..8).map(|n| store.import(&summer.id, batch(n)));
+    let request = world.request(&ready[0], 0);
+    let imports = futures_util::future::join_all(imports);
+    let intent = async {
+        tokio::task::yield_now().await;
+        let decision = store.record_intent(request).await.unwrap();
+        (decision, store.tally(&summer.id).await.unwrap().contacts)
+    };
+    let (_, (decision, imported)) = tokio::join!(imports, intent);
+    assert!(matches!(decision, IntentDecision::Recorded(_)));
+    assert!(imported < 8 * 500, "the intent waited for all imports");
+}
+
+#[tokio::test]
+async fn no_number_stands_in_the_hot_table() {
+    let (mut world, _store) = plain().await;
+    let spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(1)).await;
+    let mut conn = raw(&world).await;
+    let sql = "SELECT count(*) FROM pragma_table_info('contact') WHERE name LIKE '%number%'";
+    let columns: i64 = sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap();
+    assert_eq!(columns, 0);
+    let holding: i64 = sqlx::query_scalar("SELECT count(*) FROM personal WHERE numbers LIKE '%+86138%'")
+        .fetch_one(&mut conn)
+        .await
+        .unwrap();
+    assert_eq!(holding, 1);
+}
