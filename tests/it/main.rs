@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod config_fixtures;
 mod contacts;
+mod daemon;
 mod gitops;
 mod http;
 mod kill;

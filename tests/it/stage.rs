@@ -314,12 +314,12 @@ max_calls_per_second = 1000
 
     /// What the carrier saw.
     pub(crate) fn carrier_traffic(&self) -> Traffic {
-        Traffic::read(&self.carrier.messages)
+        self.carrier.traffic()
     }
 
     /// What the phones saw.
     pub(crate) fn phone_traffic(&self) -> Traffic {
-        Traffic::read(&self.phones.messages)
+        self.phones.traffic()
     }
 
     /// Waits for something.

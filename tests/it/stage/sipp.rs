@@ -1,20 +1,20 @@
 //! A SIPp that plays every call that comes, until it is dropped.
 
 use std::{
+    cell::RefCell,
     net::{SocketAddr, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use super::{free_udp, pause};
+use super::{free_udp, pause, traffic::Traffic};
 
 /// One other side.
 pub(crate) struct Sipp {
-    child: Child,
+    child: RefCell<Child>,
     pub(crate) address: SocketAddr,
-    /// Every message it sent or received.
-    pub(crate) messages: PathBuf,
+    messages: PathBuf,
 }
 
 impl Sipp {
@@ -42,9 +42,16 @@ impl Sipp {
             .stderr(std::fs::File::create(folder.join(format!("{scenario}.stderr"))).unwrap())
             .spawn()
             .expect("SIPp starts (Debian package sip-tester)");
-        let sipp = Self { child, address, messages };
+        let sipp = Self { child: RefCell::new(child), address, messages };
         sipp.await_bound();
         sipp
+    }
+
+    /// Every message so far, as calls.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let ended = self.child.borrow_mut().try_wait().unwrap();
+        assert!(ended.is_none(), "SIPp ended by itself: {ended:?}, see {}", self.messages.display());
+        Traffic::read(&self.messages)
     }
 
     fn await_bound(&self) {
@@ -60,7 +67,8 @@ impl Sipp {
 
 impl Drop for Sipp {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let child = self.child.get_mut();
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }

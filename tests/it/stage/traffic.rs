@@ -42,9 +42,9 @@ pub(crate) struct Call {
 pub(crate) struct Dialog {
     pub(crate) answered_at: Option<Timestamp>,
     pub(crate) acknowledged: bool,
-    /// INVITEs within.
-    pub(crate) reinvited: usize,
-    /// Media addresses that were offered, in order.
+    /// Media address of the answer.
+    pub(crate) media: String,
+    /// Media addresses that INVITEs within offered, in order, repeats left out.
     pub(crate) offered: Vec<String>,
     /// When the first BYE passed, either way.
     pub(crate) bye_at: Option<Timestamp>,
@@ -53,6 +53,11 @@ pub(crate) struct Dialog {
 impl Call {
     pub(crate) fn answered(&self) -> bool {
         !self.dialogs.is_empty()
+    }
+
+    pub(crate) fn only_dialog(&self) -> &Dialog {
+        assert_eq!(self.dialogs.len(), 1, "{self:#?}");
+        self.dialogs.values().next().expect("one")
     }
 
     fn is_over(&self) -> bool {
@@ -123,8 +128,10 @@ impl Call {
                 self.offer = message.media();
             }
             ("INVITE", Some(dialog)) => {
-                dialog.reinvited += 1;
-                dialog.offered.extend(message.media());
+                let media = message.media().unwrap_or_default();
+                if dialog.offered.last() != Some(&media) {
+                    dialog.offered.push(media);
+                }
             }
             ("ACK", Some(dialog)) => dialog.acknowledged = true,
             ("BYE", Some(dialog)) => {
@@ -146,6 +153,7 @@ impl Call {
             (200..300, Some(tag)) => {
                 let dialog = self.dialogs.entry(tag.to_owned()).or_default();
                 dialog.answered_at.get_or_insert(at);
+                dialog.media = message.media().unwrap_or_default();
             }
             (300.., _) => self.refused = Some(status),
             _ => {}
