@@ -35,8 +35,8 @@ fn main() {
 /// p50 and p99 in milliseconds.
 fn quantiles(took: &mut [Duration]) -> (f64, f64) {
     took.sort();
-    let at = |share: f64| took[((took.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1e3;
-    (at(0.50), at(0.99))
+    let at = |percent: usize| took[(took.len() - 1) * percent / 100].as_secs_f64() * 1e3;
+    (at(50), at(99))
 }
 
 fn row(name: &str, mut took: Vec<Duration>) -> f64 {
