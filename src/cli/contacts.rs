@@ -15,7 +15,7 @@ use super::{
     output::{Exit, Failure, Format, Out, note},
     target::Target,
 };
-use crate::http::wire::{ImportCounts, ImportEvent};
+use crate::http::wire::{ImportCounts, ImportEvent, TallyView};
 
 /// Bytes of the file in one piece of the request.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -67,6 +67,8 @@ pub(super) async fn import(
         Failure::bad_input(format!("{} can't be read: {error}", file.display()), "check the path and its mode")
     };
     let opened = tokio::fs::File::open(file).await.map_err(unreadable)?;
+    // Refusals come here, where nothing is being sent: in the middle of an upload they are lost.
+    let _known: TallyView = client.get(&["campaigns", campaign, "tally"], &[]).await?;
     let sent = progress.bar.clone();
     let pieces = ReaderStream::with_capacity(opened, PIECE_BYTES).inspect(move |piece| {
         sent.inc(piece.as_ref().map_or(0, |bytes| bytes.len() as u64));

@@ -52,13 +52,14 @@ async fn demo(keep: bool) -> Result<Exit, Failure> {
         };
     }
     let stopped = daemon.stop().await;
+    let quiet = world.is_quiet().await;
     let left = if keep {
         note(format_args!("left as it is: {}", world.keep().display()));
         Ok(())
     } else {
         world.remove()
     };
-    played.and(stopped).and(left).map(|()| Exit::Ok)
+    played.and(stopped).and(quiet).and(left).map(|()| Exit::Ok)
 }
 
 /// Comes with Ctrl-C, a request to end, or the end of the terminal.

@@ -78,11 +78,14 @@ impl Zone {
     }
 }
 
-/// Whole seconds between two RFC 3339 times, as `25 s`; `-` if either is missing.
+/// Seconds between two RFC 3339 times, as `25 s`, with tenths below ten; `-` if either is missing.
 pub(super) fn seconds_between(from: Option<&str>, to: Option<&str>) -> String {
     let parse = |text: Option<&str>| text?.parse::<Timestamp>().ok();
     match (parse(from), parse(to)) {
-        (Some(from), Some(to)) => format!("{} s", to.duration_since(from).as_secs().max(0)),
+        (Some(from), Some(to)) => {
+            let tenths = (to.duration_since(from).as_millis() / 100).max(0);
+            if tenths < 100 { format!("{}.{} s", tenths / 10, tenths % 10) } else { format!("{} s", tenths / 10) }
+        }
         _ => "-".to_owned(),
     }
 }
@@ -111,6 +114,7 @@ mod tests {
         assert_eq!(Zone::named("Asia/Shanghai").show("2031-03-01T02:00:00Z"), "2031-03-01 10:00:00");
         assert_eq!(Zone::named("No/Where").show("soon"), "soon");
         assert_eq!(seconds_between(Some("2031-03-01T02:00:00Z"), Some("2031-03-01T02:00:25.9Z")), "25 s");
+        assert_eq!(seconds_between(Some("2031-03-01T02:00:00Z"), Some("2031-03-01T02:00:00.49Z")), "0.4 s");
         assert_eq!(seconds_between(None, Some("2031-03-01T02:00:25Z")), "-");
     }
 }

@@ -22,6 +22,11 @@ impl ApiError {
         Self { status, body: ErrorBody { error: error.into(), hint: hint.into() } }
     }
 
+    /// The body alone, where a status was sent already.
+    pub(super) fn into_body(self) -> ErrorBody {
+        self.body
+    }
+
     /// The request itself is wrong.
     pub(super) fn bad_request(error: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, error, hint)

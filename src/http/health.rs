@@ -31,7 +31,10 @@ pub(super) async fn metrics(State(state): State<Arc<ServerState>>) -> Result<Res
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "metrics were not rendered", "the daemon's log says more")
     };
     // `/proc` is read with blocking calls.
-    let render = move || state.metrics.render(state.source.borrow(), state.dial.borrow());
+    let render = move || {
+        state.metrics.store_commits(state.store.commits());
+        state.metrics.render(state.source.borrow(), state.dial.borrow())
+    };
     let text = tokio::task::spawn_blocking(render).await.map_err(|error| failed(error.to_string()))?;
     let text = text.map_err(|error| failed(error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())

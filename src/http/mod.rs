@@ -7,6 +7,7 @@
 pub mod access;
 mod agents;
 mod campaigns;
+mod contacts;
 mod error;
 mod health;
 pub mod listen;

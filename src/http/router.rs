@@ -11,7 +11,9 @@ use axum::{
     routing::{get, post, put},
 };
 
-use super::{access, agents, campaigns, error::ApiError, health, page, reconcile, state::ServerState, status};
+use super::{
+    access, agents, campaigns, contacts, error::ApiError, health, page, reconcile, state::ServerState, status,
+};
 
 /// Longest body, but for imports, which are streamed.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -34,7 +36,9 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .route("/api/v1/campaigns/{campaign}/why", get(campaigns::campaign_why))
         .route("/api/v1/campaigns/{campaign}/contacts/{customer}/why", get(campaigns::contact_why))
         .layer(middleware::from_fn(in_time));
-    let lengthy = Router::new().route("/api/v1/reconcile", post(reconcile::post));
+    let lengthy = Router::new()
+        .route("/api/v1/campaigns/{campaign}/contacts", post(contacts::import))
+        .route("/api/v1/reconcile", post(reconcile::post));
     let closed = prompt.merge(lengthy).layer(middleware::from_fn_with_state(Arc::clone(&state), access::require));
     open.layer(middleware::from_fn(in_time))
         .merge(closed)

@@ -385,6 +385,11 @@ pub trait Store: Send + Sync + 'static {
     /// 32 random bytes made with the store: the key from which dialog identifiers derive.
     fn dialog_key(&self) -> [u8; 32];
 
+    /// Transactions committed in this life, for metrics; 0 where there are none.
+    fn commits(&self) -> u64 {
+        0
+    }
+
     /// Renews the hold on the store; [`StoreError::Fenced`] when another daemon took it.
     async fn heartbeat(&self) -> Result<(), StoreError>;
 

@@ -132,7 +132,6 @@ pub struct Metrics {
     idle_to_call: Histogram,
     intent_commit: Histogram,
     store_commits: IntCounter,
-    store_writes: IntCounter,
     engine_errors: IntCounter,
     sip_receive_buffer: IntGauge,
 }
@@ -203,8 +202,6 @@ impl Metrics {
                 INTENT_SECONDS,
             ),
             store_commits: declare.counter("dialops_store_commits_total", "Write transactions committed."),
-            store_writes: declare
-                .counter("dialops_store_writes_total", "Claims, intents and outcomes in those transactions."),
             engine_errors: declare
                 .counter("dialops_engine_errors_total", "Events that did not fit the state they met; each is a bug."),
             sip_receive_buffer: declare.gauge(
@@ -271,10 +268,10 @@ impl Metrics {
         self.idle_to_call.observe(took.as_secs_f64());
     }
 
-    /// The store committed one transaction that carried `writes`.
-    pub fn store_committed(&self, writes: u64) {
-        self.store_commits.inc();
-        self.store_writes.inc_by(writes);
+    /// How many transactions the store has committed; it counts them itself.
+    pub fn store_commits(&self, total: u64) {
+        let _one_at_a_time = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
+        self.store_commits.inc_by(total.saturating_sub(self.store_commits.get()));
     }
 
     /// An event met a state that it does not fit.
@@ -593,7 +590,8 @@ mod tests {
         let metrics = Metrics::new(Timestamp::UNIX_EPOCH);
         metrics.attempt_settled(CallResult::Busy);
         metrics.intent_refused(&Hold::Paused);
-        metrics.store_committed(7);
+        metrics.store_commits(7);
+        metrics.store_commits(7);
         metrics.reconciled(Err(ReconcileFailure::Rejected), Duration::from_millis(3));
         metrics.source_fetched(Fetch::Error, Duration::from_millis(3), Timestamp::UNIX_EPOCH);
         metrics.answer_to_connect(Duration::from_millis(12));
@@ -601,7 +599,7 @@ mod tests {
         for expected in [
             "dialops_attempts_total{result=\"busy\"} 1",
             "dialops_intents_refused_total{reason=\"paused\"} 1",
-            "dialops_store_writes_total 7",
+            "dialops_store_commits_total 7",
             "dialops_reconcile_total{result=\"error\"} 1",
             "dialops_reconcile_errors_total{reason=\"rejected\"} 1",
             "dialops_source_fetches_total{result=\"error\",source=\"main\"} 1",

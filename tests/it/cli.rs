@@ -161,6 +161,73 @@ async fn agents_are_listed_and_set() {
     assert_eq!(on_socket(&served, &["agents", "set", "anna", "talking"]).await.code, Some(64));
 }
 
+async fn import(served: &Served, file: &Path, more: &[&str]) -> Said {
+    on_socket(served, &[&["contacts", "import", "spring", file.to_str().unwrap()], more].concat()).await
+}
+
+#[tokio::test]
+async fn an_import_keeps_good_rows_and_writes_the_others_beside_the_file() {
+    let served = busy_world().await;
+    let dir = tempfile::tempdir().unwrap();
+    let (file, rejects) = (dir.path().join("new.csv"), dir.path().join("new.rejects.csv"));
+    std::fs::write(&file, "customer_id,number.mobile\nN-1,13800000001\n").unwrap();
+    let good = import(&served, &file, &[]).await;
+    assert_eq!((good.code, good.out.as_str()), (Some(0), "spring: 1 rows, 1 added, 0 there already, 0 rejected\n"));
+    assert!(!rejects.exists());
+    std::fs::write(&file, "customer_id,number.mobile\nN-1,13800000001\n\"N,2\",12\nN-3,13800000003\n").unwrap();
+    let mixed = import(&served, &file, &["--format", "json"]).await;
+    assert_eq!(mixed.code, Some(2), "{}", mixed.err);
+    assert_eq!((&mixed.json()["added"], &mixed.json()["rejected"]), (&1.into(), &1.into()));
+    assert!(mixed.err.contains(&rejects.display().to_string()), "{}", mixed.err);
+    let mut written = csv::Reader::from_path(&rejects).unwrap();
+    let row = written.records().next().unwrap().unwrap();
+    assert_eq!((&row[0], &row[2]), ("3", "\"N,2\",12"));
+    assert!(row[1].starts_with("number.mobile: "), "{row:?}");
+    std::fs::write(&file, "no header at all\n").unwrap();
+    let bad = import(&served, &file, &[]).await;
+    assert_eq!((bad.code, bad.out.as_str()), (Some(2), ""), "{}", bad.err);
+    std::fs::remove_file(&file).unwrap();
+    let missing = import(&served, &file, &[]).await;
+    assert_eq!(missing.code, Some(2));
+    assert!(missing.err.contains("new.csv can't be read"), "{}", missing.err);
+}
+
+/// The daemon knows after the first line, while most of the file is still being sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_file_without_a_header_is_told_why() {
+    let served = busy_world().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("bad.csv");
+    std::fs::write(&file, "C-1;13800000001\n".repeat(500_000)).unwrap();
+    let said = import(&served, &file, &[]).await;
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(said.err.contains("line 1 is no header"), "{}", said.err);
+    let mut refused = command(&["contacts", "import", "spring", file.to_str().unwrap()]);
+    refused.args(["--url", &format!("http://{}", served.address)]);
+    let refused = run(refused).await;
+    assert!(refused.err.contains("this needs a bearer token"), "{}", refused.err);
+}
+
+/// Both directions are full at once when every row is bad: neither side may wait for the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_file_of_bad_rows_comes_through() {
+    let served = busy_world().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("bad.csv");
+    let filler = "x".repeat(190);
+    let mut rows = String::from("customer_id,number.mobile,custom_field\n");
+    (0..30_000).for_each(|row| rows.push_str(&format!("B-{row},12,{filler}\n")));
+    std::fs::write(&file, rows).unwrap();
+    let said = import(&served, &file, &[]).await;
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (Some(2), "spring: 30000 rows, 0 added, 0 there already, 30000 rejected\n")
+    );
+    assert!(said.err.contains("% read, "), "{}", said.err);
+    let rejects = std::fs::read_to_string(dir.path().join("bad.rejects.csv")).unwrap();
+    assert_eq!(rejects.lines().count(), 30_001);
+}
+
 #[tokio::test]
 async fn reconcile_ends_with_2_while_the_newest_commit_is_bad() {
     let served = busy_world().await;

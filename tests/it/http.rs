@@ -249,6 +249,63 @@ async fn shutdown_ends_idle_connections_and_removes_the_socket() {
     assert!(!served.socket.exists());
 }
 
+async fn import(served: &Served, campaign: &str, csv: &str) -> (StatusCode, Vec<Value>) {
+    let url = format!("http://dialops/api/v1/campaigns/{campaign}/contacts");
+    let response = served.over_socket().post(url).body(csv.to_owned()).send().await.unwrap();
+    let (status, body) = (response.status(), response.text().await.unwrap());
+    (status, body.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+#[tokio::test]
+async fn an_import_tells_each_row_left_out_and_keeps_the_others() {
+    let mut served = Served::start().await;
+    served.apply().await;
+    let csv = "customer_id,number.mobile\nC-1,13800000001\nC-2,12\nC-3,+8613800000003\n";
+    let (status, events) = import(&served, "spring", csv).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(events[0]["event"], "rejected");
+    assert_eq!((&events[0]["line"], &events[0]["row"]), (&3.into(), &"C-2,12".into()));
+    let done = events.last().unwrap();
+    assert_eq!((&done["event"], &done["rows"], &done["added"]), (&"done".into(), &3.into(), &2.into()));
+    assert_eq!(served.imported.recv().await.unwrap().as_str(), "spring");
+    let (_, again) = import(&served, "spring", csv).await;
+    assert_eq!((&again.last().unwrap()["added"], &again.last().unwrap()["unchanged"]), (&0.into(), &2.into()));
+    assert!(served.imported.try_recv().is_err(), "nothing was added, and the loop was woken");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_whole_import_is_the_status() {
+    let served = Served::start().await;
+    let csv = "customer_id,number.mobile\nC-1,13800000001\n";
+    assert_eq!(import(&served, "spring", csv).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    served.apply().await;
+    let (status, body) = import(&served, "sprung", csv).await;
+    assert_eq!((status, &body[0]["error"]), (StatusCode::NOT_FOUND, &"no campaign \"sprung\"".into()));
+    let (status, body) = import(&served, "spring", "name;phone\nx;1\n").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(body[0]["error"].as_str().unwrap().starts_with("line 1 is no header"), "{body:?}");
+    assert_eq!(import(&served, "spring", "").await.0, StatusCode::BAD_REQUEST);
+    let url = served.tcp_url("/api/v1/campaigns/spring/contacts");
+    assert_eq!(reqwest::Client::new().post(url).body(csv).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_keeps_what_is_in() {
+    let served = Served::start().await;
+    served.apply().await;
+    let mut stream = tokio::net::UnixStream::connect(&served.socket).await.unwrap();
+    let mut rows = String::from("customer_id,number.mobile\n");
+    (0..1_200).for_each(|row| rows.push_str(&format!("C-{row},138{row:08}\n")));
+    let head = "POST /api/v1/campaigns/spring/contacts HTTP/1.1\r\nhost: x\r\ncontent-length: 9999999\r\n\r\n";
+    stream.write_all(format!("{head}{rows}").as_bytes()).await.unwrap();
+    let mut answer = [0; 256];
+    assert!(stream.read(&mut answer).await.unwrap() > 0);
+    drop(stream);
+    let (_, tally) = socket_json(&served, "/api/v1/campaigns/spring/tally").await;
+    assert!(tally["contacts"].as_u64().unwrap() >= 500, "{tally}");
+    assert_eq!(get(served.tcp_url("/-/healthy")).await.0, StatusCode::OK);
+}
+
 /// Runs `promtool check metrics`, or Python's parser; says so when neither is there.
 #[tokio::test]
 async fn prometheus_reads_the_metrics() {

@@ -5,6 +5,7 @@
 mod check;
 mod cli;
 mod config_fixtures;
+mod demo;
 mod contacts;
 mod daemon;
 mod gitops;

@@ -52,6 +52,8 @@ pub(crate) struct Served {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) server: tokio::task::JoinHandle<()>,
+    /// Campaigns whose contacts the dialling loop was told of.
+    pub(crate) imported: mpsc::UnboundedReceiver<CampaignId>,
     attempts: u32,
     _dir: tempfile::TempDir,
 }
@@ -75,7 +77,8 @@ impl Served {
         let (generation, in_force) = watch::channel(None);
         let (dialer, dial_commands) = mpsc::channel(QUEUE_LENGTH);
         let (reconciler, reconcile_commands) = mpsc::channel(QUEUE_LENGTH);
-        tokio::spawn(stand_in_dialer(dial_commands, dial.clone()));
+        let (told, imported) = mpsc::unbounded_channel();
+        tokio::spawn(stand_in_dialer(dial_commands, dial.clone(), told));
         tokio::spawn(stand_in_reconciler(reconcile_commands, source.clone()));
         let metrics = Arc::new(Metrics::new(clock.now().wall));
         let state = ServerState {
@@ -94,7 +97,21 @@ impl Served {
         let listeners = Listeners { tcp: Some(tcp), unix: Some(unix) };
         let server = tokio::spawn(http::serve(Arc::new(state), listeners, shutdown.clone()));
         let attempts = 0;
-        Self { socket, address, source, dial, generation, store, clock, metrics, shutdown, server, attempts, _dir: dir }
+        Self {
+            socket,
+            address,
+            source,
+            dial,
+            generation,
+            store,
+            clock,
+            metrics,
+            shutdown,
+            server,
+            imported,
+            attempts,
+            _dir: dir,
+        }
     }
 
     /// Puts a generation with campaign `spring` and agent `anna` in force.
@@ -314,19 +331,27 @@ fn intent(attempt: AttemptId, leg: LegId, contact: &dialops::domain::contact::Co
     }
 }
 
-async fn stand_in_dialer(mut commands: mpsc::Receiver<DialCommand>, dial: watch::Sender<DialStatus>) {
+async fn stand_in_dialer(
+    mut commands: mpsc::Receiver<DialCommand>,
+    dial: watch::Sender<DialStatus>,
+    imported: mpsc::UnboundedSender<CampaignId>,
+) {
     while let Some(command) = commands.recv().await {
-        if let DialCommand::SetAgent { agent, availability, reply } = command {
-            let mut known = false;
-            dial.send_modify(|status| {
-                for found in status.agents.iter_mut().filter(|found| found.id == agent.as_str()) {
-                    found.state = Availability::as_str(availability).to_owned();
-                    known = true;
-                }
-            });
-            let _caller_gone = reply.send(if known { Ok(()) } else { Err(AgentError::Unknown(agent)) });
+        match command {
+            DialCommand::SetAgent { agent, availability, reply } => {
+                let known = set_state(&dial, &agent, availability);
+                let _caller_gone = reply.send(if known { Ok(()) } else { Err(AgentError::Unknown(agent)) });
+            }
+            DialCommand::ContactsAdded { campaign } => imported.send(campaign).unwrap(),
         }
     }
+}
+
+fn set_state(dial: &watch::Sender<DialStatus>, agent: &AgentId, availability: Availability) -> bool {
+    dial.send_if_modified(|status| {
+        let found = status.agents.iter_mut().find(|found| found.id == agent.as_str());
+        found.map(|found| found.state = availability.as_str().to_owned()).is_some()
+    })
 }
 
 async fn stand_in_reconciler(mut commands: mpsc::Receiver<ReconcileCommand>, source: watch::Sender<SourceStatus>) {

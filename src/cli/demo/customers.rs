@@ -1,6 +1,7 @@
 //! The made-up customers, and what their phones do.
 //!
-//! The numbers are of the ranges that are kept for drama, so that they belong to nobody.
+//! The numbers are those that North America keeps for fiction, 555-0100 to 555-0199 of each area, so
+//! that they belong to nobody.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -13,12 +14,13 @@ pub(super) const CUSTOMERS: usize = 200;
 const ANSWER_FROM: usize = 170;
 
 /// Customers who never take a call, and who miss the first one; few, since each costs a whole ring.
-const NEVER_TAKES: [usize; 2] = [7, 23];
-const MISSES_ONE: [usize; 3] = [12, 31, 44];
+const NEVER_TAKES: [usize; 2] = [7, 60];
+const MISSES_ONE: [usize; 3] = [25, 45, 80];
 
-/// First digits of mobile and home numbers; three more follow.
-const MOBILE: &str = "+447700900";
-const HOME: &str = "+441632960";
+/// Areas of mobile and home numbers; each holds the numbers of [`PER_AREA`] customers.
+const MOBILE: [&str; 2] = ["202", "212"];
+const HOME: [&str; 2] = ["312", "415"];
+const PER_AREA: usize = 100;
 
 /// What becomes of a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,18 +69,30 @@ fn kind(index: usize) -> Kind {
 pub(super) fn csv() -> String {
     let mut text = "customer_id,number.mobile,number.home\n".to_owned();
     for index in 0..CUSTOMERS {
-        let home = if kind(index) == Kind::AtHome { format!("{HOME}{index:03}") } else { String::new() };
+        let mobile = number(MOBILE, index);
+        let home = if kind(index) == Kind::AtHome { number(HOME, index) } else { String::new() };
         // Writing to a String can't fail.
-        let _written = writeln!(text, "C-{:03},{MOBILE}{index:03},{home}", index + 1);
+        let _written = writeln!(text, "C-{:03},{mobile},{home}", index + 1);
     }
     text
 }
 
+fn number(areas: [&str; 2], index: usize) -> String {
+    format!("+1{}55501{:02}", areas[index / PER_AREA], index % PER_AREA)
+}
+
+/// Whose number it is.
+fn index_of(areas: [&str; 2], number: &str) -> Option<usize> {
+    let (area, rest) = number.strip_prefix("+1")?.split_at_checked(3)?;
+    let area = areas.iter().position(|known| *known == area)?;
+    let digits = rest.strip_prefix("55501").filter(|digits| digits.len() == 2)?;
+    Some(area * PER_AREA + digits.parse::<usize>().ok()?)
+}
+
 /// What `number` does on its nth call, from 1.
 pub(super) fn behaviour(number: &str, nth: u64) -> Behaviour {
-    let index = |range: &str| number.strip_prefix(range)?.parse::<usize>().ok().filter(|index| *index < CUSTOMERS);
-    let home = index(HOME);
-    let Some(index) = home.or_else(|| index(MOBILE)) else { return refuse(Refusal::Vacant) };
+    let home = index_of(HOME, number);
+    let Some(index) = home.or_else(|| index_of(MOBILE, number)) else { return refuse(Refusal::Vacant) };
     match (kind(index), nth) {
         (Kind::AtHome, _) if home.is_none() => refuse(Refusal::Vacant),
         (Kind::BusyAtFirst, 1) | (Kind::AlwaysBusy, _) => refuse(Refusal::Busy),
@@ -115,13 +129,13 @@ mod tests {
         let text = csv();
         let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|line| line.split(',').collect()).collect();
         assert_eq!(rows.len(), CUSTOMERS);
-        assert_eq!(rows[0], ["C-001", "+447700900000", ""]);
-        assert_eq!(rows[6], ["C-007", "+447700900006", "+441632960006"]);
+        assert_eq!(rows[0], ["C-001", "+12025550100", ""]);
+        assert_eq!(rows[6], ["C-007", "+12025550106", "+13125550106"]);
         let reached = rows.iter().filter(|row| {
             let numbers = row[1..].iter().filter(|number| !number.is_empty());
             numbers.flat_map(|number| [behaviour(number, 1), behaviour(number, 2)]).any(is_answer)
         });
-        assert_eq!(reached.count(), 111);
+        assert_eq!(reached.count(), 112);
     }
 
     fn is_answer(behaviour: Behaviour) -> bool {
@@ -130,15 +144,15 @@ mod tests {
 
     #[test]
     fn numbers_of_nobody_do_not_exist() {
-        for number in ["+447700900200", "+4477009000x1", "+49", ""] {
+        for number in ["+12035550100", "+120255501x1", "+1202555010", "+49", ""] {
             assert_eq!(behaviour(number, 1), refuse(Refusal::Vacant), "{number}");
         }
     }
 
     #[test]
     fn some_answer_the_second_time() {
-        assert!(!is_answer(behaviour("+447700900001", 1)) && is_answer(behaviour("+447700900001", 2)));
-        assert_eq!(behaviour("+447700900012", 1), Behaviour::RingOut);
-        assert_eq!(behaviour("+447700900023", 9), Behaviour::RingOut);
+        assert!(!is_answer(behaviour("+12025550101", 1)) && is_answer(behaviour("+12025550101", 2)));
+        assert_eq!(behaviour("+12025550125", 1), Behaviour::RingOut);
+        assert_eq!(behaviour("+12025550160", 9), Behaviour::RingOut);
     }
 }

@@ -24,8 +24,8 @@ pub(super) fn shared(sip_uri: impl Fn(&str) -> String) -> Vec<(&'static str, Str
     let tenant = "\
 id = \"demo\"
 name = \"Demo Motors\"
-timezone = \"Europe/London\"
-region = \"GB\"
+timezone = \"America/New_York\"
+region = \"US\"
 
 [agents]
 ring = \"5s\"
@@ -62,13 +62,13 @@ id = \"{CAMPAIGN}\"
 name = \"Spring offer\"
 state = \"{state}\"
 mode = \"preoccupied\"
-caller_numbers = [\"+442079460000\"]
+caller_numbers = [\"+13035550100\"]
 starts_at = 2026-01-01T00:00:00Z
 ends_at = 2099-12-31T23:59:59Z
 skill_queue = \"sales\"
 
 [calling_hours]
-timezone = \"Europe/London\"
+timezone = \"America/New_York\"
 windows = [\"00:00-24:00\"]
 
 [strategy]
@@ -118,7 +118,7 @@ max_concurrent_calls = 30
 max_calls_per_second = 100
 
 [ceilings]
-owned_caller_numbers = [\"+442079460000\"]
+owned_caller_numbers = [\"+13035550100\"]
 max_concurrent_calls = 30
 max_calls_per_second = 100
 

@@ -1,6 +1,9 @@
 //! What came of it: the store's account beside the carrier's.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -64,7 +67,8 @@ impl Account {
         let most = self.carrier.most_live;
         table.row(["live calls".to_owned(), format!("{most} at once at most, with {AGENTS} agents")]);
         if let Some((p50, p99)) = self.answer_to_connect() {
-            let took = format!("{} ms p50, {} ms p99", p50.as_millis(), p99.as_millis());
+            let ms = |took: Duration| took.as_secs_f64() * 1000.0;
+            let took = format!("{:.1} ms p50, {:.1} ms p99", ms(p50), ms(p99));
             table.row(["answer to connect".to_owned(), took]);
         }
         if let Some(Pause { before, after }) = self.pause {
@@ -104,19 +108,23 @@ impl Account {
         faults.into_iter().filter(|(is, _)| *is).map(|(_, what)| what).collect()
     }
 
-    /// The customer with the most to tell: many calls, then reached, then different results.
+    /// The customer with the most to tell: many calls, then reached, then with different numbers,
+    /// results and commits.
     pub(super) fn interesting(&self) -> Option<&str> {
-        let mut stories: BTreeMap<&str, (usize, bool, bool)> = BTreeMap::new();
-        let mut last: BTreeMap<&str, &Option<String>> = BTreeMap::new();
+        let mut stories: BTreeMap<&str, Vec<&Attempt>> = BTreeMap::new();
         for attempt in &self.attempts {
-            let (calls, reached, changed) = stories.entry(&attempt.customer).or_default();
-            *calls += 1;
-            *reached |= attempt.result.as_deref() == Some("answered");
-            let before = last.insert(&attempt.customer, &attempt.result);
-            *changed |= before.is_some_and(|before| *before != attempt.result);
+            stories.entry(&attempt.customer).or_default().push(attempt);
         }
-        let best = stories.values().max().copied()?;
-        stories.into_iter().find(|(_, story)| *story == best).map(|(customer, _)| customer)
+        let worth = |story: &Vec<&Attempt>| {
+            let reached = story.iter().any(|attempt| attempt.result.as_deref() == Some("answered"));
+            let different = |of: fn(&Attempt) -> &str| story.iter().map(|attempt| of(attempt)).collect::<BTreeSet<_>>();
+            let numbers = different(|attempt| &attempt.number);
+            let results = different(|attempt| attempt.result.as_deref().unwrap_or_default());
+            let commits = different(|attempt| &attempt.revision);
+            (story.len(), reached, numbers.len() + results.len() + commits.len())
+        };
+        // `max_by_key` takes the last of equals; the first is wanted.
+        stories.iter().rev().max_by_key(|(_, story)| worth(story)).map(|(customer, _)| *customer)
     }
 
     /// Median and 99th percentile from the customer's answer to the agent's voice.

@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -34,6 +35,12 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(2);
 /// Longest wait for the daemon to end; it hangs up and gives up well before.
 const STOP_WITHIN: Duration = Duration::from_secs(12);
 
+/// Longest `$TMPDIR` under which the socket's path stays below the kernel's 108 bytes.
+const TMPDIR_BYTES_MAX: usize = 70;
+
+/// How long the last datagrams may take after the daemon has stopped.
+const QUIET_WITHIN: Duration = Duration::from_secs(1);
+
 /// The folder with all files, and the other side.
 pub(super) struct World {
     folder: TempDir,
@@ -47,8 +54,10 @@ pub(super) struct World {
 impl World {
     /// Makes it all, but for the daemon.
     pub(super) async fn build(clock: Clock) -> Result<Self, Failure> {
-        let made = |error: io::Error| Failure::failed(format!("the demo can't be set up: {error}"), "free some space");
-        let folder = tempfile::Builder::new().prefix("dialops-demo-").tempdir().map_err(made)?;
+        let made = |error: io::Error| {
+            Failure::failed(format!("the demo can't be set up: {error}"), "look at $TMPDIR and its free space")
+        };
+        let folder = folder().map_err(made)?;
         let carrier = Carrier::start(clock.clone(), customers::behaviour).await.map_err(made)?;
         let phones = Phones::start(clock.clone(), AGENT_PICKS_UP_AFTER).await.map_err(made)?;
         let (http, sip) = free_addresses().map_err(made)?;
@@ -88,6 +97,19 @@ impl World {
         committed.map_err(|error| Failure::from_error(&error))?.map_err(|error| Failure::from_error(&error))
     }
 
+    /// Once the daemon has stopped: whether it left a call up, here or there.
+    pub(super) async fn is_quiet(&self) -> Result<(), Failure> {
+        let live = || self.carrier.counts().live + self.phones.counts().live;
+        let until = self.clock.now().mono + QUIET_WITHIN;
+        while live() > 0 && self.clock.now().mono < until {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        match live() {
+            0 => Ok(()),
+            live => Err(Failure::failed(format!("the daemon stopped and left {live} calls up"), "report this")),
+        }
+    }
+
     /// Removes the folder with everything in it.
     pub(super) fn remove(self) -> Result<(), Failure> {
         let path = self.folder().to_owned();
@@ -102,6 +124,15 @@ impl World {
     }
 }
 
+/// A folder for this user only. Where `$TMPDIR` is long it stands in `/tmp`, since the path of a Unix
+/// socket may not be.
+fn folder() -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("dialops-demo-").permissions(fs::Permissions::from_mode(0o700));
+    let usual = std::env::temp_dir();
+    if usual.as_os_str().len() > TMPDIR_BYTES_MAX { builder.tempdir_in("/tmp") } else { builder.tempdir_in(usual) }
+}
+
 /// Two addresses that nobody uses now.
 fn free_addresses() -> io::Result<(SocketAddr, SocketAddr)> {
     let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -111,7 +142,8 @@ fn free_addresses() -> io::Result<(SocketAddr, SocketAddr)> {
 
 /// The daemon, in this process.
 pub(super) struct Daemon {
-    task: JoinHandle<Result<(), AppError>>,
+    /// `None` once it has ended.
+    task: Option<JoinHandle<Result<(), AppError>>>,
     shutdown: CancellationToken,
 }
 
@@ -122,29 +154,34 @@ impl Daemon {
         let options = app::Options { credentials: None, settings_digest, drain_within: DRAIN_WITHIN, crash_at: None };
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(app::run(settings, options, shutdown.clone()));
-        Ok(Self { task, shutdown })
+        Ok(Self { task: Some(task), shutdown })
     }
 
     /// Waits until it ends by itself, and says why.
     pub(super) async fn ended(&mut self) -> Failure {
-        match (&mut self.task).await {
-            Ok(Ok(())) => Failure::failed("the daemon stopped", ""),
-            Ok(Err(error)) => Failure::from_error(&error),
-            Err(error) => Failure::from_error(&error),
+        match self.join().await {
+            Ok(()) => Failure::failed("the daemon stopped", "run it with --keep and look at dialops.log"),
+            Err(failure) => failure,
         }
     }
 
     /// Ends it, and waits until it has.
     pub(super) async fn stop(mut self) -> Result<(), Failure> {
         self.shutdown.cancel();
-        match tokio::time::timeout(STOP_WITHIN, &mut self.task).await {
-            Ok(Ok(Ok(()))) => Ok(()),
-            Ok(Ok(Err(error))) => Err(Failure::from_error(&error)),
+        match tokio::time::timeout(STOP_WITHIN, self.join()).await {
+            Ok(ended) => ended,
+            Err(_) => Err(Failure::failed(format!("the daemon did not stop within {STOP_WITHIN:?}"), "report this")),
+        }
+    }
+
+    async fn join(&mut self) -> Result<(), Failure> {
+        let Some(task) = &mut self.task else { return Ok(()) };
+        let ended = task.await;
+        self.task = None;
+        match ended {
+            Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Failure::from_error(&error)),
-            Err(_) => {
-                self.task.abort();
-                Err(Failure::failed(format!("the daemon did not stop within {STOP_WITHIN:?}"), "report this"))
-            }
+            Err(error) => Err(Failure::from_error(&error)),
         }
     }
 }

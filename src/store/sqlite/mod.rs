@@ -87,12 +87,6 @@ impl SqliteStore {
         Ok(Arc::new(Self { shared, dialog_key, readers, urgent, long, writer }))
     }
 
-    /// Transactions committed in this life: the figure that group commit keeps low.
-    #[must_use]
-    pub fn commits(&self) -> u64 {
-        self.shared.commits.load(Ordering::Relaxed)
-    }
-
     /// Makes the gate's memory wrong.
     #[cfg(test)]
     pub(super) fn forget_live_calls(&self) {
@@ -136,6 +130,11 @@ impl Store for SqliteStore {
 
     fn dialog_key(&self) -> [u8; 32] {
         self.dialog_key
+    }
+
+    /// The figure that group commit keeps low.
+    fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Relaxed)
     }
 
     async fn heartbeat(&self) -> Result<(), StoreError> {
