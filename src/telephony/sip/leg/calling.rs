@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Act, Leg, Offer, Role, Stage, Talking};
 use crate::{
     domain::{
-        call::{ACKNOWLEDGE_UNASKED_AFTER, CallEvent, EndedBy, HangUpCause, LegIdentity},
+        call::{ACKNOWLEDGE_UNASKED_AFTER, CallEvent, EndedBy, HangUpCause, LegEnd, LegIdentity},
         ids::{LegId, TrunkId},
     },
     telephony::sip::{
@@ -204,10 +204,10 @@ impl Leg {
             return self.end(self.told(EndedBy::Peer, true, None), acts);
         }
         if cancelled.is_some() || !has_contact {
-            self.acknowledge_2xx(shared, cseq.number, acts);
             let by = if cancelled.is_some() { EndedBy::Us } else { EndedBy::Protocol };
             let end = self.told(by, true, None);
-            return self.leave(now, shared, cancelled, end, acts);
+            self.leave(now, shared, cancelled, end, acts);
+            return self.acknowledge_2xx(shared, cseq.number, acts);
         }
         self.stage = Stage::Talking(Talking::new(cseq.number, now + ACKNOWLEDGE_UNASKED_AFTER));
         if let Some(leg) = self.id {
@@ -243,11 +243,18 @@ impl Leg {
         if !calling.adopted || response.status() != Some(481) {
             return;
         }
-        // Nothing rings there any more. If somebody had answered, the tag leads to that call.
+        // Nothing rings there any more.
+        let end = self.told(EndedBy::Us, false, Some(response));
+        self.leave_unheard(now, shared, end, acts);
+    }
+
+    /// Gives up an earlier life's INVITE whose final response was not heard. If somebody had answered
+    /// that life, the tag leads to the call.
+    fn leave_unheard(&mut self, now: Duration, shared: &Shared, end: LegEnd, acts: &mut Vec<Act>) {
         if self.dialog.remote_tag.is_some() {
             self.leave_recovered(now, shared, acts);
         } else {
-            self.end(self.told(EndedBy::Us, false, Some(response)), acts);
+            self.end(end, acts);
         }
     }
 
@@ -256,7 +263,8 @@ impl Leg {
         if calling.cancel.is_none() && calling.ring_until <= now {
             self.cancel(now, shared, HangUpCause::NoAnswer, acts);
         } else if calling.give_up.is_some_and(|at| at <= now) {
-            self.end(self.told(EndedBy::Timeout, false, None), acts);
+            let (adopted, end) = (calling.adopted, self.told(EndedBy::Timeout, false, None));
+            if adopted { self.leave_unheard(now, shared, end, acts) } else { self.end(end, acts) }
         }
     }
 
