@@ -50,7 +50,12 @@ fn a_committed_file_becomes_a_call() {
     assert_eq!((attempt.customer.as_str(), attempt.agent.as_str()), ("c1", "a1"));
     assert_eq!((&*attempt.number, &*attempt.caller_number), (&*number::slow(1), "+862160001000"));
     assert_eq!(attempt.revision, revision.to_string());
-    let times = [Some(&attempt.placed_at), attempt.answered_at.as_ref(), attempt.connected_at.as_ref(), attempt.ended_at.as_ref()];
+    let times = [
+        Some(&attempt.placed_at),
+        attempt.answered_at.as_ref(),
+        attempt.connected_at.as_ref(),
+        attempt.ended_at.as_ref(),
+    ];
     let times: Vec<jiff::Timestamp> = times.into_iter().map(|at| at.expect("a time").parse().unwrap()).collect();
     assert!(times.is_sorted(), "{times:?}");
 
@@ -67,7 +72,10 @@ fn a_committed_file_becomes_a_call() {
     assert_eq!(why["contact"]["ended"], "reached", "{why:#}");
     assert!(stage.cli(&["why", CAMPAIGN, "c1"]).contains("answered"));
     stage.until("the campaign is completed", || campaign(&stage.status())["phase"] == "completed");
-    assert_eq!(daemon.metric("dialops_attempts_total{result=\"answered\"}"), ["dialops_attempts_total{result=\"answered\"} 1"]);
+    assert_eq!(
+        daemon.metric("dialops_attempts_total{result=\"answered\"}"),
+        ["dialops_attempts_total{result=\"answered\"} 1"]
+    );
     assert_eq!(daemon.metric("dialops_engine_errors_total"), ["dialops_engine_errors_total 0"]);
     all_is_well(&stage);
     daemon.stop();
@@ -118,13 +126,16 @@ fn a_bad_commit_leaves_the_last_good_one_in_force() {
     let status = daemon.status();
     let problem = &status["problems"][0];
     assert_eq!((&problem["file"], &problem["line"]), (&"campaigns/spring.toml".into(), &4.into()), "{status:#}");
-    assert_eq!(problem["suggestion"], "running");
-    assert!(stage.cli(&["status"]).contains("campaigns/spring.toml:4:"));
+    assert_eq!(problem["suggestion"], "\"running\"");
+    let told = stage.cli(&["status"]);
+    assert!(told.contains("campaigns/spring.toml:4:") && told.contains("; did you mean `\"running\"`?"), "{told}");
 
     stage.import_numbers(&[number::quick(1)]);
     stage.until("the last good one dials", || result_of(&stage.results(), &number::quick(1)) == ["answered"]);
     let mended = stage.commit(&Campaign { max_ring: "6s", ..Campaign::default() });
-    stage.until("the next good one is in force", || named(&source()["lastAppliedRevision"]).ends_with(&mended.to_string()));
+    stage.until("the next good one is in force", || {
+        named(&source()["lastAppliedRevision"]).ends_with(&mended.to_string())
+    });
     assert!(daemon.status()["problems"].as_array().is_some_and(Vec::is_empty));
     all_is_well(&stage);
     daemon.stop();
@@ -252,7 +263,9 @@ fn sigterm_lets_live_calls_finish() {
 
     // Meanwhile no second daemon gets at the store.
     let (http, sip) = (stage.http.to_string(), stage.sip.to_string());
-    stage.settings(|text| text.replace(&http, "127.0.0.1:0").replace(&sip, "127.0.0.1:0").replace("dialops.sock", "2.sock"));
+    stage.settings(|text| {
+        text.replace(&http, "127.0.0.1:0").replace(&sip, "127.0.0.1:0").replace("dialops.sock", "2.sock")
+    });
     let (code, said) = stage.cli_fails(&["run"]);
     assert_eq!(code, Some(1));
     assert!(said.contains("dialops.db is held by another daemon (process "), "{said}");

@@ -5,9 +5,10 @@
 mod check;
 mod cli;
 mod config_fixtures;
-mod demo;
 mod contacts;
 mod daemon;
+mod demo;
+mod faults;
 mod gitops;
 mod http;
 mod kill;

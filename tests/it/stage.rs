@@ -10,9 +10,10 @@ pub(crate) mod traffic;
 
 use std::{
     fmt::Write as _,
-    net::{SocketAddr, TcpListener, UdpSocket},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::atomic::{AtomicU8, Ordering},
     time::Duration,
 };
 
@@ -145,12 +146,13 @@ impl Stage {
     /// A stage with one campaign, not committed yet, and these agents.
     pub(crate) fn new(agents: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let at = own_address();
         let stage = Self {
             repository: Repository::new(),
-            carrier: Sipp::start("stage-carrier", folder.path()),
-            phones: Sipp::start("stage-phones", folder.path()),
-            http: free_tcp(),
-            sip: free_udp(),
+            carrier: Sipp::start("stage-carrier", free_udp(at), folder.path()),
+            phones: Sipp::start("stage-phones", free_udp(at), folder.path()),
+            http: free_tcp(at),
+            sip: free_udp(at),
             folder,
             lives: std::cell::Cell::new(0),
             clock: Clock::system(),
@@ -376,11 +378,18 @@ pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// A UDP port on loopback that the kernel says is free.
-pub(crate) fn free_udp() -> SocketAddr {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// A loopback address that no other stage has, so that a port which the kernel gave stays free until
+/// it is used, and between two lives of a daemon.
+fn own_address() -> IpAddr {
+    static STAGES: AtomicU8 = AtomicU8::new(0);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, high.max(1), low, STAGES.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1)).into()
 }
 
-fn free_tcp() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+fn free_udp(at: IpAddr) -> SocketAddr {
+    UdpSocket::bind((at, 0)).unwrap().local_addr().unwrap()
+}
+
+fn free_tcp(at: IpAddr) -> SocketAddr {
+    TcpListener::bind((at, 0)).unwrap().local_addr().unwrap()
 }

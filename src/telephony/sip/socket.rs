@@ -14,6 +14,7 @@ use tokio::{net::UdpSocket, sync::mpsc};
 use super::{
     dialog::Dialog,
     endpoint::{Endpoint, In, Out},
+    notice::Notices,
     settings::{Shared, SipSettings},
     table::Packet,
 };
@@ -45,13 +46,13 @@ const EVEN_PORT_TRIES: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another socket has the port.
-    #[error("udp {listen} is in use by another program; stop it, or set another sip listen address")]
+    #[error("udp {listen} is in use by another program; stop it, or set another `[sip] listen` in dialops.toml")]
     InUse {
         /// The address.
         listen: SocketAddr,
     },
     /// The address can't be used.
-    #[error("udp {listen} can't be opened; set sip listen to an address of this machine")]
+    #[error("udp {listen} can't be opened; set `[sip] listen` in dialops.toml to an address of this machine")]
     Bind {
         /// The address.
         listen: SocketAddr,
@@ -59,7 +60,9 @@ pub enum OpenError {
         source: io::Error,
     },
     /// Peers can't be told `0.0.0.0`.
-    #[error("sip listen {listen} is no address that phones can be told; set sip advertised too")]
+    #[error(
+        "{listen} is no address that phones can be told; set `[sip] listen` in dialops.toml to one of this machine"
+    )]
     NoAdvertised {
         /// The address.
         listen: SocketAddr,
@@ -153,6 +156,7 @@ pub fn spawn(
         clock,
         buffer: vec![0; DATAGRAM_BYTES_MAX].into(),
         out: Out::default(),
+        notices: Notices::default(),
     };
     tokio::spawn(actor.run());
     Ok((SipGateway { shared, commands, local, receive_buffer }, call_events))
@@ -203,6 +207,7 @@ struct Actor {
     clock: Clock,
     buffer: Box<[u8]>,
     out: Out,
+    notices: Notices,
 }
 
 impl Actor {
@@ -272,6 +277,12 @@ impl Actor {
         while !self.out.packets.is_empty() {
             for packet in std::mem::take(&mut self.out.packets) {
                 self.send(packet).await;
+            }
+        }
+        let now = self.now();
+        for notice in self.out.notices.drain(..) {
+            if let Some(untold) = self.notices.tell(now, notice) {
+                tracing::warn!(untold, "{notice}");
             }
         }
         for event in self.out.events.drain(..) {

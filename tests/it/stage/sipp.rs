@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{free_udp, pause, traffic::Traffic};
+use super::{pause, traffic::Traffic};
 
 /// One other side.
 pub(crate) struct Sipp {
@@ -19,14 +19,13 @@ pub(crate) struct Sipp {
 
 impl Sipp {
     /// Starts `scenario` of `tests/fixtures/sipp`; its files go to `folder`.
-    pub(crate) fn start(scenario: &str, folder: &Path) -> Self {
+    pub(super) fn start(scenario: &str, address: SocketAddr, folder: &Path) -> Self {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sipp").join(format!("{scenario}.xml"));
-        let address = free_udp();
         let messages = folder.join(format!("{scenario}.messages"));
         let child = Command::new("sipp")
             .arg("-sf")
             .arg(file)
-            .args(["-i", "127.0.0.1", "-p", &address.port().to_string(), "-nostdin"])
+            .args(["-i", &address.ip().to_string(), "-p", &address.port().to_string(), "-nostdin"])
             // Nothing of a call is remembered after its end: what comes then is a call of its own.
             .args(["-deadcall_wait", "0"])
             // What comes at an instant at which SIPp does not listen is lost, as on a network: it is

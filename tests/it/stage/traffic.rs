@@ -215,7 +215,9 @@ pub(crate) fn disagreements(attempts: &[Attempt], carrier: &Traffic) -> Vec<Stri
     }
     for attempt in attempts {
         let calls = placed.get(attempt.attempt.as_str()).map_or(&[][..], Vec::as_slice);
-        wrong.extend(against(attempt, calls).map(|what| format!("attempt {} to {}: {what}", attempt.attempt, attempt.number)));
+        wrong.extend(
+            against(attempt, calls).map(|what| format!("attempt {} to {}: {what}", attempt.attempt, attempt.number)),
+        );
     }
     wrong
 }
