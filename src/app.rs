@@ -115,10 +115,11 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
     let (dial_commands, dial_queue) = mpsc::channel(control::QUEUE_LENGTH);
     let (reconcile_commands, reconcile_queue) = mpsc::channel(control::QUEUE_LENGTH);
     let wake = Arc::new(Wake::default());
-    let hangup = Arc::new(Notify::new());
+    let look = Arc::new(Notify::new());
     let pulse = Arc::new(AtomicU64::new(0));
     // Serving goes on while live calls finish, so that the drain can be watched.
     let stop_serving = CancellationToken::new();
+    let hang_up = CancellationToken::new();
 
     let source = Source::new(settings.source.clone());
     let dialer = Dialer {
@@ -137,6 +138,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
             epoch: store.epoch(),
         },
         drain_within: options.drain_within,
+        hang_up: hang_up.clone(),
         pulse: Arc::clone(&pulse),
         crash_at: options.crash_at,
     };
@@ -164,17 +166,28 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         access,
     });
 
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        http = %settings.http.listen,
+        socket = %settings.http.socket.display(),
+        sip = %settings.sip.listen,
+        store = %settings.store.display(),
+        epoch = store.epoch().0,
+        "started"
+    );
     let serving = tokio::spawn(http::serve(server, listeners, stop_serving.clone()));
-    let watching = gitops::watch::run(source, wake, settings.source.poll, Arc::clone(&hangup), shutdown.clone());
+    let watching = gitops::watch::run(source, wake, settings.source.poll, Arc::clone(&look), shutdown.clone());
     let watching = tokio::spawn(watching);
-    let signals = tokio::spawn(signals(shutdown.clone(), hangup)?);
+    let signals = tokio::spawn(signals(shutdown.clone(), hang_up, look)?);
     let notifying = tokio::spawn(notify_manager(generation, pulse, shutdown.clone()));
     let reconciling = tokio::spawn(stop_on_error(reconcile::run(reconcile, shutdown.clone()), shutdown.clone()));
     let dialled = stop_on_error(dialer::run(dialer, shutdown.clone()), shutdown.clone()).await;
 
     stop_serving.cancel();
     let reconciled = reconciling.await;
-    for task in [serving, watching, signals, notifying] {
+    // Ends by itself once requests under way have had their moment.
+    let _served = serving.await;
+    for task in [watching, signals, notifying] {
         task.abort();
         // Aborted on purpose, or over already.
         let _ended = task.await;
@@ -254,18 +267,29 @@ async fn sip_trunk(trunk: &TrunkSettings, options: &Options) -> Result<sip::Trun
     })
 }
 
-/// Turns SIGTERM and SIGINT into a shutdown, SIGHUP into a look at the branch.
-fn signals(shutdown: CancellationToken, hangup: Arc<Notify>) -> Result<impl Future<Output = ()>, AppError> {
+/// Turns SIGTERM and SIGINT into a shutdown, the second into hanging up, SIGHUP into a look at the
+/// branch.
+fn signals(
+    shutdown: CancellationToken,
+    hang_up: CancellationToken,
+    look: Arc<Notify>,
+) -> Result<impl Future<Output = ()>, AppError> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).map_err(AppError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(AppError::Signal)?;
-    let mut hang_up = signal(SignalKind::hangup()).map_err(AppError::Signal)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(AppError::Signal)?;
+    let stop = move || {
+        if shutdown.is_cancelled() {
+            hang_up.cancel();
+        }
+        shutdown.cancel();
+    };
     Ok(async move {
         loop {
             tokio::select! {
-                _ = terminate.recv() => shutdown.cancel(),
-                _ = interrupt.recv() => shutdown.cancel(),
-                _ = hang_up.recv() => hangup.notify_one(),
+                _ = terminate.recv() => stop(),
+                _ = interrupt.recv() => stop(),
+                _ = hangup.recv() => look.notify_one(),
             }
         }
     })

@@ -51,7 +51,11 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clocks")]
     pub fn now(&self) -> Now {
         match &self.0 {
-            Source::System { started } => Now { wall: Timestamp::now(), mono: started.elapsed() },
+            // To the microsecond, as the stores keep times.
+            Source::System { started } => Now {
+                wall: Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap_or(Timestamp::MAX),
+                mono: started.elapsed(),
+            },
             Source::Manual(hand) => Now {
                 wall: Timestamp::from_microsecond(hand.wall_micros.load(Ordering::Acquire)).unwrap_or(Timestamp::MAX),
                 mono: Duration::from_micros(hand.mono_micros.load(Ordering::Acquire)),

@@ -33,7 +33,7 @@ pub enum DialCommand {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AgentError {
     /// Not in `agents.toml` of the commit in force.
-    #[error("no agent {0:?} in the commit in force; see `dialops status`")]
+    #[error("no agent \"{0}\" in the commit in force; see `dialops status`")]
     Unknown(AgentId),
     /// The store failed.
     #[error("the agent's state could not be stored; try again")]

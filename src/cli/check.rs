@@ -43,6 +43,14 @@ pub struct Args {
     color: Colour,
 }
 
+impl Args {
+    /// Takes the global `--config` for `--settings`, which it is.
+    #[must_use]
+    pub fn or_settings(self, config: Option<PathBuf>) -> Self {
+        Self { settings: self.settings.or(config), ..self }
+    }
+}
+
 /// How problems are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -172,6 +180,9 @@ impl Checked {
                     self.read_folder(&path, &shown, &format!("{inside}/"), depth + 1);
                 }
                 Ok(kind) if kind.is_dir() => self.refuse(&shown, format!("is more than {DEPTH_MAX} folders deep")),
+                Ok(kind) if is_configuration(&inside) && !kind.is_file() => {
+                    self.refuse(&shown, "is neither a file nor a folder".to_owned());
+                }
                 Ok(_) if is_configuration(&inside) => match read_file(&path) {
                     Ok(bytes) => drop(self.files.insert(inside, bytes)),
                     Err(error) => self.refuse(&shown, error.to_string()),

@@ -2,6 +2,8 @@
 
 use std::{
     ffi::OsString,
+    fs::OpenOptions,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -190,7 +192,9 @@ impl Rejects {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
-                let mut writer = csv::Writer::from_path(&self.path).map_err(&unwritten)?;
+                // Rows hold customers' numbers: nobody else may read them.
+                let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.path);
+                let mut writer = csv::Writer::from_writer(file.map_err(|error| unwritten(error.into()))?);
                 writer.write_record(["line", "reason", "row"]).map_err(&unwritten)?;
                 none.insert(writer)
             }

@@ -90,7 +90,10 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => run::run(args, target.config),
-        Command::Check(args) => to_stdout(|out, err| check::run(args, out, err)),
+        Command::Check(args) => {
+            let args = args.or_settings(target.config);
+            to_stdout(|out, err| check::run(args, out, err))
+        }
         Command::Schema(args) => to_stdout(|out, err| schema::run(args, out, err)),
         Command::Status(args) => client_runtime()?.block_on(status::run(args, &target)),
         Command::Results(args) => client_runtime()?.block_on(results::run(args, &target)),

@@ -92,7 +92,7 @@ pub(super) fn problem_lines(problems: &[Problem]) -> Vec<String> {
             0 => problem.file.clone(),
             line => format!("{}:{line}:{}", problem.file, problem.column),
         };
-        let suggestion = problem.suggestion.as_ref().map(|s| format!("; did you mean `{s}`?")).unwrap_or_default();
+        let suggestion = problem.suggestion.as_ref().map(|s| format!("; {s}")).unwrap_or_default();
         clean(&format!("  {place}: {}{suggestion} [{}]", problem.message, problem.code))
     };
     let title = (!problems.is_empty()).then(|| format!("problems   {} in the newest commit", problems.len()));

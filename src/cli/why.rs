@@ -88,7 +88,7 @@ pub(super) fn contact_lines(campaign: &str, why: &ContactWhy) -> Vec<String> {
     let mut lines = vec![format!("{campaign} · {}: {}", clean(&contact.customer), state(contact))];
     lines.push(format!("  times in {}", zone.name));
     lines.push(String::new());
-    lines.extend(number_table(&contact.numbers, &zone).lines("  "));
+    lines.extend(number_table(contact, &zone).lines("  "));
     lines.push(String::new());
     if why.attempts.is_empty() {
         lines.push("  never called".to_owned());
@@ -111,23 +111,27 @@ fn state(contact: &ContactView) -> String {
     }
 }
 
-fn number_table(numbers: &[NumberView], zone: &Zone) -> Table {
+fn number_table(contact: &ContactView, zone: &Zone) -> Table {
     let mut table = Table::new(&["NUMBER", "CATEGORY", "LAST RESULT", "NEXT TRY"]);
-    for number in numbers {
-        let from = [&number.due_at, &number.held_until].into_iter().flatten().max_by_key(|text| instant(text));
-        let next = match (&number.ended, from) {
-            (Some(end), _) => format!("never: {end}"),
-            (None, Some(from)) => format!("from {}", zone.show(from)),
-            (None, None) => "any time".to_owned(),
-        };
+    for number in &contact.numbers {
         table.row([
             format!("{}. {}", number.index, number.number),
             number.category.clone(),
             or_dash(number.last_result.as_deref()),
-            next,
+            next_try(contact, number, zone),
         ]);
     }
     table
+}
+
+fn next_try(contact: &ContactView, number: &NumberView, zone: &Zone) -> String {
+    let from = [&number.due_at, &number.held_until].into_iter().flatten().max_by_key(|text| instant(text));
+    match (&number.ended, &contact.ended, from) {
+        (Some(end), _, _) => format!("never: {end}"),
+        (None, Some(_), _) => "never: the contact has ended".to_owned(),
+        (None, None, Some(from)) => format!("from {}", zone.show(from)),
+        (None, None, None) => "any time".to_owned(),
+    }
 }
 
 fn attempt_table(attempts: &[Attempt], zone: &Zone) -> Table {

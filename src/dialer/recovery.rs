@@ -1,39 +1,62 @@
 //! What an earlier life left: its calls are taken down and its attempts settled.
 
+use std::collections::BTreeMap;
+
 use crate::{
     domain::{
         call::{CallCommand, Destination},
-        contact::Progress,
-        ids::{AgentId, LegId},
+        ids::{AgentId, CampaignId, LegId},
+        phone::E164,
         retry::{self, EndedAttempt},
     },
     store::{LeftoverAttempt, Leftovers, Settlement, Store, StoreError},
 };
 
-/// What to do about an earlier life's legs.
+/// What to do about an earlier life's legs and attempts.
 #[derive(Debug, Default)]
 pub(super) struct Recovery {
     /// To the gateway.
     pub(super) commands: Vec<CallCommand>,
     /// Agents whose legs are being taken down.
     pub(super) agents: Vec<(LegId, AgentId)>,
+    /// Attempts that are settled once the customer's leg has ended.
+    pub(super) unsettled: BTreeMap<LegId, Unsettled>,
 }
 
-/// Settles every attempt that was left and says which legs to take down.
+/// An attempt whose leg is being taken down.
+#[derive(Debug)]
+pub(super) struct Unsettled {
+    pub(super) campaign: CampaignId,
+    pub(super) settlement: Settlement,
+}
+
+/// Says which legs to take down and which attempts to settle with them; one whose leg is over is
+/// settled at once.
 pub(super) async fn recover(store: &dyn Store) -> Result<Recovery, StoreError> {
     let Leftovers { legs, attempts } = store.leftovers().await?;
+    let mut recovery = Recovery::default();
+    let mut customers: BTreeMap<E164, LegId> = BTreeMap::new();
+    for leg in legs {
+        let (id, identity, answered) = (leg.record.leg, leg.record.identity, leg.answered);
+        match leg.record.destination {
+            Destination::Agent { agent, .. } => recovery.agents.push((id, agent)),
+            Destination::Customer { number, .. } => {
+                customers.insert(number, id);
+            }
+        }
+        recovery.commands.push(CallCommand::TakeDown { leg: id, identity, answered });
+    }
     for attempt in attempts {
         let settlement = settlement(&attempt);
         tracing::warn!(attempt = %attempt.attempt, result = %settlement.result, "an earlier life left this attempt");
-        store.settle(settlement).await?;
-    }
-    let mut recovery = Recovery::default();
-    for leg in legs {
-        if let Destination::Agent { agent, .. } = &leg.record.destination {
-            recovery.agents.push((leg.record.leg, agent.clone()));
+        let called = attempt.contact.progress.numbers.get(attempt.number).map(|number| &number.e164);
+        match called.and_then(|called| customers.remove(called)) {
+            Some(leg) => {
+                let campaign = attempt.contact.campaign;
+                recovery.unsettled.insert(leg, Unsettled { campaign, settlement });
+            }
+            None => store.settle(settlement).await?,
         }
-        let (leg, identity, answered) = (leg.record.leg, leg.record.identity, leg.answered);
-        recovery.commands.push(CallCommand::TakeDown { leg, identity, answered });
     }
     Ok(recovery)
 }
@@ -48,7 +71,7 @@ fn settlement(left: &LeftoverAttempt) -> Settlement {
         next_day_at: left.next_day_at,
         caller_number: left.caller_number.clone(),
     };
-    let (progress, result): (Progress, _) = retry::settle(&left.policy, &left.contact.progress, &ended);
+    let (progress, result) = retry::settle(&left.policy, &left.contact.progress, &ended);
     Settlement {
         attempt: left.attempt,
         result,

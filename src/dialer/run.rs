@@ -1,7 +1,7 @@
 //! The loop itself.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     future::Future,
     pin::Pin,
     sync::{
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     crash::{self, CrashPoint},
-    recovery,
+    recovery::{self, Unsettled},
     status::dial_status,
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
         call::{CallCommand, CallEvent, Destination},
         campaign::Generation,
         engine::{Effect, Engine, EngineSettings, Input, Observation},
-        ids::{AgentId, LegId},
+        ids::{AgentId, AttemptId, LegId},
         intent::{Intent, Settlement},
         reason::Hold,
     },
@@ -77,6 +77,8 @@ pub struct Dialer {
     pub settings: EngineSettings,
     /// How long live calls may go on after the shutdown began.
     pub drain_within: Duration,
+    /// Cancelled when live calls are to be hung up at once.
+    pub hang_up: CancellationToken,
     /// Rises with every turn of the loop; a watchdog looks at it.
     pub pulse: Arc<AtomicU64>,
     /// Where a debug build kills itself.
@@ -99,8 +101,19 @@ enum Done {
     Nothing,
     Give(Input),
     Acknowledge(LegId),
+    IntentFailed(AttemptId),
     Agent(AgentId, Availability, oneshot::Sender<Result<(), AgentError>>, Result<(), StoreError>),
     Fatal(StoreError),
+}
+
+impl Done {
+    /// The input to give unless the loop must stop.
+    fn or(self, input: Input) -> Self {
+        match self {
+            Self::Fatal(error) => Self::Fatal(error),
+            _ => Self::Give(input),
+        }
+    }
 }
 
 type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -108,6 +121,7 @@ type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
 /// Dials until `shutdown`, then lets live calls finish within the deadline.
 pub async fn run(parts: Dialer, shutdown: CancellationToken) -> Result<(), DialerError> {
     let recovery = recovery::recover(&*parts.store).await?;
+    let hang_up = parts.hang_up.clone();
     let mut looper = Looper::new(parts, recovery);
     looper.flush()?;
     looper.generation_changed().await;
@@ -120,6 +134,7 @@ pub async fn run(parts: Dialer, shutdown: CancellationToken) -> Result<(), Diale
             Some(done) = looper.work.next(), if !looper.work.is_empty() => looper.done(done)?,
             Ok(()) = looper.parts.generation.changed() => looper.generation_changed().await,
             Some(command) = looper.parts.commands.recv() => looper.command(command),
+            () = hang_up.cancelled(), if looper.drain_until.is_some() && looper.hung_up_until.is_none() => {}
             () = shutdown.cancelled(), if looper.drain_until.is_none() => looper.drain(),
             () = tokio::time::sleep(wait) => looper.give(Input::Timer),
         }
@@ -135,8 +150,13 @@ struct Looper {
     engine: Engine,
     /// Legs of agents that an earlier life left and that have not ended.
     leftover: Vec<(LegId, AgentId)>,
+    /// Attempts that an earlier life left, by the customer's leg that is being taken down. They stand
+    /// as live calls until it has ended, so nobody is called a second time meanwhile.
+    unsettled: BTreeMap<LegId, Unsettled>,
     /// Whether a generation came and agents are as they were left.
     started: bool,
+    /// Agents of the generation in force.
+    agents: BTreeSet<AgentId>,
     work: FuturesUnordered<Work>,
     ready: VecDeque<Done>,
     outgoing: VecDeque<CallCommand>,
@@ -153,7 +173,9 @@ impl Looper {
         Self {
             engine,
             leftover: recovery.agents,
+            unsettled: recovery.unsettled,
             started: false,
+            agents: BTreeSet::new(),
             work: FuturesUnordered::new(),
             ready: VecDeque::new(),
             outgoing: recovery.commands.into(),
@@ -198,19 +220,17 @@ impl Looper {
             Effect::ForgetLeg { leg } => self.note(Milestone::LegEnded { leg }),
             Effect::RecordIntent(intent) => self.record_intent(intent),
             Effect::WithdrawIntent { attempt } => {
-                self.begin(insist("withdrawing an intent", move || {
+                let withdrawn = insist("withdrawing an intent", move || {
                     let store = Arc::clone(&store);
                     async move { store.withdraw_intent(attempt).await }
-                }));
+                });
+                self.begin(withdrawn.map(move |done| done.or(Input::Withdrawn { attempt })));
             }
             Effect::Call(command) => self.outgoing.push_back(command),
             Effect::NoteConnected { attempt, at } => {
                 let crash_at = self.parts.crash_at;
-                self.begin(async move {
-                    logged(store.note(Milestone::Connected { attempt, at }).await, "writing a milestone");
-                    crash::point(crash_at, CrashPoint::Connected);
-                    Done::Nothing
-                });
+                let written = self.written(Milestone::Connected { attempt, at });
+                self.begin(written.inspect(move |_| crash::point(crash_at, CrashPoint::Connected)));
             }
             Effect::Settle(settlement) => self.settle(*settlement),
             Effect::Advance { contact, version, progress } => self.begin(async move {
@@ -257,10 +277,20 @@ impl Looper {
                 Ok(IntentDecision::Refused(hold)) => Done::Give(Input::IntentRefused { attempt, hold }),
                 Err(error) => {
                     tracing::error!(%attempt, error = &error as &dyn std::error::Error, "an intent was not recorded");
-                    Done::Give(Input::IntentRefused { attempt, hold: Hold::StoreUnavailable })
+                    Done::IntentFailed(attempt)
                 }
             }
         });
+    }
+
+    /// Settles an attempt of an earlier life, and has its contact looked at again.
+    fn settle_leftover(&mut self, Unsettled { campaign, settlement }: Unsettled) {
+        let store = Arc::clone(&self.parts.store);
+        let written = insist("settling an attempt", move || {
+            let (store, settlement) = (Arc::clone(&store), settlement.clone());
+            async move { store.settle(settlement).await }
+        });
+        self.begin(written.map(move |done| done.or(Input::ContactsAdded(campaign))));
     }
 
     /// An outcome must not be lost: it is tried until the store has it.
@@ -272,19 +302,22 @@ impl Looper {
             let (store, settlement) = (Arc::clone(&store), settlement.clone());
             async move { store.settle(settlement).await }
         });
-        self.begin(written.map(move |done| match done {
-            Done::Fatal(error) => Done::Fatal(error),
-            _ => Done::Give(Input::Settled { attempt }),
-        }));
+        self.begin(written.map(move |done| done.or(Input::Settled { attempt })));
     }
 
-    /// Writes a milestone without anyone waiting for it.
+    /// Writes a milestone without anyone waiting for it. The next life lives on these, so they are
+    /// tried until the store has them.
     fn note(&mut self, milestone: Milestone) {
+        let written = self.written(milestone);
+        self.begin(written);
+    }
+
+    fn written(&self, milestone: Milestone) -> impl Future<Output = Done> + Send + use<> {
         let store = Arc::clone(&self.parts.store);
-        self.begin(async move {
-            logged(store.note(milestone).await, "writing a milestone");
-            Done::Nothing
-        });
+        insist("writing a milestone", move || {
+            let (store, milestone) = (Arc::clone(&store), milestone.clone());
+            async move { store.note(milestone).await }
+        })
     }
 
     fn observe(&self, observation: Observation) {
@@ -320,6 +353,9 @@ impl Looper {
             CallEvent::Ended { leg, .. } => {
                 self.note(Milestone::LegEnded { leg: *leg });
                 self.leftover.retain(|(other, _)| other != leg);
+                if let Some(unsettled) = self.unsettled.remove(leg) {
+                    self.settle_leftover(unsettled);
+                }
             }
             CallEvent::Bridged { .. } | CallEvent::BridgeFailed { .. } => {}
         }
@@ -329,14 +365,16 @@ impl Looper {
     /// Stores an answer's identifiers before it is acknowledged: if we die in between, the peer
     /// repeats its answer and the next life can end the call.
     fn answered(&mut self, leg: LegId, identity: crate::domain::call::LegIdentity) {
-        let store = Arc::clone(&self.parts.store);
         let answered_at = Some(self.parts.clock.now().wall);
         let crash_at = self.parts.crash_at.filter(|_| self.is_customer(leg));
-        self.begin(async move {
-            logged(store.note(Milestone::Leg { leg, identity, answered_at }).await, "storing an answer");
-            crash::point(crash_at, CrashPoint::AnswerStored);
-            Done::Acknowledge(leg)
-        });
+        let stored = self.written(Milestone::Leg { leg, identity, answered_at });
+        self.begin(stored.map(move |done| match done {
+            Done::Fatal(error) => Done::Fatal(error),
+            _ => {
+                crash::point(crash_at, CrashPoint::AnswerStored);
+                Done::Acknowledge(leg)
+            }
+        }));
     }
 
     fn is_customer(&self, leg: LegId) -> bool {
@@ -366,6 +404,11 @@ impl Looper {
                     _ => {}
                 }
                 self.give(input);
+            }
+            Done::IntentFailed(attempt) => {
+                self.give(Input::IntentRefused { attempt, hold: Hold::StoreUnavailable });
+                // Whether it was written nobody knows; it must not stand as a live call.
+                self.act(Effect::WithdrawIntent { attempt });
             }
             Done::Acknowledge(leg) => self.outgoing.push_back(CallCommand::Acknowledge { leg }),
             Done::Agent(agent, availability, reply, stored) => {
@@ -407,16 +450,22 @@ impl Looper {
     /// A generation came into force; with the first, agents are made what they were.
     async fn generation_changed(&mut self) {
         let Some(generation) = self.parts.generation.borrow_and_update().clone() else { return };
+        let agents: BTreeSet<AgentId> = generation.definitions.agents.keys().cloned().collect();
         self.give(Input::Applied(generation));
         if !self.started {
             self.started = true;
             let legs = self.leftover.clone();
             self.give(Input::Recovering { legs });
+        }
+        // Agents who are new to the engine are what the store last knew of them.
+        if !agents.is_subset(&self.agents) {
             let known = logged(self.parts.store.availabilities().await, "reading agents' states").unwrap_or_default();
-            for (agent, availability) in known {
+            let new = known.into_iter().filter(|(agent, _)| !self.agents.contains(agent));
+            for (agent, availability) in new.collect::<Vec<_>>() {
                 self.give(Input::SetAvailability { agent, availability });
             }
         }
+        self.agents = agents;
         self.publish();
     }
 
@@ -432,8 +481,9 @@ impl Looper {
             self.done(done)?;
         }
         let now = self.parts.clock.now().mono;
-        if self.drain_until.is_some_and(|until| until <= now) && self.hung_up_until.is_none() {
-            tracing::warn!("the drain's deadline has come: live calls are hung up");
+        let over = self.drain_until.is_some_and(|until| until <= now || self.parts.hang_up.is_cancelled());
+        if over && self.hung_up_until.is_none() {
+            tracing::warn!("the drain is over: live calls are hung up");
             self.hung_up_until = Some(now + HANG_UP_WITHIN);
             self.give(Input::HangUpAll);
         }
@@ -505,8 +555,11 @@ impl Looper {
     }
 
     fn is_over(&self) -> bool {
-        let drained =
-            self.engine.is_drained() && self.work.is_empty() && self.ready.is_empty() && self.outgoing.is_empty();
+        let drained = self.unsettled.is_empty()
+            && self.engine.is_drained()
+            && self.work.is_empty()
+            && self.ready.is_empty()
+            && self.outgoing.is_empty();
         let given_up = self.hung_up_until.is_some_and(|until| until <= self.parts.clock.now().mono);
         self.drain_until.is_some() && (drained || given_up)
     }

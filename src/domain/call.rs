@@ -83,7 +83,7 @@ pub enum CallCommand {
         ring: Duration,
     },
     /// The answer's identity is stored: the driver may acknowledge it. Unasked it acknowledges
-    /// after [`ACKNOWLEDGE_UNASKED_AFTER`], so a slow store never loses an answered call.
+    /// after [`ACKNOWLEDGE_UNASKED_AFTER`], so a store that fails never loses an answered call.
     Acknowledge {
         /// The answered leg.
         leg: LegId,
@@ -113,9 +113,10 @@ pub enum CallCommand {
     },
 }
 
-/// How long a driver waits for [`CallCommand::Acknowledge`] before it acknowledges by itself;
-/// half of T1 (RFC 3261 §17.1.1.1), so the peer never has to repeat its answer.
-pub const ACKNOWLEDGE_UNASKED_AFTER: Duration = Duration::from_millis(250);
+/// How long a driver waits for [`CallCommand::Acknowledge`] before it acknowledges by itself. A peer
+/// repeats its answer meanwhile, for up to 64·T1 = 32 s (RFC 3261 §13.3.1.4); the sooner we acknowledge
+/// unasked, the likelier is a call that is up and that the store does not know of.
+pub const ACKNOWLEDGE_UNASKED_AFTER: Duration = Duration::from_secs(4);
 
 /// Why we end a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

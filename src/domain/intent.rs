@@ -45,6 +45,9 @@ pub struct CandidatePage {
     pub ready: Vec<Contact>,
     /// When the earliest of the others gets ready; `None` if none ever does by time alone.
     pub next_ready_at: Option<Timestamp>,
+    /// Whether others are ready and left out because their customer is in a call, perhaps of another
+    /// campaign: look again soon.
+    pub on_call: bool,
     /// Contacts that have not ended.
     pub open: u64,
     /// All contacts.

@@ -161,6 +161,8 @@ pub fn result_of(end: &LegEnd) -> (CallResult, &'static str) {
     }
     match end.by {
         EndedBy::Us => (CallResult::NoAnswer, "01040"),
+        // We cancelled and nothing came back any more: it had rung for as long as it may.
+        EndedBy::Timeout if end.cancelled => (CallResult::NoAnswer, "01040"),
         EndedBy::Timeout => (CallResult::NetworkFailure, "01043"),
         EndedBy::Transport | EndedBy::Protocol => (CallResult::NetworkFailure, "00155"),
         EndedBy::Peer => refined(end, refused(end)),

@@ -9,8 +9,9 @@ use std::{
 
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
-/// Owner and group; who of them may do what is asked of the kernel for each connection.
-const SOCKET_MODE: u32 = 0o660;
+/// Everybody may connect; who may do what is asked of the kernel for each connection, so that
+/// `allowed_uids` needs no group. The folder can be closed to keep others away altogether.
+const SOCKET_MODE: u32 = 0o666;
 
 /// Why a socket was not opened.
 #[derive(Debug, thiserror::Error)]

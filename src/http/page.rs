@@ -183,15 +183,23 @@ impl Headline {
         let source = status.sources.first();
         let condition = |kind: &str| source.and_then(|source| source.conditions.iter().find(|c| c.r#type == kind));
         let message = condition("Stalled").or(condition("Ready")).map(|c| c.message.as_str());
-        let message = message.unwrap_or("The source has not been read yet.").to_owned();
+        let message = message.unwrap_or("The source has not been read yet.");
         let good = condition("Ready").is_some_and(|ready| ready.status == "True");
+        let commit =
+            source.and_then(|source| Some((source.last_applied_revision.as_deref()?, source.applied_commit.as_ref()?)));
+        let text = match commit {
+            Some((revision, commit)) if status.ready && good => {
+                format!("{} {}, by {}", short_revision(revision), commit.subject, commit.author)
+            }
+            _ => message.to_owned(),
+        };
         let (tone, title) = match (status.ready, good) {
             (true, true) => ("good", "The newest commit is in force"),
             (true, false) => ("warn", "The last good commit stays in force"),
             (false, _) if status.problems.is_empty() => ("idle", "No commit is in force yet"),
             (false, _) => ("bad", "No commit is in force: the newest one has problems"),
         };
-        Self { tone, title: title.to_owned(), text: message }
+        Self { tone, title: title.to_owned(), text }
     }
 }
 

@@ -23,7 +23,7 @@ use super::{access::Peer, listen::UnixSocket, router, state::ServerState};
 /// Most connections of one listener; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 256;
 /// Longest time for a request's head, and for a connection without a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest head of a request.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// How long requests under way may go on after the shutdown began.

@@ -34,7 +34,7 @@ fn problems(found: &[Diagnostic], severity: Severity) -> Vec<Problem> {
         column: diagnostic.location.column,
         code: diagnostic.code.to_string(),
         message: diagnostic.message.clone(),
-        suggestion: diagnostic.suggestion.as_ref().map(|edit| edit.text.clone()).filter(|text| !text.is_empty()),
+        suggestion: diagnostic.suggestion.as_ref().map(|suggestion| suggestion.message.clone()),
     };
     found.iter().filter(|diagnostic| diagnostic.severity == severity).map(problem).collect()
 }

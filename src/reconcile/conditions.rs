@@ -69,7 +69,7 @@ impl Failure {
     pub(super) fn is_of_commit(&self) -> bool {
         match self {
             Self::Source(error) => error.is_of_commit(),
-            Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed | Self::Store(StoreError::Backwards) => true,
+            Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed => true,
             Self::Store(_) => false,
         }
     }

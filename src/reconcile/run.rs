@@ -346,7 +346,6 @@ impl Looper {
             (Failure::Store(error), _) | (_, Err(Failure::Store(error))) => {
                 self.retry_in = match error {
                     StoreError::Fenced(_) | StoreError::Closed => return Err(error),
-                    StoreError::Backwards => None,
                     _ => Some(self.retry_in.map_or(RETRY_MIN, |last| RETRY_MAX.min(last * 2))),
                 };
             }

@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        campaign::{Campaign, Generation, ResultPolicy},
+        campaign::{Campaign, DialPermission, Generation, ResultPolicy},
         contact::{Contact, NewContact, Progress},
         gate::NumberHistory,
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision},
@@ -174,18 +174,20 @@ impl State {
         Ok(reference.and_then(|reference| self.contacts.get(reference)))
     }
 
-    fn ready(&self, campaign: &CampaignId, now: Timestamp) -> Vec<Contact> {
+    /// Contacts that are ready, in order, and whether others are but for a call of their customer.
+    fn ready(&self, campaign: &CampaignId, now: Timestamp) -> (Vec<Contact>, bool) {
         let (customers, numbers) = self.ledger.occupied();
         let on_call = |contact: &Contact| {
             customers.contains(&contact.customer)
                 || contact.progress.numbers.iter().any(|number| numbers.contains(&number.e164))
         };
         let due = |contact: &Contact| order::next(contact, now).filter(|next| next.ready_at <= now);
-        let ready = self.contacts_of(campaign).filter(|contact| !on_call(contact));
-        let mut ready: Vec<(order::Rank, &Contact)> =
-            ready.filter_map(|contact| Some((order::rank(contact, &due(contact)?), contact))).collect();
+        let live = self.live_contacts();
+        let all = self.contacts_of(campaign).filter(|contact| !live.contains(&contact.reference));
+        let due = all.filter_map(|contact| Some((order::rank(contact, &due(contact)?), contact)));
+        let (occupied, mut ready): (Vec<_>, Vec<_>) = due.partition(|(_, contact)| on_call(contact));
         ready.sort_by_key(|(rank, _)| *rank);
-        ready.into_iter().map(|(_, contact)| contact.clone()).collect()
+        (ready.into_iter().map(|(_, contact)| contact.clone()).collect(), !occupied.is_empty())
     }
 }
 
@@ -226,17 +228,10 @@ impl Store for MemoryStore {
     async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError> {
         let now = self.clock.now().wall;
         let mut state = self.state()?;
-        let in_force = state.applied.last().map(|(revision, committed_at, _)| (revision.clone(), *committed_at));
-        let seen = state.applied.iter().any(|(revision, ..)| *revision == generation.revision);
-        match in_force {
-            Some((revision, _)) if revision == generation.revision => {}
-            Some((_, committed_at)) if seen && generation.committed_at < committed_at => {
-                return Err(StoreError::Backwards);
-            }
-            _ => {
-                state.applied.retain(|(revision, ..)| *revision != generation.revision);
-                state.applied.push((generation.revision.clone(), generation.committed_at, now));
-            }
+        let in_force = state.applied.last().map(|(revision, ..)| revision.clone());
+        if in_force.as_ref() != Some(&generation.revision) {
+            state.applied.retain(|(revision, ..)| *revision != generation.revision);
+            state.applied.push((generation.revision.clone(), generation.committed_at, now));
         }
         for change in changes {
             state.change(&generation, change)?;
@@ -248,7 +243,11 @@ impl Store for MemoryStore {
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
         let state = self.state()?;
         let held = state.held(campaign)?;
-        let mut ready = state.ready(campaign, now);
+        let (ready, on_call) = state.ready(campaign, now);
+        let mut ready: Vec<Contact> =
+            ready.into_iter().filter(|contact| verdict::may_be_called(&self.settings.permission, contact)).collect();
+        // A full page tells of nobody else: what is in it comes first.
+        let on_call = on_call && ready.len() < limit_of(limit) && self.settings.permission != DialPermission::None;
         ready.truncate(limit_of(limit));
         let live = state.live_contacts();
         let idle = state.contacts_of(campaign).filter(|contact| !live.contains(&contact.reference));
@@ -259,6 +258,7 @@ impl Store for MemoryStore {
         Ok(CandidatePage {
             ready,
             next_ready_at,
+            on_call,
             open: open as u64,
             total: total as u64,
             caller_usage: held.caller_usage.clone(),

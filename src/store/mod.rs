@@ -87,11 +87,8 @@ pub enum StoreError {
     #[error("the store was taken over by a later daemon (epoch {0:?}); this one must stop")]
     Fenced(Epoch),
     /// No campaign of that id.
-    #[error("no campaign {0:?} in the store; commit its file and let the daemon apply it")]
+    #[error("no campaign \"{0}\" in the store; commit its file and let the daemon apply it")]
     UnknownCampaign(CampaignId),
-    /// An older generation than the one in force.
-    #[error("a generation older than the one in force is not applied")]
-    Backwards,
     /// The writer has stopped.
     #[error("the store has been closed")]
     Closed,

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{GateSettings, ledger::Ledger};
 use crate::domain::{
-    campaign::{Campaign, Generation},
+    campaign::{Campaign, DialPermission, Generation},
     contact::{Contact, ContactEnd, Progress},
     gate::{self, Caps, Facts, NumberHistory},
     ids::TrunkId,
@@ -79,6 +79,15 @@ fn ask_for(
         caps: settings.caps.get(trunk).copied().unwrap_or(NO_CAPS),
         history: question.history,
     })
+}
+
+/// Whether this daemon may ever call one of the contact's numbers; others are not worth picking.
+pub(super) fn may_be_called(permission: &DialPermission, contact: &Contact) -> bool {
+    match permission {
+        DialPermission::None => false,
+        DialPermission::Listed(numbers) => contact.progress.numbers.iter().any(|n| numbers.contains(&n.e164)),
+        DialPermission::All => true,
+    }
 }
 
 /// Caps of a trunk that the settings don't name: it carries nothing.

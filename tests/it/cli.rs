@@ -104,7 +104,7 @@ async fn results_are_data_on_stdout() {
 
 #[tokio::test]
 async fn why_explains_a_contact() {
-    let served = busy_world().await;
+    let mut served = busy_world().await;
     let open = on_socket(&served, &["why", "spring", "C-1"]).await;
     let expected = [
         "spring · C-1: open, 2 calls placed, priority 3",
@@ -127,6 +127,11 @@ async fn why_explains_a_contact() {
     assert!(ended.contains("C-2: ended as reached, 1 call placed, priority 3"), "{ended}");
     assert!(ended.contains("never: reached"), "{ended}");
     assert!(ended.ends_with("  next  nothing: the contact has ended\n"), "{ended}");
+    served.add_contact("C-3", &["+8613800000004", "+8613800000005"]).await;
+    served.call(CallResult::Busy).await;
+    served.call(CallResult::Answered).await;
+    let other = on_socket(&served, &["why", "spring", "C-3"]).await.out;
+    assert!(other.contains("busy         never: the contact has ended"), "{other}");
     let json = on_socket(&served, &["why", "spring", "C-1", "--format", "json"]).await.json();
     assert_eq!(json["next"]["kind"], "retry");
     let nobody = on_socket(&served, &["why", "spring", "C-9"]).await;

@@ -159,7 +159,7 @@ fn killed_at_random(random: &mut Random, kills: u32, hangs_up: HangsUp) {
         pause(Duration::from_millis(moment));
         daemon.kill();
     }
-    println!("killed after milliseconds:{moments}");
+    eprintln!("killed after milliseconds:{moments}");
     let last = stage.run();
     stage.commit(&Campaign { state: "paused", ..Campaign::default() });
     stage.until("the campaign is paused", || last.status()["campaigns"]["list"][0]["phase"] == "paused");
@@ -168,7 +168,7 @@ fn killed_at_random(random: &mut Random, kills: u32, hangs_up: HangsUp) {
     for attempt in &attempts {
         *results.entry(attempt.result.as_deref().unwrap_or_default()).or_default() += 1;
     }
-    println!("{} attempts: {results:?}", attempts.len());
+    eprintln!("{} attempts: {results:?}", attempts.len());
     assert!(attempts.len() >= kills as usize, "there was load");
     agents_are_free(&stage);
     last.stop();
@@ -179,7 +179,7 @@ fn killed_at_random(random: &mut Random, kills: u32, hangs_up: HangsUp) {
 fn at_random_moments_under_load() {
     let kills = variable("DIALOPS_KILLS").unwrap_or(u64::from(KILLS_PER_STAGE));
     let seed = variable("DIALOPS_SEED").unwrap_or_else(|| Clock::system().now().wall.as_microsecond().unsigned_abs());
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     let mut random = Random(seed);
     let mut left = u32::try_from(kills).unwrap();
     for hangs_up in [HangsUp::Agent, HangsUp::Customer].into_iter().cycle() {

@@ -384,6 +384,24 @@ async fn rewritten_history_is_held_until_it_is_allowed() {
     assert_eq!(states(&*store).await, [("spring".to_owned(), "paused", false)]);
 }
 
+/// The store once refused a commit it had seen before, so a rewind could never be released.
+#[tokio::test]
+async fn a_rewind_is_held_and_can_be_released() {
+    let repository = Repository::new();
+    repository.write("spring.toml", file("running"));
+    let first = repository.commit("first");
+    let daemon = Daemon::start(&repository, memory());
+    daemon.look(false).await;
+    repository.write("spring.toml", file("paused"));
+    let second = repository.commit("second");
+    assert!(ready(&daemon.look(false).await));
+    repository.git(["reset", "--quiet", "--hard", first.as_str()]);
+    assert_eq!(stalled(&daemon.look(false).await).0, "HistoryRewritten");
+    assert_eq!(daemon.in_force(), Some(second));
+    assert!(ready(&daemon.look(true).await));
+    assert_eq!(daemon.in_force(), Some(first));
+}
+
 #[tokio::test]
 async fn a_repository_without_commits_is_waited_for() {
     let repository = Repository::new();

@@ -11,7 +11,7 @@ pub(crate) mod traffic;
 use std::{
     fmt::Write as _,
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
     sync::atomic::{AtomicU8, Ordering},
     time::Duration,
@@ -355,11 +355,6 @@ max_calls_per_second = 1000
         let text = std::fs::read_to_string(self.path(&format!("life-{}.log", self.lives.get()))).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
-    }
-
-    /// The folder of the settings, the store and the logs.
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
     }
 }
 

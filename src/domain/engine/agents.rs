@@ -32,8 +32,8 @@ pub(super) enum Phase {
     Held { attempt: AttemptId, idle_since: Duration },
     /// After a conversation, at the latest until then.
     WrapUp { until: Duration },
-    /// Left mid-call by an earlier life.
-    Recovering { leg: LegId },
+    /// Left mid-call by an earlier life, at the latest until then.
+    Recovering { leg: LegId, until: Duration },
 }
 
 /// The agent's phone.
@@ -103,11 +103,11 @@ impl Agent {
 
     /// When something about this agent changes by itself.
     pub(super) fn wakes_at(&self) -> Option<Duration> {
-        let wrap_up = match self.phase {
-            Phase::WrapUp { until } => Some(until),
-            Phase::Away(_) | Phase::Idle { .. } | Phase::Held { .. } | Phase::Recovering { .. } => None,
+        let phase = match self.phase {
+            Phase::WrapUp { until } | Phase::Recovering { until, .. } => Some(until),
+            Phase::Away(_) | Phase::Idle { .. } | Phase::Held { .. } => None,
         };
-        [wrap_up, self.backoff_until, self.phone_kept_until].into_iter().flatten().min()
+        [phase, self.backoff_until, self.phone_kept_until].into_iter().flatten().min()
     }
 
     /// SPEC §4's state, but for a held agent, whose attempt's stage decides.

@@ -36,6 +36,13 @@ pub const BRIDGE_WITHIN: Duration = Duration::from_secs(2);
 /// it is abandoned (SPEC §3).
 pub const RESCUE_WITHIN: Duration = Duration::from_secs(2);
 
+/// A leg that was told to end has ended within this time: 64·T1 (RFC 3261 §17) and a margin. One that
+/// says nothing for longer is given up, so that no agent and no contact waits for a lost event.
+pub(super) const ENDS_WITHIN: Duration = Duration::from_secs(45);
+
+/// The driver cancels by itself when the ring limit comes; a little later we stop counting on it.
+const CANCEL_MARGIN: Duration = Duration::from_secs(1);
+
 /// After the store's clock refused for calls per second, ask again.
 const RATE_ASK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -117,7 +124,8 @@ impl Engine {
             Some(call) if call.is_before_intent() => self.release(now, attempt, effects),
             Some(call) => {
                 if let Some(agent) = call.agent.take() {
-                    self.free_agent(now, &agent, None, effects);
+                    let instead = self.agents.get(&agent).and_then(|agent| agent.after_call);
+                    self.free_agent(now, &agent, instead, effects);
                 }
             }
             None => {}
@@ -267,6 +275,7 @@ impl Engine {
         let Some(call) = self.calls.get_mut(&attempt) else { return };
         let Some(leg) = call.customer_leg else { return };
         call.stage = Stage::Dialing;
+        self.mono_timers.set(Due::Call(attempt), Some(now.mono + ring + CANCEL_MARGIN));
         let destination = Destination::Customer {
             number: call.called.clone(),
             caller_number: call.caller_number.clone(),
@@ -283,6 +292,7 @@ impl Engine {
     fn withdraw(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
         effects.push(Effect::WithdrawIntent { attempt });
         let Some(call) = self.calls.get_mut(&attempt) else { return };
+        self.withdrawing.insert(attempt, call.campaign.clone());
         if let Some(leg) = call.customer_leg.take() {
             self.legs.remove(&leg);
         }
@@ -354,8 +364,30 @@ impl Engine {
             Stage::WaitingPlace => self.place(now, attempt, effects),
             Stage::Connecting => self.agent_failed(now, attempt, effects),
             Stage::Rescuing => self.abandon(now, attempt, effects),
-            Stage::RingingAgent | Stage::Recording | Stage::Dialing | Stage::Talking | Stage::Ending(_) => {}
+            Stage::Dialing => self.rang_out(now, attempt, effects),
+            Stage::Ending(_) => self.give_up(now, attempt, effects),
+            Stage::RingingAgent | Stage::Recording | Stage::Talking => {}
         }
+    }
+
+    /// It rang for as long as it may. The agent is free at once; the leg's end may take as long as the
+    /// network likes.
+    fn rang_out(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
+        self.hang_up_customer(now, attempt, CallResult::NoAnswer, HangUpCause::NoAnswer, effects);
+        let Some(agent) = self.calls.get_mut(&attempt).and_then(|call| call.agent.take()) else { return };
+        self.after_call(now, &agent, false, effects);
+    }
+
+    /// The customer's leg was told to end and never said so: the attempt is settled without it.
+    fn give_up(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Observe(Observation::Illegal("a leg that was hung up did not end")));
+        if let Some(leg) = self.calls.get(&attempt).and_then(|call| call.customer_leg) {
+            self.legs.remove(&leg);
+        }
+        let (status, q850, retry_after, reason) = (None, None, None, None);
+        let (by, cancelled) = (EndedBy::Timeout, true);
+        let end = LegEnd { by, answered: false, cancelled, status, q850, retry_after, reason };
+        self.customer_ended(now, attempt, &end, effects);
     }
 
     pub(super) fn customer_answered(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
@@ -390,7 +422,7 @@ impl Engine {
 
     pub(super) fn agent_leg_ended(&mut self, now: Now, leg: LegId, id: &AgentId, effects: &mut Vec<Effect>) {
         let Some(agent) = self.agents.get_mut(id) else { return };
-        if agent.phase == (Phase::Recovering { leg }) {
+        if matches!(agent.phase, Phase::Recovering { leg: left, .. } if left == leg) {
             let instead = agent.after_call;
             self.free_agent(now, id, instead, effects);
             return;
@@ -426,11 +458,11 @@ impl Engine {
             Stage::Dialing => {
                 call.agent = None;
                 self.missed(now, id, effects);
-                self.hang_up_customer(attempt, CallResult::AgentLost, HangUpCause::Normal, effects);
+                self.hang_up_customer(now, attempt, CallResult::AgentLost, HangUpCause::Normal, effects);
             }
             Stage::Connecting | Stage::Rescuing => self.agent_failed(now, attempt, effects),
             Stage::Talking => {
-                self.hang_up_customer(attempt, CallResult::Answered, HangUpCause::Normal, effects);
+                self.hang_up_customer(now, attempt, CallResult::Answered, HangUpCause::Normal, effects);
             }
             Stage::Ending(_) => {}
         }
@@ -457,6 +489,7 @@ impl Engine {
     /// Hangs up on the customer; the attempt is settled with `result` when the leg's end comes.
     pub(super) fn hang_up_customer(
         &mut self,
+        now: Now,
         attempt: AttemptId,
         result: CallResult,
         cause: HangUpCause,
@@ -467,7 +500,7 @@ impl Engine {
         if let Some(leg) = call.customer_leg {
             effects.push(Effect::Call(CallCommand::HangUp { leg, cause }));
         }
-        self.mono_timers.set(Due::Call(attempt), None);
+        self.mono_timers.set(Due::Call(attempt), Some(now.mono + ENDS_WITHIN));
     }
 
     pub(super) fn customer_ended(&mut self, now: Now, attempt: AttemptId, end: &LegEnd, effects: &mut Vec<Effect>) {
@@ -510,7 +543,7 @@ impl Engine {
         effects.push(Effect::Observe(Observation::Settled(settled)));
         let talked = call.connected_at.is_some();
         let contact = Contact { version: call.contact.version + 1, progress, ..call.contact };
-        let ready_at = order::next(&contact, now.wall).map(|next| next.ready_at).filter(|&at| at > now.wall);
+        let ready_at = order::next(&contact, now.wall).map(|next| next.ready_at);
         let settling = Settling { campaign: call.campaign.clone(), contact: contact.reference, ready_at };
         self.settling.insert(attempt, settling);
         self.move_on(now, &call.campaign, contact, settled);
@@ -566,9 +599,9 @@ fn result_of_stage(stage: Stage, end: &LegEnd) -> (CallResult, &'static str) {
             EndedBy::Us | EndedBy::Timeout | EndedBy::Transport | EndedBy::Protocol => own(CallResult::Abandoned),
         },
         // The answer crossed our CANCEL: the customer picked up and nobody was there.
-        Stage::Ending(CallResult::AgentLost) if end.answered => own(CallResult::Abandoned),
+        Stage::Ending(CallResult::AgentLost | CallResult::NoAnswer) if end.answered => own(CallResult::Abandoned),
         // The customer's side had ended before our CANCEL came.
-        Stage::Ending(CallResult::AgentLost) if !end.cancelled => results::result_of(end),
+        Stage::Ending(CallResult::AgentLost | CallResult::NoAnswer) if !end.cancelled => results::result_of(end),
         // The customer had hung up while we looked for somebody to talk to.
         Stage::Ending(CallResult::Abandoned) if end.by == EndedBy::Peer => own(CallResult::CustomerHungUp),
         Stage::Ending(result) => own(result),

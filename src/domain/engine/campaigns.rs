@@ -49,6 +49,8 @@ pub(super) struct CampaignRun {
     /// What holds the whole campaign, valid until `hold_until`.
     pub(super) hold: Option<Hold>,
     hold_until: Timestamp,
+    /// When `hold` was found; a wall clock that steps back before it makes it void.
+    hold_since: Timestamp,
     hopper: VecDeque<Contact>,
     loading: Option<Loading>,
     pub(super) wants_load: bool,
@@ -56,6 +58,8 @@ pub(super) struct CampaignRun {
     pub(super) loaded_once: bool,
     pub(super) next_ready_at: Option<Timestamp>,
     set_aside: BTreeMap<ContactRef, Duration>,
+    /// When to ask again, as contacts were left out whose customer was in a call.
+    ask_again_at: Option<Duration>,
     /// Attempts claimed or live.
     pub(super) live: u32,
     pub(super) open: u64,
@@ -76,6 +80,7 @@ impl CampaignRun {
             revision,
             hold: None,
             hold_until: Timestamp::MIN,
+            hold_since: Timestamp::MIN,
             hopper: VecDeque::new(),
             loading: None,
             wants_load: true,
@@ -83,6 +88,7 @@ impl CampaignRun {
             loaded_once: false,
             next_ready_at: None,
             set_aside: BTreeMap::new(),
+            ask_again_at: None,
             live: 0,
             open: 0,
             total: 0,
@@ -108,9 +114,10 @@ impl CampaignRun {
 
     /// Brings the hold up to date; a lifted hold asks for fresh candidates.
     pub(super) fn refresh_hold(&mut self, now: Timestamp, permission: &DialPermission) {
-        if now < self.hold_until && self.hold_until != Timestamp::MIN {
+        if (self.hold_since..self.hold_until).contains(&now) {
             return;
         }
+        self.hold_since = now;
         let before = self.hold.take();
         let Some(campaign) = &self.definition else {
             self.hold = Some(Hold::Retired);
@@ -141,9 +148,9 @@ impl CampaignRun {
         [hold, ready].into_iter().flatten().min()
     }
 
-    /// When by the monotonic clock a contact that was set aside may be looked at again.
+    /// When by the monotonic clock a contact that was set aside or left out may be looked at again.
     pub(super) fn set_aside_until(&self) -> Option<Duration> {
-        self.set_aside.values().min().copied()
+        self.set_aside.values().copied().chain(self.ask_again_at).min()
     }
 
     /// Whether a contact could be taken from it, caps aside.
@@ -155,6 +162,10 @@ impl CampaignRun {
     pub(super) fn notice_due(&mut self, now: Now) {
         if self.next_ready_at.is_some_and(|at| at <= now.wall) {
             self.next_ready_at = None;
+            self.wants_load = true;
+        }
+        if self.ask_again_at.is_some_and(|at| at <= now.mono) {
+            self.ask_again_at = None;
             self.wants_load = true;
         }
         let before = self.set_aside.len();
@@ -192,7 +203,7 @@ impl CampaignRun {
 
     /// Takes in a page; `busy` tells which contacts are claimed or not settled yet. What was learnt
     /// of a contact after the page was asked for wins over the page.
-    pub(super) fn loaded(&mut self, now: Timestamp, page: CandidatePage, busy: impl Fn(ContactRef) -> bool) {
+    pub(super) fn loaded(&mut self, now: Now, page: CandidatePage, busy: impl Fn(ContactRef) -> bool) {
         let Some(Loading { limit, touched }) = self.loading.take() else { return };
         self.loaded_once = true;
         self.open = page.open;
@@ -202,13 +213,14 @@ impl CampaignRun {
             *seen = uses.max(*seen);
         }
         self.exhausted = page.ready.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+        self.ask_again_at = page.on_call.then(|| now.mono + SET_ASIDE_FOR);
         self.next_ready_at = [self.next_ready_at, page.next_ready_at].into_iter().flatten().min();
         self.hopper.retain(|c| touched.contains(&c.reference) || busy(c.reference));
         let fresh = |c: &Contact| {
             !touched.contains(&c.reference) && !self.set_aside.contains_key(&c.reference) && !busy(c.reference)
         };
         self.hopper.extend(page.ready.into_iter().filter(fresh));
-        self.sort(now);
+        self.sort(now.wall);
     }
 
     fn sort(&mut self, now: Timestamp) {
@@ -257,6 +269,11 @@ impl CampaignRun {
     pub(super) fn clear_hopper(&mut self) {
         self.hopper.clear();
         self.exhausted = false;
+    }
+
+    /// Whether a contact is in the hopper or set aside.
+    pub(super) fn holds(&self, contact: ContactRef) -> bool {
+        self.set_aside.contains_key(&contact) || self.hopper.iter().any(|c| c.reference == contact)
     }
 
     pub(super) fn hopper_is_empty(&self) -> bool {

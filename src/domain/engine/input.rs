@@ -57,6 +57,11 @@ pub enum Input {
         /// Which attempt.
         attempt: AttemptId,
     },
+    /// The answer to [`Effect::WithdrawIntent`].
+    Withdrawn {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
     /// Something happened on the wire.
     Call(CallEvent),
     /// An agent, or someone for one, asks for a state; the store has it.

@@ -27,7 +27,7 @@ use jiff::Timestamp;
 
 use self::{
     agents::{Agent, Phase, Phone},
-    calls::LiveCall,
+    calls::{ENDS_WITHIN, LiveCall},
     campaigns::CampaignRun,
     pace::{RateCaps, Rates},
     timers::Timers,
@@ -81,7 +81,8 @@ enum LegRole {
 struct Settling {
     campaign: CampaignId,
     contact: ContactRef,
-    /// When the contact is due again. Pages read before the confirmation don't know.
+    /// When the contact is due again; `None` once it has ended. Pages read before the confirmation
+    /// don't know.
     ready_at: Option<Timestamp>,
 }
 
@@ -112,6 +113,8 @@ pub struct Engine {
     /// Every number of a contact that is claimed or in a call: who shares one is the same customer.
     numbers: BTreeMap<E164, AttemptId>,
     settling: BTreeMap<AttemptId, Settling>,
+    /// Attempts whose intent is being taken back.
+    withdrawing: BTreeMap<AttemptId, CampaignId>,
     /// Campaigns with a contact to take, in serving order, by queue.
     ready: BTreeMap<QueueId, BTreeSet<Place>>,
     wants_load: BTreeSet<CampaignId>,
@@ -141,6 +144,7 @@ impl Engine {
             customers: BTreeMap::new(),
             numbers: BTreeMap::new(),
             settling: BTreeMap::new(),
+            withdrawing: BTreeMap::new(),
             ready: BTreeMap::new(),
             wants_load: BTreeSet::new(),
             asked: Rates::default(),
@@ -172,7 +176,7 @@ impl Engine {
     /// Whether no attempt is live and no outcome is unwritten.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.calls.is_empty() && self.settling.is_empty() && self.legs.is_empty()
+        self.calls.is_empty() && self.settling.is_empty() && self.withdrawing.is_empty() && self.legs.is_empty()
     }
 
     /// Whether a leg is a customer's.
@@ -196,8 +200,11 @@ impl Engine {
             Input::LegStored { leg, stored } => self.leg_stored(now, leg, stored, effects),
             Input::IntentRecorded { attempt, intent } => self.intent_recorded(now, attempt, *intent, effects),
             Input::IntentRefused { attempt, hold } => self.intent_refused(now, attempt, &hold, effects),
-            Input::Settled { attempt } => {
-                self.settled(now, attempt);
+            Input::Settled { attempt } => self.settled(now, attempt),
+            Input::Withdrawn { attempt } => {
+                if let Some(campaign) = self.withdrawing.remove(&attempt) {
+                    self.look_again(now, &campaign);
+                }
             }
             Input::Call(event) => self.call_event(now, event, effects),
             Input::SetAvailability { agent, availability } => {
@@ -206,9 +213,10 @@ impl Engine {
             Input::Recovering { legs } => {
                 for (leg, agent) in legs {
                     self.legs.insert(leg, LegRole::Agent(agent.clone()));
-                    if let Some(agent) = self.agents.get_mut(&agent) {
-                        agent.enter(Phase::Recovering { leg }, now);
+                    if let Some(held) = self.agents.get_mut(&agent) {
+                        held.enter(Phase::Recovering { leg, until: now.mono + ENDS_WITHIN }, now);
                     }
+                    self.refresh_agent_timer(&agent);
                 }
             }
             Input::Drain => self.drain(now, effects),
@@ -222,10 +230,26 @@ impl Engine {
         if self.busy.get(&settling.contact) == Some(&attempt) {
             self.busy.remove(&settling.contact);
         }
-        if let (Some(run), Some(at)) = (self.campaigns.get_mut(&settling.campaign), settling.ready_at) {
-            run.ready_later(at);
-            self.refresh(now, &settling.campaign);
+        let Some(run) = self.campaigns.get_mut(&settling.campaign) else { return };
+        match settling.ready_at {
+            Some(at) if at > now.wall => {
+                run.ready_later(at);
+                self.refresh(now, &settling.campaign);
+            }
+            // Ready by now, and neither in the hopper nor taken: pages left it out until this moment.
+            Some(_) if !self.busy.contains_key(&settling.contact) && !run.holds(settling.contact) => {
+                self.look_again(now, &settling.campaign);
+            }
+            Some(_) | None => {}
         }
+    }
+
+    /// The store knows more of a campaign's contacts than its last page told.
+    fn look_again(&mut self, now: Now, id: &CampaignId) {
+        if let Some(run) = self.campaigns.get_mut(id) {
+            run.wants_load = true;
+        }
+        self.refresh(now, id);
     }
 
     fn fire_timers(&mut self, now: Now, effects: &mut Vec<Effect>) {
@@ -305,7 +329,7 @@ impl Engine {
         let Some(run) = self.campaigns.get_mut(id) else { return };
         if let Some(page) = page {
             let busy = &self.busy;
-            run.loaded(now.wall, page, |contact| busy.contains_key(&contact));
+            run.loaded(now, page, |contact| busy.contains_key(&contact));
         } else {
             run.load_failed();
             self.store_failed(now);
@@ -488,8 +512,9 @@ impl Engine {
             agent.backoff_until = None;
         }
         let keep_over = agent.phone_kept_until.is_some_and(|until| until <= now.mono);
-        let wrap_up_over = matches!(agent.phase, Phase::WrapUp { until } if until <= now.mono);
-        if wrap_up_over {
+        let over = matches!(agent.phase,
+            Phase::WrapUp { until } | Phase::Recovering { until, .. } if until <= now.mono);
+        if over {
             let instead = agent.after_call;
             self.free_agent(now, id, instead, effects);
         } else if keep_over {

@@ -153,6 +153,7 @@ impl Engine {
     ) -> Look {
         let Some(run) = self.campaigns.get_mut(&campaign.id) else { return Look::Blocked };
         let reference = contact.reference;
+        let before = contact.clone();
         match hold {
             Hold::CampaignAtLimit { .. }
             | Hold::TenantAtLimit { .. }
@@ -169,7 +170,15 @@ impl Engine {
                 run.touch(reference);
                 effects.push(Effect::Advance { contact: reference, version: contact.version, progress });
             }
-            Hold::NumberEnded | Hold::DayBudgetSpent { .. } => {
+            Hold::DayBudgetSpent { next_day_at } => {
+                let mut progress = contact.progress;
+                if let Some(next) = order::next(&before, now.wall) {
+                    progress.numbers[next.number].held_until = Some(*next_day_at);
+                }
+                run.set_aside(reference, now.mono + SET_ASIDE_FOR);
+                effects.push(Effect::Advance { contact: reference, version: contact.version, progress });
+            }
+            Hold::NumberEnded => {
                 let today = campaign.hours.local_date(now.wall);
                 if let Some(progress) = retry::expire(&campaign.results, &contact.progress, today) {
                     if progress.ended.is_some() {

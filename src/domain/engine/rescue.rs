@@ -38,7 +38,7 @@ impl Engine {
             return;
         }
         if refused_by == customer {
-            self.hang_up_customer(attempt, CallResult::Abandoned, HangUpCause::NoAgent, effects);
+            self.hang_up_customer(now, attempt, CallResult::Abandoned, HangUpCause::NoAgent, effects);
         } else {
             self.agent_failed(now, attempt, effects);
         }
@@ -75,7 +75,7 @@ impl Engine {
     pub(super) fn abandon(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
         let Some(call) = self.calls.get_mut(&attempt) else { return };
         let agent = call.agent.take();
-        self.hang_up_customer(attempt, CallResult::Abandoned, HangUpCause::NoAgent, effects);
+        self.hang_up_customer(now, attempt, CallResult::Abandoned, HangUpCause::NoAgent, effects);
         let Some(id) = agent else { return };
         self.put_phone_down(&id, HangUpCause::Normal, effects);
         let instead = self.agents.get(&id).and_then(|agent| agent.after_call);

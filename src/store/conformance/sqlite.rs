@@ -142,3 +142,25 @@ async fn no_number_stands_in_the_hot_table() {
         .unwrap();
     assert_eq!(holding, 1);
 }
+
+/// The log is moved into the database beside the writer, who then begins it anew.
+#[tokio::test]
+async fn the_log_does_not_grow_for_ever() {
+    let (mut world, _store) = plain().await;
+    let spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(2000)).await;
+    let log = world.path().unwrap().with_extension("db-wal");
+    let length = || std::fs::metadata(&log).unwrap().len();
+    let ready = world.ready(&spring).await;
+    for contact in &ready[..20] {
+        world.call(contact, 0, CallResult::Busy).await;
+    }
+    let before = length();
+    assert!(before > 100_000);
+    for contact in &ready[20..25] {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        world.call(contact, 0, CallResult::Busy).await;
+    }
+    assert_eq!(length(), before, "the log is written from its beginning again");
+}

@@ -163,8 +163,10 @@ impl Twins {
         let now = a.now();
         for campaign in &self.campaigns {
             let id = &campaign.id;
-            let page = a.store.candidates(id, now, 100).await.unwrap();
-            assert_eq!(page, b.store.candidates(id, now, 100).await.unwrap());
+            for limit in [1, 100] {
+                let page = a.store.candidates(id, now, limit).await.unwrap();
+                assert_eq!(page, b.store.candidates(id, now, limit).await.unwrap());
+            }
             assert_eq!(a.store.tally(id).await.unwrap(), b.store.tally(id).await.unwrap());
             for customer in 0..6 {
                 let customer = customer_id(&format!("c{customer}"));

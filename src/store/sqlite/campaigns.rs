@@ -40,14 +40,10 @@ pub(super) async fn apply(
 async fn put_in_force(conn: &mut SqliteConnection, generation: &Generation, now: i64) -> Result<(), Fault> {
     let doing = "putting a generation in force";
     let (revision, committed_at) = (generation.revision.as_str(), micros(generation.committed_at));
-    const IN_FORCE: &str = "SELECT g.revision, g.committed_at FROM store s JOIN generation g ON g.id = s.generation";
-    let in_force: Option<(String, i64)> = sqlx::query_as(IN_FORCE).fetch_optional(&mut *conn).await.doing(doing)?;
-    let seen = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM generation WHERE revision = ?1)").bind(revision);
-    let seen: bool = seen.fetch_one(&mut *conn).await.doing(doing)?;
-    match in_force {
-        Some((current, _)) if current == revision => return Ok(()),
-        Some((_, current)) if seen && committed_at < current => return Err(StoreError::Backwards.into()),
-        _ => {}
+    const IN_FORCE: &str = "SELECT g.revision FROM store s JOIN generation g ON g.id = s.generation";
+    let in_force: Option<String> = sqlx::query_scalar(IN_FORCE).fetch_optional(&mut *conn).await.doing(doing)?;
+    if in_force.as_deref() == Some(revision) {
+        return Ok(());
     }
     const PUT: &str = "INSERT INTO generation (revision, committed_at, applied_at) VALUES (?1, ?2, ?3) \
                        ON CONFLICT (revision) DO UPDATE SET applied_at = excluded.applied_at RETURNING id";

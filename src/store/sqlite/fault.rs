@@ -81,7 +81,6 @@ fn again(error: &StoreError) -> StoreError {
         StoreError::Fenced(epoch) => StoreError::Fenced(*epoch),
         StoreError::UnknownCampaign(id) => StoreError::UnknownCampaign(id.clone()),
         StoreError::Damaged(what) => StoreError::Damaged(what.clone()),
-        StoreError::Backwards => StoreError::Backwards,
         StoreError::Closed => StoreError::Closed,
         StoreError::Held { store, pid, host } => {
             StoreError::Held { store: store.clone(), pid: *pid, host: host.clone() }

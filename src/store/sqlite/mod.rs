@@ -6,9 +6,11 @@
 //! | `writer` | the loop that turns what is queued into one transaction |
 //! | `intent` `outcome` `campaigns` `import` | what the writer does |
 //! | `contact` | contacts in their tables, and from when each is ready |
+//! | `checkpoint` | moving the log into the database, beside the writer |
 //! | `read` | what readers do |
 
 mod campaigns;
+mod checkpoint;
 mod contact;
 mod fault;
 mod import;
@@ -79,8 +81,13 @@ impl SqliteStore {
         let (urgent, urgent_queue) = mpsc::channel(URGENT_QUEUE);
         let (long, long_queue) = mpsc::channel(LONG_QUEUE);
         let lock = opened.lock;
+        let (stop, stopped) = oneshot::channel();
+        let checkpoints = tokio::spawn(checkpoint::run(opened.checkpoints, shared.clone(), long.downgrade(), stopped));
         let task = tokio::spawn(async move {
             writer.run(urgent_queue, long_queue).await;
+            // It may have stopped by itself.
+            let _ = stop.send(());
+            let _ = checkpoints.await;
             drop(lock);
         });
         let (readers, dialog_key, writer) = (opened.readers, opened.dialog_key, Mutex::new(Some(task)));
@@ -164,7 +171,7 @@ impl Store for SqliteStore {
     }
 
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
-        read!(self, candidates, campaign, now, limit)
+        read!(self, candidates, campaign, now, limit, &self.shared.settings.permission)
     }
 
     async fn record_leg(&self, leg: LegRecord) -> Result<(), StoreError> {

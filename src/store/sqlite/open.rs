@@ -11,7 +11,7 @@ use std::{
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use sqlx::{
-    Connection, SqliteConnection, SqlitePool,
+    ConnectOptions, Connection, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 
@@ -39,6 +39,8 @@ const FILE_MODE: u32 = 0o600;
 pub(super) struct Opened {
     /// The writer's connection.
     pub(super) writer: SqliteConnection,
+    /// The one that moves the log into the database.
+    pub(super) checkpoints: SqliteConnection,
     /// The readers'.
     pub(super) readers: SqlitePool,
     /// Holds the instance lock while it lives.
@@ -55,17 +57,21 @@ pub(super) async fn open(path: &Path, name: &str, opener: &Opener, now: Timestam
     let lock = take_lock(&path, name, opener)?;
     prepare_file(&path, name)?;
     let options = SqliteConnectOptions::new().filename(&path).busy_timeout(BUSY_TIMEOUT).foreign_keys(true);
+    let options = options.disable_statement_logging();
     let mut writer = connect(&options).await.map_err(|fault| fault.told(name))?;
     let life = begin_life(&mut writer, name, opener, now).await;
     let (epoch, dialog_key) = life.map_err(|fault| fault.told(name))?;
+    let checkpoints = connect(&options).await.map_err(|fault| fault.told(name))?;
     let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(0);
     let readers = readers.connect_lazy_with(options.read_only(true).optimize_on_close(false, None));
-    Ok(Opened { writer, readers, lock, epoch, dialog_key })
+    Ok(Opened { writer, checkpoints, readers, lock, epoch, dialog_key })
 }
 
 async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, Fault> {
     let mut writer = SqliteConnection::connect_with(options).await.doing("opening the store")?;
-    sqlx::raw_sql("PRAGMA secure_delete = ON").execute(&mut writer).await.doing("opening the store")?;
+    const PRAGMAS: &str =
+        "PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864";
+    sqlx::raw_sql(PRAGMAS).execute(&mut writer).await.doing("opening the store")?;
     Ok(writer)
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use sqlx::{Acquire, Sqlite, SqliteConnection, Transaction, sqlite::SqliteRow};
 
@@ -15,6 +16,7 @@ use crate::{
     domain::{
         agent::Availability,
         call::Destination,
+        campaign::DialPermission,
         contact::{Contact, ContactEnd},
         gate::NumberHistory,
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
@@ -66,6 +68,16 @@ pub(super) async fn campaigns(conn: &mut SqliteConnection) -> Result<Vec<StoredC
 /// A range of one class's index, best first; `$index` and `$order` name it, `$ready` what of it is
 /// ready. Nobody in a call, by customer or by any number, is among them.
 macro_rules! ready_sql {
+    ($index:literal, $ready:literal) => {
+        concat!(
+            "SELECT EXISTS (SELECT 1 FROM contact c INDEXED BY ",
+            $index,
+            " JOIN personal p ON p.contact = c.id WHERE c.campaign = ?1 AND ",
+            $ready,
+            " AND (EXISTS (SELECT 1 FROM live_call l WHERE l.customer_id = c.customer_id) \
+             OR EXISTS (SELECT 1 FROM json_each(p.numbers) n JOIN live_number l ON l.number = n.value ->> 1)))"
+        )
+    };
     ($index:literal, $ready:literal, $order:literal) => {
         concat!(
             "SELECT ",
@@ -99,23 +111,45 @@ pub(in crate::store) const READY: [&str; 3] = [
     ),
 ];
 
+/// Whether any contact of a class is ready but for a call of its customer.
+const ON_CALL: [&str; 3] = [
+    ready_sql!("contact_pass", "c.pass_at <= ?2"),
+    ready_sql!("contact_retry", "c.retry_at <= ?2"),
+    ready_sql!("contact_fresh", "c.fresh_at <= ?2"),
+];
+
 /// Up to `limit` contacts that are ready at `now`, with what else a hopper wants to know.
 pub(super) async fn candidates(
     conn: &mut SqliteConnection,
     campaign: &CampaignId,
     now: Timestamp,
     limit: u32,
+    permission: &DialPermission,
 ) -> Result<CandidatePage, Fault> {
     let key = campaign_key(conn, campaign).await?;
     let mut ready: Vec<Contact> = Vec::new();
-    for sql in READY {
-        let left = i64::from(limit) - i64::try_from(ready.len()).unwrap_or(i64::MAX);
-        if left <= 0 {
-            break;
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    // Test numbers may stand anywhere in the order, so then the range has no limit but the page has.
+    let all = *permission == DialPermission::All;
+    let ranges: &[&str] = if *permission == DialPermission::None { &[] } else { &READY };
+    for &sql in ranges {
+        let left = i64::try_from(wanted - ready.len()).unwrap_or(i64::MAX);
+        let query = sqlx::query(sql).bind(key).bind(micros(now)).bind(if all { left } else { i64::MAX });
+        let mut rows = query.fetch(&mut *conn);
+        while ready.len() < wanted {
+            let Some(row) = rows.try_next().await.doing("picking contacts")? else { break };
+            let contact = contact::read(&row)?;
+            if verdict::may_be_called(permission, &contact) {
+                ready.push(contact);
+            }
         }
-        let query = sqlx::query(sql).bind(key).bind(micros(now)).bind(left);
-        for row in query.fetch_all(&mut *conn).await.doing("picking contacts")? {
-            ready.push(contact::read(&row)?);
+    }
+    let mut on_call = false;
+    if ready.len() < wanted && !ranges.is_empty() {
+        for sql in ON_CALL {
+            let query = sqlx::query_scalar(sql).bind(key).bind(micros(now));
+            let found: bool = query.fetch_one(&mut *conn).await.doing("picking contacts")?;
+            on_call |= found;
         }
     }
     const WAKES: &str = "SELECT min(wakes_at) FROM contact INDEXED BY contact_wakes \
@@ -126,7 +160,7 @@ pub(super) async fn candidates(
     let caller_usage = caller_usage(conn, key).await?;
     let open = tally.fresh + tally.in_progress;
     let next_ready_at = wakes.map(row::timestamp).transpose()?;
-    Ok(CandidatePage { ready, next_ready_at, open, total: tally.contacts, caller_usage })
+    Ok(CandidatePage { ready, next_ready_at, on_call, open, total: tally.contacts, caller_usage })
 }
 
 async fn caller_usage(conn: &mut SqliteConnection, campaign: i64) -> Result<BTreeMap<E164, u64>, Fault> {

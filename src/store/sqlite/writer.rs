@@ -42,6 +42,7 @@ pub(super) const LONG_QUEUE: usize = 8;
 /// What the writer may be asked.
 pub(super) enum Work {
     Heartbeat,
+    Checkpoint,
     Close,
     Intent(Box<IntentRequest>),
     Withdraw(AttemptId),
@@ -152,8 +153,12 @@ impl Writer {
                 batch.push(command);
             }
             batch.extend(behind.or_else(|| long.try_recv().ok()));
+            let checkpoint = batch.iter().any(|command| matches!(command.work, Work::Checkpoint));
             let closing = batch.iter().any(|command| matches!(command.work, Work::Close));
             self.serve(batch).await;
+            if checkpoint && let Err(fault) = self.execute("PRAGMA wal_checkpoint(PASSIVE)", "moving the log").await {
+                tracing::warn!(error = %fault, "the store's log could not be moved into the database");
+            }
             if closing {
                 break;
             }
@@ -231,6 +236,8 @@ impl Writer {
         match work {
             Work::Heartbeat => self.beat("heartbeat_at").await?,
             Work::Close => self.beat("closed_at").await?,
+            // Between two transactions, not in one.
+            Work::Checkpoint => {}
             Work::Intent(request) => return intent::record(self, *request).await.map(Reply::Decision),
             Work::Withdraw(attempt) => intent::withdraw(self, attempt).await?,
             Work::Leg(leg) => outcome::record_leg(&mut self.conn, &leg, None).await?,

@@ -166,9 +166,7 @@ impl Message {
     }
 
     fn empty(start: Start) -> Self {
-        let mut buffer = Vec::with_capacity(512);
-        buffer.clear();
-        Self { buffer, start, fields: Vec::with_capacity(12), body: Span::default() }
+        Self { buffer: Vec::with_capacity(1024), start, fields: Vec::with_capacity(14), body: Span::default() }
     }
 
     fn append(&mut self, value: impl fmt::Display) -> Span {

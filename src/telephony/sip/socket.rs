@@ -36,6 +36,15 @@ pub const EVENTS_MAX: usize = 4096;
 /// Most datagrams, and most commands, taken before the timers are looked at again.
 const BURST: usize = 256;
 
+/// Under load a wake-up costs more than what it brings, so turns are counted in slots of this length…
+const SLOT: Duration = Duration::from_millis(10);
+
+/// …and past this many in a slot the actor lets messages gather…
+const TURNS_PER_SLOT: u32 = 8;
+
+/// …for this long before the next one. Below 800 turns a second nothing waits.
+const GATHER: Duration = Duration::from_millis(1);
+
 /// Longest UDP datagram.
 const DATAGRAM_BYTES_MAX: usize = 65_535;
 
@@ -60,9 +69,7 @@ pub enum OpenError {
         source: io::Error,
     },
     /// Peers can't be told `0.0.0.0`.
-    #[error(
-        "{listen} is no address that phones can be told; set `[sip] listen` in dialops.toml to one of this machine"
-    )]
+    #[error("sip listen {listen} is no address that phones can be told; set `[sip] listen` to one that they can reach")]
     NoAdvertised {
         /// The address.
         listen: SocketAddr,
@@ -157,6 +164,7 @@ pub fn spawn(
         buffer: vec![0; DATAGRAM_BYTES_MAX].into(),
         out: Out::default(),
         notices: Notices::default(),
+        pace: Pace::default(),
     };
     tokio::spawn(actor.run());
     Ok((SipGateway { shared, commands, local, receive_buffer }, call_events))
@@ -208,11 +216,34 @@ struct Actor {
     buffer: Box<[u8]>,
     out: Out,
     notices: Notices,
+    pace: Pace,
+}
+
+/// Turns in the current slot.
+#[derive(Default)]
+struct Pace {
+    slot_ends: Duration,
+    turns: u32,
+}
+
+impl Pace {
+    /// Counts a turn; true when there are too many.
+    fn is_hurried(&mut self, now: Duration) -> bool {
+        if now >= self.slot_ends {
+            *self = Self { slot_ends: now + SLOT, turns: 0 };
+        }
+        self.turns += 1;
+        self.turns > TURNS_PER_SLOT
+    }
 }
 
 impl Actor {
     async fn run(mut self) {
-        while let Ok(()) = self.turn().await {}
+        while let Ok(()) = self.turn().await {
+            if self.pace.is_hurried(self.now()) {
+                tokio::time::sleep(GATHER).await;
+            }
+        }
     }
 
     fn now(&self) -> Duration {
@@ -233,11 +264,11 @@ impl Actor {
             command = self.commands.recv() => {
                 let command = command.ok_or(Stopped)?;
                 self.input(In::Command(command));
-                self.commands();
             }
             _ = self.socket.readable() => self.datagrams(),
             () = timer => {}
         }
+        self.commands();
         if self.endpoint.deadline().is_some_and(|deadline| deadline <= self.now()) {
             self.input(In::Time);
         }

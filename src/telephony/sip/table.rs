@@ -38,12 +38,10 @@ enum Machine {
     Server(Server),
 }
 
-/// A client transaction's branch and whether its method is CANCEL, which shares its INVITE's branch.
-type ClientKey = (Box<str>, bool);
-
 #[derive(Debug)]
 enum Key {
-    Client(ClientKey, LegKey, Role),
+    /// Branch, and what it does for which leg. A CANCEL shares the branch of its INVITE.
+    Client(Box<str>, LegKey, Role),
     Server(Box<str>),
 }
 
@@ -91,7 +89,8 @@ pub enum Arrival {
 pub struct Table {
     timing: Timing,
     all: HashMap<TransactionId, Transaction>,
-    clients: HashMap<ClientKey, TransactionId>,
+    clients: HashMap<Box<str>, TransactionId>,
+    cancels: HashMap<Box<str>, TransactionId>,
     servers: HashMap<Box<str>, TransactionId>,
     timers: Timers<TransactionId>,
     newest: TransactionId,
@@ -105,6 +104,7 @@ impl Table {
             timing,
             all: HashMap::new(),
             clients: HashMap::new(),
+            cancels: HashMap::new(),
             servers: HashMap::new(),
             timers: Timers::new(),
             newest: 0,
@@ -132,10 +132,8 @@ impl Table {
     fn insert(&mut self, machine: Machine, key: Key, bytes: Bytes, to: SocketAddr) -> TransactionId {
         self.newest += 1;
         let id = self.newest;
-        match &key {
-            Key::Client(key, ..) => self.clients.insert(key.clone(), id),
-            Key::Server(key) => self.servers.insert(key.clone(), id),
-        };
+        let (index, text) = self.index(&key);
+        index.insert(text.into(), id);
         let mut transaction = Transaction { machine, key, bytes, to, alarm: Alarm::default() };
         let deadline = transaction.deadline();
         self.timers.arm(id, &mut transaction.alarm, deadline);
@@ -143,13 +141,21 @@ impl Table {
         id
     }
 
+    /// Where a transaction is found, and by what.
+    fn index<'a>(&mut self, key: &'a Key) -> (&mut HashMap<Box<str>, TransactionId>, &'a str) {
+        match key {
+            Key::Client(branch, _, Role::Cancel) => (&mut self.cancels, branch),
+            Key::Client(branch, ..) => (&mut self.clients, branch),
+            Key::Server(text) => (&mut self.servers, text),
+        }
+    }
+
     fn remove(&mut self, id: TransactionId) -> Option<Transaction> {
         let transaction = self.all.remove(&id)?;
         // A later transaction may have taken the same key.
-        match &transaction.key {
-            Key::Client(key, ..) if self.clients.get(key) == Some(&id) => drop(self.clients.remove(key)),
-            Key::Server(key) if self.servers.get(key) == Some(&id) => drop(self.servers.remove(key)),
-            _ => {}
+        let (index, text) = self.index(&transaction.key);
+        if index.get(text) == Some(&id) {
+            index.remove(text);
         }
         Some(transaction)
     }
@@ -183,14 +189,14 @@ impl Table {
             Role::Invite | Role::Reinvite => Machine::InviteClient(InviteClient::new(now, &self.timing)),
             Role::Cancel | Role::Bye => Machine::Client(Client::new(now, &self.timing)),
         };
-        let key = Key::Client((branch.into(), role == Role::Cancel), leg, role);
+        let key = Key::Client(branch.into(), leg, role);
         let id = self.insert(machine, key, bytes.clone(), to);
         packets.push(Packet { to, bytes, of: Some(id) });
     }
 
     /// Awaits the final response of an INVITE that was sent before.
     pub fn adopt(&mut self, leg: LegKey, message: &Message, branch: &str, to: SocketAddr) {
-        let key = Key::Client((branch.into(), false), leg, Role::Invite);
+        let key = Key::Client(branch.into(), leg, Role::Invite);
         let machine = Machine::InviteClient(InviteClient::adopted());
         self.insert(machine, key, Bytes::from(message.to_bytes()), to);
     }
@@ -213,15 +219,15 @@ impl Table {
     }
 
     fn client(&mut self, branch: &str) -> Option<(TransactionId, &mut Transaction)> {
-        let id = *self.clients.get(&(branch.into(), false))?;
+        let id = *self.clients.get(branch)?;
         Some((id, self.all.get_mut(&id)?))
     }
 
     /// A response came: whose it is, when its leg is to hear of it.
     pub fn response(&mut self, now: Duration, response: &Message, packets: &mut Vec<Packet>) -> Option<(LegKey, Role)> {
         let (status, method) = (response.status()?, response.cseq()?.method);
-        let key = (response.via()?.branch().into(), method == Method::Cancel);
-        let id = *self.clients.get(&key)?;
+        let index = if method == Method::Cancel { &self.cancels } else { &self.clients };
+        let id = *index.get(response.via()?.branch())?;
         let transaction = self.all.get_mut(&id)?;
         let Key::Client(_, leg, role) = transaction.key else { return None };
         let step = match &mut transaction.machine {

@@ -11,9 +11,16 @@ impl World {
         let open = own.iter().filter(|c| c.progress.ended.is_none()).count();
         let mut ready: Vec<(order::Rank, Contact)> = Vec::new();
         let mut next_ready_at: Option<Timestamp> = None;
+        let occupied: BTreeSet<&E164> =
+            live.iter().flat_map(|c| &self.contacts[c].progress.numbers).map(|n| &n.e164).collect();
+        let customers: BTreeSet<&CustomerId> = live.iter().map(|c| &self.contacts[c].customer).collect();
+        let mut on_call = false;
         for contact in own.iter().filter(|c| !live.contains(&c.reference)) {
             let Some(next) = order::next(contact, now) else { continue };
-            if next.ready_at <= now {
+            let occupied = contact.progress.numbers.iter().any(|n| occupied.contains(&n.e164));
+            if next.ready_at <= now && (occupied || customers.contains(&contact.customer)) {
+                on_call = true;
+            } else if next.ready_at <= now {
                 ready.push((order::rank(contact, &next), (*contact).clone()));
             } else {
                 next_ready_at = Some(next_ready_at.map_or(next.ready_at, |at| at.min(next.ready_at)));
@@ -23,6 +30,7 @@ impl World {
         CandidatePage {
             ready: ready.into_iter().map(|(_, c)| c).take(usize::try_from(limit).unwrap()).collect(),
             next_ready_at,
+            on_call,
             open: open as u64,
             total: own.len() as u64,
             caller_usage: BTreeMap::new(),
@@ -53,7 +61,7 @@ impl World {
                 let attempt = self.attempts.get_mut(&attempt).expect("only a recorded intent is withdrawn");
                 assert!(attempt.invited_at.is_none(), "an intent is withdrawn after its INVITE left");
                 attempt.withdrawn = true;
-                return;
+                Input::Withdrawn { attempt: attempt.id }
             }
             Command::Settle(id, result, ended_at, progress) => {
                 let attempt = self.attempts.get_mut(&id).expect("settled without an intent");

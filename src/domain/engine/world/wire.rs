@@ -32,6 +32,11 @@ impl World {
             CallCommand::HangUp { leg, .. } => {
                 let Some(state) = self.legs.get_mut(&leg).filter(|l| !l.over) else { return };
                 state.cancelled = !state.up;
+                if let Some(attempt) = state.attempt.filter(|_| self.dice.chance(self.faults.ends_lost)) {
+                    state.over = true;
+                    self.wire_live.remove(&attempt);
+                    return;
+                }
                 let customer = state.attempt.is_some();
                 let delay = self.millis(60);
                 if customer {

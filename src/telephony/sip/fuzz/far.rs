@@ -22,7 +22,7 @@ pub(super) enum Final {
     /// It rings until it is cancelled.
     Rings,
     /// It takes the CANCEL and never ends the INVITE, or answers it much later all the same.
-    CancelWithoutFinal {
+    CancelledInVain {
         late: bool,
     },
     /// It never says anything.
@@ -76,8 +76,8 @@ impl Plan {
             10 | 11 => Final::Answer(2 + u8::from(rng.chance(30))),
             12..=14 => Final::Refuse([302, 401, 404, 407, 480, 486, 487, 503, 603][rng.pick(9)]),
             15 | 16 => Final::Rings,
-            17 => Final::CancelWithoutFinal { late: false },
-            18 => Final::CancelWithoutFinal { late: true },
+            17 => Final::CancelledInVain { late: false },
+            18 => Final::CancelledInVain { late: true },
             _ => Final::Mute,
         };
         let retakes = [
@@ -248,8 +248,8 @@ impl Far {
             self.outbox.push(response);
         }
         let delay = match self.plan.outcome {
-            Final::Rings | Final::CancelWithoutFinal { late: false } => return,
-            Final::CancelWithoutFinal { late: true } => Duration::from_secs(30) + self.plan.delay * 3,
+            Final::Rings | Final::CancelledInVain { late: false } => return,
+            Final::CancelledInVain { late: true } => Duration::from_secs(30) + self.plan.delay * 3,
             _ => self.plan.delay,
         };
         self.timers.push((now + delay, Timer::Final(branch.to_owned())));
@@ -325,7 +325,7 @@ impl Far {
             return;
         }
         self.outbox.push(Message::respond_to(cancel, 200, Some("early")));
-        if pending && !matches!(self.plan.outcome, Final::CancelWithoutFinal { .. }) {
+        if pending && !matches!(self.plan.outcome, Final::CancelledInVain { .. }) {
             self.refuse(now, branch, 487);
         }
     }
@@ -496,7 +496,7 @@ impl Far {
                         self.invites.get_mut(&branch).unwrap().pending = false;
                         self.answer(now, &branch, forks);
                     }
-                    Final::CancelWithoutFinal { .. } => {
+                    Final::CancelledInVain { .. } => {
                         self.invites.get_mut(&branch).unwrap().pending = false;
                         self.answer(now, &branch, 1);
                     }

@@ -113,7 +113,6 @@ impl Leg {
             leg.leave_recovered(now, shared, acts);
             return leg;
         }
-        leg.cancelled = true;
         leg.branch = identity.branch.as_str().into();
         let message = dialog::adopted_invite(shared, &leg.dialog, &leg.branch);
         acts.push(Act::Adopt { message, branch: leg.branch.to_string(), to: leg.dialog.peer });
@@ -223,7 +222,6 @@ impl Leg {
             return;
         }
         calling.cancel = Some(cause);
-        self.cancelled = true;
         if calling.heard {
             calling.give_up = Some(now + shared.timing.give_up());
             self.send_cancel(shared, cause, acts);
@@ -232,7 +230,8 @@ impl Leg {
         }
     }
 
-    fn send_cancel(&self, shared: &Shared, cause: HangUpCause, acts: &mut Vec<Act>) {
+    fn send_cancel(&mut self, shared: &Shared, cause: HangUpCause, acts: &mut Vec<Act>) {
+        self.cancelled = true;
         let mut message = dialog::cancel(shared, &self.dialog, &self.branch);
         message.push(Name::Reason, format_args!("Q.850;cause={}", cause.q850()));
         acts.push(Act::Request { role: Role::Cancel, message, branch: self.branch.to_string(), to: self.dialog.peer });

@@ -1,0 +1,59 @@
+//! Moves the write-ahead log into the database beside the writer, so that no intent waits for it.
+//!
+//! A log that is written all the time is never moved whole, and so never begins anew. When it has
+//! grown to [`LOG_PAGES_MAX`], the writer moves the few pages that are left between two transactions.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+
+use super::writer::{Command, Shared, Work};
+
+/// How often the log is looked at: often, since what is moved at once delays the writer's disk.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// Length of the log from which it is worth the writer's time: 64 MiB of 4 KiB pages.
+const LOG_PAGES_MAX: i64 = 16 * 1024;
+
+/// Moves pages until told to stop.
+pub(super) async fn run(
+    mut conn: SqliteConnection,
+    shared: Arc<Shared>,
+    writer: mpsc::WeakSender<Command>,
+    mut stop: oneshot::Receiver<()>,
+) {
+    let mut seen = 0;
+    loop {
+        tokio::select! {
+            _ = &mut stop => break,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+        let commits = shared.commits.load(Ordering::Relaxed);
+        if commits == seen {
+            continue;
+        }
+        seen = commits;
+        match pages(&mut conn).await {
+            Ok(pages) if pages > LOG_PAGES_MAX => {
+                // A full queue or a closing store: the next look comes soon, or is not needed.
+                let (reply, _) = oneshot::channel();
+                let _ = writer.upgrade().map(|writer| writer.try_send(Command { work: Work::Checkpoint, reply }));
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = %error, "the store's log could not be moved into the database"),
+        }
+    }
+    // The last connection that closes moves what is left.
+    let _ = conn.close().await;
+}
+
+/// Moves what no reader needs; the length of the log.
+async fn pages(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    let (_busy, pages, _moved): (i64, i64, i64) =
+        sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(conn).await?;
+    Ok(pages)
+}
