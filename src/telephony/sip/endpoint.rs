@@ -10,8 +10,9 @@ use super::{
     dialog::{Dialog, trunk_of},
     digest::Authentication,
     header::Name,
-    leg::{Act, Leg, Offer},
+    leg::{Act, Leg, Offer, Role},
     message::{Message, Method},
+    notice::Notice,
     settings::Shared,
     stateless,
     table::{Arrival, LegKey, Packet, Table, TransactionId},
@@ -50,6 +51,8 @@ pub struct Out {
     pub packets: Vec<Packet>,
     /// Events.
     pub events: Vec<CallEvent>,
+    /// What an operator should hear.
+    pub notices: Vec<Notice>,
 }
 
 /// What stands under a leg's number.
@@ -144,6 +147,8 @@ impl Endpoint {
     fn time(&mut self, now: Duration, out: &mut Out) {
         while let Some(whose) = self.table.timeout(now, &mut out.packets) {
             if let Some((key, role)) = whose {
+                let silent = self.leg(key).filter(|_| role == Role::Invite).map(|leg| leg.dialog.peer);
+                out.notices.extend(silent.map(|to| Notice::Silent { to }));
                 self.with_leg(now, key, None, out, |leg, shared, acts| leg.unanswered(now, shared, role, acts));
             }
         }
@@ -431,7 +436,9 @@ impl Endpoint {
                 }
             }
             Err(unusable) => {
-                tracing::debug!(%from, why = unusable.why, "unusable datagram");
+                if !unusable.is_keep_alive() {
+                    out.notices.push(Notice::Unusable { from, why: unusable.why });
+                }
                 if let Some((status, mut request)) = unusable.answer
                     && let Some(back) = request.stamp(from)
                 {
@@ -490,6 +497,10 @@ impl Endpoint {
                 out.packets.push(Packet { to: dialog.next_hop(), bytes: ack.to_bytes().into(), of: None });
             }
             return;
+        }
+        // One that is of no call of this life was left by an earlier one.
+        if !keys.is_empty() {
+            out.notices.push(Notice::SecondAnswer { from });
         }
         let mut acts = Vec::new();
         let shared = self.shared.clone();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Act, Leg, Offer, Role, Stage, Talking};
 use crate::{
     domain::{
-        call::{ACKNOWLEDGE_UNASKED_AFTER, CallEvent, EndedBy, HangUpCause, LegIdentity},
+        call::{ACKNOWLEDGE_UNASKED_AFTER, CallEvent, EndedBy, HangUpCause, LegEnd, LegIdentity},
         ids::{LegId, TrunkId},
     },
     telephony::sip::{
@@ -49,13 +49,12 @@ pub(super) struct Calling {
 
 impl Calling {
     pub(super) fn deadline(&self) -> Option<Duration> {
-        match self.cancel {
-            None => {
-                let quiet_at = self.send_until.filter(|_| !self.heard && !self.quiet);
-                Some(quiet_at.map_or(self.ring_until, |at| at.min(self.ring_until)))
-            }
+        let end = match self.cancel {
+            None => Some(self.ring_until),
             Some(_) => self.give_up,
-        }
+        };
+        let quiet_at = self.send_until.filter(|_| !self.heard && !self.quiet);
+        [end, quiet_at].into_iter().flatten().min()
     }
 }
 
@@ -124,7 +123,6 @@ impl Leg {
             leg.leave_recovered(now, shared, acts);
             return leg;
         }
-        leg.cancelled = true;
         leg.branch = identity.branch.as_str().into();
         leg.cancel_adopted(shared, acts);
         // Between a challenge and the storing of what it changed the earlier life may have sent one
@@ -237,10 +235,10 @@ impl Leg {
         // A phone that describes no media can take no customer; a customer may describe it later.
         let unusable = !has_contact || (self.trunk.is_none() && self.remote.is_none());
         if cancelled.is_some() || unusable {
-            self.acknowledge_2xx(shared, cseq.number, acts);
             let by = if cancelled.is_some() { EndedBy::Us } else { EndedBy::Protocol };
             let end = self.told(by, true, None);
             self.leave(now, shared, cancelled, end, acts);
+            self.acknowledge_2xx(shared, cseq.number, acts);
             return self.leave_until(taken_down_by);
         }
         self.stage = Stage::Talking(Talking::new(cseq.number, now + ACKNOWLEDGE_UNASKED_AFTER));
@@ -257,7 +255,6 @@ impl Leg {
             return;
         }
         calling.cancel = Some(cause);
-        self.cancelled = true;
         if calling.heard {
             calling.give_up = Some(now + shared.timing.give_up());
             self.send_cancel(shared, cause, acts);
@@ -266,7 +263,8 @@ impl Leg {
         // us cancel it.
     }
 
-    fn send_cancel(&self, shared: &Shared, cause: HangUpCause, acts: &mut Vec<Act>) {
+    fn send_cancel(&mut self, shared: &Shared, cause: HangUpCause, acts: &mut Vec<Act>) {
+        self.cancelled = true;
         let mut message = dialog::cancel(shared, &self.dialog, &self.branch);
         message.push(Name::Reason, format_args!("Q.850;cause={}", cause.q850()));
         acts.push(Act::Request { role: Role::Cancel, message, branch: self.branch.to_string(), to: self.dialog.peer });
@@ -279,12 +277,21 @@ impl Leg {
         }
         *open = open.saturating_sub(1);
         let (open, give_up) = (*open, *give_up);
-        // Nothing rings there any more. If somebody had answered, the tag leads to that call.
+        // Nothing rings there any more.
+        if self.dialog.remote_tag.is_some() || open == 0 {
+            let end = self.told(EndedBy::Us, false, Some(response));
+            self.leave_unheard(now, shared, end, acts);
+            self.leave_until(give_up);
+        }
+    }
+
+    /// Gives up an earlier life's INVITE whose final response was not heard. If somebody had answered
+    /// that life, the tag leads to the call.
+    fn leave_unheard(&mut self, now: Duration, shared: &Shared, end: LegEnd, acts: &mut Vec<Act>) {
         if self.dialog.remote_tag.is_some() {
             self.leave_recovered(now, shared, acts);
-            self.leave_until(give_up);
-        } else if open == 0 {
-            self.end(self.told(EndedBy::Us, false, Some(response)), acts);
+        } else {
+            self.end(end, acts);
         }
     }
 
@@ -292,11 +299,12 @@ impl Leg {
         let Stage::Calling(calling) = &mut self.stage else { return };
         if calling.cancel.is_none() && calling.ring_until <= now {
             self.cancel(now, shared, HangUpCause::NoAnswer, acts);
-        } else if !calling.heard && calling.send_until.is_some_and(|at| at <= now) {
+        } else if !calling.heard && !calling.quiet && calling.send_until.is_some_and(|at| at <= now) {
             calling.quiet = true;
             acts.push(Act::StopRepeating);
         } else if calling.give_up.is_some_and(|at| at <= now) {
-            self.end(self.told(EndedBy::Timeout, false, None), acts);
+            let (adopted, end) = (calling.adopted, self.told(EndedBy::Timeout, false, None));
+            if adopted.is_some() { self.leave_unheard(now, shared, end, acts) } else { self.end(end, acts) }
         }
     }
 
