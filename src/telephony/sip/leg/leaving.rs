@@ -41,17 +41,17 @@ impl Leg {
         acts: &mut Vec<Act>,
     ) -> Self {
         let mut leg = Self::new(None, names, dialog, None, Stage::Over);
-        let end = leg.told(EndedBy::Us, true, None);
-        leg.leave(now, shared, None, end, acts);
         if let Some(cseq) = response.cseq() {
             leg.acknowledge_2xx(shared, cseq.number, acts);
         }
+        let end = leg.told(EndedBy::Us, true, None);
+        leg.leave(now, shared, None, end, acts);
         leg
     }
 
-    /// Sends the BYE; a 2xx that still waits for its ACK gets it afterwards. Were we to die between the
-    /// two, an acknowledged peer would never be heard of again, whereas one that was not repeats its 2xx
-    /// and finds our next life. A caller may send BYE at any time (RFC 3261 §15).
+    /// Sends the BYE; a 2xx that still waits for its ACK gets it first, since peers (SIPp among them)
+    /// refuse a BYE that overtakes it. Dying between those two datagrams would leave an acknowledged
+    /// peer that no later life hears of; both go out in one turn of the socket's actor.
     pub(super) fn leave(
         &mut self,
         now: Duration,
@@ -63,10 +63,10 @@ impl Leg {
         let unacknowledged = self.stop_talking(acts);
         let leaving = Leaving { until: now + shared.timing.give_up(), end: Box::new(end), signed: false, cause };
         self.stage = Stage::Leaving(leaving);
-        self.bye(shared, cause, acts);
         if let Some(cseq) = unacknowledged {
             self.acknowledge_2xx(shared, cseq, acts);
         }
+        self.bye(shared, cause, acts);
     }
 
     /// Ends the wait for the BYE's answer at `until` if that is earlier; the BYE itself goes on.
