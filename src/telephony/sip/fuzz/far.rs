@@ -135,8 +135,6 @@ pub(super) struct FarDialog {
     pub(super) state: State,
     /// Its 2xx never got an ACK.
     pub(super) unacknowledged: bool,
-    /// Its call was being ended when we crashed, and it isn't one that we store.
-    pub(super) excused: bool,
     invite: Message,
     acked: Vec<u32>,
     cseq: u32,
@@ -283,7 +281,6 @@ impl Far {
                 tag,
                 state: State::Up,
                 unacknowledged: false,
-                excused: false,
                 invite: request.clone(),
                 acked: Vec::new(),
                 cseq: 1000,
@@ -546,13 +543,6 @@ impl Far {
                 }
             }
             Timer::Whim(dialog, whim) => self.whim(now, dialog, whim),
-        }
-    }
-
-    pub(super) fn excuse(&mut self, stored: &[String], ack_under_way: &[String]) {
-        let acked = |dialog: &&mut FarDialog| !dialog.acked.is_empty() || ack_under_way.contains(&dialog.tag);
-        for dialog in self.dialogs.iter_mut().filter(acked) {
-            dialog.excused = !stored.contains(&dialog.tag);
         }
     }
 

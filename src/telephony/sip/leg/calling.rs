@@ -205,8 +205,7 @@ impl Leg {
         if cancelled.is_some() || !has_contact {
             let by = if cancelled.is_some() { EndedBy::Us } else { EndedBy::Protocol };
             let end = self.told(by, true, None);
-            self.leave(now, shared, cancelled, end, acts);
-            return self.acknowledge_2xx(shared, cseq.number, acts);
+            return self.leave_unacknowledged(now, shared, cancelled, end, Some(cseq.number), acts);
         }
         self.stage = Stage::Talking(Talking::new(cseq.number, now + ACKNOWLEDGE_UNASKED_AFTER));
         if let Some(leg) = self.id {

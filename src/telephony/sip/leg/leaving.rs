@@ -27,6 +27,10 @@ pub(super) struct Leaving {
     /// Whether the newest BYE answers a challenge.
     signed: bool,
     cause: Option<HangUpCause>,
+    /// Number of a 2xx whose ACK waits until the BYE is settled. Until then the peer repeats it: if we
+    /// die meanwhile and the BYE is lost, the peer finds our next life. An acknowledged one would be
+    /// left in a call that nobody knows.
+    unacknowledged: Option<u32>,
 }
 
 impl Leg {
@@ -42,16 +46,11 @@ impl Leg {
     ) -> Self {
         let mut leg = Self::new(None, names, dialog, None, Stage::Over);
         let end = leg.told(EndedBy::Us, true, None);
-        leg.leave(now, shared, None, end, acts);
-        if let Some(cseq) = response.cseq() {
-            leg.acknowledge_2xx(shared, cseq.number, acts);
-        }
+        leg.leave_unacknowledged(now, shared, None, end, response.cseq().map(|cseq| cseq.number), acts);
         leg
     }
 
-    /// Sends the BYE; a 2xx that still waits for its ACK gets it afterwards. Were we to die between the
-    /// two, an acknowledged peer would never be heard of again, whereas one that was not repeats its 2xx
-    /// and finds our next life. A caller may send BYE at any time (RFC 3261 §15).
+    /// Sends the BYE; a 2xx that still waits for its ACK goes on waiting.
     pub(super) fn leave(
         &mut self,
         now: Duration,
@@ -61,10 +60,29 @@ impl Leg {
         acts: &mut Vec<Act>,
     ) {
         let unacknowledged = self.stop_talking(acts);
-        let leaving = Leaving { until: now + shared.timing.give_up(), end: Box::new(end), signed: false, cause };
-        self.stage = Stage::Leaving(leaving);
+        self.leave_unacknowledged(now, shared, cause, end, unacknowledged, acts);
+    }
+
+    /// Sends the BYE (a caller may before the ACK, RFC 3261 §15), and the ACK of a 2xx when it is settled.
+    pub(super) fn leave_unacknowledged(
+        &mut self,
+        now: Duration,
+        shared: &Shared,
+        cause: Option<HangUpCause>,
+        end: LegEnd,
+        unacknowledged: Option<u32>,
+        acts: &mut Vec<Act>,
+    ) {
+        let until = now + shared.timing.give_up();
+        self.stage = Stage::Leaving(Leaving { until, end: Box::new(end), signed: false, cause, unacknowledged });
         self.bye(shared, cause, acts);
-        if let Some(cseq) = unacknowledged {
+    }
+
+    /// A 2xx comes once more while our BYE is out.
+    pub(super) fn late_accepted(&self, shared: &Shared, response: &Message, acts: &mut Vec<Act>) {
+        let cseq = response.cseq().map(|cseq| cseq.number);
+        let waits = matches!(&self.stage, Stage::Leaving(leaving) if leaving.unacknowledged == cseq);
+        if let (false, Some(cseq)) = (waits, cseq) {
             self.acknowledge_2xx(shared, cseq, acts);
         }
     }
@@ -89,13 +107,26 @@ impl Leg {
                 }
                 self.bye(shared, cause, acts);
             }
+            Some(300..) if self.acknowledge_left(shared, acts) => {
+                // A peer may have wanted its ACK first.
+                self.bye(shared, cause, acts);
+            }
             // 481 included: the peer doesn't know the call, so it is over.
-            Some(_) => self.left(acts),
+            Some(_) => self.left(shared, acts),
         }
     }
 
+    /// Acknowledges what waited for the BYE; false if nothing did.
+    fn acknowledge_left(&mut self, shared: &Shared, acts: &mut Vec<Act>) -> bool {
+        let Stage::Leaving(leaving) = &mut self.stage else { return false };
+        let Some(cseq) = leaving.unacknowledged.take() else { return false };
+        self.acknowledge_2xx(shared, cseq, acts);
+        true
+    }
+
     /// The BYE is settled, or given up.
-    pub(super) fn left(&mut self, acts: &mut Vec<Act>) {
+    pub(super) fn left(&mut self, shared: &Shared, acts: &mut Vec<Act>) {
+        self.acknowledge_left(shared, acts);
         if let Stage::Leaving(leaving) = std::mem::replace(&mut self.stage, Stage::Over) {
             self.end(*leaving.end, acts);
         }
@@ -106,7 +137,7 @@ impl Leg {
         let bye = request.method() == Some(&Method::Bye);
         acts.push(Act::Respond(dialog::respond(shared, request, if bye { 200 } else { 481 })));
         if bye {
-            self.left(acts);
+            self.left(shared, acts);
         }
     }
 }

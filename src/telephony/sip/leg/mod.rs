@@ -221,7 +221,7 @@ impl Leg {
         match &self.stage {
             Stage::Calling(_) => self.calling_timeout(now, shared, acts),
             Stage::Talking(_) => self.talking_timeout(now, shared, acts),
-            Stage::Leaving(leaving) if leaving.until <= now => self.left(acts),
+            Stage::Leaving(leaving) if leaving.until <= now => self.left(shared, acts),
             Stage::Leaving(_) | Stage::Over => {}
         }
     }
@@ -242,11 +242,7 @@ impl Leg {
         match &self.stage {
             Stage::Calling(_) => self.answered(now, shared, response, acts),
             Stage::Talking(_) => self.talking_accepted(shared, response, acts),
-            Stage::Leaving(_) | Stage::Over => {
-                if let Some(cseq) = response.cseq() {
-                    self.acknowledge_2xx(shared, cseq.number, acts);
-                }
-            }
+            Stage::Leaving(_) | Stage::Over => self.late_accepted(shared, response, acts),
         }
     }
 
@@ -255,7 +251,7 @@ impl Leg {
         match (role, &self.stage) {
             (Role::Invite, Stage::Calling(_)) => self.end(self.told(EndedBy::Timeout, false, None), acts),
             (Role::Reinvite, Stage::Talking(_)) => self.lost(now, shared, EndedBy::Timeout, None, acts),
-            (Role::Bye, Stage::Leaving(_)) => self.left(acts),
+            (Role::Bye, Stage::Leaving(_)) => self.left(shared, acts),
             _ => {}
         }
     }
@@ -265,7 +261,7 @@ impl Leg {
         match (role, &self.stage) {
             (Role::Invite, Stage::Calling(_)) => self.end(self.told(EndedBy::Transport, false, None), acts),
             (Role::Reinvite, Stage::Talking(_)) => self.lost(now, shared, EndedBy::Transport, None, acts),
-            (Role::Bye, Stage::Leaving(_)) => self.left(acts),
+            (Role::Bye, Stage::Leaving(_)) => self.left(shared, acts),
             _ => {}
         }
     }
