@@ -81,6 +81,9 @@ pub enum CallCommand {
         offer: MediaOffer,
         /// Longest time until an answer; then the driver cancels by itself.
         ring: Duration,
+        /// How long, from now, an INVITE of this leg may leave: neither a repeat nor the answer to a
+        /// challenge is sent later. `None` for no limit.
+        send_within: Option<Duration>,
     },
     /// The answer's identity is stored: the driver may acknowledge it. Unasked it acknowledges
     /// after [`ACKNOWLEDGE_UNASKED_AFTER`], so a store that fails never loses an answered call.
@@ -216,7 +219,7 @@ pub enum EndedBy {
     Us,
     /// Nobody: the peer fell silent.
     Timeout,
-    /// The message could not be sent.
+    /// Nothing was sent: no room, no media to offer, or the network refused the first INVITE.
     Transport,
     /// The peer broke the protocol, for instance answered without a `Contact`.
     Protocol,

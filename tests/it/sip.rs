@@ -34,6 +34,19 @@ struct Sipp {
     child: Child,
     address: SocketAddr,
     folder: tempfile::TempDir,
+    /// Port of its media; each has its own, since tests run side by side.
+    media: u16,
+}
+
+/// A port that is free together with the one for RTCP's stream beside it, as SIPp wants them.
+fn media_port() -> u16 {
+    loop {
+        let port = free_port().port() & !1;
+        let bound = [port, port + 2].map(|port| UdpSocket::bind(("127.0.0.1", port)));
+        if bound.iter().all(Result::is_ok) {
+            return port;
+        }
+    }
 }
 
 fn free_port() -> SocketAddr {
@@ -56,7 +69,7 @@ impl Sipp {
                 options.push(*word);
             }
         }
-        let address = free_port();
+        let (address, media) = (free_port(), media_port());
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("scenario.xml");
         std::fs::write(&file, text).unwrap();
@@ -65,21 +78,23 @@ impl Sipp {
             .arg(file)
             .args(["-i", "127.0.0.1", "-m", "1", "-nostdin", "-timeout", "30", "-timeout_error", "-trace_msg"])
             .args(["-message_file", "messages.log", "-trace_err", "-error_file", "errors.log"])
-            .args(["-p", &address.port().to_string()])
+            .args(["-p", &address.port().to_string(), "-mp", &media.to_string()])
             .args(options)
             .current_dir(folder.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("SIPp starts (Debian package sip-tester)");
-        let sipp = Self { child, address, folder };
+        let sipp = Self { child, address, folder, media };
         sipp.await_bound();
         sipp
     }
 
+    /// Looks without binding the port itself: SIPp may want it in that very moment.
     fn await_bound(&self) {
-        for _ in 0..200 {
-            if UdpSocket::bind(self.address).is_err() {
+        let port = format!(":{:04X} ", self.address.port());
+        for _ in 0..1000 {
+            if std::fs::read_to_string("/proc/net/udp").unwrap().contains(&port) {
                 return;
             }
             std::thread::park_timeout(Duration::from_millis(10));
@@ -139,7 +154,7 @@ impl World {
     }
 
     fn dial(&self, serial: u32, destination: Destination, offer: MediaOffer, ring: Duration) {
-        self.submit(CallCommand::Dial { leg: leg(serial), destination, offer, ring });
+        self.submit(CallCommand::Dial { leg: leg(serial), destination, offer, ring, send_within: None });
     }
 
     fn hang_up(&self, serial: u32) {
@@ -297,6 +312,7 @@ async fn the_peers_hang_up_is_told_with_its_reason() {
 async fn a_peer_may_ask_inside_the_call() {
     let (mut world, sipp) = calling("asks", &[], PATIENCE);
     world.answered(1).await;
+    world.submit(CallCommand::Acknowledge { leg: leg(1) });
     tokio::time::sleep(Duration::from_secs(4)).await;
     world.hang_up(1);
     assert_eq!(world.ended(1).await.by, EndedBy::Us);
@@ -306,8 +322,8 @@ async fn a_peer_may_ask_inside_the_call() {
 
 /// An agent at a SIPp with `scenario`, and a customer who answers; both answered.
 async fn pair(scenario: &str) -> (World, Sipp, Sipp) {
-    let more = |port: &'static str| ["-mp", port, "-key", "status", "200 OK"];
-    let (agent, trunk) = (Sipp::start(scenario, &more("21000")), Sipp::start("answers", &more("22000")));
+    let more = ["-key", "status", "200 OK"];
+    let (agent, trunk) = (Sipp::start(scenario, &more), Sipp::start("answers", &more));
     let mut world = World::new(trunk.address, |_| {});
     world.dial(1, phone(agent.address), MediaOffer::Discard, PATIENCE);
     world.answered(1).await;
@@ -353,7 +369,7 @@ async fn another_agent_rescues_an_answered_customer() {
     let (mut world, lost, trunk) = pair("answers").await;
     world.submit(BRIDGE);
     assert_eq!(world.event().await, CallEvent::Bridged { agent: leg(1), customer: leg(2) });
-    let rescuer = Sipp::start("answers", &["-mp", "23000", "-key", "status", "200 OK"]);
+    let rescuer = Sipp::start("answers", &["-key", "status", "200 OK"]);
     world.hang_up(1);
     world.ended(1).await;
     world.dial(3, phone(rescuer.address), MediaOffer::Discard, PATIENCE);
@@ -365,8 +381,9 @@ async fn another_agent_rescues_an_answered_customer() {
         world.ended(serial).await;
     }
     lost.finish().unwrap();
-    assert!(rescuer.finish().unwrap().contains("m=audio 22000"), "the rescuer hears the customer");
-    assert!(trunk.finish().unwrap().contains("m=audio 23000"), "the customer hears the rescuer");
+    let (rescuers, trunks) = (format!("m=audio {}", rescuer.media), format!("m=audio {}", trunk.media));
+    assert!(rescuer.finish().unwrap().contains(&trunks), "the rescuer hears the customer");
+    assert!(trunk.finish().unwrap().contains(&rescuers), "the customer hears the rescuer");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -595,6 +612,57 @@ async fn a_silent_peer_times_out() {
     assert_eq!(result_of(&end).0, CallResult::NetworkFailure);
 }
 
+/// The hours that admitted a call also bound its repeats and its answers to challenges.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_invite_leaves_after_its_time() {
+    let hand = Hand::new();
+    let mut world = World::new(hand.address(), |settings| {
+        settings.timing.t1 = Duration::from_millis(50);
+        let credential = Credential { username: "dialops".into(), password: "secret".to_owned().into() };
+        settings.trunks.values_mut().next().unwrap().credential = Some(credential);
+    });
+    let send_within = Some(Duration::from_millis(200));
+    let (ring, offer) = (PATIENCE, MediaOffer::Discard);
+    world.submit(CallCommand::Dial { leg: leg(1), destination: customer(), offer, ring, send_within });
+    let peer = std::thread::spawn(move || {
+        let (first, us) = hand.receive_a("INVITE");
+        std::thread::park_timeout(Duration::from_secs(1));
+        hand.0.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let mut buffer = [0; 65_535];
+        let mut repeats = 0;
+        while hand.0.recv_from(&mut buffer).is_ok() {
+            repeats += 1;
+        }
+        assert_eq!(repeats, 2, "at 50 and 150 ms, and not at 350 and 750");
+        hand.0.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        let challenge = "Proxy-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n\r\n";
+        hand.respond(&first, us, "407 Proxy Authentication Required", challenge);
+        let (ack, _) = hand.receive();
+        assert!(ack.starts_with("ACK "), "{ack}");
+        assert!(hand.0.recv_from(&mut buffer).is_err(), "an INVITE that answers a challenge left late");
+    });
+    assert_eq!(world.ended(1).await.status, Some(407));
+    peer.join().unwrap();
+}
+
+/// Found by review: a phone without media got work and burned a contact list.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_without_media_is_put_down() {
+    let hand = Hand::new();
+    let mut world = World::new(hand.address(), |_| {});
+    world.dial(1, phone(hand.address()), MediaOffer::Discard, PATIENCE);
+    let peer = std::thread::spawn(move || {
+        let (invite, us) = hand.receive_a("INVITE");
+        let contact = format!("Contact: <sip:hand@{}>\r\n\r\n", hand.address());
+        hand.respond(&invite, us, "200 OK", &contact);
+        hand.receive_a("ACK");
+        let (bye, us) = hand.receive_a("BYE");
+        hand.respond(&bye, us, "200 OK", "\r\n");
+    });
+    assert_eq!(world.ended(1).await.by, EndedBy::Protocol);
+    peer.join().unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn garbage_harms_nothing() {
     let hand = Hand::new();
@@ -677,7 +745,7 @@ async fn what_cannot_be_dialled_ends_at_once() {
         serial += 1;
         world.dial(serial, agent(sip), MediaOffer::Discard, PATIENCE);
         let end = world.ended(serial).await;
-        assert_eq!((end.by, end.answered), (EndedBy::Protocol, false), "{sip}");
+        assert_eq!((end.by, end.answered), (EndedBy::Transport, false), "{sip}");
         assert!(end.reason.is_some_and(|reason| !reason.is_empty()));
     }
     let unknown = Destination::Customer {
@@ -686,9 +754,9 @@ async fn what_cannot_be_dialled_ends_at_once() {
         trunk: TrunkId::parse("unknown").unwrap(),
     };
     world.dial(8, unknown, MediaOffer::Discard, PATIENCE);
-    assert_eq!(world.ended(8).await.by, EndedBy::Protocol);
+    assert_eq!(world.ended(8).await.by, EndedBy::Transport);
     world.dial(9, customer(), MediaOffer::Of(leg(1)), PATIENCE);
-    assert_eq!(world.ended(9).await.by, EndedBy::Protocol);
+    assert_eq!(world.ended(9).await.by, EndedBy::Transport);
     // Port 0 can't be sent to.
     world.dial(10, agent("sip:a@127.0.0.1:0"), MediaOffer::Discard, PATIENCE);
     assert_eq!(world.ended(10).await.by, EndedBy::Transport);
@@ -706,7 +774,8 @@ async fn bridges_agent_and_customer() {
     world.submit(BRIDGE);
     assert_eq!(world.event().await, CallEvent::Bridged { agent: leg(1), customer: leg(2) }, "again at once");
     hang_up_both(world).await;
+    let (agents, trunks) = (format!("m=audio {}", agent.media), format!("m=audio {}", trunk.media));
     let (agent, trunk) = (agent.finish().unwrap(), trunk.finish().unwrap());
-    assert!(agent.contains("m=audio 22000"), "the agent hears the customer: {agent}");
-    assert!(trunk.contains("m=audio 21000"), "the customer hears the agent: {trunk}");
+    assert!(agent.contains(&trunks), "the agent hears the customer: {agent}");
+    assert!(trunk.contains(&agents), "the customer hears the agent: {trunk}");
 }

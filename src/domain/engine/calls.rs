@@ -105,7 +105,7 @@ impl Engine {
         if !stored {
             agent.phone = Phone::Down;
             self.legs.remove(&leg);
-            self.store_failed(now);
+            self.back_off(now);
             if let Phase::Held { attempt, .. } = self.agents[&id].phase {
                 self.let_agent_go(now, attempt, effects);
             }
@@ -115,7 +115,13 @@ impl Engine {
         let sip = agent.definition.as_ref().map(|d| d.sip.clone()).unwrap_or_default();
         let ring = self.generation.as_ref().map_or(BRIDGE_WITHIN, |g| g.definitions.tenant.agent_ring);
         let destination = Destination::Agent { agent: id, sip };
-        effects.push(Effect::Call(CallCommand::Dial { leg, destination, offer: MediaOffer::Discard, ring }));
+        effects.push(Effect::Call(CallCommand::Dial {
+            leg,
+            destination,
+            offer: MediaOffer::Discard,
+            ring,
+            send_within: None,
+        }));
     }
 
     /// The store could not take the agent's leg: the claim is let go, a rescue looks further.
@@ -235,7 +241,7 @@ impl Engine {
         }
         let (campaign, contact) = (call.campaign.clone(), call.contact.reference);
         if *hold == Hold::StoreUnavailable {
-            self.store_failed(now);
+            self.back_off(now);
         }
         let Some(run) = self.campaigns.get_mut(&campaign) else { return };
         run.set_aside(contact, now.mono + SET_ASIDE_FOR);
@@ -261,6 +267,9 @@ impl Engine {
             return;
         };
         let ring = campaign.max_ring;
+        // A repeat of the INVITE, or one that answers a challenge, leaves before the hours end too.
+        let closes = campaign.hours.closes_at(now.wall).unwrap_or(Timestamp::MAX).min(campaign.ends_at);
+        let send_within = Some(Duration::try_from(closes.duration_since(now.wall)).unwrap_or_default());
         match self.placed.room_at(&id, self.rate_caps(&id)) {
             Some(at) if at <= now.mono => self.placed.record(&id, now.mono),
             Some(at) => {
@@ -281,7 +290,13 @@ impl Engine {
             caller_number: call.caller_number.clone(),
             trunk: self.settings.trunk.clone(),
         };
-        effects.push(Effect::Call(CallCommand::Dial { leg, destination, offer: MediaOffer::Of(agent_leg), ring }));
+        effects.push(Effect::Call(CallCommand::Dial {
+            leg,
+            destination,
+            offer: MediaOffer::Of(agent_leg),
+            ring,
+            send_within,
+        }));
         let agent = call.agent.as_ref().and_then(|agent| self.agents.get_mut(agent));
         if let Some(free_since) = agent.and_then(|agent| agent.free_since.take()) {
             effects.push(Effect::Observe(Observation::IdleToCall(now.mono.saturating_sub(free_since))));
@@ -504,7 +519,14 @@ impl Engine {
     }
 
     pub(super) fn customer_ended(&mut self, now: Now, attempt: AttemptId, end: &LegEnd, effects: &mut Vec<Effect>) {
-        let Some(call) = self.calls.get(&attempt) else { return };
+        let Some(call) = self.calls.get_mut(&attempt) else { return };
+        if end.by == EndedBy::Transport && !end.answered && matches!(call.stage, Stage::Dialing | Stage::Ending(_)) {
+            // Nothing left, so nothing counts. Whatever it is, the next call would meet it too.
+            call.customer_leg = None;
+            self.back_off(now);
+            self.withdraw(now, attempt, effects);
+            return;
+        }
         let (result, fail_code) = result_of_stage(call.stage, end);
         self.settle(now, attempt, result, fail_code, end, effects);
     }

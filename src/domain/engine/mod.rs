@@ -49,8 +49,8 @@ use super::{
     phone::E164,
 };
 
-/// After the store failed, nobody is claimed for so long.
-const STORE_BACKOFF: Duration = Duration::from_secs(1);
+/// After the store failed or a call could not be sent, nobody is claimed for so long.
+const BACKOFF: Duration = Duration::from_secs(1);
 
 /// What a life of the daemon is started with.
 #[derive(Debug, Clone)]
@@ -122,7 +122,8 @@ pub struct Engine {
     placed: Rates,
     mono_timers: Timers<Due, Duration>,
     wall_timers: Timers<CampaignId, Timestamp>,
-    store_backoff_until: Option<Duration>,
+    /// Nobody is claimed before.
+    backoff_until: Option<Duration>,
     draining: bool,
     turn: u64,
     attempts_made: u32,
@@ -151,7 +152,7 @@ impl Engine {
             placed: Rates::default(),
             mono_timers: Timers::default(),
             wall_timers: Timers::default(),
-            store_backoff_until: None,
+            backoff_until: None,
             draining: false,
             turn: 0,
             attempts_made: 0,
@@ -263,7 +264,7 @@ impl Engine {
                     }
                     self.refresh(now, &campaign);
                 }
-                Due::Store => self.store_backoff_until = None,
+                Due::Store => self.backoff_until = None,
             }
         }
         while let Some(campaign) = self.wall_timers.pop_due(now.wall) {
@@ -332,7 +333,7 @@ impl Engine {
             run.loaded(now, page, |contact| busy.contains_key(&contact));
         } else {
             run.load_failed();
-            self.store_failed(now);
+            self.back_off(now);
         }
         self.refresh(now, id);
     }
@@ -365,7 +366,7 @@ impl Engine {
     }
 
     fn ask_for_candidates(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if self.draining || self.store_backoff_until.is_some() {
+        if self.draining || self.backoff_until.is_some() {
             return;
         }
         for id in std::mem::take(&mut self.wants_load) {
@@ -378,9 +379,9 @@ impl Engine {
         }
     }
 
-    fn store_failed(&mut self, now: Now) {
-        let until = now.mono + STORE_BACKOFF;
-        self.store_backoff_until = Some(until);
+    fn back_off(&mut self, now: Now) {
+        let until = now.mono + BACKOFF;
+        self.backoff_until = Some(until);
         self.mono_timers.set(Due::Store, Some(until));
     }
 

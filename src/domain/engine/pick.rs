@@ -38,7 +38,7 @@ impl Engine {
     /// Gives work to agents: first to answered customers without one, then to the longest idle.
     pub(super) fn assign(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.assign_rescues(now, effects);
-        if self.draining || self.store_backoff_until.is_some() {
+        if self.draining || self.backoff_until.is_some() {
             return;
         }
         if self.ready.values().all(BTreeSet::is_empty) {

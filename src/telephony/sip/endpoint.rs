@@ -9,6 +9,7 @@ use super::{
     bridge::Join,
     dialog::{Dialog, trunk_of},
     digest::Authentication,
+    header::Name,
     leg::{Act, Leg, Offer, Role},
     message::{Message, Method},
     notice::Notice,
@@ -284,7 +285,7 @@ impl Endpoint {
         self.fail_join(now, key, out);
         let Some(Place::Live(mut entry)) = self.places.remove(&key) else { return };
         self.live -= 1;
-        self.table.abandon(entry.leg.invite_branch());
+        entry.leg.invite_branches().for_each(|branch| self.table.abandon(branch));
         if let Some(partner) = entry.partner
             && let Some(partner) = self.entry(partner)
             && partner.partner == Some(key)
@@ -321,9 +322,9 @@ impl Endpoint {
     }
 
     /// A leg that ends before it began.
-    fn stillborn(&mut self, now: Duration, leg: LegId, by: EndedBy, reason: String, out: &mut Out) {
+    fn stillborn(&mut self, now: Duration, leg: LegId, reason: String, out: &mut Out) {
         let end = LegEnd {
-            by,
+            by: EndedBy::Transport,
             answered: false,
             cancelled: false,
             status: None,
@@ -348,8 +349,8 @@ impl Endpoint {
 
     fn command(&mut self, now: Duration, command: CallCommand, out: &mut Out) {
         match command {
-            CallCommand::Dial { leg, destination, offer, ring } => {
-                self.dial(now, leg, &destination, offer, ring, out);
+            CallCommand::Dial { leg, destination, offer, ring, send_within } => {
+                self.dial(now, leg, &destination, offer, (ring, send_within), out);
             }
             CallCommand::Acknowledge { leg } => {
                 if let Some(key) = self.key_of(leg) {
@@ -372,19 +373,19 @@ impl Endpoint {
         leg: LegId,
         destination: &Destination,
         offer: MediaOffer,
-        ring: Duration,
+        limits: (Duration, Option<Duration>),
         out: &mut Out,
     ) {
         if self.by_id.contains_key(&leg) {
             return;
         }
         if self.live >= self.shared.legs_max {
-            return self.stillborn(now, leg, EndedBy::Transport, "as many legs as the settings allow".into(), out);
+            return self.stillborn(now, leg, "as many legs as the settings allow".into(), out);
         }
         let names = self.shared.key.leg(leg);
         let dialog = match Dialog::to(&self.shared, &names, destination) {
             Ok(dialog) => dialog,
-            Err(error) => return self.stillborn(now, leg, EndedBy::Protocol, error.to_string(), out),
+            Err(error) => return self.stillborn(now, leg, error.to_string(), out),
         };
         let media = match offer {
             MediaOffer::Discard => None,
@@ -392,7 +393,7 @@ impl Endpoint {
                 let described = self.key_of(other).and_then(|key| self.leg(key)).filter(|other| other.is_answered());
                 let Some(media) = described.and_then(Leg::remote_media) else {
                     let reason = "the leg whose media it should offer has none".into();
-                    return self.stillborn(now, leg, EndedBy::Protocol, reason, out);
+                    return self.stillborn(now, leg, reason, out);
                 };
                 Some(media.to_vec())
             }
@@ -401,7 +402,7 @@ impl Endpoint {
         let trunk = trunk_of(destination).cloned();
         let mut acts = Vec::new();
         let shared = self.shared.clone();
-        let made = Leg::dial(now, &shared, leg, &names, dialog, trunk, offer, ring, &mut acts);
+        let made = Leg::dial(now, &shared, leg, &names, dialog, trunk, offer, limits, &mut acts);
         self.start(now, made, &mut acts, out);
     }
 
@@ -413,7 +414,7 @@ impl Endpoint {
         let names = self.shared.key.names(identity.call_id.as_str().into(), "taken down");
         let dialog = match Dialog::adopt(&names, identity) {
             Ok(dialog) => dialog,
-            Err(error) => return self.stillborn(now, leg, EndedBy::Protocol, error.to_string(), out),
+            Err(error) => return self.stillborn(now, leg, error.to_string(), out),
         };
         let mut acts = Vec::new();
         let shared = self.shared.clone();
@@ -455,6 +456,10 @@ impl Endpoint {
     fn response(&mut self, now: Duration, from: SocketAddr, response: &Message, out: &mut Out) {
         let accepted = matches!(response.status(), Some(200..300))
             && response.cseq().is_some_and(|cseq| cseq.method == Method::Invite);
+        // One that still has another's Via went astray (§8.1.3.3).
+        if response.list(Name::Via).count() != 1 {
+            return;
+        }
         let whose = self.table.response(now, response, &mut out.packets);
         if accepted {
             // By its dialog, not by its transaction: forks and late ones have none.

@@ -13,6 +13,8 @@
 //! | `settings` `notice` `socket` | what it is told, what it tells of the other sides, and the one actor |
 
 mod bridge;
+#[cfg(test)]
+mod contract;
 pub mod dialog;
 pub mod digest;
 pub mod endpoint;

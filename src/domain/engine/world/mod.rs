@@ -64,6 +64,8 @@ pub(super) struct Faults {
     pub(super) bridge_fails: u64,
     /// Ends that the driver never tells, though the leg is over.
     pub(super) ends_lost: u64,
+    /// INVITEs that the network does not take.
+    pub(super) unsent: u64,
     pub(super) meddling: bool,
     pub(super) crashes: bool,
 }
@@ -119,6 +121,7 @@ enum CustomerAct {
     Fail(u16),
     RingOut,
     HangUp,
+    Unsent,
     Cancelled,
 }
 
@@ -475,6 +478,7 @@ mod tests {
         store_fails: 0,
         bridge_fails: 0,
         ends_lost: 0,
+        unsent: 0,
         meddling: false,
         crashes: false,
     };
@@ -485,6 +489,7 @@ mod tests {
         store_fails: 3,
         bridge_fails: 10,
         ends_lost: 0,
+        unsent: 5,
         meddling: true,
         crashes: false,
     };

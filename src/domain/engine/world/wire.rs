@@ -13,8 +13,17 @@ impl World {
                 };
                 self.later(after, Event::Agent(leg, act));
             }
-            CallCommand::Dial { leg, destination: Destination::Customer { number, .. }, ring, offer } => {
+            CallCommand::Dial { leg, destination: Destination::Customer { number, .. }, ring, offer, send_within } => {
+                let latest = self.wall() + SignedDuration::try_from(send_within.unwrap()).unwrap();
                 self.invite(leg, &number, ring, offer);
+                if let Some((at, attempt)) = self.invites.last().filter(|(at, _)| *at == self.wall()) {
+                    let campaign = &self.generation.definitions.campaigns[&self.attempts[attempt].campaign];
+                    let last = latest - SignedDuration::from_millis(1);
+                    assert!(
+                        latest > *at && campaign.hours.is_open(last) && latest <= campaign.ends_at,
+                        "repeats too long"
+                    );
+                }
             }
             CallCommand::Bridge { agent, customer } => {
                 let delay = self.millis(40);
@@ -60,6 +69,11 @@ impl World {
         let attempt = self.attempts.get_mut(&attempt_id).expect("an INVITE without a durable intent");
         assert!(!attempt.withdrawn && attempt.invited_at.is_none() && attempt.result.is_none());
         assert_eq!(attempt.e164, *number);
+        if self.dice.chance(self.faults.unsent) {
+            self.legs.insert(leg, Leg { attempt: Some(attempt_id), up: false, over: false, cancelled: false });
+            self.later(Duration::from_millis(1), Event::Customer(leg, CustomerAct::Unsent));
+            return;
+        }
         attempt.invited_at = Some(now);
         let attempt = attempt.clone();
         let campaign = self.generation.definitions.campaigns.get(&attempt.campaign).expect("placed for a retired one");
@@ -127,6 +141,7 @@ impl World {
             }
             CustomerAct::Fail(status) => end(EndedBy::Peer, false, state.cancelled, Some(status)),
             CustomerAct::RingOut => end(EndedBy::Us, false, true, Some(487)),
+            CustomerAct::Unsent => end(EndedBy::Transport, false, state.cancelled, None),
             CustomerAct::HangUp => end(EndedBy::Peer, true, false, None),
             CustomerAct::Cancelled => end(EndedBy::Us, state.up, state.cancelled, None),
         };

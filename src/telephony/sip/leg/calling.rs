@@ -11,7 +11,7 @@ use crate::{
     telephony::sip::{
         dialog::{self, Dialog},
         header::Name,
-        keys::Names,
+        keys::{self, Names},
         message::{Message, Method},
         sdp,
         settings::Shared,
@@ -27,6 +27,10 @@ const RECOVERED_CSEQ_GAP: u32 = 100;
 pub(super) struct Calling {
     /// Until when it may ring.
     ring_until: Duration,
+    /// Until when an INVITE may leave.
+    send_until: Option<Duration>,
+    /// Whether repeats were stopped because of that.
+    quiet: bool,
     /// Whether any provisional response came: only then may CANCEL be sent.
     heard: bool,
     /// Whether 180 or 183 came.
@@ -39,16 +43,18 @@ pub(super) struct Calling {
     give_up: Option<Duration>,
     /// The tag of a peer whose BYE overtook its 2xx.
     hung_up: Option<Box<str>>,
-    /// An earlier life's: a 481 to CANCEL says that nothing rings any more.
-    adopted: bool,
+    /// An earlier life's INVITEs whose CANCEL the peer has not refused; `None` for one of this life.
+    adopted: Option<u8>,
 }
 
 impl Calling {
     pub(super) fn deadline(&self) -> Option<Duration> {
-        match self.cancel {
+        let end = match self.cancel {
             None => Some(self.ring_until),
             Some(_) => self.give_up,
-        }
+        };
+        let quiet_at = self.send_until.filter(|_| !self.heard && !self.quiet);
+        [end, quiet_at].into_iter().flatten().min()
     }
 }
 
@@ -63,18 +69,20 @@ impl Leg {
         dialog: Dialog,
         trunk: Option<TrunkId>,
         offer: Offer<'_>,
-        ring: Duration,
+        (ring, send_within): (Duration, Option<Duration>),
         acts: &mut Vec<Act>,
     ) -> Self {
         let calling = Calling {
             ring_until: now + ring,
+            send_until: send_within.map(|within| now.saturating_add(within)),
+            quiet: false,
             heard: false,
             ringing: false,
             signed: false,
             cancel: None,
             give_up: None,
             hung_up: None,
-            adopted: false,
+            adopted: None,
         };
         let mut leg = Self::new(Some(id), names, dialog, trunk, Stage::Calling(calling));
         leg.version = 1;
@@ -100,13 +108,15 @@ impl Leg {
         let give_up = now + shared.timing.give_up();
         let calling = Calling {
             ring_until: now,
+            send_until: None,
+            quiet: false,
             heard: true,
             ringing: false,
             signed: false,
             cancel: Some(HangUpCause::Recovered),
             give_up: Some(give_up),
             hung_up: None,
-            adopted: true,
+            adopted: Some(0),
         };
         let mut leg = Self::new(Some(id), names, dialog, None, Stage::Calling(calling));
         if answered {
@@ -114,10 +124,27 @@ impl Leg {
             return leg;
         }
         leg.branch = identity.branch.as_str().into();
-        let message = dialog::adopted_invite(shared, &leg.dialog, &leg.branch);
-        acts.push(Act::Adopt { message, branch: leg.branch.to_string(), to: leg.dialog.peer });
-        leg.send_cancel(shared, HangUpCause::Recovered, acts);
+        leg.cancel_adopted(shared, acts);
+        // Between a challenge and the storing of what it changed the earlier life may have sent one
+        // more INVITE, whose number and branch follow from the stored ones.
+        if leg.dialog.remote_tag.is_none()
+            && leg.credential(shared).is_some()
+            && let Some(branch) = keys::successor(&leg.branch)
+        {
+            leg.earlier = Some(std::mem::replace(&mut leg.branch, branch.into()));
+            leg.dialog.cseq += 1;
+            leg.cancel_adopted(shared, acts);
+        }
         leg
+    }
+
+    fn cancel_adopted(&mut self, shared: &Shared, acts: &mut Vec<Act>) {
+        if let Stage::Calling(Calling { adopted: Some(open), .. }) = &mut self.stage {
+            *open += 1;
+        }
+        let message = dialog::adopted_invite(shared, &self.dialog, &self.branch);
+        acts.push(Act::Adopt { message, branch: self.branch.to_string(), to: self.dialog.peer });
+        self.send_cancel(shared, HangUpCause::Recovered, acts);
     }
 
     fn leave_recovered(&mut self, now: Duration, shared: &Shared, acts: &mut Vec<Act>) {
@@ -139,7 +166,7 @@ impl Leg {
     pub(super) fn invite_response(&mut self, now: Duration, shared: &Shared, response: &Message, acts: &mut Vec<Act>) {
         match response.status() {
             Some(..200) => self.provisional(now, shared, response, acts),
-            Some(300..) => self.refused(shared, response, acts),
+            Some(300..) => self.refused(now, shared, response, acts),
             _ => {}
         }
     }
@@ -164,10 +191,11 @@ impl Leg {
         }
     }
 
-    fn refused(&mut self, shared: &Shared, response: &Message, acts: &mut Vec<Act>) {
+    fn refused(&mut self, now: Duration, shared: &Shared, response: &Message, acts: &mut Vec<Act>) {
         let Stage::Calling(calling) = &self.stage else { return };
         let (signed, cancelled, ringing) = (calling.signed, calling.cancel.is_some(), calling.ringing);
-        let challenged = matches!(response.status(), Some(401 | 407));
+        let in_time = calling.send_until.is_none_or(|until| now < until);
+        let challenged = in_time && matches!(response.status(), Some(401 | 407));
         if challenged && !cancelled && self.take_up(shared, response, signed) {
             if let Stage::Calling(calling) = &mut self.stage {
                 calling.signed = true;
@@ -189,6 +217,8 @@ impl Leg {
         let Stage::Calling(calling) = &self.stage else { return };
         let Some(cseq) = response.cseq() else { return };
         let (cancelled, tag) = (calling.cancel, response.to_tag());
+        // What is taken down ends in the time it was given, its BYE included.
+        let taken_down_by = calling.give_up.filter(|_| calling.adopted.is_some());
         let hung_up = calling.hung_up.as_deref() == Some(tag);
         // Media described early holds only if the same peer described it.
         if self.dialog.remote_tag.as_deref() != Some(tag) {
@@ -202,10 +232,13 @@ impl Leg {
             self.acknowledge_2xx(shared, cseq.number, acts);
             return self.end(self.told(EndedBy::Peer, true, None), acts);
         }
-        if cancelled.is_some() || !has_contact {
+        // A phone that describes no media can take no customer; a customer may describe it later.
+        let unusable = !has_contact || (self.trunk.is_none() && self.remote.is_none());
+        if cancelled.is_some() || unusable {
             let by = if cancelled.is_some() { EndedBy::Us } else { EndedBy::Protocol };
             let end = self.told(by, true, None);
-            return self.leave_unacknowledged(now, shared, cancelled, end, Some(cseq.number), acts);
+            self.leave_unacknowledged(now, shared, cancelled, end, Some(cseq.number), acts);
+            return self.leave_until(taken_down_by);
         }
         self.stage = Stage::Talking(Talking::new(cseq.number, now + ACKNOWLEDGE_UNASKED_AFTER));
         if let Some(leg) = self.id {
@@ -224,9 +257,9 @@ impl Leg {
         if calling.heard {
             calling.give_up = Some(now + shared.timing.give_up());
             self.send_cancel(shared, cause, acts);
-        } else {
-            acts.push(Act::StopRepeating);
         }
+        // Unheard, the INVITE goes on being repeated: it may ring there, and only an answer to it lets
+        // us cancel it.
     }
 
     fn send_cancel(&mut self, shared: &Shared, cause: HangUpCause, acts: &mut Vec<Act>) {
@@ -237,13 +270,18 @@ impl Leg {
     }
 
     pub(super) fn cancel_response(&mut self, now: Duration, shared: &Shared, response: &Message, acts: &mut Vec<Act>) {
-        let Stage::Calling(calling) = &self.stage else { return };
-        if !calling.adopted || response.status() != Some(481) {
+        let Stage::Calling(Calling { adopted: Some(open), give_up, .. }) = &mut self.stage else { return };
+        if response.status() != Some(481) {
             return;
         }
+        *open = open.saturating_sub(1);
+        let (open, give_up) = (*open, *give_up);
         // Nothing rings there any more.
-        let end = self.told(EndedBy::Us, false, Some(response));
-        self.leave_unheard(now, shared, end, acts);
+        if self.dialog.remote_tag.is_some() || open == 0 {
+            let end = self.told(EndedBy::Us, false, Some(response));
+            self.leave_unheard(now, shared, end, acts);
+            self.leave_until(give_up);
+        }
     }
 
     /// Gives up an earlier life's INVITE whose final response was not heard. If somebody had answered
@@ -257,12 +295,15 @@ impl Leg {
     }
 
     pub(super) fn calling_timeout(&mut self, now: Duration, shared: &Shared, acts: &mut Vec<Act>) {
-        let Stage::Calling(calling) = &self.stage else { return };
+        let Stage::Calling(calling) = &mut self.stage else { return };
         if calling.cancel.is_none() && calling.ring_until <= now {
             self.cancel(now, shared, HangUpCause::NoAnswer, acts);
+        } else if !calling.heard && !calling.quiet && calling.send_until.is_some_and(|at| at <= now) {
+            calling.quiet = true;
+            acts.push(Act::StopRepeating);
         } else if calling.give_up.is_some_and(|at| at <= now) {
             let (adopted, end) = (calling.adopted, self.told(EndedBy::Timeout, false, None));
-            if adopted { self.leave_unheard(now, shared, end, acts) } else { self.end(end, acts) }
+            if adopted.is_some() { self.leave_unheard(now, shared, end, acts) } else { self.end(end, acts) }
         }
     }
 

@@ -87,6 +87,13 @@ impl Leg {
         }
     }
 
+    /// Ends the wait for the BYE's answer at `until` if that is earlier; the BYE itself goes on.
+    pub(super) fn leave_until(&mut self, until: Option<Duration>) {
+        if let (Some(until), Stage::Leaving(leaving)) = (until, &mut self.stage) {
+            leaving.until = leaving.until.min(until);
+        }
+    }
+
     fn bye(&mut self, shared: &Shared, cause: Option<HangUpCause>, acts: &mut Vec<Act>) {
         let (mut message, branch) = self.dialog.request(shared, Method::Bye);
         if let Some(cause) = cause {
