@@ -24,7 +24,7 @@ use self::{daemon::Daemon, sipp::Sipp, traffic::Traffic};
 use crate::repository::Repository;
 
 /// Longest wait for anything that should happen soon.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The campaign that most tests use.
 pub(crate) const CAMPAIGN: &str = "spring";

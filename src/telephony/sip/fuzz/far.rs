@@ -135,6 +135,8 @@ pub(super) struct FarDialog {
     pub(super) state: State,
     /// Its 2xx never got an ACK.
     pub(super) unacknowledged: bool,
+    /// Its call was being ended when we crashed, and it isn't one that we store.
+    pub(super) excused: bool,
     invite: Message,
     acked: Vec<u32>,
     cseq: u32,
@@ -281,6 +283,7 @@ impl Far {
                 tag,
                 state: State::Up,
                 unacknowledged: false,
+                excused: false,
                 invite: request.clone(),
                 acked: Vec::new(),
                 cseq: 1000,
@@ -550,6 +553,13 @@ impl Far {
     pub(super) fn is_left_ringing(&self) -> bool {
         let stops = self.plan.outcome == Final::Rings && self.plan.provisional.is_some();
         stops && self.invites.values().any(|invite| invite.pending && invite.request.to_tag().is_empty())
+    }
+
+    pub(super) fn excuse(&mut self, stored: &[String], ack_under_way: &[String]) {
+        let acked = |dialog: &&mut FarDialog| !dialog.acked.is_empty() || ack_under_way.contains(&dialog.tag);
+        for dialog in self.dialogs.iter_mut().filter(acked) {
+            dialog.excused = !stored.contains(&dialog.tag);
+        }
     }
 
     pub(super) fn is_moving(&self) -> bool {

@@ -235,9 +235,10 @@ impl Leg {
         // A phone that describes no media can take no customer; a customer may describe it later.
         let unusable = !has_contact || (self.trunk.is_none() && self.remote.is_none());
         if cancelled.is_some() || unusable {
+            self.acknowledge_2xx(shared, cseq.number, acts);
             let by = if cancelled.is_some() { EndedBy::Us } else { EndedBy::Protocol };
             let end = self.told(by, true, None);
-            self.leave_unacknowledged(now, shared, cancelled, end, Some(cseq.number), acts);
+            self.leave(now, shared, cancelled, end, acts);
             return self.leave_until(taken_down_by);
         }
         self.stage = Stage::Talking(Talking::new(cseq.number, now + ACKNOWLEDGE_UNASKED_AFTER));

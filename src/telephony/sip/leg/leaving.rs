@@ -27,10 +27,6 @@ pub(super) struct Leaving {
     /// Whether the newest BYE answers a challenge.
     signed: bool,
     cause: Option<HangUpCause>,
-    /// Number of a 2xx whose ACK waits until the BYE is settled. Until then the peer repeats it: if we
-    /// die meanwhile and the BYE is lost, the peer finds our next life. An acknowledged one would be
-    /// left in a call that nobody knows.
-    unacknowledged: Option<u32>,
 }
 
 impl Leg {
@@ -45,12 +41,17 @@ impl Leg {
         acts: &mut Vec<Act>,
     ) -> Self {
         let mut leg = Self::new(None, names, dialog, None, Stage::Over);
+        if let Some(cseq) = response.cseq() {
+            leg.acknowledge_2xx(shared, cseq.number, acts);
+        }
         let end = leg.told(EndedBy::Us, true, None);
-        leg.leave_unacknowledged(now, shared, None, end, response.cseq().map(|cseq| cseq.number), acts);
+        leg.leave(now, shared, None, end, acts);
         leg
     }
 
-    /// Sends the BYE; a 2xx that still waits for its ACK goes on waiting.
+    /// Sends the BYE; a 2xx that still waits for its ACK gets it first, since peers (SIPp among them)
+    /// refuse a BYE that overtakes it. Dying between those two datagrams would leave an acknowledged
+    /// peer that no later life hears of; both go out in one turn of the socket's actor.
     pub(super) fn leave(
         &mut self,
         now: Duration,
@@ -60,31 +61,12 @@ impl Leg {
         acts: &mut Vec<Act>,
     ) {
         let unacknowledged = self.stop_talking(acts);
-        self.leave_unacknowledged(now, shared, cause, end, unacknowledged, acts);
-    }
-
-    /// Sends the BYE (a caller may before the ACK, RFC 3261 §15), and the ACK of a 2xx when it is settled.
-    pub(super) fn leave_unacknowledged(
-        &mut self,
-        now: Duration,
-        shared: &Shared,
-        cause: Option<HangUpCause>,
-        end: LegEnd,
-        unacknowledged: Option<u32>,
-        acts: &mut Vec<Act>,
-    ) {
-        let until = now + shared.timing.give_up();
-        self.stage = Stage::Leaving(Leaving { until, end: Box::new(end), signed: false, cause, unacknowledged });
-        self.bye(shared, cause, acts);
-    }
-
-    /// A 2xx comes once more while our BYE is out.
-    pub(super) fn late_accepted(&self, shared: &Shared, response: &Message, acts: &mut Vec<Act>) {
-        let cseq = response.cseq().map(|cseq| cseq.number);
-        let waits = matches!(&self.stage, Stage::Leaving(leaving) if leaving.unacknowledged == cseq);
-        if let (false, Some(cseq)) = (waits, cseq) {
+        let leaving = Leaving { until: now + shared.timing.give_up(), end: Box::new(end), signed: false, cause };
+        self.stage = Stage::Leaving(leaving);
+        if let Some(cseq) = unacknowledged {
             self.acknowledge_2xx(shared, cseq, acts);
         }
+        self.bye(shared, cause, acts);
     }
 
     /// Ends the wait for the BYE's answer at `until` if that is earlier; the BYE itself goes on.
@@ -114,26 +96,13 @@ impl Leg {
                 }
                 self.bye(shared, cause, acts);
             }
-            Some(300..) if self.acknowledge_left(shared, acts) => {
-                // A peer may have wanted its ACK first.
-                self.bye(shared, cause, acts);
-            }
             // 481 included: the peer doesn't know the call, so it is over.
-            Some(_) => self.left(shared, acts),
+            Some(_) => self.left(acts),
         }
     }
 
-    /// Acknowledges what waited for the BYE; false if nothing did.
-    fn acknowledge_left(&mut self, shared: &Shared, acts: &mut Vec<Act>) -> bool {
-        let Stage::Leaving(leaving) = &mut self.stage else { return false };
-        let Some(cseq) = leaving.unacknowledged.take() else { return false };
-        self.acknowledge_2xx(shared, cseq, acts);
-        true
-    }
-
     /// The BYE is settled, or given up.
-    pub(super) fn left(&mut self, shared: &Shared, acts: &mut Vec<Act>) {
-        self.acknowledge_left(shared, acts);
+    pub(super) fn left(&mut self, acts: &mut Vec<Act>) {
         if let Stage::Leaving(leaving) = std::mem::replace(&mut self.stage, Stage::Over) {
             self.end(*leaving.end, acts);
         }
@@ -144,7 +113,7 @@ impl Leg {
         let bye = request.method() == Some(&Method::Bye);
         acts.push(Act::Respond(dialog::respond(shared, request, if bye { 200 } else { 481 })));
         if bye {
-            self.left(shared, acts);
+            self.left(acts);
         }
     }
 }

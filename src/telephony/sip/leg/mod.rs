@@ -229,7 +229,7 @@ impl Leg {
         match &self.stage {
             Stage::Calling(_) => self.calling_timeout(now, shared, acts),
             Stage::Talking(_) => self.talking_timeout(now, shared, acts),
-            Stage::Leaving(leaving) if leaving.until <= now => self.left(shared, acts),
+            Stage::Leaving(leaving) if leaving.until <= now => self.left(acts),
             Stage::Leaving(_) | Stage::Over => {}
         }
     }
@@ -250,7 +250,11 @@ impl Leg {
         match &self.stage {
             Stage::Calling(_) => self.answered(now, shared, response, acts),
             Stage::Talking(_) => self.talking_accepted(shared, response, acts),
-            Stage::Leaving(_) | Stage::Over => self.late_accepted(shared, response, acts),
+            Stage::Leaving(_) | Stage::Over => {
+                if let Some(cseq) = response.cseq() {
+                    self.acknowledge_2xx(shared, cseq.number, acts);
+                }
+            }
         }
     }
 
@@ -259,7 +263,7 @@ impl Leg {
         match (role, &self.stage) {
             (Role::Invite, Stage::Calling(_)) => self.end(self.told(EndedBy::Timeout, false, None), acts),
             (Role::Reinvite, Stage::Talking(_)) => self.lost(now, shared, EndedBy::Timeout, None, acts),
-            (Role::Bye, Stage::Leaving(_)) => self.left(shared, acts),
+            (Role::Bye, Stage::Leaving(_)) => self.left(acts),
             _ => {}
         }
     }
@@ -269,7 +273,7 @@ impl Leg {
         match (role, &self.stage) {
             (Role::Invite, Stage::Calling(_)) => self.end(self.told(EndedBy::Transport, false, None), acts),
             (Role::Reinvite, Stage::Talking(_)) => self.lost(now, shared, EndedBy::Transport, None, acts),
-            (Role::Bye, Stage::Leaving(_)) => self.left(shared, acts),
+            (Role::Bye, Stage::Leaving(_)) => self.left(acts),
             _ => {}
         }
     }
