@@ -350,6 +350,7 @@ impl Looper {
                 }
                 self.answered(*leg, identity.clone());
             }
+            CallEvent::AnsweredInVain { leg, identity } => self.answered(*leg, identity.clone()),
             CallEvent::Ended { leg, .. } => {
                 self.note(Milestone::LegEnded { leg: *leg });
                 self.leftover.retain(|(other, _)| other != leg);

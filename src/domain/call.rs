@@ -166,6 +166,14 @@ pub enum CallEvent {
         /// Its identifiers now.
         identity: LegIdentity,
     },
+    /// The peer answered what had been given up: its answer crossed our CANCEL, or is of an earlier
+    /// life's call. The driver waits for `Acknowledge`, then hangs up.
+    AnsweredInVain {
+        /// The leg.
+        leg: LegId,
+        /// Its identifiers now.
+        identity: LegIdentity,
+    },
     /// Both sides of a `Bridge` hear each other.
     Bridged {
         /// The agent's leg.

@@ -179,6 +179,7 @@ impl World {
         loop {
             match self.event().await {
                 CallEvent::Ended { leg: ended, end } if ended == leg(serial) => return end,
+                CallEvent::AnsweredInVain { leg, .. } => self.submit(CallCommand::Acknowledge { leg }),
                 CallEvent::Progress { .. } => {}
                 other => panic!("expected an end, got {other:?}"),
             }

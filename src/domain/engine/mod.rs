@@ -419,6 +419,8 @@ impl Engine {
                 Some(LegRole::Customer(attempt)) => self.customer_answered(now, attempt, effects),
                 Some(LegRole::Dropped) | None => {}
             },
+            // Its end, which is on the way, says so too.
+            CallEvent::AnsweredInVain { .. } => {}
             CallEvent::Bridged { agent, customer } => self.bridged(now, agent, customer, effects),
             CallEvent::BridgeFailed { agent, customer, refused_by } => {
                 self.bridge_failed(now, agent, customer, refused_by, effects);

@@ -232,10 +232,13 @@ fn unasked_it_acknowledges_after_a_while() {
 }
 
 #[test]
-fn a_hang_up_before_acknowledge_sends_ack_then_bye() {
+fn a_hang_up_before_acknowledge_waits_for_it() {
     let mut play = Play::new();
     play.answer(1, customer(), MediaOffer::Discard);
     play.command(CallCommand::HangUp { leg: leg(1), cause: HangUpCause::NoAgent });
+    // Dying now leaves a peer that repeats its answer, and once it is acknowledged the store knows it.
+    play.silent();
+    play.command(CallCommand::Acknowledge { leg: leg(1) });
     let methods: Vec<_> = play.sent.iter().map(|(_, message)| message.method().unwrap().clone()).collect();
     assert_eq!(methods, [Method::Ack, Method::Bye]);
     let bye = play.sent.pop().unwrap().1;
@@ -244,6 +247,28 @@ fn a_hang_up_before_acknowledge_sends_ack_then_bye() {
     play.receive(&Message::respond_to(&bye, 200, None));
     assert_eq!((play.end().by, play.sent.len()), (EndedBy::Us, 1));
     play.drained();
+}
+
+#[test]
+fn an_answer_that_crosses_our_cancel_is_told_before_it_is_acknowledged() {
+    let mut play = Play::new();
+    let invite = play.dial(1, customer(), MediaOffer::Discard);
+    play.receive(&Message::respond_to(&invite, 100, None));
+    play.command(CallCommand::HangUp { leg: leg(1), cause: HangUpCause::NoAnswer });
+    play.one_of(&Method::Cancel);
+    play.receive(&accept(&invite, 1, &media(1, 4000, "sendrecv")));
+    assert!(matches!(play.event(), CallEvent::AnsweredInVain { identity, .. } if identity.remote_tag.is_some()));
+    play.silent();
+    play.command(CallCommand::HangUp { leg: leg(1), cause: HangUpCause::Normal });
+    play.silent();
+    play.command(CallCommand::Acknowledge { leg: leg(1) });
+    let methods: Vec<_> = play.sent.iter().map(|(_, message)| message.method().unwrap().clone()).collect();
+    assert_eq!(methods, [Method::Ack, Method::Bye]);
+    let bye = play.sent.pop().unwrap().1;
+    play.sent.clear();
+    play.receive(&Message::respond_to(&bye, 200, None));
+    let end = play.end();
+    assert_eq!((end.by, end.answered, end.cancelled), (EndedBy::Us, true, true));
 }
 
 #[test]

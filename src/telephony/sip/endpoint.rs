@@ -354,7 +354,7 @@ impl Endpoint {
             }
             CallCommand::Acknowledge { leg } => {
                 if let Some(key) = self.key_of(leg) {
-                    self.with_leg(now, key, None, out, |leg, shared, acts| leg.acknowledge(shared, acts));
+                    self.with_leg(now, key, None, out, |leg, shared, acts| leg.acknowledge(now, shared, acts));
                 }
             }
             CallCommand::Bridge { agent, customer } => self.bridge(now, agent, customer, out),

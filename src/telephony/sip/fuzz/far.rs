@@ -555,9 +555,8 @@ impl Far {
         stops && self.invites.values().any(|invite| invite.pending && invite.request.to_tag().is_empty())
     }
 
-    pub(super) fn excuse(&mut self, stored: &[String], ack_under_way: &[String]) {
-        let acked = |dialog: &&mut FarDialog| !dialog.acked.is_empty() || ack_under_way.contains(&dialog.tag);
-        for dialog in self.dialogs.iter_mut().filter(acked) {
+    pub(super) fn excuse(&mut self, stored: &[String]) {
+        for dialog in self.dialogs.iter_mut().filter(|dialog| !dialog.acked.is_empty()) {
             dialog.excused = !stored.contains(&dialog.tag);
         }
     }

@@ -90,15 +90,6 @@ enum Happening {
     Tear,
 }
 
-impl Happening {
-    /// The tag of the answer whose ACK is under way here.
-    fn acknowledged_tag(&self) -> Option<String> {
-        let Self::Arrives { bytes, .. } = self else { return None };
-        let message = Message::parse(bytes.clone()).ok()?;
-        (message.method() == Some(&super::message::Method::Ack)).then(|| message.to_tag().to_owned())
-    }
-}
-
 struct World {
     rng: Rng,
     /// Apart from `rng`, so that kept seeds stay the worlds they were.
@@ -275,8 +266,9 @@ impl World {
                     break;
                 }
                 self.heap.pop();
-                let happening = self.happenings.remove(&serial).unwrap();
-                self.happen(happening);
+                if let Some(happening) = self.happenings.remove(&serial) {
+                    self.happen(happening);
+                }
             }
             if self.endpoint.deadline().is_some_and(|at| at <= self.now) {
                 self.input(In::Time);
@@ -338,11 +330,17 @@ impl World {
         self.note(|| "crash".into());
         self.endpoint = Endpoint::new(self.shared.clone());
         self.bridges = 0;
+        // A life takes longer to begin than a datagram to arrive.
+        let us = self.shared.advertised;
+        let leaves = |happening: &mut Happening| matches!(happening, Happening::Arrives { to, .. } if *to != us);
+        let under_way: Vec<_> = self.happenings.extract_if(.., |_, happening| leaves(happening)).collect();
+        for (_, happening) in under_way {
+            self.happen(happening);
+        }
         // What is stored of a leg is gone with its end.
         let live = self.stored.iter().filter(|(leg, _)| self.ended[*leg] == 0);
         let stored: Vec<_> = live.filter_map(|(_, (identity, _))| identity.remote_tag.clone()).collect();
-        let under_way: Vec<_> = self.happenings.values().filter_map(Happening::acknowledged_tag).collect();
-        self.far.iter_mut().for_each(|far| far.excuse(&stored, &under_way));
+        self.far.iter_mut().for_each(|far| far.excuse(&stored));
         self.happenings.values_mut().for_each(|happening| {
             if matches!(
                 happening,
@@ -410,6 +408,11 @@ impl World {
                         self.at(self.now + delay, Happening::Command(bridge(3)));
                     }
                 }
+            }
+            CallEvent::AnsweredInVain { leg, identity } => {
+                assert_eq!(self.ended[&leg], 0, "told of {leg} after its end");
+                let delay = self.rng.millis(245);
+                self.at(self.now + delay, Happening::Stored(leg, identity));
             }
             CallEvent::Bridged { agent, customer } => {
                 self.bridges -= 1;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Act, Leg, Offer, Role, Stage, Talking};
+use super::{Act, Leg, Offer, Role, Stage, Talking, talking::Unwanted};
 use crate::{
     domain::{
         call::{ACKNOWLEDGE_UNASKED_AFTER, CallEvent, EndedBy, HangUpCause, LegEnd, LegIdentity},
@@ -234,17 +234,22 @@ impl Leg {
         }
         // A phone that describes no media can take no customer; a customer may describe it later.
         let unusable = !has_contact || (self.trunk.is_none() && self.remote.is_none());
-        if cancelled.is_some() || unusable {
+        if cancelled.is_none() && unusable {
             self.acknowledge_2xx(shared, cseq.number, acts);
-            let by = if cancelled.is_some() { EndedBy::Us } else { EndedBy::Protocol };
-            let end = self.told(by, true, None);
-            self.leave(now, shared, cancelled, end, acts);
-            return self.leave_until(taken_down_by);
+            return self.leave(now, shared, None, self.told(EndedBy::Protocol, true, None), acts);
         }
-        self.stage = Stage::Talking(Talking::new(cseq.number, now + ACKNOWLEDGE_UNASKED_AFTER));
+        let mut talking = Talking::new(cseq.number, now + ACKNOWLEDGE_UNASKED_AFTER);
+        if cancelled.is_some() {
+            let end = self.told(EndedBy::Us, true, None);
+            talking.put_down(Unwanted { cause: cancelled, end, until: taken_down_by });
+        }
+        self.stage = Stage::Talking(talking);
         if let Some(leg) = self.id {
             let identity = self.dialog.identity(&self.branch);
-            acts.push(Act::Event(CallEvent::Answered { leg, identity }));
+            acts.push(Act::Event(match cancelled {
+                None => CallEvent::Answered { leg, identity },
+                Some(_) => CallEvent::AnsweredInVain { leg, identity },
+            }));
         }
     }
 

@@ -15,7 +15,11 @@ use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 
-use self::{calling::Calling, leaving::Leaving, talking::Talking};
+use self::{
+    calling::Calling,
+    leaving::Leaving,
+    talking::{Talking, Unwanted},
+};
 use super::{
     dialog::Dialog,
     digest::{Authentication, Credential},
@@ -172,7 +176,7 @@ impl Leg {
     /// Whether it has been answered and is not being ended.
     #[must_use]
     pub fn is_answered(&self) -> bool {
-        matches!(self.stage, Stage::Talking(_))
+        matches!(&self.stage, Stage::Talking(talking) if talking.is_wanted())
     }
 
     /// Branch of its newest INVITE.
@@ -280,11 +284,13 @@ impl Leg {
 
     /// Ends the leg by command.
     pub fn hang_up(&mut self, now: Duration, shared: &Shared, cause: HangUpCause, acts: &mut Vec<Act>) {
-        match &self.stage {
+        let end = self.told(EndedBy::Us, true, None);
+        match &mut self.stage {
             Stage::Calling(_) => self.cancel(now, shared, cause, acts),
-            Stage::Talking(_) => {
-                let end = self.told(EndedBy::Us, true, None);
-                self.leave(now, shared, Some(cause), end, acts);
+            Stage::Talking(talking) => {
+                if !talking.put_down(Unwanted { cause: Some(cause), end: end.clone(), until: None }) {
+                    self.leave(now, shared, Some(cause), end, acts);
+                }
             }
             Stage::Leaving(_) | Stage::Over => {}
         }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::{Act, Leg, Role, Stage};
 use crate::{
-    domain::call::EndedBy,
+    domain::call::{EndedBy, HangUpCause, LegEnd},
     telephony::sip::{
         dialog,
         header::{Name, number},
@@ -37,8 +37,20 @@ pub(super) struct Talking {
     first: u32,
     /// When that 2xx is acknowledged unasked; `None` once it is.
     acknowledge_at: Option<Duration>,
+    /// Set when nobody wants the call: it is hung up as soon as it is acknowledged.
+    unwanted: Option<Box<Unwanted>>,
     ours: Option<Box<Reoffer>>,
     theirs: Option<Box<Unacknowledged>>,
+}
+
+/// How a call ends that nobody wants. Its answer is stored before its ACK like any other: were we to
+/// die between the ACK and the BYE, the next life could not end what it has never heard of.
+#[derive(Debug)]
+pub(super) struct Unwanted {
+    pub(super) cause: Option<HangUpCause>,
+    pub(super) end: LegEnd,
+    /// When the BYE's answer is no longer awaited, if that is earlier than usual.
+    pub(super) until: Option<Duration>,
 }
 
 /// Our re-INVITE in progress.
@@ -70,7 +82,20 @@ struct Unacknowledged {
 
 impl Talking {
     pub(super) fn new(first: u32, acknowledge_at: Duration) -> Self {
-        Self { first, acknowledge_at: Some(acknowledge_at), ours: None, theirs: None }
+        Self { first, acknowledge_at: Some(acknowledge_at), unwanted: None, ours: None, theirs: None }
+    }
+
+    /// Nobody wants it (any more). False if it is acknowledged, and can be hung up at once.
+    pub(super) fn put_down(&mut self, unwanted: Unwanted) -> bool {
+        let waits = self.acknowledge_at.is_some();
+        if waits && self.unwanted.is_none() {
+            self.unwanted = Some(Box::new(unwanted));
+        }
+        waits
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        self.unwanted.is_none()
     }
 
     pub(super) fn deadline(&self) -> Option<Duration> {
@@ -86,12 +111,18 @@ pub(super) fn unserved(method: Option<&Method>) -> u16 {
 }
 
 impl Leg {
-    /// The answer's identity is stored: acknowledges it.
-    pub fn acknowledge(&mut self, shared: &Shared, acts: &mut Vec<Act>) {
+    /// The answer's identity is stored: acknowledges it, and hangs up if nobody wants it.
+    pub fn acknowledge(&mut self, now: Duration, shared: &Shared, acts: &mut Vec<Act>) {
         let Stage::Talking(talking) = &mut self.stage else { return };
-        if talking.acknowledge_at.take().is_some() {
-            let first = talking.first;
-            self.acknowledge_2xx(shared, first, acts);
+        if talking.acknowledge_at.take().is_none() {
+            return;
+        }
+        let (first, unwanted) = (talking.first, talking.unwanted.take());
+        self.acknowledge_2xx(shared, first, acts);
+        if let Some(unwanted) = unwanted {
+            let Unwanted { cause, end, until } = *unwanted;
+            self.leave(now, shared, cause, end, acts);
+            self.leave_until(until);
         }
     }
 
@@ -234,7 +265,7 @@ impl Leg {
             found => found.is_some(),
         };
         if acknowledge {
-            self.acknowledge(shared, acts);
+            self.acknowledge(now, shared, acts);
         }
         if again {
             self.reinvite(shared, acts);
