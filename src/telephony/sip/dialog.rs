@@ -121,16 +121,16 @@ impl Dialog {
         })
     }
 
-    /// The dialog that a 2xx to one of our INVITEs makes, from nothing but the 2xx; `from` is where
-    /// it came from. `None` when it lacks what an ACK needs.
+    /// The dialog behind a provisional response to an INVITE of ours, from nothing but the response;
+    /// `from` is where it came from. Our INVITEs have the same URI in `To` and as Request-URI.
     #[must_use]
-    pub fn of_answer(names: &Names, response: &Message, from: SocketAddr) -> Option<Self> {
+    pub fn of_ringing(names: &Names, response: &Message, from: SocketAddr) -> Option<Self> {
         let (local, remote) = (response.from()?, response.to()?);
-        let mut dialog = Self {
+        Some(Self {
             call_id: names.call_id.clone(),
-            local_uri: local.uri.into(),
-            local_tag: local.tag()?.into(),
-            remote_uri: remote.uri.into(),
+            local_uri: clipped(local.uri)?.into(),
+            local_tag: clipped(local.tag()?)?.into(),
+            remote_uri: clipped(remote.uri)?.into(),
             remote_tag: None,
             target: remote.uri.into(),
             routes: Vec::new(),
@@ -139,7 +139,14 @@ impl Dialog {
             peer: from,
             root: names.root,
             branches: 0,
-        };
+        })
+    }
+
+    /// The dialog that a 2xx to one of our INVITEs makes, from nothing but the 2xx; `from` is where
+    /// it came from. `None` when it lacks what an ACK needs.
+    #[must_use]
+    pub fn of_answer(names: &Names, response: &Message, from: SocketAddr) -> Option<Self> {
+        let mut dialog = Self::of_ringing(names, response, from)?;
         dialog.establish(response);
         Some(dialog)
     }

@@ -44,6 +44,20 @@ pub(super) struct Calling {
 }
 
 impl Calling {
+    /// Of an INVITE that was sent before, and is cancelled now.
+    fn recovered(now: Duration, shared: &Shared) -> Self {
+        Self {
+            ring_until: now,
+            heard: true,
+            ringing: false,
+            signed: false,
+            cancel: Some(HangUpCause::Recovered),
+            give_up: Some(now + shared.timing.give_up()),
+            hung_up: None,
+            adopted: Some(0),
+        }
+    }
+
     pub(super) fn deadline(&self) -> Option<Duration> {
         match self.cancel {
             None => Some(self.ring_until),
@@ -97,17 +111,7 @@ impl Leg {
         answered: bool,
         acts: &mut Vec<Act>,
     ) -> Self {
-        let give_up = now + shared.timing.give_up();
-        let calling = Calling {
-            ring_until: now,
-            heard: true,
-            ringing: false,
-            signed: false,
-            cancel: Some(HangUpCause::Recovered),
-            give_up: Some(give_up),
-            hung_up: None,
-            adopted: Some(0),
-        };
+        let calling = Calling::recovered(now, shared);
         let mut leg = Self::new(Some(id), names, dialog, None, Stage::Calling(calling));
         if answered {
             leg.leave_recovered(now, shared, acts);
@@ -126,6 +130,23 @@ impl Leg {
             leg.dialog.cseq += 1;
             leg.cancel_adopted(shared, acts);
         }
+        leg
+    }
+
+    /// Calls off an INVITE that rings and whose leg is not known (any more).
+    pub fn call_off(
+        now: Duration,
+        shared: &Shared,
+        names: &Names,
+        dialog: Dialog,
+        branch: &str,
+        acts: &mut Vec<Act>,
+    ) -> Self {
+        let calling = Calling::recovered(now, shared);
+        let mut leg = Self::new(None, names, dialog, None, Stage::Calling(calling));
+        leg.cancelled = true;
+        leg.branch = branch.into();
+        leg.cancel_adopted(shared, acts);
         leg
     }
 
