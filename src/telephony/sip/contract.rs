@@ -562,6 +562,20 @@ fn a_phone_that_rings_after_everything_is_called_off() {
 }
 
 #[test]
+fn a_peer_whose_answer_fits_no_call_can_not_hold_the_leg() {
+    let mut play = Play::new();
+    let invite = play.dial(1, customer(), MediaOffer::Discard);
+    let mut ok = accept(&invite, 1, &media(1, 4000, "sendrecv"));
+    ok.remove(Name::From);
+    ok.push(Name::From, "<sip:x@y>;tag=other");
+    play.receive(&ok);
+    play.pass(RING + Duration::from_secs(32));
+    let end = play.end();
+    assert_eq!((end.by, end.answered, end.cancelled), (EndedBy::Timeout, false, true));
+    play.drained();
+}
+
+#[test]
 fn forks_are_capped() {
     let mut play = Play::new();
     let invite = play.dial(1, customer(), MediaOffer::Discard);

@@ -300,9 +300,9 @@ pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS";
 /// The CANCEL of the INVITE in progress (§9.1): it repeats the INVITE's Request-URI, routes, number
 /// and `To`, even when a provisional answer has brought a tag since.
 #[must_use]
-pub fn cancel(shared: &Shared, dialog: &Dialog, branch: &str) -> Message {
+pub fn cancel(shared: &Shared, dialog: &Dialog, cseq: u32, branch: &str) -> Message {
     let untagged = Dialog { remote_tag: None, ..dialog.clone() };
-    untagged.build(shared, &Method::Cancel, dialog.cseq, branch)
+    untagged.build(shared, &Method::Cancel, cseq, branch)
 }
 
 /// An INVITE that an earlier life sent, as far as the ACK of a refusal needs it.

@@ -119,7 +119,7 @@ impl Leg {
         }
         leg.cancelled = true;
         leg.branch = identity.branch.as_str().into();
-        leg.cancel_adopted(shared, acts);
+        leg.adopt(shared, acts);
         // Between a challenge and the storing of what it changed the earlier life may have sent one
         // more INVITE, whose number and branch follow from the stored ones.
         if leg.dialog.remote_tag.is_none()
@@ -128,7 +128,7 @@ impl Leg {
         {
             leg.earlier = Some(std::mem::replace(&mut leg.branch, branch.into()));
             leg.dialog.cseq += 1;
-            leg.cancel_adopted(shared, acts);
+            leg.adopt(shared, acts);
         }
         leg
     }
@@ -142,21 +142,26 @@ impl Leg {
         branch: &str,
         acts: &mut Vec<Act>,
     ) -> Self {
-        let calling = Calling::recovered(now, shared);
+        let calling = Calling { ringing: true, ..Calling::recovered(now, shared) };
         let mut leg = Self::new(None, names, dialog, None, Stage::Calling(calling));
         leg.cancelled = true;
         leg.branch = branch.into();
-        leg.cancel_adopted(shared, acts);
+        leg.adopt(shared, acts);
         leg
     }
 
-    fn cancel_adopted(&mut self, shared: &Shared, acts: &mut Vec<Act>) {
+    fn adopt(&mut self, shared: &Shared, acts: &mut Vec<Act>) {
+        let message = dialog::adopted_invite(shared, &self.dialog, &self.branch);
+        acts.push(Act::Adopt { message, branch: self.branch.to_string(), to: self.dialog.peer });
+        let (cseq, branch) = (self.dialog.cseq, self.branch.clone());
+        self.cancel_adopted(shared, cseq, &branch, acts);
+    }
+
+    fn cancel_adopted(&mut self, shared: &Shared, cseq: u32, branch: &str, acts: &mut Vec<Act>) {
         if let Stage::Calling(Calling { adopted: Some(open), .. }) = &mut self.stage {
             *open += 1;
         }
-        let message = dialog::adopted_invite(shared, &self.dialog, &self.branch);
-        acts.push(Act::Adopt { message, branch: self.branch.to_string(), to: self.dialog.peer });
-        self.send_cancel(shared, HangUpCause::Recovered, acts);
+        self.send_cancel(shared, cseq, branch, HangUpCause::Recovered, acts);
     }
 
     fn leave_recovered(&mut self, now: Duration, shared: &Shared, acts: &mut Vec<Act>) {
@@ -188,7 +193,12 @@ impl Leg {
         let first = !std::mem::replace(&mut calling.heard, true);
         if let (true, Some(cause)) = (first, calling.cancel) {
             calling.give_up = Some(now + shared.timing.give_up());
-            return self.send_cancel(shared, cause, acts);
+            return self.cancel_newest(shared, cause, acts);
+        }
+        let overtaken = calling.adopted.is_some() && !std::mem::replace(&mut calling.ringing, true);
+        if let (true, Some(cseq), Some(via)) = (overtaken, response.cseq(), response.via()) {
+            // Our CANCEL may have overtaken the INVITE it was for.
+            return self.cancel_adopted(shared, cseq.number, via.branch(), acts);
         }
         let rings = matches!(response.status(), Some(180 | 183)) && !std::mem::replace(&mut calling.ringing, true);
         let (ringing, cancelled) = (calling.ringing, calling.cancel.is_some());
@@ -265,18 +275,23 @@ impl Leg {
         }
         calling.cancel = Some(cause);
         self.cancelled = true;
+        // Also for a peer whose answers don't fit: the leg has to end whatever comes.
+        calling.give_up = Some(now + shared.timing.give_up());
         if calling.heard {
-            calling.give_up = Some(now + shared.timing.give_up());
-            self.send_cancel(shared, cause, acts);
+            self.cancel_newest(shared, cause, acts);
         }
         // Unheard, the INVITE goes on being repeated: it may ring there, and only an answer to it lets
         // us cancel it.
     }
 
-    fn send_cancel(&self, shared: &Shared, cause: HangUpCause, acts: &mut Vec<Act>) {
-        let mut message = dialog::cancel(shared, &self.dialog, &self.branch);
+    fn cancel_newest(&self, shared: &Shared, cause: HangUpCause, acts: &mut Vec<Act>) {
+        self.send_cancel(shared, self.dialog.cseq, &self.branch, cause, acts);
+    }
+
+    fn send_cancel(&self, shared: &Shared, cseq: u32, branch: &str, cause: HangUpCause, acts: &mut Vec<Act>) {
+        let mut message = dialog::cancel(shared, &self.dialog, cseq, branch);
         message.push(Name::Reason, format_args!("Q.850;cause={}", cause.q850()));
-        acts.push(Act::Request { role: Role::Cancel, message, branch: self.branch.to_string(), to: self.dialog.peer });
+        acts.push(Act::Request { role: Role::Cancel, message, branch: branch.to_owned(), to: self.dialog.peer });
     }
 
     pub(super) fn cancel_response(&mut self, now: Duration, shared: &Shared, response: &Message, acts: &mut Vec<Act>) {
@@ -286,11 +301,14 @@ impl Leg {
         }
         *open = open.saturating_sub(1);
         let (open, give_up) = (*open, *give_up);
+        if open > 0 {
+            return;
+        }
         // Nothing rings there any more. If somebody had answered, the tag leads to that call.
         if self.dialog.remote_tag.is_some() {
             self.leave_recovered(now, shared, acts);
             self.leave_until(give_up);
-        } else if open == 0 {
+        } else {
             self.end(self.told(EndedBy::Us, false, Some(response)), acts);
         }
     }
