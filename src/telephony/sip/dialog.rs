@@ -16,7 +16,7 @@ use crate::domain::{
 };
 
 /// Hops a request may take (RFC 3261 §8.1.1.6).
-const MAX_FORWARDS: u8 = 70;
+const MAX_FORWARDS: &str = "70";
 
 /// Most routes of a dialog; longer sets are refused as broken.
 const ROUTES_MAX: usize = 16;
@@ -199,26 +199,26 @@ impl Dialog {
     fn build(&self, shared: &Shared, method: &Method, cseq: u32, branch: &str) -> Message {
         let (uri, routes, last) = self.way();
         let mut request = Message::request(method.clone(), uri);
-        request.push(Name::Via, shared.via(branch));
+        request.push_parts(Name::Via, &[&shared.via, branch]);
         for route in routes {
-            request.push(Name::Route, route);
+            request.push_parts(Name::Route, &[route]);
         }
         if let Some(last) = last {
-            request.push(Name::Route, format_args!("<{last}>"));
+            request.push_parts(Name::Route, &["<", last, ">"]);
         }
-        request.push(Name::MaxForwards, MAX_FORWARDS);
-        request.push(Name::From, format_args!("<{}>;tag={}", self.local_uri, self.local_tag));
+        request.push_parts(Name::MaxForwards, &[MAX_FORWARDS]);
+        request.push_parts(Name::From, &["<", &self.local_uri, ">;tag=", &self.local_tag]);
         match self.remote_tag.as_deref() {
-            Some(tag) if !tag.is_empty() => request.push(Name::To, format_args!("<{}>;tag={tag}", self.remote_uri)),
-            _ => request.push(Name::To, format_args!("<{}>", self.remote_uri)),
+            Some(tag) if !tag.is_empty() => request.push_parts(Name::To, &["<", &self.remote_uri, ">;tag=", tag]),
+            _ => request.push_parts(Name::To, &["<", &self.remote_uri, ">"]),
         }
-        request.push(Name::CallId, &self.call_id);
+        request.push_parts(Name::CallId, &[&self.call_id]);
         request.push(Name::CSeq, CSeq { number: cseq, method: method.clone() });
         if matches!(method, Method::Invite) {
-            request.push(Name::Contact, &shared.contact);
-            request.push(Name::Allow, ALLOW);
+            request.push_parts(Name::Contact, &[&shared.contact]);
+            request.push_parts(Name::Allow, &[ALLOW]);
         }
-        request.push(Name::UserAgent, &shared.user_agent);
+        request.push_parts(Name::UserAgent, &[&shared.user_agent]);
         request
     }
 
