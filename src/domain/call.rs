@@ -206,7 +206,8 @@ pub struct LegEnd {
     pub by: EndedBy,
     /// Whether it had been answered.
     pub answered: bool,
-    /// Whether we had asked to cancel it; an answer that crossed our CANCEL has both flags.
+    /// Whether our CANCEL was sent; an answer that crossed it has both flags. A peer that was never heard
+    /// can't be cancelled (RFC 3261 §9.1).
     pub cancelled: bool,
     /// The final SIP status that ended it, if one came from the peer.
     pub status: Option<u16>,

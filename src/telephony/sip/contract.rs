@@ -575,6 +575,42 @@ fn an_answer_after_everything_is_acknowledged_and_ended_and_a_forged_one_is_not(
 }
 
 #[test]
+fn a_phone_that_rings_after_everything_is_called_off() {
+    let mut play = Play::new();
+    let invite = play.dial(1, customer(), MediaOffer::Discard);
+    let mut next = Play::new();
+    let ringing = Message::respond_to(&invite, 180, Some("x"));
+    next.receive(&ringing);
+    let cancel = next.one_of(&Method::Cancel);
+    for name in [Name::Via, Name::From, Name::To, Name::CallId] {
+        assert_eq!(cancel.value(name), invite.value(name));
+    }
+    assert_eq!(cancel.uri(), invite.uri());
+    next.receive(&ringing);
+    next.receive(&Message::respond_to(&cancel, 200, Some("x")));
+    next.silent();
+    next.receive(&Message::respond_to(&invite, 487, Some("x")));
+    next.one_of(&Method::Ack);
+    next.receive(&ringing);
+    next.silent();
+    next.drained();
+}
+
+#[test]
+fn a_peer_whose_answer_fits_no_call_can_not_hold_the_leg() {
+    let mut play = Play::new();
+    let invite = play.dial(1, customer(), MediaOffer::Discard);
+    let mut ok = accept(&invite, 1, &media(1, 4000, "sendrecv"));
+    ok.remove(Name::From);
+    ok.push(Name::From, "<sip:x@y>;tag=other");
+    play.receive(&ok);
+    play.pass(RING + Duration::from_secs(32));
+    let end = play.end();
+    assert_eq!((end.by, end.answered, end.cancelled), (EndedBy::Timeout, false, false));
+    play.drained();
+}
+
+#[test]
 fn forks_are_capped() {
     let mut play = Play::new();
     let invite = play.dial(1, customer(), MediaOffer::Discard);

@@ -16,7 +16,7 @@ use crate::domain::{
 };
 
 /// Hops a request may take (RFC 3261 §8.1.1.6).
-const MAX_FORWARDS: u8 = 70;
+const MAX_FORWARDS: &str = "70";
 
 /// Most routes of a dialog; longer sets are refused as broken.
 const ROUTES_MAX: usize = 16;
@@ -121,16 +121,16 @@ impl Dialog {
         })
     }
 
-    /// The dialog that a 2xx to one of our INVITEs makes, from nothing but the 2xx; `from` is where
-    /// it came from. `None` when it lacks what an ACK needs.
+    /// The dialog behind a provisional response to an INVITE of ours, from nothing but the response;
+    /// `from` is where it came from. Our INVITEs have the same URI in `To` and as Request-URI.
     #[must_use]
-    pub fn of_answer(names: &Names, response: &Message, from: SocketAddr) -> Option<Self> {
+    pub fn of_ringing(names: &Names, response: &Message, from: SocketAddr) -> Option<Self> {
         let (local, remote) = (response.from()?, response.to()?);
-        let mut dialog = Self {
+        Some(Self {
             call_id: names.call_id.clone(),
-            local_uri: local.uri.into(),
-            local_tag: local.tag()?.into(),
-            remote_uri: remote.uri.into(),
+            local_uri: clipped(local.uri)?.into(),
+            local_tag: clipped(local.tag()?)?.into(),
+            remote_uri: clipped(remote.uri)?.into(),
             remote_tag: None,
             target: remote.uri.into(),
             routes: Vec::new(),
@@ -139,7 +139,14 @@ impl Dialog {
             peer: from,
             root: names.root,
             branches: 0,
-        };
+        })
+    }
+
+    /// The dialog that a 2xx to one of our INVITEs makes, from nothing but the 2xx; `from` is where
+    /// it came from. `None` when it lacks what an ACK needs.
+    #[must_use]
+    pub fn of_answer(names: &Names, response: &Message, from: SocketAddr) -> Option<Self> {
+        let mut dialog = Self::of_ringing(names, response, from)?;
         dialog.establish(response);
         Some(dialog)
     }
@@ -192,26 +199,26 @@ impl Dialog {
     fn build(&self, shared: &Shared, method: &Method, cseq: u32, branch: &str) -> Message {
         let (uri, routes, last) = self.way();
         let mut request = Message::request(method.clone(), uri);
-        request.push(Name::Via, shared.via(branch));
+        request.push_parts(Name::Via, &[&shared.via, branch]);
         for route in routes {
-            request.push(Name::Route, route);
+            request.push_parts(Name::Route, &[route]);
         }
         if let Some(last) = last {
-            request.push(Name::Route, format_args!("<{last}>"));
+            request.push_parts(Name::Route, &["<", last, ">"]);
         }
-        request.push(Name::MaxForwards, MAX_FORWARDS);
-        request.push(Name::From, format_args!("<{}>;tag={}", self.local_uri, self.local_tag));
+        request.push_parts(Name::MaxForwards, &[MAX_FORWARDS]);
+        request.push_parts(Name::From, &["<", &self.local_uri, ">;tag=", &self.local_tag]);
         match self.remote_tag.as_deref() {
-            Some(tag) if !tag.is_empty() => request.push(Name::To, format_args!("<{}>;tag={tag}", self.remote_uri)),
-            _ => request.push(Name::To, format_args!("<{}>", self.remote_uri)),
+            Some(tag) if !tag.is_empty() => request.push_parts(Name::To, &["<", &self.remote_uri, ">;tag=", tag]),
+            _ => request.push_parts(Name::To, &["<", &self.remote_uri, ">"]),
         }
-        request.push(Name::CallId, &self.call_id);
+        request.push_parts(Name::CallId, &[&self.call_id]);
         request.push(Name::CSeq, CSeq { number: cseq, method: method.clone() });
         if matches!(method, Method::Invite) {
-            request.push(Name::Contact, &shared.contact);
-            request.push(Name::Allow, ALLOW);
+            request.push_parts(Name::Contact, &[&shared.contact]);
+            request.push_parts(Name::Allow, &[ALLOW]);
         }
-        request.push(Name::UserAgent, &shared.user_agent);
+        request.push_parts(Name::UserAgent, &[&shared.user_agent]);
         request
     }
 
@@ -296,9 +303,9 @@ pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS";
 /// The CANCEL of the INVITE in progress (§9.1): it repeats the INVITE's Request-URI, routes, number
 /// and `To`, even when a provisional answer has brought a tag since.
 #[must_use]
-pub fn cancel(shared: &Shared, dialog: &Dialog, branch: &str) -> Message {
+pub fn cancel(shared: &Shared, dialog: &Dialog, cseq: u32, branch: &str) -> Message {
     let untagged = Dialog { remote_tag: None, ..dialog.clone() };
-    untagged.build(shared, &Method::Cancel, dialog.cseq, branch)
+    untagged.build(shared, &Method::Cancel, cseq, branch)
 }
 
 /// An INVITE that an earlier life sent, as far as the ACK of a refusal needs it.

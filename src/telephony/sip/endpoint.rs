@@ -15,7 +15,7 @@ use super::{
     notice::Notice,
     settings::Shared,
     stateless,
-    table::{Arrival, LegKey, Packet, Table, TransactionId},
+    table::{Arrival, LegKey, Packet, Reply, Table, TransactionId},
     timers::{Alarm, Timers},
 };
 use crate::domain::{
@@ -454,19 +454,38 @@ impl Endpoint {
     }
 
     fn response(&mut self, now: Duration, from: SocketAddr, response: &Message, out: &mut Out) {
-        let accepted = matches!(response.status(), Some(200..300))
-            && response.cseq().is_some_and(|cseq| cseq.method == Method::Invite);
         // One that still has another's Via went astray (§8.1.3.3).
         if response.list(Name::Via).count() != 1 {
             return;
         }
-        let whose = self.table.response(now, response, &mut out.packets);
-        if accepted {
+        let reply = self.table.response(now, response, &mut out.packets);
+        let invite = response.cseq().is_some_and(|cseq| cseq.method == Method::Invite);
+        match (response.status(), reply) {
             // By its dialog, not by its transaction: forks and late ones have none.
-            self.accepted(now, from, response, out);
-        } else if let Some((key, role)) = whose {
-            self.with_leg(now, key, None, out, |leg, shared, acts| leg.response(now, shared, role, response, acts));
+            (Some(200..300), _) if invite => self.accepted(now, from, response, out),
+            (Some(..200), Reply::Unknown) if invite => self.rings_on(now, from, response, out),
+            (_, Reply::For(key, role)) => {
+                self.with_leg(now, key, None, out, |leg, shared, acts| leg.response(now, shared, role, response, acts));
+            }
+            (_, Reply::Unknown | Reply::Absorbed) => {}
         }
+    }
+
+    /// An INVITE of ours that nobody knows any more has arrived after all: calls it off.
+    fn rings_on(&mut self, now: Duration, from: SocketAddr, response: &Message, out: &mut Out) {
+        let (call_id, local) = (response.call_id(), response.from_tag());
+        let keys = self.by_call.get(call_id).map_or(&[][..], Vec::as_slice);
+        let live = keys.iter().any(|key| self.leg(*key).is_some());
+        if live || keys.len() >= FORKS_MAX || !self.shared.key.is_ours(call_id, local) {
+            return;
+        }
+        let names = self.shared.key.names(call_id.into(), "called off");
+        let Some(dialog) = Dialog::of_ringing(&names, response, from) else { return };
+        let Some(branch) = response.via().map(|via| via.branch().to_owned()) else { return };
+        let mut acts = Vec::new();
+        let shared = self.shared.clone();
+        let leg = Leg::call_off(now, &shared, &names, dialog, &branch, &mut acts);
+        self.start(now, leg, &mut acts, out);
     }
 
     /// A 2xx to an INVITE of ours, or to what claims to be one.

@@ -1,7 +1,7 @@
 //! Our identifiers, all derived from one key, so that another life of the daemon knows them again
 //! and nobody else can make them.
 
-use std::{fmt, fmt::Write, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -111,11 +111,8 @@ pub fn successor(branch: &str) -> Option<String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]

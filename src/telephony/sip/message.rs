@@ -120,7 +120,8 @@ impl Message {
     #[must_use]
     pub fn request(method: Method, uri: &str) -> Self {
         let mut message = Self::empty(Start::Request { method, uri: Span::default() });
-        let uri = message.append(uri);
+        message.buffer.extend_from_slice(uri.as_bytes());
+        let uri = Span::new(0, message.buffer.len());
         if let Start::Request { uri: place, .. } = &mut message.start {
             *place = uri;
         }
@@ -131,7 +132,8 @@ impl Message {
     #[must_use]
     pub fn response(status: u16, reason: &str) -> Self {
         let mut message = Self::empty(Start::Response { status, reason: Span::default() });
-        let reason = message.append(reason);
+        message.buffer.extend_from_slice(reason.as_bytes());
+        let reason = Span::new(0, message.buffer.len());
         if let Start::Response { reason: place, .. } = &mut message.start {
             *place = reason;
         }
@@ -191,6 +193,14 @@ impl Message {
         self.fields.push(Field { name, written: Span::default(), value });
     }
 
+    /// Adds a header at the end from parts that together are its value.
+    pub fn push_parts(&mut self, name: Name, parts: &[&str]) {
+        let start = self.buffer.len();
+        parts.iter().for_each(|part| self.buffer.extend_from_slice(part.as_bytes()));
+        let value = Span::new(start, self.buffer.len());
+        self.fields.push(Field { name, written: Span::default(), value });
+    }
+
     /// Adds a header with a name of its own.
     pub fn push_other(&mut self, name: &str, value: impl fmt::Display) {
         let written = self.append(name);
@@ -243,7 +253,7 @@ impl Message {
     /// Sets body and `Content-Type`.
     pub fn set_body(&mut self, content_type: &str, body: &[u8]) {
         self.remove(Name::ContentType);
-        self.push(Name::ContentType, content_type);
+        self.push_parts(Name::ContentType, &[content_type]);
         let start = self.buffer.len();
         self.buffer.extend_from_slice(body);
         self.body = Span::new(start, self.buffer.len());
@@ -254,16 +264,17 @@ impl Message {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.buffer.len() + self.fields.len() * 16 + 64);
         // Writing to a Vec can't fail.
-        let _ = match &self.start {
-            Start::Request { method, .. } => write!(out, "{method} "),
-            Start::Response { status, .. } => write!(out, "SIP/2.0 {status} "),
-        };
         match &self.start {
-            Start::Request { uri, .. } => {
+            Start::Request { method, uri } => {
+                out.extend_from_slice(method.as_str().as_bytes());
+                out.push(b' ');
                 out.extend_from_slice(self.bytes(*uri));
                 out.extend_from_slice(b" SIP/2.0");
             }
-            Start::Response { reason, .. } => out.extend_from_slice(self.bytes(*reason)),
+            Start::Response { status, reason } => {
+                let _ = write!(out, "SIP/2.0 {status} ");
+                out.extend_from_slice(self.bytes(*reason));
+            }
         }
         out.extend_from_slice(b"\r\n");
         for field in self.fields.iter().filter(|field| field.name != Name::ContentLength) {

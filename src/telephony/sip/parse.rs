@@ -75,7 +75,7 @@ impl Message {
 /// The next line without its end; moves `at` behind it.
 fn next_line(text: &[u8], at: &mut usize) -> Option<Span> {
     let start = *at;
-    let end = start + text[start..].iter().position(|&b| b == b'\n')?;
+    let end = start + memchr::memchr(b'\n', &text[start..])?;
     *at = end + 1;
     let end = if end > start && text[end - 1] == b'\r' { end - 1 } else { end };
     Some(Span::new(start, end))

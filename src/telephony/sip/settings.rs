@@ -75,6 +75,8 @@ pub struct Shared {
     pub advertised: SocketAddr,
     /// Value of our `Contact`.
     pub contact: String,
+    /// Our `Via` up to its branch; `rport` asks for answers to where we send from (RFC 3581).
+    pub via: String,
     /// `User-Agent` and `Server`.
     pub user_agent: String,
     /// Trunks by id.
@@ -97,6 +99,7 @@ impl Shared {
             key: DialogKey::new(dialog_key),
             advertised,
             contact: format!("<sip:dialops@{advertised}>"),
+            via: format!("SIP/2.0/UDP {advertised};rport;branch="),
             user_agent: settings.user_agent.clone(),
             trunks: settings.trunks.clone(),
             sources: settings.sources.clone(),
@@ -110,12 +113,6 @@ impl Shared {
     #[must_use]
     pub fn own_uri(&self) -> String {
         format!("sip:dialops@{}", self.advertised)
-    }
-
-    /// A `Via` value with `branch`; `rport` asks for answers to where we send from (RFC 3581).
-    #[must_use]
-    pub fn via(&self, branch: &str) -> String {
-        format!("SIP/2.0/UDP {};rport;branch={branch}", self.advertised)
     }
 
     /// Credential for a peer at `address`, for legs whose trunk is no longer known.

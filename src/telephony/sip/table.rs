@@ -75,6 +75,17 @@ impl Transaction {
     }
 }
 
+/// What a response is to the client transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// To no request that is still known.
+    Unknown,
+    /// Seen to.
+    Absorbed,
+    /// News for this leg.
+    For(LegKey, Role),
+}
+
 /// What a request is to the server transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
@@ -223,28 +234,31 @@ impl Table {
         Some((id, self.all.get_mut(&id)?))
     }
 
-    /// A response came: whose it is, when its leg is to hear of it.
-    pub fn response(&mut self, now: Duration, response: &Message, packets: &mut Vec<Packet>) -> Option<(LegKey, Role)> {
-        let (status, method) = (response.status()?, response.cseq()?.method);
-        let index = if method == Method::Cancel { &self.cancels } else { &self.clients };
-        let id = *index.get(response.via()?.branch())?;
-        let transaction = self.all.get_mut(&id)?;
-        let Key::Client(_, leg, role) = transaction.key else { return None };
-        let step = match &mut transaction.machine {
-            Machine::InviteClient(machine) if method == Method::Invite => machine.response(now, &self.timing, status),
-            Machine::Client(machine) if method != Method::Invite => machine.response(now, &self.timing, status),
-            _ => return None,
+    /// A response came.
+    pub fn response(&mut self, now: Duration, response: &Message, packets: &mut Vec<Packet>) -> Reply {
+        let (Some(status), Some(cseq), Some(via)) = (response.status(), response.cseq(), response.via()) else {
+            return Reply::Absorbed;
         };
-        if matches!(transaction.machine, Machine::InviteClient(_)) {
-            if step.send && step.deliver {
-                let invite = Message::parse(transaction.bytes.to_vec()).ok()?;
-                transaction.bytes = ack_refusal(&invite, response).to_bytes().into();
-            } else if (200..300).contains(&status) {
-                transaction.bytes = Bytes::new();
+        let index = if cseq.method == Method::Cancel { &self.cancels } else { &self.clients };
+        let Some((id, transaction)) = index.get(via.branch()).and_then(|id| Some((*id, self.all.get_mut(id)?))) else {
+            return Reply::Unknown;
+        };
+        let Key::Client(_, leg, role) = transaction.key else { return Reply::Absorbed };
+        let invite = cseq.method == Method::Invite;
+        let step = match &mut transaction.machine {
+            Machine::InviteClient(machine) if invite => machine.response(now, &self.timing, status),
+            Machine::Client(machine) if !invite => machine.response(now, &self.timing, status),
+            _ => return Reply::Absorbed,
+        };
+        if invite && step.send && step.deliver {
+            if let Ok(request) = Message::parse(transaction.bytes.to_vec()) {
+                transaction.bytes = ack_refusal(&request, response).to_bytes().into();
             }
+        } else if invite && (200..300).contains(&status) {
+            transaction.bytes = Bytes::new();
         }
         self.take(id, step, packets);
-        step.deliver.then_some((leg, role))
+        if step.deliver { Reply::For(leg, role) } else { Reply::Absorbed }
     }
 
     /// A request other than ACK came.

@@ -470,7 +470,17 @@ fn play(seed: u64, loss: u64, trace: bool) -> Result<(), String> {
 }
 
 /// Seeds that once showed a fault.
-const KEPT: [(u64, u64); 5] = [(231_122, 5), (255_590, 5), (292_181, 5), (325_503, CORRUPTING), (64_987, CORRUPTING)];
+const KEPT: [(u64, u64); 9] = [
+    (1_049_787, CORRUPTING),
+    (1_157_486, 5),
+    (66_196, 0),
+    (234_692, 0),
+    (231_122, 5),
+    (255_590, 5),
+    (292_181, 5),
+    (325_503, CORRUPTING),
+    (64_987, CORRUPTING),
+];
 
 #[test]
 fn kept_seeds() {

@@ -48,6 +48,22 @@ pub(super) struct Calling {
 }
 
 impl Calling {
+    /// Of an INVITE that was sent before, and is cancelled now.
+    fn recovered(now: Duration, shared: &Shared) -> Self {
+        Self {
+            ring_until: now,
+            send_until: None,
+            quiet: false,
+            heard: true,
+            ringing: false,
+            signed: false,
+            cancel: Some(HangUpCause::Recovered),
+            give_up: Some(now + shared.timing.give_up()),
+            hung_up: None,
+            adopted: Some(0),
+        }
+    }
+
     pub(super) fn deadline(&self) -> Option<Duration> {
         let end = match self.cancel {
             None => Some(self.ring_until),
@@ -105,26 +121,14 @@ impl Leg {
         answered: bool,
         acts: &mut Vec<Act>,
     ) -> Self {
-        let give_up = now + shared.timing.give_up();
-        let calling = Calling {
-            ring_until: now,
-            send_until: None,
-            quiet: false,
-            heard: true,
-            ringing: false,
-            signed: false,
-            cancel: Some(HangUpCause::Recovered),
-            give_up: Some(give_up),
-            hung_up: None,
-            adopted: Some(0),
-        };
+        let calling = Calling::recovered(now, shared);
         let mut leg = Self::new(Some(id), names, dialog, None, Stage::Calling(calling));
         if answered {
             leg.leave_recovered(now, shared, acts);
             return leg;
         }
         leg.branch = identity.branch.as_str().into();
-        leg.cancel_adopted(shared, acts);
+        leg.adopt(shared, acts);
         // Between a challenge and the storing of what it changed the earlier life may have sent one
         // more INVITE, whose number and branch follow from the stored ones.
         if leg.dialog.remote_tag.is_none()
@@ -133,18 +137,40 @@ impl Leg {
         {
             leg.earlier = Some(std::mem::replace(&mut leg.branch, branch.into()));
             leg.dialog.cseq += 1;
-            leg.cancel_adopted(shared, acts);
+            leg.adopt(shared, acts);
         }
         leg
     }
 
-    fn cancel_adopted(&mut self, shared: &Shared, acts: &mut Vec<Act>) {
+    /// Calls off an INVITE that rings and whose leg is not known (any more).
+    pub fn call_off(
+        now: Duration,
+        shared: &Shared,
+        names: &Names,
+        dialog: Dialog,
+        branch: &str,
+        acts: &mut Vec<Act>,
+    ) -> Self {
+        let calling = Calling { ringing: true, ..Calling::recovered(now, shared) };
+        let mut leg = Self::new(None, names, dialog, None, Stage::Calling(calling));
+        leg.cancelled = true;
+        leg.branch = branch.into();
+        leg.adopt(shared, acts);
+        leg
+    }
+
+    fn adopt(&mut self, shared: &Shared, acts: &mut Vec<Act>) {
+        let message = dialog::adopted_invite(shared, &self.dialog, &self.branch);
+        acts.push(Act::Adopt { message, branch: self.branch.to_string(), to: self.dialog.peer });
+        let (cseq, branch) = (self.dialog.cseq, self.branch.clone());
+        self.cancel_adopted(shared, cseq, &branch, acts);
+    }
+
+    fn cancel_adopted(&mut self, shared: &Shared, cseq: u32, branch: &str, acts: &mut Vec<Act>) {
         if let Stage::Calling(Calling { adopted: Some(open), .. }) = &mut self.stage {
             *open += 1;
         }
-        let message = dialog::adopted_invite(shared, &self.dialog, &self.branch);
-        acts.push(Act::Adopt { message, branch: self.branch.to_string(), to: self.dialog.peer });
-        self.send_cancel(shared, HangUpCause::Recovered, acts);
+        self.send_cancel(shared, cseq, branch, HangUpCause::Recovered, acts);
     }
 
     fn leave_recovered(&mut self, now: Duration, shared: &Shared, acts: &mut Vec<Act>) {
@@ -176,7 +202,12 @@ impl Leg {
         let first = !std::mem::replace(&mut calling.heard, true);
         if let (true, Some(cause)) = (first, calling.cancel) {
             calling.give_up = Some(now + shared.timing.give_up());
-            return self.send_cancel(shared, cause, acts);
+            return self.cancel_newest(shared, cause, acts);
+        }
+        let overtaken = calling.adopted.is_some() && !std::mem::replace(&mut calling.ringing, true);
+        if let (true, Some(cseq), Some(via)) = (overtaken, response.cseq(), response.via()) {
+            // Our CANCEL may have overtaken the INVITE it was for.
+            return self.cancel_adopted(shared, cseq.number, via.branch(), acts);
         }
         let rings = matches!(response.status(), Some(180 | 183)) && !std::mem::replace(&mut calling.ringing, true);
         let (ringing, cancelled) = (calling.ringing, calling.cancel.is_some());
@@ -260,19 +291,25 @@ impl Leg {
             return;
         }
         calling.cancel = Some(cause);
+        // Also for a peer whose answers don't fit: the leg has to end whatever comes.
+        calling.give_up = Some(now + shared.timing.give_up());
         if calling.heard {
-            calling.give_up = Some(now + shared.timing.give_up());
-            self.send_cancel(shared, cause, acts);
+            self.cancel_newest(shared, cause, acts);
         }
         // Unheard, the INVITE goes on being repeated: it may ring there, and only an answer to it lets
         // us cancel it.
     }
 
-    fn send_cancel(&mut self, shared: &Shared, cause: HangUpCause, acts: &mut Vec<Act>) {
+    fn cancel_newest(&mut self, shared: &Shared, cause: HangUpCause, acts: &mut Vec<Act>) {
+        let (cseq, branch) = (self.dialog.cseq, self.branch.to_string());
+        self.send_cancel(shared, cseq, &branch, cause, acts);
+    }
+
+    fn send_cancel(&mut self, shared: &Shared, cseq: u32, branch: &str, cause: HangUpCause, acts: &mut Vec<Act>) {
         self.cancelled = true;
-        let mut message = dialog::cancel(shared, &self.dialog, &self.branch);
+        let mut message = dialog::cancel(shared, &self.dialog, cseq, branch);
         message.push(Name::Reason, format_args!("Q.850;cause={}", cause.q850()));
-        acts.push(Act::Request { role: Role::Cancel, message, branch: self.branch.to_string(), to: self.dialog.peer });
+        acts.push(Act::Request { role: Role::Cancel, message, branch: branch.to_owned(), to: self.dialog.peer });
     }
 
     pub(super) fn cancel_response(&mut self, now: Duration, shared: &Shared, response: &Message, acts: &mut Vec<Act>) {
@@ -283,7 +320,7 @@ impl Leg {
         *open = open.saturating_sub(1);
         let (open, give_up) = (*open, *give_up);
         // Nothing rings there any more.
-        if self.dialog.remote_tag.is_some() || open == 0 {
+        if open == 0 {
             let end = self.told(EndedBy::Us, false, Some(response));
             self.leave_unheard(now, shared, end, acts);
             self.leave_until(give_up);
