@@ -13,6 +13,7 @@ mod gitops;
 mod http;
 mod kill;
 mod layering;
+mod phones;
 mod reconcile;
 mod repository;
 mod schema;
