@@ -557,6 +557,9 @@ fn an_answer_after_everything_is_acknowledged_and_ended_and_a_forged_one_is_not(
     let ok = accept(&invite, 1, &media(1, 4000, "sendrecv"));
     let mut next = Play::new();
     next.receive(&ok);
+    next.silent();
+    next.pass(ms(1000));
+    next.receive(&ok);
     let (_, ack) = next.sent.remove(0);
     assert_eq!((ack.method(), value(&ack, Name::CSeq)), (Some(&Method::Ack), "1 ACK"));
     let bye = next.one_of(&Method::Bye);
@@ -644,6 +647,26 @@ fn a_take_down_ends_in_64_t1() {
         assert_eq!(next.end().by, EndedBy::Us);
         next.drained();
     }
+}
+
+#[test]
+fn a_take_down_that_is_answered_is_told_before_it_is_acknowledged() {
+    let mut play = Play::new();
+    let invite = play.dial(1, customer(), MediaOffer::Discard);
+    play.receive(&Message::respond_to(&invite, 180, Some("tag1")));
+    let CallEvent::Progress { identity, .. } = play.event() else { panic!("it rings") };
+    let mut next = Play::new();
+    next.command(CallCommand::TakeDown { leg: leg(1), identity, answered: false });
+    let cancel = next.one_of(&Method::Cancel);
+    next.receive(&Message::respond_to(&cancel, 200, Some("tag1")));
+    next.silent();
+    next.receive(&accept(&invite, 1, &media(1, 4000, "sendrecv")));
+    let told = next.event();
+    assert!(matches!(&told, CallEvent::AnsweredInVain { identity, .. } if identity.target_uri != identity.remote_uri));
+    next.silent();
+    next.command(CallCommand::Acknowledge { leg: leg(1) });
+    let methods: Vec<_> = next.sent.iter().map(|(_, message)| message.method().unwrap().clone()).collect();
+    assert_eq!(methods, [Method::Ack, Method::Bye]);
 }
 
 #[test]

@@ -26,6 +26,10 @@ use crate::domain::{
 /// Most dialogs that one Call-ID may make: forks beyond that get no answer.
 const FORKS_MAX: usize = 12;
 
+/// So long after its first input an endpoint leaves answers to calls that it does not know alone: they
+/// may be an earlier life's, whose take-downs are on the way and know more. Peers repeat themselves.
+const STRANGERS_WAIT: Duration = Duration::from_secs(1);
+
 /// What comes in.
 #[derive(Debug)]
 pub enum In {
@@ -96,6 +100,8 @@ pub struct Endpoint {
     timers: Timers<LegKey>,
     newest: u64,
     live: usize,
+    /// When the first input came.
+    began: Option<Duration>,
     /// Room for acts, kept between calls.
     acts: Vec<Act>,
 }
@@ -114,6 +120,7 @@ impl Endpoint {
             timers: Timers::new(),
             newest: 0,
             live: 0,
+            began: None,
             acts: Vec::new(),
         }
     }
@@ -132,6 +139,7 @@ impl Endpoint {
 
     /// Takes one input.
     pub fn input(&mut self, now: Duration, input: In, out: &mut Out) {
+        self.began.get_or_insert(now);
         match input {
             In::Datagram { from, bytes } => self.datagram(now, from, bytes, out),
             In::Command(command) => self.command(now, command, out),
@@ -517,9 +525,10 @@ impl Endpoint {
             }
             return;
         }
-        // One that is of no call of this life was left by an earlier one.
         if !keys.is_empty() {
             out.notices.push(Notice::SecondAnswer { from });
+        } else if self.began.is_some_and(|began| now < began + STRANGERS_WAIT) {
+            return;
         }
         let mut acts = Vec::new();
         let shared = self.shared.clone();

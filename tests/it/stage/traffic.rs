@@ -41,7 +41,6 @@ pub(crate) struct Call {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Dialog {
     pub(crate) answered_at: Option<Timestamp>,
-    /// Whether it was acknowledged while nobody had hung up.
     pub(crate) acknowledged: bool,
     /// Media address of the answer.
     pub(crate) media: String,
@@ -134,7 +133,7 @@ impl Call {
                     dialog.offered.push(media);
                 }
             }
-            ("ACK", Some(dialog)) => dialog.acknowledged |= dialog.bye_at.is_none(),
+            ("ACK", Some(dialog)) => dialog.acknowledged = true,
             ("BYE", Some(dialog)) => {
                 dialog.bye_at.get_or_insert(at);
             }
@@ -234,8 +233,8 @@ fn against(attempt: &Attempt, calls: &[&Call]) -> Option<String> {
     let answered = call.answered();
     let fits = match result {
         "answered" | "abandoned" | "customer_hung_up" => answered,
-        // What was not stored yet when the process died; an answer is stored before its ACK.
-        "unknown" => !call.dialogs.values().any(|dialog| dialog.acknowledged),
+        // What was not stored yet when the process died.
+        "unknown" => true,
         _ => !answered,
     };
     (!fits).then(|| format!("is {result}, but at the carrier it was {call:?}"))
