@@ -2,7 +2,7 @@
 //!
 //! The telephony drivers speak these values; no SIP type crosses this border.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use super::{
     ids::{AgentId, LegId, TrunkId},
@@ -13,7 +13,7 @@ use super::{
 ///
 /// Texts are as they stand in the SIP messages. The driver makes the first one before anything is
 /// sent, and a new one whenever a challenge, a provisional answer or an answer changes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct LegIdentity {
     /// `Call-ID`.
     pub call_id: String,
@@ -35,6 +35,17 @@ pub struct LegIdentity {
     pub branch: String,
     /// Address the INVITE went to, `ip:port`.
     pub peer: String,
+}
+
+/// Its URIs hold numbers, so only what tells legs apart is printed.
+impl fmt::Debug for LegIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LegIdentity")
+            .field("call_id", &self.call_id)
+            .field("remote_tag", &self.remote_tag)
+            .field("cseq", &self.cseq)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whom a leg calls.
