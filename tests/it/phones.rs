@@ -1,7 +1,7 @@
 //! Real phones: two baresips, one an agent's and one a customer's, brought together by the gateway.
 
 use std::{
-    net::UdpSocket,
+    net::{TcpListener, UdpSocket},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -21,6 +21,18 @@ use dialops::{
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A port that is free together with the one above, which baresip takes for TLS.
+fn free_port() -> u16 {
+    loop {
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port() & !1;
+        let free =
+            |port| UdpSocket::bind(("127.0.0.1", port)).is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if free(port) && free(port + 1) {
+            return port;
+        }
+    }
+}
+
 /// A baresip that answers by itself and sends silence; it needs no sound card.
 struct Phone {
     child: Child,
@@ -30,8 +42,7 @@ struct Phone {
 
 impl Phone {
     fn start(user: &str) -> Self {
-        // It takes the port above for TLS, too.
-        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port() & !1;
+        let port = free_port();
         let folder = tempfile::tempdir().unwrap();
         let config = format!(
             "sip_listen 127.0.0.1:{port}\nmodule_path /usr/lib/baresip/modules\nnet_interface 127.0.0.1\n\
