@@ -156,8 +156,8 @@ async fn own_turn(rate: u32, count: u32) -> Turn {
     while ended < count {
         tokio::select! {
             _ = tick.tick(), if placed < count => {
-                let due = u32::try_from(clock.now().mono.as_millis() * u128::from(rate) / 1000).unwrap_or(u32::MAX);
-                while placed < due.min(count) {
+                let due = clock.now().mono.as_micros() * u128::from(rate) / 1_000_000;
+                while placed < count && u128::from(placed) < due {
                     placed += 1;
                     dial(&gateway, placed);
                 }

@@ -19,7 +19,7 @@ pub enum CrashPoint {
     Answered,
     /// The answer is stored; it is not acknowledged.
     AnswerStored,
-    /// Customer and agent hear each other.
+    /// Customer and agent hear each other, and the store knows.
     Connected,
     /// The call is over; its outcome is not with the store.
     Ended,

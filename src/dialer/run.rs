@@ -228,8 +228,9 @@ impl Looper {
             }
             Effect::Call(command) => self.outgoing.push_back(command),
             Effect::NoteConnected { attempt, at } => {
-                self.note(Milestone::Connected { attempt, at });
-                self.point(CrashPoint::Connected);
+                let crash_at = self.parts.crash_at;
+                let written = self.written(Milestone::Connected { attempt, at });
+                self.begin(written.inspect(move |_| crash::point(crash_at, CrashPoint::Connected)));
             }
             Effect::Settle(settlement) => self.settle(*settlement),
             Effect::Advance { contact, version, progress } => self.begin(async move {
@@ -307,11 +308,16 @@ impl Looper {
     /// Writes a milestone without anyone waiting for it. The next life lives on these, so they are
     /// tried until the store has them.
     fn note(&mut self, milestone: Milestone) {
+        let written = self.written(milestone);
+        self.begin(written);
+    }
+
+    fn written(&self, milestone: Milestone) -> impl Future<Output = Done> + Send + use<> {
         let store = Arc::clone(&self.parts.store);
-        self.begin(insist("writing a milestone", move || {
+        insist("writing a milestone", move || {
             let (store, milestone) = (Arc::clone(&store), milestone.clone());
             async move { store.note(milestone).await }
-        }));
+        })
     }
 
     fn observe(&self, observation: Observation) {
@@ -359,14 +365,9 @@ impl Looper {
     /// Stores an answer's identifiers before it is acknowledged: if we die in between, the peer
     /// repeats its answer and the next life can end the call.
     fn answered(&mut self, leg: LegId, identity: crate::domain::call::LegIdentity) {
-        let store = Arc::clone(&self.parts.store);
         let answered_at = Some(self.parts.clock.now().wall);
         let crash_at = self.parts.crash_at.filter(|_| self.is_customer(leg));
-        let milestone = Milestone::Leg { leg, identity, answered_at };
-        let stored = insist("storing an answer", move || {
-            let (store, milestone) = (Arc::clone(&store), milestone.clone());
-            async move { store.note(milestone).await }
-        });
+        let stored = self.written(Milestone::Leg { leg, identity, answered_at });
         self.begin(stored.map(move |done| match done {
             Done::Fatal(error) => Done::Fatal(error),
             _ => {

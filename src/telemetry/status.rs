@@ -77,7 +77,7 @@ pub struct Problem {
     pub code: String,
     /// What is wrong.
     pub message: String,
-    /// What was probably meant.
+    /// What was probably meant, as a question.
     pub suggestion: Option<String>,
 }
 

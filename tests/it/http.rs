@@ -39,7 +39,7 @@ fn stay_on_last_good(served: &Served) {
             column: 9,
             code: "unknown-value".into(),
             message: "state \"runing\" <script>alert(1)</script>".into(),
-            suggestion: Some("running".into()),
+            suggestion: Some("did you mean `running`?".into()),
         }];
     });
 }
@@ -210,7 +210,7 @@ async fn the_page_escapes_what_others_wrote() {
     assert!(response.headers()["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
     let page = response.text().await.unwrap();
     assert!(page.contains("The last good commit stays in force"));
-    assert!(page.contains("campaigns/spring.toml:6:9") && page.contains("Did you mean <code>running</code>"));
+    assert!(page.contains("campaigns/spring.toml:6:9") && page.contains("did you mean `running`?"));
     assert!(page.contains("春季回访 &#60;b&#62;") && !page.contains("<script"));
     assert!(page.contains("http-equiv=\"refresh\""));
     assert!(!get(served.tcp_url("/?refresh=off")).await.1.contains("http-equiv=\"refresh\""));

@@ -34,6 +34,19 @@ struct Sipp {
     child: Child,
     address: SocketAddr,
     folder: tempfile::TempDir,
+    /// Port of its media; each has its own, since tests run side by side.
+    media: u16,
+}
+
+/// A port that is free together with the one for RTCP's stream beside it, as SIPp wants them.
+fn media_port() -> u16 {
+    loop {
+        let port = free_port().port() & !1;
+        let bound = [port, port + 2].map(|port| UdpSocket::bind(("127.0.0.1", port)));
+        if bound.iter().all(Result::is_ok) {
+            return port;
+        }
+    }
 }
 
 fn free_port() -> SocketAddr {
@@ -56,7 +69,7 @@ impl Sipp {
                 options.push(*word);
             }
         }
-        let address = free_port();
+        let (address, media) = (free_port(), media_port());
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("scenario.xml");
         std::fs::write(&file, text).unwrap();
@@ -65,14 +78,14 @@ impl Sipp {
             .arg(file)
             .args(["-i", "127.0.0.1", "-m", "1", "-nostdin", "-timeout", "30", "-timeout_error", "-trace_msg"])
             .args(["-message_file", "messages.log", "-trace_err", "-error_file", "errors.log"])
-            .args(["-p", &address.port().to_string()])
+            .args(["-p", &address.port().to_string(), "-mp", &media.to_string()])
             .args(options)
             .current_dir(folder.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("SIPp starts (Debian package sip-tester)");
-        let sipp = Self { child, address, folder };
+        let sipp = Self { child, address, folder, media };
         sipp.await_bound();
         sipp
     }
@@ -309,8 +322,8 @@ async fn a_peer_may_ask_inside_the_call() {
 
 /// An agent at a SIPp with `scenario`, and a customer who answers; both answered.
 async fn pair(scenario: &str) -> (World, Sipp, Sipp) {
-    let more = |port: &'static str| ["-mp", port, "-key", "status", "200 OK"];
-    let (agent, trunk) = (Sipp::start(scenario, &more("21000")), Sipp::start("answers", &more("22000")));
+    let more = ["-key", "status", "200 OK"];
+    let (agent, trunk) = (Sipp::start(scenario, &more), Sipp::start("answers", &more));
     let mut world = World::new(trunk.address, |_| {});
     world.dial(1, phone(agent.address), MediaOffer::Discard, PATIENCE);
     world.answered(1).await;
@@ -356,7 +369,7 @@ async fn another_agent_rescues_an_answered_customer() {
     let (mut world, lost, trunk) = pair("answers").await;
     world.submit(BRIDGE);
     assert_eq!(world.event().await, CallEvent::Bridged { agent: leg(1), customer: leg(2) });
-    let rescuer = Sipp::start("answers", &["-mp", "23000", "-key", "status", "200 OK"]);
+    let rescuer = Sipp::start("answers", &["-key", "status", "200 OK"]);
     world.hang_up(1);
     world.ended(1).await;
     world.dial(3, phone(rescuer.address), MediaOffer::Discard, PATIENCE);
@@ -368,8 +381,9 @@ async fn another_agent_rescues_an_answered_customer() {
         world.ended(serial).await;
     }
     lost.finish().unwrap();
-    assert!(rescuer.finish().unwrap().contains("m=audio 22000"), "the rescuer hears the customer");
-    assert!(trunk.finish().unwrap().contains("m=audio 23000"), "the customer hears the rescuer");
+    let (rescuers, trunks) = (format!("m=audio {}", rescuer.media), format!("m=audio {}", trunk.media));
+    assert!(rescuer.finish().unwrap().contains(&trunks), "the rescuer hears the customer");
+    assert!(trunk.finish().unwrap().contains(&rescuers), "the customer hears the rescuer");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -612,7 +626,7 @@ async fn no_invite_leaves_after_its_time() {
     world.submit(CallCommand::Dial { leg: leg(1), destination: customer(), offer, ring, send_within });
     let peer = std::thread::spawn(move || {
         let (first, us) = hand.receive_a("INVITE");
-        std::thread::sleep(Duration::from_secs(1));
+        std::thread::park_timeout(Duration::from_secs(1));
         hand.0.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         let mut buffer = [0; 65_535];
         let mut repeats = 0;
@@ -760,7 +774,8 @@ async fn bridges_agent_and_customer() {
     world.submit(BRIDGE);
     assert_eq!(world.event().await, CallEvent::Bridged { agent: leg(1), customer: leg(2) }, "again at once");
     hang_up_both(world).await;
+    let (agents, trunks) = (format!("m=audio {}", agent.media), format!("m=audio {}", trunk.media));
     let (agent, trunk) = (agent.finish().unwrap(), trunk.finish().unwrap());
-    assert!(agent.contains("m=audio 22000"), "the agent hears the customer: {agent}");
-    assert!(trunk.contains("m=audio 21000"), "the customer hears the agent: {trunk}");
+    assert!(agent.contains(&trunks), "the agent hears the customer: {agent}");
+    assert!(trunk.contains(&agents), "the customer hears the agent: {trunk}");
 }

@@ -227,10 +227,13 @@ impl Dialog {
         }
     }
 
-    /// Where requests inside the dialog go: the first route, else the target; a host name leads
-    /// to where the INVITE went.
+    /// Where requests inside the dialog go: the first route, else the target; a host name, or a target
+    /// that the peer never gave us, leads to where the INVITE went.
     #[must_use]
     pub fn next_hop(&self) -> SocketAddr {
+        if self.routes.is_empty() && self.target == self.remote_uri {
+            return self.peer;
+        }
         let first = self.routes.first().and_then(|route| super::header::NameAddr::parse(route.as_bytes()));
         let uri = first.map_or(&*self.target, |first| first.uri);
         Uri::parse(uri).and_then(|uri| uri.address()).unwrap_or(self.peer)
@@ -347,5 +350,35 @@ pub fn trunk_of(destination: &Destination) -> Option<&TrunkId> {
     match destination {
         Destination::Agent { .. } => None,
         Destination::Customer { trunk, .. } => Some(trunk),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::phone::E164,
+        telephony::sip::settings::{SipSettings, TrunkSettings},
+    };
+
+    #[test]
+    fn before_the_peer_gave_an_address_the_trunk_s_own_is_used() {
+        let trunk = TrunkId::parse("t").unwrap();
+        let mut settings = SipSettings::new("192.0.2.1:5060".parse().unwrap());
+        let address = "192.0.2.9:5080".parse().unwrap();
+        let (domain, credential) = ("192.0.2.9".to_owned(), None);
+        settings.trunks.insert(trunk.clone(), TrunkSettings { address, domain, credential });
+        let shared = Shared::new(&settings, [1; 32], settings.listen, 4000);
+        let number = |text| E164::parse(text).unwrap();
+        let to = Destination::Customer { number: number("+49301"), caller_number: number("+49302"), trunk };
+        let names = shared.key.names("call".into(), "salt");
+        let mut dialog = Dialog::to(&shared, &names, &to).unwrap();
+        assert!(dialog.set_early_tag("ringing"));
+        assert_eq!(dialog.next_hop(), address, "the domain has no port, the trunk has");
+
+        let mut answer = Message::response(200, "OK");
+        answer.push(Name::Contact, "<sip:phone@192.0.2.44:5090>");
+        assert!(dialog.establish(&answer));
+        assert_eq!(dialog.next_hop(), "192.0.2.44:5090".parse().unwrap());
     }
 }

@@ -1,6 +1,6 @@
 //! Digest authentication, client side (RFC 2617, RFC 7616, RFC 8760).
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use md5::Md5;
 use secrecy::{ExposeSecret, SecretString};
@@ -230,11 +230,18 @@ impl Session {
 }
 
 /// All challenges that one leg has taken up, and whether another one is worth an answer.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Authentication {
     sessions: Vec<Session>,
     /// Headers of the newest INVITE, which its ACK repeats (RFC 3261 §22.1).
     invite: Vec<(Name, Box<str>)>,
+}
+
+impl fmt::Debug for Authentication {
+    /// Proofs of a password don't belong into logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Authentication({} realms)", self.sessions.len())
+    }
 }
 
 /// Most realms answered in one leg: the called side and a few proxies.

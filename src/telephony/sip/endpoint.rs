@@ -9,8 +9,10 @@ use super::{
     bridge::Join,
     dialog::{Dialog, trunk_of},
     digest::Authentication,
-    leg::{Act, Leg, Offer},
+    header::Name,
+    leg::{Act, Leg, Offer, Role},
     message::{Message, Method},
+    notice::Notice,
     settings::Shared,
     stateless,
     table::{Arrival, LegKey, Packet, Table, TransactionId},
@@ -49,6 +51,8 @@ pub struct Out {
     pub packets: Vec<Packet>,
     /// Events.
     pub events: Vec<CallEvent>,
+    /// What an operator should hear.
+    pub notices: Vec<Notice>,
 }
 
 /// What stands under a leg's number.
@@ -143,6 +147,8 @@ impl Endpoint {
     fn time(&mut self, now: Duration, out: &mut Out) {
         while let Some(whose) = self.table.timeout(now, &mut out.packets) {
             if let Some((key, role)) = whose {
+                let silent = self.leg(key).filter(|_| role == Role::Invite).map(|leg| leg.dialog.peer);
+                out.notices.extend(silent.map(|to| Notice::Silent { to }));
                 self.with_leg(now, key, None, out, |leg, shared, acts| leg.unanswered(now, shared, role, acts));
             }
         }
@@ -279,7 +285,7 @@ impl Endpoint {
         self.fail_join(now, key, out);
         let Some(Place::Live(mut entry)) = self.places.remove(&key) else { return };
         self.live -= 1;
-        self.table.abandon(entry.leg.invite_branch());
+        entry.leg.invite_branches().for_each(|branch| self.table.abandon(branch));
         if let Some(partner) = entry.partner
             && let Some(partner) = self.entry(partner)
             && partner.partner == Some(key)
@@ -430,7 +436,9 @@ impl Endpoint {
                 }
             }
             Err(unusable) => {
-                tracing::debug!(%from, why = unusable.why, "unusable datagram");
+                if !unusable.is_keep_alive() {
+                    out.notices.push(Notice::Unusable { from, why: unusable.why });
+                }
                 if let Some((status, mut request)) = unusable.answer
                     && let Some(back) = request.stamp(from)
                 {
@@ -448,6 +456,10 @@ impl Endpoint {
     fn response(&mut self, now: Duration, from: SocketAddr, response: &Message, out: &mut Out) {
         let accepted = matches!(response.status(), Some(200..300))
             && response.cseq().is_some_and(|cseq| cseq.method == Method::Invite);
+        // One that still has another's Via went astray (§8.1.3.3).
+        if response.list(Name::Via).count() != 1 {
+            return;
+        }
         let whose = self.table.response(now, response, &mut out.packets);
         if accepted {
             // By its dialog, not by its transaction: forks and late ones have none.
@@ -485,6 +497,10 @@ impl Endpoint {
                 out.packets.push(Packet { to: dialog.next_hop(), bytes: ack.to_bytes().into(), of: None });
             }
             return;
+        }
+        // One that is of no call of this life was left by an earlier one.
+        if !keys.is_empty() {
+            out.notices.push(Notice::SecondAnswer { from });
         }
         let mut acts = Vec::new();
         let shared = self.shared.clone();

@@ -103,6 +103,13 @@ pub fn branch(root: u64, serial: u32) -> String {
     format!("{COOKIE}{root:016x}.{serial}")
 }
 
+/// The branch that followed `branch` in the life that made it.
+#[must_use]
+pub fn successor(branch: &str) -> Option<String> {
+    let (root, serial) = branch.rsplit_once('.')?;
+    Some(format!("{root}.{}", serial.parse::<u32>().ok()?.checked_add(1)?))
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
         // Writing to a String can't fail.
@@ -115,6 +122,12 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::domain::ids::Epoch;
+
+    #[test]
+    fn branches_follow_each_other() {
+        assert_eq!(successor(&branch(9, 1)), Some(branch(9, 2)));
+        assert_eq!(successor("z9hG4bKx"), None);
+    }
 
     #[test]
     fn names_are_known_again_and_differ() {

@@ -10,9 +10,11 @@
 //! | `transaction` `table` `timers` | the four machines, found by branch, driven by deadlines |
 //! | `keys` `dialog` `leg` | identifiers, dialogs, and one leg from INVITE to its end |
 //! | `endpoint` `bridge` `stateless` | the core of one socket; pairs; answers to strangers |
-//! | `settings` `socket` | what it is told, and the one actor |
+//! | `settings` `notice` `socket` | what it is told, what it tells of the other sides, and the one actor |
 
 mod bridge;
+#[cfg(test)]
+mod contract;
 pub mod dialog;
 pub mod digest;
 pub mod endpoint;
@@ -22,6 +24,7 @@ pub mod header;
 pub mod keys;
 pub mod leg;
 pub mod message;
+pub mod notice;
 pub mod parse;
 pub mod sdp;
 pub mod settings;

@@ -14,6 +14,9 @@ pub const FIELDS_MAX: usize = 200;
 /// Most bytes before the body; real messages have a tenth of it.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 
+/// Empty lines keep a NAT's mapping alive (RFC 5626 §3.5.1).
+const KEEP_ALIVE: &str = "empty: a keep-alive";
+
 /// Why a datagram is not a usable message.
 #[derive(Debug, thiserror::Error)]
 #[error("{why}")]
@@ -26,6 +29,12 @@ pub struct Unusable {
 }
 
 impl Unusable {
+    /// Whether it was never meant to be one.
+    #[must_use]
+    pub fn is_keep_alive(&self) -> bool {
+        self.why == KEEP_ALIVE
+    }
+
     fn silent(why: &'static str) -> Self {
         Self { why, answer: None }
     }
@@ -42,7 +51,7 @@ impl Message {
     pub fn parse(mut datagram: Vec<u8>) -> Result<Self, Unusable> {
         let mut at = datagram.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(datagram.len());
         if at == datagram.len() {
-            return Err(Unusable::silent("empty: a keep-alive"));
+            return Err(Unusable::silent(KEEP_ALIVE));
         }
         let line = next_line(&datagram, &mut at).ok_or_else(|| Unusable::silent("no end of the first line"))?;
         let (start, fault) = start_line(&datagram, line).ok_or_else(|| Unusable::silent("not SIP"))?;

@@ -25,8 +25,8 @@ pub struct SipSettings {
     pub advertised: Option<SocketAddr>,
     /// Trunks by id.
     pub trunks: BTreeMap<TrunkId, TrunkSettings>,
-    /// Addresses that may send to us; empty lets everyone. Replies to strangers are never longer
-    /// than what they sent, so this is a second fence.
+    /// Addresses that may send to us; empty lets everyone. A stranger gets at most one short answer to
+    /// each message, so this is a second fence.
     pub sources: BTreeSet<IpAddr>,
     /// Receive buffer to ask of the kernel, in bytes.
     pub receive_buffer: usize,

@@ -14,6 +14,7 @@ use tokio::{net::UdpSocket, sync::mpsc};
 use super::{
     dialog::Dialog,
     endpoint::{Endpoint, In, Out},
+    notice::Notices,
     settings::{Shared, SipSettings},
     table::Packet,
 };
@@ -54,13 +55,13 @@ const EVEN_PORT_TRIES: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another socket has the port.
-    #[error("udp {listen} is in use by another program; stop it, or set another sip listen address")]
+    #[error("udp {listen} is in use by another program; stop it, or set another `[sip] listen` in dialops.toml")]
     InUse {
         /// The address.
         listen: SocketAddr,
     },
     /// The address can't be used.
-    #[error("udp {listen} can't be opened; set sip listen to an address of this machine")]
+    #[error("udp {listen} can't be opened; set `[sip] listen` in dialops.toml to an address of this machine")]
     Bind {
         /// The address.
         listen: SocketAddr,
@@ -162,6 +163,7 @@ pub fn spawn(
         clock,
         buffer: vec![0; DATAGRAM_BYTES_MAX].into(),
         out: Out::default(),
+        notices: Notices::default(),
         pace: Pace::default(),
     };
     tokio::spawn(actor.run());
@@ -213,6 +215,7 @@ struct Actor {
     clock: Clock,
     buffer: Box<[u8]>,
     out: Out,
+    notices: Notices,
     pace: Pace,
 }
 
@@ -305,6 +308,12 @@ impl Actor {
         while !self.out.packets.is_empty() {
             for packet in std::mem::take(&mut self.out.packets) {
                 self.send(packet).await;
+            }
+        }
+        let now = self.now();
+        for notice in self.out.notices.drain(..) {
+            if let Some(untold) = self.notices.tell(now, notice) {
+                tracing::warn!(untold, "{notice}");
             }
         }
         for event in self.out.events.drain(..) {

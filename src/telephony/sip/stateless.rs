@@ -1,5 +1,6 @@
 //! Answers to requests outside of dialogs and to broken ones. They keep no state, and are the same
-//! for every repeat, so a stranger can neither fill our memory nor have us send more than he sent.
+//! for every repeat, so a stranger can neither fill our memory nor get more than one short answer to
+//! each of his messages.
 
 use super::{
     dialog::ALLOW,

@@ -514,6 +514,12 @@ mod tests {
     /// Seeds that once failed, with what they found.
     const KEPT: &[u64] = &[];
 
+    /// Few unless `PROPTEST_CASES` says otherwise, as `tests/nightly` does.
+    #[expect(clippy::disallowed_methods, reason = "a test's size, not a setting")]
+    fn cases() -> u32 {
+        std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(60)
+    }
+
     fn run(seed: u64, faults: Faults) -> World {
         let mut world = World::new(seed, faults);
         world.run(40);
@@ -556,7 +562,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn a_rough_world_breaks_no_rule(seed in any::<u64>()) {

@@ -21,8 +21,8 @@ pub(super) enum Final {
     Refuse(u16),
     /// It rings until it is cancelled.
     Rings,
-    /// It takes the CANCEL and never ends the INVITE, or answers it much later all the same.
-    CancelledInVain {
+    /// It takes a CANCEL and never ends the INVITE, or answers it much later all the same.
+    Unending {
         late: bool,
     },
     /// It never says anything.
@@ -76,8 +76,8 @@ impl Plan {
             10 | 11 => Final::Answer(2 + u8::from(rng.chance(30))),
             12..=14 => Final::Refuse([302, 401, 404, 407, 480, 486, 487, 503, 603][rng.pick(9)]),
             15 | 16 => Final::Rings,
-            17 => Final::CancelledInVain { late: false },
-            18 => Final::CancelledInVain { late: true },
+            17 => Final::Unending { late: false },
+            18 => Final::Unending { late: true },
             _ => Final::Mute,
         };
         let retakes = [
@@ -248,8 +248,8 @@ impl Far {
             self.outbox.push(response);
         }
         let delay = match self.plan.outcome {
-            Final::Rings | Final::CancelledInVain { late: false } => return,
-            Final::CancelledInVain { late: true } => Duration::from_secs(30) + self.plan.delay * 3,
+            Final::Rings | Final::Unending { late: false } => return,
+            Final::Unending { late: true } => Duration::from_secs(30) + self.plan.delay * 3,
             _ => self.plan.delay,
         };
         self.timers.push((now + delay, Timer::Final(branch.to_owned())));
@@ -325,7 +325,7 @@ impl Far {
             return;
         }
         self.outbox.push(Message::respond_to(cancel, 200, Some("early")));
-        if pending && !matches!(self.plan.outcome, Final::CancelledInVain { .. }) {
+        if pending && !matches!(self.plan.outcome, Final::Unending { .. }) {
             self.refuse(now, branch, 487);
         }
     }
@@ -496,7 +496,7 @@ impl Far {
                         self.invites.get_mut(&branch).unwrap().pending = false;
                         self.answer(now, &branch, forks);
                     }
-                    Final::CancelledInVain { .. } => {
+                    Final::Unending { .. } => {
                         self.invites.get_mut(&branch).unwrap().pending = false;
                         self.answer(now, &branch, 1);
                     }
@@ -549,8 +549,15 @@ impl Far {
         }
     }
 
-    pub(super) fn excuse(&mut self, stored: &[String]) {
-        for dialog in self.dialogs.iter_mut().filter(|dialog| !dialog.acked.is_empty()) {
+    /// Whether a phone rings that could have been cancelled.
+    pub(super) fn is_left_ringing(&self) -> bool {
+        let stops = self.plan.outcome == Final::Rings && self.plan.provisional.is_some();
+        stops && self.invites.values().any(|invite| invite.pending && invite.request.to_tag().is_empty())
+    }
+
+    pub(super) fn excuse(&mut self, stored: &[String], ack_under_way: &[String]) {
+        let acked = |dialog: &&mut FarDialog| !dialog.acked.is_empty() || ack_under_way.contains(&dialog.tag);
+        for dialog in self.dialogs.iter_mut().filter(acked) {
             dialog.excused = !stored.contains(&dialog.tag);
         }
     }

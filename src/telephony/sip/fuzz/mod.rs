@@ -3,7 +3,7 @@
 //!
 //! - every leg that was dialled has ended exactly once, and nothing was told of it afterwards;
 //! - the endpoint is empty;
-//! - no far end is left in a call, and none lacked the ACK of its answer;
+//! - no far end is left ringing or in a call, and none lacked the ACK of its answer;
 //! - each `Bridge` had exactly one outcome, and a bridged pair had each other's media.
 //!
 //! One thing is excused: a fork's call that was acknowledged, whose BYE was lost, and then we crashed.
@@ -78,14 +78,32 @@ const END: Duration = Duration::from_secs(600);
 
 #[derive(Debug)]
 enum Happening {
-    Arrives { to: SocketAddr, from: SocketAddr, bytes: Vec<u8> },
+    Arrives {
+        to: SocketAddr,
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    },
     Command(CallCommand),
     Stored(LegId, LegIdentity),
     Crash,
+    /// A crash in the middle of the next step: some of its datagrams leave, the others don't.
+    Tear,
+}
+
+impl Happening {
+    /// The tag of the answer whose ACK is under way here.
+    fn acknowledged_tag(&self) -> Option<String> {
+        let Self::Arrives { bytes, .. } = self else { return None };
+        let message = Message::parse(bytes.clone()).ok()?;
+        (message.method() == Some(&super::message::Method::Ack)).then(|| message.to_tag().to_owned())
+    }
 }
 
 struct World {
     rng: Rng,
+    /// Apart from `rng`, so that kept seeds stay the worlds they were.
+    fate: Rng,
+    torn: bool,
     loss: u64,
     /// Whether bytes change on the way: then only our own side has to stay sound.
     corrupting: bool,
@@ -146,6 +164,8 @@ impl World {
             .collect();
         let mut world = Self {
             rng,
+            fate: Rng(!seed),
+            torn: false,
             loss,
             corrupting: loss == CORRUPTING,
             now: Duration::ZERO,
@@ -180,6 +200,10 @@ impl World {
         if self.rng.chance(15) {
             let at = self.rng.millis(40_000);
             self.at(at, Happening::Crash);
+        }
+        if self.fate.chance(15) {
+            let at = self.fate.millis(40_000);
+            self.at(at, Happening::Tear);
         }
     }
 
@@ -305,6 +329,7 @@ impl World {
                 self.input(In::Command(CallCommand::Acknowledge { leg }));
             }
             Happening::Crash => self.crash(),
+            Happening::Tear => self.torn = true,
         }
     }
 
@@ -313,8 +338,11 @@ impl World {
         self.note(|| "crash".into());
         self.endpoint = Endpoint::new(self.shared.clone());
         self.bridges = 0;
-        let stored = self.stored.values().filter_map(|(identity, _)| identity.remote_tag.clone()).collect::<Vec<_>>();
-        self.far.iter_mut().for_each(|far| far.excuse(&stored));
+        // What is stored of a leg is gone with its end.
+        let live = self.stored.iter().filter(|(leg, _)| self.ended[*leg] == 0);
+        let stored: Vec<_> = live.filter_map(|(_, (identity, _))| identity.remote_tag.clone()).collect();
+        let under_way: Vec<_> = self.happenings.values().filter_map(Happening::acknowledged_tag).collect();
+        self.far.iter_mut().for_each(|far| far.excuse(&stored, &under_way));
         self.happenings.values_mut().for_each(|happening| {
             if matches!(
                 happening,
@@ -333,8 +361,16 @@ impl World {
     fn input(&mut self, input: In) {
         let mut out = Out::default();
         self.endpoint.input(self.now, input, &mut out);
+        let torn = self.torn && !out.packets.is_empty();
+        if torn {
+            self.torn = false;
+            out.packets.truncate(self.fate.pick(out.packets.len() + 1));
+        }
         for packet in out.packets {
             self.transmit(self.shared.advertised, packet.to, &packet.bytes);
+        }
+        if torn {
+            return self.crash();
         }
         for event in out.events {
             self.note(|| format!("{event:?}"));
@@ -404,6 +440,9 @@ impl World {
             return Err(format!("{} bridges without an outcome", self.bridges));
         }
         for far in self.far.iter().filter(|_| !self.corrupting) {
+            if far.is_left_ringing() {
+                return Err(format!("{} is left ringing", far.address));
+            }
             for dialog in &far.dialogs {
                 if dialog.state == State::Up && !dialog.excused {
                     return Err(format!("{} is left in a call, {}", far.address, dialog.tag));

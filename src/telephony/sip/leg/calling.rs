@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::{Act, Leg, Offer, Role, Stage, Talking};
 use crate::{
     domain::{
-        call::{ACKNOWLEDGE_UNASKED_AFTER, CallEvent, EndedBy, HangUpCause, LegIdentity},
+        call::{ACKNOWLEDGE_UNASKED_AFTER, CallEvent, EndedBy, HangUpCause, LegEnd, LegIdentity},
         ids::{LegId, TrunkId},
     },
     telephony::sip::{
         dialog::{self, Dialog},
         header::Name,
-        keys::Names,
+        keys::{self, Names},
         message::{Message, Method},
         sdp,
         settings::Shared,
@@ -43,19 +43,18 @@ pub(super) struct Calling {
     give_up: Option<Duration>,
     /// The tag of a peer whose BYE overtook its 2xx.
     hung_up: Option<Box<str>>,
-    /// An earlier life's: a 481 to CANCEL says that nothing rings any more.
-    adopted: bool,
+    /// An earlier life's INVITEs whose CANCEL the peer has not refused; `None` for one of this life.
+    adopted: Option<u8>,
 }
 
 impl Calling {
     pub(super) fn deadline(&self) -> Option<Duration> {
-        match self.cancel {
-            None => {
-                let quiet_at = self.send_until.filter(|_| !self.heard && !self.quiet);
-                Some(quiet_at.map_or(self.ring_until, |at| at.min(self.ring_until)))
-            }
+        let end = match self.cancel {
+            None => Some(self.ring_until),
             Some(_) => self.give_up,
-        }
+        };
+        let quiet_at = self.send_until.filter(|_| !self.heard && !self.quiet);
+        [end, quiet_at].into_iter().flatten().min()
     }
 }
 
@@ -83,7 +82,7 @@ impl Leg {
             cancel: None,
             give_up: None,
             hung_up: None,
-            adopted: false,
+            adopted: None,
         };
         let mut leg = Self::new(Some(id), names, dialog, trunk, Stage::Calling(calling));
         leg.version = 1;
@@ -117,19 +116,35 @@ impl Leg {
             cancel: Some(HangUpCause::Recovered),
             give_up: Some(give_up),
             hung_up: None,
-            adopted: true,
+            adopted: Some(0),
         };
         let mut leg = Self::new(Some(id), names, dialog, None, Stage::Calling(calling));
         if answered {
             leg.leave_recovered(now, shared, acts);
             return leg;
         }
-        leg.cancelled = true;
         leg.branch = identity.branch.as_str().into();
-        let message = dialog::adopted_invite(shared, &leg.dialog, &leg.branch);
-        acts.push(Act::Adopt { message, branch: leg.branch.to_string(), to: leg.dialog.peer });
-        leg.send_cancel(shared, HangUpCause::Recovered, acts);
+        leg.cancel_adopted(shared, acts);
+        // Between a challenge and the storing of what it changed the earlier life may have sent one
+        // more INVITE, whose number and branch follow from the stored ones.
+        if leg.dialog.remote_tag.is_none()
+            && leg.credential(shared).is_some()
+            && let Some(branch) = keys::successor(&leg.branch)
+        {
+            leg.earlier = Some(std::mem::replace(&mut leg.branch, branch.into()));
+            leg.dialog.cseq += 1;
+            leg.cancel_adopted(shared, acts);
+        }
         leg
+    }
+
+    fn cancel_adopted(&mut self, shared: &Shared, acts: &mut Vec<Act>) {
+        if let Stage::Calling(Calling { adopted: Some(open), .. }) = &mut self.stage {
+            *open += 1;
+        }
+        let message = dialog::adopted_invite(shared, &self.dialog, &self.branch);
+        acts.push(Act::Adopt { message, branch: self.branch.to_string(), to: self.dialog.peer });
+        self.send_cancel(shared, HangUpCause::Recovered, acts);
     }
 
     fn leave_recovered(&mut self, now: Duration, shared: &Shared, acts: &mut Vec<Act>) {
@@ -202,6 +217,8 @@ impl Leg {
         let Stage::Calling(calling) = &self.stage else { return };
         let Some(cseq) = response.cseq() else { return };
         let (cancelled, tag) = (calling.cancel, response.to_tag());
+        // What is taken down ends in the time it was given, its BYE included.
+        let taken_down_by = calling.give_up.filter(|_| calling.adopted.is_some());
         let hung_up = calling.hung_up.as_deref() == Some(tag);
         // Media described early holds only if the same peer described it.
         if self.dialog.remote_tag.as_deref() != Some(tag) {
@@ -221,7 +238,8 @@ impl Leg {
             self.acknowledge_2xx(shared, cseq.number, acts);
             let by = if cancelled.is_some() { EndedBy::Us } else { EndedBy::Protocol };
             let end = self.told(by, true, None);
-            return self.leave(now, shared, cancelled, end, acts);
+            self.leave(now, shared, cancelled, end, acts);
+            return self.leave_until(taken_down_by);
         }
         self.stage = Stage::Talking(Talking::new(cseq.number, now + ACKNOWLEDGE_UNASKED_AFTER));
         if let Some(leg) = self.id {
@@ -237,31 +255,43 @@ impl Leg {
             return;
         }
         calling.cancel = Some(cause);
-        self.cancelled = true;
         if calling.heard {
             calling.give_up = Some(now + shared.timing.give_up());
             self.send_cancel(shared, cause, acts);
-        } else {
-            acts.push(Act::StopRepeating);
         }
+        // Unheard, the INVITE goes on being repeated: it may ring there, and only an answer to it lets
+        // us cancel it.
     }
 
-    fn send_cancel(&self, shared: &Shared, cause: HangUpCause, acts: &mut Vec<Act>) {
+    fn send_cancel(&mut self, shared: &Shared, cause: HangUpCause, acts: &mut Vec<Act>) {
+        self.cancelled = true;
         let mut message = dialog::cancel(shared, &self.dialog, &self.branch);
         message.push(Name::Reason, format_args!("Q.850;cause={}", cause.q850()));
         acts.push(Act::Request { role: Role::Cancel, message, branch: self.branch.to_string(), to: self.dialog.peer });
     }
 
     pub(super) fn cancel_response(&mut self, now: Duration, shared: &Shared, response: &Message, acts: &mut Vec<Act>) {
-        let Stage::Calling(calling) = &self.stage else { return };
-        if !calling.adopted || response.status() != Some(481) {
+        let Stage::Calling(Calling { adopted: Some(open), give_up, .. }) = &mut self.stage else { return };
+        if response.status() != Some(481) {
             return;
         }
-        // Nothing rings there any more. If somebody had answered, the tag leads to that call.
+        *open = open.saturating_sub(1);
+        let (open, give_up) = (*open, *give_up);
+        // Nothing rings there any more.
+        if self.dialog.remote_tag.is_some() || open == 0 {
+            let end = self.told(EndedBy::Us, false, Some(response));
+            self.leave_unheard(now, shared, end, acts);
+            self.leave_until(give_up);
+        }
+    }
+
+    /// Gives up an earlier life's INVITE whose final response was not heard. If somebody had answered
+    /// that life, the tag leads to the call.
+    fn leave_unheard(&mut self, now: Duration, shared: &Shared, end: LegEnd, acts: &mut Vec<Act>) {
         if self.dialog.remote_tag.is_some() {
             self.leave_recovered(now, shared, acts);
         } else {
-            self.end(self.told(EndedBy::Us, false, Some(response)), acts);
+            self.end(end, acts);
         }
     }
 
@@ -269,11 +299,12 @@ impl Leg {
         let Stage::Calling(calling) = &mut self.stage else { return };
         if calling.cancel.is_none() && calling.ring_until <= now {
             self.cancel(now, shared, HangUpCause::NoAnswer, acts);
-        } else if !calling.heard && calling.send_until.is_some_and(|at| at <= now) {
+        } else if !calling.heard && !calling.quiet && calling.send_until.is_some_and(|at| at <= now) {
             calling.quiet = true;
             acts.push(Act::StopRepeating);
         } else if calling.give_up.is_some_and(|at| at <= now) {
-            self.end(self.told(EndedBy::Timeout, false, None), acts);
+            let (adopted, end) = (calling.adopted, self.told(EndedBy::Timeout, false, None));
+            if adopted.is_some() { self.leave_unheard(now, shared, end, acts) } else { self.end(end, acts) }
         }
     }
 

@@ -49,7 +49,9 @@ impl Leg {
         leg
     }
 
-    /// Sends the BYE; a 2xx that still waits for its ACK gets it first.
+    /// Sends the BYE; a 2xx that still waits for its ACK gets it first, since peers (SIPp among them)
+    /// refuse a BYE that overtakes it. Dying between those two datagrams would leave an acknowledged
+    /// peer that no later life hears of; both go out in one turn of the socket's actor.
     pub(super) fn leave(
         &mut self,
         now: Duration,
@@ -58,10 +60,20 @@ impl Leg {
         end: LegEnd,
         acts: &mut Vec<Act>,
     ) {
-        self.settle_talking(shared, acts);
+        let unacknowledged = self.stop_talking(acts);
         let leaving = Leaving { until: now + shared.timing.give_up(), end: Box::new(end), signed: false, cause };
         self.stage = Stage::Leaving(leaving);
+        if let Some(cseq) = unacknowledged {
+            self.acknowledge_2xx(shared, cseq, acts);
+        }
         self.bye(shared, cause, acts);
+    }
+
+    /// Ends the wait for the BYE's answer at `until` if that is earlier; the BYE itself goes on.
+    pub(super) fn leave_until(&mut self, until: Option<Duration>) {
+        if let (Some(until), Stage::Leaving(leaving)) = (until, &mut self.stage) {
+            leaving.until = leaving.until.min(until);
+        }
     }
 
     fn bye(&mut self, shared: &Shared, cause: Option<HangUpCause>, acts: &mut Vec<Act>) {

@@ -81,7 +81,7 @@ pub enum Act {
         /// Where to.
         to: SocketAddr,
     },
-    /// Stop repeating the INVITE: it is no longer wanted.
+    /// Stop repeating the newest INVITE: a BYE follows it.
     StopRepeating,
     /// Tell the world.
     Event(CallEvent),
@@ -126,6 +126,8 @@ pub struct Leg {
     remote: Option<Box<[u8]>>,
     /// Branch of the newest INVITE.
     branch: Box<str>,
+    /// Branch of the INVITE before, when an earlier life may have sent two.
+    earlier: Option<Box<str>>,
     /// Whether we asked to cancel it.
     cancelled: bool,
     stage: Stage,
@@ -143,6 +145,7 @@ impl Leg {
             version: 0,
             remote: None,
             branch: Box::default(),
+            earlier: None,
             cancelled: false,
             stage,
         }
@@ -176,6 +179,11 @@ impl Leg {
     #[must_use]
     pub fn invite_branch(&self) -> &str {
         &self.branch
+    }
+
+    /// Branches of INVITEs that may still wait for their final response.
+    pub fn invite_branches(&self) -> impl Iterator<Item = &str> {
+        [Some(&self.branch), self.earlier.as_ref()].into_iter().flatten().map(|branch| &**branch)
     }
 
     /// What we described last.

@@ -95,15 +95,14 @@ impl Leg {
         }
     }
 
-    /// Before a BYE: acknowledges, and gives up our re-INVITE.
-    pub(super) fn settle_talking(&mut self, shared: &Shared, acts: &mut Vec<Act>) {
-        self.acknowledge(shared, acts);
-        if let Stage::Talking(talking) = &mut self.stage
-            && talking.ours.take().is_some()
-        {
+    /// At a call's end: gives up our re-INVITE, and says which 2xx still has to be acknowledged.
+    pub(super) fn stop_talking(&mut self, acts: &mut Vec<Act>) -> Option<u32> {
+        let Stage::Talking(talking) = &mut self.stage else { return None };
+        if talking.ours.take().is_some() {
             acts.push(Act::StopRepeating);
             acts.push(Act::Reoffered(false));
         }
+        talking.acknowledge_at.take().map(|_| talking.first)
     }
 
     /// Whether a re-INVITE may be sent now.
@@ -266,7 +265,9 @@ impl Leg {
         match request.method() {
             Some(Method::Bye) => {
                 acts.push(Act::Respond(dialog::respond(shared, request, 200)));
-                self.settle_talking(shared, acts);
+                if let Some(cseq) = self.stop_talking(acts) {
+                    self.acknowledge_2xx(shared, cseq, acts);
+                }
                 self.end(self.told(EndedBy::Peer, true, Some(request)), acts);
             }
             Some(Method::Invite | Method::Update) => self.offered(now, shared, request, back, acts),
