@@ -58,12 +58,14 @@ pub(super) async fn play(world: &World, keep: bool) -> Result<(), Failure> {
     play.hold().await?;
     play.commit("running", "go on").await?;
     let finished = play.watch(CALL_WITHIN, |seen| seen.campaign.phase == "completed").await?;
-    if !finished {
+    if finished {
+        play.view.say("completed", "nobody is left to be called");
+    } else {
         play.commit("paused", "enough for a demo").await?;
         play.wait_for_phase("paused").await?;
     }
     play.view.end();
-    play.conclude(keep).await
+    play.conclude(keep, finished).await
 }
 
 struct Play<'a> {
@@ -194,11 +196,11 @@ impl Play<'_> {
     }
 
     /// Tells what came of it.
-    async fn conclude(self, keep: bool) -> Result<(), Failure> {
+    async fn conclude(self, keep: bool, completed: bool) -> Result<(), Failure> {
         let attempts = self.attempts().await?;
         let tally: TallyView = self.client.get(&["campaigns", CAMPAIGN, "tally"], &[]).await?;
         let carrier = self.world.carrier.counts();
-        let account = Account { attempts, tally, carrier, commits: self.commits, pause: self.pause };
+        let account = Account { attempts, tally, carrier, commits: self.commits, pause: self.pause, completed };
         let mut out = Out::stdout();
         let mut lines = vec![String::new()];
         lines.extend(account.lines());

@@ -34,6 +34,8 @@ pub(super) struct Account {
     pub(super) carrier: Counts,
     pub(super) commits: Vec<Applied>,
     pub(super) pause: Option<Pause>,
+    /// Whether the campaign said so.
+    pub(super) completed: bool,
 }
 
 impl Account {
@@ -41,7 +43,7 @@ impl Account {
     pub(super) fn lines(&self) -> Vec<String> {
         let ended = |how: &str| self.tally.ended.get(how).copied().unwrap_or(0);
         let (reached, not_reached) = (ended("reached"), ended("not_reached"));
-        let open = self.tally.fresh + self.tally.in_progress;
+        let open = self.open();
         let mut customers = format!("{} customers: {reached} reached, {not_reached} not reached", self.tally.contacts);
         if open > 0 {
             customers.push_str(&format!(", {open} still to be called"));
@@ -83,6 +85,11 @@ impl Account {
         table
     }
 
+    /// Customers still to be called.
+    fn open(&self) -> u64 {
+        self.tally.fresh + self.tally.in_progress
+    }
+
     /// Whether both sides count the same calls to each number.
     fn agree(&self) -> bool {
         let mut placed: BTreeMap<&str, u64> = BTreeMap::new();
@@ -103,6 +110,7 @@ impl Account {
             (self.carrier.live > 0, format!("{} calls are still up", self.carrier.live)),
             (self.carrier.most_live > AGENTS, "more calls at once than agents".to_owned()),
             (self.carrier.doubled > 0, "a number was called while it had a call".to_owned()),
+            (self.open() == 0 && !self.completed, "every customer is done, but the campaign is not".to_owned()),
             (!held, "somebody was called while the campaign was paused".to_owned()),
         ];
         faults.into_iter().filter(|(is, _)| *is).map(|(_, what)| what).collect()

@@ -37,6 +37,8 @@ struct Loading {
     limit: u32,
     /// Contacts that changed meanwhile, so the page is old news of them.
     touched: BTreeSet<ContactRef>,
+    /// Something was under way when it was asked for, so it may count an ended contact as open.
+    unsure: bool,
 }
 
 /// A campaign of the generation in force, or one whose file is gone and whose calls still live.
@@ -54,6 +56,8 @@ pub(super) struct CampaignRun {
     hopper: VecDeque<Contact>,
     loading: Option<Loading>,
     pub(super) wants_load: bool,
+    /// A page is wanted even on hold, to count the open contacts.
+    recount: bool,
     exhausted: bool,
     pub(super) loaded_once: bool,
     pub(super) next_ready_at: Option<Timestamp>,
@@ -63,6 +67,8 @@ pub(super) struct CampaignRun {
     /// Attempts claimed or live.
     pub(super) live: u32,
     pub(super) open: u64,
+    /// `open` is from a page that may be older than a settlement.
+    open_unsure: bool,
     pub(super) total: u64,
     pub(super) caller_usage: BTreeMap<E164, u64>,
     /// Where it stands in the engine's ready list.
@@ -84,6 +90,7 @@ impl CampaignRun {
             hopper: VecDeque::new(),
             loading: None,
             wants_load: true,
+            recount: false,
             exhausted: false,
             loaded_once: false,
             next_ready_at: None,
@@ -91,6 +98,7 @@ impl CampaignRun {
             ask_again_at: None,
             live: 0,
             open: 0,
+            open_unsure: false,
             total: 0,
             caller_usage: BTreeMap::new(),
             listed: None,
@@ -173,25 +181,38 @@ impl CampaignRun {
         self.wants_load |= self.set_aside.len() < before;
     }
 
+    /// Whether the open contacts may be miscounted, and nothing of it is under way that would be again.
+    pub(super) fn is_unsure_at_rest(&self) -> bool {
+        self.open_unsure && self.live == 0 && self.loading.is_none()
+    }
+
+    /// Has the open contacts counted again.
+    pub(super) fn recount(&mut self) {
+        self.recount = true;
+        self.wants_load = true;
+    }
+
     /// Whether more contacts are wanted from the store, and it can be asked.
     pub(super) fn should_load(&self) -> bool {
         let low = self.hopper.len() < HOPPER_LOW && !self.exhausted;
-        let useful = self.hold.is_none() || !self.loaded_once;
+        let useful = self.hold.is_none() || !self.loaded_once || self.recount;
         (self.wants_load || low) && useful && self.loading.is_none() && self.definition.is_some()
     }
 
     /// How many contacts to ask for, if any; then they count as asked for. The page has room for
-    /// those that are claimed or set aside, which the store does not know of.
-    pub(super) fn take_load(&mut self, now: Now) -> Option<u32> {
+    /// those that are claimed or set aside, which the store does not know of. `settling` tells whether
+    /// the store has settlements of it to confirm.
+    pub(super) fn take_load(&mut self, now: Now, settling: bool) -> Option<u32> {
         self.notice_due(now);
         if !self.should_load() {
             return None;
         }
         self.wants_load = false;
+        self.recount = false;
         self.next_ready_at = None;
         let aside = u32::try_from(self.set_aside.len()).unwrap_or(u32::MAX);
         let limit = HOPPER_PAGE.saturating_add(self.live).saturating_add(aside);
-        self.loading = Some(Loading { limit, touched: BTreeSet::new() });
+        self.loading = Some(Loading { limit, touched: BTreeSet::new(), unsure: settling || self.live > 0 });
         Some(limit)
     }
 
@@ -204,9 +225,10 @@ impl CampaignRun {
     /// Takes in a page; `busy` tells which contacts are claimed or not settled yet. What was learnt
     /// of a contact after the page was asked for wins over the page.
     pub(super) fn loaded(&mut self, now: Now, page: CandidatePage, busy: impl Fn(ContactRef) -> bool) {
-        let Some(Loading { limit, touched }) = self.loading.take() else { return };
+        let Some(Loading { limit, touched, unsure }) = self.loading.take() else { return };
         self.loaded_once = true;
         self.open = page.open;
+        self.open_unsure = unsure || !touched.is_empty();
         self.total = page.total;
         for (number, uses) in page.caller_usage {
             let seen = self.caller_usage.entry(number).or_default();

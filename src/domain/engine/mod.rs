@@ -241,8 +241,13 @@ impl Engine {
             Some(_) if !self.busy.contains_key(&settling.contact) && !run.holds(settling.contact) => {
                 self.look_again(now, &settling.campaign);
             }
-            Some(_) | None => {}
+            Some(_) | None => self.refresh(now, &settling.campaign),
         }
+    }
+
+    /// Whether the store has settlements of a campaign to confirm.
+    fn is_settling(&self, id: &CampaignId) -> bool {
+        self.settling.values().any(|settling| settling.campaign == *id)
     }
 
     /// The store knows more of a campaign's contacts than its last page told.
@@ -340,7 +345,11 @@ impl Engine {
 
     /// Brings hold, timers and the ready list of a campaign up to date.
     fn refresh(&mut self, now: Now, id: &CampaignId) {
+        let recount = self.campaigns.get(id).is_some_and(CampaignRun::is_unsure_at_rest) && !self.is_settling(id);
         let Some(run) = self.campaigns.get_mut(id) else { return };
+        if recount {
+            run.recount();
+        }
         run.refresh_hold(now.wall, &self.settings.permission);
         self.wall_timers.set(id.clone(), run.wakes_at());
         self.mono_timers.set(Due::SetAside(id.clone()), run.set_aside_until());
@@ -370,8 +379,9 @@ impl Engine {
             return;
         }
         for id in std::mem::take(&mut self.wants_load) {
+            let settling = self.is_settling(&id);
             let Some(run) = self.campaigns.get_mut(&id) else { continue };
-            if let Some(limit) = run.take_load(now) {
+            if let Some(limit) = run.take_load(now, settling) {
                 effects.push(Effect::LoadCandidates { campaign: id.clone(), limit });
             }
             self.refresh(now, &id);

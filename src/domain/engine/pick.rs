@@ -167,7 +167,7 @@ impl Engine {
                 progress.ended = Some(ContactEnd::AttemptsSpent);
                 progress.pass = None;
                 run.open = run.open.saturating_sub(1);
-                run.touch(reference);
+                run.set_aside(reference, now.mono + SET_ASIDE_FOR);
                 effects.push(Effect::Advance { contact: reference, version: contact.version, progress });
             }
             Hold::DayBudgetSpent { next_day_at } => {

@@ -271,6 +271,9 @@ impl World {
             if at > end {
                 return;
             }
+            if at > self.mono + Duration::from_secs(1) {
+                self.judge_counts();
+            }
             self.mono = at;
             if event_at == Some(at) {
                 let (_, event) = self.events.pop_first().unwrap();
@@ -448,6 +451,20 @@ impl World {
     /// Whether all contacts came to an end; the campaigns' lives are long enough for that.
     pub(super) fn open_contacts(&self) -> usize {
         self.contacts.values().filter(|c| c.progress.ended.is_none()).count()
+    }
+
+    /// Once nothing is under way, the engine counts as many open contacts as there are.
+    fn judge_counts(&self) {
+        let asked = |event: &Event| matches!(event, Event::Give(_) | Event::Read(..) | Event::Write);
+        let live = self.attempts.values().any(|a| a.result.is_none() && !a.withdrawn);
+        if live || self.faults.store_fails > 0 || self.events.values().any(asked) {
+            return;
+        }
+        let campaigns = self.engine.view(self.now()).campaigns;
+        if campaigns.iter().all(|campaign| campaign.live_calls == 0) {
+            let shown: u64 = campaigns.iter().map(|campaign| campaign.open_contacts).sum();
+            assert_eq!(shown, self.open_contacts() as u64, "open contacts are not counted as they are");
+        }
     }
 
     pub(super) fn connects(&self) -> u32 {
