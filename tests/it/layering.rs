@@ -147,9 +147,7 @@ fn imports_go_down_only() {
 #[test]
 fn the_core_is_pure() {
     let mut wrong = Vec::new();
-    // The test world of the engine reads how many cases to run.
-    let core = |path: &Path| path.starts_with("domain") && !path.starts_with("domain/engine/world");
-    for (path, text) in sources().into_iter().filter(|(path, _)| core(path)) {
+    for (path, text) in sources().into_iter().filter(|(path, _)| path.starts_with("domain")) {
         for (line, text) in code(&text).enumerate() {
             for impure in IMPURE.iter().filter(|impure| text.contains(**impure)) {
                 wrong.push(format!("src/{}:{} names {impure}", path.display(), line + 1));

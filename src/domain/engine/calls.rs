@@ -138,13 +138,6 @@ impl Engine {
         }
     }
 
-    pub(super) fn leg_progress(&mut self, leg: LegId, ringing: bool) {
-        let Some(LegRole::Agent(id)) = self.legs.get(&leg) else { return };
-        if let Some(agent) = self.agents.get_mut(id).filter(|agent| ringing && agent.phone == Phone::Storing(leg)) {
-            agent.phone = Phone::Ringing(leg);
-        }
-    }
-
     pub(super) fn agent_answered(&mut self, now: Now, leg: LegId, id: &AgentId, effects: &mut Vec<Effect>) {
         let Some(agent) = self.agents.get_mut(id).filter(|agent| agent.phone == Phone::Ringing(leg)) else { return };
         agent.phone = Phone::Up(leg);

@@ -423,14 +423,13 @@ impl Engine {
 
     fn call_event(&mut self, now: Now, event: CallEvent, effects: &mut Vec<Effect>) {
         match event {
-            CallEvent::Progress { leg, ringing, .. } => self.leg_progress(leg, ringing),
             CallEvent::Answered { leg, .. } => match self.legs.get(&leg).cloned() {
                 Some(LegRole::Agent(agent)) => self.agent_answered(now, leg, &agent, effects),
                 Some(LegRole::Customer(attempt)) => self.customer_answered(now, attempt, effects),
                 Some(LegRole::Dropped) | None => {}
             },
-            // Its end, which is on the way, says so too.
-            CallEvent::AnsweredInVain { .. } => {}
+            // What rings is written down by the dialler; the end of an unwanted answer is on the way.
+            CallEvent::Progress { .. } | CallEvent::AnsweredInVain { .. } => {}
             CallEvent::Bridged { agent, customer } => self.bridged(now, agent, customer, effects),
             CallEvent::BridgeFailed { agent, customer, refused_by } => {
                 self.bridge_failed(now, agent, customer, refused_by, effects);

@@ -153,7 +153,6 @@ impl Engine {
     ) -> Look {
         let Some(run) = self.campaigns.get_mut(&campaign.id) else { return Look::Blocked };
         let reference = contact.reference;
-        let before = contact.clone();
         match hold {
             Hold::CampaignAtLimit { .. }
             | Hold::TenantAtLimit { .. }
@@ -171,8 +170,9 @@ impl Engine {
                 effects.push(Effect::Advance { contact: reference, version: contact.version, progress });
             }
             Hold::DayBudgetSpent { next_day_at } => {
+                let next = order::next(&contact, now.wall);
                 let mut progress = contact.progress;
-                if let Some(next) = order::next(&before, now.wall) {
+                if let Some(next) = next {
                     progress.numbers[next.number].held_until = Some(*next_day_at);
                 }
                 run.set_aside(reference, now.mono + SET_ASIDE_FOR);

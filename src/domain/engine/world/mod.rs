@@ -514,10 +514,15 @@ mod tests {
     /// Seeds that once failed, with what they found.
     const KEPT: &[u64] = &[];
 
+    /// What proptest runs when `PROPTEST_CASES`, which it reads itself, is not set.
+    const UNASKED: u32 = 256;
+
     /// Few unless `PROPTEST_CASES` says otherwise, as `tests/nightly` does.
-    #[expect(clippy::disallowed_methods, reason = "a test's size, not a setting")]
     fn cases() -> u32 {
-        std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(60)
+        match ProptestConfig::default().cases {
+            UNASKED => 60,
+            asked => asked,
+        }
     }
 
     fn run(seed: u64, faults: Faults) -> World {
