@@ -60,7 +60,8 @@ codes! {
     NumberRange = "E0105",
     /// The text is too short or too long, or has characters that do not belong.
     Text = "E0106",
-    /// An id has 1 to 64 characters of `a-z`, `0-9` and `-`.
+    /// An id has a fixed form: 1 to 64 characters of `a-z`, `0-9` and `-`; ids of attributes, business results and
+    /// questions are shorter and may have `_`.
     Id = "E0107",
     /// A duration is a whole number and a unit: `30s`, `10m`, `2h`, `3d`.
     Duration = "E0108",

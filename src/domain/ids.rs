@@ -8,45 +8,86 @@ use std::{fmt, sync::Arc};
 /// Why a text is not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
-    /// The text is empty or longer than [`SLUG_LENGTH_MAX`].
-    #[error("must have 1 to {SLUG_LENGTH_MAX} characters, has {0}")]
-    Length(usize),
+    /// The text is empty or too long.
+    #[error("must have 1 to {max} characters, has {length}")]
+    Length {
+        /// How many it has.
+        length: usize,
+        /// How many it may have.
+        max: usize,
+    },
     /// The text has a character outside `a-z0-9-`.
     #[error("may only have a-z, 0-9 and '-', not {0:?}")]
-    Character(char),
+    SlugCharacter(char),
+    /// The text has a character outside `a-z0-9-_`.
+    #[error("may only have a-z, 0-9, '-' and '_', not {0:?}")]
+    NameCharacter(char),
 }
 
 /// Longest slug, in characters (SPEC §1.2).
 pub const SLUG_LENGTH_MAX: usize = 64;
 
-fn check_slug(text: &str) -> Result<(), IdError> {
+fn check(text: &str, max: usize, refused: impl Fn(char) -> Option<IdError>) -> Result<(), IdError> {
     let length = text.chars().count();
-    if length == 0 || length > SLUG_LENGTH_MAX {
-        return Err(IdError::Length(length));
+    if length == 0 || length > max {
+        return Err(IdError::Length { length, max });
     }
-    match text.chars().find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '-')) {
-        Some(found) => Err(IdError::Character(found)),
-        None => Ok(()),
-    }
+    text.chars().find_map(refused).map_or(Ok(()), Err)
 }
 
-macro_rules! slug {
-    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+fn check_slug(text: &str) -> Result<(), IdError> {
+    check(text, SLUG_LENGTH_MAX, |c| (!matches!(c, 'a'..='z' | '0'..='9' | '-')).then_some(IdError::SlugCharacter(c)))
+}
+
+fn check_name(text: &str, max: usize) -> Result<(), IdError> {
+    check(text, max, |c| (!matches!(c, 'a'..='z' | '0'..='9' | '-' | '_')).then_some(IdError::NameCharacter(c)))
+}
+
+/// A type of ids: a text of a fixed form.
+pub trait Id: Sized + Clone + Ord + fmt::Display {
+    /// Most characters.
+    const LENGTH_MAX: usize;
+
+    /// Whether `_` may stand in it, besides `a-z0-9-`.
+    const UNDERSCORE: bool;
+
+    /// Parses one.
+    fn parse(text: &str) -> Result<Self, IdError>;
+
+    /// The id as text.
+    fn as_str(&self) -> &str;
+}
+
+macro_rules! id {
+    ($($(#[$doc:meta])* $name:ident $max:expr, $underscore:literal, $check:expr;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Parses a slug: 1 to 64 characters of `a-z0-9-`.
+            /// Parses one; see the type for its form.
             pub fn parse(text: &str) -> Result<Self, IdError> {
-                check_slug(text)?;
+                $check(text)?;
                 Ok(Self(text.into()))
             }
 
-            /// The slug as text.
+            /// The id as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl Id for $name {
+            const LENGTH_MAX: usize = $max;
+            const UNDERSCORE: bool = $underscore;
+
+            fn parse(text: &str) -> Result<Self, IdError> {
+                Self::parse(text)
+            }
+
+            fn as_str(&self) -> &str {
+                self.as_str()
             }
         }
 
@@ -64,6 +105,18 @@ macro_rules! slug {
     )+};
 }
 
+macro_rules! slug {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        id! { $($(#[$doc])* #[doc = ""] #[doc = "1 to 64 characters of `a-z0-9-`."] $name SLUG_LENGTH_MAX, false, check_slug;)+ }
+    };
+}
+
+macro_rules! name {
+    ($($(#[$doc:meta])* $name:ident $max:literal),+ $(,)?) => {
+        id! { $($(#[$doc])* $name $max, true, |text| check_name(text, $max);)+ }
+    };
+}
+
 slug! {
     /// A campaign's identity: unique among the files of a commit, never changed.
     CampaignId,
@@ -77,6 +130,27 @@ slug! {
     TrunkId,
     /// A number category such as `mobile`.
     CategoryId,
+    /// A template's identity.
+    TemplateId,
+    /// A calendar of special days.
+    CalendarId,
+    /// A template of a text message.
+    SmsId,
+    /// A questionnaire's identity.
+    SurveyId,
+    /// A do-not-call list's identity.
+    DoNotCallId,
+}
+
+name! {
+    /// An attribute of contacts: 1 to 30 characters of `a-z0-9-_`.
+    AttributeId 30,
+    /// What a conversation achieved: 1 to 50 characters of `a-z0-9-_`.
+    BusinessResultId 50,
+    /// A shade of a business result: 1 to 50 characters of `a-z0-9-_`.
+    SubResultId 50,
+    /// A question of a survey: 1 to 50 characters of `a-z0-9-_`.
+    QuestionId 50,
 }
 
 /// The customer's identity in a campaign: 1 to 64 printable characters, as the import gives it.
@@ -216,9 +290,9 @@ mod tests {
     #[test]
     fn slugs_hold_to_their_alphabet() {
         assert!(CampaignId::parse("spring-2031").is_ok());
-        assert_eq!(CampaignId::parse(""), Err(IdError::Length(0)));
-        assert_eq!(CampaignId::parse("Spring"), Err(IdError::Character('S')));
-        assert_eq!(CampaignId::parse(&"a".repeat(65)), Err(IdError::Length(65)));
+        assert_eq!(CampaignId::parse(""), Err(IdError::Length { length: 0, max: 64 }));
+        assert_eq!(CampaignId::parse("Spring"), Err(IdError::SlugCharacter('S')));
+        assert_eq!(CampaignId::parse(&"a".repeat(65)), Err(IdError::Length { length: 65, max: 64 }));
     }
 
     #[test]

@@ -4,11 +4,13 @@
 //! an argument and effects are data. Nothing here refers to the rest of the crate.
 
 pub mod agent;
+pub mod attribute;
 pub mod calendar;
 pub mod call;
 pub mod campaign;
 pub mod contact;
 pub mod engine;
+pub mod filter;
 pub mod gate;
 pub mod ids;
 pub mod intent;

@@ -11,7 +11,7 @@ use crate::{
         read::{Kind, Reader},
         syntax::Node,
     },
-    domain::ids::{AgentId, CampaignId, IdError, QueueId, SLUG_LENGTH_MAX, TenantId, TrunkId},
+    domain::ids::Id,
 };
 
 /// Free text of `MIN` to `MAX` characters, none of them a control character.
@@ -49,28 +49,10 @@ impl<const MIN: usize, const MAX: usize> Kind for Text<MIN, MAX> {
     }
 }
 
-/// An id: 1 to 64 of `a-z0-9-`.
+/// An id; its type says which form it has.
 pub(crate) struct Slug<T>(PhantomData<T>);
 
-/// A type of ids that are slugs.
-pub(crate) trait SlugId: Sized {
-    /// Parses one.
-    fn parse(text: &str) -> Result<Self, IdError>;
-}
-
-macro_rules! slug_ids {
-    ($($name:ident),+) => {$(
-        impl SlugId for $name {
-            fn parse(text: &str) -> Result<Self, IdError> {
-                Self::parse(text)
-            }
-        }
-    )+};
-}
-
-slug_ids!(AgentId, CampaignId, QueueId, TenantId, TrunkId);
-
-impl<T: SlugId> Kind for Slug<T> {
+impl<T: Id> Kind for Slug<T> {
     type Value = T;
 
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<T> {
@@ -80,7 +62,7 @@ impl<T: SlugId> Kind for Slug<T> {
             Err(error) => {
                 let span = Span::from(node.span());
                 let diagnostic = reader.fault(Code::Id, node, &error).label("not an id");
-                if let Some(slug) = slugify(text) {
+                if let Some(slug) = slugify(text, T::LENGTH_MAX) {
                     diagnostic.suggest(format!("for instance {slug:?}"), span, format!("{slug:?}"));
                 }
                 None
@@ -89,15 +71,20 @@ impl<T: SlugId> Kind for Slug<T> {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "pattern": format!("^[a-z0-9-]{{1,{SLUG_LENGTH_MAX}}}$") })
+        let characters = if T::UNDERSCORE { "a-z0-9_-" } else { "a-z0-9-" };
+        json!({ "type": "string", "pattern": format!("^[{characters}]{{1,{}}}$", T::LENGTH_MAX) })
+    }
+
+    fn show(value: &T) -> Json {
+        json!(value.as_str())
     }
 }
 
 /// The id that a text comes nearest to, if it is plain ASCII words.
-fn slugify(text: &str) -> Option<String> {
+fn slugify(text: &str, length_max: usize) -> Option<String> {
     let words: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let slug = words.join("-").to_ascii_lowercase();
-    (text.is_ascii() && (1..=SLUG_LENGTH_MAX).contains(&slug.len())).then_some(slug)
+    (text.is_ascii() && (1..=length_max).contains(&slug.len())).then_some(slug)
 }
 
 /// A region: an ISO 3166-1 alpha-2 code.
@@ -182,8 +169,8 @@ mod tests {
 
     #[test]
     fn slugs_are_suggested_for_plain_words() {
-        assert_eq!(slugify("Spring Offer_2031").as_deref(), Some("spring-offer-2031"));
-        assert_eq!(slugify("春季"), None);
-        assert_eq!(slugify(" - "), None);
+        assert_eq!(slugify("Spring Offer_2031", 64).as_deref(), Some("spring-offer-2031"));
+        assert_eq!(slugify("春季", 64), None);
+        assert_eq!(slugify(" - ", 64), None);
     }
 }
