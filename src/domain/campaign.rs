@@ -2,14 +2,17 @@
 //!
 //! `config` builds these values and nothing else does; a campaign that exists is one that may run.
 
-use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 
 use super::{
+    business::BusinessRule,
     calendar::CallingHours,
-    ids::{AgentId, CampaignId, QueueId, Revision, TenantId},
+    filter::Filter,
+    ids::{AgentId, AttributeId, CampaignId, CategoryId, DoNotCallId, QueueId, Revision, SmsId, SurveyId, TenantId},
     phone::E164,
+    policy::ResultPolicy,
 };
 
 /// The state that a file asks for.
@@ -40,10 +43,113 @@ pub enum Mode {
 }
 
 /// Order of a contact's several numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NumberOrder {
     /// 1 to n one after the other, then each again when its retry is due.
     Sequence,
+    /// All contacts' numbers of the first category, then those of the second, and so on.
+    RoundsByCategory {
+        /// Categories in the order of their rounds, no repeats.
+        rounds: Vec<CategoryId>,
+        /// When numbers of other categories are called.
+        others: Others,
+    },
+    /// All contacts' numbers of the first index, then those of the second, and so on.
+    RoundsByIndex {
+        /// Indexes, counted from 1, in the order of their rounds, no repeats.
+        rounds: Vec<u8>,
+        /// When numbers of other indexes are called.
+        others: Others,
+    },
+}
+
+/// When numbers that no round lists are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    /// In a round of their own after the listed ones.
+    Last,
+    /// Never.
+    Never,
+}
+
+/// One key of the order of fresh contacts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SortKey {
+    /// By which attribute; not an encrypted one.
+    pub attribute: AttributeId,
+    /// Which end goes first; missing values go last in both directions.
+    pub direction: Direction,
+    /// How values are compared.
+    pub compare: SortType,
+}
+
+/// Which end of an order goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The least first.
+    Ascending,
+    /// The greatest first.
+    Descending,
+}
+
+/// How values are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortType {
+    /// By bytes.
+    Text,
+    /// As decimal numbers.
+    Number,
+    /// As calendar dates.
+    Date,
+}
+
+/// A published questionnaire that agents see during a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SurveyReference {
+    /// Which one.
+    pub id: SurveyId,
+    /// Which version of it.
+    pub version: u32,
+}
+
+/// Where the CRM is told of calls (SPEC §5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Callback {
+    /// Where to POST, `https://…` or `http://…`, on an allowed host.
+    pub url: String,
+    /// Attributes that are carried along; none of them encrypted.
+    pub fields: Vec<AttributeId>,
+    /// The key of the signature.
+    pub signing_secret: Option<SecretRef>,
+}
+
+/// Where a secret is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretRef {
+    /// A file that holds the secret alone.
+    File(PathBuf),
+    /// A systemd credential of this name (`LoadCredential=`).
+    Credential(String),
+}
+
+/// How a campaign treats its agents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AgentTerms {
+    /// When an agent's phone is called.
+    pub hold: AgentHold,
+    /// How long an agent's phone rings before the next is tried.
+    pub ring: Duration,
+    /// Longest wrap-up after a conversation; then the agent is idle again.
+    pub wrap_up: Duration,
+}
+
+/// When an agent's phone is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentHold {
+    /// For each customer anew.
+    PerCall,
+    /// Once; it stays off the hook from customer to customer.
+    OffHook,
 }
 
 /// A campaign's or a contact's priority: 1 to 5, 1 first.
@@ -105,28 +211,28 @@ pub struct Campaign {
     pub max_ring: Duration,
     /// Order of a contact's several numbers.
     pub order: NumberOrder,
+    /// Only contacts for which it holds are called.
+    pub filter: Option<Filter>,
+    /// Order of fresh contacts, before their priority and the import's order.
+    pub sort: Vec<SortKey>,
+    /// Attributes that filter, sort and the agent's screen use; `None` for all.
+    pub attributes: Option<Vec<AttributeId>>,
+    /// Do-not-call lists besides the tenant's.
+    pub do_not_call: Vec<DoNotCallId>,
     /// When a number is tried again.
     pub results: ResultPolicy,
+    /// What business results bring about; empty while they are not enabled.
+    pub business: Vec<BusinessRule>,
     /// Caps.
     pub limits: Limits,
-}
-
-/// When a number is tried again (SPEC §1.2, `results.policy`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ResultPolicy {
-    /// One policy for all numbers, by days and attempts.
-    Global(DaysPolicy),
-}
-
-/// The ordinary policy: so many tries a local day, on so many days, so far apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DaysPolicy {
-    /// Different local days on which a number may be tried, ≥ 1.
-    pub max_days: NonZeroU32,
-    /// Tries of a number on one local day, ≥ 1.
-    pub max_attempts_per_day: NonZeroU32,
-    /// From the end of the last try to the next.
-    pub retry_interval: Duration,
+    /// How it treats its agents.
+    pub agents: AgentTerms,
+    /// What agents ask.
+    pub survey: Option<SurveyReference>,
+    /// Sent once when a contact is finally not reached.
+    pub failure_sms: Option<SmsId>,
+    /// Whom to tell of calls.
+    pub callback: Option<Callback>,
 }
 
 /// A campaign's caps; each is also held to the settings' ceiling, the smaller holds.

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod attribute;
+pub mod business;
 pub mod calendar;
 pub mod call;
 pub mod campaign;
@@ -18,6 +19,7 @@ pub mod now;
 pub mod order;
 pub mod phone;
 pub mod plan;
+pub mod policy;
 pub mod reason;
 pub mod results;
 pub mod retry;
