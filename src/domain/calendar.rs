@@ -183,6 +183,16 @@ impl CallingHours {
         special.map_or(&self.windows, |special| &special.windows)
     }
 
+    /// Minutes from the first opening to the last close of the longest day, special days included.
+    #[must_use]
+    pub fn longest_day(&self) -> u16 {
+        let day = |windows: &[Window]| {
+            let first = windows.iter().map(|window| window.start).min().unwrap_or_default();
+            windows.iter().map(|window| window.end).max().unwrap_or_default() - first
+        };
+        self.special.iter().map(|special| day(&special.windows)).fold(day(&self.windows), u16::max)
+    }
+
     /// Whether customers may be called at `t`.
     #[must_use]
     pub fn is_open(&self, t: Timestamp) -> bool {

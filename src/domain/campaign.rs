@@ -235,6 +235,23 @@ pub struct Campaign {
     pub callback: Option<Callback>,
 }
 
+impl Campaign {
+    /// Settings of this campaign that this version reads and does not dial by; while there are any, the
+    /// campaign is held.
+    #[must_use]
+    pub fn not_dialled_yet(&self) -> Vec<&'static str> {
+        let settings = [
+            ("calling.order", self.order != NumberOrder::Sequence),
+            ("calling.sort", !self.sort.is_empty()),
+            ("calling_hours.timezone = \"contact\"", self.hours.is_in_contact_zone()),
+            ("strategy.do_not_call", !self.do_not_call.is_empty()),
+            ("business_results", !self.business.is_empty()),
+            ("agents.hold = \"off_hook\"", self.agents.hold == AgentHold::OffHook),
+        ];
+        settings.into_iter().filter(|(_, used)| *used).map(|(setting, _)| setting).collect()
+    }
+}
+
 /// A campaign's caps; each is also held to the settings' ceiling, the smaller holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
@@ -349,4 +366,50 @@ pub struct Generation {
     pub committed_at: Timestamp,
     /// What it defines.
     pub definitions: Definitions,
+}
+
+#[cfg(test)]
+impl Campaign {
+    /// A campaign for tests to change: running all day in UTC through March 2031.
+    pub(crate) fn example() -> Self {
+        let number = |text| NonZeroU32::new(text).unwrap();
+        let windows = vec![super::calendar::Window::parse("00:00-24:00").unwrap()];
+        Self {
+            id: CampaignId::parse("example").unwrap(),
+            name: "Example".to_owned(),
+            description: String::new(),
+            desired: DesiredState::Running,
+            mode: Mode::Preoccupied,
+            caller_numbers: vec![CallerNumber {
+                number: E164::parse("+864005550100").unwrap(),
+                priority: Priority::DEFAULT,
+            }],
+            starts_at: "2031-03-01T00:00:00Z".parse().unwrap(),
+            ends_at: "2031-04-01T00:00:00Z".parse().unwrap(),
+            skill_queue: QueueId::parse("sales").unwrap(),
+            priority: Priority::DEFAULT,
+            hours: CallingHours::new("UTC", jiff::tz::TimeZone::UTC, windows).unwrap(),
+            max_ring: Duration::from_secs(30),
+            order: NumberOrder::Sequence,
+            filter: None,
+            sort: Vec::new(),
+            attributes: None,
+            do_not_call: Vec::new(),
+            results: ResultPolicy::days(super::policy::DaysPolicy {
+                max_days: number(3),
+                max_attempts_per_day: number(2),
+                retry_interval: Duration::from_secs(1800),
+            }),
+            business: Vec::new(),
+            limits: Limits::default(),
+            agents: AgentTerms {
+                hold: AgentHold::PerCall,
+                ring: Duration::from_secs(15),
+                wrap_up: Duration::from_secs(30),
+            },
+            survey: None,
+            failure_sms: None,
+            callback: None,
+        }
+    }
 }

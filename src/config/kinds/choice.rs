@@ -25,6 +25,11 @@ pub(crate) struct Choice<T>(PhantomData<T>);
 pub(crate) trait Words: Copy + PartialEq + 'static {
     /// Each word and what it stands for.
     const WORDS: &'static [(&'static str, Self)];
+
+    /// The word of a value.
+    fn word(value: Self) -> &'static str {
+        Self::WORDS.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word)
+    }
 }
 
 impl<T: Words> Kind for Choice<T> {

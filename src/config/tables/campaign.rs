@@ -190,7 +190,7 @@ table! {
         /// `asc`: the least first; `desc`: the greatest first.
         default(Direction::Ascending) direction: Choice<Direction> => "desc",
         /// How values are compared; as the attribute's type is if it is left out.
-        optional as: Choice<SortType> => "number",
+        optional r#as: Choice<SortType> => "number",
     }
 }
 
