@@ -111,7 +111,7 @@ impl Campaigns<'_, '_> {
 
     fn skill_queue(&mut self, file: usize, queue: &At<QueueId>) {
         let Some(queues) = self.references.queues else { return };
-        if !queues.refer(queue, file, self.commit) {
+        if !queues.has(queue, file, self.commit) {
             return;
         }
         let Some(agents) = self.references.agents else { return };

@@ -9,9 +9,10 @@ use dialops::{
         calendar::{CallingHours, Window},
         campaign::{
             Campaign, DaysPolicy, Definitions, DesiredState, DialPermission, Generation, Limits, Mode, NumberOrder,
-            Priority, ResultPolicy, Tenant,
+            Priority, ResultPolicy,
         },
         ids::{CampaignId, CustomerId, QueueId, Revision, TenantId},
+        tenant::Tenant,
     },
     store::{CampaignChange, GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
 };
@@ -50,23 +51,11 @@ fn generation() -> Arc<Generation> {
         results: ResultPolicy::Global(days),
         limits: Limits::default(),
     };
-    let tenant = Tenant {
-        id: TenantId::parse("acme").unwrap(),
-        name: "Acme".into(),
-        timezone: "Asia/Shanghai".into(),
-        region: "CN".into(),
-        agent_ring: Duration::from_secs(15),
-        wrap_up: Duration::from_secs(30),
-    };
+    let tenant = Tenant::new(TenantId::parse("acme").unwrap(), "Acme", "Asia/Shanghai", "CN");
     Arc::new(Generation {
         revision: Revision::parse(&"a".repeat(40)).unwrap(),
         committed_at: at("2031-03-01T00:00:00Z"),
-        definitions: Definitions {
-            tenant,
-            queues: BTreeMap::new(),
-            agents: BTreeMap::new(),
-            campaigns: BTreeMap::from([(spring(), campaign)]),
-        },
+        definitions: Definitions { campaigns: BTreeMap::from([(spring(), campaign)]), ..Definitions::of(tenant) },
     })
 }
 

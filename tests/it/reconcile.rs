@@ -20,11 +20,12 @@ use dialops::{
         calendar::{CallingHours, Window},
         campaign::{
             Campaign, DaysPolicy, Definitions, DesiredState, DialPermission, Generation, Limits, Mode, NumberOrder,
-            Priority, ResultPolicy, Tenant,
+            Priority, ResultPolicy,
         },
         contact::{NewContact, Progress},
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, QueueId, Revision, TenantId},
         intent::CandidatePage,
+        tenant::Tenant,
     },
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Reconcile},
@@ -65,18 +66,11 @@ fn load(files: &CommitFiles) -> Result<Definitions, Vec<Problem>> {
             Err(message) => problems.push(problem(&file.path, message)),
         }
     }
-    let tenant = Tenant {
-        id: TenantId::parse("acme").unwrap(),
-        name: "Acme".to_owned(),
-        timezone: "UTC".to_owned(),
-        region: "DE".to_owned(),
-        agent_ring: Duration::from_secs(15),
-        wrap_up: Duration::from_secs(60),
-    };
+    let tenant = Tenant::new(TenantId::parse("acme").unwrap(), "Acme", "UTC", "DE");
     if !problems.is_empty() {
         return Err(problems);
     }
-    Ok(Definitions { tenant, queues: BTreeMap::new(), agents: BTreeMap::new(), campaigns })
+    Ok(Definitions { campaigns, ..Definitions::of(tenant) })
 }
 
 fn campaign(bytes: &[u8]) -> Result<Campaign, &'static str> {

@@ -12,7 +12,7 @@ use dialops::{
         call::{Destination, LegIdentity},
         campaign::{
             CallerNumber, Campaign, DaysPolicy, Definitions, DesiredState, DialPermission, Generation, Limits, Mode,
-            NumberOrder, Priority, ResultPolicy, Tenant,
+            NumberOrder, Priority, ResultPolicy,
         },
         contact::NewContact,
         gate::Caps,
@@ -21,6 +21,7 @@ use dialops::{
         phone::E164,
         results::CallResult,
         retry::{self, EndedAttempt},
+        tenant::Tenant,
     },
     http::{self, Instance, Listeners, ServerState, access::Access},
     store::{
@@ -231,19 +232,12 @@ fn generation() -> Generation {
         }),
         limits: Limits::default(),
     };
-    let tenant = Tenant {
-        id: TenantId::parse("acme").unwrap(),
-        name: "Acme".into(),
-        timezone: "Asia/Shanghai".into(),
-        region: "CN".into(),
-        agent_ring: Duration::from_secs(15),
-        wrap_up: Duration::from_secs(30),
-    };
+    let tenant = Tenant::new(TenantId::parse("acme").unwrap(), "Acme", "Asia/Shanghai", "CN");
     let campaigns = BTreeMap::from([(campaign.id.clone(), campaign)]);
     Generation {
         revision: Revision::parse(COMMIT).unwrap(),
         committed_at: at("2031-03-01T01:00:00Z"),
-        definitions: Definitions { tenant, queues: BTreeMap::new(), agents: BTreeMap::new(), campaigns },
+        definitions: Definitions { campaigns, ..Definitions::of(tenant) },
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod address;
 pub(crate) mod choice;
+pub(crate) mod days;
 pub(crate) mod duration;
 pub(crate) mod list;
 pub(crate) mod number;

@@ -113,7 +113,7 @@ impl Engine {
         }
         agent.phone = Phone::Ringing(leg);
         let sip = agent.definition.as_ref().map(|d| d.sip.clone()).unwrap_or_default();
-        let ring = self.generation.as_ref().map_or(BRIDGE_WITHIN, |g| g.definitions.tenant.agent_ring);
+        let ring = self.generation.as_ref().map_or(BRIDGE_WITHIN, |g| g.definitions.tenant.agents.ring);
         let destination = Destination::Agent { agent: id, sip };
         effects.push(Effect::Call(CallCommand::Dial {
             leg,
@@ -592,7 +592,7 @@ impl Engine {
         if talked {
             self.put_phone_down(id, HangUpCause::Normal, effects);
         }
-        let wrap_up = self.generation.as_ref().map(|g| g.definitions.tenant.wrap_up).unwrap_or_default();
+        let wrap_up = self.generation.as_ref().map(|g| g.definitions.tenant.agents.wrap_up).unwrap_or_default();
         let Some(agent) = self.agents.get_mut(id) else { return };
         if talked && !wrap_up.is_zero() && agent.after_call.is_none() && agent.definition.is_some() {
             agent.enter(Phase::WrapUp { until: now.mono + wrap_up }, now);

@@ -32,6 +32,7 @@ use crate::domain::{
     reason::Hold,
     results::CallResult,
     retry::{self, EndedAttempt},
+    tenant::Tenant,
 };
 
 /// splitmix64: enough for choices in tests, and the same on every machine.

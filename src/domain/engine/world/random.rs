@@ -59,18 +59,12 @@ pub(super) fn generation(dice: &mut Dice, wall0: Timestamp) -> Generation {
         };
         campaigns.insert(id, campaign);
     }
-    let tenant = Tenant {
-        id: slug(TenantId::parse, "t"),
-        name: "T".into(),
-        timezone: "UTC".into(),
-        region: "CN".into(),
-        agent_ring: Duration::from_secs(15),
-        wrap_up: Duration::from_secs(dice.below(30)),
-    };
+    let mut tenant = Tenant::new(slug(TenantId::parse, "t"), "T", "UTC", "CN");
+    tenant.agents.wrap_up = Duration::from_secs(dice.below(30));
     Generation {
         revision: Revision::parse(&"a".repeat(40)).unwrap(),
         committed_at: wall0,
-        definitions: Definitions { tenant, queues: BTreeMap::new(), agents, campaigns },
+        definitions: Definitions { agents, campaigns, ..Definitions::of(tenant) },
     }
 }
 
