@@ -8,7 +8,7 @@ use super::{
     diagnostic::{Diagnostic, Location, Severity, Source, Span, sort},
     layout::{self, FileKind, SHARED},
     read::{Reader, Table},
-    shared::{self, References},
+    shared::{self, Defined, References},
     suggest::{listing, nearest},
     tables::{agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, tenant::TenantFile},
 };
@@ -79,6 +79,22 @@ impl Commit<'_> {
     /// Reports an error; the caller adds to it.
     pub(crate) fn error(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
         let diagnostic = Diagnostic::error(code, self.locate(place), message);
+        self.push(diagnostic)
+    }
+
+    /// Reports a warning; the caller adds to it.
+    pub(crate) fn warning(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
+        let diagnostic = Diagnostic::warning(code, self.locate(place), message);
+        self.push(diagnostic)
+    }
+
+    /// Reports a note; the caller adds to it.
+    pub(crate) fn note(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
+        let diagnostic = Diagnostic::note(code, self.locate(place), message);
+        self.push(diagnostic)
+    }
+
+    fn push(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
         let index = self.diagnostics.len();
         self.diagnostics.push(diagnostic);
         &mut self.diagnostics[index]
@@ -178,12 +194,39 @@ impl<'a> Load<'a> {
     fn definitions(&mut self, commit: &mut Commit<'_>, ceilings: &Ceilings) -> Option<Definitions> {
         let queues = self.queues.take().map(|file| shared::queues(file, commit));
         let agents = self.agents.take().map(|file| shared::agents(file, queues.as_ref(), commit));
-        let references = References { queues: queues.as_ref(), agents: agents.as_ref() };
+        let attributes = Some(Defined::default());
+        let categories = Some(Defined::default());
+        let business_results = Some(Defined::default());
+        let calendars = Some(Defined::default());
+        let sms = Some(Defined::default());
+        let surveys = Some(Defined::default());
+        let do_not_call = Some(Defined::default());
+        let tenant = self.tenant.take().and_then(shared::tenant);
+        let references = References {
+            tenant: tenant.as_ref(),
+            queues: queues.as_ref(),
+            agents: agents.as_ref(),
+            attributes: attributes.as_ref(),
+            categories: categories.as_ref(),
+            business_results: business_results.as_ref(),
+            calendars: calendars.as_ref(),
+            sms: sms.as_ref(),
+            surveys: surveys.as_ref(),
+            do_not_call: do_not_call.as_ref(),
+        };
         let campaigns = Campaigns { ceilings, references, commit }.resolve(std::mem::take(&mut self.campaigns));
         Some(Definitions {
-            tenant: shared::tenant(self.tenant.take()?)?,
+            tenant: tenant?,
             queues: queues?.by_id,
             agents: agents?.by_id,
+            attributes: attributes?.by_id,
+            categories: categories?.by_id,
+            business_results: business_results?.by_id,
+            calendars: calendars?.by_id,
+            result_names: BTreeMap::new(),
+            sms: sms?.by_id,
+            surveys: surveys?.by_id,
+            do_not_call: do_not_call?.by_id,
             campaigns: campaigns?,
         })
     }
@@ -259,7 +302,7 @@ mod tests {
         assert_eq!(campaign.id.as_str(), "spring");
         assert_eq!(campaign.max_ring.as_secs(), 30);
         assert_eq!(campaign.starts_at.to_string(), "2031-03-01T01:00:00Z");
-        assert_eq!(definitions.tenant.wrap_up.as_secs(), 60);
+        assert_eq!(definitions.tenant.agents.wrap_up.as_secs(), 60);
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod table;
 mod tables;
 
 pub use diagnostic::Diagnostic;
-pub use kinds::secret::{SecretError, SecretRef};
+pub use kinds::secret::SecretError;
 pub use layout::is_configuration;
 pub use load::{SourceFile, load};
 pub use settings::Settings;

@@ -357,7 +357,7 @@ mod tests {
     }
 
     fn dates(text: &str) -> Days {
-        Days { dates: vec![text.parse().unwrap()], ..Days::default() }
+        Days { dates: vec![crate::domain::days::DateRange::parse(text).unwrap()], ..Days::default() }
     }
 
     #[test]

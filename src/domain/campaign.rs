@@ -7,12 +7,25 @@ use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration}
 use jiff::Timestamp;
 
 use super::{
+    attribute::Attribute,
     business::BusinessRule,
+    business_result::BusinessResult,
     calendar::CallingHours,
+    category::Category,
+    do_not_call::DoNotCallList,
     filter::Filter,
-    ids::{AgentId, AttributeId, CampaignId, CategoryId, DoNotCallId, QueueId, Revision, SmsId, SurveyId, TenantId},
+    ids::{
+        AgentId, AttributeId, BusinessResultId, CalendarId, CampaignId, CategoryId, DoNotCallId, QueueId, Revision,
+        SmsId, SurveyId,
+    },
     phone::E164,
     policy::ResultPolicy,
+    result_name::ResultName,
+    results::CallResult,
+    sms::SmsTemplate,
+    special_days::Calendar,
+    survey::Survey,
+    tenant::{AgentHold, Tenant},
 };
 
 /// The state that a file asks for.
@@ -141,15 +154,6 @@ pub struct AgentTerms {
     pub ring: Duration,
     /// Longest wrap-up after a conversation; then the agent is idle again.
     pub wrap_up: Duration,
-}
-
-/// When an agent's phone is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AgentHold {
-    /// For each customer anew.
-    PerCall,
-    /// Once; it stays off the hook from customer to customer.
-    OffHook,
 }
 
 /// A campaign's or a contact's priority: 1 to 5, 1 first.
@@ -298,23 +302,6 @@ pub struct AgentDefinition {
     pub queues: Vec<QueueId>,
 }
 
-/// The tenant, as `tenant.toml` defines it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tenant {
-    /// Identity.
-    pub id: TenantId,
-    /// Shown to people.
-    pub name: String,
-    /// IANA zone of the tenant's days.
-    pub timezone: String,
-    /// Region for numbers in national form, ISO 3166-1 alpha-2.
-    pub region: String,
-    /// How long an agent's phone rings before the next is tried.
-    pub agent_ring: Duration,
-    /// Longest wrap-up after a conversation; then the agent is idle again.
-    pub wrap_up: Duration,
-}
-
 /// Everything one commit defines.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Definitions {
@@ -324,8 +311,45 @@ pub struct Definitions {
     pub queues: BTreeMap<QueueId, Queue>,
     /// Agents.
     pub agents: BTreeMap<AgentId, AgentDefinition>,
+    /// What is known of customers.
+    pub attributes: BTreeMap<AttributeId, Attribute>,
+    /// Categories of numbers.
+    pub categories: BTreeMap<CategoryId, Category>,
+    /// What conversations may achieve.
+    pub business_results: BTreeMap<BusinessResultId, BusinessResult>,
+    /// Calendars of special days.
+    pub calendars: BTreeMap<CalendarId, Calendar>,
+    /// How people see results; one that is not here is shown by its own name.
+    pub result_names: BTreeMap<CallResult, ResultName>,
+    /// Templates of text messages.
+    pub sms: BTreeMap<SmsId, SmsTemplate>,
+    /// Surveys.
+    pub surveys: BTreeMap<SurveyId, Survey>,
+    /// Do-not-call lists.
+    pub do_not_call: BTreeMap<DoNotCallId, DoNotCallList>,
     /// Campaigns.
     pub campaigns: BTreeMap<CampaignId, Campaign>,
+}
+
+impl Definitions {
+    /// A tenant and nothing else.
+    #[must_use]
+    pub fn of(tenant: Tenant) -> Self {
+        Self {
+            tenant,
+            queues: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            attributes: BTreeMap::new(),
+            categories: BTreeMap::new(),
+            business_results: BTreeMap::new(),
+            calendars: BTreeMap::new(),
+            result_names: BTreeMap::new(),
+            sms: BTreeMap::new(),
+            surveys: BTreeMap::new(),
+            do_not_call: BTreeMap::new(),
+            campaigns: BTreeMap::new(),
+        }
+    }
 }
 
 /// What the settings allow at most; the repository can only tighten it (SPEC §1.1).
@@ -336,6 +360,8 @@ pub struct Ceilings {
     /// Numbers that campaigns may show; empty allows none, `None` does not check (for `check`
     /// without settings).
     pub owned_caller_numbers: Option<Vec<E164>>,
+    /// Hosts that callbacks may go to; empty allows none, `None` does not check.
+    pub callback_hosts: Option<Vec<String>>,
     /// Longest ring.
     pub max_ring: Duration,
     /// Campaigns that may be `running` at once.

@@ -148,7 +148,9 @@ impl ContactEnd {
     /// The end of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Reached, Self::NotReached, Self::AttemptsSpent, Self::NoRetry].into_iter().find(|end| end.as_str() == name)
+        [Self::Reached, Self::NotReached, Self::AttemptsSpent, Self::NoRetry]
+            .into_iter()
+            .find(|end| end.as_str() == name)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
         code::Code,
         load::InFile,
         read::At,
+        shared::defined::Known,
         tables::campaign::{Action, BusinessResultsTable, BusinessRuleTable},
     },
     domain::{
@@ -111,12 +112,19 @@ impl Campaigns<'_, '_> {
     }
 
     fn sub_result(&mut self, file: usize, result: &BusinessResult, sub_result: &At<SubResultId>) {
-        if result.sub_results.iter().any(|known| known.id == sub_result.value) {
+        if result.sub_results.contains_key(&sub_result.value) {
             return;
         }
-        let known: Vec<&str> = result.sub_results.iter().map(|known| known.id.as_str()).collect();
+        let known: Vec<&str> = result.sub_results.keys().map(|known| known.as_str()).collect();
         let message = format!("business result \"{}\" has no sub-result \"{}\"", result.id, sub_result.value);
         let place = InFile { file, value: sub_result.span };
-        self.commit.refer(Code::UnknownSubResult, &place, message, sub_result.value.as_str(), &known);
+        let known = Known {
+            code: Code::UnknownSubResult,
+            label: "not one of the result's".to_owned(),
+            what: "sub-results",
+            words: known,
+            none: "the business result has no sub-results; leave `sub_result` out".to_owned(),
+        };
+        known.report_missing(sub_result.value.as_str(), &place, message, self.commit);
     }
 }

@@ -232,14 +232,9 @@ impl Operator {
     pub(super) fn takes(self) -> Takes {
         match self {
             Self::IsSet | Self::IsEmpty => Takes::Nothing,
-            Self::Eq
-            | Self::Ne
-            | Self::Lt
-            | Self::Le
-            | Self::Gt
-            | Self::Ge
-            | Self::Contains
-            | Self::StartsWith => Takes::One,
+            Self::Eq | Self::Ne | Self::Lt | Self::Le | Self::Gt | Self::Ge | Self::Contains | Self::StartsWith => {
+                Takes::One
+            }
             Self::In | Self::NotIn => Takes::Several,
             Self::Between => Takes::Two,
         }

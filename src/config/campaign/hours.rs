@@ -45,12 +45,7 @@ impl Campaigns<'_, '_> {
     }
 
     /// The zone that the hours are computed in, and whether contacts' own zones go before it.
-    fn zone(
-        &mut self,
-        file: usize,
-        zone: At<Governing>,
-        fallback: Option<At<NamedZone>>,
-    ) -> Option<(NamedZone, bool)> {
+    fn zone(&mut self, file: usize, zone: At<Governing>, fallback: Option<At<NamedZone>>) -> Option<(NamedZone, bool)> {
         match (zone.value, fallback) {
             (Governing::Zone(zone), None) => Some((zone, false)),
             (Governing::Contact, Some(fallback)) => Some((fallback.value, true)),
@@ -89,9 +84,9 @@ impl Campaigns<'_, '_> {
                 calendars.and_then(|known| known.refer(calendar, file, self.commit)).map(|found| found.days.clone())
             }
             (None, true) => Some(Days {
-                weekdays: table.weekdays.map(|list| list.value).unwrap_or_default(),
-                dates: table.dates.map(|list| list.value).unwrap_or_default(),
-                yearly: table.yearly.map(|list| list.value).unwrap_or_default(),
+                weekdays: table.weekdays.map(|list| values(list).collect()).unwrap_or_default(),
+                dates: table.dates.map(|list| values(list).collect()).unwrap_or_default(),
+                yearly: table.yearly.map(|list| values(list).collect()).unwrap_or_default(),
             }),
             (Some(_), true) => {
                 self.special_fault(&place, "a special day names a `calendar` and days of its own", "two sets of days");
@@ -123,4 +118,8 @@ impl Campaigns<'_, '_> {
             "write `calendar = \"…\"`, or any of `weekdays`, `dates` and `yearly`; and `windows` or `closed = true`",
         );
     }
+}
+
+fn values<T>(list: At<Vec<At<T>>>) -> impl Iterator<Item = T> {
+    list.value.into_iter().map(|item| item.value)
 }

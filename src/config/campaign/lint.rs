@@ -53,11 +53,7 @@ impl Lint {
         if campaign.starts_at < campaign.ends_at && opens.is_none_or(|opens| opens >= campaign.ends_at) {
             campaigns
                 .commit
-                .error(
-                    Code::WindowsNeverOpen,
-                    &at(places.hours),
-                    "no window opens between `starts_at` and `ends_at`",
-                )
+                .error(Code::WindowsNeverOpen, &at(places.hours), "no window opens between `starts_at` and `ends_at`")
                 .label("never open")
                 .help("give it windows inside its life, or a longer life");
             return;
@@ -66,7 +62,11 @@ impl Lint {
             if let Some(why) = unspendable(policy, campaign) {
                 campaigns
                     .commit
-                    .warning(Code::BudgetUnspendable, &at(places.results), format!("the retries can't all be made: {why}"))
+                    .warning(
+                        Code::BudgetUnspendable,
+                        &at(places.results),
+                        format!("the retries can't all be made: {why}"),
+                    )
                     .label("more than there is time for");
             }
             for rules in by_result(policy) {
@@ -102,14 +102,15 @@ impl Lint {
             }
             let named: Vec<_> = others.iter().take(OTHERS_NAMED).map(|place| campaigns.commit.locate(place)).collect();
             let count = places.len();
-            let message =
-                format!("{count} running campaigns share queue \"{queue}\" and priority {}", priority.get());
+            let message = format!("{count} running campaigns share queue \"{queue}\" and priority {}", priority.get());
             let diagnostic = campaigns.commit.note(Code::SharedPriority, first, message).label("this one");
             for other in named {
                 diagnostic.relate(other, "and this one");
             }
             diagnostic.help(match others.len().checked_sub(OTHERS_NAMED) {
-                Some(more @ 1..) => format!("they take turns, {more} more with them; give one another `priority` to have it go first"),
+                Some(more @ 1..) => {
+                    format!("they take turns, {more} more with them; give one another `priority` to have it go first")
+                }
                 Some(0) | None => "they take turns; give one another `priority` to have it go first".to_owned(),
             });
         }
@@ -119,7 +120,9 @@ impl Lint {
 fn policies(results: &ResultPolicy) -> Vec<&NumberPolicy> {
     match results {
         ResultPolicy::Global { policy, .. } => vec![policy],
-        ResultPolicy::ByCategory { default, categories } => std::iter::once(default).chain(categories.values()).collect(),
+        ResultPolicy::ByCategory { default, categories } => {
+            std::iter::once(default).chain(categories.values()).collect()
+        }
     }
 }
 

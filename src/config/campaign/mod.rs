@@ -162,9 +162,7 @@ impl Campaigns<'_, '_> {
 
     /// Warns of a setting that nothing looks at.
     fn no_effect(&mut self, place: &Place, key: &str, why: &str) {
-        self.commit
-            .warning(Code::NoEffect, place, format!("`{key}` has no effect, as {why}"))
-            .label("never looked at");
+        self.commit.warning(Code::NoEffect, place, format!("`{key}` has no effect, as {why}")).label("never looked at");
     }
 
     fn do_not_call(&mut self, file: usize, lists: Vec<At<DoNotCallId>>) -> Vec<DoNotCallId> {
@@ -179,7 +177,7 @@ impl Campaigns<'_, '_> {
 
     fn skill_queue(&mut self, file: usize, queue: &At<QueueId>) {
         let Some(queues) = self.references.queues else { return };
-        if !queues.refer(queue, file, self.commit) {
+        if !queues.has(queue, file, self.commit) {
             return;
         }
         let Some(agents) = self.references.agents else { return };

@@ -1,5 +1,7 @@
 //! Terms of a campaign with others: agents, questionnaire, text message, callback.
 
+use std::num::NonZeroU32;
+
 use super::{Campaigns, calling::Used};
 use crate::{
     config::{
@@ -11,18 +13,19 @@ use crate::{
     },
     domain::{
         attribute::{Attribute, AttributeType},
-        campaign::{AgentTerms, Callback, SurveyReference, Tenant},
+        campaign::{AgentTerms, Callback, SurveyReference},
         ids::{AttributeId, CategoryId},
-        survey::VersionState,
+        survey::{Survey, SurveyState},
+        tenant::Tenant,
     },
 };
 
 /// What the tenant says where a campaign does not.
 pub(super) fn agent_terms(table: &AgentsTable, tenant: &Tenant) -> AgentTerms {
     AgentTerms {
-        hold: table.hold.as_ref().map_or(tenant.agent_hold, |hold| hold.value),
-        ring: table.ring.as_ref().map_or(tenant.agent_ring, |ring| ring.value),
-        wrap_up: table.wrap_up.as_ref().map_or(tenant.wrap_up, |wrap_up| wrap_up.value),
+        hold: table.hold.as_ref().map_or(tenant.agents.hold, |hold| hold.value),
+        ring: table.ring.as_ref().map_or(tenant.agents.ring, |ring| ring.value),
+        wrap_up: table.wrap_up.as_ref().map_or(tenant.agents.wrap_up, |wrap_up| wrap_up.value),
     }
 }
 
@@ -51,32 +54,35 @@ impl Campaigns<'_, '_> {
         let (id, version) = (table.id?, table.version?);
         let survey = self.references.surveys.and_then(|known| known.refer(&id, file, self.commit));
         if let Some(survey) = survey {
-            let number = version.value.get();
-            let place = InFile { file, value: version.span };
-            let published = |state| state == VersionState::Published;
-            match survey.versions.iter().find(|known| known.number == number) {
-                Some(found) if published(found.state) => {}
-                Some(_) => {
-                    let message = format!("version {number} of survey {:?} is a draft", id.value.as_str());
-                    self.commit
-                        .error(Code::SurveyVersion, &place, message)
-                        .label("not published")
-                        .help("set `state = \"published\"` in the survey's file, or use a version that has it");
-                }
-                None => {
-                    let known = survey.versions.iter().filter(|known| published(known.state));
-                    let known: Vec<String> = known.map(|known| known.number.to_string()).collect();
-                    let message = format!("survey {:?} has no version {number}", id.value.as_str());
-                    let help = if known.is_empty() {
-                        "none of its versions is published".to_owned()
-                    } else {
-                        format!("published: {}", known.join(", "))
-                    };
-                    self.commit.error(Code::SurveyVersion, &place, message).label("no such version").help(help);
-                }
-            }
+            self.survey_version(file, survey, &version);
         }
         Some(SurveyReference { id: id.value, version: version.value.get() })
+    }
+
+    fn survey_version(&mut self, file: usize, survey: &Survey, version: &At<NonZeroU32>) {
+        let number = version.value.get();
+        let place = InFile { file, value: version.span };
+        match survey.versions.get(&number) {
+            Some(found) if found.state == SurveyState::Published => {}
+            Some(_) => {
+                let message = format!("version {number} of survey \"{}\" is a draft", survey.id);
+                self.commit
+                    .error(Code::SurveyDraft, &place, message)
+                    .label("not published")
+                    .help("set `state = \"published\"` in the survey's file, or use a version that has it");
+            }
+            None => {
+                let published = survey.versions.iter().filter(|(_, known)| known.state == SurveyState::Published);
+                let published: Vec<String> = published.map(|(number, _)| number.to_string()).collect();
+                let message = format!("survey \"{}\" has no version {number}", survey.id);
+                let help = if published.is_empty() {
+                    "none of its versions is published".to_owned()
+                } else {
+                    format!("published: {}", published.join(", "))
+                };
+                self.commit.error(Code::UnknownSurveyVersion, &place, message).label("no such version").help(help);
+            }
+        }
     }
 
     pub(super) fn callback(&mut self, file: usize, table: CallbackTable, used: &Used) -> Option<Callback> {

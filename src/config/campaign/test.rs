@@ -9,7 +9,10 @@ use super::{
 use crate::{
     config::{
         code::Code,
-        kinds::condition::{Operand, Operator},
+        kinds::{
+            choice::Words,
+            condition::{Operand, Operator},
+        },
         load::InFile,
         read::At,
     },
@@ -154,11 +157,9 @@ impl Checked<'_, '_, '_> {
             Operator::Ge => Comparison::Ge(values.pop()?),
             Operator::In => Comparison::In(values),
             Operator::NotIn => Comparison::NotIn(values),
-            Operator::Between
-            | Operator::Contains
-            | Operator::StartsWith
-            | Operator::IsSet
-            | Operator::IsEmpty => return None,
+            Operator::Between | Operator::Contains | Operator::StartsWith | Operator::IsSet | Operator::IsEmpty => {
+                return None;
+            }
         })
     }
 

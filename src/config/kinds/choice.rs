@@ -13,8 +13,9 @@ use crate::{
         syntax::Node,
     },
     domain::{
-        campaign::{AgentHold, DesiredState, Direction, Mode, Others, SortType},
+        campaign::{DesiredState, Direction, Mode, Others, SortType},
         results::CallResult,
+        tenant::AgentHold,
     },
 };
 

@@ -146,7 +146,8 @@ impl Kind for Condition {
     }
 
     fn show(value: &Written) -> Json {
-        let all = |conditions: &[At<Written>]| -> Json { conditions.iter().map(|one| Self::show(&one.value)).collect() };
+        let all =
+            |conditions: &[At<Written>]| -> Json { conditions.iter().map(|one| Self::show(&one.value)).collect() };
         match value {
             Written::All(conditions) => json!({ "all": all(conditions) }),
             Written::Any(conditions) => json!({ "any": all(conditions) }),
@@ -235,11 +236,7 @@ fn number(value: &DeValue<'_>) -> Option<Number> {
             Number::parse(&whole.to_string())
         }
         DeValue::Float(float) => float.as_str().parse().ok().and_then(Number::new),
-        DeValue::String(_)
-        | DeValue::Boolean(_)
-        | DeValue::Datetime(_)
-        | DeValue::Array(_)
-        | DeValue::Table(_) => None,
+        DeValue::String(_) | DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
     }
 }
 

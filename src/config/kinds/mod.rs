@@ -3,6 +3,7 @@
 pub(crate) mod address;
 pub(crate) mod choice;
 pub(crate) mod condition;
+pub(crate) mod days;
 pub(crate) mod duration;
 pub(crate) mod flag;
 pub(crate) mod list;

@@ -36,11 +36,7 @@ impl Kind for Round {
                 u8::try_from(index).ok().map(WrittenRound::Index)
             }
             DeValue::String(_) => Slug::<CategoryId>::read(node, reader).map(WrittenRound::Category),
-            DeValue::Float(_)
-            | DeValue::Boolean(_)
-            | DeValue::Datetime(_)
-            | DeValue::Array(_)
-            | DeValue::Table(_) => {
+            DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
                 reader.wrong_type(node, "categories such as \"mobile\", or indexes such as 1");
                 None
             }

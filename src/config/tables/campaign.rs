@@ -7,7 +7,7 @@ use crate::{
         kinds::{
             choice::{Choice, Words},
             condition::Condition,
-            days::{Dates, Weekdays, Yearly},
+            days::{DateRange, DayOfWeek, YearlyRange},
             duration::Lasting,
             flag::Flag,
             list::List,
@@ -23,11 +23,12 @@ use crate::{
         table::table,
     },
     domain::{
-        campaign::{AgentHold, DesiredState, Direction, Mode, Others, Priority, SortType},
+        campaign::{DesiredState, Direction, Mode, Others, Priority, SortType},
         ids::{
             AttributeId, BusinessResultId, CalendarId, CampaignId, DoNotCallId, QueueId, SmsId, SubResultId, SurveyId,
         },
         results::CallResult,
+        tenant::AgentHold,
     },
 };
 
@@ -119,11 +120,11 @@ table! {
         /// Days of a calendar of shared/calendars.toml.
         optional calendar: Slug<CalendarId> => "public-holidays",
         /// Days of the week.
-        optional weekdays: Weekdays => ["sat", "sun"],
+        optional weekdays: List<DayOfWeek, 1> => ["sat", "sun"],
         /// Days, or ranges of days with both ends.
-        optional dates: Dates => ["2031-03-04", "2031-05-01/2031-05-05"],
+        optional dates: List<DateRange, 1> => ["2031-03-04", "2031-05-01/2031-05-05"],
         /// Days of every year, or ranges of them with both ends.
-        optional yearly: Yearly => ["10-01/10-07"],
+        optional yearly: List<YearlyRange, 1> => ["10-01/10-07"],
         /// Windows of these days in place of the ordinary ones.
         optional windows: List<Window, 1> => ["10:00-12:00"],
         /// `true`: nobody is called on these days. A window that started the day before still ends in its time.
@@ -269,11 +270,8 @@ pub(crate) enum Action {
 }
 
 impl Words for Action {
-    const WORDS: &'static [(&'static str, Self)] = &[
-        ("stop", Self::Stop),
-        ("call_next_number", Self::CallNextNumber),
-        ("call_same_number", Self::CallSameNumber),
-    ];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("stop", Self::Stop), ("call_next_number", Self::CallNextNumber), ("call_same_number", Self::CallSameNumber)];
 }
 
 table! {

@@ -18,6 +18,7 @@ use super::{
 use crate::domain::{
     agent::Availability,
     call::{CallCommand, Destination, EndedBy, HangUpCause, LegEnd, MediaOffer},
+    campaign::AgentTerms,
     contact::Contact,
     ids::{AgentId, AttemptId, CampaignId, LegId},
     intent::{Intent, RecordedIntent, Settlement},
@@ -578,8 +579,8 @@ impl Engine {
     /// As its file has it; as the tenant has it once the file is gone.
     fn terms_of(&self, campaign: &CampaignId) -> Option<AgentTerms> {
         let definitions = &self.generation.as_ref()?.definitions;
-        let tenant = &definitions.tenant;
-        let default = AgentTerms { hold: AgentHold::PerCall, ring: tenant.agent_ring, wrap_up: tenant.wrap_up };
+        let tenant = &definitions.tenant.agents;
+        let default = AgentTerms { hold: tenant.hold, ring: tenant.ring, wrap_up: tenant.wrap_up };
         Some(definitions.campaigns.get(campaign).map_or(default, |campaign| campaign.agents))
     }
 

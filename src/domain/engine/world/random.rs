@@ -57,18 +57,12 @@ pub(super) fn generation(dice: &mut Dice, wall0: Timestamp) -> Generation {
         };
         campaigns.insert(id, campaign);
     }
-    let tenant = Tenant {
-        id: slug(TenantId::parse, "t"),
-        name: "T".into(),
-        timezone: "UTC".into(),
-        region: "CN".into(),
-        agent_ring: Duration::from_secs(15),
-        wrap_up: Duration::from_secs(dice.below(30)),
-    };
+    let mut tenant = Tenant::new(slug(TenantId::parse, "t"), "T", "UTC", "CN");
+    tenant.agents.wrap_up = Duration::from_secs(dice.below(30));
     Generation {
         revision: Revision::parse(&"a".repeat(40)).unwrap(),
         committed_at: wall0,
-        definitions: Definitions { tenant, queues: BTreeMap::new(), agents, campaigns },
+        definitions: Definitions { agents, campaigns, ..Definitions::of(tenant) },
     }
 }
 
@@ -78,7 +72,8 @@ fn hours(dice: &mut Dice, zone: &str, windows: Vec<Window>, wall0: Timestamp) ->
     let today = hours.local_date(wall0);
     let special = (0..dice.below(3)).map(|_| {
         let date = today.saturating_add(jiff::Span::new().days(i64::try_from(dice.below(12)).unwrap()));
-        let days = Days { dates: vec![date.to_string().parse().unwrap()], ..Days::default() };
+        let days =
+            Days { dates: vec![crate::domain::days::DateRange::parse(&date.to_string()).unwrap()], ..Days::default() };
         let windows = if dice.chance(50) { Vec::new() } else { vec![Window::parse("10:00-12:00").unwrap()] };
         Special { days, windows }
     });
