@@ -1,6 +1,6 @@
 //! Codes of diagnostics: what each means, for `problems[].code` and people who look one up.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 macro_rules! codes {
     ($($(#[doc = $about:literal])+ $name:ident = $text:literal),+ $(,)?) => {
@@ -107,6 +107,19 @@ codes! {
     TestNumbers = "E0302",
     /// This version uses one trunk.
     SeveralTrunks = "E0303",
+}
+
+/// Text that is no code.
+#[derive(Debug, thiserror::Error)]
+#[error("no such code; they run from {} to {}, as messages show them", Code::ALL[0], Code::ALL[Code::ALL.len() - 1])]
+pub struct NoSuchCode;
+
+impl FromStr for Code {
+    type Err = NoSuchCode;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchCode> {
+        Self::ALL.iter().find(|code| code.as_str().eq_ignore_ascii_case(text)).copied().ok_or(NoSuchCode)
+    }
 }
 
 impl fmt::Display for Code {

@@ -1,5 +1,6 @@
 //! `dialops check`: every fixture's messages, the example, and what a file system can hold.
 
+mod explain;
 mod formats;
 
 use std::{

@@ -1,5 +1,6 @@
 //! `dialops check`: the configuration in a folder, read as the daemon would read it from a commit.
 
+mod explain;
 mod folder;
 mod format;
 
@@ -9,7 +10,7 @@ use std::{
     path::PathBuf,
 };
 
-use crate::config::{self, SourceFile, diagnostic::Severity, settings::outer_ceilings};
+use crate::config::{self, SourceFile, code::Code, diagnostic::Severity, settings::outer_ceilings};
 use folder::{Checked, campaigns_folder, shown_path};
 use format::{Colour, Format};
 
@@ -20,7 +21,12 @@ use format::{Colour, Format};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Root of the configuration repository, or its folder of campaigns itself
-    dir: PathBuf,
+    #[arg(required_unless_present = "explain")]
+    dir: Option<PathBuf>,
+
+    /// Tell what a code means, such as E0104, with an example
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["dir", "format", "output", "settings"])]
+    explain: Option<Code>,
 
     /// How problems are written: by default `github` in GitHub Actions, `text` elsewhere
     #[arg(long, value_enum)]
@@ -49,11 +55,17 @@ impl Args {
 
 /// Checks; exit code 0 if nothing is wrong, 2 if something is.
 pub fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+    if let Some(code) = args.explain {
+        explain::write(code, out)?;
+        return Ok(0);
+    }
+    // Clap has seen to it that there is one.
+    let dir = args.dir.clone().unwrap_or_default();
     let mut checked = Checked::default();
     let settings = args.settings.as_deref().and_then(|path| checked.settings(path));
     let name = settings.as_ref().map_or("campaigns", |settings| &settings.source.path);
-    let Some(folder) = campaigns_folder(&args.dir, name) else {
-        let dir = args.dir.display();
+    let Some(folder) = campaigns_folder(&dir, name) else {
+        let dir = dir.display();
         writeln!(err, "error: {dir} has no folder {name}; name the root of a configuration repository")?;
         return Ok(2);
     };
