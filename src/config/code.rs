@@ -107,6 +107,10 @@ codes! {
     TestNumbers = "E0302",
     /// This version uses one trunk.
     SeveralTrunks = "E0303",
+    /// A new campaign starts before the instant that counts as now, so it would dial at once.
+    NewInPast = "E0401",
+    /// The id in a file is another than before. An id cannot change: one campaign is retired and another begins.
+    IdChanged = "E0402",
 }
 
 /// Text that is no code.

@@ -364,4 +364,21 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         ),
     ),
     (Code::SeveralTrunks, told("two [[trunks]] in the settings", "Keep the one that this machine shall use.")),
+    (
+        Code::NewInPast,
+        told(
+            "`check --base main` on a branch that adds a campaign whose `starts_at` was last week",
+            "Mostly the year is wrong, or the file is a copy. Set `starts_at` to when the campaign shall begin; the \
+             daemon would begin at once. Now is the time of the base's commit, unless `--at` says otherwise. A campaign \
+             is new if the base has none of its id; with `--at` alone all are.",
+        ),
+    ),
+    (
+        Code::IdChanged,
+        told(
+            "`check --base main` on a branch that changes `id = \"spring\"` to `id = \"spring-2\"` in a file",
+            "Contacts and history belong to an id. If the name shall change, change `name`; put the old id back. If \
+             another campaign is meant, give it a file of its own, so that both are seen.",
+        ),
+    ),
 ];

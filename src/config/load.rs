@@ -109,7 +109,8 @@ impl<'a> Commit<'a> {
     }
 }
 
-fn full_path(folder: &str, path: &str) -> Arc<str> {
+/// The path of a file as messages show it.
+pub(crate) fn full_path(folder: &str, path: &str) -> Arc<str> {
     if folder.is_empty() { path.into() } else { format!("{folder}/{path}").into() }
 }
 

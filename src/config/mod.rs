@@ -5,6 +5,7 @@
 //! its reader and its JSON Schema.
 
 mod campaign;
+pub mod change;
 pub mod code;
 pub mod diagnostic;
 pub mod explain;

@@ -1,5 +1,6 @@
 //! `dialops check`: every fixture's messages, the example, and what a file system can hold.
 
+mod base;
 mod explain;
 mod formats;
 
@@ -85,8 +86,8 @@ fn each_fault_has_its_one_message() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    // These need a file system, or a file of a size that nobody wants to commit.
-    seen.extend([Code::Unreadable, Code::TooManyProblems]);
+    // These need a file system, a commit to compare with, or a file of a size that nobody wants to commit.
+    seen.extend([Code::Unreadable, Code::TooManyProblems, Code::NewInPast, Code::IdChanged]);
     let unseen: Vec<_> = Code::ALL.iter().filter(|code| !seen.contains(code)).collect();
     assert!(unseen.is_empty(), "no fixture shows {unseen:?}");
 }

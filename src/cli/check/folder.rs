@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::config::{
-    Diagnostic, Settings,
+    Diagnostic, Settings, SourceFile,
     code::Code,
     diagnostic::{Location, Severity},
     is_configuration,
@@ -128,6 +128,11 @@ impl Checked {
         std::str::from_utf8(self.files.get(inside)?).ok()
     }
 
+    /// The files as they are loaded.
+    pub(super) fn sources(&self) -> Vec<SourceFile<'_>> {
+        self.files.iter().map(|(path, bytes)| SourceFile { path, bytes }).collect()
+    }
+
     /// The shown paths of all files that were read.
     pub(super) fn paths(&self) -> Vec<String> {
         let settings = self.settings.iter().map(|(path, _)| path.clone());
@@ -135,7 +140,7 @@ impl Checked {
     }
 
     /// The shown path of a file of the folder.
-    fn shown(&self, inside: &str) -> String {
+    pub(super) fn shown(&self, inside: &str) -> String {
         if self.folder.is_empty() { inside.to_owned() } else { format!("{}/{inside}", self.folder) }
     }
 

@@ -1,5 +1,6 @@
 //! `dialops check`: the configuration in a folder, read as the daemon would read it from a commit.
 
+mod base;
 mod explain;
 mod folder;
 mod format;
@@ -10,8 +11,12 @@ use std::{
     path::PathBuf,
 };
 
-use crate::config::{self, SourceFile, code::Code, diagnostic::Severity, settings::outer_ceilings};
-use folder::{Checked, campaigns_folder, shown_path};
+use jiff::Timestamp;
+
+use super::output::Failure;
+use crate::config::{self, code::Code, diagnostic::Severity, settings::outer_ceilings};
+use base::Compared;
+use folder::{Checked, campaigns_folder};
 use format::{Colour, Format};
 
 /// Check campaigns and everything they refer to
@@ -39,6 +44,19 @@ pub struct Args {
     /// Settings whose ceilings hold; without them only what holds everywhere is checked
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
+
+    /// Check the change since a commit too: new campaigns may not start in the past, ids may not change
+    #[arg(long, value_name = "REV")]
+    base: Option<String>,
+
+    /// The instant that counts as now: `now` or a time such as 2031-03-01T09:00:00+08:00. By default it is when
+    /// the base was committed; without `--base` every campaign counts as new
+    #[arg(long, value_name = "TIME", value_parser = base::instant)]
+    at: Option<Timestamp>,
+
+    /// Show only what has to do with files that changed since a commit, and what is new since then
+    #[arg(long, value_name = "REV")]
+    changed_since: Option<String>,
 
     /// Whether text is coloured
     #[arg(long, value_enum, default_value_t = Colour::Auto)]
@@ -71,12 +89,21 @@ pub fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u
     };
     checked.read_folder(&folder);
     let ceilings = settings.map_or_else(outer_ceilings, |settings| settings.ceilings);
-    let files: Vec<_> = checked.files.iter().map(|(path, bytes)| SourceFile { path, bytes }).collect();
-    let found = match config::load(&shown_path(&folder), &files, &ceilings) {
+    let compared = Compared::new(&folder, args.base.as_deref(), args.changed_since.as_deref(), args.at);
+    let compared = match compared {
+        Ok(compared) => compared,
+        Err(error) => {
+            writeln!(err, "error: {}", Failure::from_error(&error).message)?;
+            return Ok(1);
+        }
+    };
+    let found = match config::load(&checked.folder, &checked.sources(), &ceilings) {
         Ok((_, warnings)) => warnings,
         Err(found) => found,
     };
     checked.diagnostics.extend(found);
+    compared.review(&mut checked);
+    compared.narrow(&mut checked, &ceilings);
     write(&args, &checked, out, err)?;
     Ok(if checked.diagnostics.iter().any(|d| d.severity == Severity::Error) { 2 } else { 0 })
 }
