@@ -5,8 +5,10 @@
 //! its reader and its JSON Schema.
 
 mod campaign;
+pub mod change;
 pub mod code;
 pub mod diagnostic;
+pub mod explain;
 mod kinds;
 mod layout;
 mod load;

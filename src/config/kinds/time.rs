@@ -53,7 +53,8 @@ impl Kind for Instant {
     }
 }
 
-fn timestamp(written: &Datetime) -> Option<Timestamp> {
+/// The instant that a date-time with an offset names.
+pub(crate) fn timestamp(written: &Datetime) -> Option<Timestamp> {
     let (date, time) = (written.date?, written.time?);
     let minutes = match written.offset? {
         Offset::Z => 0,
