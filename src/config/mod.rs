@@ -7,6 +7,7 @@
 mod campaign;
 pub mod code;
 pub mod diagnostic;
+pub mod effective;
 mod kinds;
 mod layout;
 mod load;

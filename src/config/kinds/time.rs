@@ -51,6 +51,11 @@ impl Kind for Instant {
     fn schema() -> Json {
         json!({ "type": "string", "format": "date-time" })
     }
+
+    /// In UTC, so that one instant shows the same whatever its offset.
+    fn show(value: &Timestamp) -> Json {
+        json!(value.to_string())
+    }
 }
 
 fn timestamp(written: &Datetime) -> Option<Timestamp> {
@@ -106,6 +111,10 @@ impl Kind for Zone {
     fn schema() -> Json {
         json!({ "type": "string", "minLength": 1 })
     }
+
+    fn show(value: &NamedZone) -> Json {
+        json!(value.name)
+    }
 }
 
 /// A window of a day, `HH:MM-HH:MM`.
@@ -133,6 +142,10 @@ impl Kind for Window {
 
     fn schema() -> Json {
         json!({ "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$" })
+    }
+
+    fn show(value: &calendar::Window) -> Json {
+        json!(value.to_string())
     }
 }
 
