@@ -102,7 +102,7 @@ impl Commit<'_> {
     }
 }
 
-fn full_path(folder: &str, path: &str) -> Arc<str> {
+pub(super) fn full_path(folder: &str, path: &str) -> Arc<str> {
     if folder.is_empty() { path.into() } else { format!("{folder}/{path}").into() }
 }
 

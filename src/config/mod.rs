@@ -6,7 +6,9 @@
 
 mod campaign;
 pub mod code;
+pub mod compare;
 pub mod diagnostic;
+pub mod difference;
 pub mod effective;
 mod kinds;
 mod layout;

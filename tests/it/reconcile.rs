@@ -22,7 +22,7 @@ use dialops::{
             Campaign, DaysPolicy, Definitions, DesiredState, DialPermission, Generation, Limits, Mode, NumberOrder,
             Priority, ResultPolicy, Tenant,
         },
-        contact::{NewContact, Progress},
+        contact::{Contact, NewContact, Progress},
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, QueueId, Revision, TenantId},
         intent::CandidatePage,
     },
@@ -589,6 +589,10 @@ impl Store for Flaky {
     }
 
     async fn contact(&self, _: &CampaignId, _: &CustomerId) -> Result<Option<ContactHistory>, StoreError> {
+        unreachable!()
+    }
+
+    async fn contacts_page(&self, _: &CampaignId, _: Option<&CustomerId>, _: u32) -> Result<Vec<Contact>, StoreError> {
         unreachable!()
     }
 
