@@ -149,12 +149,52 @@ codes! {
     UnreachableQuestion = "E0223",
     /// Two versions of a survey have the same number.
     DuplicateVersion = "E0224",
+    /// Conditions are nested too deep, or there are too many.
+    FilterDepth = "E0240",
+    /// A condition has `attribute` and `op`, or one of `all`, `any` and `not`.
+    Condition = "E0241",
+    /// The operator takes no value, one value, a list, or a list of two.
+    Operand = "E0242",
+    /// The value is of another type than the attribute.
+    OperandType = "E0243",
+    /// An encrypted attribute is neither filtered nor sorted on, and never leaves the store.
+    AttributeEncrypted = "E0244",
+    /// The campaign's `strategy.attributes` does not have the attribute.
+    AttributeNotUsed = "E0245",
+    /// The rounds do not fit the order of numbers.
+    Rounds = "E0246",
+    /// The result has two rules; which of them would hold?
+    RepeatedResult = "E0247",
+    /// `no_retry` ends all numbers of a contact, which policies by category never do.
+    NoRetryByCategory = "E0248",
+    /// Nobody could be called between `starts_at` and `ends_at`.
+    WindowsNeverOpen = "E0249",
+    /// A special day names a calendar or days of its own, and has windows or is closed.
+    SpecialDays = "E0250",
+    /// `fallback_timezone` goes with `timezone = "contact"`.
+    FallbackZone = "E0251",
+    /// A business rule that calls has an `interval`; one that stops has nothing to call by.
+    RuleKeys = "E0252",
+    /// The settings do not allow callbacks to this host.
+    CallbackHost = "E0253",
     /// Dialling needs a trunk.
     NoTrunk = "E0301",
     /// `test_numbers` is what `dial = "listed"` calls: required there, refused elsewhere.
     TestNumbers = "E0302",
     /// This version uses one trunk.
     SeveralTrunks = "E0303",
+    /// Running campaigns with the same queue and priority take turns.
+    SharedPriority = "N0501",
+    /// A text message is so long that it is sent, and paid for, as several.
+    SmsLength = "N0502",
+    /// The setting is read and nothing looks at it.
+    NoEffect = "W0401",
+    /// Not all retries fit into the campaign's life or its day.
+    BudgetUnspendable = "W0402",
+    /// The next try is more than a day away.
+    LongInterval = "W0403",
+    /// This version knows the setting and does not dial by it yet, so it holds the campaign.
+    NotDialledYet = "W0404",
 }
 
 impl fmt::Display for Code {

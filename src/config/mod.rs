@@ -19,9 +19,10 @@ pub(crate) mod suggest;
 mod syntax;
 mod table;
 mod tables;
+mod windows;
 
 pub use diagnostic::Diagnostic;
-pub use kinds::secret::{SecretError, SecretRef};
+pub use kinds::secret::SecretError;
 pub use layout::is_configuration;
 pub use load::{SourceFile, load};
 pub use settings::Settings;

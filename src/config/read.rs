@@ -57,6 +57,8 @@ pub(crate) struct Reader<'s> {
     unseen: Diagnostic,
     /// The key being read, for messages.
     key: &'static str,
+    /// How deep the conditions are nested that are being read.
+    pub(crate) depth: usize,
     /// Keys at the top of this kind of file: one that stands in another table has slid there.
     top: &'static [&'static str],
     poisoned: Vec<Span>,
@@ -79,6 +81,7 @@ impl<'s> Reader<'s> {
             left_out: 0,
             unseen: Diagnostic::error(Code::TooManyProblems, Location::file(path), ""),
             key: "",
+            depth: 0,
             top: T::KEYS,
             poisoned: parsed.poisoned,
             strays: Vec::new(),

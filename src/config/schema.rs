@@ -4,9 +4,13 @@ use serde_json::{Map, Value as Json, json};
 use toml::de::DeValue;
 
 use super::{
+    kinds::condition::{CONDITION_DEFINITION, ConditionTable},
     read::{Key, Kind},
     tables::{
-        agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, settings::SettingsFile, tenant::TenantFile,
+        agents::AgentsFile, attributes::AttributesFile, business_results::BusinessResultsFile,
+        calendars::CalendarsFile, campaign::CampaignFile, categories::CategoriesFile, do_not_call::DoNotCallFile,
+        queues::QueuesFile, results::ResultsFile, settings::SettingsFile, sms::SmsFile, surveys::SurveyFile,
+        tenant::TenantFile,
     },
 };
 
@@ -24,9 +28,17 @@ pub struct Document {
 pub fn documents() -> Vec<Document> {
     vec![
         document("agents.schema.json", "dialops agents", AgentsFile::schema()),
+        document("attributes.schema.json", "dialops attributes", AttributesFile::schema()),
+        document("business-results.schema.json", "dialops business results", BusinessResultsFile::schema()),
+        document("calendars.schema.json", "dialops calendars", CalendarsFile::schema()),
         document("campaign.schema.json", "dialops campaign", CampaignFile::schema()),
+        document("categories.schema.json", "dialops number categories", CategoriesFile::schema()),
+        document("do-not-call.schema.json", "dialops do-not-call lists", DoNotCallFile::schema()),
         document("queues.schema.json", "dialops queues", QueuesFile::schema()),
+        document("results.schema.json", "dialops results", ResultsFile::schema()),
         document("settings.schema.json", "dialops settings", SettingsFile::schema()),
+        document("sms.schema.json", "dialops SMS templates", SmsFile::schema()),
+        document("survey.schema.json", "dialops survey", SurveyFile::schema()),
         document("tenant.schema.json", "dialops tenant", TenantFile::schema()),
     ]
 }
@@ -35,8 +47,13 @@ fn document(file: &'static str, title: &str, schema: Json) -> Document {
     let mut whole = Map::new();
     whole.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
     whole.insert("title".to_owned(), json!(title));
+    // A condition holds conditions, so its schema stands once and is referred to.
+    let recursive = schema.to_string().contains(&format!("#/$defs/{CONDITION_DEFINITION}"));
     if let Json::Object(schema) = schema {
         whole.extend(schema);
+    }
+    if recursive {
+        whole.insert("$defs".to_owned(), json!({ CONDITION_DEFINITION: ConditionTable::schema() }));
     }
     Document { file, text: format!("{:#}\n", Json::Object(whole)) }
 }

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod attribute;
+pub mod business;
 pub mod business_result;
 pub mod calendar;
 pub mod call;
@@ -22,6 +23,7 @@ pub mod now;
 pub mod order;
 pub mod phone;
 pub mod plan;
+pub mod policy;
 pub mod reason;
 pub mod result_name;
 pub mod results;

@@ -198,7 +198,10 @@ mod tests {
         };
         let unknown = |name: &str| SmsError::UnknownGap(name.to_owned());
         assert_eq!(faults("春 {name} x"), [(4..10, unknown("name"))]);
-        assert_eq!(faults("{} {attr.} {attr.X}"), [(0..2, unknown("")), (3..10, unknown("attr.")), (11..19, unknown("attr.X"))]);
+        assert_eq!(
+            faults("{} {attr.} {attr.X}"),
+            [(0..2, unknown("")), (3..10, unknown("attr.")), (11..19, unknown("attr.X"))]
+        );
         assert_eq!(faults("a { b"), [(2..3, SmsError::Unclosed)]);
         assert_eq!(faults("{customer_id {tenant}"), [(0..1, SmsError::Unclosed)]);
         assert_eq!(faults("a } b"), [(2..3, SmsError::Stray)]);

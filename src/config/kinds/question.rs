@@ -143,7 +143,11 @@ fn answer(table: &QuestionTable, reader: &mut Reader<'_>) -> Option<AnswerKind> 
 
 fn stray<T>(key: &str, value: &At<T>, kinds: &str, reader: &mut Reader<'_>) {
     reader
-        .error(Code::QuestionKeys, value.span.unwrap_or_default(), format!("`{key}` goes with the kinds `{kinds}` only"))
+        .error(
+            Code::QuestionKeys,
+            value.span.unwrap_or_default(),
+            format!("`{key}` goes with the kinds `{kinds}` only"),
+        )
         .label("would not be used")
         .help("remove it, or choose one of these kinds");
 }

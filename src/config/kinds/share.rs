@@ -71,7 +71,9 @@ mod tests {
 
     #[test]
     fn shares_have_one_form() {
-        for (text, thousandths) in [("0%", 0), ("3%", 30), ("2.5%", 25), ("99.9%", 999), ("100%", 1000), ("100.0%", 1000)] {
+        for (text, thousandths) in
+            [("0%", 0), ("3%", 30), ("2.5%", 25), ("99.9%", 999), ("100%", 1000), ("100.0%", 1000)]
+        {
             assert_eq!(parse(text), Some(PerMille(thousandths)), "{text}");
         }
         for bad in ["", "%", "3", "3 %", "03%", "2.55%", ".5%", "2.%", "100.1%", "101%", "-1%", "+1%"] {

@@ -14,10 +14,7 @@ use crate::{
 };
 
 /// Reads them.
-pub(crate) fn business_results(
-    file: InFile<BusinessResultsFile>,
-    commit: &mut Commit<'_>,
-) -> Defined<BusinessResult> {
+pub(crate) fn business_results(file: InFile<BusinessResultsFile>, commit: &mut Commit<'_>) -> Defined<BusinessResult> {
     let InFile { file, value } = file;
     let mut results = Defined::begin(value.business_results.is_none());
     for table in value.business_results.map(|list| list.value).unwrap_or_default() {
@@ -46,8 +43,12 @@ fn unique_sub_results(file: usize, sub_results: &[At<SubResultTable>], commit: &
 }
 
 fn definition(table: BusinessResultTable) -> Option<BusinessResult> {
-    let sub_results: Option<BTreeMap<SubResultId, String>> =
-        table.sub_results.value.into_iter().map(|At { value, .. }| Some((value.id?.value, value.name?.value))).collect();
+    let sub_results: Option<BTreeMap<SubResultId, String>> = table
+        .sub_results
+        .value
+        .into_iter()
+        .map(|At { value, .. }| Some((value.id?.value, value.name?.value)))
+        .collect();
     Some(BusinessResult {
         id: table.id?.value,
         name: table.name?.value,

@@ -1,14 +1,14 @@
 //! The calendars of `shared/calendars.toml`.
 
-use std::collections::BTreeMap;
-
-use super::Defined;
+use super::{
+    Defined,
+    list::{once, values},
+};
 use crate::{
     config::{
-        code::Code,
         kinds::days::{DateRange, DayOfWeek, YearlyRange},
         load::{Commit, InFile},
-        read::{At, Kind},
+        read::At,
         tables::calendars::{CalendarTable, CalendarsFile},
     },
     domain::{days::Days, special_days::Calendar},
@@ -26,21 +26,13 @@ pub(crate) fn calendars(file: InFile<CalendarsFile>, commit: &mut Commit<'_>) ->
 }
 
 fn definition(file: usize, table: CalendarTable, commit: &mut Commit<'_>) -> Option<Calendar> {
+    once::<DayOfWeek>(file, &table.weekdays.value, commit);
+    once::<DateRange>(file, &table.dates.value, commit);
+    once::<YearlyRange>(file, &table.yearly.value, commit);
     let days = Days {
-        weekdays: unique::<DayOfWeek>(file, table.weekdays.value, commit),
-        dates: unique::<DateRange>(file, table.dates.value, commit),
-        yearly: unique::<YearlyRange>(file, table.yearly.value, commit),
+        weekdays: values(table.weekdays.value),
+        dates: values(table.dates.value),
+        yearly: values(table.yearly.value),
     };
     Some(Calendar { id: table.id?.value, name: table.name?.value, days })
-}
-
-/// The items of a list, and a report of each that stands in it twice.
-fn unique<K: Kind>(file: usize, items: Vec<At<K::Value>>, commit: &mut Commit<'_>) -> Vec<K::Value> {
-    let mut seen = BTreeMap::new();
-    for item in &items {
-        let text = K::show(&item.value).to_string();
-        let message = || format!("{text} stands twice in this list");
-        commit.unique(Code::Repeated, &mut seen, &text, InFile { file, value: item.span }, message);
-    }
-    items.into_iter().map(|item| item.value).collect()
 }

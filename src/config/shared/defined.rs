@@ -118,7 +118,7 @@ impl<T: Definition> Defined<T> {
             },
         };
         let message = format!("no {} has the id {text:?}", T::ONE);
-        known.report_missing(text, &InFile { file, value: id.span }, message, write, commit);
+        known.report_missing_as(text, &InFile { file, value: id.span }, message, write, commit);
         false
     }
 
@@ -147,8 +147,13 @@ pub(crate) struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// Reports a reference to something else; `write` says how the meant one is written in its place.
-    pub(crate) fn report_missing(
+    /// Reports a reference to something else.
+    pub(crate) fn report_missing(self, text: &str, place: &Place, message: String, commit: &mut Commit<'_>) {
+        self.report_missing_as(text, place, message, quoted, commit);
+    }
+
+    /// The same where words are not written in quotes; `write` says how, if the meant one can be written.
+    fn report_missing_as(
         self,
         text: &str,
         place: &Place,
@@ -168,6 +173,6 @@ impl Known<'_> {
 }
 
 /// A word as it stands in a list or behind a key.
-pub(crate) fn quoted(word: &str) -> Option<String> {
+fn quoted(word: &str) -> Option<String> {
     Some(format!("{word:?}"))
 }

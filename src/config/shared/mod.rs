@@ -1,14 +1,24 @@
 //! What stands in `shared/`, and what campaigns may refer to in it.
 
 mod agents;
+mod attributes;
+mod business_results;
+mod calendars;
+mod categories;
 pub(crate) mod defined;
+mod do_not_call;
+mod files;
+mod list;
+mod questions;
 mod queues;
+mod results;
+mod sms;
+mod surveys;
 mod tenant;
 
-pub(crate) use agents::{Agents, agents};
+pub(crate) use agents::Agents;
 pub(crate) use defined::Defined;
-pub(crate) use queues::queues;
-pub(crate) use tenant::tenant;
+pub(crate) use files::{Kept, SharedFiles};
 
 use defined::Definition;
 
@@ -23,12 +33,13 @@ use crate::domain::{
     sms::SmsTemplate,
     special_days::Calendar,
     survey::Survey,
+    tenant::Tenant,
 };
 
 /// What campaigns refer to; `None` if that file could not be read, so that nothing is said of it.
 #[derive(Clone, Copy)]
-#[expect(dead_code, reason = "campaigns take them up key by key")]
 pub(crate) struct References<'a> {
+    pub(crate) tenant: Option<&'a Tenant>,
     pub(crate) queues: Option<&'a Defined<Queue>>,
     pub(crate) agents: Option<&'a Agents>,
     pub(crate) attributes: Option<&'a Defined<Attribute>>,

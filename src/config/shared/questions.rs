@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::defined::{Known, quoted};
+use super::defined::Known;
 use crate::{
     config::{
         code::Code,
@@ -26,7 +26,7 @@ const QUESTIONS_MAX: usize = 200;
 /// Reads a version's questions; `None` if one of them could not be built.
 pub(crate) fn questions(file: usize, asked: Vec<At<Asked>>, commit: &mut Commit<'_>) -> Option<Vec<Question>> {
     let before = commit.faults();
-    let mut version = Version::new(file, &asked, commit);
+    let version = Version::new(file, &asked, commit);
     if let Some(extra) = asked.get(QUESTIONS_MAX) {
         let message = format!("{} questions, and a version has at most {QUESTIONS_MAX}", asked.len());
         commit.error(Code::TooManyItems, &InFile { file, value: extra.span }, message).label("one too many");
@@ -88,7 +88,7 @@ impl Version {
                 none: String::new(),
             };
             let message = format!("no question has the id {text:?}");
-            known.report_missing(text, &InFile { file: self.file, value: target.span }, message, quoted, commit);
+            known.report_missing(text, &InFile { file: self.file, value: target.span }, message, commit);
         }
     }
 }
@@ -166,7 +166,8 @@ impl Flow {
         // In every circle some question leads back to one above it, or to itself.
         let back = (0..asked.len()).find_map(|target| {
             let reached = self.reached_from(target);
-            let from = (target..asked.len()).find(|from| reached.contains(from) && self.after[*from].contains(&target))?;
+            let from =
+                (target..asked.len()).find(|from| reached.contains(from) && self.after[*from].contains(&target))?;
             Some((from, target))
         });
         if let (Some((from, target)), Some(first)) = (back, back.and_then(|(_, target)| id(target))) {

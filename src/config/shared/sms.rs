@@ -31,6 +31,7 @@ pub(crate) fn sms(
                 check_attribute(&At { value: id.clone(), span: part.span }, attributes, file, commit);
             }
         }
+        note_length(file, template.text.as_ref(), commit);
         templates.put(definition(template));
     }
     templates
@@ -55,6 +56,24 @@ fn check_attribute(id: &At<AttributeId>, attributes: &Defined<Attribute>, file: 
             diagnostic.relate(defined, "defined here");
         }
     }
+}
+
+/// Says when a text is sent as several messages, which cost as many.
+fn note_length(file: usize, text: Option<&At<Vec<At<Part>>>>, commit: &mut Commit<'_>) {
+    let Some(At { value: parts, span }) = text else { return };
+    let parts: Vec<Part> = parts.iter().map(|part| part.value.clone()).collect();
+    let (alphabet, messages) = length(&parts);
+    if messages < 2 {
+        return;
+    }
+    let (one, joined) = alphabet.units();
+    let why = match alphabet {
+        Alphabet::Gsm7 => "its letters are sent in 7 bits each",
+        Alphabet::Ucs2 => "it has letters beyond the 7-bit alphabet",
+    };
+    let message = format!("`text` takes at least {messages} messages without what fills its gaps");
+    let help = format!("{why}: one message holds {one} of them, and each of several {joined}");
+    commit.note(Code::SmsLength, &InFile { file, value: *span }, message).label("long").help(help);
 }
 
 fn definition(table: SmsTable) -> Option<SmsTemplate> {

@@ -1,21 +1,22 @@
 //! The tenant of `shared/tenant.toml`.
 
-use std::collections::BTreeMap;
-
-use super::Defined;
+use super::{
+    Defined,
+    list::{once, values},
+};
 use crate::{
     config::{
-        code::Code,
-        load::{Commit, InFile, Place},
-        read::At,
-        tables::tenant::{AbandonedDefaults, AgentDefaults, TenantFile},
+        campaign::per_number,
+        kinds::{choice::Choice, text::Slug},
+        load::{Commit, InFile},
+        tables::tenant::TenantFile,
+        windows,
     },
     domain::{
         business_result::BusinessResult,
-        calendar::Window,
         do_not_call::DoNotCallList,
         ids::DoNotCallId,
-        tenant::{AbandonedRules, AgentRules, MediaRules, RecordingRules, SmsRules, Tenant},
+        tenant::{AbandonedRules, AgentRules, Codec, MediaRules, RecordingRules, SmsRules, Tenant},
     },
 };
 
@@ -31,22 +32,23 @@ pub(crate) fn tenant(
     if let (Some(result), Some(results)) = (&agents.wrap_up_result, business_results) {
         results.has(result, file, commit);
     }
-    let lists = unique(file, tenant.do_not_call.value, |id| id.to_string(), commit);
-    for list in &lists {
-        if let Some(known) = do_not_call {
+    once::<Slug<DoNotCallId>>(file, &tenant.do_not_call.value, commit);
+    if let Some(known) = do_not_call {
+        for list in &tenant.do_not_call.value {
             known.has(list, file, commit);
         }
     }
     let windows = tenant.sms.value.windows.value;
-    windows_apart(file, &windows, commit);
-    let codecs = unique(file, tenant.media.value.codecs.value, |codec| codec.as_str().to_owned(), commit);
+    windows::apart(file, &windows, commit);
+    let codecs = tenant.media.value.codecs.value;
+    once::<Choice<Codec>>(file, &codecs, commit);
     let (abandoned, recording) = (tenant.abandoned.value, tenant.recording.value);
     Some(Tenant {
         id: tenant.id?.value,
         name: tenant.name?.value,
         timezone: tenant.timezone?.value.name,
         region: tenant.region?.value,
-        do_not_call: values(lists),
+        do_not_call: values(tenant.do_not_call.value),
         per_number: match tenant.per_number {
             Some(table) => Some(per_number(table.value)?),
             None => None,
@@ -66,8 +68,4 @@ pub(crate) fn tenant(
         media: MediaRules { codecs: values(codecs) },
         recording: RecordingRules { enabled: recording.enabled.value, keep: recording.keep.value },
     })
-}
-
-fn values<T>(items: Vec<At<T>>) -> Vec<T> {
-    items.into_iter().map(|item| item.value).collect()
 }

@@ -21,18 +21,20 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
 use super::*;
 use crate::domain::{
-    calendar::{CallingHours, Window},
+    calendar::{CallingHours, Special, Window},
     call::{Destination, EndedBy, LegEnd, LegIdentity},
     campaign::*,
     contact::{Contact, ContactEnd, Number, Progress},
+    days::Days,
     gate::{self, Counts, Facts, NumberHistory},
     ids::{CategoryId, Revision, TenantId},
     intent::{CandidatePage, Intent, RecordedIntent},
     order,
+    policy::{DaysPolicy, NumberPolicy, ResultPolicy, Retries},
     reason::Hold,
     results::CallResult,
     retry::{self, EndedAttempt},
-    tenant::Tenant,
+    tenant::{AgentHold, Tenant},
 };
 
 /// splitmix64: enough for choices in tests, and the same on every machine.
@@ -441,8 +443,8 @@ impl World {
             by_number.entry((attempt.contact, attempt.number)).or_default().push(attempt);
             by_contact.entry(attempt.contact).or_default().push(attempt);
         }
-        for attempts in by_number.values() {
-            judge::number(attempts);
+        for ((contact, number), attempts) in &by_number {
+            judge::number(&self.contacts[contact].progress.numbers[*number].category, attempts);
         }
         for (contact, attempts) in &by_contact {
             judge::contact(&self.contacts[contact], attempts, &self.generation);
