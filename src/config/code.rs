@@ -1,6 +1,6 @@
 //! Codes of diagnostics: what each means, for `problems[].code` and people who look one up.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 macro_rules! codes {
     ($($(#[doc = $about:literal])+ $name:ident = $text:literal),+ $(,)?) => {
@@ -183,18 +183,35 @@ codes! {
     TestNumbers = "E0302",
     /// This version uses one trunk.
     SeveralTrunks = "E0303",
+    /// A new campaign starts before the instant that counts as now, so it would dial at once.
+    NewInPast = "E0401",
+    /// The id in a file is another than before. An id cannot change: one campaign is retired and another begins.
+    IdChanged = "E0402",
     /// Running campaigns with the same queue and priority take turns.
     SharedPriority = "N0501",
     /// A text message is so long that it is sent, and paid for, as several.
     SmsLength = "N0502",
     /// The setting is read and nothing looks at it.
-    NoEffect = "W0401",
+    NoEffect = "W0501",
     /// Not all retries fit into the campaign's life or its day.
-    BudgetUnspendable = "W0402",
+    BudgetUnspendable = "W0502",
     /// The next try is more than a day away.
-    LongInterval = "W0403",
+    LongInterval = "W0503",
     /// This version knows the setting and does not dial by it yet, so it holds the campaign.
-    NotDialledYet = "W0404",
+    NotDialledYet = "W0504",
+}
+
+/// Text that is no code.
+#[derive(Debug, thiserror::Error)]
+#[error("no such code; they run from {} to {}, as messages show them", Code::ALL[0], Code::ALL[Code::ALL.len() - 1])]
+pub struct NoSuchCode;
+
+impl FromStr for Code {
+    type Err = NoSuchCode;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchCode> {
+        Self::ALL.iter().find(|code| code.as_str().eq_ignore_ascii_case(text)).copied().ok_or(NoSuchCode)
+    }
 }
 
 impl fmt::Display for Code {

@@ -1,6 +1,6 @@
 //! A commit's files to definitions: reads every file, then follows what refers to another.
 
-use std::{collections::BTreeMap, str, sync::Arc};
+use std::{cell::OnceCell, collections::BTreeMap, str, sync::Arc};
 
 use super::{
     campaign::Campaigns,
@@ -40,7 +40,7 @@ pub fn load(
         load.file(index, &files[index]);
     }
     load.missing_files();
-    let mut commit = Commit { folder, files, diagnostics: Vec::new() };
+    let mut commit = Commit::new(folder, files);
     let definitions = load.definitions(&mut commit, ceilings);
     let mut diagnostics = load.diagnostics;
     diagnostics.append(&mut commit.diagnostics);
@@ -65,14 +65,21 @@ pub(crate) type Place = InFile<Option<Span>>;
 pub(crate) struct Commit<'a> {
     folder: &'a str,
     files: &'a [SourceFile<'a>],
+    sources: Vec<OnceCell<Source<'a>>>,
     diagnostics: Vec<Diagnostic>,
 }
 
-impl Commit<'_> {
+impl<'a> Commit<'a> {
+    fn new(folder: &'a str, files: &'a [SourceFile<'a>]) -> Self {
+        Self { folder, files, sources: vec![OnceCell::new(); files.len()], diagnostics: Vec::new() }
+    }
+
     /// The location of a place.
     pub(crate) fn locate(&self, place: &Place) -> Location {
-        let file = &self.files[place.file];
-        let source = Source { path: full_path(self.folder, file.path), text: str::from_utf8(file.bytes).unwrap_or("") };
+        let source = self.sources[place.file].get_or_init(|| {
+            let file = &self.files[place.file];
+            Source::new(full_path(self.folder, file.path), str::from_utf8(file.bytes).unwrap_or(""))
+        });
         source.locate(place.value.unwrap_or_default())
     }
 
@@ -129,7 +136,8 @@ impl Commit<'_> {
     }
 }
 
-fn full_path(folder: &str, path: &str) -> Arc<str> {
+/// The path of a file as messages show it.
+pub(crate) fn full_path(folder: &str, path: &str) -> Arc<str> {
     if folder.is_empty() { path.into() } else { format!("{folder}/{path}").into() }
 }
 
@@ -234,7 +242,7 @@ fn unknown_file(path: &Arc<str>, relative: &str) -> Diagnostic {
 
 fn not_utf8(path: Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
     let good = str::from_utf8(&bytes[..at]).unwrap_or("");
-    let source = Source { path, text: good };
+    let source = Source::new(path, good);
     let message = format!("not UTF-8: byte 0x{:02x} at offset {at}", bytes[at]);
     let mut diagnostic = Diagnostic::error(Code::NotUtf8, source.locate(Span::from(at..at)), message);
     diagnostic.help("TOML is UTF-8; save the file in that encoding");

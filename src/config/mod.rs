@@ -2,15 +2,18 @@
 //!
 //! [`load()`] reads a whole folder of campaigns, [`Settings::parse`] one machine's `dialops.toml`. Both
 //! are pure. Each kind of value and each table is declared once (`kinds`, `tables`) and gives both
-//! its reader and its JSON Schema.
+//! its reader, its JSON Schema and its page of the reference.
 
 mod campaign;
+pub mod change;
 pub mod code;
 pub mod diagnostic;
+pub mod explain;
 mod kinds;
 mod layout;
 mod load;
 mod read;
+pub mod reference;
 pub mod render;
 pub mod schema;
 pub mod settings;

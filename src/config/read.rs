@@ -69,7 +69,7 @@ pub(crate) struct Reader<'s> {
 impl<'s> Reader<'s> {
     /// Reads a text as a file of kind `T`; what can't be read has its diagnostics.
     pub(crate) fn file<T: Table>(path: &Arc<str>, text: &'s str) -> (Option<T>, Vec<Diagnostic>) {
-        let source = Source { path: Arc::clone(path), text };
+        let source = Source::new(Arc::clone(path), text);
         let mut diagnostics = Vec::new();
         let parsed = parse(&source, &mut diagnostics);
         if !parsed.readable {

@@ -156,6 +156,9 @@ macro_rules! shown_default {
     ([default $default:expr] $kind:ty) => {
         <$kind as $crate::config::read::Kind>::show(&$default)
     };
+    ([table] $kind:ty) => {
+        serde_json::json!({})
+    };
     ([$mode:ident] $kind:ty) => {
         serde_json::Value::Null
     };

@@ -28,7 +28,7 @@ impl Kind for Socket {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "pattern": "^.+:[0-9]{1,5}$" })
+        json!({ "title": "IP address and port", "type": "string", "pattern": "^.+:[0-9]{1,5}$" })
     }
 
     fn show(value: &SocketAddr) -> Json {
@@ -54,7 +54,7 @@ impl Kind for Host {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "minLength": 1, "maxLength": 255 })
+        json!({ "title": "host name or IP address", "type": "string", "minLength": 1, "maxLength": 255 })
     }
 }
 
@@ -75,7 +75,7 @@ impl Kind for HostPort {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "pattern": "^.+:[0-9]{1,5}$" })
+        json!({ "title": "host and port", "type": "string", "pattern": "^.+:[0-9]{1,5}$" })
     }
 }
 
@@ -105,7 +105,7 @@ impl Kind for SipUri {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "pattern": "^sip:[^@]+@[^@]+$" })
+        json!({ "title": "SIP URI", "type": "string", "pattern": "^sip:[^@]+@[^@]+$" })
     }
 }
 

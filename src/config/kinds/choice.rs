@@ -32,6 +32,11 @@ pub(crate) trait Words: Copy + PartialEq + 'static {
     fn word(value: Self) -> &'static str {
         Self::WORDS.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word)
     }
+
+    /// What the word means, where the key's own documentation does not say it.
+    fn about(self) -> Option<&'static str> {
+        None
+    }
 }
 
 impl<T: Words> Kind for Choice<T> {
@@ -55,7 +60,13 @@ impl<T: Words> Kind for Choice<T> {
 
     fn schema() -> Json {
         let words: Vec<&str> = T::WORDS.iter().map(|(word, _)| *word).collect();
-        json!({ "type": "string", "enum": words })
+        let meanings: Vec<Option<&str>> = T::WORDS.iter().map(|(_, value)| value.about()).collect();
+        let mut schema = json!({ "type": "string", "enum": words });
+        if meanings.iter().any(Option::is_some) {
+            // Taplo shows these beside the words; other editors show what the description says.
+            schema["x-taplo"] = json!({ "docs": { "enumValues": meanings } });
+        }
+        schema
     }
 
     fn show(value: &T) -> Json {

@@ -49,11 +49,12 @@ impl Kind for Instant {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "format": "date-time" })
+        json!({ "title": "date-time with an offset", "type": "string", "format": "date-time" })
     }
 }
 
-fn timestamp(written: &Datetime) -> Option<Timestamp> {
+/// The instant that a date-time with an offset names.
+pub(crate) fn timestamp(written: &Datetime) -> Option<Timestamp> {
     let (date, time) = (written.date?, written.time?);
     let minutes = match written.offset? {
         Offset::Z => 0,
@@ -104,7 +105,7 @@ impl Kind for Zone {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "minLength": 1 })
+        json!({ "title": "IANA time zone", "type": "string", "minLength": 1 })
     }
 }
 
@@ -168,7 +169,8 @@ impl Kind for Window {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$" })
+        const PATTERN: &str = "^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
+        json!({ "title": "window HH:MM-HH:MM", "type": "string", "pattern": PATTERN })
     }
 }
 

@@ -169,6 +169,16 @@ impl Words for LogLevel {
         ("debug", Self::Debug),
         ("trace", Self::Trace),
     ];
+
+    fn about(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Error => "only failures",
+            Self::Warn => "and what may become one",
+            Self::Info => "and what the daemon does",
+            Self::Debug => "and how",
+            Self::Trace => "everything",
+        })
+    }
 }
 
 table! {

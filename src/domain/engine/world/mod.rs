@@ -164,6 +164,8 @@ pub(super) struct World {
     pub(super) refused: BTreeMap<&'static str, u32>,
     wire_live: BTreeSet<AttemptId>,
     connects: u32,
+    /// When the engine last moved a contact on by itself.
+    advanced_at: Option<Duration>,
 }
 
 fn slug<T>(parse: impl Fn(&str) -> Result<T, crate::domain::ids::IdError>, text: &str) -> T {
@@ -223,6 +225,7 @@ impl World {
             refused: BTreeMap::new(),
             wire_live: BTreeSet::new(),
             connects: 0,
+            advanced_at: None,
         };
         let agents: Vec<AgentId> = world.generation.definitions.agents.keys().cloned().collect();
         for agent in agents {
@@ -460,7 +463,9 @@ impl World {
     fn judge_counts(&self) {
         let asked = |event: &Event| matches!(event, Event::Give(_) | Event::Read(..) | Event::Write);
         let live = self.attempts.values().any(|a| a.result.is_none() && !a.withdrawn);
-        if live || self.faults.store_fails > 0 || self.events.values().any(asked) {
+        // Until the contact is looked at again, the count may be from before.
+        let advancing = self.advanced_at.is_some_and(|at| self.mono <= at + campaigns::SET_ASIDE_FOR);
+        if live || advancing || self.faults.store_fails > 0 || self.events.values().any(asked) {
             return;
         }
         let campaigns = self.engine.view(self.now()).campaigns;
