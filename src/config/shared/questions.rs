@@ -25,6 +25,10 @@ const QUESTIONS_MAX: usize = 200;
 
 /// Reads a version's questions; `None` if one of them could not be built.
 pub(crate) fn questions(file: usize, asked: Vec<At<Asked>>, commit: &mut Commit<'_>) -> Option<Vec<Question>> {
+    // None could be read at all, which has been said.
+    if asked.is_empty() {
+        return None;
+    }
     let before = commit.faults();
     let version = Version::new(file, &asked, commit);
     if let Some(extra) = asked.get(QUESTIONS_MAX) {
