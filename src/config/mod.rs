@@ -7,7 +7,10 @@
 mod campaign;
 pub mod change;
 pub mod code;
+pub mod compare;
 pub mod diagnostic;
+pub mod difference;
+pub mod effective;
 pub mod explain;
 mod kinds;
 mod layout;

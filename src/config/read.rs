@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::{
     code::Code,
     diagnostic::{Diagnostic, Location, Source, Span},
+    effective::Setting,
     suggest::{listing, nearest},
     syntax::{Node, parse},
 };
@@ -29,9 +30,12 @@ pub(crate) trait Kind {
     /// Its JSON Schema.
     fn schema() -> Json;
 
-    /// A value as a file would write it, to show defaults; `null` shows none.
-    fn show(_value: &Self::Value) -> Json {
-        Json::Null
+    /// A value as a file would write it, defaults filled in: what means the same shows the same.
+    fn show(value: &Self::Value) -> Json;
+
+    /// Adds what a value under `key` settles: itself, or each key of a table.
+    fn settings(key: &str, value: &At<Self::Value>, settings: &mut Vec<Setting>) {
+        settings.push(Setting::new(key, Self::show(&value.value), value.span));
     }
 }
 

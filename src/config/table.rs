@@ -29,6 +29,8 @@ pub(crate) const fn key_name(token: &'static str) -> &'static str {
 /// }
 /// ```
 ///
+/// `show` and `settings` go through the keys in their order, those that are there or have a default.
+///
 /// `required` and `optional` keys become `Option<At<_>>`; the others are always there.
 macro_rules! table {
     (
@@ -102,6 +104,25 @@ macro_rules! table {
                 })+
                 schema.finish()
             }
+
+            fn show(value: &Self) -> serde_json::Value {
+                let mut shown = serde_json::Map::new();
+                $($crate::config::table::each!($mode &value.$key, |at| {
+                    shown.insert(stringify!($key).to_owned(), <$kind as $crate::config::read::Kind>::show(&at.value));
+                });)+
+                serde_json::Value::Object(shown)
+            }
+
+            fn settings(
+                key: &str,
+                table: &$crate::config::read::At<Self>,
+                settings: &mut Vec<$crate::config::effective::Setting>,
+            ) {
+                $($crate::config::table::each!($mode &table.value.$key, |at| {
+                    let key = $crate::config::effective::below(key, stringify!($key));
+                    <$kind as $crate::config::read::Kind>::settings(&key, at, settings);
+                });)+
+            }
         }
     };
 }
@@ -143,6 +164,20 @@ macro_rules! require {
     ($mode:ident $check:expr) => {};
 }
 
+/// Runs a block for a key's value, if it has one.
+macro_rules! each {
+    (required $field:expr, |$at:ident| $block:block) => {
+        if let Some($at) = $field $block
+    };
+    (optional $field:expr, |$at:ident| $block:block) => {
+        if let Some($at) = $field $block
+    };
+    ($mode:ident $field:expr, |$at:ident| $block:block) => {{
+        let $at = $field;
+        $block
+    }};
+}
+
 macro_rules! is_required {
     (required) => {
         true
@@ -181,4 +216,4 @@ macro_rules! text {
     ($($line:literal)+) => { concat!($($line),+).trim_ascii() };
 }
 
-pub(crate) use {absent, example, field_type, is_required, read, require, shown_default, table, text};
+pub(crate) use {absent, each, example, field_type, is_required, read, require, shown_default, table, text};

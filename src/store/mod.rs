@@ -438,6 +438,15 @@ pub trait Store: Send + Sync + 'static {
     async fn contact(&self, campaign: &CampaignId, customer: &CustomerId)
     -> Result<Option<ContactHistory>, StoreError>;
 
+    /// A campaign's contacts by customer, those after `after`, at most `limit`: a short look, so that
+    /// going through all of them holds nothing up.
+    async fn contacts_page(
+        &self,
+        campaign: &CampaignId,
+        after: Option<&CustomerId>,
+        limit: u32,
+    ) -> Result<Vec<Contact>, StoreError>;
+
     /// What happened to a contact, what comes next and what holds it: the gate's own facts, read at
     /// `now`, and its own answer.
     async fn why(

@@ -17,7 +17,7 @@ use dialops::{
     domain::{
         agent::Availability,
         campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation},
-        contact::{NewContact, Progress},
+        contact::{Contact, NewContact, Progress},
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, Revision, TenantId},
         intent::CandidatePage,
         tenant::Tenant,
@@ -557,6 +557,10 @@ impl Store for Flaky {
     }
 
     async fn contact(&self, _: &CampaignId, _: &CustomerId) -> Result<Option<ContactHistory>, StoreError> {
+        unreachable!()
+    }
+
+    async fn contacts_page(&self, _: &CampaignId, _: Option<&CustomerId>, _: u32) -> Result<Vec<Contact>, StoreError> {
         unreachable!()
     }
 

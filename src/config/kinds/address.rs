@@ -56,6 +56,10 @@ impl Kind for Host {
     fn schema() -> Json {
         json!({ "title": "host name or IP address", "type": "string", "minLength": 1, "maxLength": 255 })
     }
+
+    fn show(value: &String) -> Json {
+        json!(value)
+    }
 }
 
 /// A host and a port.
@@ -76,6 +80,10 @@ impl Kind for HostPort {
 
     fn schema() -> Json {
         json!({ "title": "host and port", "type": "string", "pattern": "^.+:[0-9]{1,5}$" })
+    }
+
+    fn show(value: &String) -> Json {
+        json!(value)
     }
 }
 
@@ -106,6 +114,10 @@ impl Kind for SipUri {
 
     fn schema() -> Json {
         json!({ "title": "SIP URI", "type": "string", "pattern": "^sip:[^@]+@[^@]+$" })
+    }
+
+    fn show(value: &String) -> Json {
+        json!(value)
     }
 }
 

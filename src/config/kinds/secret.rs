@@ -98,6 +98,13 @@ impl Kind for Secret {
         schema["oneOf"] = json!([{ "required": ["file"] }, { "required": ["credential"] }]);
         schema
     }
+
+    fn show(value: &SecretRef) -> Json {
+        match value {
+            SecretRef::File(path) => json!({ "file": path.to_string_lossy() }),
+            SecretRef::Credential(name) => json!({ "credential": name }),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -51,6 +51,11 @@ impl Kind for Instant {
     fn schema() -> Json {
         json!({ "title": "date-time with an offset", "type": "string", "format": "date-time" })
     }
+
+    /// In UTC, so that one instant shows the same whatever its offset.
+    fn show(value: &Timestamp) -> Json {
+        json!(value.to_string())
+    }
 }
 
 /// The instant that a date-time with an offset names.
@@ -107,6 +112,10 @@ impl Kind for Zone {
     fn schema() -> Json {
         json!({ "title": "IANA time zone", "type": "string", "minLength": 1 })
     }
+
+    fn show(value: &NamedZone) -> Json {
+        json!(value.name)
+    }
 }
 
 /// An IANA zone, or `contact`.
@@ -134,7 +143,7 @@ impl Kind for ZoneOrContact {
     }
 
     fn schema() -> Json {
-        Zone::schema()
+        json!({ "title": "IANA time zone, or `contact`", "type": "string", "minLength": 1 })
     }
 
     fn show(value: &Governing) -> Json {
@@ -171,6 +180,10 @@ impl Kind for Window {
     fn schema() -> Json {
         const PATTERN: &str = "^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
         json!({ "title": "window HH:MM-HH:MM", "type": "string", "pattern": PATTERN })
+    }
+
+    fn show(value: &calendar::Window) -> Json {
+        json!(value.to_string())
     }
 }
 
