@@ -12,7 +12,10 @@ use super::{
     layout::FileKind,
     read::{Key, Kind},
     tables::{
-        agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, settings::SettingsFile, tenant::TenantFile,
+        agents::AgentsFile, attributes::AttributesFile, business_results::BusinessResultsFile,
+        calendars::CalendarsFile, campaign::CampaignFile, categories::CategoriesFile, do_not_call::DoNotCallFile,
+        queues::QueuesFile, results::ResultsFile, settings::SettingsFile, sms::SmsFile, surveys::SurveyFile,
+        tenant::TenantFile,
     },
 };
 
@@ -57,6 +60,14 @@ fn named(kind: FileKind) -> (&'static str, Json) {
         FileKind::Tenant => ("tenant", TenantFile::schema()),
         FileKind::Queues => ("queues", QueuesFile::schema()),
         FileKind::Agents => ("agents", AgentsFile::schema()),
+        FileKind::Attributes => ("attributes", AttributesFile::schema()),
+        FileKind::Categories => ("categories", CategoriesFile::schema()),
+        FileKind::BusinessResults => ("business-results", BusinessResultsFile::schema()),
+        FileKind::Calendars => ("calendars", CalendarsFile::schema()),
+        FileKind::Results => ("results", ResultsFile::schema()),
+        FileKind::Sms => ("sms", SmsFile::schema()),
+        FileKind::Survey => ("survey", SurveyFile::schema()),
+        FileKind::DoNotCall => ("do-not-call", DoNotCallFile::schema()),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
         syntax::Node,
     },
     domain::{
+        attribute::AttributeType,
         campaign::{DesiredState, Direction, Mode, Others, SortType},
         results::CallResult,
         tenant::AgentHold,
@@ -108,4 +109,9 @@ impl Words for CallResult {
         }
         words
     };
+}
+
+impl Words for AttributeType {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("string", Self::String), ("number", Self::Number), ("date", Self::Date), ("encrypted", Self::Encrypted)];
 }
