@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::{
     code::Code,
     diagnostic::{Diagnostic, Location, Source, Span},
-    suggest::{listing, nearest},
+    suggest::{is_sure, listing, nearest},
     syntax::{Node, parse},
 };
 
@@ -209,13 +209,13 @@ impl<'n, 's> TableReader<'n, 's> {
 
     fn unknown<T: Table>(&mut self, key: &str, span: Span, reader: &mut Reader<'_>) {
         let free = T::KEYS.iter().copied().filter(|known| !self.entries.contains_key(*known));
-        let meant = nearest(key, free);
+        let (meant, sure) = (nearest(key, free.clone()), is_sure(key, free));
         let slid = meant.is_none() && reader.top.contains(&key);
         reader.strays.push(key.to_owned());
         let diagnostic = reader.error(Code::UnknownKey, span, format!("unknown key `{key}`"));
         diagnostic.label(format!("{} has no such key", self.what));
         if let Some(meant) = meant {
-            diagnostic.suggest(format!("did you mean `{meant}`?"), span, meant);
+            diagnostic.fix_if(sure, format!("did you mean `{meant}`?"), span, meant);
             if !self.meant.iter().any(|(known, _)| *known == meant) {
                 self.meant.push((meant, key.to_owned()));
             }
