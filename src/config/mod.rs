@@ -21,6 +21,7 @@ pub(crate) mod suggest;
 mod syntax;
 mod table;
 mod tables;
+mod version;
 
 pub use diagnostic::Diagnostic;
 pub use kinds::secret::{SecretError, SecretRef};

@@ -8,6 +8,7 @@ use super::{
     tables::{
         agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, settings::SettingsFile, tenant::TenantFile,
     },
+    version::{self, SCHEMA_VERSION},
 };
 
 /// A schema and the name of its file.
@@ -31,6 +32,7 @@ pub fn documents() -> Vec<Document> {
     ]
 }
 
+/// A whole file: its table and what every file may have.
 fn document(file: &'static str, title: &str, schema: Json) -> Document {
     let mut whole = Map::new();
     whole.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
@@ -38,6 +40,8 @@ fn document(file: &'static str, title: &str, schema: Json) -> Document {
     if let Json::Object(schema) = schema {
         whole.extend(schema);
     }
+    whole["properties"][version::KEY] =
+        json!({ "type": "integer", "const": SCHEMA_VERSION, "description": version::ABOUT });
     Document { file, text: format!("{:#}\n", Json::Object(whole)) }
 }
 
