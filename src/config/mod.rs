@@ -25,6 +25,7 @@ pub(crate) mod suggest;
 mod syntax;
 mod table;
 mod tables;
+mod version;
 mod windows;
 
 pub use diagnostic::Diagnostic;

@@ -115,7 +115,7 @@ fn in_value(source: &Source<'_>, value: Span, error: &Error) -> Diagnostic {
     }
     let mut diagnostic = Diagnostic::error(Code::Syntax, source.locate(value), "text must stand in quotes");
     let bare = text.trim_matches(['“', '”', '„', '‘', '’', '«', '»']);
-    diagnostic.label("not quoted").suggest("put it in quotes", value, toml::Value::from(bare).to_string());
+    diagnostic.label("not quoted").fix("put it in quotes", value, toml::Value::from(bare).to_string());
     diagnostic
 }
 

@@ -124,8 +124,7 @@ impl Checked {
         {
             return Some(text.as_str());
         }
-        let inside = path.strip_prefix(&self.folder)?.trim_start_matches('/');
-        std::str::from_utf8(self.files.get(inside)?).ok()
+        std::str::from_utf8(self.files.get(self.inside(path)?)?).ok()
     }
 
     /// The files as they are loaded.
@@ -139,6 +138,11 @@ impl Checked {
         settings.chain(self.files.keys().map(|inside| self.shown(inside))).collect()
     }
 
+    /// The path inside the folder of a file that is shown by `path`.
+    pub(super) fn inside<'p>(&self, path: &'p str) -> Option<&'p str> {
+        if self.folder.is_empty() { Some(path) } else { path.strip_prefix(&self.folder)?.strip_prefix('/') }
+    }
+
     /// The shown path of a file of the folder.
     pub(super) fn shown(&self, inside: &str) -> String {
         if self.folder.is_empty() { inside.to_owned() } else { format!("{}/{inside}", self.folder) }
@@ -147,7 +151,12 @@ impl Checked {
     /// Says in a line how many files were read and what was found.
     pub(super) fn write_summary(&self, err: &mut dyn Write) -> io::Result<()> {
         let files = counted(self.files.len(), "file");
-        writeln!(err, "checked {files} in {}: {}", self.folder, summary(&self.diagnostics))
+        write!(err, "checked {files} in {}: {}", self.folder, summary(&self.diagnostics))?;
+        let safe = self.diagnostics.iter().filter(|d| d.suggestion.as_ref().is_some_and(|edit| edit.safe)).count();
+        if safe > 0 {
+            write!(err, "; `--fix` mends {safe}")?;
+        }
+        writeln!(err)
     }
 }
 
