@@ -20,6 +20,8 @@ pub(crate) mod suggest;
 mod syntax;
 mod table;
 mod tables;
+#[cfg(test)]
+mod toml_test;
 
 pub use diagnostic::Diagnostic;
 pub use kinds::secret::{SecretError, SecretRef};
