@@ -27,6 +27,8 @@ mod table;
 mod tables;
 mod version;
 mod windows;
+#[cfg(test)]
+mod toml_test;
 
 pub use diagnostic::Diagnostic;
 pub use kinds::secret::SecretError;
