@@ -109,7 +109,7 @@ pub fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u
 
 /// The folder of campaigns: `name` in the repository's root, or the folder itself, known by its
 /// `shared`.
-fn campaigns_folder(dir: &Path, name: &str) -> Option<PathBuf> {
+pub(super) fn campaigns_folder(dir: &Path, name: &str) -> Option<PathBuf> {
     let inside = dir.join(name);
     if inside.is_dir() {
         return Some(inside);
@@ -118,23 +118,23 @@ fn campaigns_folder(dir: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// A path as people would type it: without `./`, with `/`.
-fn shown_path(path: &Path) -> String {
+pub(super) fn shown_path(path: &Path) -> String {
     let parts = path.components().filter(|part| !matches!(part, std::path::Component::CurDir));
     parts.collect::<PathBuf>().to_string_lossy().into_owned()
 }
 
 /// What was read and what is wrong with it.
 #[derive(Default)]
-struct Checked {
+pub(super) struct Checked {
     /// Configuration by its path inside the folder of campaigns.
-    files: BTreeMap<String, Vec<u8>>,
+    pub(super) files: BTreeMap<String, Vec<u8>>,
     /// Settings by their shown path.
     settings: Option<(String, String)>,
-    diagnostics: Vec<Diagnostic>,
+    pub(super) diagnostics: Vec<Diagnostic>,
 }
 
 impl Checked {
-    fn settings(&mut self, path: &Path) -> Option<Settings> {
+    pub(super) fn settings(&mut self, path: &Path) -> Option<Settings> {
         let shown = path.to_string_lossy().into_owned();
         match fs::read_to_string(path) {
             Ok(text) => {
@@ -155,7 +155,7 @@ impl Checked {
     }
 
     /// Reads what is configuration in a folder, in the order of names; hidden entries are left alone.
-    fn read_folder(&mut self, folder: &Path, shown: &str, inside: &str, depth: usize) {
+    pub(super) fn read_folder(&mut self, folder: &Path, shown: &str, inside: &str, depth: usize) {
         let listed = fs::read_dir(folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
         let entries = match listed {
             Ok(entries) => entries,
