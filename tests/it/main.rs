@@ -14,6 +14,7 @@ mod http;
 mod kill;
 mod layering;
 mod phones;
+mod plan;
 mod reconcile;
 mod repository;
 mod schema;

@@ -76,17 +76,11 @@ pub(super) fn summary(plan: &Plan) -> String {
         steps.push(format!("{shared} shared {}", if shared == 1 { "change" } else { "changes" }));
     }
     let unchanged = plan.comparison.unchanged;
-    match steps.is_empty() {
-        true => format!(
-            "nothing changes: {unchanged} {} as they are",
-            plural(unchanged, "campaign stays", "campaigns stay")
-        ),
-        false => format!("campaigns: {}; {unchanged} unchanged", steps.join(", ")),
+    match (steps.is_empty(), unchanged) {
+        (true, 1) => "nothing changes: 1 campaign stays as it is".to_owned(),
+        (true, _) => format!("nothing changes: {unchanged} campaigns stay as they are"),
+        (false, _) => format!("campaigns: {}; {unchanged} unchanged", steps.join(", ")),
     }
-}
-
-fn plural(count: usize, one: &'static str, many: &'static str) -> &'static str {
-    if count == 1 { one } else { many }
 }
 
 /// A campaign's counts in a sentence.
