@@ -1,6 +1,6 @@
 //! Templates of text messages: text with gaps such as `{customer_id}`, filled for each contact.
 
-use std::ops::Range;
+use std::{fmt, ops::Range};
 
 use super::ids::{AttributeId, SmsId};
 
@@ -41,6 +41,17 @@ pub enum Gap {
 
 /// What stands before an attribute's id in a gap.
 pub const ATTRIBUTE_PREFIX: &str = "attr.";
+
+impl fmt::Display for Gap {
+    /// As it is written between the braces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Attribute(id) = self {
+            return write!(f, "{ATTRIBUTE_PREFIX}{id}");
+        }
+        let named = Self::NAMED.iter().find(|(_, gap)| gap == self);
+        f.write_str(named.map_or("", |(name, _)| name))
+    }
+}
 
 impl Gap {
     /// Gaps of every contact, by what is written between the braces.

@@ -54,4 +54,16 @@ impl Kind for Goto {
         let target = Slug::<QuestionId>::schema();
         json!({ "oneOf": [target, { "type": "object", "additionalProperties": target }] })
     }
+
+    fn show(value: &Jump) -> Json {
+        match value {
+            Jump::Always(target) => json!(target.value.as_str()),
+            Jump::ByAnswer(jumps) => {
+                let jump = |(answer, target): &(At<String>, At<QuestionId>)| {
+                    (answer.value.clone(), json!(target.value.as_str()))
+                };
+                Json::Object(jumps.iter().map(jump).collect())
+            }
+        }
+    }
 }

@@ -57,6 +57,17 @@ impl Kind for Message {
     fn schema() -> Json {
         json!({ "type": "string", "minLength": 1, "maxLength": LENGTH_MAX })
     }
+
+    fn show(value: &Self::Value) -> Json {
+        let text: String = value
+            .iter()
+            .map(|part| match &part.value {
+                Part::Text(text) => text.replace('{', "{{").replace('}', "}}"),
+                Part::Gap(gap) => format!("{{{gap}}}"),
+            })
+            .collect();
+        json!(text)
+    }
 }
 
 /// Where a piece that starts with a brace stands in the file; the whole value if an escape hides it.

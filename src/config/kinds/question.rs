@@ -105,6 +105,10 @@ impl Kind for Question {
     fn schema() -> Json {
         QuestionTable::schema()
     }
+
+    fn show(value: &Asked) -> Json {
+        QuestionTable::show(&value.table)
+    }
 }
 
 /// What may be answered, with a report of every key that should not be there, and of those that should.

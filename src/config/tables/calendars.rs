@@ -67,4 +67,8 @@ impl Kind for Calendar {
     fn schema() -> Json {
         CalendarTable::schema()
     }
+
+    fn show(value: &CalendarTable) -> Json {
+        CalendarTable::show(value)
+    }
 }
