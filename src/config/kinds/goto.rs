@@ -54,4 +54,13 @@ impl Kind for Goto {
         let target = Slug::<QuestionId>::schema();
         json!({ "oneOf": [target, { "type": "object", "additionalProperties": target }] })
     }
+
+    fn show(value: &Jump) -> Json {
+        match value {
+            Jump::Always(target) => json!(target.value.as_str()),
+            Jump::ByAnswer(jumps) => Json::Object(
+                jumps.iter().map(|(answer, target)| (answer.value.clone(), json!(target.value.as_str()))).collect(),
+            ),
+        }
+    }
 }

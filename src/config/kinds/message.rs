@@ -57,6 +57,10 @@ impl Kind for Message {
     fn schema() -> Json {
         json!({ "type": "string", "minLength": 1, "maxLength": LENGTH_MAX })
     }
+
+    fn show(value: &Self::Value) -> Json {
+        json!(value.iter().map(|part| part.value.to_string()).collect::<String>())
+    }
 }
 
 /// Where a piece that starts with a brace stands in the file; the whole value if an escape hides it.
