@@ -48,6 +48,8 @@ codes! {
     Unreadable = "E0006",
     /// The file has so many problems that the rest are left out.
     TooManyProblems = "E0007",
+    /// The file says that it was written for another version of its form than this program reads.
+    SchemaVersion = "E0008",
     /// The table has no key of this name; often a misspelling, or a key that slid into the table above it.
     UnknownKey = "E0101",
     /// A key without a default is not there.

@@ -265,3 +265,146 @@ impl<'a> Pairs<'a> {
         running.filter(|campaign| table.touches(campaign)).map(|campaign| campaign.id.clone()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{difference::Shown, load, settings::outer_ceilings};
+
+    const TENANT: &str = "id = \"acme\"\nname = \"Acme\"\ntimezone = \"Asia/Shanghai\"\nregion = \"CN\"\n";
+    const QUEUES: &str = "[[queues]]\nid = \"sales\"\nname = \"Sales\"\n[[queues]]\nid = \"care\"\nname = \"Care\"\n";
+    const AGENTS: &str = "[[agents]]\nid = \"a1\"\nname = \"Li Na\"\nsip = \"sip:a1@10.0.0.5\"\nqueues = [\"sales\"]\n\
+                          [[agents]]\nid = \"a2\"\nname = \"Bo\"\nsip = \"sip:a2@10.0.0.5\"\nqueues = [\"care\"]\n";
+
+    fn campaign(id: &str, state: &str, rest: &str) -> String {
+        format!(
+            "id = \"{id}\"\nname = \"{id}\"\nstate = \"{state}\"\nmode = \"preoccupied\"\n\
+             caller_numbers = [\"+862160001000\"]\nstarts_at = 2031-03-01T09:00:00+08:00\n\
+             ends_at = 2031-05-31T18:00:00+08:00\nskill_queue = \"sales\"\n\
+             calling_hours = {{ timezone = \"Asia/Shanghai\", windows = [\"09:00-11:30\", \"14:00-20:00\"] }}\n{rest}"
+        )
+    }
+
+    type Folder = BTreeMap<String, String>;
+
+    fn folder(campaigns: &[(&str, String)]) -> Folder {
+        let shared = [("shared/tenant.toml", TENANT), ("shared/queues.toml", QUEUES), ("shared/agents.toml", AGENTS)];
+        let shared = shared.map(|(path, text)| (path.to_owned(), text.to_owned()));
+        shared.into_iter().chain(campaigns.iter().map(|(path, text)| ((*path).to_owned(), text.clone()))).collect()
+    }
+
+    fn compared(from: &Folder, to: &Folder, retired: &[&str]) -> Comparison {
+        let (was, is) = (sources(from), sources(to));
+        let (before, _) = load("campaigns", &was, &outer_ceilings()).unwrap();
+        let (after, _) = load("campaigns", &is, &outer_ceilings()).unwrap();
+        let retired: Vec<CampaignId> = retired.iter().map(|id| CampaignId::parse(id).unwrap()).collect();
+        let from = Side { folder: "campaigns", files: &was, definitions: Some(&before) };
+        let to = Side { folder: "campaigns", files: &is, definitions: Some(&after) };
+        compare(&from, &to, &retired)
+    }
+
+    fn sources(folder: &Folder) -> Vec<SourceFile<'_>> {
+        folder.iter().map(|(path, text)| SourceFile { path, bytes: text.as_bytes() }).collect()
+    }
+
+    fn lines(comparison: &Comparison) -> Vec<String> {
+        let shown = |shown: &Option<Shown>| match shown {
+            None => "-".to_owned(),
+            Some(shown) => {
+                let at = shown.at.as_ref().map(|at| format!("@{}:{}:{}", at.file, at.line, at.column));
+                format!("{}{}", shown.value, at.unwrap_or_default())
+            }
+        };
+        let difference = |d: &Difference| format!("  {} {} → {}", d.key, shown(&d.from), shown(&d.to));
+        let mut lines = Vec::new();
+        for campaign in &comparison.campaigns {
+            lines.push(format!("{} {}", campaign.verb.as_str(), campaign.id));
+            lines.extend(campaign.differences.iter().map(difference));
+        }
+        for change in &comparison.shared {
+            lines.push(format!("{} {:?} {:?}", change.file, change.entry, change.touches));
+            lines.extend(change.differences.iter().map(difference));
+        }
+        lines
+    }
+
+    #[test]
+    fn every_step_and_key_is_told_where_it_stands() {
+        let from = folder(&[
+            ("a.toml", campaign("a", "running", "")),
+            ("b.toml", campaign("b", "running", "strategy = { max_ring = \"20s\" }\n")),
+            ("c.toml", campaign("c", "paused", "")),
+            ("same.toml", campaign("same", "running", "")),
+            ("gone.toml", campaign("gone", "running", "")),
+        ]);
+        let to = folder(&[
+            ("a.toml", campaign("a", "paused", "")),
+            ("b.toml", campaign("b", "running", "priority = 1\nlimits = { max_calls_per_second = 5 }\n")),
+            ("c.toml", campaign("c", "running", "")),
+            ("renamed.toml", campaign("same", "running", "# only moved\npriority = 3\n")),
+            ("new.toml", campaign("new", "running", "")),
+            ("back.toml", campaign("back", "paused", "")),
+        ]);
+        let found = compared(&from, &to, &["back"]);
+        assert_eq!(
+            lines(&found),
+            [
+                "retire gone",
+                "pause a",
+                "  state \"running\"@campaigns/a.toml:3:9 → \"paused\"@campaigns/a.toml:3:9",
+                "amend b",
+                "  priority 3 → 1@campaigns/b.toml:10:12",
+                "  strategy.max_ring \"20s\"@campaigns/b.toml:10:25 → \"30s\"",
+                "  limits.max_calls_per_second - → 5@campaigns/b.toml:11:35",
+                "create new",
+                "return back",
+                "resume c",
+                "  state \"paused\"@campaigns/c.toml:3:9 → \"running\"@campaigns/c.toml:3:9",
+            ]
+        );
+        assert_eq!(found.unchanged, 1, "a file that only moved changes nothing");
+        assert!(compared(&from, &from, &[]).is_empty());
+    }
+
+    #[test]
+    fn lists_tell_their_items_and_what_that_means() {
+        let from = folder(&[("a.toml", campaign("a", "running", ""))]);
+        let changed = campaign("a", "running", "").replace("[\"09:00-11:30\", ", "[\"08:00-09:00\", ");
+        let found = compared(&from, &folder(&[("a.toml", changed)]), &[]);
+        let [difference] = found.campaigns[0].differences.as_slice() else { panic!("{found:#?}") };
+        let items = |items: &[Shown]| {
+            items.iter().map(|item| (item.value.to_string(), item.at.as_ref().unwrap().column)).collect::<Vec<_>>()
+        };
+        assert_eq!(items(&difference.removed), [("\"09:00-11:30\"".to_owned(), 58)]);
+        assert_eq!(items(&difference.added), [("\"08:00-09:00\"".to_owned(), 58)]);
+        assert_eq!(difference.meaning.as_deref(), Some("dials from 08:00 Asia/Shanghai instead of 09:00"));
+    }
+
+    #[test]
+    fn shared_tables_are_told_by_id_with_the_campaigns_that_they_touch() {
+        let campaigns = [("a.toml", campaign("a", "running", "")), ("b.toml", campaign("b", "paused", ""))];
+        let from = folder(&campaigns);
+        let mut to = from.clone();
+        // Another order; one agent changes, one goes, one comes.
+        let agents = "[[agents]]\nid = \"a3\"\nname = \"Eva\"\nsip = \"sip:a3@10.0.0.5\"\nqueues = [\"care\"]\n\
+                      [[agents]]\nid = \"a1\"\nname = \"Li Na\"\nsip = \"sip:a1@10.0.0.9\"\nqueues = [\"sales\"]\n";
+        to.insert("shared/agents.toml".to_owned(), agents.to_owned());
+        to.insert("shared/tenant.toml".to_owned(), format!("{TENANT}agents = {{ ring = \"15s\" }}\n"));
+        let found = compared(&from, &to, &[]);
+        assert_eq!(
+            lines(&found),
+            [
+                "campaigns/shared/agents.toml Some(\"agents[a3]\") []",
+                "  agents[a3] - → {\"id\":\"a3\",\"name\":\"Eva\",\"sip\":\"sip:a3@10.0.0.5\",\"queues\":[\"care\"]}\
+                 @campaigns/shared/agents.toml:2:6",
+                "campaigns/shared/agents.toml Some(\"agents[a1]\") [CampaignId(a)]",
+                "  agents[a1].sip \"sip:a1@10.0.0.5\"@campaigns/shared/agents.toml:4:7 → \
+                 \"sip:a1@10.0.0.9\"@campaigns/shared/agents.toml:9:7",
+                "campaigns/shared/agents.toml Some(\"agents[a2]\") []",
+                "  agents[a2] {\"id\":\"a2\",\"name\":\"Bo\",\"sip\":\"sip:a2@10.0.0.5\",\"queues\":[\"care\"]}\
+                 @campaigns/shared/agents.toml:7:6 → -",
+            ]
+        );
+        assert!(found.campaigns.is_empty());
+    }
+}

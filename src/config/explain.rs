@@ -116,6 +116,16 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         ),
     ),
     (
+        Code::SchemaVersion,
+        edit(
+            CAMPAIGN,
+            "schema_version = 2",
+            "schema_version = 1",
+            "Nothing else of such a file is judged, as its keys may mean something else. Use the dialops that the file \
+             was written for; without the key a file is read as the version that the program knows.",
+        ),
+    ),
+    (
         Code::UnknownKey,
         edit(
             CAMPAIGN,

@@ -25,7 +25,10 @@ pub(crate) mod suggest;
 mod syntax;
 mod table;
 mod tables;
+mod version;
 mod windows;
+#[cfg(test)]
+mod toml_test;
 
 pub use diagnostic::Diagnostic;
 pub use kinds::secret::SecretError;

@@ -17,6 +17,7 @@ use super::{
         queues::QueuesFile, results::ResultsFile, settings::SettingsFile, sms::SmsFile, surveys::SurveyFile,
         tenant::TenantFile,
     },
+    version::{self, SCHEMA_VERSION},
 };
 
 pub(crate) use phrase::phrase;
@@ -100,6 +101,9 @@ fn whole(name: &str, mut schema: Json) -> Json {
     if !definitions.is_empty() {
         whole.insert("$defs".to_owned(), Json::Object(definitions));
     }
+    // What every file may have.
+    whole["properties"][version::KEY] =
+        json!({ "type": "integer", "const": SCHEMA_VERSION, "description": version::ABOUT });
     Json::Object(whole)
 }
 

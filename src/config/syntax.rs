@@ -43,6 +43,10 @@ pub(crate) struct Parsed<'s> {
 pub(crate) fn parse<'s>(source: &Source<'s>, diagnostics: &mut Vec<Diagnostic>) -> Parsed<'s> {
     let (root, mut errors) = DeTable::parse_recoverable(source.text);
     let mut parsed = Parsed { root: root.into_inner(), poisoned: Vec::new(), readable: true };
+    for node in parsed.root.values() {
+        no_digits(node, &mut parsed.poisoned);
+    }
+    diagnostics.extend(parsed.poisoned.iter().take(ERRORS_MAX).map(|&span| not_a_number(source, span)));
     if errors.is_empty() {
         return parsed;
     }
@@ -74,6 +78,30 @@ pub(crate) fn parse<'s>(source: &Source<'s>, diagnostics: &mut Vec<Diagnostic>) 
         }
     }
     parsed
+}
+
+/// Collects integers that the parser took without digits (`0x`) or with foreign ones (`1_0٠`).
+fn no_digits(node: &Node<'_>, found: &mut Vec<Span>) {
+    match node.get_ref() {
+        DeValue::Integer(number) => {
+            let digits = number.as_str().trim_start_matches(['+', '-']);
+            if digits.is_empty() || !digits.chars().all(|c| c.is_digit(number.radix())) {
+                found.push(Span::from(node.span()));
+            }
+        }
+        DeValue::Table(table) => table.values().for_each(|node| no_digits(node, found)),
+        DeValue::Array(items) => items.iter().for_each(|node| no_digits(node, found)),
+        DeValue::String(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+    }
+}
+
+fn not_a_number(source: &Source<'_>, span: Span) -> Diagnostic {
+    let message = format!("`{}` is not a number", source.slice(span));
+    let mut diagnostic = Diagnostic::error(Code::Syntax, source.locate(span), message);
+    diagnostic
+        .label("not a TOML value")
+        .help("a number is written in the digits 0 to 9; behind `0x`, in 0 to 9 and a to f");
+    diagnostic
 }
 
 fn broken(source: &Source<'_>, root: &DeTable<'_>, span: Span, error: &Error) -> Diagnostic {
@@ -115,7 +143,7 @@ fn in_value(source: &Source<'_>, value: Span, error: &Error) -> Diagnostic {
     }
     let mut diagnostic = Diagnostic::error(Code::Syntax, source.locate(value), "text must stand in quotes");
     let bare = text.trim_matches(['“', '”', '„', '‘', '’', '«', '»']);
-    diagnostic.label("not quoted").suggest("put it in quotes", value, toml::Value::from(bare).to_string());
+    diagnostic.label("not quoted").fix("put it in quotes", value, toml::Value::from(bare).to_string());
     diagnostic
 }
 
@@ -294,6 +322,8 @@ mod tests {
             ("a = “x”\n", "1:5 E0002 text must stand in quotes"),
             ("a = \nb = 2\n", "1:5 E0002 this key has no value"),
             ("a = \"abc\nb = 2\n", "1:9 E0002 invalid basic string, expected `\"`"),
+            ("a = 0x\n", "1:5 E0002 `0x` is not a number"),
+            ("a = [{ b = 1_0٠ }]\n", "1:12 E0002 `1_0٠` is not a number"),
             ("a = 2031-13-01T00:00:00Z\n", "1:5 E0002 invalid date, expected month between 01 and 12"),
         ] {
             assert_eq!(errors(text), (vec![expected.to_owned()], true), "{text:?}");

@@ -8,6 +8,11 @@
 
 pub mod author;
 mod checkout;
+//! system's trigger, [`author`] writes what the demo commits, [`LocalClone`] is the repository that a
+//! command stands in. Types of `git2` and `notify` stay in here.
+
+pub mod author;
+mod clone;
 mod error;
 mod snapshot;
 pub mod source;
@@ -15,6 +20,7 @@ pub mod wake;
 pub mod watch;
 
 pub use checkout::Checkout;
+pub use clone::{CloneError, LocalClone};
 pub use error::{Refusal, RefusalReason, SourceError};
 pub use snapshot::{CommitFile, CommitFiles};
 pub use source::Source;

@@ -2,6 +2,8 @@
 //!
 //! Times are RFC 3339. Numbers stand in full: whoever gets these has shown a credential.
 
+pub mod plan;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;

@@ -2,6 +2,7 @@
 
 mod base;
 mod explain;
+mod fix;
 mod formats;
 
 use std::{

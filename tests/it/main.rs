@@ -15,6 +15,7 @@ mod http;
 mod kill;
 mod layering;
 mod phones;
+mod plan;
 mod reconcile;
 mod reference;
 mod repository;

@@ -80,6 +80,8 @@ impl Served {
         let metrics = Arc::new(Metrics::new(clock.now().wall));
         let state = ServerState {
             instance: Instance { name: "test".into(), version: "0.0.0".into(), started_at: clock.now().wall },
+            repository: crate::repository::source("/nonexistent", "main", "campaigns"),
+            ceilings: dialops::config::settings::outer_ceilings(),
             source: source_status,
             dial: dial_status,
             generation: in_force,

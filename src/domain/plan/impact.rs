@@ -163,3 +163,183 @@ impl Counts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{num::NonZeroU32, time::Duration};
+
+    use jiff::{SignedDuration, tz::TimeZone};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{
+        calendar::{CallingHours, Window},
+        campaign::{DaysPolicy, DialPermission, Limits, Mode, NumberOrder, Priority, ResultPolicy},
+        contact::Progress,
+        gate::{self, Caps, Facts, NumberHistory},
+        ids::{CampaignId, CategoryId, ContactRef, CustomerId, QueueId},
+        phone::E164,
+    };
+
+    const ZONE: &str = "Europe/Berlin";
+
+    /// A Saturday morning; the night after next the clock goes forward.
+    fn now() -> Timestamp {
+        "2031-03-29T10:05:00+01:00".parse().unwrap()
+    }
+
+    /// How far apart the gate is asked; everything begins and ends at such instants.
+    const STEP: i64 = 5;
+
+    fn steps(steps: i64) -> Timestamp {
+        after(steps * STEP)
+    }
+
+    fn after(minutes: i64) -> Timestamp {
+        now() + SignedDuration::from_mins(minutes)
+    }
+
+    fn campaign(windows: &[&str]) -> Campaign {
+        let windows = windows.iter().map(|text| Window::parse(text).unwrap()).collect();
+        Campaign {
+            id: CampaignId::parse("spring").unwrap(),
+            name: "Spring".to_owned(),
+            description: String::new(),
+            desired: DesiredState::Running,
+            mode: Mode::Preoccupied,
+            caller_numbers: Vec::new(),
+            starts_at: after(-10_000),
+            ends_at: after(100_000),
+            skill_queue: QueueId::parse("sales").unwrap(),
+            priority: Priority::DEFAULT,
+            hours: CallingHours::new(ZONE, TimeZone::get(ZONE).unwrap(), windows).unwrap(),
+            max_ring: Duration::from_secs(30),
+            order: NumberOrder::Sequence,
+            results: policy(3, 2),
+            limits: Limits::default(),
+        }
+    }
+
+    fn policy(days: u32, per_day: u32) -> ResultPolicy {
+        let count = |n| NonZeroU32::new(n).unwrap();
+        let (max_days, max_attempts_per_day) = (count(days), count(per_day));
+        ResultPolicy::Global(DaysPolicy { max_days, max_attempts_per_day, retry_interval: Duration::from_secs(1800) })
+    }
+
+    fn contact(numbers: Vec<Number>) -> Contact {
+        let attempts = numbers.iter().map(|number| number.days).sum();
+        Contact {
+            reference: ContactRef(1),
+            campaign: CampaignId::parse("spring").unwrap(),
+            customer: CustomerId::parse("c1").unwrap(),
+            priority: Priority::DEFAULT,
+            import_order: 1,
+            not_before: None,
+            version: 1,
+            progress: Progress { numbers, pass: None, attempts, ended: None },
+        }
+    }
+
+    fn number() -> Number {
+        Number::fresh(CategoryId::parse("mobile").unwrap(), E164::parse("+4930123456").unwrap())
+    }
+
+    fn tried(campaign: &Campaign, days: u32, tries: u32, due_at: Timestamp) -> Number {
+        let last_day = Some(campaign.hours.local_date(now()));
+        Number { tried: true, due_at: Some(due_at), days, last_day, tries_on_last_day: tries, ..number() }
+    }
+
+    /// What the gate says, with nothing in the way that is not the definition's or the contact's own.
+    fn admits(campaign: &Campaign, contact: &Contact, at: Timestamp) -> bool {
+        let free = Caps { tenant_calls: 1, tenant_calls_per_second: 1, trunk_calls: 1, trunk_calls_per_second: 1 };
+        (0..contact.progress.numbers.len()).any(|number| {
+            gate::decide(&Facts {
+                now: at,
+                campaign: Some(campaign),
+                permission: &DialPermission::All,
+                contact,
+                picked_version: contact.version,
+                number,
+                customer_on_call: false,
+                number_on_call: false,
+                live: gate::Counts::default(),
+                placed_last_second: gate::Counts::default(),
+                caps: free,
+                history: &NumberHistory::default(),
+            })
+            .is_ok()
+        })
+    }
+
+    #[test]
+    fn each_effect() {
+        let all_day = campaign(&["00:00-24:00"]);
+        let noon = campaign(&["12:00-14:00"]);
+        let paused = Campaign { desired: DesiredState::Paused, ..all_day.clone() };
+        let short = Campaign { results: policy(1, 1), ..all_day.clone() };
+        let fresh = contact(vec![number()]);
+        let called = contact(vec![tried(&all_day, 1, 1, after(60))]);
+        let between = |was: &Campaign, is: &Campaign, contact: &Contact| {
+            effect(Some(&Outlook::new(was, now())), Some(&Outlook::new(is, now())), contact)
+        };
+        assert_eq!(between(&all_day, &noon, &fresh), Effect::Later);
+        assert_eq!(between(&noon, &all_day, &fresh), Effect::Earlier);
+        assert_eq!(between(&all_day, &paused, &fresh), Effect::Never);
+        assert_eq!(between(&paused, &all_day, &fresh), Effect::Again);
+        assert_eq!(between(&all_day, &short, &fresh), Effect::Same);
+        assert_eq!(between(&all_day, &short, &called), Effect::Ends);
+        assert_eq!(between(&short, &short, &called), Effect::Same);
+        assert_eq!(effect(None, Some(&Outlook::new(&all_day, now())), &fresh), Effect::Again);
+        assert_eq!(effect(Some(&Outlook::new(&all_day, now())), None, &fresh), Effect::Never);
+    }
+
+    #[test]
+    fn contacts_that_ended_are_counted_and_nothing_else() {
+        let mut counts = Counts::default();
+        let mut ended = contact(vec![number()]);
+        ended.progress.ended = Some(crate::domain::contact::ContactEnd::Reached);
+        counts.add(None, None, &ended);
+        assert_eq!(counts, Counts { contacts: 1, ..Counts::default() });
+    }
+
+    fn numbers() -> impl Strategy<Value = Vec<(u32, u32, Option<i64>, Option<i64>, bool)>> {
+        let waits = || prop::option::of(-40i64..600);
+        prop::collection::vec((0u32..4, 1u32..4, waits(), waits(), prop::bool::weighted(0.1)), 1..4)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        /// The first instant that the gate lets through, by asking it again and again.
+        #[test]
+        fn the_next_call_is_the_first_that_the_gate_admits(
+            windows in prop::sample::subsequence(vec!["00:30-01:30", "02:00-03:10", "09:00-11:30", "14:00-18:00", "22:00-24:00"], 1..5),
+            (starts, ends) in (-600i64..600, 1i64..800),
+            (days, per_day) in (1u32..4, 1u32..4),
+            cap in prop::option::of(1u32..6),
+            not_before in prop::option::of(-20i64..400),
+            numbers in numbers(),
+        ) {
+            let mut campaign = campaign(&windows);
+            (campaign.starts_at, campaign.ends_at) = (steps(starts), steps(starts + ends));
+            campaign.results = policy(days, per_day);
+            campaign.limits.max_attempts_per_contact = cap.and_then(NonZeroU32::new);
+            let numbers = numbers.into_iter().map(|(days, tries, due, held, ended)| {
+                let mut number = number();
+                if days > 0 {
+                    number = tried(&campaign, days, tries, steps(due.unwrap_or_default()));
+                }
+                number.held_until = held.map(steps);
+                number.ended = ended.then_some(crate::domain::contact::NumberEnd::BudgetSpent);
+                number
+            });
+            let mut contact = contact(numbers.collect());
+            contact.not_before = not_before.map(steps);
+            const STEPS: i64 = 4 * 24 * 60 / STEP;
+            let scanned = (0..STEPS).map(steps).find(|&at| admits(&campaign, &contact, at));
+            let found = Outlook::new(&campaign, now()).next_call(&contact);
+            let within = found.filter(|&at| at < steps(STEPS));
+            prop_assert_eq!(within, scanned);
+        }
+    }
+}
