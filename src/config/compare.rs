@@ -8,6 +8,10 @@ use std::{
     sync::Arc,
 };
 
+mod touches;
+
+use touches::SharedTable;
+
 use super::{
     diagnostic::{Source, Span},
     difference::{Difference, Settled, differences},
@@ -16,11 +20,9 @@ use super::{
     load::{SourceFile, full_path},
 };
 use crate::domain::{
-    campaign::{Campaign, Definitions, DesiredState, NumberOrder},
-    filter::Filter,
-    ids::{AgentId, CampaignId},
+    campaign::{Campaign, Definitions, DesiredState},
+    ids::CampaignId,
     plan::{Verb, meaning::meaning, verb},
-    policy::ResultPolicy,
 };
 
 /// One side of a comparison: files that were read without an error.
@@ -239,10 +241,14 @@ impl<'a> Pairs<'a> {
         };
         let mut changes: Vec<SharedChange> = Vec::new();
         let mut known: BTreeMap<Option<String>, usize> = BTreeMap::new();
-        for difference in self.differences(side(&self.from), side(&self.to)) {
+        let (was, is) = (side(&self.from), side(&self.to));
+        let of_file = effective::id_of(&is.2).or_else(|| effective::id_of(&was.2));
+        for difference in self.differences(was, is) {
             let entry = difference.key.find(']').map(|end| difference.key[..=end].to_owned());
             let index = *known.entry(entry.clone()).or_insert_with(|| {
-                let (file, touches) = (self.to.path(path), self.touched(kind, path, entry.as_deref()));
+                let of_entry = entry.as_deref().and_then(|entry| entry.strip_suffix(']')?.split_once('['));
+                let id = of_entry.map(|(_, id)| id).or(of_file.as_deref());
+                let (file, touches) = (self.to.path(path), self.touched(kind, id));
                 changes.push(SharedChange { file, entry, differences: Vec::new(), touches });
                 changes.len() - 1
             });
@@ -252,61 +258,12 @@ impl<'a> Pairs<'a> {
     }
 
     /// The running campaigns that a table of a shared file has to do with.
-    fn touched(&self, kind: FileKind, path: &str, entry: Option<&str>) -> Vec<CampaignId> {
+    fn touched(&self, kind: FileKind, id: Option<&str>) -> Vec<CampaignId> {
         let Some(now) = self.running else { return Vec::new() };
-        let id = entry.and_then(|entry| entry.strip_suffix(']')?.split_once('[')).map(|(_, id)| id);
-        let serves = |campaign: &Campaign| {
-            [self.were, self.running].into_iter().flatten().any(|definitions| {
-                let agent = id.and_then(|id| definitions.agents.get(&AgentId::parse(id).ok()?));
-                agent.is_some_and(|agent| agent.queues.contains(&campaign.skill_queue))
-            })
-        };
-        // A survey has a file of its own, so no entry names it.
-        let survey_id = [&self.from, &self.to].into_iter().find_map(|side| {
-            let text = std::str::from_utf8(side.files.get(path)?).ok()?;
-            effective::id_of(&effective::settings(kind, text))
-        });
-        let touches = |campaign: &Campaign| match kind {
-            FileKind::Tenant => true,
-            FileKind::Queues => Some(campaign.skill_queue.as_str()) == id,
-            FileKind::Agents => serves(campaign),
-            FileKind::Calendars => self
-                .were
-                .and_then(|were| were.campaigns.get(&campaign.id))
-                .is_some_and(|was| was.hours != campaign.hours),
-            FileKind::Attributes => id.is_some_and(|id| uses_attribute(campaign, id)),
-            FileKind::Categories => id.is_some_and(|id| uses_category(campaign, id)),
-            FileKind::BusinessResults => campaign.business.iter().any(|rule| Some(rule.result.as_str()) == id),
-            FileKind::Sms => campaign.failure_sms.as_ref().is_some_and(|sms| Some(sms.as_str()) == id),
-            FileKind::Survey => {
-                campaign.survey.as_ref().is_some_and(|survey| Some(survey.id.as_str()) == survey_id.as_deref())
-            }
-            FileKind::DoNotCall => campaign.do_not_call.iter().any(|list| Some(list.as_str()) == id),
-            FileKind::Results | FileKind::Campaign => false,
-        };
+        let table = SharedTable { kind, id, sides: [self.were, self.running] };
         let running = now.campaigns.values().filter(|campaign| campaign.desired == DesiredState::Running);
-        running.filter(|campaign| touches(campaign)).map(|campaign| campaign.id.clone()).collect()
+        running.filter(|campaign| table.touches(campaign)).map(|campaign| campaign.id.clone()).collect()
     }
-}
-
-fn uses_attribute(campaign: &Campaign, id: &str) -> bool {
-    let carried = campaign.callback.iter().flat_map(|callback| &callback.fields);
-    let sorted = campaign.sort.iter().map(|key| &key.attribute);
-    let tested = campaign.filter.iter().flat_map(Filter::attributes);
-    let shown = campaign.attributes.iter().flatten();
-    carried.chain(sorted).chain(tested).chain(shown).any(|attribute| attribute.as_str() == id)
-}
-
-fn uses_category(campaign: &Campaign, id: &str) -> bool {
-    let in_rounds = match &campaign.order {
-        NumberOrder::RoundsByCategory { rounds, .. } => rounds.iter().any(|category| category.as_str() == id),
-        NumberOrder::Sequence | NumberOrder::RoundsByIndex { .. } => false,
-    };
-    let has_policy = match &campaign.results {
-        ResultPolicy::ByCategory { categories, .. } => categories.keys().any(|category| category.as_str() == id),
-        ResultPolicy::Global { .. } => false,
-    };
-    in_rounds || has_policy
 }
 
 #[cfg(test)]

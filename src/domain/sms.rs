@@ -39,6 +39,20 @@ pub enum Gap {
     Attribute(AttributeId),
 }
 
+impl fmt::Display for Part {
+    /// As a template writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
+            Self::Gap(Gap::CustomerId) => f.write_str("{customer_id}"),
+            Self::Gap(Gap::CustomField) => f.write_str("{custom_field}"),
+            Self::Gap(Gap::Campaign) => f.write_str("{campaign}"),
+            Self::Gap(Gap::Tenant) => f.write_str("{tenant}"),
+            Self::Gap(Gap::Attribute(id)) => write!(f, "{{{ATTRIBUTE_PREFIX}{id}}}"),
+        }
+    }
+}
+
 /// What stands before an attribute's id in a gap.
 pub const ATTRIBUTE_PREFIX: &str = "attr.";
 
@@ -200,6 +214,8 @@ mod tests {
         );
         assert_eq!(parts("{campaign}{tenant}"), [Part::Gap(Gap::Campaign), Part::Gap(Gap::Tenant)]);
         assert_eq!(parts(""), []);
+        let template = "{{a}} {customer_id}{custom_field} {campaign} {tenant} {attr.tier}";
+        assert_eq!(parts(template).iter().map(Part::to_string).collect::<String>(), template);
     }
 
     #[test]

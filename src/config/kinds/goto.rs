@@ -58,12 +58,9 @@ impl Kind for Goto {
     fn show(value: &Jump) -> Json {
         match value {
             Jump::Always(target) => json!(target.value.as_str()),
-            Jump::ByAnswer(jumps) => {
-                let jump = |(answer, target): &(At<String>, At<QuestionId>)| {
-                    (answer.value.clone(), json!(target.value.as_str()))
-                };
-                Json::Object(jumps.iter().map(jump).collect())
-            }
+            Jump::ByAnswer(jumps) => Json::Object(
+                jumps.iter().map(|(answer, target)| (answer.value.clone(), json!(target.value.as_str()))).collect(),
+            ),
         }
     }
 }

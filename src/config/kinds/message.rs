@@ -59,14 +59,7 @@ impl Kind for Message {
     }
 
     fn show(value: &Self::Value) -> Json {
-        let text: String = value
-            .iter()
-            .map(|part| match &part.value {
-                Part::Text(text) => text.replace('{', "{{").replace('}', "}}"),
-                Part::Gap(gap) => format!("{{{gap}}}"),
-            })
-            .collect();
-        json!(text)
+        json!(value.iter().map(|part| part.value.to_string()).collect::<String>())
     }
 }
 

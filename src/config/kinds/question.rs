@@ -16,7 +16,7 @@ use crate::{
     config::{
         code::Code,
         diagnostic::Span,
-        read::{At, Kind, Reader},
+        read::{At, Key, Kind, Reader},
         suggest::{listing, nearest},
         syntax::Node,
         table::table,
@@ -65,9 +65,9 @@ table! {
         /// What may be chosen; required for `single` and `multiple`, and only there.
         optional options: List<Text<1, 100>, 1> => ["Yes", "No"],
         /// The least that may be answered; only for `number` and `scale`, and required for `scale`.
-        optional min: Whole<0, ANSWER_MAX> => 0,
+        optional min: Whole<0, ANSWER_MAX> => 1,
         /// The most that may be answered; only for `number` and `scale`, and required for `scale`.
-        optional max: Whole<0, ANSWER_MAX> => 10,
+        optional max: Whole<0, ANSWER_MAX> => 5,
         /// Where it goes on, if not with the question below: the id of a later question or `end`, or a table of these
         /// by answer for `single` and `scale`.
         optional goto: Goto => { No = "end" },
@@ -117,9 +117,9 @@ fn answer(table: &QuestionTable, reader: &mut Reader<'_>) -> Option<AnswerKind> 
     let chosen = matches!(kind.value, QuestionKind::Single | QuestionKind::Multiple);
     let bounded = matches!(kind.value, QuestionKind::Number | QuestionKind::Scale);
     if let Some(options) = table.options.as_ref().filter(|_| !chosen) {
-        stray("options", options, "single` and `multiple", reader);
+        stray(&QuestionTable::options, options, "single` and `multiple", reader);
     }
-    for (key, bound) in [("min", &table.min), ("max", &table.max)] {
+    for (key, bound) in [(&QuestionTable::min, &table.min), (&QuestionTable::max, &table.max)] {
         if let Some(bound) = bound.as_ref().filter(|_| !bounded) {
             stray(key, bound, "number` and `scale", reader);
         }
@@ -135,9 +135,9 @@ fn answer(table: &QuestionTable, reader: &mut Reader<'_>) -> Option<AnswerKind> 
         }
         QuestionKind::Scale => {
             in_order(table, reader);
-            for (key, example, bound) in [("min", "1", min), ("max", "5", max)] {
+            for (key, bound) in [(&QuestionTable::min, min), (&QuestionTable::max, max)] {
                 if bound.is_none() {
-                    lacks(kind, "scale", key, example, reader);
+                    lacks(kind, "scale", key, reader);
                 }
             }
             Some(AnswerKind::Scale { min: min?, max: max? })
@@ -145,28 +145,27 @@ fn answer(table: &QuestionTable, reader: &mut Reader<'_>) -> Option<AnswerKind> 
     }
 }
 
-fn stray<T>(key: &str, value: &At<T>, kinds: &str, reader: &mut Reader<'_>) {
-    reader
-        .error(
-            Code::QuestionKeys,
-            value.span.unwrap_or_default(),
-            format!("`{key}` goes with the kinds `{kinds}` only"),
-        )
-        .label("would not be used")
-        .help("remove it, or choose one of these kinds");
+/// Reports a key that does not go with the question's kind.
+fn stray<T>(key: &Key, value: &At<T>, kinds: &str, reader: &mut Reader<'_>) {
+    let message = format!("`{}` goes with the kinds `{kinds}` only", key.name);
+    let diagnostic = reader.error(Code::QuestionKeys, value.span.unwrap_or_default(), message);
+    diagnostic.label("would not be used").help("remove it, or choose one of these kinds").about = Some(key.about);
 }
 
-fn lacks(kind: &At<QuestionKind>, word: &str, key: &str, example: &str, reader: &mut Reader<'_>) {
-    reader
-        .error(Code::QuestionKeys, kind.span.unwrap_or_default(), format!("the kind {word:?} needs `{key}`"))
-        .label(format!("without `{key}`"))
-        .help(format!("add `{key} = {example}` to the question"));
+/// Reports a key that the question's kind needs.
+fn lacks(kind: &At<QuestionKind>, word: &str, key: &Key, reader: &mut Reader<'_>) {
+    let message = format!("the kind {word:?} needs `{}`", key.name);
+    let diagnostic = reader.error(Code::QuestionKeys, kind.span.unwrap_or_default(), message);
+    diagnostic.label(format!("without `{}`", key.name)).about = Some(key.about);
+    if let Some(example) = key.example {
+        diagnostic.help(format!("add `{} = {example}` to the question", key.name));
+    }
 }
 
 fn options(table: &QuestionTable, kind: &At<QuestionKind>, reader: &mut Reader<'_>) -> Option<Vec<String>> {
     let Some(options) = &table.options else {
         let word = if kind.value == QuestionKind::Single { "single" } else { "multiple" };
-        lacks(kind, word, "options", "[\"Yes\", \"No\"]", reader);
+        lacks(kind, word, &QuestionTable::options, reader);
         return None;
     };
     let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
@@ -177,7 +176,8 @@ fn options(table: &QuestionTable, kind: &At<QuestionKind>, reader: &mut Reader<'
         reader
             .error(Code::Repeated, span, format!("option {option:?} stands twice in this list"))
             .label("used again")
-            .relate(first, "first used here");
+            .relate(first, "first used here")
+            .about = Some(QuestionTable::options.about);
     }
     Some(options.value.iter().map(|option| option.value.clone()).collect())
 }
@@ -189,7 +189,8 @@ fn in_order(table: &QuestionTable, reader: &mut Reader<'_>) {
         reader
             .error(Code::Bounds, max.span.unwrap_or_default(), "`max` must be greater than `min`")
             .label("not greater")
-            .relate(first, "than this");
+            .relate(first, "than this")
+            .about = Some(QuestionTable::max.about);
     }
 }
 
@@ -208,7 +209,8 @@ fn check_answers(answer: &AnswerKind, table: &QuestionTable, reader: &mut Reader
                     "`goto` by answer goes with the kinds `single` and `scale` only",
                 )
                 .label("a table by answer")
-                .help("name one question for all answers: `goto = \"…\"`");
+                .help("name one question for all answers: `goto = \"…\"`")
+                .about = Some(QuestionTable::goto.about);
             return;
         }
     };
@@ -218,7 +220,7 @@ fn check_answers(answer: &AnswerKind, table: &QuestionTable, reader: &mut Reader
         }
         let span = span.unwrap_or_default();
         let diagnostic = reader.error(Code::UnknownAnswer, span, format!("{written:?} is no answer to the question"));
-        diagnostic.label("nobody can answer this");
+        diagnostic.label("nobody can answer this").about = Some(QuestionTable::goto.about);
         let words: Vec<&str> = known.iter().map(String::as_str).collect();
         if let Some(meant) = nearest(written, words.iter().copied()) {
             diagnostic.suggest(format!("did you mean {meant:?}?"), span, format!("{meant:?}"));

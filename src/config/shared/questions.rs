@@ -181,7 +181,7 @@ impl Flow {
             };
             let span = goto(from).and_then(|goto| back_to(&goto.value));
             let related = commit.locate(&place(first.span));
-            let message = format!("question {:?} leads in a circle", first.value.as_str());
+            let message = format!("the survey goes in a circle, back to question {:?}", first.value.as_str());
             let diagnostic = commit.error(Code::SurveyCycle, &place(span), message).label("leads back");
             diagnostic.help("let it lead to a question that has not been asked");
             if from != target {

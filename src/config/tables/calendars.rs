@@ -6,12 +6,13 @@ use crate::{
     config::{
         code::Code,
         diagnostic::Span,
+        effective::Setting,
         kinds::{
             days::{DateRange, DayOfWeek, YearlyRange},
             list::List,
             text::{Slug, Text},
         },
-        read::{Kind, Reader},
+        read::{At, Kind, Reader},
         syntax::Node,
         table::table,
     },
@@ -70,5 +71,9 @@ impl Kind for Calendar {
 
     fn show(value: &CalendarTable) -> Json {
         CalendarTable::show(value)
+    }
+
+    fn settings(key: &str, value: &At<CalendarTable>, settings: &mut Vec<Setting>) {
+        CalendarTable::settings(key, value, settings);
     }
 }
