@@ -12,6 +12,7 @@ pub mod explain;
 mod kinds;
 mod layout;
 mod load;
+mod newer;
 mod read;
 pub mod render;
 pub mod schema;
