@@ -50,6 +50,8 @@ codes! {
     TooManyProblems = "E0007",
     /// The file says that it was written for another version of its form than this program reads.
     SchemaVersion = "E0008",
+    /// The file has syntax that came with TOML 1.1. It is read, but many an editor knows 1.0 only.
+    NewerSyntax = "E0009",
     /// The table has no key of this name; often a misspelling, or a key that slid into the table above it.
     UnknownKey = "E0101",
     /// A key without a default is not there.

@@ -126,6 +126,16 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         ),
     ),
     (
+        Code::NewerSyntax,
+        edit(
+            CAMPAIGN,
+            "retry_interval = \"30\\x6d\"",
+            "retry_interval = \"30m\"",
+            "TOML 1.1 allows line ends and a last comma in inline tables, the escapes \\e and \\xHH, and times without \
+             seconds. This program reads them; schemas in editors, formatters and other tools may not.",
+        ),
+    ),
+    (
         Code::UnknownKey,
         edit(
             CAMPAIGN,

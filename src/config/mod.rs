@@ -15,6 +15,7 @@ pub mod explain;
 mod kinds;
 mod layout;
 mod load;
+mod newer;
 mod read;
 pub mod reference;
 pub mod render;

@@ -12,6 +12,7 @@ use super::{
     code::Code,
     diagnostic::{Diagnostic, Location, Source, Span},
     effective::Setting,
+    newer,
     suggest::{is_sure, listing, nearest},
     syntax::{Node, parse},
     version::{self, Pinned},
@@ -86,6 +87,8 @@ impl<'s> Reader<'s> {
         if !parsed.readable {
             return (None, diagnostics);
         }
+        let mut warnings = newer::warnings(&parsed.root, &source);
+        warnings.truncate(PROBLEMS_PER_FILE_MAX);
         let mut reader = Self {
             source,
             diagnostics,
@@ -100,6 +103,7 @@ impl<'s> Reader<'s> {
         let table = TableReader::new::<T>(&parsed.root, Span::default(), &mut reader);
         let read = T::read_table(table, &mut reader);
         let Self { mut diagnostics, left_out, .. } = reader;
+        diagnostics.append(&mut warnings);
         if left_out > 0 {
             let message = format!("{left_out} more problems in this file");
             diagnostics.push(Diagnostic::error(Code::TooManyProblems, Location::file(path), message));

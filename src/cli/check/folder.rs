@@ -55,9 +55,10 @@ impl Checked {
         let shown = path.to_string_lossy().into_owned();
         match fs::read_to_string(path) {
             Ok(text) => {
-                let parsed = Settings::parse(path, &text);
+                let (settings, mut found) = Settings::check(path, &text);
                 self.settings = Some((shown, text));
-                parsed.map_err(|found| self.diagnostics.extend(found)).ok()
+                self.diagnostics.append(&mut found);
+                settings
             }
             Err(error) => {
                 self.refuse(&shown, format!("cannot be read: {error}"));
