@@ -3,7 +3,8 @@
 /// The known word nearest to `found`, if it is near enough that a slip of the fingers explains it.
 pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let found = found.to_lowercase();
-    let slips_max = match found.chars().count() {
+    let length = found.chars().count();
+    let slips_max = match length {
         0..=2 => return None,
         3..=5 => 1,
         6..=8 => 2,
@@ -11,6 +12,8 @@ pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>)
     };
     known
         .into_iter()
+        // A distance is at least the difference in length; that spares comparing a key of 1 MB.
+        .filter(|word| word.chars().count().abs_diff(length) <= slips_max)
         .map(|word| (strsim::damerau_levenshtein(&found, &word.to_lowercase()), word))
         .filter(|&(slips, _)| slips <= slips_max)
         .min()
