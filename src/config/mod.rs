@@ -5,8 +5,13 @@
 //! its reader, its JSON Schema and its page of the reference.
 
 mod campaign;
+pub mod change;
 pub mod code;
+pub mod compare;
 pub mod diagnostic;
+pub mod difference;
+pub mod effective;
+pub mod explain;
 mod kinds;
 mod layout;
 mod load;
@@ -24,7 +29,7 @@ mod tables;
 mod toml_test;
 
 pub use diagnostic::Diagnostic;
-pub use kinds::secret::{SecretError, SecretRef};
+pub use kinds::secret::SecretError;
 pub use layout::is_configuration;
 pub use load::{SourceFile, load};
 pub use settings::Settings;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use toml::de::DeValue;
 
 use super::{
+    kinds::condition::{CONDITION_DEFINITION, ConditionTable},
     layout::FileKind,
     read::{Key, Kind},
     tables::{
@@ -77,6 +78,10 @@ fn whole(name: &str, mut schema: Json) -> Json {
     lift_definitions(&mut schema, &mut definitions);
     let mut whole = Map::new();
     whole.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+    // A condition holds conditions, so its schema stands once and is referred to.
+    if schema.to_string().contains(&format!("#/$defs/{CONDITION_DEFINITION}")) {
+        definitions.insert(CONDITION_DEFINITION.to_owned(), ConditionTable::schema());
+    }
     whole.insert("title".to_owned(), json!(format!("dialops {name}")));
     if let Json::Object(schema) = schema {
         whole.extend(schema.into_iter().filter(|(key, _)| key != "title"));

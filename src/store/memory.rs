@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -22,12 +23,13 @@ use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        campaign::{Campaign, DialPermission, Generation, ResultPolicy},
+        campaign::{Campaign, DialPermission, Generation},
         contact::{Contact, NewContact, Progress},
         gate::NumberHistory,
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision},
         order::{self, Next},
         phone::E164,
+        policy::ResultPolicy,
         reason::Hold,
         results::CallResult,
     },
@@ -419,6 +421,19 @@ impl Store for MemoryStore {
     ) -> Result<Option<ContactHistory>, StoreError> {
         let state = self.state()?;
         Ok(state.find(campaign, customer)?.map(|contact| state.history_of(contact)))
+    }
+
+    async fn contacts_page(
+        &self,
+        campaign: &CampaignId,
+        after: Option<&CustomerId>,
+        limit: u32,
+    ) -> Result<Vec<Contact>, StoreError> {
+        let state = self.state()?;
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let customers = state.held(campaign)?.customers.range::<CustomerId, _>((after, Bound::Unbounded));
+        let contacts = customers.filter_map(|(_, reference)| state.contacts.get(reference));
+        Ok(contacts.take(limit_of(limit)).cloned().collect())
     }
 
     async fn why(

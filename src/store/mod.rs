@@ -22,12 +22,13 @@ pub use crate::domain::intent::{CandidatePage, RecordedIntent, Settlement};
 use crate::domain::{
     agent::Availability,
     call::{Destination, LegIdentity},
-    campaign::{DesiredState, DialPermission, Generation, ResultPolicy},
+    campaign::{DesiredState, DialPermission, Generation},
     contact::{Contact, NewContact, Progress},
     gate::Caps,
     ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
     order::Next,
     phone::E164,
+    policy::ResultPolicy,
     reason::Hold,
     results::CallResult,
 };
@@ -436,6 +437,15 @@ pub trait Store: Send + Sync + 'static {
     /// One contact with its attempts.
     async fn contact(&self, campaign: &CampaignId, customer: &CustomerId)
     -> Result<Option<ContactHistory>, StoreError>;
+
+    /// A campaign's contacts by customer, those after `after`, at most `limit`: a short look, so that
+    /// going through all of them holds nothing up.
+    async fn contacts_page(
+        &self,
+        campaign: &CampaignId,
+        after: Option<&CustomerId>,
+        limit: u32,
+    ) -> Result<Vec<Contact>, StoreError>;
 
     /// What happened to a contact, what comes next and what holds it: the gate's own facts, read at
     /// `now`, and its own answer.

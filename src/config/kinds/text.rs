@@ -114,6 +114,10 @@ impl Kind for Region {
     fn schema() -> Json {
         json!({ "title": "region of two letters", "type": "string", "pattern": "^[A-Z]{2}$" })
     }
+
+    fn show(value: &String) -> Json {
+        json!(value)
+    }
 }
 
 /// A path of a file or folder; a relative one is taken from the folder of the settings file.

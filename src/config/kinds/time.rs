@@ -51,9 +51,15 @@ impl Kind for Instant {
     fn schema() -> Json {
         json!({ "title": "date-time with an offset", "type": "string", "format": "date-time" })
     }
+
+    /// In UTC, so that one instant shows the same whatever its offset.
+    fn show(value: &Timestamp) -> Json {
+        json!(value.to_string())
+    }
 }
 
-fn timestamp(written: &Datetime) -> Option<Timestamp> {
+/// The instant that a date-time with an offset names.
+pub(crate) fn timestamp(written: &Datetime) -> Option<Timestamp> {
     let (date, time) = (written.date?, written.time?);
     let minutes = match written.offset? {
         Offset::Z => 0,
@@ -106,6 +112,46 @@ impl Kind for Zone {
     fn schema() -> Json {
         json!({ "title": "IANA time zone", "type": "string", "minLength": 1 })
     }
+
+    fn show(value: &NamedZone) -> Json {
+        json!(value.name)
+    }
+}
+
+/// An IANA zone, or `contact`.
+pub(crate) struct ZoneOrContact;
+
+/// Which zone governs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Governing {
+    /// This one.
+    Zone(NamedZone),
+    /// Each contact's own.
+    Contact,
+}
+
+const CONTACT: &str = "contact";
+
+impl Kind for ZoneOrContact {
+    type Value = Governing;
+
+    fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Governing> {
+        if node.get_ref().as_str() == Some(CONTACT) {
+            return Some(Governing::Contact);
+        }
+        Zone::read(node, reader).map(Governing::Zone)
+    }
+
+    fn schema() -> Json {
+        json!({ "title": "IANA time zone, or `contact`", "type": "string", "minLength": 1 })
+    }
+
+    fn show(value: &Governing) -> Json {
+        match value {
+            Governing::Zone(zone) => json!(zone.name),
+            Governing::Contact => json!(CONTACT),
+        }
+    }
 }
 
 /// A window of a day, `HH:MM-HH:MM`.
@@ -134,6 +180,10 @@ impl Kind for Window {
     fn schema() -> Json {
         const PATTERN: &str = "^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
         json!({ "title": "window HH:MM-HH:MM", "type": "string", "pattern": PATTERN })
+    }
+
+    fn show(value: &calendar::Window) -> Json {
+        json!(value.to_string())
     }
 }
 

@@ -49,7 +49,7 @@ use crate::{
     domain::{
         agent::Availability,
         campaign::Generation,
-        contact::{NewContact, Progress},
+        contact::{Contact, NewContact, Progress},
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, Revision},
     },
 };
@@ -218,6 +218,15 @@ impl Store for SqliteStore {
         customer: &CustomerId,
     ) -> Result<Option<ContactHistory>, StoreError> {
         read!(self, history, campaign, customer)
+    }
+
+    async fn contacts_page(
+        &self,
+        campaign: &CampaignId,
+        after: Option<&CustomerId>,
+        limit: u32,
+    ) -> Result<Vec<Contact>, StoreError> {
+        read!(self, contacts_page, campaign, after, limit)
     }
 
     async fn why(

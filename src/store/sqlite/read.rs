@@ -263,6 +263,27 @@ fn index(number: i64) -> Result<usize, Fault> {
     usize::try_from(number).map_err(|_| damaged("attempt.number_index").into())
 }
 
+/// A campaign's contacts by customer.
+pub(super) async fn contacts_page(
+    conn: &mut SqliteConnection,
+    campaign: &CampaignId,
+    after: Option<&CustomerId>,
+    limit: u32,
+) -> Result<Vec<Contact>, Fault> {
+    // No customer's id is empty, and all are greater than that.
+    const SQL: &str = concat!(
+        "SELECT ",
+        contact_columns!(),
+        " FROM contact c",
+        contact_joins!(),
+        "WHERE c.campaign = ?1 AND c.customer_id > ?2 ORDER BY c.customer_id LIMIT ?3"
+    );
+    let key = campaign_key(conn, campaign).await?;
+    let query = sqlx::query(SQL).bind(key).bind(after.map_or("", CustomerId::as_str)).bind(limit);
+    let rows = query.fetch_all(conn).await.doing("reading contacts")?;
+    rows.iter().map(contact::read).collect()
+}
+
 /// A contact with its attempts.
 pub(super) async fn history(
     conn: &mut SqliteConnection,

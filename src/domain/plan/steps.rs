@@ -1,11 +1,11 @@
-//! The plan: what has to change in the store for it to be what a commit asks for.
+//! Steps: what has to change in the store for it to be what a commit asks for.
 //!
 //! Desired rows come from a commit, actual rows from the store; the plan is a pure function of both
 //! and says each step in one line. Planning again after it has been applied gives nothing.
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{campaign::DesiredState, ids::CampaignId};
+use crate::domain::{campaign::DesiredState, ids::CampaignId};
 
 /// A campaign as a commit asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,27 +123,28 @@ pub fn plan(desired: &[Desired], actual: &[Actual]) -> Plan {
 
 fn step(desired: &Desired, actual: Option<&Actual>) -> Option<Action> {
     let amended = actual.is_some_and(|row| row.digest != desired.digest);
-    let verb = match actual {
-        None => Verb::Create,
-        Some(row) if row.retired => Verb::Return,
-        Some(row) => match (row.state, desired.state) {
-            (DesiredState::Running, DesiredState::Paused) => Verb::Pause,
-            (DesiredState::Paused, DesiredState::Running) => Verb::Resume,
-            (DesiredState::Running, DesiredState::Running) | (DesiredState::Paused, DesiredState::Paused) => {
-                if !amended {
-                    return None;
-                }
-                Verb::Amend
-            }
-        },
-    };
+    let before = actual.map(|row| (!row.retired).then_some(row.state));
     Some(Action {
-        verb,
+        verb: verb(before, desired.state, amended)?,
         campaign: desired.id.clone(),
         state: Some(desired.state),
         digest: Some(desired.digest.clone()),
         amended,
     })
+}
+
+/// What a step to `state` does; `None` if there is nothing to do. `before` is the state so far, within
+/// it `None` for a retired campaign; `amended` says whether more than the state changes.
+#[must_use]
+pub fn verb(before: Option<Option<DesiredState>>, state: DesiredState, amended: bool) -> Option<Verb> {
+    use DesiredState::{Paused, Running};
+    match (before, state) {
+        (None, _) => Some(Verb::Create),
+        (Some(None), _) => Some(Verb::Return),
+        (Some(Some(Running)), Paused) => Some(Verb::Pause),
+        (Some(Some(Paused)), Running) => Some(Verb::Resume),
+        (Some(Some(Running)), Running) | (Some(Some(Paused)), Paused) => amended.then_some(Verb::Amend),
+    }
 }
 
 fn retire(id: &CampaignId) -> Action {
