@@ -302,7 +302,10 @@ mod tests {
         assert_eq!(counts, Counts { contacts: 1, ..Counts::default() });
     }
 
-    fn numbers() -> impl Strategy<Value = Vec<(u32, u32, Option<i64>, Option<i64>, bool)>> {
+    /// Days, tries of today, steps until due and until a hold's end, and whether it has ended.
+    type Tried = (u32, u32, Option<i64>, Option<i64>, bool);
+
+    fn numbers() -> impl Strategy<Value = Vec<Tried>> {
         let waits = || prop::option::of(-40i64..600);
         prop::collection::vec((0u32..4, 1u32..4, waits(), waits(), prop::bool::weighted(0.1)), 1..4)
     }
