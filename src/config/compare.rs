@@ -178,7 +178,7 @@ impl Differing<'_> {
     }
 
     fn source<'t>(&self, path: &str, text: &'t str) -> Source<'t> {
-        Source { path: self.path(path), text }
+        Source::new(self.path(path), text)
     }
 }
 

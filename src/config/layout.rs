@@ -9,6 +9,21 @@ pub(crate) enum FileKind {
     Campaign,
 }
 
+impl FileKind {
+    /// Every kind, in the order of the reference.
+    pub(crate) const ALL: [Self; 4] = [Self::Campaign, Self::Tenant, Self::Queues, Self::Agents];
+
+    /// Where files of this kind stand in the folder of campaigns; `*` is any name.
+    pub(crate) fn place(self) -> &'static str {
+        match self {
+            Self::Campaign => "*.toml",
+            Self::Tenant | Self::Queues | Self::Agents => {
+                SHARED.iter().find(|(_, kind)| *kind == self).map_or("", |(path, _)| path)
+            }
+        }
+    }
+}
+
 /// Files that every configuration has.
 pub(crate) const SHARED: [(&str, FileKind); 3] = [
     ("shared/tenant.toml", FileKind::Tenant),
@@ -36,6 +51,13 @@ pub(crate) fn kind(path: &str) -> Option<FileKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kind_is_known_by_its_place() {
+        for known in FileKind::ALL {
+            assert_eq!(kind(&known.place().replace('*', "any")), Some(known));
+        }
+    }
 
     #[test]
     fn the_place_decides() {

@@ -1,6 +1,6 @@
 //! A commit's files to definitions: reads every file, then follows what refers to another.
 
-use std::{collections::BTreeMap, str, sync::Arc};
+use std::{cell::OnceCell, collections::BTreeMap, str, sync::Arc};
 
 use super::{
     campaign::Campaigns,
@@ -8,7 +8,7 @@ use super::{
     diagnostic::{Diagnostic, Location, Severity, Source, Span, sort},
     layout::{self, FileKind, SHARED},
     read::{Reader, Table},
-    shared::{self, References},
+    shared::{self, Defined, References},
     suggest::{listing, nearest},
     tables::{agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, tenant::TenantFile},
 };
@@ -40,7 +40,7 @@ pub fn load(
         load.file(index, &files[index]);
     }
     load.missing_files();
-    let mut commit = Commit { folder, files, diagnostics: Vec::new() };
+    let mut commit = Commit::new(folder, files);
     let definitions = load.definitions(&mut commit, ceilings);
     let mut diagnostics = load.diagnostics;
     diagnostics.append(&mut commit.diagnostics);
@@ -65,20 +65,43 @@ pub(crate) type Place = InFile<Option<Span>>;
 pub(crate) struct Commit<'a> {
     folder: &'a str,
     files: &'a [SourceFile<'a>],
+    sources: Vec<OnceCell<Source<'a>>>,
     diagnostics: Vec<Diagnostic>,
 }
 
-impl Commit<'_> {
+impl<'a> Commit<'a> {
+    fn new(folder: &'a str, files: &'a [SourceFile<'a>]) -> Self {
+        Self { folder, files, sources: vec![OnceCell::new(); files.len()], diagnostics: Vec::new() }
+    }
+
     /// The location of a place.
     pub(crate) fn locate(&self, place: &Place) -> Location {
-        let file = &self.files[place.file];
-        let source = Source { path: full_path(self.folder, file.path), text: str::from_utf8(file.bytes).unwrap_or("") };
+        let source = self.sources[place.file].get_or_init(|| {
+            let file = &self.files[place.file];
+            Source::new(full_path(self.folder, file.path), str::from_utf8(file.bytes).unwrap_or(""))
+        });
         source.locate(place.value.unwrap_or_default())
     }
 
     /// Reports an error; the caller adds to it.
     pub(crate) fn error(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
         let diagnostic = Diagnostic::error(code, self.locate(place), message);
+        self.push(diagnostic)
+    }
+
+    /// Reports a warning; the caller adds to it.
+    pub(crate) fn warning(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
+        let diagnostic = Diagnostic::warning(code, self.locate(place), message);
+        self.push(diagnostic)
+    }
+
+    /// Reports a note; the caller adds to it.
+    pub(crate) fn note(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
+        let diagnostic = Diagnostic::note(code, self.locate(place), message);
+        self.push(diagnostic)
+    }
+
+    fn push(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
         let index = self.diagnostics.len();
         self.diagnostics.push(diagnostic);
         &mut self.diagnostics[index]
@@ -102,7 +125,8 @@ impl Commit<'_> {
     }
 }
 
-pub(super) fn full_path(folder: &str, path: &str) -> Arc<str> {
+/// The path of a file as messages show it.
+pub(crate) fn full_path(folder: &str, path: &str) -> Arc<str> {
     if folder.is_empty() { path.into() } else { format!("{folder}/{path}").into() }
 }
 
@@ -178,12 +202,39 @@ impl<'a> Load<'a> {
     fn definitions(&mut self, commit: &mut Commit<'_>, ceilings: &Ceilings) -> Option<Definitions> {
         let queues = self.queues.take().map(|file| shared::queues(file, commit));
         let agents = self.agents.take().map(|file| shared::agents(file, queues.as_ref(), commit));
-        let references = References { queues: queues.as_ref(), agents: agents.as_ref() };
+        let attributes = Some(Defined::default());
+        let categories = Some(Defined::default());
+        let business_results = Some(Defined::default());
+        let calendars = Some(Defined::default());
+        let sms = Some(Defined::default());
+        let surveys = Some(Defined::default());
+        let do_not_call = Some(Defined::default());
+        let tenant = self.tenant.take().and_then(shared::tenant);
+        let references = References {
+            tenant: tenant.as_ref(),
+            queues: queues.as_ref(),
+            agents: agents.as_ref(),
+            attributes: attributes.as_ref(),
+            categories: categories.as_ref(),
+            business_results: business_results.as_ref(),
+            calendars: calendars.as_ref(),
+            sms: sms.as_ref(),
+            surveys: surveys.as_ref(),
+            do_not_call: do_not_call.as_ref(),
+        };
         let campaigns = Campaigns { ceilings, references, commit }.resolve(std::mem::take(&mut self.campaigns));
         Some(Definitions {
-            tenant: shared::tenant(self.tenant.take()?)?,
+            tenant: tenant?,
             queues: queues?.by_id,
             agents: agents?.by_id,
+            attributes: attributes?.by_id,
+            categories: categories?.by_id,
+            business_results: business_results?.by_id,
+            calendars: calendars?.by_id,
+            result_names: BTreeMap::new(),
+            sms: sms?.by_id,
+            surveys: surveys?.by_id,
+            do_not_call: do_not_call?.by_id,
             campaigns: campaigns?,
         })
     }
@@ -204,7 +255,7 @@ fn unknown_file(path: &Arc<str>, relative: &str) -> Diagnostic {
 
 fn not_utf8(path: Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
     let good = str::from_utf8(&bytes[..at]).unwrap_or("");
-    let source = Source { path, text: good };
+    let source = Source::new(path, good);
     let message = format!("not UTF-8: byte 0x{:02x} at offset {at}", bytes[at]);
     let mut diagnostic = Diagnostic::error(Code::NotUtf8, source.locate(Span::from(at..at)), message);
     diagnostic.help("TOML is UTF-8; save the file in that encoding");
@@ -259,7 +310,7 @@ mod tests {
         assert_eq!(campaign.id.as_str(), "spring");
         assert_eq!(campaign.max_ring.as_secs(), 30);
         assert_eq!(campaign.starts_at.to_string(), "2031-03-01T01:00:00Z");
-        assert_eq!(definitions.tenant.wrap_up.as_secs(), 60);
+        assert_eq!(definitions.tenant.agents.wrap_up.as_secs(), 60);
     }
 
     #[test]

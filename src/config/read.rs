@@ -61,6 +61,8 @@ pub(crate) struct Reader<'s> {
     unseen: Diagnostic,
     /// The key being read, for messages.
     key: &'static str,
+    /// How deep the conditions are nested that are being read.
+    pub(crate) depth: usize,
     /// Keys at the top of this kind of file: one that stands in another table has slid there.
     top: &'static [&'static str],
     poisoned: Vec<Span>,
@@ -71,7 +73,7 @@ pub(crate) struct Reader<'s> {
 impl<'s> Reader<'s> {
     /// Reads a text as a file of kind `T`; what can't be read has its diagnostics.
     pub(crate) fn file<T: Table>(path: &Arc<str>, text: &'s str) -> (Option<T>, Vec<Diagnostic>) {
-        let source = Source { path: Arc::clone(path), text };
+        let source = Source::new(Arc::clone(path), text);
         let mut diagnostics = Vec::new();
         let parsed = parse(&source, &mut diagnostics);
         if !parsed.readable {
@@ -83,6 +85,7 @@ impl<'s> Reader<'s> {
             left_out: 0,
             unseen: Diagnostic::error(Code::TooManyProblems, Location::file(path), ""),
             key: "",
+            depth: 0,
             top: T::KEYS,
             poisoned: parsed.poisoned,
             strays: Vec::new(),

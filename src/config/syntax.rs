@@ -276,7 +276,7 @@ mod tests {
 
     /// Each error as `line:column code message [first line:column]`, and whether the tree is read.
     fn errors(text: &str) -> (Vec<String>, bool) {
-        let source = Source { path: "x.toml".into(), text };
+        let source = Source::new("x.toml".into(), text);
         let mut diagnostics = Vec::new();
         let parsed = parse(&source, &mut diagnostics);
         let shown = diagnostics.iter().map(|d| {

@@ -41,7 +41,7 @@ impl Kind for Phone {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "pattern": r"^\+[1-9][0-9]{3,14}$" })
+        json!({ "title": "telephone number in E.164", "type": "string", "pattern": r"^\+[1-9][0-9]{3,14}$" })
     }
 
     /// In full: it is what the file says.

@@ -49,7 +49,7 @@ impl Kind for Instant {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "format": "date-time" })
+        json!({ "title": "date-time with an offset", "type": "string", "format": "date-time" })
     }
 
     /// In UTC, so that one instant shows the same whatever its offset.
@@ -58,7 +58,8 @@ impl Kind for Instant {
     }
 }
 
-fn timestamp(written: &Datetime) -> Option<Timestamp> {
+/// The instant that a date-time with an offset names.
+pub(crate) fn timestamp(written: &Datetime) -> Option<Timestamp> {
     let (date, time) = (written.date?, written.time?);
     let minutes = match written.offset? {
         Offset::Z => 0,
@@ -109,11 +110,47 @@ impl Kind for Zone {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "minLength": 1 })
+        json!({ "title": "IANA time zone", "type": "string", "minLength": 1 })
     }
 
     fn show(value: &NamedZone) -> Json {
         json!(value.name)
+    }
+}
+
+/// An IANA zone, or `contact`.
+pub(crate) struct ZoneOrContact;
+
+/// Which zone governs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Governing {
+    /// This one.
+    Zone(NamedZone),
+    /// Each contact's own.
+    Contact,
+}
+
+const CONTACT: &str = "contact";
+
+impl Kind for ZoneOrContact {
+    type Value = Governing;
+
+    fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Governing> {
+        if node.get_ref().as_str() == Some(CONTACT) {
+            return Some(Governing::Contact);
+        }
+        Zone::read(node, reader).map(Governing::Zone)
+    }
+
+    fn schema() -> Json {
+        json!({ "title": "IANA time zone, or `contact`", "type": "string", "minLength": 1 })
+    }
+
+    fn show(value: &Governing) -> Json {
+        match value {
+            Governing::Zone(zone) => json!(zone.name),
+            Governing::Contact => json!(CONTACT),
+        }
     }
 }
 
@@ -141,7 +178,8 @@ impl Kind for Window {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$" })
+        const PATTERN: &str = "^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
+        json!({ "title": "window HH:MM-HH:MM", "type": "string", "pattern": PATTERN })
     }
 
     fn show(value: &calendar::Window) -> Json {

@@ -11,6 +11,7 @@ struct Report<'a> {
     files: usize,
     errors: usize,
     warnings: usize,
+    notes: usize,
     problems: Vec<Problem<'a>>,
 }
 
@@ -35,6 +36,8 @@ struct Place<'a> {
     file: &'a str,
     line: usize,
     column: usize,
+    end_line: usize,
+    end_column: usize,
     start: Option<u32>,
     end: Option<u32>,
 }
@@ -45,6 +48,7 @@ struct Edit<'a> {
     start: u32,
     end: u32,
     text: &'a str,
+    safe: bool,
 }
 
 #[derive(Serialize)]
@@ -62,8 +66,19 @@ pub fn json(diagnostics: &[Diagnostic], files: usize) -> Result<String, serde_js
         files,
         errors: count(Severity::Error),
         warnings: count(Severity::Warning),
+        notes: count(Severity::Note),
         problems: diagnostics.iter().map(problem).collect(),
     })
+}
+
+/// Each diagnostic as a JSON object in a line of its own.
+pub fn json_lines(diagnostics: &[Diagnostic]) -> Result<String, serde_json::Error> {
+    let mut lines = String::new();
+    for diagnostic in diagnostics {
+        lines += &serde_json::to_string(&problem(diagnostic))?;
+        lines.push('\n');
+    }
+    Ok(lines)
 }
 
 fn problem(diagnostic: &Diagnostic) -> Problem<'_> {
@@ -72,6 +87,7 @@ fn problem(diagnostic: &Diagnostic) -> Problem<'_> {
         start: suggestion.span.start,
         end: suggestion.span.end,
         text: &suggestion.text,
+        safe: suggestion.safe,
     });
     let related = diagnostic.related.iter().map(|r| Related { place: place(&r.location), label: &r.label });
     Problem {
@@ -92,6 +108,8 @@ fn place(location: &Location) -> Place<'_> {
         file: &location.file,
         line: location.line,
         column: location.column,
+        end_line: location.end_line,
+        end_column: location.end_column,
         start: location.span.map(|span| span.start),
         end: location.span.map(|span| span.end),
     }

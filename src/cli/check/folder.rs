@@ -1,0 +1,183 @@
+//! The files of a folder, and what is wrong with them.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::config::{
+    Diagnostic, Settings, SourceFile,
+    code::Code,
+    diagnostic::{Location, Severity},
+    is_configuration,
+};
+
+/// Largest file that is read; the daemon refuses larger ones too.
+const FILE_BYTES_MAX: u64 = 256 * 1024;
+
+/// Deepest folder that is looked into.
+const DEPTH_MAX: usize = 16;
+
+/// The folder of campaigns: `name` in the repository's root, or the folder itself, known by its
+/// `shared`.
+pub(in crate::cli) fn campaigns_folder(dir: &Path, name: &str) -> Option<PathBuf> {
+    let inside = dir.join(name);
+    if inside.is_dir() {
+        return Some(inside);
+    }
+    dir.join("shared").is_dir().then(|| dir.to_owned())
+}
+
+/// A path as people would type it: without `./`, with `/`.
+pub(in crate::cli) fn shown_path(path: &Path) -> String {
+    let parts = path.components().filter(|part| !matches!(part, std::path::Component::CurDir));
+    parts.collect::<PathBuf>().to_string_lossy().into_owned()
+}
+
+/// What was read and what is wrong with it.
+#[derive(Default)]
+pub(in crate::cli) struct Checked {
+    /// The folder of campaigns as it is shown.
+    pub(in crate::cli) folder: String,
+    /// Configuration by its path inside the folder of campaigns.
+    pub(in crate::cli) files: BTreeMap<String, Vec<u8>>,
+    /// Settings by their shown path.
+    settings: Option<(String, String)>,
+    pub(in crate::cli) diagnostics: Vec<Diagnostic>,
+}
+
+impl Checked {
+    /// Reads and checks the settings.
+    pub(in crate::cli) fn settings(&mut self, path: &Path) -> Option<Settings> {
+        let shown = path.to_string_lossy().into_owned();
+        match fs::read_to_string(path) {
+            Ok(text) => {
+                let parsed = Settings::parse(path, &text);
+                self.settings = Some((shown, text));
+                parsed.map_err(|found| self.diagnostics.extend(found)).ok()
+            }
+            Err(error) => {
+                self.refuse(&shown, format!("cannot be read: {error}"));
+                None
+            }
+        }
+    }
+
+    fn refuse(&mut self, path: &str, message: String) {
+        let path: Arc<str> = path.into();
+        self.diagnostics.push(Diagnostic::error(Code::Unreadable, Location::file(&path), message));
+    }
+
+    /// Reads all configuration in the folder of campaigns.
+    pub(in crate::cli) fn read_folder(&mut self, folder: &Path) {
+        self.folder = shown_path(folder);
+        let shown = self.folder.clone();
+        self.read_below(folder, &shown, "", 0);
+    }
+
+    /// Reads what is configuration in a folder; hidden entries are left alone.
+    fn read_below(&mut self, folder: &Path, shown: &str, inside: &str, depth: usize) {
+        let listed = fs::read_dir(folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
+        let entries = match listed {
+            Ok(entries) => entries,
+            Err(error) => return self.refuse(shown, format!("cannot be listed: {error}")),
+        };
+        for entry in entries {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else {
+                self.refuse(&format!("{shown}/{}", name.to_string_lossy()), "has a name that is not UTF-8".to_owned());
+                continue;
+            };
+            if name.starts_with('.') {
+                continue;
+            }
+            let (path, inside) = (entry.path(), format!("{inside}{name}"));
+            let shown = format!("{shown}/{name}");
+            match entry.file_type() {
+                Ok(kind) if kind.is_symlink() => {
+                    self.refuse(&shown, "is a symlink, and those are not followed; commit the file itself".to_owned());
+                }
+                Ok(kind) if kind.is_dir() && depth < DEPTH_MAX => {
+                    self.read_below(&path, &shown, &format!("{inside}/"), depth + 1);
+                }
+                Ok(kind) if kind.is_dir() => self.refuse(&shown, format!("is more than {DEPTH_MAX} folders deep")),
+                Ok(kind) if is_configuration(&inside) && !kind.is_file() => {
+                    self.refuse(&shown, "is neither a file nor a folder".to_owned());
+                }
+                Ok(_) if is_configuration(&inside) => match read_file(&path) {
+                    Ok(bytes) => drop(self.files.insert(inside, bytes)),
+                    Err(error) => self.refuse(&shown, error.to_string()),
+                },
+                Ok(_) => {}
+                Err(error) => self.refuse(&shown, format!("cannot be read: {error}")),
+            }
+        }
+    }
+
+    /// The text of a file that was read, by its shown path.
+    pub(in crate::cli) fn source(&self, path: &str) -> Option<&str> {
+        if let Some((known, text)) = &self.settings
+            && known == path
+        {
+            return Some(text.as_str());
+        }
+        let inside = path.strip_prefix(&self.folder)?.trim_start_matches('/');
+        std::str::from_utf8(self.files.get(inside)?).ok()
+    }
+
+    /// The files as they are loaded.
+    pub(super) fn sources(&self) -> Vec<SourceFile<'_>> {
+        self.files.iter().map(|(path, bytes)| SourceFile { path, bytes }).collect()
+    }
+
+    /// The shown paths of all files that were read.
+    pub(super) fn paths(&self) -> Vec<String> {
+        let settings = self.settings.iter().map(|(path, _)| path.clone());
+        settings.chain(self.files.keys().map(|inside| self.shown(inside))).collect()
+    }
+
+    /// The shown path of a file of the folder.
+    pub(super) fn shown(&self, inside: &str) -> String {
+        if self.folder.is_empty() { inside.to_owned() } else { format!("{}/{inside}", self.folder) }
+    }
+
+    /// Says in a line how many files were read and what was found.
+    pub(super) fn write_summary(&self, err: &mut dyn Write) -> io::Result<()> {
+        let files = counted(self.files.len(), "file");
+        writeln!(err, "checked {files} in {}: {}", self.folder, summary(&self.diagnostics))
+    }
+}
+
+/// How many there are of each severity: `2 errors, 1 note`.
+fn summary(diagnostics: &[Diagnostic]) -> String {
+    let counts =
+        Severity::ALL.map(|severity| (severity, diagnostics.iter().filter(|d| d.severity == severity).count()));
+    let found: Vec<String> = counts
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(severity, count)| counted(count, severity.as_str()))
+        .collect();
+    if found.is_empty() { "nothing wrong".to_owned() } else { found.join(", ") }
+}
+
+pub(super) fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Reads a file that is small enough.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let file = fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    if length > FILE_BYTES_MAX {
+        let message =
+            format!("has {length} bytes, and {FILE_BYTES_MAX} are allowed; contacts are imported, not committed");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    // It may have grown since; what is over the limit is cut, and the TOML says so.
+    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
