@@ -16,7 +16,7 @@ use crate::{
         campaign::{Ceilings, Definitions},
         ids::Revision,
     },
-    gitops::{CloneError, LocalClone, SourceError},
+    gitops::{Checkout, CommitFiles, SourceError},
     http::wire::plan::Live,
 };
 
@@ -27,10 +27,9 @@ pub(super) fn settings(path: Option<&PathBuf>) -> Result<Option<Settings>, Failu
     match checked.settings(path) {
         Some(settings) => Ok(Some(settings)),
         None => {
-            let text = std::fs::read_to_string(path).unwrap_or_default();
-            let shown = path.to_string_lossy();
-            tell(&checked.diagnostics, |file| (file == shown).then_some(text.as_str()));
-            Err(Failure::failed(format!("the settings {shown} can't be used"), "mend them, or leave --settings out"))
+            tell(&checked.diagnostics, |path| checked.source(path));
+            let error = format!("the settings {} can't be used", path.display());
+            Err(Failure::failed(error, "mend them, or leave --settings out"))
         }
     }
 }
@@ -42,13 +41,10 @@ fn tell<'s>(found: &'s [Diagnostic], source: impl Fn(&str) -> Option<&'s str>) {
     }
 }
 
-/// Where campaigns stand: in which repository, in which folder.
+/// Where campaigns stand: the folder in the work tree, and the repository around it.
 pub(super) struct Place {
-    clone: LocalClone,
-    /// The folder in the work tree, if it is there.
-    folder: Option<PathBuf>,
-    /// The folder inside the repository, `""` for its root.
-    prefix: String,
+    checkout: Checkout,
+    folder: PathBuf,
     /// The folder, as people would type it.
     shown: String,
 }
@@ -56,23 +52,14 @@ pub(super) struct Place {
 impl Place {
     /// The folder of campaigns under `dir`: its folder `name`, or `dir` itself.
     pub(super) fn find(dir: &Path, name: &str) -> Result<Self, Failure> {
-        let clone = LocalClone::find(dir).map_err(unusable)?;
-        let folder = campaigns_folder(dir, name);
-        let path = folder.clone().unwrap_or_else(|| dir.join(name));
-        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let inside = folder.as_deref().map_or_else(|| real(dir).join(name), real);
-        let prefix = inside.strip_prefix(real(clone.root())).map_or_else(|_| name.to_owned(), shown_path);
-        Ok(Self { clone, folder, prefix, shown: shown_path(&path) })
+        let folder = campaigns_folder(dir, name).ok_or_else(|| {
+            let error = format!("{} has no folder {name}", dir.display());
+            Failure::failed(error, "name the root of a configuration repository with --dir")
+        })?;
+        let checkout = Checkout::around(&folder).map_err(|error| Failure::from_error(&error))?;
+        let shown = shown_path(&folder);
+        Ok(Self { checkout, folder, shown })
     }
-}
-
-fn unusable(error: CloneError) -> Failure {
-    let hint = match &error {
-        CloneError::NotInARepository(_) => "name a clone of the configuration repository with --dir",
-        CloneError::UnknownCommit(_) => "`git fetch` brings commits of others; `git log` lists what is here",
-        CloneError::Git { .. } => "check it with `git fsck`",
-    };
-    Failure::failed(error.to_string(), hint)
 }
 
 /// What a side is called.
@@ -112,14 +99,10 @@ pub(super) struct Side {
 impl Side {
     /// Files as they are.
     pub(super) fn worktree(place: &Place) -> Result<Self, Failure> {
-        let Some(folder) = &place.folder else {
-            let hint = "name the root of a configuration repository with --dir";
-            return Err(Failure::failed(format!("there is no folder {}", place.shown), hint));
-        };
         let mut checked = Checked::default();
-        checked.read_folder(folder);
+        checked.read_folder(&place.folder);
         if !checked.diagnostics.is_empty() {
-            tell(&checked.diagnostics, |_| None);
+            tell(&checked.diagnostics, |path| checked.source(path));
             return Err(Failure::failed(format!("{} can't be read", place.shown), "see `dialops check`"));
         }
         let files = checked.files.into_iter().map(|(path, bytes)| (path, bytes.into())).collect();
@@ -128,8 +111,8 @@ impl Side {
 
     /// The commit that `name` names.
     pub(super) fn commit(place: &Place, name: &str) -> Result<Self, Failure> {
-        let revision = place.clone.commit(name).map_err(unusable)?;
-        Self::read(place, &revision, Name::Commit(revision.clone()))
+        let read = place.checkout.at(name).map_err(|error| Failure::from_error(&error))?;
+        Ok(Self::read(place, &read, Name::Commit(read.revision.clone())))
     }
 
     /// The commit in force.
@@ -143,24 +126,20 @@ impl Side {
 
     /// The commit that the daemon has in force, if it is here.
     pub(super) fn in_force(place: &Place, revision: &Revision) -> Result<Self, Failure> {
-        if !place.clone.has(revision) {
-            let error = format!("commit {revision} is in force at the daemon and not in this repository");
-            return Err(Failure::failed(error, format!("fetch it: `git fetch`, or `git fetch origin {revision}`")));
-        }
-        Self::read(place, revision, Name::Live(revision.clone()))
+        let read = place.checkout.at(revision.as_str()).map_err(|error| match error {
+            SourceError::UnknownRevision { .. } => Failure::failed(
+                format!("commit {revision} is in force at the daemon and not in this repository"),
+                format!("fetch it: `git fetch`, or `git fetch origin {revision}`"),
+            ),
+            error => Failure::from_error(&error),
+        })?;
+        Ok(Self::read(place, &read, Name::Live(revision.clone())))
     }
 
-    fn read(place: &Place, revision: &Revision, name: Name) -> Result<Self, Failure> {
-        let side = |subject, files| Self { name, subject, folder: place.shown.clone(), files, definitions: None };
-        match place.clone.read(revision, &place.prefix) {
-            Ok(read) => {
-                let files = read.files.iter().map(|file| (read.inside(&file.path).to_owned(), Arc::clone(&file.bytes)));
-                Ok(side(Some(clean(&read.subject)), files.collect()))
-            }
-            // There was no configuration yet.
-            Err(SourceError::EmptyPrefix { .. }) => Ok(side(None, Vec::new())),
-            Err(error) => Err(Failure::from_error(&error)),
-        }
+    fn read(place: &Place, read: &CommitFiles, name: Name) -> Self {
+        let files = read.files.iter().map(|file| (read.inside(&file.path).to_owned(), Arc::clone(&file.bytes)));
+        let (folder, files, subject) = (place.shown.clone(), files.collect(), Some(clean(&read.subject)));
+        Self { name, subject, folder, files, definitions: None }
     }
 
     /// Reads the files as `check` would; what is wrong with them ends the plan.

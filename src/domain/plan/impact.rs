@@ -39,7 +39,8 @@ impl<'a> Outlook<'a> {
     #[must_use]
     pub fn next_call(&self, contact: &Contact) -> Option<Timestamp> {
         let progress = &contact.progress;
-        if self.campaign.desired == DesiredState::Paused || progress.ended.is_some() || self.attempts_spent(contact) {
+        let held = self.campaign.desired == DesiredState::Paused || !self.campaign.not_dialled_yet().is_empty();
+        if held || progress.ended.is_some() || self.attempts_spent(contact) {
             return None;
         }
         progress.numbers.iter().filter_map(|number| self.next_call_of(contact, number)).min()
@@ -203,7 +204,6 @@ mod tests {
     fn campaign(windows: &[&str]) -> Campaign {
         let windows = windows.iter().map(|text| Window::parse(text).unwrap()).collect();
         Campaign {
-            id: CampaignId::parse("spring").unwrap(),
             starts_at: after(-10_000),
             ends_at: after(100_000),
             hours: CallingHours::new(ZONE, TimeZone::get(ZONE).unwrap(), windows).unwrap(),
@@ -294,7 +294,10 @@ mod tests {
         assert_eq!(counts, Counts { contacts: 1, ..Counts::default() });
     }
 
-    fn numbers() -> impl Strategy<Value = Vec<(u32, u32, Option<i64>, Option<i64>, bool)>> {
+    /// Days, tries of today, steps until due and until a hold's end, and whether it has ended.
+    type Tried = (u32, u32, Option<i64>, Option<i64>, bool);
+
+    fn numbers() -> impl Strategy<Value = Vec<Tried>> {
         let waits = || prop::option::of(-40i64..600);
         prop::collection::vec((0u32..4, 1u32..4, waits(), waits(), prop::bool::weighted(0.1)), 1..4)
     }
