@@ -82,7 +82,13 @@ fn put_hours(fields: &mut Fields, hours: &CallingHours) {
 }
 
 fn put_limits(fields: &mut Fields, limits: &Limits) {
-    let Limits { max_concurrent_calls, max_calls_per_second, max_attempts_per_contact, per_number } = limits;
+    let Limits {
+        max_concurrent_calls,
+        max_calls_per_second,
+        max_attempts_per_contact,
+        per_number,
+        per_number_of_tenant,
+    } = limits;
     let caps = [
         ("max_concurrent_calls", max_concurrent_calls),
         ("max_calls_per_second", max_calls_per_second),
@@ -93,6 +99,7 @@ fn put_limits(fields: &mut Fields, limits: &Limits) {
             fields.put(key, &cap.to_string());
         }
     }
+    fields.put_value("per_number_of_tenant", per_number_of_tenant);
     if let Some(PerNumberLimit { attempts, days, after_conversation_days }) = per_number {
         fields.put("per_number.attempts", &attempts.to_string());
         fields.put("per_number.days", &days.to_string());

@@ -150,7 +150,7 @@ impl State {
     }
 
     fn history(&self, campaign: &Campaign, contact: &Contact, number: usize) -> NumberHistory {
-        let number = contact.progress.numbers.get(number).filter(|_| campaign.limits.per_number.is_some());
+        let number = contact.progress.numbers.get(number).filter(|_| campaign.limits.on_a_number().next().is_some());
         let Some(number) = number.map(|number| &number.e164) else { return NumberHistory::default() };
         let calls = || self.attempts.values().map(|a| &a.record).filter(|record| record.number == *number);
         let mut attempts: Vec<Timestamp> = calls().map(|record| record.placed_at).collect();

@@ -26,6 +26,7 @@ pub(super) fn generation(dice: &mut Dice, wall0: Timestamp) -> Generation {
             max_concurrent_calls: some(dice, 3),
             max_calls_per_second: some(dice, 2),
             max_attempts_per_contact: some(dice, 6),
+            per_number_of_tenant: None,
             per_number: dice.chance(25).then(|| PerNumberLimit {
                 attempts: nonzero(u32::try_from(1 + dice.below(3)).unwrap()),
                 days: nonzero(u32::try_from(1 + dice.below(3)).unwrap()),
