@@ -104,6 +104,7 @@ impl Campaigns<'_, '_> {
             hours: hours?,
             max_ring,
             order: campaign.calling.value.order.value,
+            filter: None,
             results: results(campaign.results.value),
             limits: limits?,
         })

@@ -40,9 +40,15 @@ pub(super) fn read(columns: &[Column], fields: &[String], region: Region) -> Res
         problems.push("has no number".to_owned());
     }
     match customer {
-        Some(customer) if problems.is_empty() => {
-            Ok(NewContact { customer, numbers, priority, not_before, custom_field })
-        }
+        Some(customer) if problems.is_empty() => Ok(NewContact {
+            customer,
+            numbers,
+            priority,
+            not_before,
+            timezone: None,
+            attributes: Default::default(),
+            custom_field,
+        }),
         _ => Err(problems.join("; ")),
     }
 }

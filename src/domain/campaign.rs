@@ -7,7 +7,9 @@ use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 use jiff::Timestamp;
 
 use super::{
+    attribute::Attributes,
     calendar::CallingHours,
+    filter::Filter,
     ids::{AgentId, CampaignId, QueueId, Revision, TenantId},
     phone::E164,
 };
@@ -105,10 +107,20 @@ pub struct Campaign {
     pub max_ring: Duration,
     /// Order of a contact's several numbers.
     pub order: NumberOrder,
+    /// Only contacts for which it holds are called.
+    pub filter: Option<Filter>,
     /// When a number is tried again.
     pub results: ResultPolicy,
     /// Caps.
     pub limits: Limits,
+}
+
+impl Campaign {
+    /// Whether a contact with these attributes may be called at all.
+    #[must_use]
+    pub fn matches(&self, attributes: &Attributes) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.holds(attributes))
+    }
 }
 
 /// When a number is tried again (SPEC §1.2, `results.policy`).

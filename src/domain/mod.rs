@@ -21,3 +21,4 @@ pub mod plan;
 pub mod reason;
 pub mod results;
 pub mod retry;
+pub mod zone;

@@ -26,6 +26,7 @@ pub fn digest(campaign: &Campaign) -> String {
         hours,
         max_ring,
         order: NumberOrder::Sequence,
+        filter,
         results,
         limits,
     } = campaign;
@@ -45,6 +46,9 @@ pub fn digest(campaign: &Campaign) -> String {
     put_hours(&mut fields, hours);
     fields.put("max_ring", &max_ring.as_nanos().to_string());
     fields.put("order", "sequence");
+    if let Some(filter) = filter {
+        fields.put("filter", &filter.to_string());
+    }
     put_results(&mut fields, results);
     put_limits(&mut fields, limits);
     fields.finish()
@@ -111,6 +115,7 @@ mod tests {
     use crate::domain::{
         calendar::Window,
         campaign::{DesiredState, Priority},
+        filter::Filter,
         ids::{CampaignId, QueueId},
         phone::E164,
     };
@@ -134,6 +139,7 @@ mod tests {
             hours: CallingHours::new("UTC", TimeZone::UTC, windows).unwrap(),
             max_ring: Duration::from_secs(30),
             order: NumberOrder::Sequence,
+            filter: None,
             results: ResultPolicy::Global(DaysPolicy {
                 max_days: NonZeroU32::new(3).unwrap(),
                 max_attempts_per_day: NonZeroU32::new(2).unwrap(),
@@ -163,6 +169,7 @@ mod tests {
         assert!(changed(|c| c.description.push('x')));
         assert!(changed(|c| c.max_ring += Duration::from_millis(1)));
         assert!(changed(|c| c.caller_numbers.push(c.caller_numbers[0].clone())));
+        assert!(changed(|c| c.filter = Some(Filter::All(Vec::new()))));
         assert!(changed(|c| c.limits.max_calls_per_second = NonZeroU32::new(1)));
         assert!(changed(
             |c| c.hours = CallingHours::new("UTC", TimeZone::UTC, vec![Window::parse("09:00-18:01").unwrap()]).unwrap()

@@ -47,6 +47,7 @@ fn generation() -> Arc<Generation> {
         hours: CallingHours::new("Asia/Shanghai", TimeZone::get("Asia/Shanghai").unwrap(), day).unwrap(),
         max_ring: Duration::from_secs(30),
         order: NumberOrder::Sequence,
+        filter: None,
         results: ResultPolicy::Global(days),
         limits: Limits::default(),
     };

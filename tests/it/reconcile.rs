@@ -29,9 +29,9 @@ use dialops::{
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Reconcile},
     store::{
-        AttemptRecord, CampaignChange, ContactHistory, GateSettings, ImportOutcome, IntentDecision, IntentRequest,
-        Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
-        memory::MemoryStore,
+        AttemptRecord, CampaignChange, ContactHistory, Evaluated, GateSettings, ImportOutcome, IntentDecision,
+        IntentRequest, Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally,
+        Why, memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -105,6 +105,7 @@ fn campaign(bytes: &[u8]) -> Result<Campaign, &'static str> {
         hours: CallingHours::new("UTC", TimeZone::UTC, windows).unwrap(),
         max_ring: Duration::from_secs(30),
         order: NumberOrder::Sequence,
+        filter: None,
         results: ResultPolicy::Global(DaysPolicy {
             max_days: three,
             max_attempts_per_day: three,
@@ -581,6 +582,10 @@ impl Store for Flaky {
     }
 
     async fn leftovers(&self) -> Result<Leftovers, StoreError> {
+        unreachable!()
+    }
+
+    async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError> {
         unreachable!()
     }
 

@@ -131,6 +131,8 @@ impl Served {
             numbers: numbers.iter().map(|n| (category.clone(), E164::parse(n).unwrap())).collect(),
             priority: Priority::DEFAULT,
             not_before: None,
+            timezone: None,
+            attributes: BTreeMap::new(),
             custom_field: None,
         };
         self.store.import(&campaign_id(), vec![contact]).await.unwrap();
@@ -224,6 +226,7 @@ fn generation() -> Generation {
         hours,
         max_ring: Duration::from_secs(30),
         order: NumberOrder::Sequence,
+        filter: None,
         results: ResultPolicy::Global(DaysPolicy {
             max_days: one(3),
             max_attempts_per_day: one(2),

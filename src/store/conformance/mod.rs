@@ -1,5 +1,6 @@
 //! One suite for all stores: each test here runs on the SQLite store and on its twin.
 
+mod filters;
 mod holds;
 mod order;
 mod sqlite;
@@ -18,6 +19,7 @@ use super::{
 use crate::{
     clock::Clock,
     domain::{
+        attribute::Attributes,
         calendar::{CallingHours, Window},
         call::{Destination, LegIdentity},
         campaign::{
@@ -311,6 +313,7 @@ fn campaign(id: &str) -> Campaign {
         hours: CallingHours::new("Asia/Shanghai", zone, vec![window]).unwrap(),
         max_ring: Duration::from_secs(30),
         order: NumberOrder::Sequence,
+        filter: None,
         results: policy(3, 2),
         limits: Limits::default(),
     }
@@ -358,6 +361,8 @@ fn contact(customer: &str, numbers: &[&str]) -> NewContact {
         numbers: numbers.iter().enumerate().map(|(index, number)| (category(index), e164(number))).collect(),
         priority: Priority::DEFAULT,
         not_before: None,
+        timezone: None,
+        attributes: Attributes::new(),
         custom_field: None,
     }
 }
