@@ -206,7 +206,7 @@ fn row(customer: u8, numbers: &[u8]) -> NewContact {
     numbers.sort();
     numbers.dedup();
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
-    let tier = (customer % 3 > 0).then(|| (AttributeId::parse("tier").unwrap(), customer));
+    let tier = (!customer.is_multiple_of(3)).then(|| (AttributeId::parse("tier").unwrap(), customer));
     NewContact {
         priority: Priority::new(customer % 3 + 1).unwrap(),
         attributes: tier.into_iter().map(|(id, tier)| (id, AttributeValue::Number(tier_of(tier)))).collect(),

@@ -39,7 +39,7 @@ impl World {
             next_ready_at,
             on_call,
             open: open as u64,
-            matching: self.evaluating.get(&campaign.id).is_none_or(|times| *times == 0).then(|| matching as u64),
+            matching: self.evaluating.get(&campaign.id).is_none_or(|times| *times == 0).then_some(matching as u64),
             total: own.len() as u64,
             caller_usage: BTreeMap::new(),
         }
