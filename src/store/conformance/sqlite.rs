@@ -169,7 +169,7 @@ async fn the_log_does_not_grow_for_ever() {
 async fn first_schema(path: &std::path::Path) {
     let mut conn = SqliteConnection::connect(&format!("sqlite://{}?mode=rwc", path.display())).await.unwrap();
     sqlx::raw_sql(include_str!("../sqlite/migrations/0001.sql")).execute(&mut conn).await.unwrap();
-    const ROWS: &str = "PRAGMA application_id = 1684631916; PRAGMA user_version = 1;
+    const ROWS: &str = "PRAGMA application_id = 1684627820; PRAGMA user_version = 1;
         INSERT INTO store (one, dialog_key, epoch, next_contact) VALUES (1, zeroblob(32), 4, 3);
         INSERT INTO campaign VALUES (1, 'spring', 'spring', 'running', '0000000000000000000000000000000000000001', 'd', 0, 3);
         INSERT INTO contact (id, campaign, customer_id, priority, import_order, version, attempts, fresh_at)
