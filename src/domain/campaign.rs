@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration}
 use jiff::Timestamp;
 
 use super::{
-    attribute::Attribute,
+    attribute::{Attribute, Attributes},
     business::BusinessRule,
     business_result::BusinessResult,
     calendar::CallingHours,
@@ -253,6 +253,12 @@ impl Campaign {
             ("agents.hold = \"off_hook\"", self.agents.hold == AgentHold::OffHook),
         ];
         settings.into_iter().filter(|(_, used)| *used).map(|(setting, _)| setting).collect()
+    }
+
+    /// Whether a contact with these attributes may be called at all.
+    #[must_use]
+    pub fn matches(&self, attributes: &Attributes) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.holds(attributes))
     }
 }
 

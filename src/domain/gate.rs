@@ -125,6 +125,9 @@ pub fn decide(facts: &Facts<'_>) -> Result<(), Hold> {
     if progress.ended.is_some() {
         return Err(Hold::ContactEnded);
     }
+    if !campaign.matches(&facts.contact.attributes) {
+        return Err(Hold::FilteredOut);
+    }
     let number = progress.numbers.get(facts.number).ok_or(Hold::Stale)?;
     listed(facts.permission, &number.e164)?;
     on_call(facts)?;

@@ -137,7 +137,7 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::domain::{calendar::Window, campaign::DesiredState, ids::CampaignId};
+    use crate::domain::{calendar::Window, campaign::DesiredState, filter::Filter, ids::CampaignId};
 
     fn campaign() -> Campaign {
         Campaign { id: CampaignId::parse("spring").unwrap(), ..Campaign::example() }
@@ -163,6 +163,7 @@ mod tests {
         assert!(changed(|c| c.description.push('x')));
         assert!(changed(|c| c.max_ring += Duration::from_millis(1)));
         assert!(changed(|c| c.caller_numbers.push(c.caller_numbers[0].clone())));
+        assert!(changed(|c| c.filter = Some(Filter::All(Vec::new()))));
         assert!(changed(|c| c.limits.max_calls_per_second = NonZeroU32::new(1)));
         assert!(changed(
             |c| c.hours = CallingHours::new("UTC", TimeZone::UTC, vec![Window::parse("09:00-18:01").unwrap()]).unwrap()
