@@ -48,6 +48,10 @@ codes! {
     Unreadable = "E0006",
     /// The file has so many problems that the rest are left out.
     TooManyProblems = "E0007",
+    /// The file says that it was written for another version of its form than this program reads.
+    SchemaVersion = "E0008",
+    /// The file has syntax that came with TOML 1.1. It is read, but many an editor knows 1.0 only.
+    NewerSyntax = "E0009",
     /// The table has no key of this name; often a misspelling, or a key that slid into the table above it.
     UnknownKey = "E0101",
     /// A key without a default is not there.
@@ -85,6 +89,22 @@ codes! {
     OneOf = "E0117",
     /// A date is `2031-03-04`, a day of every year `10-01`; `/` joins the first and the last of a range.
     Days = "E0118",
+    /// A share is a number of per cent with at most one decimal: `3%`, `2.5%`.
+    Share = "E0119",
+    /// The list has too many items.
+    TooManyItems = "E0120",
+    /// Nothing fills the gap of a text message: it is misspelt, or a brace that should be written twice.
+    UnknownGap = "E0121",
+    /// A brace has no partner. For a brace in the text itself, write it twice.
+    Brace = "E0122",
+    /// A calendar has days: `weekdays`, `dates` or `yearly`.
+    NoDays = "E0123",
+    /// A question's `options`, `min`, `max` and `goto` by answer each go with some kinds of question only.
+    QuestionKeys = "E0124",
+    /// `max` is not greater than `min`.
+    Bounds = "E0125",
+    /// Nobody can give this answer to the question.
+    UnknownAnswer = "E0126",
     /// The id is used twice in a commit.
     DuplicateId = "E0201",
     /// The name is used twice in a commit.
@@ -123,6 +143,16 @@ codes! {
     SurveyDraft = "E0218",
     /// No do-not-call list has this id.
     UnknownDoNotCall = "E0219",
+    /// The survey's version has no question of this id.
+    UnknownQuestion = "E0220",
+    /// A question has the id `end`, which is where a survey ends.
+    QuestionEnd = "E0221",
+    /// The survey's questions lead in a circle, so that it might never end.
+    SurveyCycle = "E0222",
+    /// No answer leads to the question.
+    UnreachableQuestion = "E0223",
+    /// Two versions of a survey have the same number.
+    DuplicateVersion = "E0224",
     /// Conditions are nested too deep, or there are too many.
     FilterDepth = "E0240",
     /// A condition has `attribute` and `op`, or one of `all`, `any` and `not`.
@@ -163,6 +193,8 @@ codes! {
     IdChanged = "E0402",
     /// Running campaigns with the same queue and priority take turns.
     SharedPriority = "N0501",
+    /// A text message is so long that it is sent, and paid for, as several.
+    SmsLength = "N0502",
     /// The setting is read and nothing looks at it.
     NoEffect = "W0501",
     /// Not all retries fit into the campaign's life or its day.

@@ -8,6 +8,10 @@ use std::{
     sync::Arc,
 };
 
+mod touches;
+
+use touches::SharedTable;
+
 use super::{
     diagnostic::{Source, Span},
     difference::{Difference, Settled, differences},
@@ -17,7 +21,7 @@ use super::{
 };
 use crate::domain::{
     campaign::{Campaign, Definitions, DesiredState},
-    ids::{AgentId, CampaignId},
+    ids::CampaignId,
     plan::{Verb, meaning::meaning, verb},
 };
 
@@ -237,10 +241,14 @@ impl<'a> Pairs<'a> {
         };
         let mut changes: Vec<SharedChange> = Vec::new();
         let mut known: BTreeMap<Option<String>, usize> = BTreeMap::new();
-        for difference in self.differences(side(&self.from), side(&self.to)) {
+        let (was, is) = (side(&self.from), side(&self.to));
+        let of_file = effective::id_of(&is.2).or_else(|| effective::id_of(&was.2));
+        for difference in self.differences(was, is) {
             let entry = difference.key.find(']').map(|end| difference.key[..=end].to_owned());
             let index = *known.entry(entry.clone()).or_insert_with(|| {
-                let (file, touches) = (self.to.path(path), self.touched(kind, entry.as_deref()));
+                let of_entry = entry.as_deref().and_then(|entry| entry.strip_suffix(']')?.split_once('['));
+                let id = of_entry.map(|(_, id)| id).or(of_file.as_deref());
+                let (file, touches) = (self.to.path(path), self.touched(kind, id));
                 changes.push(SharedChange { file, entry, differences: Vec::new(), touches });
                 changes.len() - 1
             });
@@ -250,23 +258,11 @@ impl<'a> Pairs<'a> {
     }
 
     /// The running campaigns that a table of a shared file has to do with.
-    fn touched(&self, kind: FileKind, entry: Option<&str>) -> Vec<CampaignId> {
+    fn touched(&self, kind: FileKind, id: Option<&str>) -> Vec<CampaignId> {
         let Some(now) = self.running else { return Vec::new() };
-        let id = entry.and_then(|entry| entry.strip_suffix(']')?.split_once('[')).map(|(_, id)| id);
-        let serves = |campaign: &Campaign| {
-            [self.were, self.running].into_iter().flatten().any(|definitions| {
-                let agent = id.and_then(|id| definitions.agents.get(&AgentId::parse(id).ok()?));
-                agent.is_some_and(|agent| agent.queues.contains(&campaign.skill_queue))
-            })
-        };
-        let touches = |campaign: &Campaign| match kind {
-            FileKind::Tenant => true,
-            FileKind::Queues => Some(campaign.skill_queue.as_str()) == id,
-            FileKind::Agents => serves(campaign),
-            FileKind::Campaign => false,
-        };
+        let table = SharedTable { kind, id, sides: [self.were, self.running] };
         let running = now.campaigns.values().filter(|campaign| campaign.desired == DesiredState::Running);
-        running.filter(|campaign| touches(campaign)).map(|campaign| campaign.id.clone()).collect()
+        running.filter(|campaign| table.touches(campaign)).map(|campaign| campaign.id.clone()).collect()
     }
 }
 

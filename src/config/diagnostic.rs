@@ -184,13 +184,17 @@ impl Diagnostic {
 
     /// Offers an edit for people to judge.
     pub fn suggest(&mut self, message: impl Into<String>, span: Span, text: impl Into<String>) -> &mut Self {
-        self.suggestion = Some(Suggestion { message: message.into(), span, text: text.into(), safe: false });
-        self
+        self.fix_if(false, message, span, text)
     }
 
     /// Offers an edit that surely says what was meant; `check --fix` writes it.
     pub fn fix(&mut self, message: impl Into<String>, span: Span, text: impl Into<String>) -> &mut Self {
-        self.suggestion = Some(Suggestion { message: message.into(), span, text: text.into(), safe: true });
+        self.fix_if(true, message, span, text)
+    }
+
+    /// Offers an edit, to be written by `check --fix` only if it is `sure`.
+    pub fn fix_if(&mut self, sure: bool, message: impl Into<String>, span: Span, text: impl Into<String>) -> &mut Self {
+        self.suggestion = Some(Suggestion { message: message.into(), span, text: text.into(), safe: sure });
         self
     }
 

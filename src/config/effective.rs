@@ -9,7 +9,11 @@ use super::{
     diagnostic::Span,
     layout::FileKind,
     read::{At, Kind, Reader, Table},
-    tables::{agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, tenant::TenantFile},
+    tables::{
+        agents::AgentsFile, attributes::AttributesFile, business_results::BusinessResultsFile,
+        calendars::CalendarsFile, campaign::CampaignFile, categories::CategoriesFile, do_not_call::DoNotCallFile,
+        queues::QueuesFile, results::ResultsFile, sms::SmsFile, surveys::SurveyFile, tenant::TenantFile,
+    },
 };
 
 /// One setting of a file.
@@ -56,6 +60,14 @@ pub(crate) fn settings(kind: FileKind, text: &str) -> Vec<Setting> {
         FileKind::Tenant => of::<TenantFile>(text),
         FileKind::Queues => of::<QueuesFile>(text),
         FileKind::Agents => of::<AgentsFile>(text),
+        FileKind::Attributes => of::<AttributesFile>(text),
+        FileKind::Categories => of::<CategoriesFile>(text),
+        FileKind::BusinessResults => of::<BusinessResultsFile>(text),
+        FileKind::Calendars => of::<CalendarsFile>(text),
+        FileKind::Results => of::<ResultsFile>(text),
+        FileKind::Sms => of::<SmsFile>(text),
+        FileKind::Survey => of::<SurveyFile>(text),
+        FileKind::DoNotCall => of::<DoNotCallFile>(text),
         FileKind::Campaign => of::<CampaignFile>(text),
     }
 }

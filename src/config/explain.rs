@@ -1,5 +1,7 @@
 //! What `check --explain` tells of a code: what it means, an example of the fault, and how to mend it.
 
+mod shared;
+
 use super::code::Code;
 
 /// A fault as an example shows it.
@@ -37,7 +39,11 @@ impl Code {
     /// The longer explanation.
     #[must_use]
     pub fn explanation(self) -> Option<&'static Explanation> {
-        EXPLANATIONS.iter().find(|(code, _)| *code == self).map(|(_, explanation)| explanation)
+        EXPLANATIONS
+            .iter()
+            .chain(shared::EXPLANATIONS)
+            .find(|(code, _)| *code == self)
+            .map(|(_, explanation)| explanation)
     }
 }
 
@@ -107,6 +113,26 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         told(
             "a spreadsheet saved with the name of a campaign",
             "Only the first problems are told: 100 of a file, 10,000 in all. Mend those, and check again.",
+        ),
+    ),
+    (
+        Code::SchemaVersion,
+        edit(
+            CAMPAIGN,
+            "schema_version = 2",
+            "schema_version = 1",
+            "Nothing else of such a file is judged, as its keys may mean something else. Use the dialops that the file \
+             was written for; without the key a file is read as the version that the program knows.",
+        ),
+    ),
+    (
+        Code::NewerSyntax,
+        edit(
+            CAMPAIGN,
+            "retry_interval = \"30\\x6d\"",
+            "retry_interval = \"30m\"",
+            "TOML 1.1 allows line ends and a last comma in inline tables, the escapes \\e and \\xHH, and times without \
+             seconds. This program reads them; schemas in editors, formatters and other tools may not.",
         ),
     ),
     (

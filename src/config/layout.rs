@@ -6,30 +6,72 @@ pub(crate) enum FileKind {
     Tenant,
     Queues,
     Agents,
+    Attributes,
+    Categories,
+    BusinessResults,
+    Calendars,
+    Results,
+    Sms,
+    Survey,
+    DoNotCall,
     Campaign,
 }
 
 impl FileKind {
     /// Every kind, in the order of the reference.
-    pub(crate) const ALL: [Self; 4] = [Self::Campaign, Self::Tenant, Self::Queues, Self::Agents];
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Campaign,
+        Self::Tenant,
+        Self::Queues,
+        Self::Agents,
+        Self::Attributes,
+        Self::Categories,
+        Self::BusinessResults,
+        Self::Calendars,
+        Self::Results,
+        Self::Sms,
+        Self::Survey,
+        Self::DoNotCall,
+    ];
 
     /// Where files of this kind stand in the folder of campaigns; `*` is any name.
     pub(crate) fn place(self) -> &'static str {
         match self {
             Self::Campaign => "*.toml",
-            Self::Tenant | Self::Queues | Self::Agents => {
-                SHARED.iter().find(|(_, kind)| *kind == self).map_or("", |(path, _)| path)
-            }
+            Self::Survey => "shared/surveys/*.toml",
+            Self::Tenant
+            | Self::Queues
+            | Self::Agents
+            | Self::Attributes
+            | Self::Categories
+            | Self::BusinessResults
+            | Self::Calendars
+            | Self::Results
+            | Self::Sms
+            | Self::DoNotCall => SHARED.iter().find(|(_, kind)| *kind == self).map_or("", |(path, _)| path),
         }
     }
 }
 
-/// Files that every configuration has.
-pub(crate) const SHARED: [(&str, FileKind); 3] = [
+/// Files of which there is one.
+pub(crate) const SHARED: [(&str, FileKind); 10] = [
     ("shared/tenant.toml", FileKind::Tenant),
     ("shared/queues.toml", FileKind::Queues),
     ("shared/agents.toml", FileKind::Agents),
+    ("shared/attributes.toml", FileKind::Attributes),
+    ("shared/categories.toml", FileKind::Categories),
+    ("shared/business-results.toml", FileKind::BusinessResults),
+    ("shared/calendars.toml", FileKind::Calendars),
+    ("shared/results.toml", FileKind::Results),
+    ("shared/sms.toml", FileKind::Sms),
+    ("shared/do-not-call.toml", FileKind::DoNotCall),
 ];
+
+/// How many of [`SHARED`], from the first, every configuration has.
+pub(crate) const REQUIRED: usize = 3;
+
+/// Where surveys stand, one in each TOML file.
+pub(crate) const SURVEYS: &str = "shared/surveys/";
 
 /// Whether a path inside the folder of campaigns is configuration: every TOML file there is, and so
 /// is everything in `shared/` but Markdown. Hidden files and other files are left alone.
@@ -44,6 +86,9 @@ pub fn is_configuration(path: &str) -> bool {
 pub(crate) fn kind(path: &str) -> Option<FileKind> {
     if let Some((_, kind)) = SHARED.iter().find(|(known, _)| *known == path) {
         return Some(*kind);
+    }
+    if let Some(name) = path.strip_prefix(SURVEYS) {
+        return (!name.contains('/') && name.ends_with(".toml")).then_some(FileKind::Survey);
     }
     (!path.contains('/') && path.ends_with(".toml")).then_some(FileKind::Campaign)
 }
@@ -64,6 +109,8 @@ mod tests {
         assert_eq!(kind("spring.toml"), Some(FileKind::Campaign));
         assert_eq!(kind("shared/agents.toml"), Some(FileKind::Agents));
         assert_eq!(kind("shared/agent.toml"), None);
+        assert_eq!(kind("shared/surveys/test-drive.toml"), Some(FileKind::Survey));
+        assert_eq!(kind("shared/surveys/2031/test-drive.toml"), None);
         assert_eq!(kind("emea/spring.toml"), None);
         assert!(is_configuration("emea/spring.toml") && is_configuration("shared/queues.tml"));
         assert!(!is_configuration("README.md") && !is_configuration("shared/README.md"));

@@ -15,6 +15,7 @@ pub mod explain;
 mod kinds;
 mod layout;
 mod load;
+mod newer;
 mod read;
 pub mod reference;
 pub mod render;
@@ -25,6 +26,10 @@ pub(crate) mod suggest;
 mod syntax;
 mod table;
 mod tables;
+#[cfg(test)]
+mod toml_test;
+mod version;
+mod windows;
 
 pub use diagnostic::Diagnostic;
 pub use kinds::secret::SecretError;

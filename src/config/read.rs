@@ -12,8 +12,10 @@ use super::{
     code::Code,
     diagnostic::{Diagnostic, Location, Source, Span},
     effective::Setting,
-    suggest::{listing, nearest},
+    newer,
+    suggest::{is_sure, listing, nearest},
     syntax::{Node, parse},
+    version::{self, Pinned},
 };
 
 /// Problems of one file that are kept; nobody reads more.
@@ -75,10 +77,18 @@ impl<'s> Reader<'s> {
     pub(crate) fn file<T: Table>(path: &Arc<str>, text: &'s str) -> (Option<T>, Vec<Diagnostic>) {
         let source = Source::new(Arc::clone(path), text);
         let mut diagnostics = Vec::new();
-        let parsed = parse(&source, &mut diagnostics);
+        let mut parsed = parse(&source, &mut diagnostics);
+        match version::take(&mut parsed.root, &parsed.poisoned, &source) {
+            Pinned::Fits => {}
+            Pinned::Wrong(diagnostic) => diagnostics.push(diagnostic),
+            // A newer form may have a newer syntax too.
+            Pinned::Other(diagnostic) => return (None, vec![diagnostic]),
+        }
         if !parsed.readable {
             return (None, diagnostics);
         }
+        let mut warnings = newer::warnings(&parsed.root, &source);
+        warnings.truncate(PROBLEMS_PER_FILE_MAX);
         let mut reader = Self {
             source,
             diagnostics,
@@ -93,6 +103,7 @@ impl<'s> Reader<'s> {
         let table = TableReader::new::<T>(&parsed.root, Span::default(), &mut reader);
         let read = T::read_table(table, &mut reader);
         let Self { mut diagnostics, left_out, .. } = reader;
+        diagnostics.append(&mut warnings);
         if left_out > 0 {
             let message = format!("{left_out} more problems in this file");
             diagnostics.push(Diagnostic::error(Code::TooManyProblems, Location::file(path), message));
@@ -215,14 +226,17 @@ impl<'n, 's> TableReader<'n, 's> {
     }
 
     fn unknown<T: Table>(&mut self, key: &str, span: Span, reader: &mut Reader<'_>) {
-        let free = T::KEYS.iter().copied().filter(|known| !self.entries.contains_key(*known));
-        let meant = nearest(key, free);
-        let slid = meant.is_none() && reader.top.contains(&key);
+        // The file's own table also has the key that every kind of file has.
+        let whole = (reader.top == T::KEYS).then_some(version::KEY);
+        let known = T::KEYS.iter().copied().chain(whole);
+        let free = known.filter(|known| !self.entries.contains_key(*known));
+        let (meant, sure) = (nearest(key, free.clone()), is_sure(key, free));
+        let slid = meant.is_none() && (reader.top.contains(&key) || key == version::KEY);
         reader.strays.push(key.to_owned());
         let diagnostic = reader.error(Code::UnknownKey, span, format!("unknown key `{key}`"));
         diagnostic.label(format!("{} has no such key", self.what));
         if let Some(meant) = meant {
-            diagnostic.suggest(format!("did you mean `{meant}`?"), span, meant);
+            diagnostic.fix_if(sure, format!("did you mean `{meant}`?"), span, meant);
             if !self.meant.iter().any(|(known, _)| *known == meant) {
                 self.meant.push((meant, key.to_owned()));
             }

@@ -12,8 +12,12 @@ use super::{
     layout::FileKind,
     read::{Key, Kind},
     tables::{
-        agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, settings::SettingsFile, tenant::TenantFile,
+        agents::AgentsFile, attributes::AttributesFile, business_results::BusinessResultsFile,
+        calendars::CalendarsFile, campaign::CampaignFile, categories::CategoriesFile, do_not_call::DoNotCallFile,
+        queues::QueuesFile, results::ResultsFile, settings::SettingsFile, sms::SmsFile, surveys::SurveyFile,
+        tenant::TenantFile,
     },
+    version::{self, SCHEMA_VERSION},
 };
 
 pub(crate) use phrase::phrase;
@@ -57,6 +61,14 @@ fn named(kind: FileKind) -> (&'static str, Json) {
         FileKind::Tenant => ("tenant", TenantFile::schema()),
         FileKind::Queues => ("queues", QueuesFile::schema()),
         FileKind::Agents => ("agents", AgentsFile::schema()),
+        FileKind::Attributes => ("attributes", AttributesFile::schema()),
+        FileKind::Categories => ("categories", CategoriesFile::schema()),
+        FileKind::BusinessResults => ("business-results", BusinessResultsFile::schema()),
+        FileKind::Calendars => ("calendars", CalendarsFile::schema()),
+        FileKind::Results => ("results", ResultsFile::schema()),
+        FileKind::Sms => ("sms", SmsFile::schema()),
+        FileKind::Survey => ("survey", SurveyFile::schema()),
+        FileKind::DoNotCall => ("do-not-call", DoNotCallFile::schema()),
     }
 }
 
@@ -89,6 +101,9 @@ fn whole(name: &str, mut schema: Json) -> Json {
     if !definitions.is_empty() {
         whole.insert("$defs".to_owned(), Json::Object(definitions));
     }
+    // What every file may have.
+    whole["properties"][version::KEY] =
+        json!({ "type": "integer", "const": SCHEMA_VERSION, "description": version::ABOUT });
     Json::Object(whole)
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     code::Code,
-    diagnostic::{Diagnostic, Source, sort},
+    diagnostic::{Diagnostic, Severity, Source, sort},
     read::{At, Reader},
     tables::settings::{CeilingsTable, Dial, SafetyTable, SettingsFile, TrunkTable},
 };
@@ -139,6 +139,13 @@ impl LogLevel {
 impl Settings {
     /// Reads settings; relative paths in them are taken from the folder that `path` is in.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Vec<Diagnostic>> {
+        let (settings, diagnostics) = Self::check(path, text);
+        settings.ok_or(diagnostics)
+    }
+
+    /// Reads a settings file and gives the warnings too; without an error there are settings.
+    #[must_use]
+    pub fn check(path: &Path, text: &str) -> (Option<Self>, Vec<Diagnostic>) {
         let shown: Arc<str> = path.to_string_lossy().into();
         let (file, mut diagnostics) = Reader::file::<SettingsFile>(&shown, text);
         let settings = file.and_then(|file| {
@@ -150,10 +157,8 @@ impl Settings {
             build.settings(file)
         });
         sort(&mut diagnostics);
-        match settings {
-            Some(settings) if diagnostics.is_empty() => Ok(settings),
-            _ => Err(diagnostics),
-        }
+        let good = diagnostics.iter().all(|d| d.severity != Severity::Error);
+        (settings.filter(|_| good), diagnostics)
     }
 }
 

@@ -108,7 +108,8 @@ macro_rules! table {
             fn show(value: &Self) -> serde_json::Value {
                 let mut shown = serde_json::Map::new();
                 $($crate::config::table::each!($mode &value.$key, |at| {
-                    shown.insert(stringify!($key).to_owned(), <$kind as $crate::config::read::Kind>::show(&at.value));
+                    let name = $crate::config::table::key_name(stringify!($key)).to_owned();
+                    shown.insert(name, <$kind as $crate::config::read::Kind>::show(&at.value));
                 });)+
                 serde_json::Value::Object(shown)
             }
@@ -119,7 +120,7 @@ macro_rules! table {
                 settings: &mut Vec<$crate::config::effective::Setting>,
             ) {
                 $($crate::config::table::each!($mode &table.value.$key, |at| {
-                    let key = $crate::config::effective::below(key, stringify!($key));
+                    let key = $crate::config::effective::below(key, $crate::config::table::key_name(stringify!($key)));
                     <$kind as $crate::config::read::Kind>::settings(&key, at, settings);
                 });)+
             }

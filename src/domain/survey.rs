@@ -69,16 +69,16 @@ pub enum AnswerKind {
     /// A whole number within these bounds, where there is one.
     Number {
         /// The least.
-        min: Option<i64>,
+        min: Option<u32>,
         /// The most.
-        max: Option<i64>,
+        max: Option<u32>,
     },
     /// A whole number of a scale.
     Scale {
         /// The least.
-        min: i64,
+        min: u32,
         /// The most.
-        max: i64,
+        max: u32,
     },
 }
 

@@ -1,6 +1,6 @@
 //! The tenant: whom all campaigns are dialled for, and what holds unless a campaign says otherwise.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use super::{
     calendar::Window,
@@ -105,14 +105,15 @@ pub struct AbandonedRules {
     /// Most of the answered calls that may be abandoned.
     pub limit: PerMille,
     /// The period in which they are counted, × 24 h.
-    pub days: u32,
+    pub days: NonZeroU32,
     /// What such a customer is told.
     pub message: Option<String>,
 }
 
 impl Default for AbandonedRules {
     fn default() -> Self {
-        Self { limit: PerMille(30), days: 30, message: None }
+        const DAYS: NonZeroU32 = NonZeroU32::new(30).expect("is not 0");
+        Self { limit: PerMille(30), days: DAYS, message: None }
     }
 }
 
@@ -127,6 +128,19 @@ pub enum Codec {
     G722,
     /// Opus.
     Opus,
+}
+
+impl Codec {
+    /// The name used in files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pcma => "pcma",
+            Self::Pcmu => "pcmu",
+            Self::G722 => "g722",
+            Self::Opus => "opus",
+        }
+    }
 }
 
 /// Rules for sound.

@@ -2,6 +2,7 @@
 
 mod base;
 mod explain;
+mod fix;
 mod formats;
 
 use std::{
@@ -137,7 +138,7 @@ fn the_example_is_good() {
     for args in [&["."][..], &["campaigns"], &[".", "--settings", "dialops.example.toml"]] {
         let (exit, out, err) = run(args);
         assert_eq!((exit, out.as_str()), (0, ""), "{args:?}");
-        assert!(err.contains("checked 5 files in campaigns: nothing wrong"), "{err}");
+        assert!(err.contains("checked 13 files in campaigns: nothing wrong"), "{err}");
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
 mod check;
+mod ci;
 mod cli;
 mod config_fixtures;
 mod contacts;
@@ -11,6 +12,7 @@ mod definitions;
 mod demo;
 mod faults;
 mod gitops;
+mod hostile;
 mod http;
 mod kill;
 mod layering;

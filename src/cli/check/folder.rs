@@ -55,9 +55,10 @@ impl Checked {
         let shown = path.to_string_lossy().into_owned();
         match fs::read_to_string(path) {
             Ok(text) => {
-                let parsed = Settings::parse(path, &text);
+                let (settings, mut found) = Settings::check(path, &text);
                 self.settings = Some((shown, text));
-                parsed.map_err(|found| self.diagnostics.extend(found)).ok()
+                self.diagnostics.append(&mut found);
+                settings
             }
             Err(error) => {
                 self.refuse(&shown, format!("cannot be read: {error}"));
@@ -124,30 +125,39 @@ impl Checked {
         {
             return Some(text.as_str());
         }
-        let inside = path.strip_prefix(&self.folder)?.trim_start_matches('/');
-        std::str::from_utf8(self.files.get(inside)?).ok()
+        std::str::from_utf8(self.files.get(self.inside(path)?)?).ok()
     }
 
     /// The files as they are loaded.
-    pub(super) fn sources(&self) -> Vec<SourceFile<'_>> {
+    pub(in crate::cli) fn sources(&self) -> Vec<SourceFile<'_>> {
         self.files.iter().map(|(path, bytes)| SourceFile { path, bytes }).collect()
     }
 
     /// The shown paths of all files that were read.
-    pub(super) fn paths(&self) -> Vec<String> {
+    pub(in crate::cli) fn paths(&self) -> Vec<String> {
         let settings = self.settings.iter().map(|(path, _)| path.clone());
         settings.chain(self.files.keys().map(|inside| self.shown(inside))).collect()
     }
 
+    /// The path inside the folder of a file that is shown by `path`.
+    pub(in crate::cli) fn inside<'p>(&self, path: &'p str) -> Option<&'p str> {
+        if self.folder.is_empty() { Some(path) } else { path.strip_prefix(&self.folder)?.strip_prefix('/') }
+    }
+
     /// The shown path of a file of the folder.
-    pub(super) fn shown(&self, inside: &str) -> String {
+    pub(in crate::cli) fn shown(&self, inside: &str) -> String {
         if self.folder.is_empty() { inside.to_owned() } else { format!("{}/{inside}", self.folder) }
     }
 
     /// Says in a line how many files were read and what was found.
-    pub(super) fn write_summary(&self, err: &mut dyn Write) -> io::Result<()> {
+    pub(in crate::cli) fn write_summary(&self, err: &mut dyn Write) -> io::Result<()> {
         let files = counted(self.files.len(), "file");
-        writeln!(err, "checked {files} in {}: {}", self.folder, summary(&self.diagnostics))
+        write!(err, "checked {files} in {}: {}", self.folder, summary(&self.diagnostics))?;
+        let safe = self.diagnostics.iter().filter(|d| d.suggestion.as_ref().is_some_and(|edit| edit.safe)).count();
+        if safe > 0 {
+            write!(err, "; `--fix` mends {safe}")?;
+        }
+        writeln!(err)
     }
 }
 
@@ -163,7 +173,7 @@ fn summary(diagnostics: &[Diagnostic]) -> String {
     if found.is_empty() { "nothing wrong".to_owned() } else { found.join(", ") }
 }
 
-pub(super) fn counted(number: usize, noun: &str) -> String {
+pub(in crate::cli) fn counted(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -2,6 +2,7 @@
 
 mod base;
 mod explain;
+mod fix;
 pub(super) mod folder;
 mod format;
 
@@ -14,9 +15,13 @@ use std::{
 use jiff::Timestamp;
 
 use super::output::Failure;
-use crate::config::{self, code::Code, diagnostic::Severity, settings::outer_ceilings};
+use crate::{
+    config::{self, code::Code, diagnostic::Severity, settings::outer_ceilings},
+    domain::campaign::Ceilings,
+};
 use base::Compared;
-use folder::{Checked, campaigns_folder};
+use fix::Fixed;
+use folder::{Checked, campaigns_folder, counted};
 use format::{Colour, Format};
 
 /// Check campaigns and everything they refer to
@@ -44,6 +49,10 @@ pub struct Args {
     /// Settings whose ceilings hold; without them only what holds everywhere is checked
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
+
+    /// Write the edits that surely say what was meant, then check again
+    #[arg(long)]
+    fix: bool,
 
     /// Check the change since a commit too: new campaigns may not start in the past, ids may not change
     #[arg(long, value_name = "REV")]
@@ -97,15 +106,32 @@ pub fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u
             return Ok(1);
         }
     };
-    let found = match config::load(&checked.folder, &checked.sources(), &ceilings) {
+    let from_reading = std::mem::take(&mut checked.diagnostics);
+    let mut fixed = Fixed::default();
+    for _ in 0..=fix::ROUNDS_MAX {
+        checked.diagnostics.clone_from(&from_reading);
+        check(&mut checked, &ceilings, &compared);
+        if !args.fix || fixed.apply(&mut checked, &folder)? == 0 {
+            break;
+        }
+    }
+    if args.fix {
+        let (edits, files) = fixed.counts();
+        writeln!(err, "applied {} in {}", counted(edits, "edit"), counted(files, "file"))?;
+    }
+    write(&args, &checked, out, err)?;
+    Ok(if checked.diagnostics.iter().any(|d| d.severity == Severity::Error) { 2 } else { 0 })
+}
+
+/// Adds what is wrong with the files as they stand.
+fn check(checked: &mut Checked, ceilings: &Ceilings, compared: &Compared<'_>) {
+    let found = match config::load(&checked.folder, &checked.sources(), ceilings) {
         Ok((_, warnings)) => warnings,
         Err(found) => found,
     };
     checked.diagnostics.extend(found);
-    compared.review(&mut checked);
-    compared.narrow(&mut checked, &ceilings);
-    write(&args, &checked, out, err)?;
-    Ok(if checked.diagnostics.iter().any(|d| d.severity == Severity::Error) { 2 } else { 0 })
+    compared.review(checked);
+    compared.narrow(checked, ceilings);
 }
 
 /// Writes the report where it was asked for; what goes to a file is told to people too.

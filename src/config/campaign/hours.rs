@@ -9,6 +9,7 @@ use crate::{
         load::InFile,
         read::At,
         tables::campaign::{CallingHoursTable, SpecialTable},
+        windows,
     },
     domain::{
         calendar::{CallingHours, Special, Window},
@@ -30,17 +31,7 @@ impl Campaigns<'_, '_> {
     }
 
     fn windows(&mut self, file: usize, windows: Vec<At<Window>>) -> Vec<Window> {
-        for (index, window) in windows.iter().enumerate() {
-            let Some(first) = windows[..index].iter().find(|first| first.value.overlaps(window.value)) else {
-                continue;
-            };
-            let first = self.commit.locate(&InFile { file, value: first.span });
-            let place = InFile { file, value: window.span };
-            self.commit
-                .error(Code::WindowsOverlap, &place, "two windows overlap")
-                .label("overlaps")
-                .relate(first, "with this one");
-        }
+        windows::apart(file, &windows, self.commit);
         windows.into_iter().map(|window| window.value).collect()
     }
 

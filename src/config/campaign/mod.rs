@@ -267,7 +267,8 @@ impl Campaigns<'_, '_> {
     }
 }
 
-fn per_number(table: PerNumberTable) -> Option<PerNumberLimit> {
+/// The cap that a table holds.
+pub(crate) fn per_number(table: PerNumberTable) -> Option<PerNumberLimit> {
     Some(PerNumberLimit {
         attempts: table.attempts?.value,
         days: table.days?.value,

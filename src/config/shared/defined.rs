@@ -91,6 +91,17 @@ impl<T: Definition> Defined<T> {
     /// Whether something refers to what is there; reports it if not. What may be there and is broken
     /// counts: it is reported where it stands.
     pub(crate) fn has(&self, id: &At<T::Id>, file: usize, commit: &mut Commit<'_>) -> bool {
+        self.has_as(id, file, quoted, commit)
+    }
+
+    /// The same where an id is not written in quotes: `write` says how it is, if it can be replaced.
+    pub(crate) fn has_as(
+        &self,
+        id: &At<T::Id>,
+        file: usize,
+        write: impl Fn(&str) -> Option<String>,
+        commit: &mut Commit<'_>,
+    ) -> bool {
         let text = id.value.as_str();
         if self.gaps || self.ids.contains_key(text) {
             return true;
@@ -107,7 +118,7 @@ impl<T: Definition> Defined<T> {
             },
         };
         let message = format!("no {} has the id {text:?}", T::ONE);
-        known.report_missing(text, &InFile { file, value: id.span }, message, commit);
+        known.report_missing_as(text, &InFile { file, value: id.span }, message, write, commit);
         false
     }
 
@@ -138,13 +149,30 @@ pub(crate) struct Known<'a> {
 impl Known<'_> {
     /// Reports a reference to something else.
     pub(crate) fn report_missing(self, text: &str, place: &Place, message: String, commit: &mut Commit<'_>) {
+        self.report_missing_as(text, place, message, quoted, commit);
+    }
+
+    /// The same where words are not written in quotes; `write` says how, if the meant one can be written.
+    fn report_missing_as(
+        self,
+        text: &str,
+        place: &Place,
+        message: String,
+        write: impl Fn(&str) -> Option<String>,
+        commit: &mut Commit<'_>,
+    ) {
+        let meant = nearest(text, self.words.iter().copied());
+        let edit = meant.and_then(|meant| Some((meant, place.value?, write(meant)?)));
         let diagnostic = commit.error(self.code, place, message).label(self.label);
-        match (nearest(text, self.words.iter().copied()), place.value) {
-            _ if self.words.is_empty() => diagnostic.help(self.none),
-            (Some(meant), Some(span)) => {
-                diagnostic.suggest(format!("did you mean {meant:?}?"), span, format!("{meant:?}"))
-            }
-            _ => diagnostic.help(format!("{}: {}", self.what, listing(&self.words, '"', "and"))),
+        match edit {
+            Some((meant, span, edit)) => diagnostic.suggest(format!("did you mean {meant:?}?"), span, edit),
+            None if self.words.is_empty() => diagnostic.help(self.none),
+            None => diagnostic.help(format!("{}: {}", self.what, listing(&self.words, '"', "and"))),
         };
     }
+}
+
+/// A word as it stands in a list or behind a key.
+fn quoted(word: &str) -> Option<String> {
+    Some(format!("{word:?}"))
 }

@@ -1,14 +1,24 @@
 //! What stands in `shared/`, and what campaigns may refer to in it.
 
 mod agents;
+mod attributes;
+mod business_results;
+mod calendars;
+mod categories;
 pub(crate) mod defined;
+mod do_not_call;
+mod files;
+mod list;
+mod questions;
 mod queues;
+mod results;
+mod sms;
+mod surveys;
 mod tenant;
 
-pub(crate) use agents::{Agents, agents};
+pub(crate) use agents::Agents;
 pub(crate) use defined::Defined;
-pub(crate) use queues::queues;
-pub(crate) use tenant::tenant;
+pub(crate) use files::{Kept, SharedFiles};
 
 use defined::Definition;
 
