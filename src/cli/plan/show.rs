@@ -57,6 +57,7 @@ pub(super) fn step(campaign: &ChangedCampaign) -> String {
     match campaign.verb {
         Verb::Retire => "its file is gone; no new calls, results stay".to_owned(),
         Verb::Pause => "places no new calls; live ones finish".to_owned(),
+        Verb::Amend if campaign.differences.is_empty() => format!("changes by what it refers to ({state})"),
         Verb::Amend => format!("its settings change ({state})"),
         Verb::Create => format!("is new ({state})"),
         Verb::Return => format!("its file is back, its history goes on ({state})"),
