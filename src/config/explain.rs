@@ -30,6 +30,8 @@ pub struct Explanation {
 }
 
 const CAMPAIGN: &str = "campaigns/spring.toml";
+const SUMMER: &str = "campaigns/summer.toml";
+const WINTER: &str = "campaigns/winter.toml";
 const AGENTS: &str = "campaigns/shared/agents.toml";
 const QUEUES: &str = "campaigns/shared/queues.toml";
 const TENANT: &str = "campaigns/shared/tenant.toml";
@@ -405,6 +407,190 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
             "`check --base main` on a branch that changes `id = \"spring\"` to `id = \"spring-2\"` in a file",
             "Contacts and history belong to an id. If the name shall change, change `name`; put the old id back. If \
              another campaign is meant, give it a file of its own, so that both are seen.",
+        ),
+    ),
+    (
+        Code::FilterDepth,
+        told(
+            "a `not` in a `not` in a `not` …, nine deep",
+            "Say the same in fewer steps: `not` around a comparison is mostly another comparison, and an `all` in an \
+             `all` is one `all`. An attribute that says what you mean, set at the import, is simpler still.",
+        ),
+    ),
+    (
+        Code::Condition,
+        edit(
+            WINTER,
+            "filter = { attribute = \"score\", op = \"ge\", value = 1, any = [{ attribute = \"score\", op = \"is_set\" }] }",
+            "filter = { attribute = \"score\", op = \"ge\", value = 1 }",
+            "To ask for several things, write `all = [{ … }, { … }]`; for one of several, `any`.",
+        ),
+    ),
+    (
+        Code::Operand,
+        edit(
+            SUMMER,
+            "op = \"in\", value = \"gold\" }",
+            "op = \"in\", value = [\"gold\", \"silver\"] }",
+            "`in` and `not_in` take a list, `between` a list of two with the least first, `is_set` and `is_empty` \
+             nothing, all others one value.",
+        ),
+    ),
+    (
+        Code::OperandType,
+        edit(
+            WINTER,
+            "op = \"ge\", value = \"1\" }",
+            "op = \"ge\", value = 1 }",
+            "A number attribute is compared with numbers, a date with dates such as 2031-03-04, a string with strings. \
+             The attribute's type stands in shared/attributes.toml.",
+        ),
+    ),
+    (
+        Code::AttributeEncrypted,
+        edit(
+            WINTER,
+            "filter = { attribute = \"contract\", op = \"is_set\" }",
+            "filter = { attribute = \"score\", op = \"ge\", value = 1 }",
+            "Nobody shall learn an encrypted value by asking which contacts match. Keep what you filter on in an \
+             attribute of another type.",
+        ),
+    ),
+    (
+        Code::AttributeNotUsed,
+        edit(
+            SUMMER,
+            "attributes = [\"tier\", \"score\"]",
+            "attributes = [\"tier\", \"score\", \"lease_end\"]",
+            "`strategy.attributes` lists what the campaign may use. Add the attribute there, or leave the list out to \
+             use all.",
+        ),
+    ),
+    (
+        Code::Rounds,
+        edit(
+            WINTER,
+            "rounds = [2, \"mobile\"]",
+            "rounds = [2, 1]",
+            "`rounds_by_category` lists categories, `rounds_by_index` the places of numbers counted from 1, and a \
+             `sequence` has no rounds.",
+        ),
+    ),
+    (
+        Code::RepeatedResult,
+        edit(
+            SUMMER,
+            "{ result = \"busy\", retries = 2, interval = \"1h\" }",
+            "{ result = \"no_answer\", retries = 2, interval = \"1h\" }",
+            "Each result has one rule. Join the two.",
+        ),
+    ),
+    (
+        Code::NoRetryByCategory,
+        edit(
+            SUMMER,
+            "policy = \"by_category\"\nno_retry = [\"vacant\"]",
+            "policy = \"by_category\"",
+            "By category, a result ends the one number it came from: give that category `by_result` and leave the \
+             result out of it.",
+        ),
+    ),
+    (
+        Code::WindowsNeverOpen,
+        edit(
+            WINTER,
+            "ends_at = 2031-11-01T08:00:00+08:00",
+            "ends_at = 2031-12-24T00:00:00+08:00",
+            "Between `starts_at` and `ends_at` no window opens: the life is too short, or special days close all of \
+             it. Look at the zone too.",
+        ),
+    ),
+    (
+        Code::SpecialDays,
+        edit(
+            SUMMER,
+            "closed = true\nwindows = [\"11:00-12:00\"]",
+            "closed = false\nwindows = [\"11:00-12:00\"]",
+            "A special day says which days, by a calendar or by lists of its own, and what holds on them, windows or \
+             `closed = true`.",
+        ),
+    ),
+    (
+        Code::FallbackZone,
+        edit(
+            SUMMER,
+            "timezone = \"contact\"\n",
+            "timezone = \"contact\"\nfallback_timezone = \"Europe/Berlin\"\n",
+            "Not every contact has a zone, and some regions have several; the fallback governs those. With a fixed \
+             zone there is nothing to fall back from.",
+        ),
+    ),
+    (
+        Code::RuleKeys,
+        edit(
+            SUMMER,
+            "action = \"stop\"\ninterval = \"1h\"",
+            "action = \"stop\"",
+            "`call_next_number` and `call_same_number` need an `interval` of 1s to 3600s; after `stop` there is no \
+             call to have one.",
+        ),
+    ),
+    (
+        Code::CallbackHost,
+        edit(
+            SUMMER,
+            "url = \"https://elsewhere.example.net/calls\"",
+            "url = \"https://crm.example.net/calls\"",
+            "Callbacks hold personal data, so the machine's administrator lists the hosts that may have them in \
+             `ceilings.callback_hosts`.",
+        ),
+    ),
+    (
+        Code::SharedPriority,
+        edit(
+            WINTER,
+            "state = \"running\"\nmode = \"preoccupied\"\ncaller_numbers = [\"+862160001001\"]\npriority = 2",
+            "state = \"paused\"\nmode = \"preoccupied\"\ncaller_numbers = [\"+862160001001\"]",
+            "Mostly that is meant: the campaigns take turns, call by call. If one shall go first whenever it has \
+             somebody to call, give it a lower `priority`.",
+        ),
+    ),
+    (
+        Code::NoEffect,
+        edit(
+            SUMMER,
+            "enabled = false",
+            "enabled = true",
+            "The file says something that nothing looks at, because another setting rules it out. Take it away, or \
+             mend the other setting.",
+        ),
+    ),
+    (
+        Code::BudgetUnspendable,
+        edit(
+            WINTER,
+            "ends_at = 2031-11-01T12:00:00+08:00",
+            "ends_at = 2031-12-24T00:00:00+08:00",
+            "The retries that the policy allows do not all fit into the campaign's life, or into its days. Fewer of \
+             them say the same; or give the campaign more time.",
+        ),
+    ),
+    (
+        Code::LongInterval,
+        edit(
+            WINTER,
+            "retries = 1\ninterval = \"36h\"",
+            "retries = 1\ninterval = \"10m\"",
+            "Nothing is wrong with it if it is meant: the number is tried again more than a day later.",
+        ),
+    ),
+    (
+        Code::NotDialledYet,
+        told(
+            "`order = \"rounds_by_category\"` with a version that reads rounds and dials sequences",
+            "The file is right. This version checks and plans the setting and does not dial by it yet; so that nobody \
+             is called against it, the campaign is held, and `why` says so. Leave the setting out, or wait for a newer \
+             version.",
         ),
     ),
 ];

@@ -89,6 +89,11 @@ impl<'a> Commit<'a> {
         self.push(diagnostic)
     }
 
+    /// Whether an error has been reported between the files.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
     /// Reports a warning; the caller adds to it.
     pub(crate) fn warning(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
         let diagnostic = Diagnostic::warning(code, self.locate(place), message);

@@ -49,8 +49,11 @@ impl Lint {
             let key = (campaign.skill_queue.clone(), campaign.priority);
             self.shared.entry(key).or_default().push(at(places.queue));
         }
+        if campaign.ends_at <= campaign.starts_at {
+            return;
+        }
         let opens = campaign.hours.next_open(campaign.starts_at);
-        if campaign.starts_at < campaign.ends_at && opens.is_none_or(|opens| opens >= campaign.ends_at) {
+        if opens.is_none_or(|opens| opens >= campaign.ends_at) {
             campaigns
                 .commit
                 .error(Code::WindowsNeverOpen, &at(places.hours), "no window opens between `starts_at` and `ends_at`")

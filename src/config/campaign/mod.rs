@@ -53,7 +53,10 @@ impl Campaigns<'_, '_> {
                 None => whole = false,
             }
         }
-        lint.finish(&mut self);
+        // What campaigns have in common is only told once nothing is wrong with them.
+        if whole && !self.commit.has_errors() {
+            lint.finish(&mut self);
+        }
         whole.then_some(campaigns)
     }
 
