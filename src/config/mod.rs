@@ -25,10 +25,10 @@ pub(crate) mod suggest;
 mod syntax;
 mod table;
 mod tables;
-mod version;
-mod windows;
 #[cfg(test)]
 mod toml_test;
+mod version;
+mod windows;
 
 pub use diagnostic::Diagnostic;
 pub use kinds::secret::SecretError;

@@ -91,6 +91,16 @@ impl<T: Ord> Comparison<T> {
 }
 
 impl Filter {
+    /// Every attribute that is tested, as often as it is.
+    #[must_use]
+    pub fn attributes(&self) -> Vec<&AttributeId> {
+        match self {
+            Self::All(filters) | Self::Any(filters) => filters.iter().flat_map(Self::attributes).collect(),
+            Self::Not(filter) => filter.attributes(),
+            Self::Test { attribute, .. } => vec![attribute],
+        }
+    }
+
     /// Whether the filter holds for a contact with these attributes.
     #[must_use]
     pub fn holds(&self, attributes: &Attributes) -> bool {

@@ -44,17 +44,24 @@ impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
-            Self::Gap(Gap::CustomerId) => f.write_str("{customer_id}"),
-            Self::Gap(Gap::CustomField) => f.write_str("{custom_field}"),
-            Self::Gap(Gap::Campaign) => f.write_str("{campaign}"),
-            Self::Gap(Gap::Tenant) => f.write_str("{tenant}"),
-            Self::Gap(Gap::Attribute(id)) => write!(f, "{{{ATTRIBUTE_PREFIX}{id}}}"),
+            Self::Gap(gap) => write!(f, "{{{gap}}}"),
         }
     }
 }
 
 /// What stands before an attribute's id in a gap.
 pub const ATTRIBUTE_PREFIX: &str = "attr.";
+
+impl fmt::Display for Gap {
+    /// As it is written between the braces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Attribute(id) = self {
+            return write!(f, "{ATTRIBUTE_PREFIX}{id}");
+        }
+        let named = Self::NAMED.iter().find(|(_, gap)| gap == self);
+        f.write_str(named.map_or("", |(name, _)| name))
+    }
+}
 
 impl Gap {
     /// Gaps of every contact, by what is written between the braces.

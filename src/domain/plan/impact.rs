@@ -174,11 +174,12 @@ mod tests {
     use super::*;
     use crate::domain::{
         calendar::{CallingHours, Window},
-        campaign::{DaysPolicy, DialPermission, Limits, Mode, NumberOrder, Priority, ResultPolicy},
+        campaign::{DialPermission, Priority},
         contact::Progress,
         gate::{self, Caps, Facts, NumberHistory},
-        ids::{CampaignId, CategoryId, ContactRef, CustomerId, QueueId},
+        ids::{CampaignId, CategoryId, ContactRef, CustomerId},
         phone::E164,
+        policy::{DaysPolicy, ResultPolicy},
     };
 
     const ZONE: &str = "Europe/Berlin";
@@ -203,27 +204,18 @@ mod tests {
         let windows = windows.iter().map(|text| Window::parse(text).unwrap()).collect();
         Campaign {
             id: CampaignId::parse("spring").unwrap(),
-            name: "Spring".to_owned(),
-            description: String::new(),
-            desired: DesiredState::Running,
-            mode: Mode::Preoccupied,
-            caller_numbers: Vec::new(),
             starts_at: after(-10_000),
             ends_at: after(100_000),
-            skill_queue: QueueId::parse("sales").unwrap(),
-            priority: Priority::DEFAULT,
             hours: CallingHours::new(ZONE, TimeZone::get(ZONE).unwrap(), windows).unwrap(),
-            max_ring: Duration::from_secs(30),
-            order: NumberOrder::Sequence,
             results: policy(3, 2),
-            limits: Limits::default(),
+            ..Campaign::example()
         }
     }
 
     fn policy(days: u32, per_day: u32) -> ResultPolicy {
         let count = |n| NonZeroU32::new(n).unwrap();
         let (max_days, max_attempts_per_day) = (count(days), count(per_day));
-        ResultPolicy::Global(DaysPolicy { max_days, max_attempts_per_day, retry_interval: Duration::from_secs(1800) })
+        ResultPolicy::days(DaysPolicy { max_days, max_attempts_per_day, retry_interval: Duration::from_secs(1800) })
     }
 
     fn contact(numbers: Vec<Number>) -> Contact {
