@@ -44,11 +44,7 @@ impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
-            Self::Gap(Gap::CustomerId) => f.write_str("{customer_id}"),
-            Self::Gap(Gap::CustomField) => f.write_str("{custom_field}"),
-            Self::Gap(Gap::Campaign) => f.write_str("{campaign}"),
-            Self::Gap(Gap::Tenant) => f.write_str("{tenant}"),
-            Self::Gap(Gap::Attribute(id)) => write!(f, "{{{ATTRIBUTE_PREFIX}{id}}}"),
+            Self::Gap(gap) => write!(f, "{{{gap}}}"),
         }
     }
 }
