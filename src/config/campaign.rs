@@ -10,6 +10,7 @@ use super::{
     read::At,
     shared::References,
     tables::campaign::{CallingHoursTable, CampaignFile, LimitsTable, MAX_RING, PerNumberTable, Policy, ResultsTable},
+    template::OF_ONE_VALUE,
 };
 use crate::domain::{
     calendar::CallingHours,
@@ -38,6 +39,16 @@ impl Campaigns<'_, '_> {
             }
         }
         whole.then_some(campaigns)
+    }
+
+    /// Checks what templates say whatever a campaign adds.
+    pub(crate) fn templates(&mut self, templates: Vec<InFile<CampaignFile>>) {
+        let Self { ceilings, references, .. } = *self;
+        for InFile { file, value } in templates {
+            self.commit.alone(OF_ONE_VALUE, |commit| {
+                Campaigns { ceilings, references, commit }.campaign(file, value);
+            });
+        }
     }
 
     fn unique_ids(&mut self, files: &[InFile<CampaignFile>]) {

@@ -107,6 +107,10 @@ codes! {
     TestNumbers = "E0302",
     /// This version uses one trunk.
     SeveralTrunks = "E0303",
+    /// No template has this id.
+    UnknownTemplate = "E0401",
+    /// The key belongs to a campaign itself, so a template may not give it.
+    NotInTemplate = "E0402",
 }
 
 impl fmt::Display for Code {

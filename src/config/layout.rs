@@ -6,6 +6,7 @@ pub(crate) enum FileKind {
     Tenant,
     Queues,
     Agents,
+    Template,
     Campaign,
 }
 
@@ -30,7 +31,13 @@ pub(crate) fn kind(path: &str) -> Option<FileKind> {
     if let Some((_, kind)) = SHARED.iter().find(|(known, _)| *known == path) {
         return Some(*kind);
     }
-    (!path.contains('/') && path.ends_with(".toml")).then_some(FileKind::Campaign)
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    match folder {
+        _ if !name.ends_with(".toml") => None,
+        "" => Some(FileKind::Campaign),
+        "templates" => Some(FileKind::Template),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -43,6 +50,8 @@ mod tests {
         assert_eq!(kind("shared/agents.toml"), Some(FileKind::Agents));
         assert_eq!(kind("shared/agent.toml"), None);
         assert_eq!(kind("emea/spring.toml"), None);
+        assert_eq!(kind("templates/survey.toml"), Some(FileKind::Template));
+        assert_eq!(kind("templates/emea/survey.toml"), None);
         assert!(is_configuration("emea/spring.toml") && is_configuration("shared/queues.tml"));
         assert!(!is_configuration("README.md") && !is_configuration("shared/README.md"));
         assert!(!is_configuration(".spring.toml") && !is_configuration(".idea/x.toml"));

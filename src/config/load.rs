@@ -1,6 +1,10 @@
 //! A commit's files to definitions: reads every file, then follows what refers to another.
 
-use std::{collections::BTreeMap, str, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str,
+    sync::Arc,
+};
 
 use super::{
     campaign::Campaigns,
@@ -11,6 +15,7 @@ use super::{
     shared::{self, References},
     suggest::{listing, nearest},
     tables::{agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, tenant::TenantFile},
+    template::{Templates, Users},
 };
 use crate::domain::campaign::{Ceilings, Definitions};
 
@@ -35,15 +40,18 @@ pub fn load(
 ) -> Result<(Definitions, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut load = Load::new(folder);
     let mut order: Vec<usize> = (0..files.len()).collect();
-    order.sort_by_key(|&index| files[index].path);
+    // Campaigns are read together with their templates, so these go first.
+    order.sort_by_key(|&index| (layout::kind(files[index].path) == Some(FileKind::Campaign), files[index].path));
     for index in order {
         load.file(index, &files[index]);
     }
     load.missing_files();
-    let mut commit = Commit { folder, files, diagnostics: Vec::new() };
+    let mut commit = Commit::new(folder, files);
+    let users = Users::new(&load.templates, &load.campaigns, &commit);
     let definitions = load.definitions(&mut commit, ceilings);
     let mut diagnostics = load.diagnostics;
     diagnostics.append(&mut commit.diagnostics);
+    users.relate(&load.templates, &mut diagnostics);
     sort(&mut diagnostics);
     match definitions {
         Some(found) if diagnostics.iter().all(|d| d.severity != Severity::Error) => Ok((found, diagnostics)),
@@ -65,23 +73,50 @@ pub(crate) type Place = InFile<Option<Span>>;
 pub(crate) struct Commit<'a> {
     folder: &'a str,
     files: &'a [SourceFile<'a>],
+    /// The template of each file that extends one.
+    templates: BTreeMap<usize, usize>,
     diagnostics: Vec<Diagnostic>,
+    /// Faults of templates so far: each shows with every campaign that uses the template.
+    seen: BTreeSet<(Code, Location)>,
+    /// What was said already, and nobody will see.
+    again: Diagnostic,
 }
 
-impl Commit<'_> {
+impl<'a> Commit<'a> {
+    fn new(folder: &'a str, files: &'a [SourceFile<'a>]) -> Self {
+        let again = Diagnostic::error(Code::TooManyProblems, Location::file(&folder.into()), "");
+        Self { folder, files, templates: BTreeMap::new(), diagnostics: Vec::new(), seen: BTreeSet::new(), again }
+    }
+
     /// The location of a place.
     pub(crate) fn locate(&self, place: &Place) -> Location {
-        let file = &self.files[place.file];
+        let span = place.value.unwrap_or_default();
+        let template = self.templates.get(&place.file).filter(|_| span.in_template());
+        let file = &self.files[*template.unwrap_or(&place.file)];
         let source = Source { path: full_path(self.folder, file.path), text: str::from_utf8(file.bytes).unwrap_or("") };
-        source.locate(place.value.unwrap_or_default())
+        source.locate(span.plain())
     }
 
     /// Reports an error; the caller adds to it.
     pub(crate) fn error(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
-        let diagnostic = Diagnostic::error(code, self.locate(place), message);
+        let location = self.locate(place);
+        if place.value.is_some_and(Span::in_template) && !self.seen.insert((code, location.clone())) {
+            return &mut self.again;
+        }
         let index = self.diagnostics.len();
-        self.diagnostics.push(diagnostic);
+        self.diagnostics.push(Diagnostic::error(code, location, message));
         &mut self.diagnostics[index]
+    }
+
+    /// Checks what a file says alone, and keeps of the faults found those of `codes`.
+    pub(crate) fn alone(&mut self, codes: &[Code], check: impl FnOnce(&mut Self)) {
+        let before = self.diagnostics.len();
+        check(self);
+        let found = self.diagnostics.split_off(before);
+        for diagnostic in found.into_iter().filter(|d| codes.contains(&d.code)) {
+            self.seen.insert((diagnostic.code, diagnostic.location.clone()));
+            self.diagnostics.push(diagnostic);
+        }
     }
 
     /// Reports what stands at a place as used before, if it was; remembers it otherwise.
@@ -112,6 +147,7 @@ struct Load<'a> {
     tenant: Option<TenantFile>,
     queues: Option<InFile<QueuesFile>>,
     agents: Option<InFile<AgentsFile>>,
+    templates: Templates<'a>,
     campaigns: Vec<InFile<CampaignFile>>,
     found: Vec<FileKind>,
     diagnostics: Vec<Diagnostic>,
@@ -124,13 +160,14 @@ impl<'a> Load<'a> {
             tenant: None,
             queues: None,
             agents: None,
+            templates: Templates::default(),
             campaigns: Vec::new(),
             found: Vec::new(),
             diagnostics: Vec::new(),
         }
     }
 
-    fn file(&mut self, index: usize, file: &SourceFile<'_>) {
+    fn file(&mut self, index: usize, file: &SourceFile<'a>) {
         let path = full_path(self.folder, file.path);
         let Some(kind) = layout::kind(file.path) else {
             self.diagnostics.push(unknown_file(&path, file.path));
@@ -144,14 +181,18 @@ impl<'a> Load<'a> {
                 return;
             }
         };
-        let in_file = |value| InFile { file: index, value };
         match kind {
             FileKind::Tenant => self.tenant = self.read(&path, text),
             FileKind::Queues => self.queues = self.read(&path, text).map(|value| InFile { file: index, value }),
             FileKind::Agents => self.agents = self.read(&path, text).map(|value| InFile { file: index, value }),
+            FileKind::Template => {
+                let mut diagnostics = self.templates.add(index, &path, text);
+                self.diagnostics.append(&mut diagnostics);
+            }
             FileKind::Campaign => {
-                let campaign = self.read(&path, text).map(in_file);
-                self.campaigns.extend(campaign);
+                let (campaign, diagnostics) = self.templates.campaign(&path, text);
+                self.campaigns.extend(campaign.map(|value| InFile { file: index, value }));
+                self.diagnostics.extend(diagnostics);
             }
         }
     }
@@ -179,7 +220,12 @@ impl<'a> Load<'a> {
         let queues = self.queues.take().map(|file| shared::queues(file, commit));
         let agents = self.agents.take().map(|file| shared::agents(file, queues.as_ref(), commit));
         let references = References { queues: queues.as_ref(), agents: agents.as_ref() };
-        let campaigns = Campaigns { ceilings, references, commit }.resolve(std::mem::take(&mut self.campaigns));
+        let files = std::mem::take(&mut self.campaigns);
+        self.templates.refer(&files, commit);
+        commit.templates = self.templates.of(&files);
+        let mut campaigns = Campaigns { ceilings, references, commit };
+        campaigns.templates(self.templates.take_alone());
+        let campaigns = campaigns.resolve(files);
         Some(Definitions {
             tenant: shared::tenant(self.tenant.take()?)?,
             queues: queues?.by_id,
@@ -195,7 +241,7 @@ fn unknown_file(path: &Arc<str>, relative: &str) -> Diagnostic {
     match nearest(relative, shared) {
         Some(meant) => diagnostic.help(format!("did you mean {meant}?")),
         None => diagnostic.help(format!(
-            "campaigns stand in the folder itself, one in each *.toml; below it there are {}",
+            "campaigns stand in the folder itself, one in each *.toml; below it there are templates/*.toml, {}",
             listing(&shared, '`', "and")
         )),
     };

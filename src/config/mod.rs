@@ -19,6 +19,7 @@ pub(crate) mod suggest;
 mod syntax;
 mod table;
 mod tables;
+mod template;
 
 pub use diagnostic::Diagnostic;
 pub use kinds::secret::{SecretError, SecretRef};

@@ -1,12 +1,15 @@
 //! JSON Schemas (draft 2020-12) of every kind of file, made from the same tables that read them.
 
+pub(crate) mod extends;
+
 use serde_json::{Map, Value as Json, json};
 use toml::de::DeValue;
 
 use super::{
     read::{Key, Kind},
     tables::{
-        agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, settings::SettingsFile, tenant::TenantFile,
+        agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, settings::SettingsFile, template::TemplateFile,
+        tenant::TenantFile,
     },
 };
 
@@ -24,9 +27,10 @@ pub struct Document {
 pub fn documents() -> Vec<Document> {
     vec![
         document("agents.schema.json", "dialops agents", AgentsFile::schema()),
-        document("campaign.schema.json", "dialops campaign", CampaignFile::schema()),
+        document("campaign.schema.json", "dialops campaign", extends::campaign(CampaignFile::schema())),
         document("queues.schema.json", "dialops queues", QueuesFile::schema()),
         document("settings.schema.json", "dialops settings", SettingsFile::schema()),
+        document("template.schema.json", "dialops template", TemplateFile::schema()),
         document("tenant.schema.json", "dialops tenant", TenantFile::schema()),
     ]
 }

@@ -17,7 +17,7 @@ use crate::{
     },
     domain::{
         campaign::{DesiredState, Mode, NumberOrder, Priority},
-        ids::{CampaignId, QueueId},
+        ids::{CampaignId, QueueId, TemplateId},
     },
 };
 
@@ -44,6 +44,8 @@ table! {
         required name: Text<1, 100> => "Spring offer",
         /// Free text, up to 200 characters.
         default(String::new()) description: Text<0, 200> => "Owners of last year's model",
+        /// Id of a template in templates/. Keys that are not here come from it, but for identity and dates.
+        optional extends: Slug<TemplateId> => "evening-survey",
         /// What the campaign shall do: `running` dials, `paused` places no new calls and lets live ones finish.
         required state: Choice<DesiredState> => "paused",
         /// How it dials: `preoccupied` reserves an agent first and only then calls a customer.

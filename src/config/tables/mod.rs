@@ -4,4 +4,5 @@ pub(crate) mod agents;
 pub(crate) mod campaign;
 pub(crate) mod queues;
 pub(crate) mod settings;
+pub(crate) mod template;
 pub(crate) mod tenant;
