@@ -207,21 +207,25 @@ impl Checked {
             writeln!(out, "{}\n", render::text(diagnostic, source, colour))?;
         }
         out.flush()?;
-        let count = |severity| self.diagnostics.iter().filter(|d| d.severity == severity).count();
-        let counted = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
         let files = counted(self.files.len(), "file");
-        match (count(Severity::Error), count(Severity::Warning)) {
-            (0, 0) => writeln!(err, "checked {files} in {folder}: nothing wrong"),
-            (0, warnings) => writeln!(err, "checked {files} in {folder}: {}", counted(warnings, "warning")),
-            (errors, 0) => writeln!(err, "checked {files} in {folder}: {}", counted(errors, "error")),
-            (errors, warnings) => writeln!(
-                err,
-                "checked {files} in {folder}: {}, {}",
-                counted(errors, "error"),
-                counted(warnings, "warning")
-            ),
-        }
+        writeln!(err, "checked {files} in {folder}: {}", summary(&self.diagnostics))
     }
+}
+
+/// How many there are of each severity: `2 errors, 1 note`.
+fn summary(diagnostics: &[Diagnostic]) -> String {
+    let counts =
+        Severity::ALL.map(|severity| (severity, diagnostics.iter().filter(|d| d.severity == severity).count()));
+    let found: Vec<String> = counts
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(severity, count)| counted(count, severity.as_str()))
+        .collect();
+    if found.is_empty() { "nothing wrong".to_owned() } else { found.join(", ") }
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Reads a file that is small enough.

@@ -60,15 +60,21 @@ pub enum Severity {
     Error,
     /// It is taken, and may not do what was meant.
     Warning,
+    /// It is taken, and good to know.
+    Note,
 }
 
 impl Severity {
-    /// `error` or `warning`.
+    /// All of them, the worst first.
+    pub const ALL: [Self; 3] = [Self::Error, Self::Warning, Self::Note];
+
+    /// `error`, `warning` or `note`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         }
     }
 }
@@ -109,6 +115,8 @@ pub struct Suggestion {
     pub span: Span,
     /// With what.
     pub text: String,
+    /// Whether it surely says what was meant, so that `check --fix` may write it.
+    pub safe: bool,
 }
 
 /// Another place that has to do with the fault.
@@ -147,9 +155,25 @@ impl Diagnostic {
     /// An error at a place; the rest is added by the methods below.
     #[must_use]
     pub fn error(code: Code, location: Location, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, location, message)
+    }
+
+    /// A warning at a place.
+    #[must_use]
+    pub fn warning(code: Code, location: Location, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, location, message)
+    }
+
+    /// A note at a place.
+    #[must_use]
+    pub fn note(code: Code, location: Location, message: impl Into<String>) -> Self {
+        Self::new(Severity::Note, code, location, message)
+    }
+
+    fn new(severity: Severity, code: Code, location: Location, message: impl Into<String>) -> Self {
         Self {
             code,
-            severity: Severity::Error,
+            severity,
             location,
             message: message.into(),
             label: String::new(),
@@ -172,9 +196,17 @@ impl Diagnostic {
         self
     }
 
-    /// Offers an edit.
+    /// Offers an edit for people to judge.
     pub fn suggest(&mut self, message: impl Into<String>, span: Span, text: impl Into<String>) -> &mut Self {
-        self.suggestion = Some(Suggestion { message: message.into(), span: span.plain(), text: text.into() });
+        self.suggestion =
+            Some(Suggestion { message: message.into(), span: span.plain(), text: text.into(), safe: false });
+        self
+    }
+
+    /// Offers an edit that surely says what was meant; `check --fix` writes it.
+    pub fn fix(&mut self, message: impl Into<String>, span: Span, text: impl Into<String>) -> &mut Self {
+        self.suggestion =
+            Some(Suggestion { message: message.into(), span: span.plain(), text: text.into(), safe: true });
         self
     }
 
@@ -222,6 +254,15 @@ pub(crate) fn sort(diagnostics: &mut Vec<Diagnostic>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_worst_comes_first() {
+        assert!(Severity::ALL.is_sorted());
+        let place = Location::file(&"x.toml".into());
+        assert_eq!(Diagnostic::error(Code::Syntax, place.clone(), "").severity, Severity::Error);
+        assert_eq!(Diagnostic::warning(Code::Syntax, place.clone(), "").severity, Severity::Warning);
+        assert_eq!(Diagnostic::note(Code::Syntax, place, "").severity, Severity::Note);
+    }
 
     #[test]
     fn columns_count_characters_not_bytes() {

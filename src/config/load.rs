@@ -12,10 +12,10 @@ use super::{
     diagnostic::{Diagnostic, Location, Severity, Source, Span, sort},
     layout::{self, FileKind, SHARED},
     read::{Reader, Table},
-    shared::{self, References},
+    shared::{self, Defined, References},
     suggest::{listing, nearest},
     tables::{agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, tenant::TenantFile},
-    template::{Templates, Users},
+    template::{OF_A_CAMPAIGN, Templates, Users},
 };
 use crate::domain::campaign::{Ceilings, Definitions};
 
@@ -73,8 +73,8 @@ pub(crate) type Place = InFile<Option<Span>>;
 pub(crate) struct Commit<'a> {
     folder: &'a str,
     files: &'a [SourceFile<'a>],
-    /// The template of each file that extends one.
-    templates: BTreeMap<usize, usize>,
+    /// The template of each file that extends one, and where it names it.
+    templates: BTreeMap<usize, Place>,
     diagnostics: Vec<Diagnostic>,
     /// Faults of templates so far: each shows with every campaign that uses the template.
     seen: BTreeSet<(Code, Location)>,
@@ -92,7 +92,7 @@ impl<'a> Commit<'a> {
     pub(crate) fn locate(&self, place: &Place) -> Location {
         let span = place.value.unwrap_or_default();
         let template = self.templates.get(&place.file).filter(|_| span.in_template());
-        let file = &self.files[*template.unwrap_or(&place.file)];
+        let file = &self.files[template.map_or(place.file, |template| template.file)];
         let source = Source { path: full_path(self.folder, file.path), text: str::from_utf8(file.bytes).unwrap_or("") };
         source.locate(span.plain())
     }
@@ -100,11 +100,33 @@ impl<'a> Commit<'a> {
     /// Reports an error; the caller adds to it.
     pub(crate) fn error(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
         let location = self.locate(place);
-        if place.value.is_some_and(Span::in_template) && !self.seen.insert((code, location.clone())) {
-            return &mut self.again;
+        self.push(place, Diagnostic::error(code, location, message))
+    }
+
+    /// Reports a warning; the caller adds to it.
+    pub(crate) fn warning(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
+        let location = self.locate(place);
+        self.push(place, Diagnostic::warning(code, location, message))
+    }
+
+    /// Reports a note; the caller adds to it.
+    pub(crate) fn note(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
+        let location = self.locate(place);
+        self.push(place, Diagnostic::note(code, location, message))
+    }
+
+    fn push(&mut self, place: &Place, mut diagnostic: Diagnostic) -> &mut Diagnostic {
+        if let Some(template) = self.templates.get(&place.file).filter(|_| place.value.is_some_and(Span::in_template)) {
+            if OF_A_CAMPAIGN.contains(&diagnostic.code) {
+                let named = self.locate(&InFile { file: place.file, value: template.value });
+                let inherited = std::mem::replace(&mut diagnostic.location, named);
+                diagnostic.relate(inherited, "which has this");
+            } else if !self.seen.insert((diagnostic.code, diagnostic.location.clone())) {
+                return &mut self.again;
+            }
         }
         let index = self.diagnostics.len();
-        self.diagnostics.push(Diagnostic::error(code, location, message));
+        self.diagnostics.push(diagnostic);
         &mut self.diagnostics[index]
     }
 
@@ -219,7 +241,26 @@ impl<'a> Load<'a> {
     fn definitions(&mut self, commit: &mut Commit<'_>, ceilings: &Ceilings) -> Option<Definitions> {
         let queues = self.queues.take().map(|file| shared::queues(file, commit));
         let agents = self.agents.take().map(|file| shared::agents(file, queues.as_ref(), commit));
-        let references = References { queues: queues.as_ref(), agents: agents.as_ref() };
+        let attributes = Some(Defined::default());
+        let categories = Some(Defined::default());
+        let business_results = Some(Defined::default());
+        let calendars = Some(Defined::default());
+        let sms = Some(Defined::default());
+        let surveys = Some(Defined::default());
+        let do_not_call = Some(Defined::default());
+        let tenant = self.tenant.take().and_then(shared::tenant);
+        let references = References {
+            tenant: tenant.as_ref(),
+            queues: queues.as_ref(),
+            agents: agents.as_ref(),
+            attributes: attributes.as_ref(),
+            categories: categories.as_ref(),
+            business_results: business_results.as_ref(),
+            calendars: calendars.as_ref(),
+            sms: sms.as_ref(),
+            surveys: surveys.as_ref(),
+            do_not_call: do_not_call.as_ref(),
+        };
         let files = std::mem::take(&mut self.campaigns);
         self.templates.refer(&files, commit);
         commit.templates = self.templates.of(&files);
@@ -227,9 +268,17 @@ impl<'a> Load<'a> {
         campaigns.templates(self.templates.take_alone());
         let campaigns = campaigns.resolve(files);
         Some(Definitions {
-            tenant: shared::tenant(self.tenant.take()?)?,
+            tenant: tenant?,
             queues: queues?.by_id,
             agents: agents?.by_id,
+            attributes: attributes?.by_id,
+            categories: categories?.by_id,
+            business_results: business_results?.by_id,
+            calendars: calendars?.by_id,
+            result_names: BTreeMap::new(),
+            sms: sms?.by_id,
+            surveys: surveys?.by_id,
+            do_not_call: do_not_call?.by_id,
             campaigns: campaigns?,
         })
     }
@@ -305,7 +354,7 @@ mod tests {
         assert_eq!(campaign.id.as_str(), "spring");
         assert_eq!(campaign.max_ring.as_secs(), 30);
         assert_eq!(campaign.starts_at.to_string(), "2031-03-01T01:00:00Z");
-        assert_eq!(definitions.tenant.wrap_up.as_secs(), 60);
+        assert_eq!(definitions.tenant.agents.wrap_up.as_secs(), 60);
     }
 
     #[test]

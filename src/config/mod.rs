@@ -22,7 +22,7 @@ mod tables;
 mod template;
 
 pub use diagnostic::Diagnostic;
-pub use kinds::secret::{SecretError, SecretRef};
+pub use kinds::secret::SecretError;
 pub use layout::is_configuration;
 pub use load::{SourceFile, load};
 pub use settings::Settings;

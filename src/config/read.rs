@@ -58,6 +58,8 @@ pub(crate) struct Reader<'s> {
     unseen: Diagnostic,
     /// The key being read, for messages.
     key: &'static str,
+    /// How deep the conditions are nested that are being read.
+    pub(crate) depth: usize,
     /// Keys at the top of this kind of file: one that stands in another table has slid there.
     top: &'static [&'static str],
     poisoned: Vec<Span>,
@@ -125,6 +127,7 @@ impl<'s> Reader<'s> {
             key: "",
             top: &[],
             poisoned,
+            depth: 0,
             strays: Vec::new(),
             rest: Rest::Nobody,
             in_whole: false,

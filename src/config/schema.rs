@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use toml::de::DeValue;
 
 use super::{
+    kinds::condition::{CONDITION_DEFINITION, ConditionTable},
     read::{Key, Kind},
     tables::{
         agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, settings::SettingsFile, template::TemplateFile,
@@ -39,8 +40,13 @@ fn document(file: &'static str, title: &str, schema: Json) -> Document {
     let mut whole = Map::new();
     whole.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
     whole.insert("title".to_owned(), json!(title));
+    // A condition holds conditions, so its schema stands once and is referred to.
+    let recursive = schema.to_string().contains(&format!("#/$defs/{CONDITION_DEFINITION}"));
     if let Json::Object(schema) = schema {
         whole.extend(schema);
+    }
+    if recursive {
+        whole.insert("$defs".to_owned(), json!({ CONDITION_DEFINITION: ConditionTable::schema() }));
     }
     Document { file, text: format!("{:#}\n", Json::Object(whole)) }
 }

@@ -1,5 +1,13 @@
 //! `table!`: declares a table once, for the reader and the schema.
 
+/// The name of a key; one that is a keyword of Rust is written `r#as`.
+pub(crate) const fn key_name(token: &'static str) -> &'static str {
+    match token.as_bytes() {
+        [b'r', b'#', ..] => token.split_at(2).1,
+        _ => token,
+    }
+}
+
 /// Declares a table: a struct, its reader and its JSON Schema.
 ///
 /// Each key has its documentation, how it may be left out, its [`Kind`](super::read::Kind) and an
@@ -42,7 +50,7 @@ macro_rules! table {
             $(
                 #[expect(non_upper_case_globals, reason = "named as the key is")]
                 const $key: $crate::config::read::Key = $crate::config::read::Key {
-                    name: stringify!($key),
+                    name: $crate::config::table::key_name(stringify!($key)),
                     about: $crate::config::table::text!($($doc)+),
                     example: $crate::config::table::example!($($example $($toml)?)?),
                 };
@@ -57,7 +65,7 @@ macro_rules! table {
 
         impl $crate::config::read::Table for $name {
             const WHAT: &'static str = $what;
-            const KEYS: &'static [&'static str] = &[$(stringify!($key)),+];
+            const KEYS: &'static [&'static str] = &[$($crate::config::table::key_name(stringify!($key))),+];
 
             fn read_table(
                 table: $crate::config::read::TableReader<'_, '_>,

@@ -1,5 +1,7 @@
 //! Contacts: a customer's numbers and how far each has been tried.
 
+use std::collections::BTreeMap;
+
 use jiff::{Timestamp, civil::Date};
 
 use super::{
@@ -80,6 +82,8 @@ pub struct Number {
     pub last_day: Option<Date>,
     /// Counted tries on that day.
     pub tries_on_last_day: u32,
+    /// Further calls that each result has led to (policies by result).
+    pub retries: BTreeMap<CallResult, u32>,
     /// Faults in a row (results that are not the customer's).
     pub faults: u32,
     /// How the last try ended.
@@ -125,6 +129,8 @@ pub enum ContactEnd {
     NotReached,
     /// `max_attempts_per_contact` is used up.
     AttemptsSpent,
+    /// A result of `results.no_retry`.
+    NoRetry,
 }
 
 impl ContactEnd {
@@ -135,13 +141,16 @@ impl ContactEnd {
             Self::Reached => "reached",
             Self::NotReached => "not_reached",
             Self::AttemptsSpent => "attempts_spent",
+            Self::NoRetry => "no_retry",
         }
     }
 
     /// The end of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Reached, Self::NotReached, Self::AttemptsSpent].into_iter().find(|end| end.as_str() == name)
+        [Self::Reached, Self::NotReached, Self::AttemptsSpent, Self::NoRetry]
+            .into_iter()
+            .find(|end| end.as_str() == name)
     }
 }
 
@@ -171,6 +180,7 @@ impl Number {
             days: 0,
             last_day: None,
             tries_on_last_day: 0,
+            retries: BTreeMap::new(),
             faults: 0,
             last_result: None,
             caller_number: None,

@@ -94,6 +94,10 @@ pub fn campaign_hold(now: Timestamp, campaign: &Campaign, permission: &DialPermi
     if campaign.desired == DesiredState::Paused {
         return Some(Hold::Paused);
     }
+    let settings = campaign.not_dialled_yet();
+    if !settings.is_empty() {
+        return Some(Hold::NotDialledYet { settings });
+    }
     if now < campaign.starts_at {
         return Some(Hold::NotStarted { starts_at: campaign.starts_at });
     }

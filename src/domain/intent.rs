@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    campaign::ResultPolicy,
     contact::{Contact, Progress},
     ids::{AgentId, AttemptId, CampaignId, ContactRef, LegId, Revision, TrunkId},
     phone::E164,
+    policy::ResultPolicy,
     results::CallResult,
 };
 

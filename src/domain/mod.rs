@@ -5,10 +5,15 @@
 
 pub mod agent;
 pub mod attribute;
+pub mod business;
+pub mod business_result;
 pub mod calendar;
 pub mod call;
 pub mod campaign;
+pub mod category;
 pub mod contact;
+pub mod days;
+pub mod do_not_call;
 pub mod engine;
 pub mod filter;
 pub mod gate;
@@ -18,6 +23,12 @@ pub mod now;
 pub mod order;
 pub mod phone;
 pub mod plan;
+pub mod policy;
 pub mod reason;
+pub mod result_name;
 pub mod results;
 pub mod retry;
+pub mod sms;
+pub mod special_days;
+pub mod survey;
+pub mod tenant;

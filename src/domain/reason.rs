@@ -26,6 +26,11 @@ pub enum Hold {
     },
     /// At or after `ends_at`, or within the last second before it.
     Expired,
+    /// The file has settings that this version does not dial by yet.
+    NotDialledYet {
+        /// Which ones.
+        settings: Vec<&'static str>,
+    },
     /// Outside calling hours.
     WindowClosed {
         /// When they next open; `None` if never again.
@@ -106,13 +111,14 @@ pub enum Hold {
 
 impl Hold {
     /// Every code, for metrics that start at 0.
-    pub const CODES: [&'static str; 28] = [
+    pub const CODES: [&'static str; 29] = [
         "dialling_off",
         "not_listed",
         "retired",
         "paused",
         "not_started",
         "expired",
+        "not_dialled_yet",
         "window_closed",
         "no_contacts",
         "nothing_due",
@@ -147,6 +153,7 @@ impl Hold {
             Self::Paused => "paused",
             Self::NotStarted { .. } => "not_started",
             Self::Expired => "expired",
+            Self::NotDialledYet { .. } => "not_dialled_yet",
             Self::WindowClosed { .. } => "window_closed",
             Self::NoContacts => "no_contacts",
             Self::NothingDue { .. } => "nothing_due",
@@ -187,6 +194,7 @@ impl Hold {
             | Self::Retired
             | Self::Paused
             | Self::Expired
+            | Self::NotDialledYet { .. }
             | Self::NoContacts
             | Self::AllContactsEnded
             | Self::NoAgentSignedIn
@@ -216,6 +224,9 @@ impl fmt::Display for Hold {
             Self::Paused => f.write_str("the file says state = \"paused\""),
             Self::NotStarted { starts_at } => write!(f, "starts at {starts_at}"),
             Self::Expired => f.write_str("ends_at has passed"),
+            Self::NotDialledYet { settings } => {
+                write!(f, "this version does not dial by {} yet", settings.join(", "))
+            }
             Self::WindowClosed { opens_at: Some(at), timezone } => match at.in_tz(timezone) {
                 Ok(local) => write!(f, "window closed until {} {timezone}", local.strftime("%a %Y-%m-%d %H:%M")),
                 Err(_) => write!(f, "window closed until {at}"),

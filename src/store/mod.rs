@@ -22,12 +22,13 @@ pub use crate::domain::intent::{CandidatePage, RecordedIntent, Settlement};
 use crate::domain::{
     agent::Availability,
     call::{Destination, LegIdentity},
-    campaign::{DesiredState, DialPermission, Generation, ResultPolicy},
+    campaign::{DesiredState, DialPermission, Generation},
     contact::{Contact, NewContact, Progress},
     gate::Caps,
     ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
     order::Next,
     phone::E164,
+    policy::ResultPolicy,
     reason::Hold,
     results::CallResult,
 };

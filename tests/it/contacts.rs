@@ -1,22 +1,21 @@
 //! Contacts from a CSV stream into a real store.
 
-use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use dialops::{
     clock::Clock,
     contacts::{ImportCounts, ImportError, ImportEvent, import_csv},
     domain::{
-        calendar::{CallingHours, Window},
-        campaign::{
-            Campaign, DaysPolicy, Definitions, DesiredState, DialPermission, Generation, Limits, Mode, NumberOrder,
-            Priority, ResultPolicy, Tenant,
-        },
-        ids::{CampaignId, CustomerId, QueueId, Revision, TenantId},
+        campaign::{Definitions, DialPermission, Generation},
+        ids::{CampaignId, CustomerId, Revision, TenantId},
+        tenant::Tenant,
     },
     store::{CampaignChange, GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
 };
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use tokio::{io::AsyncWriteExt, sync::mpsc};
+
+use crate::definitions;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -27,46 +26,12 @@ fn spring() -> CampaignId {
 }
 
 fn generation() -> Arc<Generation> {
-    let day = vec![Window::parse("09:00-18:00").unwrap()];
-    let days = DaysPolicy {
-        max_days: NonZeroU32::MIN,
-        max_attempts_per_day: NonZeroU32::MIN,
-        retry_interval: Duration::from_secs(1800),
-    };
-    let campaign = Campaign {
-        id: spring(),
-        name: "Spring".into(),
-        description: String::new(),
-        desired: DesiredState::Running,
-        mode: Mode::Preoccupied,
-        caller_numbers: Vec::new(),
-        starts_at: at("2031-03-01T00:00:00Z"),
-        ends_at: at("2031-04-01T00:00:00Z"),
-        skill_queue: QueueId::parse("q1").unwrap(),
-        priority: Priority::DEFAULT,
-        hours: CallingHours::new("Asia/Shanghai", TimeZone::get("Asia/Shanghai").unwrap(), day).unwrap(),
-        max_ring: Duration::from_secs(30),
-        order: NumberOrder::Sequence,
-        results: ResultPolicy::Global(days),
-        limits: Limits::default(),
-    };
-    let tenant = Tenant {
-        id: TenantId::parse("acme").unwrap(),
-        name: "Acme".into(),
-        timezone: "Asia/Shanghai".into(),
-        region: "CN".into(),
-        agent_ring: Duration::from_secs(15),
-        wrap_up: Duration::from_secs(30),
-    };
+    let campaign = definitions::campaign(spring(), "Spring");
+    let tenant = Tenant::new(TenantId::parse("acme").unwrap(), "Acme", "Asia/Shanghai", "CN");
     Arc::new(Generation {
         revision: Revision::parse(&"a".repeat(40)).unwrap(),
         committed_at: at("2031-03-01T00:00:00Z"),
-        definitions: Definitions {
-            tenant,
-            queues: BTreeMap::new(),
-            agents: BTreeMap::new(),
-            campaigns: BTreeMap::from([(spring(), campaign)]),
-        },
+        definitions: Definitions { campaigns: BTreeMap::from([(spring(), campaign)]), ..Definitions::of(tenant) },
     })
 }
 

@@ -7,6 +7,7 @@ mod cli;
 mod config_fixtures;
 mod contacts;
 mod daemon;
+mod definitions;
 mod demo;
 mod faults;
 mod gitops;

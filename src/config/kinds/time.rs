@@ -108,6 +108,42 @@ impl Kind for Zone {
     }
 }
 
+/// An IANA zone, or `contact`.
+pub(crate) struct ZoneOrContact;
+
+/// Which zone governs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Governing {
+    /// This one.
+    Zone(NamedZone),
+    /// Each contact's own.
+    Contact,
+}
+
+const CONTACT: &str = "contact";
+
+impl Kind for ZoneOrContact {
+    type Value = Governing;
+
+    fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Governing> {
+        if node.get_ref().as_str() == Some(CONTACT) {
+            return Some(Governing::Contact);
+        }
+        Zone::read(node, reader).map(Governing::Zone)
+    }
+
+    fn schema() -> Json {
+        Zone::schema()
+    }
+
+    fn show(value: &Governing) -> Json {
+        match value {
+            Governing::Zone(zone) => json!(zone.name),
+            Governing::Contact => json!(CONTACT),
+        }
+    }
+}
+
 /// A window of a day, `HH:MM-HH:MM`.
 pub(crate) struct Window;
 

@@ -11,6 +11,7 @@ struct Report<'a> {
     files: usize,
     errors: usize,
     warnings: usize,
+    notes: usize,
     problems: Vec<Problem<'a>>,
 }
 
@@ -45,6 +46,7 @@ struct Edit<'a> {
     start: u32,
     end: u32,
     text: &'a str,
+    safe: bool,
 }
 
 #[derive(Serialize)]
@@ -62,6 +64,7 @@ pub fn json(diagnostics: &[Diagnostic], files: usize) -> Result<String, serde_js
         files,
         errors: count(Severity::Error),
         warnings: count(Severity::Warning),
+        notes: count(Severity::Note),
         problems: diagnostics.iter().map(problem).collect(),
     })
 }
@@ -72,6 +75,7 @@ fn problem(diagnostic: &Diagnostic) -> Problem<'_> {
         start: suggestion.span.start,
         end: suggestion.span.end,
         text: &suggestion.text,
+        safe: suggestion.safe,
     });
     let related = diagnostic.related.iter().map(|r| Related { place: place(&r.location), label: &r.label });
     Problem {

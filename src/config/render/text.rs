@@ -12,6 +12,7 @@ pub fn text<'s>(diagnostic: &'s Diagnostic, source: impl Fn(&str) -> Option<&'s 
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
     };
     let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str());
     let mut main = Group::with_title(title).elements(places(diagnostic, &source));

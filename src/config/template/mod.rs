@@ -123,9 +123,13 @@ impl<'a> Templates<'a> {
         self.by_id.get(id).map(|template| template.file).or_else(|| self.broken.get(id).copied())
     }
 
-    /// The template of each campaign that has one, file by file.
-    pub(crate) fn of(&self, campaigns: &[InFile<CampaignFile>]) -> BTreeMap<usize, usize> {
-        campaigns.iter().filter_map(|InFile { file, value }| Some((*file, self.file_of(value)?))).collect()
+    /// The template of each campaign that has one, file by file, and where it is named.
+    pub(crate) fn of(&self, campaigns: &[InFile<CampaignFile>]) -> BTreeMap<usize, InFile<Option<Span>>> {
+        let template = |campaign: &CampaignFile| {
+            let named = campaign.extends.as_ref().and_then(|extends| extends.span);
+            Some(InFile { file: self.file_of(campaign)?, value: named })
+        };
+        campaigns.iter().filter_map(|InFile { file, value }| Some((*file, template(value)?))).collect()
     }
 
     /// Reports ids that stand twice, and campaigns whose template is not there.
@@ -197,10 +201,32 @@ fn nameless(source: &Source<'_>) -> Diagnostic {
 
 /// Faults that a value has whatever else a campaign says, so that a template alone can have them.
 pub(crate) const OF_ONE_VALUE: &[Code] = &[
+    Code::OneOf,
     Code::UnknownQueue,
     Code::QueueWithoutAgents,
     Code::NotOwned,
     Code::Repeated,
     Code::WindowsOverlap,
     Code::OverCeiling,
+    Code::UnknownCategory,
+    Code::UnknownAttribute,
+    Code::UnknownCalendar,
+    Code::UnknownBusinessResult,
+    Code::UnknownSubResult,
+    Code::UnknownSms,
+    Code::UnknownSurvey,
+    Code::UnknownSurveyVersion,
+    Code::SurveyDraft,
+    Code::UnknownDoNotCall,
+    Code::FilterDepth,
+    Code::Operand,
+    Code::OperandType,
+    Code::AttributeEncrypted,
+    Code::RepeatedResult,
+    Code::SpecialDays,
+    Code::RuleKeys,
+    Code::CallbackHost,
 ];
+
+/// Faults of a campaign as a whole: they stand where it is, even if what they are about is its template's.
+pub(crate) const OF_A_CAMPAIGN: &[Code] = &[Code::WindowsNeverOpen, Code::BudgetUnspendable];

@@ -178,7 +178,10 @@ impl CampaignRun {
         }
         let before = self.set_aside.len();
         self.set_aside.retain(|_, until| *until > now.mono);
-        self.wants_load |= self.set_aside.len() < before;
+        if self.set_aside.len() < before {
+            // What was set aside may have ended since, and a page from before that counts it as open.
+            self.recount();
+        }
     }
 
     /// Whether the open contacts may be miscounted, and nothing of it is under way that would be again.

@@ -198,6 +198,7 @@ impl Engine {
             | Hold::Paused
             | Hold::NotStarted { .. }
             | Hold::Expired
+            | Hold::NotDialledYet { .. }
             | Hold::WindowClosed { .. }
             | Hold::NoContacts
             | Hold::NothingDue { .. }

@@ -21,17 +21,20 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
 use super::*;
 use crate::domain::{
-    calendar::{CallingHours, Window},
+    calendar::{CallingHours, Special, Window},
     call::{Destination, EndedBy, LegEnd, LegIdentity},
     campaign::*,
     contact::{Contact, ContactEnd, Number, Progress},
+    days::Days,
     gate::{self, Counts, Facts, NumberHistory},
     ids::{CategoryId, Revision, TenantId},
     intent::{CandidatePage, Intent, RecordedIntent},
     order,
+    policy::{DaysPolicy, NumberPolicy, ResultPolicy, Retries},
     reason::Hold,
     results::CallResult,
     retry::{self, EndedAttempt},
+    tenant::{AgentHold, Tenant},
 };
 
 /// splitmix64: enough for choices in tests, and the same on every machine.
@@ -161,6 +164,8 @@ pub(super) struct World {
     pub(super) refused: BTreeMap<&'static str, u32>,
     wire_live: BTreeSet<AttemptId>,
     connects: u32,
+    /// When the engine last moved a contact on by itself.
+    advanced_at: Option<Duration>,
 }
 
 fn slug<T>(parse: impl Fn(&str) -> Result<T, crate::domain::ids::IdError>, text: &str) -> T {
@@ -220,6 +225,7 @@ impl World {
             refused: BTreeMap::new(),
             wire_live: BTreeSet::new(),
             connects: 0,
+            advanced_at: None,
         };
         let agents: Vec<AgentId> = world.generation.definitions.agents.keys().cloned().collect();
         for agent in agents {
@@ -440,8 +446,8 @@ impl World {
             by_number.entry((attempt.contact, attempt.number)).or_default().push(attempt);
             by_contact.entry(attempt.contact).or_default().push(attempt);
         }
-        for attempts in by_number.values() {
-            judge::number(attempts);
+        for ((contact, number), attempts) in &by_number {
+            judge::number(&self.contacts[contact].progress.numbers[*number].category, attempts);
         }
         for (contact, attempts) in &by_contact {
             judge::contact(&self.contacts[contact], attempts, &self.generation);
@@ -457,7 +463,9 @@ impl World {
     fn judge_counts(&self) {
         let asked = |event: &Event| matches!(event, Event::Give(_) | Event::Read(..) | Event::Write);
         let live = self.attempts.values().any(|a| a.result.is_none() && !a.withdrawn);
-        if live || self.faults.store_fails > 0 || self.events.values().any(asked) {
+        // Until the contact is looked at again, the count may be from before.
+        let advancing = self.advanced_at.is_some_and(|at| self.mono <= at + campaigns::SET_ASIDE_FOR);
+        if live || advancing || self.faults.store_fails > 0 || self.events.values().any(asked) {
             return;
         }
         let campaigns = self.engine.view(self.now()).campaigns;

@@ -77,6 +77,7 @@ impl World {
             Command::Advance(reference, version, progress) => {
                 let contact = self.contacts.get_mut(&reference).unwrap();
                 if contact.version == version {
+                    self.advanced_at = Some(self.mono);
                     contact.progress = progress;
                     contact.version += 1;
                 }

@@ -1,7 +1,19 @@
 //! Campaigns: from what their files say to definitions, with everything that no schema can say.
 
+mod business;
+mod calling;
+mod hours;
+mod lint;
+mod results;
+mod terms;
+mod test;
+
 use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
+use self::{
+    lint::{Lint, Places},
+    terms::agent_terms,
+};
 use super::{
     code::Code,
     diagnostic::Span,
@@ -9,13 +21,12 @@ use super::{
     load::{Commit, InFile, Place},
     read::At,
     shared::References,
-    tables::campaign::{CallingHoursTable, CampaignFile, LimitsTable, MAX_RING, PerNumberTable, Policy, ResultsTable},
+    tables::campaign::{CampaignFile, LimitsTable, MAX_RING, PerNumberTable},
     template::OF_ONE_VALUE,
 };
 use crate::domain::{
-    calendar::CallingHours,
-    campaign::{CallerNumber, Campaign, Ceilings, DaysPolicy, DesiredState, Limits, PerNumberLimit, ResultPolicy},
-    ids::{CampaignId, QueueId},
+    campaign::{CallerNumber, Campaign, Ceilings, DesiredState, Limits, PerNumberLimit},
+    ids::{CampaignId, DoNotCallId, QueueId},
 };
 
 /// Resolves campaigns against the rest of the commit and the ceilings.
@@ -32,12 +43,14 @@ impl Campaigns<'_, '_> {
         self.active(&files);
         let mut campaigns = BTreeMap::new();
         let mut whole = true;
+        let mut lint = Lint::default();
         for InFile { file, value } in files {
-            match self.campaign(file, value) {
+            match self.campaign(file, value, &mut lint) {
                 Some(campaign) => drop(campaigns.insert(campaign.id.clone(), campaign)),
                 None => whole = false,
             }
         }
+        lint.finish(&mut self);
         whole.then_some(campaigns)
     }
 
@@ -46,7 +59,7 @@ impl Campaigns<'_, '_> {
         let Self { ceilings, references, .. } = *self;
         for InFile { file, value } in templates {
             self.commit.alone(OF_ONE_VALUE, |commit| {
-                Campaigns { ceilings, references, commit }.campaign(file, value);
+                Campaigns { ceilings, references, commit }.campaign(file, value, &mut Lint::default());
             });
         }
     }
@@ -83,7 +96,7 @@ impl Campaigns<'_, '_> {
             .help("pause a campaign, or ask for a higher `ceilings.active_campaigns` in the settings");
     }
 
-    fn campaign(&mut self, file: usize, campaign: CampaignFile) -> Option<Campaign> {
+    fn campaign(&mut self, file: usize, campaign: CampaignFile, lint: &mut Lint) -> Option<Campaign> {
         let at = |span| InFile { file, value: span };
         if let (Some(starts), Some(ends)) = (&campaign.starts_at, &campaign.ends_at)
             && ends.value <= starts.value
@@ -97,11 +110,31 @@ impl Campaigns<'_, '_> {
         if let Some(queue) = &campaign.skill_queue {
             self.skill_queue(file, queue);
         }
+        let places = Places {
+            file,
+            hours: campaign.calling_hours.as_ref().and_then(|hours| hours.span),
+            results: campaign.results.span.or(campaign.id.as_ref().and_then(|id| id.span)),
+            queue: match campaign.skill_queue.as_ref().and_then(|queue| queue.span) {
+                Some(queue) if queue.in_template() => campaign.extends.as_ref().and_then(|extends| extends.span),
+                own => own,
+            },
+        };
+        let strategy = campaign.strategy.value;
+        let used = self.used(file, strategy.attributes);
         let caller_numbers = campaign.caller_numbers.map(|list| self.caller_numbers(file, list));
         let hours = campaign.calling_hours.and_then(|hours| self.calling_hours(file, hours.value));
-        let max_ring = self.max_ring(file, &campaign.strategy.value.max_ring);
+        let max_ring = self.max_ring(file, &strategy.max_ring);
+        let calling = self.calling(file, campaign.calling.value, &used);
+        let do_not_call = self.do_not_call(file, strategy.do_not_call.value);
+        let results = self.results(file, campaign.results.value);
+        let business = self.business_results(file, campaign.business_results.value);
         let limits = self.limits(file, campaign.limits.value);
-        Some(Campaign {
+        let survey = campaign.survey.map(|survey| self.survey(file, survey.value));
+        let callback = campaign.callback.map(|callback| self.callback(file, callback.value, &used));
+        if let (Some(sms), Some(known)) = (&campaign.failure_sms, self.references.sms) {
+            known.refer(sms, file, self.commit);
+        }
+        let built = Campaign {
             id: campaign.id?.value,
             name: campaign.name?.value,
             description: campaign.description.value,
@@ -114,15 +147,51 @@ impl Campaigns<'_, '_> {
             priority: campaign.priority.value,
             hours: hours?,
             max_ring,
-            order: campaign.calling.value.order.value,
-            results: results(campaign.results.value),
+            order: calling.order?,
+            filter: calling.filter?,
+            sort: calling.sort?,
+            attributes: used.map(|used| used.value),
+            do_not_call,
+            results: results?,
+            business: business?,
             limits: limits?,
-        })
+            agents: agent_terms(&campaign.agents.value, self.references.tenant?),
+            survey: survey.map_or(Some(None), |survey| survey.map(Some))?,
+            failure_sms: campaign.failure_sms.map(|sms| sms.value),
+            callback: callback.map_or(Some(None), |callback| callback.map(Some))?,
+        };
+        lint.campaign(&built, &places, self);
+        Some(built)
+    }
+
+    /// Reports what stands twice in a list.
+    fn no_repeats<T>(&mut self, file: usize, list: &[At<T>], text: impl Fn(&T) -> String) {
+        let mut seen = BTreeMap::new();
+        for item in list {
+            let text = text(&item.value);
+            let message = || format!("{text:?} stands twice in this list");
+            self.commit.unique(Code::Repeated, &mut seen, &text, InFile { file, value: item.span }, message);
+        }
+    }
+
+    /// Warns of a setting that nothing looks at.
+    fn no_effect(&mut self, place: &Place, key: &str, why: &str) {
+        self.commit.warning(Code::NoEffect, place, format!("`{key}` has no effect, as {why}")).label("never looked at");
+    }
+
+    fn do_not_call(&mut self, file: usize, lists: Vec<At<DoNotCallId>>) -> Vec<DoNotCallId> {
+        self.no_repeats(file, &lists, ToString::to_string);
+        for list in &lists {
+            if let Some(known) = self.references.do_not_call {
+                known.refer(list, file, self.commit);
+            }
+        }
+        lists.into_iter().map(|list| list.value).collect()
     }
 
     fn skill_queue(&mut self, file: usize, queue: &At<QueueId>) {
         let Some(queues) = self.references.queues else { return };
-        if !queues.refer(queue, file, self.commit) {
+        if !queues.has(queue, file, self.commit) {
             return;
         }
         let Some(agents) = self.references.agents else { return };
@@ -157,24 +226,6 @@ impl Campaigns<'_, '_> {
             }
         }
         list.value.into_iter().map(|number| number.value).collect()
-    }
-
-    fn calling_hours(&mut self, file: usize, table: CallingHoursTable) -> Option<CallingHours> {
-        let windows = table.windows?.value;
-        for (index, window) in windows.iter().enumerate() {
-            let Some(first) = windows[..index].iter().find(|first| first.value.overlaps(window.value)) else {
-                continue;
-            };
-            let first = self.commit.locate(&InFile { file, value: first.span });
-            let place = InFile { file, value: window.span };
-            self.commit
-                .error(Code::WindowsOverlap, &place, "two windows overlap")
-                .label("overlaps")
-                .relate(first, "with this one");
-        }
-        let timezone = table.timezone?.value;
-        let windows = windows.into_iter().map(|window| window.value).collect();
-        CallingHours::new(&timezone.name, timezone.zone, windows).ok()
     }
 
     fn max_ring(&mut self, file: usize, ring: &At<Duration>) -> Duration {
@@ -236,17 +287,4 @@ fn per_number(table: PerNumberTable) -> Option<PerNumberLimit> {
         days: table.days?.value,
         after_conversation_days: table.after_conversation_days.value,
     })
-}
-
-fn results(table: ResultsTable) -> ResultPolicy {
-    match table.policy.value {
-        Policy::Global => {
-            let global = table.global.value;
-            ResultPolicy::Global(DaysPolicy {
-                max_days: global.max_days.value,
-                max_attempts_per_day: global.max_attempts_per_day.value,
-                retry_interval: global.retry_interval.value,
-            })
-        }
-    }
 }
