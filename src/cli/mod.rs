@@ -15,6 +15,7 @@ mod run;
 pub mod schema;
 mod status;
 mod target;
+mod template;
 mod text;
 mod why;
 
@@ -46,6 +47,8 @@ enum Command {
     Run(run::Args),
     Check(check::Args),
     Schema(schema::Args),
+    /// Write a campaign as a template for others
+    Template(template::Args),
     /// Show the commit in force, its problems, campaigns and agents
     Status(status::Args),
     /// Print the attempts of a campaign
@@ -94,6 +97,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
             let args = args.or_settings(target.config);
             to_stdout(|out, err| check::run(args, out, err))
         }
+        Command::Template(args) => template::run(args),
         Command::Schema(args) => to_stdout(|out, err| schema::run(args, out, err)),
         Command::Status(args) => client_runtime()?.block_on(status::run(args, &target)),
         Command::Results(args) => client_runtime()?.block_on(results::run(args, &target)),

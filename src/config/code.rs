@@ -1,6 +1,6 @@
 //! Codes of diagnostics: what each means, for `problems[].code` and people who look one up.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 macro_rules! codes {
     ($($(#[doc = $about:literal])+ $name:ident = $text:literal),+ $(,)?) => {
@@ -48,6 +48,8 @@ codes! {
     Unreadable = "E0006",
     /// The file has so many problems that the rest are left out.
     TooManyProblems = "E0007",
+    /// The file says that it was written for another version of its form than this program reads.
+    SchemaVersion = "E0008",
     /// The table has no key of this name; often a misspelling, or a key that slid into the table above it.
     UnknownKey = "E0101",
     /// A key without a default is not there.
@@ -157,10 +159,14 @@ codes! {
     TestNumbers = "E0302",
     /// This version uses one trunk.
     SeveralTrunks = "E0303",
+    /// A new campaign starts before the instant that counts as now, so it would dial at once.
+    NewInPast = "E0401",
+    /// The id in a file is another than before. An id cannot change: one campaign is retired and another begins.
+    IdChanged = "E0402",
     /// No template has this id.
-    UnknownTemplate = "E0401",
+    UnknownTemplate = "E0411",
     /// The key belongs to a campaign itself, so a template may not give it.
-    NotInTemplate = "E0402",
+    NotInTemplate = "E0412",
     /// Running campaigns with the same queue and priority take turns.
     SharedPriority = "N0501",
     /// The setting is read and nothing looks at it.
@@ -171,6 +177,19 @@ codes! {
     LongInterval = "W0403",
     /// This version knows the setting and does not dial by it yet, so it holds the campaign.
     NotDialledYet = "W0404",
+}
+
+/// Text that is no code.
+#[derive(Debug, thiserror::Error)]
+#[error("no such code; they run from {} to {}, as messages show them", Code::ALL[0], Code::ALL[Code::ALL.len() - 1])]
+pub struct NoSuchCode;
+
+impl FromStr for Code {
+    type Err = NoSuchCode;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchCode> {
+        Self::ALL.iter().find(|code| code.as_str().eq_ignore_ascii_case(text)).copied().ok_or(NoSuchCode)
+    }
 }
 
 impl fmt::Display for Code {

@@ -1,6 +1,6 @@
 //! Diagnostics: what is wrong with a file, where, and what to do about it.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{cell::OnceCell, fmt, ops::Range, sync::Arc};
 
 use super::code::Code;
 
@@ -96,13 +96,17 @@ pub struct Location {
     pub line: usize,
     /// In characters, from 1; 0 when the file as a whole is meant.
     pub column: usize,
+    /// Line of the span's end.
+    pub end_line: usize,
+    /// Column of the first character behind the span.
+    pub end_column: usize,
 }
 
 impl Location {
     /// The file as a whole.
     #[must_use]
     pub fn file(path: &Arc<str>) -> Self {
-        Self { file: Arc::clone(path), span: None, line: 0, column: 0 }
+        Self { file: Arc::clone(path), span: None, line: 0, column: 0, end_line: 0, end_column: 0 }
     }
 }
 
@@ -198,15 +202,18 @@ impl Diagnostic {
 
     /// Offers an edit for people to judge.
     pub fn suggest(&mut self, message: impl Into<String>, span: Span, text: impl Into<String>) -> &mut Self {
-        self.suggestion =
-            Some(Suggestion { message: message.into(), span: span.plain(), text: text.into(), safe: false });
-        self
+        self.fix_if(false, message, span, text)
     }
 
     /// Offers an edit that surely says what was meant; `check --fix` writes it.
     pub fn fix(&mut self, message: impl Into<String>, span: Span, text: impl Into<String>) -> &mut Self {
+        self.fix_if(true, message, span, text)
+    }
+
+    /// Offers an edit, to be written by `check --fix` only if it is `sure`.
+    pub fn fix_if(&mut self, sure: bool, message: impl Into<String>, span: Span, text: impl Into<String>) -> &mut Self {
         self.suggestion =
-            Some(Suggestion { message: message.into(), span: span.plain(), text: text.into(), safe: true });
+            Some(Suggestion { message: message.into(), span: span.plain(), text: text.into(), safe: sure });
         self
     }
 
@@ -222,18 +229,33 @@ impl Diagnostic {
 pub(crate) struct Source<'s> {
     pub(crate) path: Arc<str>,
     pub(crate) text: &'s str,
+    /// Where each line starts, once somebody asked.
+    lines: OnceCell<Vec<usize>>,
 }
 
-impl Source<'_> {
+impl<'s> Source<'s> {
+    pub(crate) fn new(path: Arc<str>, text: &'s str) -> Self {
+        Self { path, text, lines: OnceCell::new() }
+    }
+
     /// The place of a span. Columns count characters, so wide ones and combining marks are one each
     /// code point; a byte-order mark is none.
     pub(crate) fn locate(&self, span: Span) -> Location {
-        let start = self.text.floor_char_boundary(span.range().start);
-        let before = &self.text[..start];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
-        let column = before[line_start..].trim_start_matches('\u{feff}').chars().count() + 1;
-        Location { file: Arc::clone(&self.path), span: Some(span), line, column }
+        let (line, column) = self.position(span.range().start);
+        let (end_line, end_column) = self.position(span.range().end.max(span.range().start));
+        Location { file: Arc::clone(&self.path), span: Some(span), line, column, end_line, end_column }
+    }
+
+    /// Line and column of a byte, or of the character that it is a part of.
+    fn position(&self, byte: usize) -> (usize, usize) {
+        let byte = self.text.floor_char_boundary(byte);
+        let lines = self.lines.get_or_init(|| {
+            let newlines = memchr::memchr_iter(b'\n', self.text.as_bytes());
+            std::iter::once(0).chain(newlines.map(|newline| newline + 1)).collect()
+        });
+        let line = lines.partition_point(|&start| start <= byte);
+        let before = &self.text[lines[line - 1]..byte];
+        (line, before.trim_start_matches('\u{feff}').chars().count() + 1)
     }
 
     /// The text of a span; empty if it is out of range.
@@ -266,7 +288,7 @@ mod tests {
 
     #[test]
     fn columns_count_characters_not_bytes() {
-        let source = Source { path: "x.toml".into(), text: "\u{feff}a = 1\r\nn = \"春季\" # x\n" };
+        let source = Source::new("x.toml".into(), "\u{feff}a = 1\r\nn = \"春季\" # x\n");
         let at = |needle: &str| {
             let start = source.text.find(needle).unwrap();
             let found = source.locate(Span::from(start..start + needle.len()));
@@ -275,6 +297,8 @@ mod tests {
         assert_eq!(at("a"), (1, 1));
         assert_eq!(at("n ="), (2, 1));
         assert_eq!(at("# x"), (2, 10));
+        let whole = source.locate(Span::from(0..source.text.len()));
+        assert_eq!((whole.line, whole.column, whole.end_line, whole.end_column), (1, 1, 3, 1));
         let beyond = source.locate(Span { start: 999, end: 999 });
         assert_eq!((beyond.line, beyond.column), (3, 1));
     }

@@ -1,6 +1,7 @@
 //! A commit's files to definitions: reads every file, then follows what refers to another.
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
     str,
     sync::Arc,
@@ -73,6 +74,7 @@ pub(crate) type Place = InFile<Option<Span>>;
 pub(crate) struct Commit<'a> {
     folder: &'a str,
     files: &'a [SourceFile<'a>],
+    sources: Vec<OnceCell<Source<'a>>>,
     /// The template of each file that extends one, and where it names it.
     templates: BTreeMap<usize, Place>,
     diagnostics: Vec<Diagnostic>,
@@ -85,15 +87,27 @@ pub(crate) struct Commit<'a> {
 impl<'a> Commit<'a> {
     fn new(folder: &'a str, files: &'a [SourceFile<'a>]) -> Self {
         let again = Diagnostic::error(Code::TooManyProblems, Location::file(&folder.into()), "");
-        Self { folder, files, templates: BTreeMap::new(), diagnostics: Vec::new(), seen: BTreeSet::new(), again }
+        let (templates, seen) = (BTreeMap::new(), BTreeSet::new());
+        Self {
+            folder,
+            files,
+            sources: vec![OnceCell::new(); files.len()],
+            templates,
+            diagnostics: Vec::new(),
+            seen,
+            again,
+        }
     }
 
     /// The location of a place.
     pub(crate) fn locate(&self, place: &Place) -> Location {
         let span = place.value.unwrap_or_default();
         let template = self.templates.get(&place.file).filter(|_| span.in_template());
-        let file = &self.files[template.map_or(place.file, |template| template.file)];
-        let source = Source { path: full_path(self.folder, file.path), text: str::from_utf8(file.bytes).unwrap_or("") };
+        let file = template.map_or(place.file, |template| template.file);
+        let source = self.sources[file].get_or_init(|| {
+            let file = &self.files[file];
+            Source::new(full_path(self.folder, file.path), str::from_utf8(file.bytes).unwrap_or(""))
+        });
         source.locate(span.plain())
     }
 
@@ -159,7 +173,8 @@ impl<'a> Commit<'a> {
     }
 }
 
-fn full_path(folder: &str, path: &str) -> Arc<str> {
+/// The path of a file as messages show it.
+pub(crate) fn full_path(folder: &str, path: &str) -> Arc<str> {
     if folder.is_empty() { path.into() } else { format!("{folder}/{path}").into() }
 }
 
@@ -299,7 +314,7 @@ fn unknown_file(path: &Arc<str>, relative: &str) -> Diagnostic {
 
 fn not_utf8(path: Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
     let good = str::from_utf8(&bytes[..at]).unwrap_or("");
-    let source = Source { path, text: good };
+    let source = Source::new(path, good);
     let message = format!("not UTF-8: byte 0x{:02x} at offset {at}", bytes[at]);
     let mut diagnostic = Diagnostic::error(Code::NotUtf8, source.locate(Span::from(at..at)), message);
     diagnostic.help("TOML is UTF-8; save the file in that encoding");

@@ -5,8 +5,10 @@
 //! its reader and its JSON Schema.
 
 mod campaign;
+pub mod change;
 pub mod code;
 pub mod diagnostic;
+pub mod explain;
 mod kinds;
 mod layout;
 mod load;
@@ -19,7 +21,8 @@ pub(crate) mod suggest;
 mod syntax;
 mod table;
 mod tables;
-mod template;
+pub mod template;
+mod version;
 
 pub use diagnostic::Diagnostic;
 pub use kinds::secret::SecretError;

@@ -11,9 +11,10 @@ use toml::de::{DeTable, DeValue};
 use super::{
     code::Code,
     diagnostic::{Diagnostic, Location, Source, Span},
-    suggest::{listing, nearest},
-    syntax::{Node, parse},
+    suggest::{is_sure, listing, nearest},
+    syntax::{Node, Parsed, parse},
     template::is_inherited,
+    version::{self, Pinned},
 };
 
 /// Problems of one file that are kept; nobody reads more.
@@ -106,9 +107,8 @@ impl Inherited<'_> {
 impl<'s> Reader<'s> {
     /// Reads a text as a file of kind `T`; what can't be read has its diagnostics.
     pub(crate) fn file<T: Table>(path: &Arc<str>, text: &'s str) -> (Option<T>, Vec<Diagnostic>) {
-        let source = Source { path: Arc::clone(path), text };
-        let mut diagnostics = Vec::new();
-        let parsed = parse(&source, &mut diagnostics);
+        let source = Source::new(Arc::clone(path), text);
+        let (parsed, diagnostics) = open(&source);
         if !parsed.readable {
             return (None, diagnostics);
         }
@@ -231,6 +231,22 @@ impl<'s> Reader<'s> {
     }
 }
 
+/// Parses a file, unless it is of another schema version.
+pub(crate) fn open<'s>(source: &Source<'s>) -> (Parsed<'s>, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let mut parsed = parse(source, &mut diagnostics);
+    match version::take(&mut parsed.root, &parsed.poisoned, source) {
+        Pinned::Fits => {}
+        Pinned::Wrong(diagnostic) => diagnostics.push(diagnostic),
+        Pinned::Other(diagnostic) => {
+            // A newer form may have a newer syntax too.
+            diagnostics = vec![diagnostic];
+            parsed.readable = false;
+        }
+    }
+    (parsed, diagnostics)
+}
+
 /// The name of a value's TOML type, with its article.
 pub(crate) fn type_name(value: &DeValue<'_>) -> &'static str {
     match value {
@@ -299,16 +315,18 @@ impl<'n, 's> TableReader<'n, 's> {
     }
 
     fn unknown<T: Table>(&mut self, key: &str, span: Span, reader: &mut Reader<'_>) {
-        let known: Vec<&str> = T::KEYS.iter().copied().filter(|known| !T::REFUSED.contains(known)).collect();
+        // The file's own table also has the key that every kind of file has.
+        let whole = (reader.top == T::KEYS).then_some(version::KEY);
+        let known: Vec<&str> = T::KEYS.iter().copied().chain(whole).filter(|key| !T::REFUSED.contains(key)).collect();
         let written = |known: &str| self.entries.get(known).is_some_and(|node| !Span::from(node.span()).in_template());
         let free = known.iter().copied().filter(|known| !written(known));
-        let meant = nearest(key, free);
-        let slid = meant.is_none() && reader.top.contains(&key);
+        let (meant, sure) = (nearest(key, free.clone()), is_sure(key, free));
+        let slid = meant.is_none() && (reader.top.contains(&key) || key == version::KEY);
         reader.strays.push(key.to_owned());
         let diagnostic = reader.error(Code::UnknownKey, span, format!("unknown key `{key}`"));
         diagnostic.label(format!("{} has no such key", self.what));
         if let Some(meant) = meant {
-            diagnostic.suggest(format!("did you mean `{meant}`?"), span, meant);
+            diagnostic.fix_if(sure, format!("did you mean `{meant}`?"), span, meant);
             if !self.meant.iter().any(|(known, _)| *known == meant) {
                 self.meant.push((meant, key.to_owned()));
             }

@@ -12,6 +12,7 @@ use super::{
         agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, settings::SettingsFile, template::TemplateFile,
         tenant::TenantFile,
     },
+    version::{self, SCHEMA_VERSION},
 };
 
 /// A schema and the name of its file.
@@ -36,6 +37,7 @@ pub fn documents() -> Vec<Document> {
     ]
 }
 
+/// A whole file: its table and what every file may have.
 fn document(file: &'static str, title: &str, schema: Json) -> Document {
     let mut whole = Map::new();
     whole.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
@@ -48,6 +50,8 @@ fn document(file: &'static str, title: &str, schema: Json) -> Document {
     if recursive {
         whole.insert("$defs".to_owned(), json!({ CONDITION_DEFINITION: ConditionTable::schema() }));
     }
+    whole["properties"][version::KEY] =
+        json!({ "type": "integer", "const": SCHEMA_VERSION, "description": version::ABOUT });
     Document { file, text: format!("{:#}\n", Json::Object(whole)) }
 }
 

@@ -143,7 +143,7 @@ impl Settings {
         let (file, mut diagnostics) = Reader::file::<SettingsFile>(&shown, text);
         let settings = file.and_then(|file| {
             let mut build = Build {
-                source: Source { path: shown, text },
+                source: Source::new(shown, text),
                 folder: path.parent().unwrap_or(Path::new("")),
                 diagnostics: &mut diagnostics,
             };

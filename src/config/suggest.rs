@@ -2,19 +2,31 @@
 
 /// The known word nearest to `found`, if it is near enough that a slip of the fingers explains it.
 pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    near(found, known).into_iter().min().map(|(_, word)| word)
+}
+
+/// Whether one known word only is near to `found`, so that it must be what was meant.
+pub(crate) fn is_sure<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> bool {
+    near(found, known).len() == 1
+}
+
+/// Known words that are near, each with how many slips away it is.
+fn near<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<(usize, &'a str)> {
     let found = found.to_lowercase();
-    let slips_max = match found.chars().count() {
-        0..=2 => return None,
+    let length = found.chars().count();
+    let slips_max = match length {
+        0..=2 => return Vec::new(),
         3..=5 => 1,
         6..=8 => 2,
         _ => 3,
     };
     known
         .into_iter()
+        // One of another length is farther for sure, and comparing with a key of 200 kB takes its time.
+        .filter(|word| word.chars().count().abs_diff(length) <= slips_max)
         .map(|word| (strsim::damerau_levenshtein(&found, &word.to_lowercase()), word))
         .filter(|&(slips, _)| slips <= slips_max)
-        .min()
-        .map(|(_, word)| word)
+        .collect()
 }
 
 /// Joins words for a sentence: `"a", "b" or "c"`.
@@ -38,6 +50,14 @@ mod tests {
         assert_eq!(nearest("prioritty", ["priority", "name"]), Some("priority"));
         assert_eq!(nearest("stopped", ["paused", "running"]), None);
         assert_eq!(nearest("", ["paused"]), None);
+        assert_eq!(nearest(&"p".repeat(10_000_000), ["paused"]), None);
+    }
+
+    #[test]
+    fn two_near_words_leave_a_doubt() {
+        assert!(is_sure("runing", ["paused", "running"]));
+        assert!(!is_sure("starts_al", ["starts_at", "starts_all"]));
+        assert!(!is_sure("stopped", ["paused", "running"]));
     }
 
     #[test]

@@ -115,7 +115,7 @@ fn in_value(source: &Source<'_>, value: Span, error: &Error) -> Diagnostic {
     }
     let mut diagnostic = Diagnostic::error(Code::Syntax, source.locate(value), "text must stand in quotes");
     let bare = text.trim_matches(['“', '”', '„', '‘', '’', '«', '»']);
-    diagnostic.label("not quoted").suggest("put it in quotes", value, toml::Value::from(bare).to_string());
+    diagnostic.label("not quoted").fix("put it in quotes", value, toml::Value::from(bare).to_string());
     diagnostic
 }
 
@@ -276,7 +276,7 @@ mod tests {
 
     /// Each error as `line:column code message [first line:column]`, and whether the tree is read.
     fn errors(text: &str) -> (Vec<String>, bool) {
-        let source = Source { path: "x.toml".into(), text };
+        let source = Source::new("x.toml".into(), text);
         let mut diagnostics = Vec::new();
         let parsed = parse(&source, &mut diagnostics);
         let shown = diagnostics.iter().map(|d| {

@@ -70,6 +70,22 @@ pub enum SourceError {
         /// The branch as set.
         branch: String,
     },
+    /// The folder is in no repository's work tree.
+    #[error("{} is not in the work tree of a Git repository, so there are no commits to compare it with", .path.display())]
+    NoCheckout {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// No commit goes by this name.
+    #[error(
+        "{name:?} names no commit of the repository around {}; correct it, or fetch it first (CI often clones only the newest commit)", .path.display()
+    )]
+    UnknownRevision {
+        /// The folder whose repository was asked.
+        path: PathBuf,
+        /// The name as given.
+        name: String,
+    },
     /// The folder is not in the commit, or has no file for us.
     #[error("commit {} has no configuration file under {prefix:?}; commit some, or correct [source] path in the settings", .revision.short())]
     EmptyPrefix {
@@ -121,6 +137,8 @@ impl SourceError {
             Self::Owner { .. } => "RepositoryOwner",
             Self::Unsupported { .. } => "RepositoryUnsupported",
             Self::BranchMissing { .. } | Self::BranchName { .. } | Self::NotACommit { .. } => "BranchMissing",
+            Self::NoCheckout { .. } => "NoCheckout",
+            Self::UnknownRevision { .. } => "UnknownRevision",
             Self::EmptyPrefix { .. } => "NothingToRead",
             Self::Refused { .. } => "CommitRefused",
             Self::ObjectMissing { .. } => "ObjectMissing",

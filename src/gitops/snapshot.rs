@@ -84,8 +84,23 @@ fn inside<'p>(prefix: &str, path: &'p str) -> &'p str {
 /// Bytes by blob id, of the newest commit that was read whole.
 pub(super) type Blobs = BTreeMap<Oid, Arc<[u8]>>;
 
-/// Reads a commit; blobs that `known` has are not read again.
+/// Reads a commit whose folder must have files; blobs that `known` has are not read again.
 pub(super) fn read(
+    repository: &Repository,
+    path: &Path,
+    revision: &Revision,
+    prefix: &str,
+    known: &Blobs,
+) -> Result<(CommitFiles, Blobs), SourceError> {
+    let (read, blobs) = read_any(repository, path, revision, prefix, known)?;
+    if read.files.is_empty() {
+        return Err(SourceError::EmptyPrefix { revision: revision.clone(), prefix: prefix.to_owned() });
+    }
+    Ok((read, blobs))
+}
+
+/// Reads a commit, whether its folder has files or not; blobs that `known` has are not read again.
+pub(super) fn read_any(
     repository: &Repository,
     path: &Path,
     revision: &Revision,
@@ -109,9 +124,6 @@ pub(super) fn read(
     walk.refuse_case_collisions();
     if !walk.refusals.is_empty() {
         return Err(SourceError::Refused { revision: revision.clone(), refusals: walk.refusals });
-    }
-    if walk.files.is_empty() {
-        return Err(SourceError::EmptyPrefix { revision: revision.clone(), prefix: prefix.to_owned() });
     }
     let (files, blobs) = walk.load(known)?;
     let read = CommitFiles {

@@ -23,3 +23,4 @@ mod sip;
 mod stage;
 mod store;
 mod systemd;
+mod template;

@@ -9,7 +9,7 @@ use crate::{
         code::Code,
         diagnostic::Span,
         read::{Kind, Reader},
-        suggest::{listing, nearest},
+        suggest::{is_sure, listing, nearest},
         syntax::Node,
     },
     domain::{
@@ -46,8 +46,8 @@ impl<T: Words> Kind for Choice<T> {
         let span = Span::from(node.span());
         let what = format!("cannot be {text:?}");
         let diagnostic = reader.fault(Code::UnknownWord, node, what).label(format!("expected {expected}"));
-        if let Some(word) = nearest(text, words) {
-            diagnostic.suggest(format!("did you mean {word:?}?"), span, format!("{word:?}"));
+        if let Some(word) = nearest(text, words.iter().copied()) {
+            diagnostic.fix_if(is_sure(text, words), format!("did you mean {word:?}?"), span, format!("{word:?}"));
         }
         None
     }

@@ -44,7 +44,7 @@ impl<const MIN: u64, const MAX: u64> Kind for Lasting<MIN, MAX> {
                 .fault(Code::Duration, node, "must be a duration")
                 .label("expected a whole number and a unit, such as \"30s\", \"10m\", \"2h\" or \"3d\"");
             if let Some(meant) = meant(text) {
-                diagnostic.suggest(format!("did you mean {meant:?}?"), span, format!("{meant:?}"));
+                diagnostic.fix(format!("did you mean {meant:?}?"), span, format!("{meant:?}"));
             }
             return None;
         };

@@ -28,7 +28,7 @@ impl<const MIN: u32, const MAX: u32> Kind for Whole<MIN, MAX> {
             let quoted = node.get_ref().as_str().and_then(|text| text.trim().parse::<u32>().ok());
             let diagnostic = reader.wrong_type(node, &expected);
             if let Some(number) = quoted.filter(|number| (MIN..=MAX).contains(number)) {
-                diagnostic.suggest("write it without quotes", span, number.to_string());
+                diagnostic.fix("write it without quotes", span, number.to_string());
             }
             return None;
         };

@@ -33,7 +33,7 @@ impl Kind for Phone {
                 let diagnostic = reader.fault(Code::PhoneNumber, node, error).label("not in E.164 form");
                 let bare: String = text.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.' | '/')).collect();
                 if E164::parse(&bare).is_ok() {
-                    diagnostic.suggest("write it without separators", span, format!("{bare:?}"));
+                    diagnostic.fix("write it without separators", span, format!("{bare:?}"));
                 }
                 None
             }

@@ -102,7 +102,7 @@ impl Kind for Region {
         let diagnostic = reader.fault(Code::Region, node, "must be two capital letters").label("for instance \"CN\"");
         if text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic()) {
             let upper = text.to_ascii_uppercase();
-            diagnostic.suggest(format!("did you mean {upper:?}?"), span, format!("{upper:?}"));
+            diagnostic.fix(format!("did you mean {upper:?}?"), span, format!("{upper:?}"));
         }
         None
     }

@@ -35,7 +35,7 @@ impl Kind for Instant {
             let span = Span::from(node.span());
             let diagnostic = reader.wrong_type(node, EXPECTED);
             if let Some(text) = unquoted {
-                diagnostic.suggest("write it without quotes", span, text);
+                diagnostic.fix("write it without quotes", span, text);
             }
             return None;
         };
@@ -53,7 +53,8 @@ impl Kind for Instant {
     }
 }
 
-fn timestamp(written: &Datetime) -> Option<Timestamp> {
+/// The instant that a date-time with an offset names.
+pub(crate) fn timestamp(written: &Datetime) -> Option<Timestamp> {
     let (date, time) = (written.date?, written.time?);
     let minutes = match written.offset? {
         Offset::Z => 0,
@@ -98,7 +99,9 @@ impl Kind for Zone {
             .fault(Code::TimeZone, node, format_args!("cannot be {text:?}: no such zone in the tz database"))
             .label("expected an IANA name such as \"Asia/Shanghai\"");
         if let Some(name) = nearest(text, names.iter().map(String::as_str)) {
-            diagnostic.suggest(format!("did you mean {name:?}?"), span, format!("{name:?}"));
+            // Another zone is other hours: surely meant only if nothing but the letter case differs.
+            let sure = name.eq_ignore_ascii_case(text);
+            diagnostic.fix_if(sure, format!("did you mean {name:?}?"), span, format!("{name:?}"));
         }
         None
     }
@@ -160,7 +163,7 @@ impl Kind for Window {
                     .fault(Code::Window, node, "must be windows of the form \"HH:MM-HH:MM\"")
                     .label(error.to_string());
                 if let Some(meant) = meant(text) {
-                    diagnostic.suggest(format!("did you mean {meant:?}?"), span, format!("{meant:?}"));
+                    diagnostic.fix(format!("did you mean {meant:?}?"), span, format!("{meant:?}"));
                 }
                 None
             }

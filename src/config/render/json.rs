@@ -36,6 +36,8 @@ struct Place<'a> {
     file: &'a str,
     line: usize,
     column: usize,
+    end_line: usize,
+    end_column: usize,
     start: Option<u32>,
     end: Option<u32>,
 }
@@ -69,6 +71,16 @@ pub fn json(diagnostics: &[Diagnostic], files: usize) -> Result<String, serde_js
     })
 }
 
+/// Each diagnostic as a JSON object in a line of its own.
+pub fn json_lines(diagnostics: &[Diagnostic]) -> Result<String, serde_json::Error> {
+    let mut lines = String::new();
+    for diagnostic in diagnostics {
+        lines += &serde_json::to_string(&problem(diagnostic))?;
+        lines.push('\n');
+    }
+    Ok(lines)
+}
+
 fn problem(diagnostic: &Diagnostic) -> Problem<'_> {
     let suggestion = diagnostic.suggestion.as_ref().map(|suggestion| Edit {
         message: &suggestion.message,
@@ -96,6 +108,8 @@ fn place(location: &Location) -> Place<'_> {
         file: &location.file,
         line: location.line,
         column: location.column,
+        end_line: location.end_line,
+        end_column: location.end_column,
         start: location.span.map(|span| span.start),
         end: location.span.map(|span| span.end),
     }

@@ -9,7 +9,7 @@ use toml::{
 use crate::config::{diagnostic::Span, syntax::Node};
 
 /// Keys of a campaign that never come from a template: identity and dates.
-const NOT_INHERITED: [&str; 6] = ["id", "name", "description", "starts_at", "ends_at", "extends"];
+const NOT_INHERITED: [&str; 7] = ["schema_version", "id", "name", "description", "starts_at", "ends_at", "extends"];
 
 /// Tables that hold a choice; `*` is any key.
 const WHOLE: [&[&str]; 4] =

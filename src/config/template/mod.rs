@@ -4,6 +4,7 @@
 //! ([`Span::of_template`]), so that whatever is found wrong later still knows in which file it stands.
 
 mod merge;
+mod save;
 mod users;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -14,14 +15,14 @@ use super::{
     code::Code,
     diagnostic::{Diagnostic, Source, Span},
     load::{Commit, InFile},
-    read::{At, Inherited, Reader, Reported, Rest, Table},
+    read::{At, Inherited, Reader, Reported, Rest, Table, open},
     suggest::{listing, nearest},
-    syntax::parse,
     tables::{campaign::CampaignFile, template::TemplateFile},
 };
 use crate::domain::ids::TemplateId;
 
 pub(crate) use merge::is_inherited;
+pub use save::save;
 pub(crate) use users::Users;
 
 /// A template that could be parsed.
@@ -57,9 +58,8 @@ impl<'a> Templates<'a> {
     /// Reads a template by itself.
     pub(crate) fn add(&mut self, file: usize, path: &Arc<str>, text: &'a str) -> Vec<Diagnostic> {
         self.paths.insert(file, Arc::clone(path));
-        let source = Source { path: Arc::clone(path), text };
-        let mut diagnostics = Vec::new();
-        let mut parsed = parse(&source, &mut diagnostics);
+        let source = Source::new(Arc::clone(path), text);
+        let (mut parsed, mut diagnostics) = open(&source);
         if !parsed.readable {
             // It may still tell who uses it.
             match parsed.root.get("id").and_then(|id| id.get_ref().as_str()) {
@@ -94,9 +94,8 @@ impl<'a> Templates<'a> {
 
     /// Reads a campaign with what its template gives it.
     pub(crate) fn campaign(&self, path: &Arc<str>, text: &'a str) -> (Option<CampaignFile>, Vec<Diagnostic>) {
-        let source = Source { path: Arc::clone(path), text };
-        let mut diagnostics = Vec::new();
-        let mut parsed = parse(&source, &mut diagnostics);
+        let source = Source::new(Arc::clone(path), text);
+        let (mut parsed, diagnostics) = open(&source);
         if !parsed.readable {
             return (None, diagnostics);
         }

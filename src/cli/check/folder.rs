@@ -1,21 +1,18 @@
-//! `dialops check`: the configuration in a folder, read as the daemon would read it from a commit.
+//! The files of a folder, and what is wrong with them.
 
 use std::{
     collections::BTreeMap,
     fs,
-    io::{self, IsTerminal, Read, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use clap::ValueEnum;
-
 use crate::config::{
-    self, Diagnostic, Settings, SourceFile,
+    Diagnostic, Settings, SourceFile,
     code::Code,
     diagnostic::{Location, Severity},
-    is_configuration, render,
-    settings::outer_ceilings,
+    is_configuration,
 };
 
 /// Largest file that is read; the daemon refuses larger ones too.
@@ -24,92 +21,9 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 /// Deepest folder that is looked into.
 const DEPTH_MAX: usize = 16;
 
-/// Check campaigns and everything they refer to
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    /// Root of the configuration repository, or its folder of campaigns itself
-    dir: PathBuf,
-
-    /// How problems are written
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-
-    /// Settings whose ceilings hold; without them only what holds everywhere is checked
-    #[arg(long, value_name = "FILE")]
-    settings: Option<PathBuf>,
-
-    /// Whether text is coloured
-    #[arg(long, value_enum, default_value_t = Colour::Auto)]
-    color: Colour,
-}
-
-impl Args {
-    /// Takes the global `--config` for `--settings`, which it is.
-    #[must_use]
-    pub fn or_settings(self, config: Option<PathBuf>) -> Self {
-        Self { settings: self.settings.or(config), ..self }
-    }
-}
-
-/// How problems are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// One JSON object
-    Json,
-}
-
-/// Whether text is coloured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Colour {
-    /// On a terminal, unless NO_COLOR is set
-    Auto,
-    /// Yes
-    Always,
-    /// No
-    Never,
-}
-
-impl Colour {
-    fn is_on(self) -> bool {
-        match self {
-            Self::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
-            Self::Always => true,
-            Self::Never => false,
-        }
-    }
-}
-
-/// Checks; exit code 0 if nothing is wrong, 2 if something is.
-pub fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
-    let mut checked = Checked::default();
-    let settings = args.settings.as_deref().and_then(|path| checked.settings(path));
-    let name = settings.as_ref().map_or("campaigns", |settings| &settings.source.path);
-    let Some(folder) = campaigns_folder(&args.dir, name) else {
-        let dir = args.dir.display();
-        writeln!(err, "error: {dir} has no folder {name}; name the root of a configuration repository")?;
-        return Ok(2);
-    };
-    let shown = shown_path(&folder);
-    checked.read_folder(&folder, &shown, "", 0);
-    let ceilings = settings.map_or_else(outer_ceilings, |settings| settings.ceilings);
-    let files: Vec<_> = checked.files.iter().map(|(path, bytes)| SourceFile { path, bytes }).collect();
-    let found = match config::load(&shown, &files, &ceilings) {
-        Ok((_, warnings)) => warnings,
-        Err(found) => found,
-    };
-    checked.diagnostics.extend(found);
-    match args.format {
-        Format::Text => checked.write_text(&shown, args.color.is_on(), out, err)?,
-        Format::Json => writeln!(out, "{}", render::json(&checked.diagnostics, checked.files.len())?)?,
-    }
-    Ok(if checked.diagnostics.iter().any(|d| d.severity == Severity::Error) { 2 } else { 0 })
-}
-
 /// The folder of campaigns: `name` in the repository's root, or the folder itself, known by its
 /// `shared`.
-fn campaigns_folder(dir: &Path, name: &str) -> Option<PathBuf> {
+pub(in crate::cli) fn campaigns_folder(dir: &Path, name: &str) -> Option<PathBuf> {
     let inside = dir.join(name);
     if inside.is_dir() {
         return Some(inside);
@@ -118,23 +32,26 @@ fn campaigns_folder(dir: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// A path as people would type it: without `./`, with `/`.
-fn shown_path(path: &Path) -> String {
+pub(in crate::cli) fn shown_path(path: &Path) -> String {
     let parts = path.components().filter(|part| !matches!(part, std::path::Component::CurDir));
     parts.collect::<PathBuf>().to_string_lossy().into_owned()
 }
 
 /// What was read and what is wrong with it.
 #[derive(Default)]
-struct Checked {
+pub(in crate::cli) struct Checked {
+    /// The folder of campaigns as it is shown.
+    pub(in crate::cli) folder: String,
     /// Configuration by its path inside the folder of campaigns.
-    files: BTreeMap<String, Vec<u8>>,
+    pub(in crate::cli) files: BTreeMap<String, Vec<u8>>,
     /// Settings by their shown path.
     settings: Option<(String, String)>,
-    diagnostics: Vec<Diagnostic>,
+    pub(in crate::cli) diagnostics: Vec<Diagnostic>,
 }
 
 impl Checked {
-    fn settings(&mut self, path: &Path) -> Option<Settings> {
+    /// Reads and checks the settings.
+    pub(in crate::cli) fn settings(&mut self, path: &Path) -> Option<Settings> {
         let shown = path.to_string_lossy().into_owned();
         match fs::read_to_string(path) {
             Ok(text) => {
@@ -154,8 +71,15 @@ impl Checked {
         self.diagnostics.push(Diagnostic::error(Code::Unreadable, Location::file(&path), message));
     }
 
-    /// Reads what is configuration in a folder, in the order of names; hidden entries are left alone.
-    fn read_folder(&mut self, folder: &Path, shown: &str, inside: &str, depth: usize) {
+    /// Reads all configuration in the folder of campaigns.
+    pub(in crate::cli) fn read_folder(&mut self, folder: &Path) {
+        self.folder = shown_path(folder);
+        let shown = self.folder.clone();
+        self.read_below(folder, &shown, "", 0);
+    }
+
+    /// Reads what is configuration in a folder; hidden entries are left alone.
+    fn read_below(&mut self, folder: &Path, shown: &str, inside: &str, depth: usize) {
         let listed = fs::read_dir(folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
         let entries = match listed {
             Ok(entries) => entries,
@@ -177,7 +101,7 @@ impl Checked {
                     self.refuse(&shown, "is a symlink, and those are not followed; commit the file itself".to_owned());
                 }
                 Ok(kind) if kind.is_dir() && depth < DEPTH_MAX => {
-                    self.read_folder(&path, &shown, &format!("{inside}/"), depth + 1);
+                    self.read_below(&path, &shown, &format!("{inside}/"), depth + 1);
                 }
                 Ok(kind) if kind.is_dir() => self.refuse(&shown, format!("is more than {DEPTH_MAX} folders deep")),
                 Ok(kind) if is_configuration(&inside) && !kind.is_file() => {
@@ -193,22 +117,46 @@ impl Checked {
         }
     }
 
-    fn write_text(&self, folder: &str, colour: bool, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
-        let source = |path: &str| {
-            if let Some((known, text)) = &self.settings
-                && known == path
-            {
-                return Some(text.as_str());
-            }
-            let inside = path.strip_prefix(folder)?.trim_start_matches('/');
-            std::str::from_utf8(self.files.get(inside)?).ok()
-        };
-        for diagnostic in &self.diagnostics {
-            writeln!(out, "{}\n", render::text(diagnostic, source, colour))?;
+    /// The text of a file that was read, by its shown path.
+    pub(in crate::cli) fn source(&self, path: &str) -> Option<&str> {
+        if let Some((known, text)) = &self.settings
+            && known == path
+        {
+            return Some(text.as_str());
         }
-        out.flush()?;
+        std::str::from_utf8(self.files.get(self.inside(path)?)?).ok()
+    }
+
+    /// The files as they are loaded.
+    pub(in crate::cli) fn sources(&self) -> Vec<SourceFile<'_>> {
+        self.files.iter().map(|(path, bytes)| SourceFile { path, bytes }).collect()
+    }
+
+    /// The shown paths of all files that were read.
+    pub(in crate::cli) fn paths(&self) -> Vec<String> {
+        let settings = self.settings.iter().map(|(path, _)| path.clone());
+        settings.chain(self.files.keys().map(|inside| self.shown(inside))).collect()
+    }
+
+    /// The path inside the folder of a file that is shown by `path`.
+    pub(in crate::cli) fn inside<'p>(&self, path: &'p str) -> Option<&'p str> {
+        if self.folder.is_empty() { Some(path) } else { path.strip_prefix(&self.folder)?.strip_prefix('/') }
+    }
+
+    /// The shown path of a file of the folder.
+    pub(in crate::cli) fn shown(&self, inside: &str) -> String {
+        if self.folder.is_empty() { inside.to_owned() } else { format!("{}/{inside}", self.folder) }
+    }
+
+    /// Says in a line how many files were read and what was found.
+    pub(in crate::cli) fn write_summary(&self, err: &mut dyn Write) -> io::Result<()> {
         let files = counted(self.files.len(), "file");
-        writeln!(err, "checked {files} in {folder}: {}", summary(&self.diagnostics))
+        write!(err, "checked {files} in {}: {}", self.folder, summary(&self.diagnostics))?;
+        let safe = self.diagnostics.iter().filter(|d| d.suggestion.as_ref().is_some_and(|edit| edit.safe)).count();
+        if safe > 0 {
+            write!(err, "; `--fix` mends {safe}")?;
+        }
+        writeln!(err)
     }
 }
 
@@ -224,7 +172,7 @@ fn summary(diagnostics: &[Diagnostic]) -> String {
     if found.is_empty() { "nothing wrong".to_owned() } else { found.join(", ") }
 }
 
-fn counted(number: usize, noun: &str) -> String {
+pub(in crate::cli) fn counted(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -1,0 +1,89 @@
+//! `--base`, `--changed-since` and `--at`: the folder beside what it was at a commit.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use jiff::Timestamp;
+
+use super::folder::Checked;
+use crate::{
+    clock::Clock,
+    config::{
+        self, SourceFile,
+        change::{self, Base},
+        code::Code,
+        diagnostic::sort,
+    },
+    domain::campaign::Ceilings,
+    gitops::{Checkout, CommitFiles, SourceError},
+};
+
+/// The instant that `--at` names.
+pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
+    if text == "now" {
+        return Ok(Clock::system().now().wall);
+    }
+    text.parse().map_err(|_| "write `now`, or a time such as 2031-03-01T09:00:00+08:00".to_owned())
+}
+
+/// What the folder is compared with.
+pub(super) struct Compared<'a> {
+    base: Option<(&'a str, CommitFiles)>,
+    since: Option<CommitFiles>,
+    at: Option<Timestamp>,
+}
+
+impl<'a> Compared<'a> {
+    /// Reads the commits that were named.
+    pub(super) fn new(
+        folder: &Path,
+        base: Option<&'a str>,
+        since: Option<&str>,
+        at: Option<Timestamp>,
+    ) -> Result<Self, SourceError> {
+        let read = |name: &str| Checkout::around(folder)?.at(name);
+        let base = base.map(|name| read(name).map(|files| (name, files))).transpose()?;
+        Ok(Self { base, since: since.map(read).transpose()?, at })
+    }
+
+    /// Adds what is wrong with the change. Now is what `--at` says, else when the base was committed; so
+    /// without a base and `--at` nothing hangs on the time.
+    pub(super) fn review(&self, checked: &mut Checked) {
+        let now = self.at.or(self.base.as_ref().map(|(_, files)| files.committed_at));
+        let Some(now) = now else { return };
+        let files = self.base.as_ref().map(|(name, commit)| (*name, sources(commit)));
+        let base = files.as_ref().map(|(name, files)| Base { name, files });
+        let found = change::review(&checked.folder, &checked.sources(), base, now);
+        checked.diagnostics.extend(found);
+        sort(&mut checked.diagnostics);
+    }
+
+    /// Keeps what stands in a file that changed or relates to one, and whatever the commit did not have: a change
+    /// of one file can break another.
+    pub(super) fn narrow(&self, checked: &mut Checked, ceilings: &Ceilings) {
+        let Some(since) = &self.since else { return };
+        let files = sources(since);
+        let found = match config::load(&checked.folder, &files, ceilings) {
+            Ok((_, warnings)) => warnings,
+            Err(found) => found,
+        };
+        let known: BTreeSet<(Code, &str, &str)> =
+            found.iter().map(|d| (d.code, d.location.file.as_ref(), d.message.as_str())).collect();
+        let before: BTreeMap<&str, &[u8]> = files.iter().map(|file| (file.path, file.bytes)).collect();
+        let after = checked.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
+        let differ = after.filter(|(path, bytes)| before.get(path) != Some(bytes)).map(|(path, _)| path);
+        let gone = before.keys().copied().filter(|path| !checked.files.contains_key(*path));
+        let changed: BTreeSet<String> = differ.chain(gone).map(|path| checked.shown(path)).collect();
+        checked.diagnostics.retain(|d| {
+            let mut places = std::iter::once(&d.location).chain(d.related.iter().map(|related| &related.location));
+            let changed = places.any(|place| changed.contains(place.file.as_ref()));
+            changed || !known.contains(&(d.code, d.location.file.as_ref(), d.message.as_str()))
+        });
+    }
+}
+
+fn sources(commit: &CommitFiles) -> Vec<SourceFile<'_>> {
+    commit.files.iter().map(|file| SourceFile { path: commit.inside(&file.path), bytes: &file.bytes }).collect()
+}

@@ -1,0 +1,394 @@
+//! What `check --explain` tells of a code: what it means, an example of the fault, and how to mend it.
+
+use super::code::Code;
+
+/// A fault as an example shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Example {
+    /// Text of a file: with the fault, and as it should be.
+    Edit {
+        /// Path in the repository.
+        file: &'static str,
+        /// With the fault; no other fault is in it.
+        wrong: &'static str,
+        /// Mended.
+        right: &'static str,
+    },
+    /// A fault that no text of a file shows.
+    Told(&'static str),
+}
+
+/// The longer explanation of a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Explanation {
+    /// Why it is so, and how to mend it.
+    pub more: &'static str,
+    /// An example.
+    pub example: Example,
+}
+
+const CAMPAIGN: &str = "campaigns/spring.toml";
+const AGENTS: &str = "campaigns/shared/agents.toml";
+const QUEUES: &str = "campaigns/shared/queues.toml";
+const TENANT: &str = "campaigns/shared/tenant.toml";
+const SETTINGS: &str = "dialops.toml";
+
+impl Code {
+    /// The longer explanation.
+    #[must_use]
+    pub fn explanation(self) -> Option<&'static Explanation> {
+        EXPLANATIONS.iter().find(|(code, _)| *code == self).map(|(_, explanation)| explanation)
+    }
+}
+
+const fn told(example: &'static str, more: &'static str) -> Explanation {
+    Explanation { more, example: Example::Told(example) }
+}
+
+const fn edit(file: &'static str, wrong: &'static str, right: &'static str, more: &'static str) -> Explanation {
+    Explanation { more, example: Example::Edit { file, wrong, right } }
+}
+
+/// One for each code; a test feeds every example to the reader.
+const EXPLANATIONS: &[(Code, Explanation)] = &[
+    (
+        Code::NotUtf8,
+        told(
+            "a file that an old editor saved as GBK or Latin-1",
+            "The message tells the first byte that is not UTF-8. Open the file in the encoding that it was saved in, \
+             and save it as UTF-8. A byte-order mark at the start does no harm.",
+        ),
+    ),
+    (
+        Code::Syntax,
+        edit(
+            CAMPAIGN,
+            "state = running",
+            "state = \"running\"",
+            "Text stands in quotes, numbers and date-times do not, each key is on a line of its own. What stands behind \
+             a fault in the shape of the file can't be read, so mend that one and check again.",
+        ),
+    ),
+    (
+        Code::DuplicateKey,
+        edit(
+            CAMPAIGN,
+            "priority = 2\npriority = 3",
+            "priority = 2",
+            "Neither of the two would surely be the one that was meant, so none is taken. Both places are shown.",
+        ),
+    ),
+    (
+        Code::UnknownFile,
+        told(
+            "campaigns/shared/agent.toml, when it should be campaigns/shared/agents.toml",
+            "A file is known by where it stands. Rename it to what the message proposes; notes for people may be *.md, \
+             and files whose name begins with a dot are left alone.",
+        ),
+    ),
+    (
+        Code::MissingFile,
+        told(
+            "a folder of campaigns without shared/tenant.toml",
+            "Campaigns refer to what stands in shared/. The message names the file; campaigns/ of this project has one \
+             of each to begin with.",
+        ),
+    ),
+    (
+        Code::Unreadable,
+        told(
+            "a symlink to a file outside the repository, or a list of contacts of 100 MB",
+            "The daemon reads plain files of at most 256 KiB from a commit and follows nothing. Commit the file itself; \
+             contacts are imported with `dialops contacts import`, not committed.",
+        ),
+    ),
+    (
+        Code::TooManyProblems,
+        told(
+            "a spreadsheet saved with the name of a campaign",
+            "Only the first problems are told: 100 of a file, 10,000 in all. Mend those, and check again.",
+        ),
+    ),
+    (
+        Code::SchemaVersion,
+        edit(
+            CAMPAIGN,
+            "schema_version = 2",
+            "schema_version = 1",
+            "Nothing else of such a file is judged, as its keys may mean something else. Use the dialops that the file \
+             was written for; without the key a file is read as the version that the program knows.",
+        ),
+    ),
+    (
+        Code::UnknownKey,
+        edit(
+            CAMPAIGN,
+            "max_rnig = \"25s\"",
+            "max_ring = \"25s\"",
+            "A key that nothing reads is refused, so that no setting is lost to a slip. In TOML a key below a [table] \
+             belongs to that table: keys of the file itself stand above the first one.",
+        ),
+    ),
+    (
+        Code::MissingKey,
+        edit(
+            CAMPAIGN,
+            "[calling_hours]\nwindows",
+            "[calling_hours]\ntimezone = \"Asia/Shanghai\"\nwindows",
+            "The place shown is the table that lacks the key. What has no sensible default must be written.",
+        ),
+    ),
+    (
+        Code::WrongType,
+        edit(
+            CAMPAIGN,
+            "priority = \"2\"",
+            "priority = 2",
+            "TOML tells a string \"2\" from a number 2, and true from \"true\". Date-times have no quotes.",
+        ),
+    ),
+    (
+        Code::UnknownWord,
+        edit(
+            CAMPAIGN,
+            "state = \"runing\"",
+            "state = \"running\"",
+            "The words are listed beside the fault; they are written in lower case.",
+        ),
+    ),
+    (
+        Code::NumberRange,
+        edit(CAMPAIGN, "priority = 9", "priority = 2", "The message gives both ends, and both are allowed."),
+    ),
+    (
+        Code::Text,
+        edit(
+            CAMPAIGN,
+            "name = \"  \"",
+            "name = \"Spring offer\"",
+            "Lengths are in characters, not bytes, and shown text is one line without control characters.",
+        ),
+    ),
+    (
+        Code::Id,
+        edit(
+            CAMPAIGN,
+            "id = \"Spring 2031\"",
+            "id = \"spring\"",
+            "Ids stand in file names, URLs, metrics and commands, so they are plain. Choose with care: contacts and \
+             history belong to the id, and it can't change later. People see the name.",
+        ),
+    ),
+    (
+        Code::Duration,
+        edit(
+            CAMPAIGN,
+            "retry_interval = \"30 minutes\"",
+            "retry_interval = \"30m\"",
+            "The units are s, m, h and d, and there is one: 90m, not 1h30m.",
+        ),
+    ),
+    (
+        Code::DurationRange,
+        edit(
+            CAMPAIGN,
+            "max_ring = \"1s\"",
+            "max_ring = \"25s\"",
+            "The message gives the shortest and the longest that the key takes. The settings may allow less: that is \
+             E0209.",
+        ),
+    ),
+    (
+        Code::PhoneNumber,
+        edit(
+            CAMPAIGN,
+            "[\"021-6000-1000\"",
+            "[\"+862160001000\"",
+            "A number in national form means another phone in another country. Write + and the country code, drop the \
+             leading 0 of the area code where the country has one, and all spaces.",
+        ),
+    ),
+    (
+        Code::Window,
+        edit(
+            CAMPAIGN,
+            "\"9-11:30\"",
+            "\"09:00-11:30\"",
+            "Hours have two digits, and 24:00 is the end of the day. A window may go over midnight: 22:00-02:00.",
+        ),
+    ),
+    (
+        Code::DateTime,
+        edit(
+            CAMPAIGN,
+            "starts_at = 2031-03-01T09:00:00\n",
+            "starts_at = 2031-03-01T09:00:00+08:00\n",
+            "Without its offset a date-time is another instant in each zone. Write +08:00, or Z for UTC.",
+        ),
+    ),
+    (
+        Code::TimeZone,
+        edit(
+            CAMPAIGN,
+            "timezone = \"Asia/Shanghay\"",
+            "timezone = \"Asia/Shanghai\"",
+            "Zones are named by continent and city, as in the IANA database, and in its spelling. An abbreviation such \
+             as CST is ambiguous.",
+        ),
+    ),
+    (
+        Code::TooFewItems,
+        edit(
+            AGENTS,
+            "queues = []\n\n[[agents]]\nid = \"a2\"",
+            "queues = [\"sales\"]\n\n[[agents]]\nid = \"a2\"",
+            "An empty list here would mean that nothing is ever done. Add an item, or take away what it is for.",
+        ),
+    ),
+    (
+        Code::Region,
+        edit(
+            TENANT,
+            "region = \"China\"",
+            "region = \"CN\"",
+            "Numbers that are imported in national form are read as numbers of this region.",
+        ),
+    ),
+    (
+        Code::Address,
+        edit(
+            AGENTS,
+            "sip = \"a1@10.0.0.11\"",
+            "sip = \"sip:a1@10.0.0.11:5060\"",
+            "The form stands beside the fault. IPv6 addresses stand in brackets: [::1]:5060.",
+        ),
+    ),
+    (
+        Code::OneOf,
+        edit(
+            SETTINGS,
+            "token = {}",
+            "token = { file = \"api-token\" }",
+            "The table takes one of a few keys. A secret is named by the file or the credential that holds it, and \
+             never stands in a file itself.",
+        ),
+    ),
+    (
+        Code::DuplicateId,
+        edit(
+            QUEUES,
+            "id = \"sales\"\nname = \"Service\"",
+            "id = \"service\"\nname = \"Service\"",
+            "Whatever refers to the id would mean either. Both places are shown; a copied file needs an id of its own.",
+        ),
+    ),
+    (
+        Code::DuplicateName,
+        edit(
+            QUEUES,
+            "name = \"Sales\"\n\n[[queues]]\nid = \"service\"\nname = \"Sales\"",
+            "name = \"Sales\"\n\n[[queues]]\nid = \"service\"\nname = \"Service\"",
+            "People tell things apart by their names. Both places are shown; change one.",
+        ),
+    ),
+    (
+        Code::UnknownQueue,
+        edit(
+            CAMPAIGN,
+            "skill_queue = \"sale\"",
+            "skill_queue = \"sales\"",
+            "Queues stand in shared/queues.toml, and are referred to by id, not by name.",
+        ),
+    ),
+    (
+        Code::QueueWithoutAgents,
+        edit(
+            CAMPAIGN,
+            "skill_queue = \"service\"",
+            "skill_queue = \"sales\"",
+            "An agent is held before a customer is called, so a campaign without agents would never call. Add the queue \
+             to the `queues` of an agent in shared/agents.toml.",
+        ),
+    ),
+    (
+        Code::NotOwned,
+        edit(
+            CAMPAIGN,
+            "[\"+862160001999\"",
+            "[\"+862160001000\"",
+            "A number that is not ours would be a forged caller. The settings list those that are; it is the machine's \
+             administrator who adds one.",
+        ),
+    ),
+    (
+        Code::Repeated,
+        edit(
+            AGENTS,
+            "queues = [\"sales\", \"sales\"]\n\n[[agents]]\nid = \"a2\"",
+            "queues = [\"sales\"]\n\n[[agents]]\nid = \"a2\"",
+            "An item that stands twice is mostly a slip for another one. Both places are shown.",
+        ),
+    ),
+    (
+        Code::EndsBeforeStart,
+        edit(
+            CAMPAIGN,
+            "ends_at = 2031-02-28T18:00:00Z",
+            "ends_at = 2031-05-31T18:00:00Z",
+            "Such a campaign would never dial. The two are compared as instants, so look at the offsets too.",
+        ),
+    ),
+    (
+        Code::WindowsOverlap,
+        edit(
+            CAMPAIGN,
+            "windows = [\"09:00-11:30\", \"11:00-20:00\"]",
+            "windows = [\"09:00-11:30\", \"22:00-02:00\"]",
+            "A window's end does not belong to it, so 09:00-11:30 and 11:30-14:00 do not overlap.",
+        ),
+    ),
+    (
+        Code::OverCeiling,
+        edit(
+            CAMPAIGN,
+            "max_concurrent_calls = 500",
+            "max_concurrent_calls = 20",
+            "A commit can tighten what the settings allow, never widen it. Use a smaller number, or ask the machine's \
+             administrator for a higher ceiling. `check --settings FILE` checks against the ceilings of a machine.",
+        ),
+    ),
+    (
+        Code::NoTrunk,
+        told(
+            "`dial = \"all\"` in settings without [[trunks]]",
+            "Name the carrier's trunk, or set `dial = \"none\"`: the daemon then shows everything and calls nobody.",
+        ),
+    ),
+    (
+        Code::TestNumbers,
+        edit(
+            SETTINGS,
+            "dial = \"all\"\ntest_numbers",
+            "dial = \"listed\"\ntest_numbers",
+            "It shall be plain from the settings alone whom the daemon calls.",
+        ),
+    ),
+    (Code::SeveralTrunks, told("two [[trunks]] in the settings", "Keep the one that this machine shall use.")),
+    (
+        Code::NewInPast,
+        told(
+            "`check --base main` on a branch that adds a campaign whose `starts_at` was last week",
+            "Mostly the year is wrong, or the file is a copy. Set `starts_at` to when the campaign shall begin; the \
+             daemon would begin at once. Now is the time of the base's commit, unless `--at` says otherwise. A campaign \
+             is new if the base has none of its id; with `--at` alone all are.",
+        ),
+    ),
+    (
+        Code::IdChanged,
+        told(
+            "`check --base main` on a branch that changes `id = \"spring\"` to `id = \"spring-2\"` in a file",
+            "Contacts and history belong to an id. If the name shall change, change `name`; put the old id back. If \
+             another campaign is meant, give it a file of its own, so that both are seen.",
+        ),
+    ),
+];
