@@ -25,7 +25,8 @@ fn said(output: &Output) -> String {
 /// A repository with what these tests need of a fixture or the example.
 fn repository(from: &Path) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
-    let all = files(from).into_iter().map(|(path, bytes)| (path.replace("campaigns/", ""), bytes)).collect();
+    let all = files(from).into_iter().filter(|(path, _)| path != "dialops.toml");
+    let all = all.map(|(path, bytes)| (path.replace("campaigns/", ""), bytes)).collect();
     write(&root.path().join("campaigns"), &all);
     root
 }

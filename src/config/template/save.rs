@@ -28,7 +28,11 @@ fn name(root: &mut Table, id: &TemplateId) {
     if let Some(decor) = decor {
         *value.decor_mut() = decor;
     }
-    root.insert("id", Item::Value(value));
+    // In place, so that the comments above the key stay.
+    match root.get_mut("id") {
+        Some(there) => *there = Item::Value(value),
+        None => drop(root.insert("id", Item::Value(value))),
+    }
 }
 
 /// Takes away what belongs to the campaign, with the comment right above each.
