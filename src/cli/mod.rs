@@ -16,6 +16,7 @@ mod run;
 pub mod schema;
 mod status;
 mod target;
+mod template;
 mod text;
 mod why;
 
@@ -49,6 +50,8 @@ enum Command {
     /// Show what a change of files would do, and to how many contacts
     Plan(plan::Args),
     Schema(schema::Args),
+    /// Write a campaign as a template for others
+    Template(template::Args),
     /// Show the commit in force, its problems, campaigns and agents
     Status(status::Args),
     /// Print the attempts of a campaign
@@ -98,6 +101,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
             to_stdout(|out, err| check::run(args, out, err))
         }
         Command::Plan(args) => client_runtime()?.block_on(plan::run(args, &target)),
+        Command::Template(args) => template::run(args),
         Command::Schema(args) => to_stdout(|out, err| schema::run(args, out, err)),
         Command::Status(args) => client_runtime()?.block_on(status::run(args, &target)),
         Command::Results(args) => client_runtime()?.block_on(results::run(args, &target)),

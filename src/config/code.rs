@@ -191,6 +191,10 @@ codes! {
     NewInPast = "E0401",
     /// The id in a file is another than before. An id cannot change: one campaign is retired and another begins.
     IdChanged = "E0402",
+    /// No template has this id.
+    UnknownTemplate = "E0411",
+    /// The key belongs to a campaign itself, so a template may not give it.
+    NotInTemplate = "E0412",
     /// Running campaigns with the same queue and priority take turns.
     SharedPriority = "N0501",
     /// A text message is so long that it is sent, and paid for, as several.

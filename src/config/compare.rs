@@ -18,6 +18,7 @@ use super::{
     effective::{self, Setting},
     layout::{self, FileKind},
     load::{SourceFile, full_path},
+    template::Templates,
 };
 use crate::domain::{
     campaign::{Campaign, Definitions, DesiredState},
@@ -132,25 +133,26 @@ fn step(before: Option<&Campaign>, after: &Campaign, retired: bool) -> Option<Ve
     verb(state, after.desired, amended)
 }
 
-/// A campaign's file and what it settles.
-struct CampaignFile<'a> {
+/// A file and what it settles, a campaign's together with its template.
+struct Written<'a> {
     path: &'a str,
     text: &'a str,
     settings: Vec<Setting>,
+    template: Option<Source<'a>>,
 }
 
 fn changed(
     verb: Verb,
     before: Option<&Campaign>,
     after: &Campaign,
-    was: Option<CampaignFile<'_>>,
-    is: Option<CampaignFile<'_>>,
+    was: Option<Written<'_>>,
+    is: Option<Written<'_>>,
     pairs: &Pairs<'_>,
 ) -> ChangedCampaign {
     let file = is.as_ref().map(|file| pairs.to.path(file.path));
     let differences = match (before, was, is) {
         (Some(before), Some(was), Some(is)) => {
-            let mut found = pairs.differences((was.path, was.text, was.settings), (is.path, is.text, is.settings));
+            let mut found = pairs.differences(was, is);
             for difference in &mut found {
                 difference.meaning = meaning(&difference.key, before, after);
             }
@@ -174,9 +176,27 @@ struct Pairs<'a> {
 struct Differing<'a> {
     folder: &'a str,
     files: BTreeMap<&'a str, &'a [u8]>,
+    /// All its files, those that are the same on both sides too.
+    all: &'a [SourceFile<'a>],
+    templates: Templates<'a>,
 }
 
-impl Differing<'_> {
+impl<'a> Differing<'a> {
+    fn new(side: &Side<'a>, files: BTreeMap<&'a str, &'a [u8]>) -> Self {
+        let mut templates = Templates::default();
+        for (index, file) in side.files.iter().enumerate() {
+            if let (Some(FileKind::Template), Ok(text)) = (layout::kind(file.path), std::str::from_utf8(file.bytes)) {
+                // Both sides were read without an error.
+                templates.add(index, &full_path(side.folder, file.path), text);
+            }
+        }
+        Self { folder: side.folder, files, all: side.files, templates }
+    }
+
+    fn has_template(&self) -> bool {
+        self.files.keys().any(|path| layout::kind(path) == Some(FileKind::Template))
+    }
+
     fn path(&self, inside: &str) -> Arc<str> {
         full_path(self.folder, inside)
     }
@@ -198,28 +218,40 @@ impl<'a> Pairs<'a> {
             !same
         });
         Self {
-            from: Differing { folder: from.folder, files: was },
-            to: Differing { folder: to.folder, files: is },
+            from: Differing::new(from, was),
+            to: Differing::new(to, is),
             running: to.definitions,
             were: from.definitions,
         }
     }
 
-    /// The campaigns that a side's differing files define.
-    fn campaigns(&self, side: &Differing<'a>) -> BTreeMap<CampaignId, CampaignFile<'a>> {
-        let campaign = |(path, bytes): (&&'a str, &&'a [u8])| {
-            let text = std::str::from_utf8(bytes).ok().filter(|_| layout::kind(path) == Some(FileKind::Campaign))?;
-            let settings = effective::settings(FileKind::Campaign, text);
+    /// The campaigns that a side's differing files define; if a template differs, also those whose files
+    /// are the same and may extend it.
+    fn campaigns(&self, side: &Differing<'a>) -> BTreeMap<CampaignId, Written<'a>> {
+        let templates_differ = self.from.has_template() || self.to.has_template();
+        let campaign = |file: &SourceFile<'a>| {
+            let text = std::str::from_utf8(file.bytes).ok()?;
+            let differs = side.files.contains_key(file.path) || (templates_differ && text.contains("extends"));
+            if !differs || layout::kind(file.path) != Some(FileKind::Campaign) {
+                return None;
+            }
+            let settings = effective::campaign(&side.templates, &side.path(file.path), text);
             let id = CampaignId::parse(&effective::id_of(&settings)?).ok()?;
-            Some((id, CampaignFile { path, text, settings }))
+            let extends = settings.iter().find(|setting| setting.key == "extends");
+            let template = extends.and_then(|extends| side.templates.source(extends.value.as_str()?)).cloned();
+            Some((id, Written { path: file.path, text, settings, template }))
         };
-        side.files.iter().filter_map(campaign).collect()
+        side.all.iter().filter_map(campaign).collect()
     }
 
-    fn differences(&self, from: (&str, &str, Vec<Setting>), to: (&str, &str, Vec<Setting>)) -> Vec<Difference> {
-        let (was, is) = (self.from.source(from.0, from.1), self.to.source(to.0, to.1));
-        let from = Settled { settings: from.2, locate: &|span: Span| was.locate(span) };
-        let to = Settled { settings: to.2, locate: &|span: Span| is.locate(span) };
+    fn differences(&self, from: Written<'_>, to: Written<'_>) -> Vec<Difference> {
+        let (was, is) = (self.from.source(from.path, from.text), self.to.source(to.path, to.text));
+        let locate = |own: &Source<'_>, template: &Option<Source<'_>>, span: Span| match template {
+            Some(template) if span.in_template() => template.locate(span.plain()),
+            Some(_) | None => own.locate(span),
+        };
+        let from = Settled { settings: from.settings, locate: &|span| locate(&was, &from.template, span) };
+        let to = Settled { settings: to.settings, locate: &|span| locate(&is, &to.template, span) };
         differences(&from, &to)
     }
 
@@ -228,7 +260,7 @@ impl<'a> Pairs<'a> {
         let paths: BTreeSet<&str> = self.from.files.keys().chain(self.to.files.keys()).copied().collect();
         let kinds = paths.into_iter().filter_map(|path| Some((path, layout::kind(path)?)));
         kinds
-            .filter(|(_, kind)| *kind != FileKind::Campaign)
+            .filter(|(_, kind)| !matches!(kind, FileKind::Campaign | FileKind::Template))
             .flat_map(|(path, kind)| self.shared_file(path, kind))
             .collect()
     }
@@ -237,12 +269,13 @@ impl<'a> Pairs<'a> {
         // A file that is not there settles nothing, not even its defaults.
         let side = |side: &Differing<'a>| {
             let text = side.files.get(path).and_then(|bytes| std::str::from_utf8(bytes).ok());
-            text.map_or_else(|| (path, "", Vec::new()), |text| (path, text, effective::settings(kind, text)))
+            let settings = text.map(|text| effective::settings(kind, text)).unwrap_or_default();
+            Written { path, text: text.unwrap_or_default(), settings, template: None }
         };
         let mut changes: Vec<SharedChange> = Vec::new();
         let mut known: BTreeMap<Option<String>, usize> = BTreeMap::new();
         let (was, is) = (side(&self.from), side(&self.to));
-        let of_file = effective::id_of(&is.2).or_else(|| effective::id_of(&was.2));
+        let of_file = effective::id_of(&is.settings).or_else(|| effective::id_of(&was.settings));
         for difference in self.differences(was, is) {
             let entry = difference.key.find(']').map(|end| difference.key[..=end].to_owned());
             let index = *known.entry(entry.clone()).or_insert_with(|| {

@@ -13,7 +13,25 @@ pub struct Span {
     pub end: u32,
 }
 
+/// Spans from here on lie in the template that a file extends; files themselves are far shorter.
+const TEMPLATE: u32 = 1 << 30;
+
 impl Span {
+    /// The span as one of the template of the file that is read.
+    pub(crate) fn of_template(self) -> Self {
+        Self { start: self.start.saturating_add(TEMPLATE), end: self.end.saturating_add(TEMPLATE) }
+    }
+
+    /// Whether it lies in the template of the file that is read.
+    pub(crate) fn in_template(self) -> bool {
+        self.start >= TEMPLATE
+    }
+
+    /// The span as the file counts that it lies in, be that the template or not.
+    pub(crate) fn plain(self) -> Self {
+        if self.in_template() { Self { start: self.start - TEMPLATE, end: self.end - TEMPLATE } } else { self }
+    }
+
     /// Whether `other` lies in it, its edges included.
     #[must_use]
     pub fn contains(self, other: Self) -> bool {
@@ -194,7 +212,8 @@ impl Diagnostic {
 
     /// Offers an edit, to be written by `check --fix` only if it is `sure`.
     pub fn fix_if(&mut self, sure: bool, message: impl Into<String>, span: Span, text: impl Into<String>) -> &mut Self {
-        self.suggestion = Some(Suggestion { message: message.into(), span, text: text.into(), safe: sure });
+        self.suggestion =
+            Some(Suggestion { message: message.into(), span: span.plain(), text: text.into(), safe: sure });
         self
     }
 

@@ -3,6 +3,8 @@
 //! Two files with the same settings mean the same, whatever their comments, order and spelling: a
 //! default that is written out shows as one that is not, and an instant as itself in UTC.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
 
 use super::{
@@ -14,6 +16,7 @@ use super::{
         calendars::CalendarsFile, campaign::CampaignFile, categories::CategoriesFile, do_not_call::DoNotCallFile,
         queues::QueuesFile, results::ResultsFile, sms::SmsFile, surveys::SurveyFile, tenant::TenantFile,
     },
+    template::Templates,
 };
 
 /// One setting of a file.
@@ -69,7 +72,18 @@ pub(crate) fn settings(kind: FileKind, text: &str) -> Vec<Setting> {
         FileKind::Survey => of::<SurveyFile>(text),
         FileKind::DoNotCall => of::<DoNotCallFile>(text),
         FileKind::Campaign => of::<CampaignFile>(text),
+        // What a template gives is settled by the campaigns that extend it.
+        FileKind::Template => Vec::new(),
     }
+}
+
+/// What a campaign settles together with its template; spans may lie in that.
+pub(crate) fn campaign<'a>(templates: &Templates<'a>, path: &Arc<str>, text: &'a str) -> Vec<Setting> {
+    let mut settings = Vec::new();
+    if let (Some(value), _) = templates.campaign(path, text) {
+        CampaignFile::settings("", &At { value, span: None }, &mut settings);
+    }
+    settings
 }
 
 fn of<T: Table>(text: &str) -> Vec<Setting> {

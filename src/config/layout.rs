@@ -14,13 +14,15 @@ pub(crate) enum FileKind {
     Sms,
     Survey,
     DoNotCall,
+    Template,
     Campaign,
 }
 
 impl FileKind {
     /// Every kind, in the order of the reference.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Campaign,
+        Self::Template,
         Self::Tenant,
         Self::Queues,
         Self::Agents,
@@ -38,6 +40,7 @@ impl FileKind {
     pub(crate) fn place(self) -> &'static str {
         match self {
             Self::Campaign => "*.toml",
+            Self::Template => "templates/*.toml",
             Self::Survey => "shared/surveys/*.toml",
             Self::Tenant
             | Self::Queues
@@ -87,10 +90,14 @@ pub(crate) fn kind(path: &str) -> Option<FileKind> {
     if let Some((_, kind)) = SHARED.iter().find(|(known, _)| *known == path) {
         return Some(*kind);
     }
-    if let Some(name) = path.strip_prefix(SURVEYS) {
-        return (!name.contains('/') && name.ends_with(".toml")).then_some(FileKind::Survey);
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    match folder {
+        _ if !name.ends_with(".toml") => None,
+        "" => Some(FileKind::Campaign),
+        "templates" => Some(FileKind::Template),
+        "shared/surveys" => Some(FileKind::Survey),
+        _ => None,
     }
-    (!path.contains('/') && path.ends_with(".toml")).then_some(FileKind::Campaign)
 }
 
 #[cfg(test)]
@@ -112,6 +119,8 @@ mod tests {
         assert_eq!(kind("shared/surveys/test-drive.toml"), Some(FileKind::Survey));
         assert_eq!(kind("shared/surveys/2031/test-drive.toml"), None);
         assert_eq!(kind("emea/spring.toml"), None);
+        assert_eq!(kind("templates/survey.toml"), Some(FileKind::Template));
+        assert_eq!(kind("templates/emea/survey.toml"), None);
         assert!(is_configuration("emea/spring.toml") && is_configuration("shared/queues.tml"));
         assert!(!is_configuration("README.md") && !is_configuration("shared/README.md"));
         assert!(!is_configuration(".spring.toml") && !is_configuration(".idea/x.toml"));

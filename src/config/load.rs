@@ -1,6 +1,11 @@
 //! A commit's files to definitions: reads every file, then follows what refers to another.
 
-use std::{cell::OnceCell, collections::BTreeMap, str, sync::Arc};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+    str,
+    sync::Arc,
+};
 
 use super::{
     campaign::Campaigns,
@@ -11,6 +16,7 @@ use super::{
     shared::{Kept, SharedFiles},
     suggest::{listing, nearest},
     tables::campaign::CampaignFile,
+    template::{OF_A_CAMPAIGN, Templates, Users},
 };
 use crate::domain::campaign::{Ceilings, Definitions};
 
@@ -35,15 +41,18 @@ pub fn load(
 ) -> Result<(Definitions, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut load = Load::new(folder);
     let mut order: Vec<usize> = (0..files.len()).collect();
-    order.sort_by_key(|&index| files[index].path);
+    // Campaigns are read together with their templates, so these go first.
+    order.sort_by_key(|&index| (layout::kind(files[index].path) == Some(FileKind::Campaign), files[index].path));
     for index in order {
         load.file(index, &files[index]);
     }
     load.missing_files();
     let mut commit = Commit::new(folder, files);
+    let users = Users::new(&load.templates, &load.campaigns, &commit);
     let definitions = load.definitions(&mut commit, ceilings);
     let mut diagnostics = load.diagnostics;
     diagnostics.append(&mut commit.diagnostics);
+    users.relate(&load.templates, &mut diagnostics);
     sort(&mut diagnostics);
     match definitions {
         Some(found) if diagnostics.iter().all(|d| d.severity != Severity::Error) => Ok((found, diagnostics)),
@@ -66,27 +75,46 @@ pub(crate) struct Commit<'a> {
     folder: &'a str,
     files: &'a [SourceFile<'a>],
     sources: Vec<OnceCell<Source<'a>>>,
+    /// The template of each file that extends one, and where it names it.
+    templates: BTreeMap<usize, Place>,
     diagnostics: Vec<Diagnostic>,
+    /// Faults of templates so far: each shows with every campaign that uses the template.
+    seen: BTreeSet<(Code, Location)>,
+    /// What was said already, and nobody will see.
+    again: Diagnostic,
 }
 
 impl<'a> Commit<'a> {
     fn new(folder: &'a str, files: &'a [SourceFile<'a>]) -> Self {
-        Self { folder, files, sources: vec![OnceCell::new(); files.len()], diagnostics: Vec::new() }
+        let again = Diagnostic::error(Code::TooManyProblems, Location::file(&folder.into()), "");
+        let (templates, seen) = (BTreeMap::new(), BTreeSet::new());
+        Self {
+            folder,
+            files,
+            sources: vec![OnceCell::new(); files.len()],
+            templates,
+            diagnostics: Vec::new(),
+            seen,
+            again,
+        }
     }
 
     /// The location of a place.
     pub(crate) fn locate(&self, place: &Place) -> Location {
-        let source = self.sources[place.file].get_or_init(|| {
-            let file = &self.files[place.file];
+        let span = place.value.unwrap_or_default();
+        let template = self.templates.get(&place.file).filter(|_| span.in_template());
+        let file = template.map_or(place.file, |template| template.file);
+        let source = self.sources[file].get_or_init(|| {
+            let file = &self.files[file];
             Source::new(full_path(self.folder, file.path), str::from_utf8(file.bytes).unwrap_or(""))
         });
-        source.locate(place.value.unwrap_or_default())
+        source.locate(span.plain())
     }
 
     /// Reports an error; the caller adds to it.
     pub(crate) fn error(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
-        let diagnostic = Diagnostic::error(code, self.locate(place), message);
-        self.push(diagnostic)
+        let location = self.locate(place);
+        self.push(place, Diagnostic::error(code, location, message))
     }
 
     /// Whether an error has been reported between the files.
@@ -96,17 +124,26 @@ impl<'a> Commit<'a> {
 
     /// Reports a warning; the caller adds to it.
     pub(crate) fn warning(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
-        let diagnostic = Diagnostic::warning(code, self.locate(place), message);
-        self.push(diagnostic)
+        let location = self.locate(place);
+        self.push(place, Diagnostic::warning(code, location, message))
     }
 
     /// Reports a note; the caller adds to it.
     pub(crate) fn note(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
-        let diagnostic = Diagnostic::note(code, self.locate(place), message);
-        self.push(diagnostic)
+        let location = self.locate(place);
+        self.push(place, Diagnostic::note(code, location, message))
     }
 
-    fn push(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
+    fn push(&mut self, place: &Place, mut diagnostic: Diagnostic) -> &mut Diagnostic {
+        if let Some(template) = self.templates.get(&place.file).filter(|_| place.value.is_some_and(Span::in_template)) {
+            if OF_A_CAMPAIGN.contains(&diagnostic.code) {
+                let named = self.locate(&InFile { file: place.file, value: template.value });
+                let inherited = std::mem::replace(&mut diagnostic.location, named);
+                diagnostic.relate(inherited, "which has this");
+            } else if !self.seen.insert((diagnostic.code, diagnostic.location.clone())) {
+                return &mut self.again;
+            }
+        }
         let index = self.diagnostics.len();
         self.diagnostics.push(diagnostic);
         &mut self.diagnostics[index]
@@ -121,6 +158,17 @@ impl<'a> Commit<'a> {
     pub(crate) fn text(&self, place: &Place) -> &str {
         let text = str::from_utf8(self.files[place.file].bytes).unwrap_or("");
         place.value.and_then(|span| text.get(span.range())).unwrap_or_default()
+    }
+
+    /// Checks what a file says alone, and keeps of the faults found those of `codes`.
+    pub(crate) fn alone(&mut self, codes: &[Code], check: impl FnOnce(&mut Self)) {
+        let before = self.diagnostics.len();
+        check(self);
+        let found = self.diagnostics.split_off(before);
+        for diagnostic in found.into_iter().filter(|d| codes.contains(&d.code)) {
+            self.seen.insert((diagnostic.code, diagnostic.location.clone()));
+            self.diagnostics.push(diagnostic);
+        }
     }
 
     /// Reports what stands at a place as used before, if it was; remembers it otherwise.
@@ -150,6 +198,7 @@ pub(crate) fn full_path(folder: &str, path: &str) -> Arc<str> {
 struct Load<'a> {
     folder: &'a str,
     shared: SharedFiles,
+    templates: Templates<'a>,
     campaigns: Vec<InFile<CampaignFile>>,
     found: Vec<FileKind>,
     diagnostics: Vec<Diagnostic>,
@@ -160,13 +209,14 @@ impl<'a> Load<'a> {
         Self {
             folder,
             shared: SharedFiles::default(),
+            templates: Templates::default(),
             campaigns: Vec::new(),
             found: Vec::new(),
             diagnostics: Vec::new(),
         }
     }
 
-    fn file(&mut self, index: usize, file: &SourceFile<'_>) {
+    fn file(&mut self, index: usize, file: &SourceFile<'a>) {
         let path = full_path(self.folder, file.path);
         let Some(kind) = layout::kind(file.path) else {
             self.diagnostics.push(unknown_file(&path, file.path));
@@ -195,9 +245,15 @@ impl<'a> Load<'a> {
                 let survey = self.read(index, &path, text);
                 self.shared.surveys.push(survey);
             }
+            FileKind::Template => {
+                let diagnostics = text.map(|text| self.templates.add(index, &path, text));
+                self.diagnostics.extend(diagnostics.into_iter().flatten());
+            }
             FileKind::Campaign => {
-                let campaign = self.read(index, &path, text).read();
-                self.campaigns.extend(campaign);
+                let Some(text) = text else { return };
+                let (campaign, diagnostics) = self.templates.campaign(&path, text);
+                self.campaigns.extend(campaign.map(|value| InFile { file: index, value }));
+                self.diagnostics.extend(diagnostics);
             }
         }
     }
@@ -225,8 +281,12 @@ impl<'a> Load<'a> {
 
     fn definitions(&mut self, commit: &mut Commit<'_>, ceilings: &Ceilings) -> Option<Definitions> {
         let shared = std::mem::take(&mut self.shared).define(commit);
-        let campaigns = Campaigns { ceilings, references: shared.references(), commit };
-        let campaigns = campaigns.resolve(std::mem::take(&mut self.campaigns))?;
+        let files = std::mem::take(&mut self.campaigns);
+        self.templates.refer(&files, commit);
+        commit.templates = self.templates.of(&files);
+        let mut campaigns = Campaigns { ceilings, references: shared.references(), commit };
+        campaigns.templates(self.templates.take_alone());
+        let campaigns = campaigns.resolve(files)?;
         shared.with(campaigns)
     }
 }
@@ -237,7 +297,7 @@ fn unknown_file(path: &Arc<str>, relative: &str) -> Diagnostic {
     match nearest(relative, shared) {
         Some(meant) => diagnostic.help(format!("did you mean {meant}?")),
         None => diagnostic.help(format!(
-            "campaigns stand in the folder itself, one in each *.toml; below it there are surveys, one in each \
+            "campaigns stand in the folder itself, one in each *.toml; below it there are templates/*.toml, \
              {SURVEYS}*.toml, {}",
             listing(&shared, '`', "and")
         )),

@@ -26,6 +26,7 @@ pub(crate) mod suggest;
 mod syntax;
 mod table;
 mod tables;
+pub mod template;
 #[cfg(test)]
 mod toml_test;
 mod version;

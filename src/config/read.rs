@@ -3,7 +3,7 @@
 //! A [`Kind`] says once what a value may be: it reads it, and it writes its JSON Schema. Tables are
 //! kinds too, declared by `table!`; so a key exists in one place only.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
@@ -14,7 +14,8 @@ use super::{
     effective::Setting,
     newer,
     suggest::{is_sure, listing, nearest},
-    syntax::{Node, parse},
+    syntax::{Node, Parsed, parse},
+    template::is_inherited,
     version::{self, Pinned},
 };
 
@@ -58,6 +59,8 @@ impl<T> At<T> {
 pub(crate) struct Reader<'s> {
     pub(crate) source: Source<'s>,
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// How many diagnostics there were before it read anything; they do not count.
+    given: usize,
     /// Problems over the cap, and the last of them, which nobody will see.
     left_out: usize,
     unseen: Diagnostic,
@@ -70,55 +73,130 @@ pub(crate) struct Reader<'s> {
     poisoned: Vec<Span>,
     /// Unknown keys met so far; the same one missing elsewhere is the same fault.
     strays: Vec<String>,
+    /// Who gives the keys that the file does not have.
+    rest: Rest<'s>,
+    /// Whether what is read is whole in itself.
+    in_whole: bool,
+}
+
+/// Who gives the keys that a file does not have.
+pub(crate) enum Rest<'s> {
+    /// Nobody: required keys must be there.
+    Nobody,
+    /// Another file that is not known here, so nothing is said of missing keys.
+    Another,
+    /// A template, whose keys were merged into the tree.
+    Template(Inherited<'s>),
+}
+
+/// Diagnostics by what makes two of them one fault: its kind and its place.
+pub(crate) type Reported = BTreeSet<(Code, Option<Span>)>;
+
+/// The template whose keys were merged into a tree, for messages.
+pub(crate) struct Inherited<'s> {
+    /// The template's text.
+    pub(crate) source: Source<'s>,
+    /// Its name there: the value of its `id`.
+    pub(crate) id: Span,
+    /// Its name here: the value of `extends`.
+    pub(crate) extends: Span,
+    /// What was reported of the template when it was read by itself.
+    pub(crate) reported: &'s Reported,
+}
+
+impl Inherited<'_> {
+    /// Where a table stands in the template; the whole template if it does not.
+    fn of_table(&self, table: Span) -> Location {
+        self.source.locate(if table.in_template() { table.plain() } else { self.id })
+    }
 }
 
 impl<'s> Reader<'s> {
     /// Reads a text as a file of kind `T`; what can't be read has its diagnostics.
     pub(crate) fn file<T: Table>(path: &Arc<str>, text: &'s str) -> (Option<T>, Vec<Diagnostic>) {
         let source = Source::new(Arc::clone(path), text);
-        let mut diagnostics = Vec::new();
-        let mut parsed = parse(&source, &mut diagnostics);
-        match version::take(&mut parsed.root, &parsed.poisoned, &source) {
-            Pinned::Fits => {}
-            Pinned::Wrong(diagnostic) => diagnostics.push(diagnostic),
-            // A newer form may have a newer syntax too.
-            Pinned::Other(diagnostic) => return (None, vec![diagnostic]),
-        }
+        let (parsed, diagnostics) = open(&source);
         if !parsed.readable {
             return (None, diagnostics);
         }
-        let mut warnings = newer::warnings(&parsed.root, &source);
-        warnings.truncate(PROBLEMS_PER_FILE_MAX);
-        let mut reader = Self {
+        let (table, diagnostics) = Self::new(source, parsed.poisoned, diagnostics).table::<T>(&parsed.root);
+        (Some(table), diagnostics)
+    }
+
+    /// A reader of what was parsed; `diagnostics` are those of the parser.
+    pub(crate) fn new(source: Source<'s>, poisoned: Vec<Span>, diagnostics: Vec<Diagnostic>) -> Self {
+        let unseen = Diagnostic::error(Code::TooManyProblems, Location::file(&source.path), "");
+        Self {
             source,
+            given: diagnostics.len(),
             diagnostics,
             left_out: 0,
-            unseen: Diagnostic::error(Code::TooManyProblems, Location::file(path), ""),
+            unseen,
             key: "",
+            top: &[],
+            poisoned,
             depth: 0,
-            top: T::KEYS,
-            poisoned: parsed.poisoned,
             strays: Vec::new(),
-        };
-        let table = TableReader::new::<T>(&parsed.root, Span::default(), &mut reader);
-        let read = T::read_table(table, &mut reader);
-        let Self { mut diagnostics, left_out, .. } = reader;
-        diagnostics.append(&mut warnings);
+            rest: Rest::Nobody,
+            in_whole: false,
+        }
+    }
+
+    /// Takes missing keys from elsewhere.
+    pub(crate) fn with_rest(self, rest: Rest<'s>) -> Self {
+        Self { rest, ..self }
+    }
+
+    /// Reads a file's tree, and gives every diagnostic.
+    pub(crate) fn table<T: Table>(mut self, root: &DeTable<'_>) -> (T, Vec<Diagnostic>) {
+        self.top = T::KEYS;
+        let table = TableReader::new::<T>(root, Span::default(), &mut self);
+        let read = T::read_table(table, &mut self);
+        let Self { source, mut diagnostics, left_out, rest, .. } = self;
+        if let Rest::Template(template) = rest {
+            let path = &template.source.path;
+            let reported = |d: &Diagnostic| template.reported.contains(&(d.code, d.location.span));
+            diagnostics.retain(|d| d.location.file != *path || !reported(d));
+        }
         if left_out > 0 {
             let message = format!("{left_out} more problems in this file");
-            diagnostics.push(Diagnostic::error(Code::TooManyProblems, Location::file(path), message));
+            diagnostics.push(Diagnostic::error(Code::TooManyProblems, Location::file(&source.path), message));
         }
-        (Some(read), diagnostics)
+        (read, diagnostics)
+    }
+
+    /// Reads what no other file completes, such as an item of a list: its required keys must be there.
+    pub(crate) fn whole<R>(&mut self, read: impl FnOnce(&mut Self) -> R) -> R {
+        let outer = std::mem::replace(&mut self.in_whole, true);
+        let read = read(self);
+        self.in_whole = outer;
+        read
+    }
+
+    /// The place of a span, be that in the template.
+    fn locate(&self, span: Span) -> Location {
+        match &self.rest {
+            Rest::Template(template) if span.in_template() => template.source.locate(span.plain()),
+            Rest::Template(_) | Rest::Nobody | Rest::Another => self.source.locate(span),
+        }
+    }
+
+    /// Most problems that are kept: those that the template's own messages have do not count.
+    fn problems_max(&self) -> usize {
+        match &self.rest {
+            Rest::Template(template) => self.given + PROBLEMS_PER_FILE_MAX + template.reported.len(),
+            Rest::Nobody | Rest::Another => self.given + PROBLEMS_PER_FILE_MAX,
+        }
     }
 
     /// Reports an error at a span; the caller adds to it.
     pub(crate) fn error(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Diagnostic {
         let index = self.diagnostics.len();
-        if index >= PROBLEMS_PER_FILE_MAX {
+        if index >= self.problems_max() {
             self.left_out += 1;
             return &mut self.unseen;
         }
-        self.diagnostics.push(Diagnostic::error(code, self.source.locate(span), message));
+        self.diagnostics.push(Diagnostic::error(code, self.locate(span), message));
         &mut self.diagnostics[index]
     }
 
@@ -161,6 +239,26 @@ impl<'s> Reader<'s> {
     }
 }
 
+/// Parses a file, unless it is of another schema version.
+pub(crate) fn open<'s>(source: &Source<'s>) -> (Parsed<'s>, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let mut parsed = parse(source, &mut diagnostics);
+    match version::take(&mut parsed.root, &parsed.poisoned, source) {
+        Pinned::Fits => {}
+        Pinned::Wrong(diagnostic) => diagnostics.push(diagnostic),
+        Pinned::Other(diagnostic) => {
+            // A newer form may have a newer syntax too.
+            diagnostics = vec![diagnostic];
+            parsed.readable = false;
+        }
+    }
+    if parsed.readable {
+        let warnings = newer::warnings(&parsed.root, source);
+        diagnostics.extend(warnings.into_iter().take(PROBLEMS_PER_FILE_MAX));
+    }
+    (parsed, diagnostics)
+}
+
 /// The name of a value's TOML type, with its article.
 pub(crate) fn type_name(value: &DeValue<'_>) -> &'static str {
     match value {
@@ -181,6 +279,9 @@ pub(crate) trait Table: Kind<Value = Self> + Sized {
 
     /// Its keys, in order.
     const KEYS: &'static [&'static str];
+
+    /// Those of them that are read and never good, so nothing proposes them.
+    const REFUSED: &'static [&'static str] = &[];
 
     /// Reads the keys and reports those that are missing.
     fn read_table(table: TableReader<'_, '_>, reader: &mut Reader<'_>) -> Self;
@@ -228,8 +329,9 @@ impl<'n, 's> TableReader<'n, 's> {
     fn unknown<T: Table>(&mut self, key: &str, span: Span, reader: &mut Reader<'_>) {
         // The file's own table also has the key that every kind of file has.
         let whole = (reader.top == T::KEYS).then_some(version::KEY);
-        let known = T::KEYS.iter().copied().chain(whole);
-        let free = known.filter(|known| !self.entries.contains_key(*known));
+        let known: Vec<&str> = T::KEYS.iter().copied().chain(whole).filter(|key| !T::REFUSED.contains(key)).collect();
+        let written = |known: &str| self.entries.get(known).is_some_and(|node| !Span::from(node.span()).in_template());
+        let free = known.iter().copied().filter(|known| !written(known));
         let (meant, sure) = (nearest(key, free.clone()), is_sure(key, free));
         let slid = meant.is_none() && (reader.top.contains(&key) || key == version::KEY);
         reader.strays.push(key.to_owned());
@@ -245,7 +347,7 @@ impl<'n, 's> TableReader<'n, 's> {
                 "`{key}` is a key of the file itself: write it above the first [table], as a key below one belongs to that table"
             ));
         } else {
-            diagnostic.help(format!("known keys: {}", listing(T::KEYS, '`', "and")));
+            diagnostic.help(format!("known keys: {}", listing(&known, '`', "and")));
         }
     }
 
@@ -272,10 +374,22 @@ impl<'n, 's> TableReader<'n, 's> {
         if self.node(key.name).is_some() || reader.strays.iter().any(|stray| stray == key.name) {
             return;
         }
+        let template = match &reader.rest {
+            Rest::Another if !reader.in_whole => return,
+            Rest::Template(template) if !reader.in_whole => Some((template.extends, template.of_table(self.span))),
+            Rest::Nobody | Rest::Another | Rest::Template(_) => None,
+        };
+        let span = match &template {
+            Some((extends, _)) if self.span.in_template() => *extends,
+            Some(_) | None => self.span,
+        };
         let message = format!("missing key `{}`", key.name);
         let label = format!("{} needs it", self.what);
-        let diagnostic = reader.error(Code::MissingKey, self.span, message).label(label);
+        let diagnostic = reader.error(Code::MissingKey, span, message).label(label);
         diagnostic.about = Some(key.about);
+        if let Some((_, template)) = template.filter(|_| self.span != Span::default() || is_inherited(key.name)) {
+            diagnostic.relate(template, "the template does not give it either");
+        }
         if let Some(example) = key.example {
             diagnostic.help(format!("add `{} = {example}`", key.name));
         }

@@ -4,6 +4,8 @@
 mod draft07;
 mod phrase;
 
+pub(crate) mod extends;
+
 use serde_json::{Map, Value as Json, json};
 use toml::de::DeValue;
 
@@ -15,7 +17,7 @@ use super::{
         agents::AgentsFile, attributes::AttributesFile, business_results::BusinessResultsFile,
         calendars::CalendarsFile, campaign::CampaignFile, categories::CategoriesFile, do_not_call::DoNotCallFile,
         queues::QueuesFile, results::ResultsFile, settings::SettingsFile, sms::SmsFile, surveys::SurveyFile,
-        tenant::TenantFile,
+        template::TemplateFile, tenant::TenantFile,
     },
     version::{self, SCHEMA_VERSION},
 };
@@ -57,7 +59,8 @@ pub(crate) fn file_types() -> Vec<FileType> {
 
 fn named(kind: FileKind) -> (&'static str, Json) {
     match kind {
-        FileKind::Campaign => ("campaign", CampaignFile::schema()),
+        FileKind::Campaign => ("campaign", extends::campaign(CampaignFile::schema())),
+        FileKind::Template => ("template", TemplateFile::schema()),
         FileKind::Tenant => ("tenant", TenantFile::schema()),
         FileKind::Queues => ("queues", QueuesFile::schema()),
         FileKind::Agents => ("agents", AgentsFile::schema()),

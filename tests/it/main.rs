@@ -27,4 +27,5 @@ mod sip;
 mod stage;
 mod store;
 mod systemd;
+mod template;
 mod validators;

@@ -26,6 +26,7 @@ use super::{
     read::At,
     shared::References,
     tables::campaign::{CampaignFile, LimitsTable, MAX_RING, PerNumberTable},
+    template::OF_ONE_VALUE,
 };
 use crate::domain::{
     campaign::{CallerNumber, Campaign, Ceilings, DesiredState, Limits, PerNumberLimit},
@@ -58,6 +59,16 @@ impl Campaigns<'_, '_> {
             lint.finish(&mut self);
         }
         whole.then_some(campaigns)
+    }
+
+    /// Checks what templates say whatever a campaign adds.
+    pub(crate) fn templates(&mut self, templates: Vec<InFile<CampaignFile>>) {
+        let Self { ceilings, references, .. } = *self;
+        for InFile { file, value } in templates {
+            self.commit.alone(OF_ONE_VALUE, |commit| {
+                Campaigns { ceilings, references, commit }.campaign(file, value, &mut Lint::default());
+            });
+        }
     }
 
     fn unique_ids(&mut self, files: &[InFile<CampaignFile>]) {
@@ -110,7 +121,10 @@ impl Campaigns<'_, '_> {
             file,
             hours: campaign.calling_hours.as_ref().and_then(|hours| hours.span),
             results: campaign.results.span.or(campaign.id.as_ref().and_then(|id| id.span)),
-            queue: campaign.skill_queue.as_ref().and_then(|queue| queue.span),
+            queue: match campaign.skill_queue.as_ref().and_then(|queue| queue.span) {
+                Some(queue) if queue.in_template() => campaign.extends.as_ref().and_then(|extends| extends.span),
+                own => own,
+            },
         };
         let strategy = campaign.strategy.value;
         let used = self.used(file, strategy.attributes);

@@ -34,8 +34,8 @@ impl SharedTable<'_> {
             FileKind::Sms => campaign.failure_sms.as_ref().is_some_and(|sms| sms.as_str() == id),
             FileKind::Survey => campaign.survey.as_ref().is_some_and(|survey| survey.id.as_str() == id),
             FileKind::DoNotCall => self.heeds(id, campaign),
-            // Names for people change nothing that is dialled.
-            FileKind::Results | FileKind::Campaign => false,
+            // Names for people change nothing that is dialled; what a template gives is each campaign's.
+            FileKind::Results | FileKind::Template | FileKind::Campaign => false,
         }
     }
 

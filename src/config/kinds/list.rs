@@ -27,7 +27,7 @@ impl<K: Kind, const MIN: usize> Kind for List<K, MIN> {
             reader.fault(Code::TooFewItems, node, format_args!("needs at least {MIN} item")).label("too few items");
             return None;
         }
-        Some(items.iter().filter_map(|item| reader.value::<K>(item)).collect())
+        Some(reader.whole(|reader| items.iter().filter_map(|item| reader.value::<K>(item)).collect()))
     }
 
     fn schema() -> Json {

@@ -26,6 +26,7 @@ use crate::{
         campaign::{DesiredState, Direction, Mode, Others, Priority, SortType},
         ids::{
             AttributeId, BusinessResultId, CalendarId, CampaignId, DoNotCallId, QueueId, SmsId, SubResultId, SurveyId,
+            TemplateId,
         },
         results::CallResult,
         tenant::AgentHold,
@@ -59,6 +60,8 @@ table! {
         required name: Text<1, 100> => "Spring offer",
         /// Free text, up to 200 characters.
         default(String::new()) description: Text<0, 200> => "Owners of last year's model",
+        /// Id of a template in templates/. Keys that are not here come from it, but for identity and dates.
+        optional extends: Slug<TemplateId> => "evening-survey",
         /// What the campaign shall do: `running` dials, `paused` places no new calls and lets live ones finish.
         required state: Choice<DesiredState> => "paused",
         /// How it dials: `preoccupied` reserves an agent first and only then calls a customer.

@@ -12,4 +12,5 @@ pub(crate) mod results;
 pub(crate) mod settings;
 pub(crate) mod sms;
 pub(crate) mod surveys;
+pub(crate) mod template;
 pub(crate) mod tenant;
