@@ -9,6 +9,9 @@ pub(crate) enum FileKind {
     Campaign,
 }
 
+/// Largest file that is read: a campaign has about 2 kB, a survey with hundreds of questions some 50 kB.
+pub const FILE_BYTES_MAX: usize = 256 * 1024;
+
 /// Files that every configuration has.
 pub(crate) const SHARED: [(&str, FileKind); 3] = [
     ("shared/tenant.toml", FileKind::Tenant),

@@ -5,7 +5,7 @@ use std::{cell::OnceCell, collections::BTreeMap, str, sync::Arc};
 use super::{
     campaign::Campaigns,
     code::Code,
-    diagnostic::{Diagnostic, Location, Severity, Source, Span, sort},
+    diagnostic::{Diagnostic, LeftOut, Location, Severity, Source, Span, cap, sort},
     layout::{self, FileKind, SHARED},
     read::{Reader, Table},
     shared::{self, References},
@@ -13,6 +13,9 @@ use super::{
     tables::{agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, tenant::TenantFile},
 };
 use crate::domain::campaign::{Ceilings, Definitions};
+
+/// Problems of all files that are kept; nobody reads more, and memory is bounded.
+const PROBLEMS_MAX: usize = 10_000;
 
 /// One file of the folder of campaigns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +48,7 @@ pub fn load(
     let mut diagnostics = load.diagnostics;
     diagnostics.append(&mut commit.diagnostics);
     sort(&mut diagnostics);
+    cap(&mut diagnostics, PROBLEMS_MAX, load.left_out, Location::file(&folder.into()));
     match definitions {
         Some(found) if diagnostics.iter().all(|d| d.severity != Severity::Error) => Ok((found, diagnostics)),
         _ => Err(diagnostics),
@@ -123,6 +127,7 @@ struct Load<'a> {
     campaigns: Vec<InFile<CampaignFile>>,
     found: Vec<FileKind>,
     diagnostics: Vec<Diagnostic>,
+    left_out: LeftOut,
 }
 
 impl<'a> Load<'a> {
@@ -135,6 +140,7 @@ impl<'a> Load<'a> {
             campaigns: Vec::new(),
             found: Vec::new(),
             diagnostics: Vec::new(),
+            left_out: LeftOut::default(),
         }
     }
 
@@ -166,6 +172,8 @@ impl<'a> Load<'a> {
 
     fn read<T: Table>(&mut self, path: &Arc<str>, text: &str) -> Option<T> {
         let (table, mut diagnostics) = Reader::file::<T>(path, text);
+        let room = PROBLEMS_MAX.saturating_sub(self.diagnostics.len());
+        self.left_out.count(diagnostics.drain(room.min(diagnostics.len())..).as_slice());
         self.diagnostics.append(&mut diagnostics);
         table
     }

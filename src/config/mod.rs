@@ -26,6 +26,6 @@ mod version;
 
 pub use diagnostic::Diagnostic;
 pub use kinds::secret::{SecretError, SecretRef};
-pub use layout::is_configuration;
+pub use layout::{FILE_BYTES_MAX, is_configuration};
 pub use load::{SourceFile, load};
 pub use settings::Settings;

@@ -10,7 +10,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     code::Code,
-    diagnostic::{Diagnostic, Location, Source, Span},
+    diagnostic::{Diagnostic, LeftOut, Location, Source, Span, cap, short},
+    layout::FILE_BYTES_MAX,
     newer,
     suggest::{is_sure, listing, nearest},
     syntax::{Node, parse},
@@ -71,6 +72,11 @@ impl<'s> Reader<'s> {
     pub(crate) fn file<T: Table>(path: &Arc<str>, text: &'s str) -> (Option<T>, Vec<Diagnostic>) {
         let source = Source::new(Arc::clone(path), text);
         let mut diagnostics = Vec::new();
+        if text.len() > FILE_BYTES_MAX {
+            let message = format!("has {} bytes, and {FILE_BYTES_MAX} are allowed", text.len());
+            diagnostics.push(Diagnostic::error(Code::Unreadable, Location::file(path), message));
+            return (None, diagnostics);
+        }
         let mut parsed = parse(&source, &mut diagnostics);
         match version::take(&mut parsed.root, &parsed.poisoned, &source) {
             Pinned::Fits => {}
@@ -82,7 +88,6 @@ impl<'s> Reader<'s> {
             return (None, diagnostics);
         }
         let mut warnings = newer::warnings(&parsed.root, &source);
-        warnings.truncate(PROBLEMS_PER_FILE_MAX);
         let mut reader = Self {
             source,
             diagnostics,
@@ -96,6 +101,7 @@ impl<'s> Reader<'s> {
         let table = TableReader::new::<T>(&parsed.root, Span::default(), &mut reader);
         let read = T::read_table(table, &mut reader);
         let Self { mut diagnostics, left_out, .. } = reader;
+        cap(&mut warnings, PROBLEMS_PER_FILE_MAX, LeftOut::default(), Location::file(path));
         diagnostics.append(&mut warnings);
         if left_out > 0 {
             let message = format!("{left_out} more problems in this file");
@@ -226,7 +232,7 @@ impl<'n, 's> TableReader<'n, 's> {
         let (meant, sure) = (nearest(key, free.clone()), is_sure(key, free));
         let slid = meant.is_none() && (reader.top.contains(&key) || key == version::KEY);
         reader.strays.push(key.to_owned());
-        let diagnostic = reader.error(Code::UnknownKey, span, format!("unknown key `{key}`"));
+        let diagnostic = reader.error(Code::UnknownKey, span, format!("unknown key `{}`", short(key)));
         diagnostic.label(format!("{} has no such key", self.what));
         if let Some(meant) = meant {
             diagnostic.fix_if(sure, format!("did you mean `{meant}`?"), span, meant);

@@ -17,7 +17,7 @@ use toml_parser::{
 
 use super::{
     code::Code,
-    diagnostic::{Diagnostic, Source, Span},
+    diagnostic::{Diagnostic, Source, Span, short},
 };
 
 /// A value with its place in the text.
@@ -90,7 +90,7 @@ fn broken(source: &Source<'_>, root: &DeTable<'_>, span: Span, error: &Error) ->
 }
 
 fn duplicate(source: &Source<'_>, span: Span, first: Span) -> Diagnostic {
-    let message = format!("`{}` is defined twice", source.slice(span));
+    let message = format!("`{}` is defined twice", short(source.slice(span)));
     let mut diagnostic = Diagnostic::error(Code::DuplicateKey, source.locate(span), message);
     diagnostic.label("again here").relate(source.locate(first), "first defined here");
     diagnostic
