@@ -155,6 +155,8 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
     };
     let server = Arc::new(ServerState {
         instance: Instance { name: host_name(), version: env!("CARGO_PKG_VERSION").to_owned(), started_at },
+        repository: source.clone(),
+        ceilings: settings.ceilings.clone(),
         source: source_status,
         dial: dial_status,
         generation: generation.clone(),

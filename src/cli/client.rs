@@ -130,7 +130,10 @@ impl Client {
 
 async fn refused(response: Response) -> Failure {
     let status = response.status();
-    let exit = if status == StatusCode::BAD_REQUEST { Exit::BadInput } else { Exit::Failed };
+    let exit = match status {
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Exit::BadInput,
+        _ => Exit::Failed,
+    };
     let body = response.bytes().await.unwrap_or_default();
     match serde_json::from_slice::<ErrorBody>(&body) {
         Ok(body) => Failure { exit, message: body.error, hint: body.hint },

@@ -9,6 +9,7 @@ mod client;
 mod contacts;
 mod demo;
 pub mod output;
+mod plan;
 mod reconcile;
 mod results;
 mod run;
@@ -45,6 +46,8 @@ enum Command {
     /// Run the daemon
     Run(run::Args),
     Check(check::Args),
+    /// Show what a change of files would do, and to how many contacts
+    Plan(plan::Args),
     Schema(schema::Args),
     /// Show the commit in force, its problems, campaigns and agents
     Status(status::Args),
@@ -94,6 +97,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
             let args = args.or_settings(target.config);
             to_stdout(|out, err| check::run(args, out, err))
         }
+        Command::Plan(args) => client_runtime()?.block_on(plan::run(args, &target)),
         Command::Schema(args) => to_stdout(|out, err| schema::run(args, out, err)),
         Command::Status(args) => client_runtime()?.block_on(status::run(args, &target)),
         Command::Results(args) => client_runtime()?.block_on(results::run(args, &target)),

@@ -101,6 +101,19 @@ pub fn note(line: std::fmt::Arguments<'_>) {
     let _unwritten = writeln!(io::stderr(), "{line}");
 }
 
+/// A colour of text on a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tint {
+    /// What goes.
+    Red,
+    /// What comes.
+    Green,
+    /// What changes.
+    Yellow,
+    /// What matters less.
+    Dim,
+}
+
 /// Data to stdout.
 #[derive(Debug)]
 pub struct Out {
@@ -133,6 +146,22 @@ impl Out {
     /// `text` in bold on a terminal.
     pub fn bold(&self, text: &str) -> String {
         if self.color { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// `text` in a colour on a terminal.
+    pub fn tinted(&self, tint: Tint, text: &str) -> String {
+        let code = match tint {
+            Tint::Red => "31",
+            Tint::Green => "32",
+            Tint::Yellow => "33",
+            Tint::Dim => "2",
+        };
+        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// Shows what was written so far, before more comes.
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        self.writer.flush().map_err(unwritten)
     }
 
     /// Writes what is buffered.

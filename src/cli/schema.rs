@@ -1,4 +1,4 @@
-//! `dialops schema`: the JSON Schemas of all files, written or compared.
+//! `dialops schema`: the JSON Schemas and the reference of all files, written or compared.
 
 use std::{
     fs,
@@ -6,47 +6,71 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::config::schema::{Document, documents};
+use crate::config::{
+    reference,
+    schema::{self, Document},
+};
 
-/// Write the JSON Schemas of all kinds of files, or check that they are up to date
+/// Write the JSON Schemas or the reference of all kinds of files, or check that they are up to date
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    action: Action,
+
+    /// The reference in Markdown instead of the schemas
+    #[arg(long)]
+    reference: bool,
+}
+
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-pub struct Args {
-    /// Write the schemas into this folder
+struct Action {
+    /// Write them into this folder
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
 
-    /// Compare the schemas in this folder with what would be written
+    /// Compare what is in this folder with what would be written
     #[arg(long, value_name = "DIR")]
     check: Option<PathBuf>,
 }
 
-/// Writes or compares; exit code 0 if all is well, 2 if a schema is stale.
+/// Writes or compares; exit code 0 if all is well, 2 if a file is stale.
 pub fn run(args: Args, _out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
-    let documents = documents();
-    if let Some(folder) = args.write {
-        fs::create_dir_all(&folder)?;
-        for document in &documents {
-            fs::write(folder.join(document.file), &document.text)?;
-        }
-        writeln!(err, "wrote {} schemas into {}", documents.len(), folder.display())?;
+    let (documents, noun, flag) = if args.reference {
+        (reference::pages(), "pages", "--reference ")
+    } else {
+        (schema::documents(), "schemas", "")
+    };
+    if let Some(folder) = args.action.write {
+        write(&folder, &documents)?;
+        writeln!(err, "wrote {} {noun} into {}", documents.len(), folder.display())?;
     }
-    let Some(folder) = args.check else { return Ok(0) };
-    let stale: Vec<String> = documents.iter().filter_map(|document| stale(&folder, document)).collect();
+    let Some(folder) = args.action.check else { return Ok(0) };
+    let mut stale: Vec<String> = documents.iter().filter_map(|document| stale(&folder, document)).collect();
+    stale.extend(strays(&folder, &documents));
     for difference in &stale {
         writeln!(err, "error: {difference}")?;
     }
     if stale.is_empty() {
-        writeln!(err, "{} schemas in {} are up to date", documents.len(), folder.display())?;
+        writeln!(err, "{} {noun} in {} are up to date", documents.len(), folder.display())?;
         return Ok(0);
     }
-    writeln!(err, "help: run `dialops schema --write {}`", folder.display())?;
+    writeln!(err, "help: run `dialops schema {flag}--write {}`", folder.display())?;
     Ok(2)
 }
 
-/// Where a committed schema first differs from what the program would write.
+fn write(folder: &Path, documents: &[Document]) -> io::Result<()> {
+    for document in documents {
+        let path = folder.join(&document.file);
+        fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        fs::write(path, &document.text)?;
+    }
+    Ok(())
+}
+
+/// Where a committed file first differs from what the program would write.
 fn stale(folder: &Path, document: &Document) -> Option<String> {
-    let path = folder.join(document.file);
+    let path = folder.join(&document.file);
     let shown = path.display();
     let committed = match fs::read_to_string(&path) {
         Ok(text) => text,
@@ -63,4 +87,21 @@ fn stale(folder: &Path, document: &Document) -> Option<String> {
         }
         None => format!("{shown} is stale: it has another length"),
     })
+}
+
+/// Files beside the documents that look like one and that nothing writes any more.
+fn strays(folder: &Path, documents: &[Document]) -> Vec<String> {
+    let mut strays = Vec::new();
+    let mut folders: Vec<PathBuf> =
+        documents.iter().filter_map(|d| folder.join(&d.file).parent().map(Into::into)).collect();
+    folders.sort();
+    folders.dedup();
+    for path in folders.iter().flat_map(fs::read_dir).flatten().flatten().map(|entry| entry.path()) {
+        let known = documents.iter().any(|document| folder.join(&document.file) == path);
+        if path.is_file() && !known {
+            strays.push(format!("{} belongs to no kind of file: remove it", path.display()));
+        }
+    }
+    strays.sort();
+    strays
 }

@@ -87,6 +87,24 @@ codes! {
     Address = "E0116",
     /// The table says one thing in two ways, or in none.
     OneOf = "E0117",
+    /// A date is `2031-03-04`, a day of every year `10-01`; `/` joins the first and the last of a range.
+    Days = "E0118",
+    /// A share is a number of per cent with at most one decimal: `3%`, `2.5%`.
+    Share = "E0119",
+    /// The list has too many items.
+    TooManyItems = "E0120",
+    /// Nothing fills the gap of a text message: it is misspelt, or a brace that should be written twice.
+    UnknownGap = "E0121",
+    /// A brace has no partner. For a brace in the text itself, write it twice.
+    Brace = "E0122",
+    /// A calendar has days: `weekdays`, `dates` or `yearly`.
+    NoDays = "E0123",
+    /// A question's `options`, `min`, `max` and `goto` by answer each go with some kinds of question only.
+    QuestionKeys = "E0124",
+    /// `max` is not greater than `min`.
+    Bounds = "E0125",
+    /// Nobody can give this answer to the question.
+    UnknownAnswer = "E0126",
     /// The id is used twice in a commit.
     DuplicateId = "E0201",
     /// The name is used twice in a commit.
@@ -105,6 +123,64 @@ codes! {
     WindowsOverlap = "E0208",
     /// The value is over a ceiling of the settings; a commit can only tighten them.
     OverCeiling = "E0209",
+    /// No number category has this id.
+    UnknownCategory = "E0210",
+    /// No attribute has this id.
+    UnknownAttribute = "E0211",
+    /// No calendar has this id.
+    UnknownCalendar = "E0212",
+    /// No business result has this id.
+    UnknownBusinessResult = "E0213",
+    /// The business result has no sub-result of this id.
+    UnknownSubResult = "E0214",
+    /// No SMS template has this id.
+    UnknownSms = "E0215",
+    /// No survey has this id.
+    UnknownSurvey = "E0216",
+    /// The survey has no version of this number.
+    UnknownSurveyVersion = "E0217",
+    /// The survey's version is a draft; campaigns use published ones.
+    SurveyDraft = "E0218",
+    /// No do-not-call list has this id.
+    UnknownDoNotCall = "E0219",
+    /// The survey's version has no question of this id.
+    UnknownQuestion = "E0220",
+    /// A question has the id `end`, which is where a survey ends.
+    QuestionEnd = "E0221",
+    /// The survey's questions lead in a circle, so that it might never end.
+    SurveyCycle = "E0222",
+    /// No answer leads to the question.
+    UnreachableQuestion = "E0223",
+    /// Two versions of a survey have the same number.
+    DuplicateVersion = "E0224",
+    /// Conditions are nested too deep, or there are too many.
+    FilterDepth = "E0240",
+    /// A condition has `attribute` and `op`, or one of `all`, `any` and `not`.
+    Condition = "E0241",
+    /// The operator takes no value, one value, a list, or a list of two.
+    Operand = "E0242",
+    /// The value is of another type than the attribute.
+    OperandType = "E0243",
+    /// An encrypted attribute is neither filtered nor sorted on, and never leaves the store.
+    AttributeEncrypted = "E0244",
+    /// The campaign's `strategy.attributes` does not have the attribute.
+    AttributeNotUsed = "E0245",
+    /// The rounds do not fit the order of numbers.
+    Rounds = "E0246",
+    /// The result has two rules; which of them would hold?
+    RepeatedResult = "E0247",
+    /// `no_retry` ends all numbers of a contact, which policies by category never do.
+    NoRetryByCategory = "E0248",
+    /// Nobody could be called between `starts_at` and `ends_at`.
+    WindowsNeverOpen = "E0249",
+    /// A special day names a calendar or days of its own, and has windows or is closed.
+    SpecialDays = "E0250",
+    /// `fallback_timezone` goes with `timezone = "contact"`.
+    FallbackZone = "E0251",
+    /// A business rule that calls has an `interval`; one that stops has nothing to call by.
+    RuleKeys = "E0252",
+    /// The settings do not allow callbacks to this host.
+    CallbackHost = "E0253",
     /// Dialling needs a trunk.
     NoTrunk = "E0301",
     /// `test_numbers` is what `dial = "listed"` calls: required there, refused elsewhere.
@@ -115,6 +191,18 @@ codes! {
     NewInPast = "E0401",
     /// The id in a file is another than before. An id cannot change: one campaign is retired and another begins.
     IdChanged = "E0402",
+    /// Running campaigns with the same queue and priority take turns.
+    SharedPriority = "N0501",
+    /// A text message is so long that it is sent, and paid for, as several.
+    SmsLength = "N0502",
+    /// The setting is read and nothing looks at it.
+    NoEffect = "W0501",
+    /// Not all retries fit into the campaign's life or its day.
+    BudgetUnspendable = "W0502",
+    /// The next try is more than a day away.
+    LongInterval = "W0503",
+    /// This version knows the setting and does not dial by it yet, so it holds the campaign.
+    NotDialledYet = "W0504",
 }
 
 /// Text that is no code.

@@ -1,5 +1,7 @@
 //! What `check --explain` tells of a code: what it means, an example of the fault, and how to mend it.
 
+mod shared;
+
 use super::code::Code;
 
 /// A fault as an example shows it.
@@ -37,7 +39,11 @@ impl Code {
     /// The longer explanation.
     #[must_use]
     pub fn explanation(self) -> Option<&'static Explanation> {
-        EXPLANATIONS.iter().find(|(code, _)| *code == self).map(|(_, explanation)| explanation)
+        EXPLANATIONS
+            .iter()
+            .chain(shared::EXPLANATIONS)
+            .find(|(code, _)| *code == self)
+            .map(|(_, explanation)| explanation)
     }
 }
 

@@ -6,18 +6,75 @@ pub(crate) enum FileKind {
     Tenant,
     Queues,
     Agents,
+    Attributes,
+    Categories,
+    BusinessResults,
+    Calendars,
+    Results,
+    Sms,
+    Survey,
+    DoNotCall,
     Campaign,
 }
 
 /// Largest file that is read: a campaign has about 2 kB, a survey with hundreds of questions some 50 kB.
 pub const FILE_BYTES_MAX: usize = 256 * 1024;
 
-/// Files that every configuration has.
-pub(crate) const SHARED: [(&str, FileKind); 3] = [
+impl FileKind {
+    /// Every kind, in the order of the reference.
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Campaign,
+        Self::Tenant,
+        Self::Queues,
+        Self::Agents,
+        Self::Attributes,
+        Self::Categories,
+        Self::BusinessResults,
+        Self::Calendars,
+        Self::Results,
+        Self::Sms,
+        Self::Survey,
+        Self::DoNotCall,
+    ];
+
+    /// Where files of this kind stand in the folder of campaigns; `*` is any name.
+    pub(crate) fn place(self) -> &'static str {
+        match self {
+            Self::Campaign => "*.toml",
+            Self::Survey => "shared/surveys/*.toml",
+            Self::Tenant
+            | Self::Queues
+            | Self::Agents
+            | Self::Attributes
+            | Self::Categories
+            | Self::BusinessResults
+            | Self::Calendars
+            | Self::Results
+            | Self::Sms
+            | Self::DoNotCall => SHARED.iter().find(|(_, kind)| *kind == self).map_or("", |(path, _)| path),
+        }
+    }
+}
+
+/// Files of which there is one.
+pub(crate) const SHARED: [(&str, FileKind); 10] = [
     ("shared/tenant.toml", FileKind::Tenant),
     ("shared/queues.toml", FileKind::Queues),
     ("shared/agents.toml", FileKind::Agents),
+    ("shared/attributes.toml", FileKind::Attributes),
+    ("shared/categories.toml", FileKind::Categories),
+    ("shared/business-results.toml", FileKind::BusinessResults),
+    ("shared/calendars.toml", FileKind::Calendars),
+    ("shared/results.toml", FileKind::Results),
+    ("shared/sms.toml", FileKind::Sms),
+    ("shared/do-not-call.toml", FileKind::DoNotCall),
 ];
+
+/// How many of [`SHARED`], from the first, every configuration has.
+pub(crate) const REQUIRED: usize = 3;
+
+/// Where surveys stand, one in each TOML file.
+pub(crate) const SURVEYS: &str = "shared/surveys/";
 
 /// Whether a path inside the folder of campaigns is configuration: every TOML file there is, and so
 /// is everything in `shared/` but Markdown. Hidden files and other files are left alone.
@@ -33,6 +90,9 @@ pub(crate) fn kind(path: &str) -> Option<FileKind> {
     if let Some((_, kind)) = SHARED.iter().find(|(known, _)| *known == path) {
         return Some(*kind);
     }
+    if let Some(name) = path.strip_prefix(SURVEYS) {
+        return (!name.contains('/') && name.ends_with(".toml")).then_some(FileKind::Survey);
+    }
     (!path.contains('/') && path.ends_with(".toml")).then_some(FileKind::Campaign)
 }
 
@@ -41,10 +101,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_kind_is_known_by_its_place() {
+        for known in FileKind::ALL {
+            assert_eq!(kind(&known.place().replace('*', "any")), Some(known));
+        }
+    }
+
+    #[test]
     fn the_place_decides() {
         assert_eq!(kind("spring.toml"), Some(FileKind::Campaign));
         assert_eq!(kind("shared/agents.toml"), Some(FileKind::Agents));
         assert_eq!(kind("shared/agent.toml"), None);
+        assert_eq!(kind("shared/surveys/test-drive.toml"), Some(FileKind::Survey));
+        assert_eq!(kind("shared/surveys/2031/test-drive.toml"), None);
         assert_eq!(kind("emea/spring.toml"), None);
         assert!(is_configuration("emea/spring.toml") && is_configuration("shared/queues.tml"));
         assert!(!is_configuration("README.md") && !is_configuration("shared/README.md"));

@@ -6,11 +6,11 @@ use super::{
     campaign::Campaigns,
     code::Code,
     diagnostic::{Diagnostic, LeftOut, Location, Severity, Source, Span, cap, sort},
-    layout::{self, FileKind, SHARED},
+    layout::{self, FileKind, REQUIRED, SHARED, SURVEYS},
     read::{Reader, Table},
-    shared::{self, References},
+    shared::{Kept, SharedFiles},
     suggest::{listing, nearest},
-    tables::{agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, tenant::TenantFile},
+    tables::campaign::CampaignFile,
 };
 use crate::domain::campaign::{Ceilings, Definitions};
 
@@ -90,9 +90,36 @@ impl<'a> Commit<'a> {
     /// Reports an error; the caller adds to it.
     pub(crate) fn error(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
         let diagnostic = Diagnostic::error(code, self.locate(place), message);
+        self.push(diagnostic)
+    }
+
+    /// Reports a warning; the caller adds to it.
+    pub(crate) fn warning(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
+        let diagnostic = Diagnostic::warning(code, self.locate(place), message);
+        self.push(diagnostic)
+    }
+
+    /// Reports a note; the caller adds to it.
+    pub(crate) fn note(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
+        let diagnostic = Diagnostic::note(code, self.locate(place), message);
+        self.push(diagnostic)
+    }
+
+    fn push(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
         let index = self.diagnostics.len();
         self.diagnostics.push(diagnostic);
         &mut self.diagnostics[index]
+    }
+
+    /// How many faults have been reported.
+    pub(crate) fn faults(&self) -> usize {
+        self.diagnostics.len()
+    }
+
+    /// The text at a place.
+    pub(crate) fn text(&self, place: &Place) -> &str {
+        let text = str::from_utf8(self.files[place.file].bytes).unwrap_or("");
+        place.value.and_then(|span| text.get(span.range())).unwrap_or_default()
     }
 
     /// Reports what stands at a place as used before, if it was; remembers it otherwise.
@@ -121,9 +148,7 @@ pub(crate) fn full_path(folder: &str, path: &str) -> Arc<str> {
 /// What the files hold, one by one.
 struct Load<'a> {
     folder: &'a str,
-    tenant: Option<TenantFile>,
-    queues: Option<InFile<QueuesFile>>,
-    agents: Option<InFile<AgentsFile>>,
+    shared: SharedFiles,
     campaigns: Vec<InFile<CampaignFile>>,
     found: Vec<FileKind>,
     diagnostics: Vec<Diagnostic>,
@@ -134,9 +159,7 @@ impl<'a> Load<'a> {
     fn new(folder: &'a str) -> Self {
         Self {
             folder,
-            tenant: None,
-            queues: None,
-            agents: None,
+            shared: SharedFiles::default(),
             campaigns: Vec::new(),
             found: Vec::new(),
             diagnostics: Vec::new(),
@@ -152,34 +175,46 @@ impl<'a> Load<'a> {
         };
         self.found.push(kind);
         let text = match str::from_utf8(file.bytes) {
-            Ok(text) => text,
+            Ok(text) => Some(text),
             Err(error) => {
-                self.diagnostics.push(not_utf8(path, file.bytes, error.valid_up_to()));
-                return;
+                self.diagnostics.push(not_utf8(Arc::clone(&path), file.bytes, error.valid_up_to()));
+                None
             }
         };
-        let in_file = |value| InFile { file: index, value };
         match kind {
-            FileKind::Tenant => self.tenant = self.read(&path, text),
-            FileKind::Queues => self.queues = self.read(&path, text).map(|value| InFile { file: index, value }),
-            FileKind::Agents => self.agents = self.read(&path, text).map(|value| InFile { file: index, value }),
+            FileKind::Tenant => self.shared.tenant = self.read(index, &path, text),
+            FileKind::Queues => self.shared.queues = self.read(index, &path, text),
+            FileKind::Agents => self.shared.agents = self.read(index, &path, text),
+            FileKind::Attributes => self.shared.attributes = self.read(index, &path, text),
+            FileKind::Categories => self.shared.categories = self.read(index, &path, text),
+            FileKind::BusinessResults => self.shared.business_results = self.read(index, &path, text),
+            FileKind::Calendars => self.shared.calendars = self.read(index, &path, text),
+            FileKind::Results => self.shared.results = self.read(index, &path, text),
+            FileKind::Sms => self.shared.sms = self.read(index, &path, text),
+            FileKind::DoNotCall => self.shared.do_not_call = self.read(index, &path, text),
+            FileKind::Survey => {
+                let survey = self.read(index, &path, text);
+                self.shared.surveys.push(survey);
+            }
             FileKind::Campaign => {
-                let campaign = self.read(&path, text).map(in_file);
+                let campaign = self.read(index, &path, text).read();
                 self.campaigns.extend(campaign);
             }
         }
     }
 
-    fn read<T: Table>(&mut self, path: &Arc<str>, text: &str) -> Option<T> {
+    /// Reads a file; there is no text if it is not UTF-8, which has been said.
+    fn read<T: Table>(&mut self, index: usize, path: &Arc<str>, text: Option<&str>) -> Kept<T> {
+        let Some(text) = text else { return Kept::Broken };
         let (table, mut diagnostics) = Reader::file::<T>(path, text);
         let room = PROBLEMS_MAX.saturating_sub(self.diagnostics.len());
         self.left_out.count(diagnostics.drain(room.min(diagnostics.len())..).as_slice());
         self.diagnostics.append(&mut diagnostics);
-        table
+        table.map_or(Kept::Broken, |value| Kept::Read(InFile { file: index, value }))
     }
 
     fn missing_files(&mut self) {
-        for (path, kind) in SHARED {
+        for &(path, kind) in &SHARED[..REQUIRED] {
             if !self.found.contains(&kind) {
                 let path = full_path(self.folder, path);
                 let mut diagnostic =
@@ -192,16 +227,10 @@ impl<'a> Load<'a> {
     }
 
     fn definitions(&mut self, commit: &mut Commit<'_>, ceilings: &Ceilings) -> Option<Definitions> {
-        let queues = self.queues.take().map(|file| shared::queues(file, commit));
-        let agents = self.agents.take().map(|file| shared::agents(file, queues.as_ref(), commit));
-        let references = References { queues: queues.as_ref(), agents: agents.as_ref() };
-        let campaigns = Campaigns { ceilings, references, commit }.resolve(std::mem::take(&mut self.campaigns));
-        Some(Definitions {
-            tenant: shared::tenant(self.tenant.take()?)?,
-            queues: queues?.by_id,
-            agents: agents?.by_id,
-            campaigns: campaigns?,
-        })
+        let shared = std::mem::take(&mut self.shared).define(commit);
+        let campaigns = Campaigns { ceilings, references: shared.references(), commit };
+        let campaigns = campaigns.resolve(std::mem::take(&mut self.campaigns))?;
+        shared.with(campaigns)
     }
 }
 
@@ -211,7 +240,8 @@ fn unknown_file(path: &Arc<str>, relative: &str) -> Diagnostic {
     match nearest(relative, shared) {
         Some(meant) => diagnostic.help(format!("did you mean {meant}?")),
         None => diagnostic.help(format!(
-            "campaigns stand in the folder itself, one in each *.toml; below it there are {}",
+            "campaigns stand in the folder itself, one in each *.toml; below it there are surveys, one in each \
+             {SURVEYS}*.toml, {}",
             listing(&shared, '`', "and")
         )),
     };
@@ -275,7 +305,7 @@ mod tests {
         assert_eq!(campaign.id.as_str(), "spring");
         assert_eq!(campaign.max_ring.as_secs(), 30);
         assert_eq!(campaign.starts_at.to_string(), "2031-03-01T01:00:00Z");
-        assert_eq!(definitions.tenant.wrap_up.as_secs(), 60);
+        assert_eq!(definitions.tenant.agents.wrap_up.as_secs(), 60);
     }
 
     #[test]

@@ -2,18 +2,22 @@
 //!
 //! [`load()`] reads a whole folder of campaigns, [`Settings::parse`] one machine's `dialops.toml`. Both
 //! are pure. Each kind of value and each table is declared once (`kinds`, `tables`) and gives both
-//! its reader and its JSON Schema.
+//! its reader, its JSON Schema and its page of the reference.
 
 mod campaign;
 pub mod change;
 pub mod code;
+pub mod compare;
 pub mod diagnostic;
+pub mod difference;
+pub mod effective;
 pub mod explain;
 mod kinds;
 mod layout;
 mod load;
 mod newer;
 mod read;
+pub mod reference;
 pub mod render;
 pub mod schema;
 pub mod settings;
@@ -22,10 +26,13 @@ pub(crate) mod suggest;
 mod syntax;
 mod table;
 mod tables;
+#[cfg(test)]
+mod toml_test;
 mod version;
+mod windows;
 
 pub use diagnostic::Diagnostic;
-pub use kinds::secret::{SecretError, SecretRef};
+pub use kinds::secret::SecretError;
 pub use layout::{FILE_BYTES_MAX, is_configuration};
 pub use load::{SourceFile, load};
 pub use settings::Settings;

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::{
     code::Code,
     diagnostic::{Diagnostic, LeftOut, Location, Source, Span, cap, short},
+    effective::Setting,
     layout::FILE_BYTES_MAX,
     newer,
     suggest::{is_sure, listing, nearest},
@@ -32,9 +33,12 @@ pub(crate) trait Kind {
     /// Its JSON Schema.
     fn schema() -> Json;
 
-    /// A value as a file would write it, to show defaults; `null` shows none.
-    fn show(_value: &Self::Value) -> Json {
-        Json::Null
+    /// A value as a file would write it, defaults filled in: what means the same shows the same.
+    fn show(value: &Self::Value) -> Json;
+
+    /// Adds what a value under `key` settles: itself, or each key of a table.
+    fn settings(key: &str, value: &At<Self::Value>, settings: &mut Vec<Setting>) {
+        settings.push(Setting::new(key, Self::show(&value.value), value.span));
     }
 }
 
@@ -60,6 +64,8 @@ pub(crate) struct Reader<'s> {
     unseen: Diagnostic,
     /// The key being read, for messages.
     key: &'static str,
+    /// How deep the conditions are nested that are being read.
+    pub(crate) depth: usize,
     /// Keys at the top of this kind of file: one that stands in another table has slid there.
     top: &'static [&'static str],
     poisoned: Vec<Span>,
@@ -94,6 +100,7 @@ impl<'s> Reader<'s> {
             left_out: 0,
             unseen: Diagnostic::error(Code::TooManyProblems, Location::file(path), ""),
             key: "",
+            depth: 0,
             top: T::KEYS,
             poisoned: parsed.poisoned,
             strays: Vec::new(),

@@ -1,48 +1,127 @@
-//! JSON Schemas (draft 2020-12) of every kind of file, made from the same tables that read them.
+//! JSON Schemas of every kind of file, made from the same tables that read them: draft 2020-12, and a
+//! twin in draft 07 for editors.
+
+mod draft07;
+mod phrase;
 
 use serde_json::{Map, Value as Json, json};
 use toml::de::DeValue;
 
 use super::{
+    kinds::condition::{CONDITION_DEFINITION, ConditionTable},
+    layout::FileKind,
     read::{Key, Kind},
     tables::{
-        agents::AgentsFile, campaign::CampaignFile, queues::QueuesFile, settings::SettingsFile, tenant::TenantFile,
+        agents::AgentsFile, attributes::AttributesFile, business_results::BusinessResultsFile,
+        calendars::CalendarsFile, campaign::CampaignFile, categories::CategoriesFile, do_not_call::DoNotCallFile,
+        queues::QueuesFile, results::ResultsFile, settings::SettingsFile, sms::SmsFile, surveys::SurveyFile,
+        tenant::TenantFile,
     },
     version::{self, SCHEMA_VERSION},
 };
 
-/// A schema and the name of its file.
+pub(crate) use phrase::phrase;
+
+/// A text that is made from the tables, and its path in the folder of its like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// `campaign.schema.json`.
-    pub file: &'static str,
+    /// `campaign.schema.json`, `draft-07/campaign.schema.json`.
+    pub file: String,
     /// Its whole text, with a line end behind it.
     pub text: String,
 }
 
-/// The schemas of all kinds of files.
-#[must_use]
-pub fn documents() -> Vec<Document> {
-    vec![
-        document("agents.schema.json", "dialops agents", AgentsFile::schema()),
-        document("campaign.schema.json", "dialops campaign", CampaignFile::schema()),
-        document("queues.schema.json", "dialops queues", QueuesFile::schema()),
-        document("settings.schema.json", "dialops settings", SettingsFile::schema()),
-        document("tenant.schema.json", "dialops tenant", TenantFile::schema()),
-    ]
+/// A kind of file that people write.
+pub(crate) struct FileType {
+    /// Names its schema and its page: `campaign`.
+    pub(crate) name: &'static str,
+    /// Where such files stand, seen from the root of a repository.
+    pub(crate) place: String,
+    /// Its schema, in draft 2020-12.
+    pub(crate) schema: Json,
 }
 
-/// A whole file: its table and what every file may have.
-fn document(file: &'static str, title: &str, schema: Json) -> Document {
+/// All kinds of files: the settings, and what stands in the folder of campaigns.
+pub(crate) fn file_types() -> Vec<FileType> {
+    let settings = FileType {
+        name: "settings",
+        place: "dialops.toml".to_owned(),
+        schema: whole("settings", SettingsFile::schema()),
+    };
+    let configuration = FileKind::ALL.iter().map(|&kind| {
+        let (name, schema) = named(kind);
+        FileType { name, place: format!("campaigns/{}", kind.place()), schema: whole(name, schema) }
+    });
+    [settings].into_iter().chain(configuration).collect()
+}
+
+fn named(kind: FileKind) -> (&'static str, Json) {
+    match kind {
+        FileKind::Campaign => ("campaign", CampaignFile::schema()),
+        FileKind::Tenant => ("tenant", TenantFile::schema()),
+        FileKind::Queues => ("queues", QueuesFile::schema()),
+        FileKind::Agents => ("agents", AgentsFile::schema()),
+        FileKind::Attributes => ("attributes", AttributesFile::schema()),
+        FileKind::Categories => ("categories", CategoriesFile::schema()),
+        FileKind::BusinessResults => ("business-results", BusinessResultsFile::schema()),
+        FileKind::Calendars => ("calendars", CalendarsFile::schema()),
+        FileKind::Results => ("results", ResultsFile::schema()),
+        FileKind::Sms => ("sms", SmsFile::schema()),
+        FileKind::Survey => ("survey", SurveyFile::schema()),
+        FileKind::DoNotCall => ("do-not-call", DoNotCallFile::schema()),
+    }
+}
+
+/// The schemas of all kinds of files, each in both drafts.
+#[must_use]
+pub fn documents() -> Vec<Document> {
+    let both = |file: FileType| {
+        let text = |schema: &Json| format!("{schema:#}\n");
+        let name = format!("{}.schema.json", file.name);
+        let twin = Document { file: format!("draft-07/{name}"), text: text(&draft07::twin(&file.schema)) };
+        [Document { file: name, text: text(&file.schema) }, twin]
+    };
+    file_types().into_iter().flat_map(both).collect()
+}
+
+/// A table's schema as a document of its own.
+fn whole(name: &str, mut schema: Json) -> Json {
+    let mut definitions = Map::new();
+    lift_definitions(&mut schema, &mut definitions);
     let mut whole = Map::new();
     whole.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
-    whole.insert("title".to_owned(), json!(title));
-    if let Json::Object(schema) = schema {
-        whole.extend(schema);
+    // A condition holds conditions, so its schema stands once and is referred to.
+    if schema.to_string().contains(&format!("#/$defs/{CONDITION_DEFINITION}")) {
+        definitions.insert(CONDITION_DEFINITION.to_owned(), ConditionTable::schema());
     }
+    whole.insert("title".to_owned(), json!(format!("dialops {name}")));
+    if let Json::Object(schema) = schema {
+        whole.extend(schema.into_iter().filter(|(key, _)| key != "title"));
+    }
+    if !definitions.is_empty() {
+        whole.insert("$defs".to_owned(), Json::Object(definitions));
+    }
+    // What every file may have.
     whole["properties"][version::KEY] =
         json!({ "type": "integer", "const": SCHEMA_VERSION, "description": version::ABOUT });
-    Document { file, text: format!("{:#}\n", Json::Object(whole)) }
+    Json::Object(whole)
+}
+
+/// Moves the definitions that kinds bring along to where `#/$defs/…` finds them.
+fn lift_definitions(schema: &mut Json, definitions: &mut Map<String, Json>) {
+    match schema {
+        Json::Object(object) => {
+            if let Some(Json::Object(found)) = object.shift_remove("$defs") {
+                for (name, mut schema) in found {
+                    lift_definitions(&mut schema, definitions);
+                    definitions.insert(name, schema);
+                }
+            }
+            object.values_mut().for_each(|inner| lift_definitions(inner, definitions));
+        }
+        Json::Array(items) => items.iter_mut().for_each(|inner| lift_definitions(inner, definitions)),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
 }
 
 /// Builds the schema of a table, key by key.
@@ -59,7 +138,8 @@ impl Object {
 
     /// Adds a key: its kind, what its documentation says, and what stands when it is left out.
     pub(crate) fn key(&mut self, key: &Key, mut kind: Json, required: bool, default: Json) {
-        kind["description"] = json!(key.about);
+        kind["title"] = json!(phrase(&kind));
+        kind["description"] = json!(described(key.about, &kind));
         if required {
             self.required.push(key.name);
         }
@@ -81,6 +161,17 @@ impl Object {
             "additionalProperties": false,
         })
     }
+}
+
+/// A key's documentation, and what each of its words means: editors show one text only.
+fn described(about: &str, kind: &Json) -> String {
+    let words = kind["enum"].as_array().into_iter().flatten();
+    let meanings = kind["x-taplo"]["docs"]["enumValues"].as_array().into_iter().flatten();
+    let lines: Vec<String> = words
+        .zip(meanings)
+        .filter_map(|(word, meaning)| Some(format!("- `{}`: {}", word.as_str()?, meaning.as_str()?)))
+        .collect();
+    if lines.is_empty() { about.to_owned() } else { format!("{about}\n\n{}", lines.join("\n")) }
 }
 
 /// An example, given as TOML, as JSON.

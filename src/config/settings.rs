@@ -12,12 +12,11 @@ use std::{
 use super::{
     code::Code,
     diagnostic::{Diagnostic, Severity, Source, sort},
-    kinds::secret::SecretRef,
     read::{At, Reader},
     tables::settings::{CeilingsTable, Dial, SafetyTable, SettingsFile, TrunkTable},
 };
 use crate::domain::{
-    campaign::{Ceilings, DialPermission},
+    campaign::{Ceilings, DialPermission, SecretRef},
     ids::TrunkId,
     phone::E164,
 };
@@ -278,6 +277,7 @@ fn values<T>(items: Vec<At<T>>) -> Vec<T> {
 fn ceilings(table: CeilingsTable) -> Ceilings {
     let owned: Vec<E164> = values(table.owned_caller_numbers.value);
     Ceilings {
+        callback_hosts: Some(values(table.callback_hosts.value)),
         caller_numbers_per_campaign: table.caller_numbers_per_campaign.value as usize,
         owned_caller_numbers: Some(owned),
         max_ring: table.max_ring.value,
@@ -293,6 +293,7 @@ pub fn outer_ceilings() -> Ceilings {
     Ceilings {
         caller_numbers_per_campaign: 100,
         owned_caller_numbers: None,
+        callback_hosts: None,
         max_ring: Duration::from_secs(super::tables::campaign::MAX_RING_LIMIT),
         active_campaigns: usize::MAX,
         max_concurrent_calls: u32::MAX,

@@ -43,6 +43,10 @@ pub(crate) struct Parsed<'s> {
 pub(crate) fn parse<'s>(source: &Source<'s>, diagnostics: &mut Vec<Diagnostic>) -> Parsed<'s> {
     let (root, mut errors) = DeTable::parse_recoverable(source.text);
     let mut parsed = Parsed { root: root.into_inner(), poisoned: Vec::new(), readable: true };
+    for node in parsed.root.values() {
+        no_digits(node, &mut parsed.poisoned);
+    }
+    diagnostics.extend(parsed.poisoned.iter().take(ERRORS_MAX).map(|&span| not_a_number(source, span)));
     if errors.is_empty() {
         return parsed;
     }
@@ -74,6 +78,30 @@ pub(crate) fn parse<'s>(source: &Source<'s>, diagnostics: &mut Vec<Diagnostic>) 
         }
     }
     parsed
+}
+
+/// Collects integers that the parser took without digits (`0x`) or with foreign ones (`1_0٠`).
+fn no_digits(node: &Node<'_>, found: &mut Vec<Span>) {
+    match node.get_ref() {
+        DeValue::Integer(number) => {
+            let digits = number.as_str().trim_start_matches(['+', '-']);
+            if digits.is_empty() || !digits.chars().all(|c| c.is_digit(number.radix())) {
+                found.push(Span::from(node.span()));
+            }
+        }
+        DeValue::Table(table) => table.values().for_each(|node| no_digits(node, found)),
+        DeValue::Array(items) => items.iter().for_each(|node| no_digits(node, found)),
+        DeValue::String(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+    }
+}
+
+fn not_a_number(source: &Source<'_>, span: Span) -> Diagnostic {
+    let message = format!("`{}` is not a number", source.slice(span));
+    let mut diagnostic = Diagnostic::error(Code::Syntax, source.locate(span), message);
+    diagnostic
+        .label("not a TOML value")
+        .help("a number is written in the digits 0 to 9; behind `0x`, in 0 to 9 and a to f");
+    diagnostic
 }
 
 fn broken(source: &Source<'_>, root: &DeTable<'_>, span: Span, error: &Error) -> Diagnostic {
@@ -161,55 +189,67 @@ fn repeated_keys(text: &str) -> BTreeMap<u32, Span> {
     scan.repeated
 }
 
-/// Walks a document's events and keeps every key's full path; list items are numbered in it.
+/// Walks a document's events and knows every key by its path.
 struct KeyScan<'s> {
     source: toml_parser::Source<'s>,
-    /// Path of the table that keys are now added to.
-    table: Vec<String>,
+    /// The table that keys are now added to.
+    table: Place,
     /// Keys read since the last value or header.
     pending: Vec<(String, Span)>,
     /// The key whose value is being read.
-    key: Vec<String>,
+    key: Place,
     /// Enclosing inline tables: what `table` and `key` were outside.
-    outer: Vec<(Vec<String>, Vec<String>)>,
-    first: BTreeMap<Vec<String>, Span>,
-    tables_in: BTreeMap<Vec<String>, usize>,
-    items: usize,
+    outer: Vec<(Place, Place)>,
+    /// What a name below a place leads to, and where it was first written.
+    known: BTreeMap<(Place, String), (Place, Span)>,
+    /// The newest table of each list of tables.
+    newest: BTreeMap<Place, Place>,
+    /// The last place that was given out.
+    last: Place,
     repeated: BTreeMap<u32, Span>,
 }
+
+/// A table or value of a document, by number; 0 is the document itself.
+type Place = usize;
 
 impl<'s> KeyScan<'s> {
     fn new(source: toml_parser::Source<'s>) -> Self {
         Self {
             source,
-            table: Vec::new(),
+            table: 0,
             pending: Vec::new(),
-            key: Vec::new(),
+            key: 0,
             outer: Vec::new(),
-            first: BTreeMap::new(),
-            tables_in: BTreeMap::new(),
-            items: 0,
+            known: BTreeMap::new(),
+            newest: BTreeMap::new(),
+            last: 0,
             repeated: BTreeMap::new(),
         }
     }
 
-    fn record(&mut self, path: &[String], span: Span) {
-        match self.first.get(path) {
-            Some(&first) => drop(self.repeated.insert(span.start, first)),
-            None => drop(self.first.insert(path.to_vec(), span)),
-        }
+    fn fresh(&mut self) -> Place {
+        self.last += 1;
+        self.last
     }
 
-    /// Takes the pending keys as a path below `base`, stepping into the newest table of each list.
-    fn take_path(&mut self, mut path: Vec<String>) -> Vec<String> {
-        for (name, span) in std::mem::take(&mut self.pending) {
-            path.push(name);
-            self.record(&path, span);
-            if let Some(count) = self.tables_in.get(&path) {
-                path.push(format!("#{count}"));
-            }
+    /// Where a name leads to; notes it as repeated if it was written before.
+    fn step(&mut self, from: Place, name: String, span: Span) -> Place {
+        if let Some(&(place, first)) = self.known.get(&(from, name.clone())) {
+            self.repeated.insert(span.start, first);
+            return place;
         }
-        path
+        let place = self.fresh();
+        self.known.insert((from, name), (place, span));
+        place
+    }
+
+    /// Follows the pending keys, stepping into the newest table of each list.
+    fn follow(&mut self, from: Place) -> Place {
+        let pending = std::mem::take(&mut self.pending);
+        pending.into_iter().fold(from, |from, (name, span)| {
+            let place = self.step(from, name, span);
+            self.newest.get(&place).copied().unwrap_or(place)
+        })
     }
 }
 
@@ -219,7 +259,7 @@ impl EventReceiver for KeyScan<'_> {
     }
 
     fn std_table_close(&mut self, _: RawSpan, _: &mut dyn ErrorSink) {
-        self.table = self.take_path(Vec::new());
+        self.table = self.follow(0);
     }
 
     fn array_table_open(&mut self, _: RawSpan, _: &mut dyn ErrorSink) {
@@ -228,13 +268,10 @@ impl EventReceiver for KeyScan<'_> {
 
     fn array_table_close(&mut self, _: RawSpan, _: &mut dyn ErrorSink) {
         let Some((name, span)) = self.pending.pop() else { return };
-        let mut path = self.take_path(Vec::new());
-        path.push(name);
-        self.record(&path, span);
-        let count = self.tables_in.entry(path.clone()).or_default();
-        *count += 1;
-        path.push(format!("#{count}"));
-        self.table = path;
+        let above = self.follow(0);
+        let list = self.step(above, name, span);
+        self.table = self.fresh();
+        self.newest.insert(list, self.table);
     }
 
     fn simple_key(&mut self, span: RawSpan, encoding: Option<Encoding>, _: &mut dyn ErrorSink) {
@@ -246,15 +283,13 @@ impl EventReceiver for KeyScan<'_> {
     }
 
     fn key_val_sep(&mut self, _: RawSpan, _: &mut dyn ErrorSink) {
-        self.key = self.take_path(self.table.clone());
+        self.key = self.follow(self.table);
     }
 
     fn inline_table_open(&mut self, _: RawSpan, _: &mut dyn ErrorSink) -> bool {
-        // A number of its own, as the table may be one of several in a list.
-        self.items += 1;
-        let mut inner = self.key.clone();
-        inner.push(format!("#{}", self.items));
-        self.outer.push((std::mem::replace(&mut self.table, inner), self.key.clone()));
+        // A place of its own, as the table may be one of several in a list.
+        let inner = self.fresh();
+        self.outer.push((std::mem::replace(&mut self.table, inner), self.key));
         true
     }
 
@@ -294,6 +329,8 @@ mod tests {
             ("a = “x”\n", "1:5 E0002 text must stand in quotes"),
             ("a = \nb = 2\n", "1:5 E0002 this key has no value"),
             ("a = \"abc\nb = 2\n", "1:9 E0002 invalid basic string, expected `\"`"),
+            ("a = 0x\n", "1:5 E0002 `0x` is not a number"),
+            ("a = [{ b = 1_0٠ }]\n", "1:12 E0002 `1_0٠` is not a number"),
             ("a = 2031-13-01T00:00:00Z\n", "1:5 E0002 invalid date, expected month between 01 and 12"),
         ] {
             assert_eq!(errors(text), (vec![expected.to_owned()], true), "{text:?}");

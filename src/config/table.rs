@@ -1,5 +1,13 @@
 //! `table!`: declares a table once, for the reader and the schema.
 
+/// The name of a key; one that is a keyword of Rust is written `r#as`.
+pub(crate) const fn key_name(token: &'static str) -> &'static str {
+    match token.as_bytes() {
+        [b'r', b'#', ..] => token.split_at(2).1,
+        _ => token,
+    }
+}
+
 /// Declares a table: a struct, its reader and its JSON Schema.
 ///
 /// Each key has its documentation, how it may be left out, its [`Kind`](super::read::Kind) and an
@@ -20,6 +28,8 @@
 ///     }
 /// }
 /// ```
+///
+/// `show` and `settings` go through the keys in their order, those that are there or have a default.
 ///
 /// `required` and `optional` keys become `Option<At<_>>`; the others are always there.
 macro_rules! table {
@@ -42,7 +52,7 @@ macro_rules! table {
             $(
                 #[expect(non_upper_case_globals, reason = "named as the key is")]
                 const $key: $crate::config::read::Key = $crate::config::read::Key {
-                    name: stringify!($key),
+                    name: $crate::config::table::key_name(stringify!($key)),
                     about: $crate::config::table::text!($($doc)+),
                     example: $crate::config::table::example!($($example $($toml)?)?),
                 };
@@ -57,7 +67,7 @@ macro_rules! table {
 
         impl $crate::config::read::Table for $name {
             const WHAT: &'static str = $what;
-            const KEYS: &'static [&'static str] = &[$(stringify!($key)),+];
+            const KEYS: &'static [&'static str] = &[$($crate::config::table::key_name(stringify!($key))),+];
 
             fn read_table(
                 table: $crate::config::read::TableReader<'_, '_>,
@@ -93,6 +103,26 @@ macro_rules! table {
                     schema.key(&Self::$key, kind, required, default);
                 })+
                 schema.finish()
+            }
+
+            fn show(value: &Self) -> serde_json::Value {
+                let mut shown = serde_json::Map::new();
+                $($crate::config::table::each!($mode &value.$key, |at| {
+                    let name = $crate::config::table::key_name(stringify!($key)).to_owned();
+                    shown.insert(name, <$kind as $crate::config::read::Kind>::show(&at.value));
+                });)+
+                serde_json::Value::Object(shown)
+            }
+
+            fn settings(
+                key: &str,
+                table: &$crate::config::read::At<Self>,
+                settings: &mut Vec<$crate::config::effective::Setting>,
+            ) {
+                $($crate::config::table::each!($mode &table.value.$key, |at| {
+                    let key = $crate::config::effective::below(key, $crate::config::table::key_name(stringify!($key)));
+                    <$kind as $crate::config::read::Kind>::settings(&key, at, settings);
+                });)+
             }
         }
     };
@@ -135,6 +165,20 @@ macro_rules! require {
     ($mode:ident $check:expr) => {};
 }
 
+/// Runs a block for a key's value, if it has one.
+macro_rules! each {
+    (required $field:expr, |$at:ident| $block:block) => {
+        if let Some($at) = $field $block
+    };
+    (optional $field:expr, |$at:ident| $block:block) => {
+        if let Some($at) = $field $block
+    };
+    ($mode:ident $field:expr, |$at:ident| $block:block) => {{
+        let $at = $field;
+        $block
+    }};
+}
+
 macro_rules! is_required {
     (required) => {
         true
@@ -147,6 +191,9 @@ macro_rules! is_required {
 macro_rules! shown_default {
     ([default $default:expr] $kind:ty) => {
         <$kind as $crate::config::read::Kind>::show(&$default)
+    };
+    ([table] $kind:ty) => {
+        serde_json::json!({})
     };
     ([$mode:ident] $kind:ty) => {
         serde_json::Value::Null
@@ -170,4 +217,4 @@ macro_rules! text {
     ($($line:literal)+) => { concat!($($line),+).trim_ascii() };
 }
 
-pub(crate) use {absent, example, field_type, is_required, read, require, shown_default, table, text};
+pub(crate) use {absent, each, example, field_type, is_required, read, require, shown_default, table, text};

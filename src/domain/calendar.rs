@@ -2,20 +2,28 @@
 //!
 //! open(t) is a question about the local time of t: it holds when that time is in the union of the
 //! windows, start included, end not. So a gap shortens a window, and a repeated hour is open twice
-//! if its local times are. The zone is resolved when the value is built, never looked up later.
+//! if its local times are. Special days have windows of their own in place of the ordinary ones; a
+//! window belongs to the date it starts on, so one that crosses midnight goes on into a closed day.
+//! The zone is resolved when the value is built, never looked up later.
 
 use std::fmt;
 
 use jiff::{
-    SignedDuration, Timestamp,
+    SignedDuration, Span, Timestamp,
     civil::{Date, DateTime},
     tz::TimeZone,
 };
 
+use super::days::Days;
+
 const MINUTES_PER_DAY: u16 = 24 * 60;
 
-/// How far ahead [`CallingHours::next_open`] looks; every day has a window, so two would do.
+/// How many days' edges are looked at in one go.
 const DAYS_AHEAD: i64 = 8;
+
+/// How many days [`CallingHours::next_open`] looks ahead: ten years, as special days may close long
+/// stretches.
+const CLOSED_DAYS_MAX: i64 = 3660;
 
 /// One window of an ordinary day: `HH:MM-HH:MM`, start included, end not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,7 +103,18 @@ fn minutes(text: &str) -> Option<u16> {
 pub struct CallingHours {
     timezone: String,
     zone: TimeZone,
+    contact_zone: bool,
     windows: Vec<Window>,
+    special: Vec<Special>,
+}
+
+/// Days with windows of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Special {
+    /// Which days.
+    pub days: Days,
+    /// Their windows in place of the ordinary ones; none when they are closed.
+    pub windows: Vec<Window>,
 }
 
 /// Why windows don't make calling hours.
@@ -115,35 +134,75 @@ impl CallingHours {
         if windows.is_empty() {
             return Err(CallingHoursError::NoWindow);
         }
-        for (i, a) in windows.iter().enumerate() {
-            if let Some(j) = windows[i + 1..].iter().position(|b| a.overlaps(*b)) {
-                return Err(CallingHoursError::Overlap(i, i + 1 + j));
-            }
-        }
-        Ok(Self { timezone: timezone.to_owned(), zone, windows })
+        no_overlap(&windows)?;
+        Ok(Self { timezone: timezone.to_owned(), zone, contact_zone: false, windows, special: Vec::new() })
     }
 
-    /// The IANA name of the governing zone.
+    /// Gives days windows of their own; of several entries that match a date the last one counts.
+    pub fn with_special(mut self, special: Vec<Special>) -> Result<Self, CallingHoursError> {
+        special.iter().try_for_each(|special| no_overlap(&special.windows))?;
+        self.special = special;
+        Ok(self)
+    }
+
+    /// Makes the contact's own zone govern, and the given one only where that is unknown.
+    #[must_use]
+    pub fn in_contact_zone(mut self) -> Self {
+        self.contact_zone = true;
+        self
+    }
+
+    /// Whether each contact's own zone governs.
+    #[must_use]
+    pub fn is_in_contact_zone(&self) -> bool {
+        self.contact_zone
+    }
+
+    /// The IANA name of the governing zone; where contacts' own zones govern, that of the fallback.
     #[must_use]
     pub fn timezone(&self) -> &str {
         &self.timezone
     }
 
-    /// The windows, as written.
+    /// The ordinary windows, as written.
     #[must_use]
     pub fn windows(&self) -> &[Window] {
         &self.windows
+    }
+
+    /// Days with windows of their own, as written.
+    #[must_use]
+    pub fn special(&self) -> &[Special] {
+        &self.special
+    }
+
+    /// The windows that start on a date.
+    #[must_use]
+    pub fn windows_of(&self, date: Date) -> &[Window] {
+        let special = self.special.iter().rev().find(|special| special.days.contains(date));
+        special.map_or(&self.windows, |special| &special.windows)
+    }
+
+    /// Minutes from the first opening to the last close of the longest day, special days included.
+    #[must_use]
+    pub fn longest_day(&self) -> u16 {
+        let day = |windows: &[Window]| {
+            let first = windows.iter().map(|window| window.start).min().unwrap_or_default();
+            windows.iter().map(|window| window.end).max().unwrap_or_default() - first
+        };
+        self.special.iter().map(|special| day(&special.windows)).fold(day(&self.windows), u16::max)
     }
 
     /// Whether customers may be called at `t`.
     #[must_use]
     pub fn is_open(&self, t: Timestamp) -> bool {
         let local = self.zone.to_datetime(t);
-        let minute = i64::from(local.hour()) * 60 + i64::from(local.minute());
-        self.windows.iter().any(|w| {
-            let (start, end) = (i64::from(w.start), i64::from(w.end));
-            (start..end).contains(&minute) || (start..end).contains(&(minute + i64::from(MINUTES_PER_DAY)))
-        })
+        let minute = u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
+        let open = |date: Date, minute: u16| {
+            self.windows_of(date).iter().any(|window| (window.start..window.end).contains(&minute))
+        };
+        let today = local.date();
+        open(today, minute) || today.yesterday().is_ok_and(|date| open(date, minute + MINUTES_PER_DAY))
     }
 
     /// The calendar date at `t` in the governing zone.
@@ -160,39 +219,46 @@ impl CallingHours {
         self.zone.to_ambiguous_timestamp(midnight).compatible().unwrap_or(Timestamp::MAX)
     }
 
-    /// The first instant at or after `t` at which hours are open.
+    /// The first instant at or after `t` at which hours are open; `None` if they stay closed for ten
+    /// years.
     #[must_use]
     pub fn next_open(&self, t: Timestamp) -> Option<Timestamp> {
         if self.is_open(t) {
             return Some(t);
         }
-        self.edges(t).into_iter().filter(|&edge| self.is_open(edge)).min()
+        let today = self.local_date(t);
+        (0..CLOSED_DAYS_MAX / DAYS_AHEAD).find_map(|stretch| {
+            let from = today.saturating_add(Span::new().days(stretch * DAYS_AHEAD));
+            self.edges(from, t).into_iter().filter(|&edge| self.is_open(edge)).min()
+        })
     }
 
-    /// The first instant after `t` at which hours are closed; `None` if they never close.
+    /// The first instant after `t` at which hours are closed; `None` if they do not close within a
+    /// week.
     #[must_use]
     pub fn closes_at(&self, t: Timestamp) -> Option<Timestamp> {
         if !self.is_open(t) {
             return Some(t);
         }
-        self.edges(t).into_iter().filter(|&edge| !self.is_open(edge)).min()
+        self.edges(self.local_date(t), t).into_iter().filter(|&edge| !self.is_open(edge)).min()
     }
 
-    /// Every instant after `t`, for some days, at which open(t) may change: window ends in both
-    /// readings of a repeated hour, and the zone's own transitions.
-    fn edges(&self, t: Timestamp) -> Vec<Timestamp> {
-        let horizon = t.saturating_add(SignedDuration::from_hours(24 * DAYS_AHEAD)).unwrap_or(Timestamp::MAX);
-        let mut edges: Vec<Timestamp> =
-            self.zone.following(t).map(|change| change.timestamp()).take_while(|&at| at <= horizon).collect();
-        let today = self.local_date(t);
-        for days in -1..=DAYS_AHEAD {
-            let Ok(date) = today.checked_add(SignedDuration::from_hours(24 * days)) else { continue };
-            for window in &self.windows {
+    /// Every instant after `t` at which open(t) may change, from the day before `from` for some days:
+    /// window ends in both readings of a repeated hour and the zone's own transitions.
+    fn edges(&self, from: Date, t: Timestamp) -> Vec<Timestamp> {
+        let days = (-1..=DAYS_AHEAD).map(|days| from.saturating_add(Span::new().days(days)));
+        let mut edges: Vec<Timestamp> = Vec::new();
+        for date in days {
+            for window in self.windows_of(date) {
                 for minute in [window.start, window.end] {
                     edges.extend(self.readings(date, minute));
                 }
             }
         }
+        let midnight = |date: Date| self.readings(date, 0).next().unwrap_or(Timestamp::MAX);
+        let (start, end) = (midnight(from).max(t), midnight(from.saturating_add(Span::new().days(DAYS_AHEAD))));
+        let transitions = self.zone.following(start).map(|change| change.timestamp());
+        edges.extend(transitions.take_while(|&at| at <= end));
         edges.retain(|&edge| edge > t);
         edges
     }
@@ -204,6 +270,15 @@ impl CallingHours {
         let ambiguous = self.zone.to_ambiguous_timestamp(local);
         ambiguous.earlier().into_iter().chain(ambiguous.later())
     }
+}
+
+fn no_overlap(windows: &[Window]) -> Result<(), CallingHoursError> {
+    for (i, a) in windows.iter().enumerate() {
+        if let Some(j) = windows[i + 1..].iter().position(|b| a.overlaps(*b)) {
+            return Err(CallingHoursError::Overlap(i, i + 1 + j));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -271,6 +346,43 @@ mod tests {
     fn the_whole_day_never_closes() {
         let always = hours("Europe/Berlin", &["00:00-24:00"]);
         assert_eq!(always.closes_at(at("2031-03-30T00:00:00Z")), None);
+    }
+
+    fn special(hours: CallingHours, special: &[(Days, &[&str])]) -> CallingHours {
+        let special = special.iter().map(|(days, windows)| Special {
+            days: days.clone(),
+            windows: windows.iter().map(|w| Window::parse(w).unwrap()).collect(),
+        });
+        hours.with_special(special.collect()).unwrap()
+    }
+
+    fn dates(text: &str) -> Days {
+        Days { dates: vec![crate::domain::days::DateRange::parse(text).unwrap()], ..Days::default() }
+    }
+
+    #[test]
+    fn the_last_special_entry_that_matches_counts_and_may_close_the_day() {
+        let hours = special(
+            hours("Asia/Shanghai", &["09:00-18:00"]),
+            &[(dates("2031-03-08/2031-03-31"), &[]), (dates("2031-03-11"), &["13:00-15:00"])],
+        );
+        assert_eq!(hours.closes_at(at("2031-03-07T17:00:00+08:00")), Some(at("2031-03-07T18:00:00+08:00")));
+        assert_eq!(hours.next_open(at("2031-03-07T18:00:00+08:00")), Some(at("2031-03-11T13:00:00+08:00")));
+        // Over more than one stretch of days.
+        assert_eq!(hours.next_open(at("2031-03-11T15:00:00+08:00")), Some(at("2031-04-01T09:00:00+08:00")));
+    }
+
+    #[test]
+    fn a_window_goes_on_into_a_closed_day_as_it_belongs_to_the_day_it_starts_on() {
+        let night = special(hours("Europe/Berlin", &["22:00-02:00"]), &[(dates("2031-03-08"), &[])]);
+        assert_eq!(night.closes_at(at("2031-03-07T23:00:00+01:00")), Some(at("2031-03-08T02:00:00+01:00")));
+        assert_eq!(night.next_open(at("2031-03-08T02:00:00+01:00")), Some(at("2031-03-09T22:00:00+01:00")));
+    }
+
+    #[test]
+    fn closed_for_good() {
+        let closed = special(hours("Europe/Berlin", &["09:00-18:00"]), &[(dates("2000-01-01/2099-12-31"), &[])]);
+        assert_eq!(closed.next_open(at("2031-03-08T02:00:00Z")), None);
     }
 
     proptest! {

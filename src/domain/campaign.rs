@@ -2,14 +2,30 @@
 //!
 //! `config` builds these values and nothing else does; a campaign that exists is one that may run.
 
-use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 
 use super::{
+    attribute::{Attribute, Attributes},
+    business::BusinessRule,
+    business_result::BusinessResult,
     calendar::CallingHours,
-    ids::{AgentId, CampaignId, QueueId, Revision, TenantId},
+    category::Category,
+    do_not_call::DoNotCallList,
+    filter::Filter,
+    ids::{
+        AgentId, AttributeId, BusinessResultId, CalendarId, CampaignId, CategoryId, DoNotCallId, QueueId, Revision,
+        SmsId, SurveyId,
+    },
     phone::E164,
+    policy::ResultPolicy,
+    result_name::ResultName,
+    results::CallResult,
+    sms::SmsTemplate,
+    special_days::Calendar,
+    survey::Survey,
+    tenant::{AgentHold, Tenant},
 };
 
 /// The state that a file asks for.
@@ -40,10 +56,104 @@ pub enum Mode {
 }
 
 /// Order of a contact's several numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NumberOrder {
     /// 1 to n one after the other, then each again when its retry is due.
     Sequence,
+    /// All contacts' numbers of the first category, then those of the second, and so on.
+    RoundsByCategory {
+        /// Categories in the order of their rounds, no repeats.
+        rounds: Vec<CategoryId>,
+        /// When numbers of other categories are called.
+        others: Others,
+    },
+    /// All contacts' numbers of the first index, then those of the second, and so on.
+    RoundsByIndex {
+        /// Indexes, counted from 1, in the order of their rounds, no repeats.
+        rounds: Vec<u8>,
+        /// When numbers of other indexes are called.
+        others: Others,
+    },
+}
+
+/// When numbers that no round lists are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    /// In a round of their own after the listed ones.
+    Last,
+    /// Never.
+    Never,
+}
+
+/// One key of the order of fresh contacts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SortKey {
+    /// By which attribute; not an encrypted one.
+    pub attribute: AttributeId,
+    /// Which end goes first; missing values go last in both directions.
+    pub direction: Direction,
+    /// How values are compared.
+    pub compare: SortType,
+}
+
+/// Which end of an order goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The least first.
+    Ascending,
+    /// The greatest first.
+    Descending,
+}
+
+/// How values are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortType {
+    /// By bytes.
+    Text,
+    /// As decimal numbers.
+    Number,
+    /// As calendar dates.
+    Date,
+}
+
+/// A published questionnaire that agents see during a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SurveyReference {
+    /// Which one.
+    pub id: SurveyId,
+    /// Which version of it.
+    pub version: u32,
+}
+
+/// Where the CRM is told of calls (SPEC §5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Callback {
+    /// Where to POST, `https://…` or `http://…`, on an allowed host.
+    pub url: String,
+    /// Attributes that are carried along; none of them encrypted.
+    pub fields: Vec<AttributeId>,
+    /// The key of the signature.
+    pub signing_secret: Option<SecretRef>,
+}
+
+/// Where a secret is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretRef {
+    /// A file that holds the secret alone.
+    File(PathBuf),
+    /// A systemd credential of this name (`LoadCredential=`).
+    Credential(String),
+}
+
+/// How a campaign treats its agents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AgentTerms {
+    /// When an agent's phone is called.
+    pub hold: AgentHold,
+    /// How long an agent's phone rings before the next is tried.
+    pub ring: Duration,
+    /// Longest wrap-up after a conversation; then the agent is idle again.
+    pub wrap_up: Duration,
 }
 
 /// A campaign's or a contact's priority: 1 to 5, 1 first.
@@ -105,28 +215,51 @@ pub struct Campaign {
     pub max_ring: Duration,
     /// Order of a contact's several numbers.
     pub order: NumberOrder,
+    /// Only contacts for which it holds are called.
+    pub filter: Option<Filter>,
+    /// Order of fresh contacts, before their priority and the import's order.
+    pub sort: Vec<SortKey>,
+    /// Attributes that filter, sort and the agent's screen use; `None` for all.
+    pub attributes: Option<Vec<AttributeId>>,
+    /// Do-not-call lists, its own and the tenant's.
+    pub do_not_call: Vec<DoNotCallId>,
     /// When a number is tried again.
     pub results: ResultPolicy,
+    /// What business results bring about; empty while they are not enabled.
+    pub business: Vec<BusinessRule>,
     /// Caps.
     pub limits: Limits,
+    /// How it treats its agents.
+    pub agents: AgentTerms,
+    /// What agents ask.
+    pub survey: Option<SurveyReference>,
+    /// Sent once when a contact is finally not reached.
+    pub failure_sms: Option<SmsId>,
+    /// Whom to tell of calls.
+    pub callback: Option<Callback>,
 }
 
-/// When a number is tried again (SPEC §1.2, `results.policy`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ResultPolicy {
-    /// One policy for all numbers, by days and attempts.
-    Global(DaysPolicy),
-}
+impl Campaign {
+    /// Settings of this campaign that this version reads and does not dial by; while there are any, the
+    /// campaign is held.
+    #[must_use]
+    pub fn not_dialled_yet(&self) -> Vec<&'static str> {
+        let settings = [
+            ("calling.order", self.order != NumberOrder::Sequence),
+            ("calling.sort", !self.sort.is_empty()),
+            ("calling_hours.timezone = \"contact\"", self.hours.is_in_contact_zone()),
+            ("strategy.do_not_call", !self.do_not_call.is_empty()),
+            ("business_results", !self.business.is_empty()),
+            ("agents.hold = \"off_hook\"", self.agents.hold == AgentHold::OffHook),
+        ];
+        settings.into_iter().filter(|(_, used)| *used).map(|(setting, _)| setting).collect()
+    }
 
-/// The ordinary policy: so many tries a local day, on so many days, so far apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DaysPolicy {
-    /// Different local days on which a number may be tried, ≥ 1.
-    pub max_days: NonZeroU32,
-    /// Tries of a number on one local day, ≥ 1.
-    pub max_attempts_per_day: NonZeroU32,
-    /// From the end of the last try to the next.
-    pub retry_interval: Duration,
+    /// Whether a contact with these attributes may be called at all.
+    #[must_use]
+    pub fn matches(&self, attributes: &Attributes) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.holds(attributes))
+    }
 }
 
 /// A campaign's caps; each is also held to the settings' ceiling, the smaller holds.
@@ -140,6 +273,15 @@ pub struct Limits {
     pub max_attempts_per_contact: Option<NonZeroU32>,
     /// INVITEs to one number, over all campaigns, in a rolling period.
     pub per_number: Option<PerNumberLimit>,
+    /// The same, as the tenant has it for every campaign; both hold.
+    pub per_number_of_tenant: Option<PerNumberLimit>,
+}
+
+impl Limits {
+    /// All caps on calls to one number.
+    pub fn on_a_number(&self) -> impl Iterator<Item = PerNumberLimit> {
+        self.per_number.into_iter().chain(self.per_number_of_tenant)
+    }
 }
 
 /// A cap on how often one number is called, over all campaigns (SPEC §3, "rolling caps").
@@ -175,23 +317,6 @@ pub struct AgentDefinition {
     pub queues: Vec<QueueId>,
 }
 
-/// The tenant, as `tenant.toml` defines it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tenant {
-    /// Identity.
-    pub id: TenantId,
-    /// Shown to people.
-    pub name: String,
-    /// IANA zone of the tenant's days.
-    pub timezone: String,
-    /// Region for numbers in national form, ISO 3166-1 alpha-2.
-    pub region: String,
-    /// How long an agent's phone rings before the next is tried.
-    pub agent_ring: Duration,
-    /// Longest wrap-up after a conversation; then the agent is idle again.
-    pub wrap_up: Duration,
-}
-
 /// Everything one commit defines.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Definitions {
@@ -201,8 +326,45 @@ pub struct Definitions {
     pub queues: BTreeMap<QueueId, Queue>,
     /// Agents.
     pub agents: BTreeMap<AgentId, AgentDefinition>,
+    /// What is known of customers.
+    pub attributes: BTreeMap<AttributeId, Attribute>,
+    /// Categories of numbers.
+    pub categories: BTreeMap<CategoryId, Category>,
+    /// What conversations may achieve.
+    pub business_results: BTreeMap<BusinessResultId, BusinessResult>,
+    /// Calendars of special days.
+    pub calendars: BTreeMap<CalendarId, Calendar>,
+    /// How people see results; one that is not here is shown by its own name.
+    pub result_names: BTreeMap<CallResult, ResultName>,
+    /// Templates of text messages.
+    pub sms: BTreeMap<SmsId, SmsTemplate>,
+    /// Surveys.
+    pub surveys: BTreeMap<SurveyId, Survey>,
+    /// Do-not-call lists.
+    pub do_not_call: BTreeMap<DoNotCallId, DoNotCallList>,
     /// Campaigns.
     pub campaigns: BTreeMap<CampaignId, Campaign>,
+}
+
+impl Definitions {
+    /// A tenant and nothing else.
+    #[must_use]
+    pub fn of(tenant: Tenant) -> Self {
+        Self {
+            tenant,
+            queues: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            attributes: BTreeMap::new(),
+            categories: BTreeMap::new(),
+            business_results: BTreeMap::new(),
+            calendars: BTreeMap::new(),
+            result_names: BTreeMap::new(),
+            sms: BTreeMap::new(),
+            surveys: BTreeMap::new(),
+            do_not_call: BTreeMap::new(),
+            campaigns: BTreeMap::new(),
+        }
+    }
 }
 
 /// What the settings allow at most; the repository can only tighten it (SPEC §1.1).
@@ -213,6 +375,8 @@ pub struct Ceilings {
     /// Numbers that campaigns may show; empty allows none, `None` does not check (for `check`
     /// without settings).
     pub owned_caller_numbers: Option<Vec<E164>>,
+    /// Hosts that callbacks may go to; empty allows none, `None` does not check.
+    pub callback_hosts: Option<Vec<String>>,
     /// Longest ring.
     pub max_ring: Duration,
     /// Campaigns that may be `running` at once.
@@ -243,4 +407,50 @@ pub struct Generation {
     pub committed_at: Timestamp,
     /// What it defines.
     pub definitions: Definitions,
+}
+
+#[cfg(test)]
+impl Campaign {
+    /// A campaign for tests to change: running all day in UTC through March 2031.
+    pub(crate) fn example() -> Self {
+        let number = |text| NonZeroU32::new(text).unwrap();
+        let windows = vec![super::calendar::Window::parse("00:00-24:00").unwrap()];
+        Self {
+            id: CampaignId::parse("example").unwrap(),
+            name: "Example".to_owned(),
+            description: String::new(),
+            desired: DesiredState::Running,
+            mode: Mode::Preoccupied,
+            caller_numbers: vec![CallerNumber {
+                number: E164::parse("+864005550100").unwrap(),
+                priority: Priority::DEFAULT,
+            }],
+            starts_at: "2031-03-01T00:00:00Z".parse().unwrap(),
+            ends_at: "2031-04-01T00:00:00Z".parse().unwrap(),
+            skill_queue: QueueId::parse("sales").unwrap(),
+            priority: Priority::DEFAULT,
+            hours: CallingHours::new("UTC", jiff::tz::TimeZone::UTC, windows).unwrap(),
+            max_ring: Duration::from_secs(30),
+            order: NumberOrder::Sequence,
+            filter: None,
+            sort: Vec::new(),
+            attributes: None,
+            do_not_call: Vec::new(),
+            results: ResultPolicy::days(super::policy::DaysPolicy {
+                max_days: number(3),
+                max_attempts_per_day: number(2),
+                retry_interval: Duration::from_secs(1800),
+            }),
+            business: Vec::new(),
+            limits: Limits::default(),
+            agents: AgentTerms {
+                hold: AgentHold::PerCall,
+                ring: Duration::from_secs(15),
+                wrap_up: Duration::from_secs(30),
+            },
+            survey: None,
+            failure_sms: None,
+            callback: None,
+        }
+    }
 }

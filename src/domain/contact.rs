@@ -1,12 +1,16 @@
 //! Contacts: a customer's numbers and how far each has been tried.
 
+use std::collections::BTreeMap;
+
 use jiff::{Timestamp, civil::Date};
 
 use super::{
+    attribute::Attributes,
     campaign::Priority,
     ids::{CampaignId, CategoryId, ContactRef, CustomerId},
     phone::E164,
     results::CallResult,
+    zone::ContactZone,
 };
 
 /// Most numbers of one contact.
@@ -23,6 +27,10 @@ pub struct NewContact {
     pub priority: Priority,
     /// Not dialled before this instant.
     pub not_before: Option<Timestamp>,
+    /// The customer's own zone.
+    pub timezone: Option<ContactZone>,
+    /// What is known of the customer.
+    pub attributes: Attributes,
     /// Carried back unchanged in callbacks and exports; at most 200 characters.
     pub custom_field: Option<String>,
 }
@@ -42,6 +50,10 @@ pub struct Contact {
     pub import_order: i64,
     /// Not dialled before this instant.
     pub not_before: Option<Timestamp>,
+    /// The customer's own zone.
+    pub timezone: Option<ContactZone>,
+    /// What is known of the customer, for filters.
+    pub attributes: Attributes,
     /// Rises by one with every change; a decision on an older version is refused as stale.
     pub version: u32,
     /// How far it has come.
@@ -80,6 +92,8 @@ pub struct Number {
     pub last_day: Option<Date>,
     /// Counted tries on that day.
     pub tries_on_last_day: u32,
+    /// Further calls that each result has led to (policies by result).
+    pub retries: BTreeMap<CallResult, u32>,
     /// Faults in a row (results that are not the customer's).
     pub faults: u32,
     /// How the last try ended.
@@ -125,6 +139,8 @@ pub enum ContactEnd {
     NotReached,
     /// `max_attempts_per_contact` is used up.
     AttemptsSpent,
+    /// A result of `results.no_retry`.
+    NoRetry,
 }
 
 impl ContactEnd {
@@ -135,13 +151,16 @@ impl ContactEnd {
             Self::Reached => "reached",
             Self::NotReached => "not_reached",
             Self::AttemptsSpent => "attempts_spent",
+            Self::NoRetry => "no_retry",
         }
     }
 
     /// The end of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Reached, Self::NotReached, Self::AttemptsSpent].into_iter().find(|end| end.as_str() == name)
+        [Self::Reached, Self::NotReached, Self::AttemptsSpent, Self::NoRetry]
+            .into_iter()
+            .find(|end| end.as_str() == name)
     }
 }
 
@@ -171,6 +190,7 @@ impl Number {
             days: 0,
             last_day: None,
             tries_on_last_day: 0,
+            retries: BTreeMap::new(),
             faults: 0,
             last_result: None,
             caller_number: None,

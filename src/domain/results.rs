@@ -70,7 +70,7 @@ impl CallResult {
 
     /// The name used in files, tables, metrics and callbacks.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Answered => "answered",
             Self::Vacant => "vacant",

@@ -1,11 +1,13 @@
 //! Retries: what an attempt's result does to its number and its contact (SPEC §3).
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{
-    campaign::ResultPolicy,
     contact::{ContactEnd, Number, NumberEnd, Progress},
     phone::E164,
+    policy::{DaysPolicy, NumberPolicy, ResultPolicy, counted_as},
     results::CallResult,
 };
 
@@ -26,10 +28,17 @@ pub enum Budget {
     Spent,
 }
 
-/// The budget ledger of one number on local day `today`.
+/// The budget ledger of one number on local day `today`. By result, a number that may not be tried
+/// again has ended already.
 #[must_use]
 pub fn budget(policy: &ResultPolicy, number: &Number, today: Date) -> Budget {
-    let ResultPolicy::Global(policy) = policy;
+    match policy.of(&number.category) {
+        NumberPolicy::Days(days) => days_budget(days, number, today),
+        NumberPolicy::ByResult(_) => Budget::Left,
+    }
+}
+
+fn days_budget(policy: &DaysPolicy, number: &Number, today: Date) -> Budget {
     let days_left = number.days < policy.max_days.get();
     if number.last_day == Some(today) {
         if number.tries_on_last_day < policy.max_attempts_per_day.get() {
@@ -74,6 +83,8 @@ pub fn settle(policy: &ResultPolicy, before: &Progress, attempt: &EndedAttempt) 
     after.pass = pass_after(&after, attempt.number);
     if result == CallResult::Answered {
         after.ended = Some(ContactEnd::Reached);
+    } else if policy.ends_contact(result) {
+        after.ended = Some(ContactEnd::NoRetry);
     } else if after.ended.is_none() && after.numbers.iter().all(|n| n.ended.is_some()) {
         after.ended = Some(ContactEnd::NotReached);
     }
@@ -106,18 +117,36 @@ fn settle_number(policy: &ResultPolicy, number: &mut Number, attempt: &EndedAtte
         number.due_at = None;
         return result;
     }
-    let ResultPolicy::Global(days) = policy;
-    let interval = SignedDuration::try_from(days.retry_interval).unwrap_or(SignedDuration::MAX);
-    let due_at = later(attempt.ended_at, interval);
-    match budget(policy, number, attempt.local_date) {
-        Budget::Left => number.due_at = Some(due_at),
-        Budget::SpentToday => number.due_at = Some(due_at.max(attempt.next_day_at)),
-        Budget::Spent => {
-            number.due_at = None;
-            number.ended = Some(NumberEnd::BudgetSpent);
+    let next = match policy.of(&number.category) {
+        NumberPolicy::Days(days) => after_days(days, number, attempt),
+        NumberPolicy::ByResult(rules) => {
+            let result = counted_as(result);
+            let used = number.retries.get(&result).copied().unwrap_or_default();
+            rules.get(&result).filter(|rule| used < rule.retries).map(|rule| {
+                number.retries.insert(result, used + 1);
+                after_interval(attempt, rule.interval)
+            })
         }
+    };
+    number.due_at = next;
+    if next.is_none() {
+        number.ended = Some(NumberEnd::BudgetSpent);
     }
     result
+}
+
+/// When a number is due again by days and attempts; `None` if they are spent.
+fn after_days(policy: &DaysPolicy, number: &Number, attempt: &EndedAttempt) -> Option<Timestamp> {
+    let due_at = after_interval(attempt, policy.retry_interval);
+    match days_budget(policy, number, attempt.local_date) {
+        Budget::Left => Some(due_at),
+        Budget::SpentToday => Some(due_at.max(attempt.next_day_at)),
+        Budget::Spent => None,
+    }
+}
+
+fn after_interval(attempt: &EndedAttempt, interval: Duration) -> Timestamp {
+    later(attempt.ended_at, SignedDuration::try_from(interval).unwrap_or(SignedDuration::MAX))
 }
 
 fn count_try(number: &mut Number, day: Date) {

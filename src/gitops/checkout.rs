@@ -1,4 +1,5 @@
-//! The repository that a folder of a work tree belongs to: what `check` compares that folder with.
+//! The repository that a folder of a work tree belongs to: what `check` and `plan` compare that
+//! folder with.
 //!
 //! Only commits are read from it, never the work tree. Blocks.
 

@@ -3,8 +3,8 @@
 //! [`source`] answers two questions, "which commit is the branch at?" and "what does that commit
 //! say?", and never looks at a work tree. [`wake`] gathers everything that asks for a look; a
 //! trigger carries no news, so losing one costs at most a poll interval. [`watch`] is the file
-//! system's trigger, [`Checkout`] reads
-//! commits for `check`, [`author`] writes what the demo commits. Types of `git2` and `notify` stay in here.
+//! system's trigger, [`Checkout`] reads commits for `check` and `plan`, [`author`] writes what the demo
+//! commits. Types of `git2` and `notify` stay in here.
 
 pub mod author;
 mod checkout;

@@ -39,6 +39,8 @@ struct Inner {
     settings: SourceSettings,
     reference: String,
     blobs: Mutex<Blobs>,
+    /// The commit that was last asked for by [`Source::kept`].
+    kept: Mutex<Option<Arc<CommitFiles>>>,
 }
 
 /// The folders in which a repository keeps its refs; they differ for a linked work tree.
@@ -55,7 +57,7 @@ impl Source {
     #[must_use]
     pub fn new(settings: SourceSettings) -> Self {
         let reference = format!("refs/heads/{}", settings.branch);
-        Self(Arc::new(Inner { settings, reference, blobs: Mutex::new(Blobs::new()) }))
+        Self(Arc::new(Inner { settings, reference, blobs: Mutex::new(Blobs::new()), kept: Mutex::new(None) }))
     }
 
     /// What it was made from.
@@ -73,6 +75,17 @@ impl Source {
     pub async fn read(&self, revision: &Revision) -> Result<CommitFiles, SourceError> {
         let revision = revision.clone();
         self.blocking(move |inner| inner.read(&revision)).await
+    }
+
+    /// The same, kept in memory until another commit is asked for this way.
+    pub async fn kept(&self, revision: &Revision) -> Result<Arc<CommitFiles>, SourceError> {
+        let kept = || self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(files) = kept().as_ref().filter(|files| files.revision == *revision) {
+            return Ok(Arc::clone(files));
+        }
+        let files = Arc::new(self.read(revision).await?);
+        *kept() = Some(Arc::clone(&files));
+        Ok(files)
     }
 
     /// Whether `head` is `ancestor` or has it in its history. Also false when the repository has

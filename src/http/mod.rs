@@ -12,6 +12,7 @@ mod error;
 mod health;
 pub mod listen;
 mod page;
+mod plan;
 mod reconcile;
 mod router;
 mod serve;

@@ -12,10 +12,10 @@ use axum::{
 };
 
 use super::{
-    access, agents, campaigns, contacts, error::ApiError, health, page, reconcile, state::ServerState, status,
+    access, agents, campaigns, contacts, error::ApiError, health, page, plan, reconcile, state::ServerState, status,
 };
 
-/// Longest body, but for imports, which are streamed.
+/// Longest body, but for plans and for imports, which are streamed.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Longest time for an ordinary answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -27,7 +27,8 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .route("/-/healthy", get(health::healthy))
         .route("/-/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .route("/api/v1/status", get(status::get));
+        .route("/api/v1/status", get(status::get))
+        .route("/api/v1/generation", get(plan::generation));
     let prompt = Router::new()
         .route("/api/v1/agents", get(agents::list))
         .route("/api/v1/agents/{agent}", put(agents::set))
@@ -38,6 +39,7 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .layer(middleware::from_fn(in_time));
     let lengthy = Router::new()
         .route("/api/v1/campaigns/{campaign}/contacts", post(contacts::import))
+        .route("/api/v1/plan", post(plan::post).layer(DefaultBodyLimit::max(plan::BODY_BYTES_MAX)))
         .route("/api/v1/reconcile", post(reconcile::post));
     let closed = prompt.merge(lengthy).layer(middleware::from_fn_with_state(Arc::clone(&state), access::require));
     open.layer(middleware::from_fn(in_time))

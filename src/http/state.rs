@@ -9,7 +9,8 @@ use super::access::Access;
 use crate::{
     clock::Clock,
     control::{DialCommand, ReconcileCommand},
-    domain::campaign::Generation,
+    domain::campaign::{Ceilings, Generation},
+    gitops::Source,
     store::Store,
     telemetry::{
         metrics::Metrics,
@@ -32,6 +33,10 @@ pub struct Instance {
 pub struct ServerState {
     /// Which daemon this is.
     pub instance: Instance,
+    /// The branch that is followed, to read what a plan starts from.
+    pub repository: Source,
+    /// What the settings allow at most.
+    pub ceilings: Ceilings,
     /// Newest status of the source.
     pub source: watch::Receiver<SourceStatus>,
     /// Newest status of the dialling loop.

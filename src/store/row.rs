@@ -1,6 +1,10 @@
 //! Domain values as they stand in a table's columns.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use crate::domain::{
     call::LegIdentity,
-    campaign::{DaysPolicy, DesiredState, ResultPolicy},
+    campaign::DesiredState,
     contact::{Number, NumberEnd, Progress},
     ids::CategoryId,
     phone::E164,
+    policy::{DaysPolicy, NumberPolicy, ResultPolicy, Retries},
     results::CallResult,
 };
 
@@ -30,22 +35,106 @@ pub(super) fn timestamp(micros: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_microsecond(micros).map_err(|_| damaged("time"))
 }
 
-/// A policy as a column has it: `days 3 2 1800000000` (days, a day, microseconds between).
+/// [`ResultPolicy`] with serde's derives, which the domain does without.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Policy {
+    Global { policy: OneNumber, no_retry: Vec<String> },
+    ByCategory { default: OneNumber, categories: BTreeMap<String, OneNumber> },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum OneNumber {
+    /// Days, attempts a day, microseconds between.
+    Days(NonZeroU32, NonZeroU32, u64),
+    /// For each result: further calls, microseconds between.
+    ByResult(BTreeMap<String, (u32, u64)>),
+}
+
+/// A policy as a column has it.
 pub(super) fn policy_text(policy: &ResultPolicy) -> String {
-    let ResultPolicy::Global(days) = policy;
-    format!("days {} {} {}", days.max_days, days.max_attempts_per_day, days.retry_interval.as_micros())
+    json(&match policy {
+        ResultPolicy::Global { policy, no_retry } => Policy::Global {
+            policy: one_number(policy),
+            no_retry: no_retry.iter().map(|result| result.as_str().to_owned()).collect(),
+        },
+        ResultPolicy::ByCategory { default, categories } => Policy::ByCategory {
+            default: one_number(default),
+            categories: categories.iter().map(|(id, policy)| (id.to_string(), one_number(policy))).collect(),
+        },
+    })
+}
+
+fn one_number(policy: &NumberPolicy) -> OneNumber {
+    let between = |interval: Duration| u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
+    match policy {
+        NumberPolicy::Days(days) => {
+            OneNumber::Days(days.max_days, days.max_attempts_per_day, between(days.retry_interval))
+        }
+        NumberPolicy::ByResult(rules) => {
+            let rule = |(result, rule): (&CallResult, &Retries)| {
+                (result.as_str().to_owned(), (rule.retries, between(rule.interval)))
+            };
+            OneNumber::ByResult(rules.iter().map(rule).collect())
+        }
+    }
 }
 
 /// The policy of a column.
 pub(super) fn policy(text: &str) -> Result<ResultPolicy, StoreError> {
-    let parse = || {
-        let mut words = text.strip_prefix("days ")?.split(' ');
-        let max_days: NonZeroU32 = words.next()?.parse().ok()?;
-        let max_attempts_per_day: NonZeroU32 = words.next()?.parse().ok()?;
-        let retry_interval = Duration::from_micros(words.next()?.parse().ok()?);
-        Some(ResultPolicy::Global(DaysPolicy { max_days, max_attempts_per_day, retry_interval }))
+    // As versions before policies by result and category wrote it.
+    if let Some(words) = text.strip_prefix("days ") {
+        return old_days(words).ok_or_else(|| damaged("policy"));
+    }
+    let policy: Policy = serde_json::from_str(text).map_err(|_| damaged("policy"))?;
+    Ok(match policy {
+        Policy::Global { policy, no_retry } => ResultPolicy::Global {
+            policy: number_policy(policy)?,
+            no_retry: no_retry.iter().map(|name| result(name)).collect::<Result<_, _>>()?,
+        },
+        Policy::ByCategory { default, categories } => ResultPolicy::ByCategory {
+            default: number_policy(default)?,
+            categories: categories
+                .into_iter()
+                .map(|(id, policy)| {
+                    Ok((CategoryId::parse(&id).map_err(|_| damaged("policy"))?, number_policy(policy)?))
+                })
+                .collect::<Result<_, StoreError>>()?,
+        },
+    })
+}
+
+fn number_policy(policy: OneNumber) -> Result<NumberPolicy, StoreError> {
+    Ok(match policy {
+        OneNumber::Days(max_days, max_attempts_per_day, between) => NumberPolicy::Days(DaysPolicy {
+            max_days,
+            max_attempts_per_day,
+            retry_interval: Duration::from_micros(between),
+        }),
+        OneNumber::ByResult(rules) => NumberPolicy::ByResult(
+            rules
+                .into_iter()
+                .map(|(name, (retries, between))| {
+                    Ok((result(&name)?, Retries { retries, interval: Duration::from_micros(between) }))
+                })
+                .collect::<Result<_, StoreError>>()?,
+        ),
+    })
+}
+
+fn old_days(words: &str) -> Option<ResultPolicy> {
+    let mut words = words.split(' ');
+    let days = DaysPolicy {
+        max_days: words.next()?.parse().ok()?,
+        max_attempts_per_day: words.next()?.parse().ok()?,
+        retry_interval: Duration::from_micros(words.next()?.parse().ok()?),
     };
-    parse().ok_or_else(|| damaged("policy"))
+    Some(ResultPolicy::Global { policy: NumberPolicy::Days(days), no_retry: BTreeSet::new() })
+}
+
+fn result(name: &str) -> Result<CallResult, StoreError> {
+    CallResult::parse(name).ok_or_else(|| damaged("result"))
 }
 
 /// The desired state of a column.
@@ -88,6 +177,8 @@ struct NumberProgress {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_day: Option<String>,
     tries_on_last_day: u32,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    retries: BTreeMap<String, u32>,
     faults: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_result: Option<String>,
@@ -111,6 +202,7 @@ fn number_progress(number: &Number) -> NumberProgress {
         days: number.days,
         last_day: number.last_day.map(|day| day.to_string()),
         tries_on_last_day: number.tries_on_last_day,
+        retries: number.retries.iter().map(|(result, count)| (result.as_str().to_owned(), *count)).collect(),
         faults: number.faults,
         last_result: number.last_result.map(|result| result.as_str().to_owned()),
         caller_number: number.caller_number.as_ref().map(|number| number.expose().to_owned()),
@@ -132,6 +224,8 @@ pub(super) fn read_progress(text: &str, numbers: &mut [Number]) -> Result<(), St
         number.days = row.days;
         number.last_day = row.last_day.map(|day| day.parse().map_err(|_| damaged("progress"))).transpose()?;
         number.tries_on_last_day = row.tries_on_last_day;
+        number.retries =
+            row.retries.iter().map(|(name, count)| Ok((result(name)?, *count))).collect::<Result<_, StoreError>>()?;
         number.faults = row.faults;
         number.last_result = row.last_result.as_deref().and_then(CallResult::parse);
         known((number.last_result.is_some() == row.last_result.is_some()).then_some(()))?;
@@ -186,8 +280,19 @@ mod tests {
             max_attempts_per_day: NonZeroU32::MAX,
             retry_interval: Duration::from_secs(1800),
         };
-        let text = policy_text(&ResultPolicy::Global(days));
-        assert_eq!(policy(&text).unwrap(), ResultPolicy::Global(days));
+        let busy = Retries { retries: 2, interval: Duration::from_secs(60) };
+        let by_result = NumberPolicy::ByResult(BTreeMap::from([(CallResult::Busy, busy)]));
+        for policy in [
+            ResultPolicy::days(days),
+            ResultPolicy::Global { policy: by_result.clone(), no_retry: BTreeSet::from([CallResult::Vacant]) },
+            ResultPolicy::ByCategory {
+                default: NumberPolicy::Days(days),
+                categories: BTreeMap::from([(CategoryId::parse("mobile").unwrap(), by_result)]),
+            },
+        ] {
+            assert_eq!(super::policy(&policy_text(&policy)).unwrap(), policy);
+        }
+        assert_eq!(policy("days 1 4294967295 1800000000").unwrap(), ResultPolicy::days(days));
         assert!(matches!(policy("days 0 1 1"), Err(StoreError::Damaged(_))));
         assert!(matches!(policy("by_result"), Err(StoreError::Damaged(_))));
     }
@@ -200,6 +305,7 @@ mod tests {
         number.due_at = Some("2031-03-03T09:00:00.000001Z".parse().unwrap());
         number.last_day = Some("2031-03-03".parse().unwrap());
         number.last_result = Some(CallResult::Busy);
+        number.retries.insert(CallResult::Busy, 2);
         number.ended = Some(NumberEnd::BudgetSpent);
         number.caller_number = Some(E164::parse("+862880000001").unwrap());
         let progress = Progress { numbers: vec![number.clone()], pass: None, attempts: 1, ended: None };

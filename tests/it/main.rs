@@ -3,18 +3,23 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
 mod check;
+mod ci;
 mod cli;
 mod config_fixtures;
 mod contacts;
 mod daemon;
+mod definitions;
 mod demo;
 mod faults;
 mod gitops;
+mod hostile;
 mod http;
 mod kill;
 mod layering;
 mod phones;
+mod plan;
 mod reconcile;
+mod reference;
 mod repository;
 mod schema;
 mod served;
@@ -22,3 +27,4 @@ mod sip;
 mod stage;
 mod store;
 mod systemd;
+mod validators;

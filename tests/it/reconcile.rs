@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,28 +16,25 @@ use dialops::{
     control::{QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
-        calendar::{CallingHours, Window},
-        campaign::{
-            Campaign, DaysPolicy, Definitions, DesiredState, DialPermission, Generation, Limits, Mode, NumberOrder,
-            Priority, ResultPolicy, Tenant,
-        },
-        contact::{NewContact, Progress},
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, QueueId, Revision, TenantId},
+        campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation},
+        contact::{Contact, NewContact, Progress},
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, Revision, TenantId},
         intent::CandidatePage,
+        tenant::Tenant,
     },
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Reconcile},
     store::{
-        AttemptRecord, CampaignChange, ContactHistory, GateSettings, ImportOutcome, IntentDecision, IntentRequest,
-        Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
-        memory::MemoryStore,
+        AttemptRecord, CampaignChange, ContactHistory, Evaluated, GateSettings, ImportOutcome, IntentDecision,
+        IntentRequest, Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally,
+        Why, memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
         status::{DialStatus, Problem, SourceStatus},
     },
 };
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
@@ -46,7 +42,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::repository::Repository;
+use crate::{definitions, repository::Repository};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -65,18 +61,11 @@ fn load(files: &CommitFiles) -> Result<Definitions, Vec<Problem>> {
             Err(message) => problems.push(problem(&file.path, message)),
         }
     }
-    let tenant = Tenant {
-        id: TenantId::parse("acme").unwrap(),
-        name: "Acme".to_owned(),
-        timezone: "UTC".to_owned(),
-        region: "DE".to_owned(),
-        agent_ring: Duration::from_secs(15),
-        wrap_up: Duration::from_secs(60),
-    };
+    let tenant = Tenant::new(TenantId::parse("acme").unwrap(), "Acme", "UTC", "DE");
     if !problems.is_empty() {
         return Err(problems);
     }
-    Ok(Definitions { tenant, queues: BTreeMap::new(), agents: BTreeMap::new(), campaigns })
+    Ok(Definitions { campaigns, ..Definitions::of(tenant) })
 }
 
 fn campaign(bytes: &[u8]) -> Result<Campaign, &'static str> {
@@ -89,29 +78,8 @@ fn campaign(bytes: &[u8]) -> Result<Campaign, &'static str> {
         Some("panic") => panic!("a bug in the check"),
         _ => return Err("no such state"),
     };
-    let three = NonZeroU32::new(3).unwrap();
-    let windows = vec![Window::parse("09:00-18:00").unwrap()];
-    Ok(Campaign {
-        id: key("id").and_then(|id| CampaignId::parse(id).ok()).ok_or("no id")?,
-        name: key("name").unwrap_or("Unnamed").to_owned(),
-        description: String::new(),
-        desired: state,
-        mode: Mode::Preoccupied,
-        caller_numbers: vec![],
-        starts_at: Timestamp::UNIX_EPOCH,
-        ends_at: Timestamp::MAX,
-        skill_queue: QueueId::parse("sales").unwrap(),
-        priority: Priority::DEFAULT,
-        hours: CallingHours::new("UTC", TimeZone::UTC, windows).unwrap(),
-        max_ring: Duration::from_secs(30),
-        order: NumberOrder::Sequence,
-        results: ResultPolicy::Global(DaysPolicy {
-            max_days: three,
-            max_attempts_per_day: three,
-            retry_interval: Duration::from_secs(1800),
-        }),
-        limits: Limits::default(),
-    })
+    let id = key("id").and_then(|id| CampaignId::parse(id).ok()).ok_or("no id")?;
+    Ok(Campaign { desired: state, ..definitions::campaign(id, key("name").unwrap_or("Unnamed")) })
 }
 
 fn memory() -> Arc<MemoryStore> {
@@ -584,11 +552,19 @@ impl Store for Flaky {
         unreachable!()
     }
 
+    async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError> {
+        unreachable!()
+    }
+
     async fn import(&self, _: &CampaignId, _: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
         unreachable!()
     }
 
     async fn contact(&self, _: &CampaignId, _: &CustomerId) -> Result<Option<ContactHistory>, StoreError> {
+        unreachable!()
+    }
+
+    async fn contacts_page(&self, _: &CampaignId, _: Option<&CustomerId>, _: u32) -> Result<Vec<Contact>, StoreError> {
         unreachable!()
     }
 

@@ -1,26 +1,23 @@
 //! A served world: the real router on real sockets over the store's in-memory twin, with stand-ins
 //! for the two loops.
 
-use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use dialops::{
     clock::Clock,
     control::{AgentError, DialCommand, QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
-        calendar::{CallingHours, Window},
         call::{Destination, LegIdentity},
-        campaign::{
-            CallerNumber, Campaign, DaysPolicy, Definitions, DesiredState, DialPermission, Generation, Limits, Mode,
-            NumberOrder, Priority, ResultPolicy, Tenant,
-        },
+        campaign::{Definitions, DialPermission, Generation, Priority},
         contact::NewContact,
         gate::Caps,
-        ids::{AgentId, AttemptId, CampaignId, CategoryId, CustomerId, LegId, QueueId, Revision, TenantId, TrunkId},
+        ids::{AgentId, AttemptId, CampaignId, CategoryId, CustomerId, LegId, Revision, TenantId, TrunkId},
         intent::Settlement,
         phone::E164,
         results::CallResult,
         retry::{self, EndedAttempt},
+        tenant::Tenant,
     },
     http::{self, Instance, Listeners, ServerState, access::Access},
     store::{
@@ -83,6 +80,8 @@ impl Served {
         let metrics = Arc::new(Metrics::new(clock.now().wall));
         let state = ServerState {
             instance: Instance { name: "test".into(), version: "0.0.0".into(), started_at: clock.now().wall },
+            repository: crate::repository::source("/nonexistent", "main", "campaigns"),
+            ceilings: dialops::config::settings::outer_ceilings(),
             source: source_status,
             dial: dial_status,
             generation: in_force,
@@ -131,6 +130,8 @@ impl Served {
             numbers: numbers.iter().map(|n| (category.clone(), E164::parse(n).unwrap())).collect(),
             priority: Priority::DEFAULT,
             not_before: None,
+            timezone: None,
+            attributes: BTreeMap::new(),
             custom_field: None,
         };
         self.store.import(&campaign_id(), vec![contact]).await.unwrap();
@@ -206,44 +207,13 @@ pub(crate) fn campaign_id() -> CampaignId {
 
 fn generation() -> Generation {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
-    let zone = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap();
-    let hours = CallingHours::new("Asia/Shanghai", zone, vec![Window::parse("09:00-18:00").unwrap()]).unwrap();
-    let number = E164::parse("+862160000001").unwrap();
-    let one = |n: u32| NonZeroU32::new(n).unwrap();
-    let campaign = Campaign {
-        id: campaign_id(),
-        name: "春季回访 <b>".into(),
-        description: String::new(),
-        desired: DesiredState::Running,
-        mode: Mode::Preoccupied,
-        caller_numbers: vec![CallerNumber { number, priority: Priority::DEFAULT }],
-        starts_at: at("2031-01-01T00:00:00Z"),
-        ends_at: at("2032-01-01T00:00:00Z"),
-        skill_queue: QueueId::parse("sales").unwrap(),
-        priority: Priority::DEFAULT,
-        hours,
-        max_ring: Duration::from_secs(30),
-        order: NumberOrder::Sequence,
-        results: ResultPolicy::Global(DaysPolicy {
-            max_days: one(3),
-            max_attempts_per_day: one(2),
-            retry_interval: Duration::from_secs(1800),
-        }),
-        limits: Limits::default(),
-    };
-    let tenant = Tenant {
-        id: TenantId::parse("acme").unwrap(),
-        name: "Acme".into(),
-        timezone: "Asia/Shanghai".into(),
-        region: "CN".into(),
-        agent_ring: Duration::from_secs(15),
-        wrap_up: Duration::from_secs(30),
-    };
+    let campaign = crate::definitions::campaign(campaign_id(), "春季回访 <b>");
+    let tenant = Tenant::new(TenantId::parse("acme").unwrap(), "Acme", "Asia/Shanghai", "CN");
     let campaigns = BTreeMap::from([(campaign.id.clone(), campaign)]);
     Generation {
         revision: Revision::parse(COMMIT).unwrap(),
         committed_at: at("2031-03-01T01:00:00Z"),
-        definitions: Definitions { tenant, queues: BTreeMap::new(), agents: BTreeMap::new(), campaigns },
+        definitions: Definitions { campaigns, ..Definitions::of(tenant) },
     }
 }
 

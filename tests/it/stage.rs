@@ -264,6 +264,13 @@ max_calls_per_second = 1000
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     }
 
+    /// Runs a command, however it ends: its exit code and what it wrote.
+    pub(crate) fn cli_says(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let output = self.command(arguments).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
     /// Signs in with a daemon that may die of it.
     pub(crate) fn try_sign_in(&self, agents: &[&str]) {
         for agent in agents {

@@ -23,7 +23,7 @@ const DEPTH_MAX: usize = 16;
 
 /// The folder of campaigns: `name` in the repository's root, or the folder itself, known by its
 /// `shared`.
-pub(super) fn campaigns_folder(dir: &Path, name: &str) -> Option<PathBuf> {
+pub(in crate::cli) fn campaigns_folder(dir: &Path, name: &str) -> Option<PathBuf> {
     let inside = dir.join(name);
     if inside.is_dir() {
         return Some(inside);
@@ -32,26 +32,26 @@ pub(super) fn campaigns_folder(dir: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// A path as people would type it: without `./`, with `/`.
-pub(super) fn shown_path(path: &Path) -> String {
+pub(in crate::cli) fn shown_path(path: &Path) -> String {
     let parts = path.components().filter(|part| !matches!(part, std::path::Component::CurDir));
     parts.collect::<PathBuf>().to_string_lossy().into_owned()
 }
 
 /// What was read and what is wrong with it.
 #[derive(Default)]
-pub(super) struct Checked {
+pub(in crate::cli) struct Checked {
     /// The folder of campaigns as it is shown.
-    pub(super) folder: String,
+    pub(in crate::cli) folder: String,
     /// Configuration by its path inside the folder of campaigns.
-    pub(super) files: BTreeMap<String, Vec<u8>>,
+    pub(in crate::cli) files: BTreeMap<String, Vec<u8>>,
     /// Settings by their shown path.
     settings: Option<(String, String)>,
-    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(in crate::cli) diagnostics: Vec<Diagnostic>,
 }
 
 impl Checked {
     /// Reads and checks the settings.
-    pub(super) fn settings(&mut self, path: &Path) -> Option<Settings> {
+    pub(in crate::cli) fn settings(&mut self, path: &Path) -> Option<Settings> {
         let shown = path.to_string_lossy().into_owned();
         let text = read_file(path).and_then(|bytes| {
             String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
@@ -77,7 +77,7 @@ impl Checked {
     }
 
     /// Reads all configuration in the folder of campaigns.
-    pub(super) fn read_folder(&mut self, folder: &Path) {
+    pub(in crate::cli) fn read_folder(&mut self, folder: &Path) {
         self.folder = shown_path(folder);
         let shown = self.folder.clone();
         self.read_below(folder, &shown, "", 0);
@@ -123,7 +123,7 @@ impl Checked {
     }
 
     /// The text of a file that was read, by its shown path.
-    pub(super) fn source(&self, path: &str) -> Option<&str> {
+    pub(in crate::cli) fn source(&self, path: &str) -> Option<&str> {
         if let Some((known, text)) = &self.settings
             && known == path
         {
@@ -133,28 +133,28 @@ impl Checked {
     }
 
     /// The files as they are loaded.
-    pub(super) fn sources(&self) -> Vec<SourceFile<'_>> {
+    pub(in crate::cli) fn sources(&self) -> Vec<SourceFile<'_>> {
         self.files.iter().map(|(path, bytes)| SourceFile { path, bytes }).collect()
     }
 
     /// The shown paths of all files that were read.
-    pub(super) fn paths(&self) -> Vec<String> {
+    pub(in crate::cli) fn paths(&self) -> Vec<String> {
         let settings = self.settings.iter().map(|(path, _)| path.clone());
         settings.chain(self.files.keys().map(|inside| self.shown(inside))).collect()
     }
 
     /// The path inside the folder of a file that is shown by `path`.
-    pub(super) fn inside<'p>(&self, path: &'p str) -> Option<&'p str> {
+    pub(in crate::cli) fn inside<'p>(&self, path: &'p str) -> Option<&'p str> {
         if self.folder.is_empty() { Some(path) } else { path.strip_prefix(&self.folder)?.strip_prefix('/') }
     }
 
     /// The shown path of a file of the folder.
-    pub(super) fn shown(&self, inside: &str) -> String {
+    pub(in crate::cli) fn shown(&self, inside: &str) -> String {
         if self.folder.is_empty() { inside.to_owned() } else { format!("{}/{inside}", self.folder) }
     }
 
     /// Says in a line how many files were read and what was found.
-    pub(super) fn write_summary(&self, err: &mut dyn Write) -> io::Result<()> {
+    pub(in crate::cli) fn write_summary(&self, err: &mut dyn Write) -> io::Result<()> {
         let files = counted(self.files.len(), "file");
         write!(err, "checked {files} in {}: {}", self.folder, summary(&self.diagnostics))?;
         let safe = self.diagnostics.iter().filter(|d| d.suggestion.as_ref().is_some_and(|edit| edit.safe)).count();
@@ -177,7 +177,7 @@ fn summary(diagnostics: &[Diagnostic]) -> String {
     if found.is_empty() { "nothing wrong".to_owned() } else { found.join(", ") }
 }
 
-pub(super) fn counted(number: usize, noun: &str) -> String {
+pub(in crate::cli) fn counted(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

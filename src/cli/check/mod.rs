@@ -3,7 +3,7 @@
 mod base;
 mod explain;
 mod fix;
-mod folder;
+pub(super) mod folder;
 mod format;
 
 use std::{

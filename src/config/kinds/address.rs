@@ -28,7 +28,7 @@ impl Kind for Socket {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "pattern": "^.+:[0-9]{1,5}$" })
+        json!({ "title": "IP address and port", "type": "string", "pattern": "^.+:[0-9]{1,5}$" })
     }
 
     fn show(value: &SocketAddr) -> Json {
@@ -54,7 +54,11 @@ impl Kind for Host {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "minLength": 1, "maxLength": 255 })
+        json!({ "title": "host name or IP address", "type": "string", "minLength": 1, "maxLength": 255 })
+    }
+
+    fn show(value: &String) -> Json {
+        json!(value)
     }
 }
 
@@ -75,7 +79,11 @@ impl Kind for HostPort {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "pattern": "^.+:[0-9]{1,5}$" })
+        json!({ "title": "host and port", "type": "string", "pattern": "^.+:[0-9]{1,5}$" })
+    }
+
+    fn show(value: &String) -> Json {
+        json!(value)
     }
 }
 
@@ -105,12 +113,16 @@ impl Kind for SipUri {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "pattern": "^sip:[^@]+@[^@]+$" })
+        json!({ "title": "SIP URI", "type": "string", "pattern": "^sip:[^@]+@[^@]+$" })
+    }
+
+    fn show(value: &String) -> Json {
+        json!(value)
     }
 }
 
 /// A name of letters, digits, dots and hyphens, an IPv4 address, or an IPv6 address in brackets.
-fn is_host(text: &str) -> bool {
+pub(crate) fn is_host(text: &str) -> bool {
     if let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return inner.parse::<std::net::Ipv6Addr>().is_ok();
     }

@@ -56,7 +56,9 @@ impl<const MIN: u64, const MAX: u64> Kind for Lasting<MIN, MAX> {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "pattern": format!("^(0|[1-9][0-9]{{0,{}}})[smhd]$", DIGITS_MAX - 1) })
+        let title = format!("duration from {} to {}", shown(MIN), shown(MAX));
+        let pattern = format!("^(0|[1-9][0-9]{{0,{}}})[smhd]$", DIGITS_MAX - 1);
+        json!({ "title": title, "type": "string", "pattern": pattern })
     }
 
     fn show(value: &Duration) -> Json {

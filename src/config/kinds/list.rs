@@ -7,6 +7,7 @@ use toml::de::DeValue;
 
 use crate::config::{
     code::Code,
+    effective::{self, Setting},
     read::{At, Kind, Reader},
     syntax::Node,
 };
@@ -35,5 +36,28 @@ impl<K: Kind, const MIN: usize> Kind for List<K, MIN> {
 
     fn show(value: &Self::Value) -> Json {
         value.iter().map(|item| K::show(&item.value)).collect()
+    }
+
+    /// Tables that have an `id` are told apart by it, wherever in the list they stand; all else is
+    /// one value.
+    fn settings(key: &str, list: &At<Self::Value>, settings: &mut Vec<Setting>) {
+        let mut entries = Vec::with_capacity(list.value.len());
+        for item in &list.value {
+            let mut entry = Vec::new();
+            K::settings("", item, &mut entry);
+            entries.push((entry, item.span));
+        }
+        let ids: Option<Vec<String>> = entries.iter().map(|(entry, _)| effective::id_of(entry)).collect();
+        match ids {
+            Some(ids) => {
+                for ((entry, _), id) in entries.into_iter().zip(ids) {
+                    settings.extend(entry.into_iter().map(|setting| setting.of_entry(key, &id)));
+                }
+            }
+            None => {
+                let items = entries.into_iter().map(|(_, span)| span).collect();
+                settings.push(Setting { items, ..Setting::new(key, Self::show(&list.value), list.span) });
+            }
+        }
     }
 }

@@ -41,7 +41,12 @@ impl Kind for Phone {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "pattern": r"^\+[1-9][0-9]{3,14}$" })
+        json!({ "title": "telephone number in E.164", "type": "string", "pattern": r"^\+[1-9][0-9]{3,14}$" })
+    }
+
+    /// In full: it is what the file says.
+    fn show(value: &E164) -> Json {
+        json!(value.expose())
     }
 }
 
@@ -73,5 +78,13 @@ impl Kind for CallerNumber {
 
     fn schema() -> Json {
         json!({ "oneOf": [Phone::schema(), CallerNumberTable::schema()] })
+    }
+
+    fn show(value: &campaign::CallerNumber) -> Json {
+        let number = Phone::show(&value.number);
+        if value.priority == Priority::DEFAULT {
+            return number;
+        }
+        json!({ "number": number, "priority": Rank::show(&value.priority) })
     }
 }

@@ -8,22 +8,16 @@ use std::{
 use secrecy::SecretString;
 use serde_json::{Value as Json, json};
 
-use crate::config::{
-    code::Code,
-    kinds::text::{FilePath, Text},
-    read::{Kind, Reader},
-    syntax::Node,
-    table::table,
+use crate::{
+    config::{
+        code::Code,
+        kinds::text::{FilePath, Text},
+        read::{Kind, Reader},
+        syntax::Node,
+        table::table,
+    },
+    domain::campaign::SecretRef,
 };
-
-/// Where a secret is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretRef {
-    /// A file that holds the secret alone.
-    File(PathBuf),
-    /// A systemd credential of this name (`LoadCredential=`).
-    Credential(String),
-}
 
 /// Why a secret could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +97,13 @@ impl Kind for Secret {
         let mut schema = SecretTable::schema();
         schema["oneOf"] = json!([{ "required": ["file"] }, { "required": ["credential"] }]);
         schema
+    }
+
+    fn show(value: &SecretRef) -> Json {
+        match value {
+            SecretRef::File(path) => json!({ "file": path.to_string_lossy() }),
+            SecretRef::Credential(name) => json!({ "credential": name }),
+        }
     }
 }
 

@@ -72,7 +72,11 @@ impl<T: Id> Kind for Slug<T> {
 
     fn schema() -> Json {
         let characters = if T::UNDERSCORE { "a-z0-9_-" } else { "a-z0-9-" };
-        json!({ "type": "string", "pattern": format!("^[{characters}]{{1,{}}}$", T::LENGTH_MAX) })
+        json!({
+            "title": format!("id of 1 to {} characters", T::LENGTH_MAX),
+            "type": "string",
+            "pattern": format!("^[{characters}]{{1,{}}}$", T::LENGTH_MAX),
+        })
     }
 
     fn show(value: &T) -> Json {
@@ -108,7 +112,11 @@ impl Kind for Region {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "pattern": "^[A-Z]{2}$" })
+        json!({ "title": "region of two letters", "type": "string", "pattern": "^[A-Z]{2}$" })
+    }
+
+    fn show(value: &String) -> Json {
+        json!(value)
     }
 }
 
@@ -128,7 +136,7 @@ impl Kind for FilePath {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "minLength": 1 })
+        json!({ "title": "path", "type": "string", "minLength": 1 })
     }
 
     fn show(value: &PathBuf) -> Json {
@@ -155,7 +163,7 @@ impl Kind for RepositoryFolder {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "minLength": 1 })
+        json!({ "title": "folder of the repository", "type": "string", "minLength": 1 })
     }
 
     fn show(value: &String) -> Json {

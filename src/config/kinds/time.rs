@@ -49,7 +49,12 @@ impl Kind for Instant {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "format": "date-time" })
+        json!({ "title": "date-time with an offset", "type": "string", "format": "date-time" })
+    }
+
+    /// In UTC, so that one instant shows the same whatever its offset.
+    fn show(value: &Timestamp) -> Json {
+        json!(value.to_string())
     }
 }
 
@@ -107,7 +112,47 @@ impl Kind for Zone {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "minLength": 1 })
+        json!({ "title": "IANA time zone", "type": "string", "minLength": 1 })
+    }
+
+    fn show(value: &NamedZone) -> Json {
+        json!(value.name)
+    }
+}
+
+/// An IANA zone, or `contact`.
+pub(crate) struct ZoneOrContact;
+
+/// Which zone governs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Governing {
+    /// This one.
+    Zone(NamedZone),
+    /// Each contact's own.
+    Contact,
+}
+
+const CONTACT: &str = "contact";
+
+impl Kind for ZoneOrContact {
+    type Value = Governing;
+
+    fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Governing> {
+        if node.get_ref().as_str() == Some(CONTACT) {
+            return Some(Governing::Contact);
+        }
+        Zone::read(node, reader).map(Governing::Zone)
+    }
+
+    fn schema() -> Json {
+        json!({ "title": "IANA time zone, or `contact`", "type": "string", "minLength": 1 })
+    }
+
+    fn show(value: &Governing) -> Json {
+        match value {
+            Governing::Zone(zone) => json!(zone.name),
+            Governing::Contact => json!(CONTACT),
+        }
     }
 }
 
@@ -135,7 +180,12 @@ impl Kind for Window {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$" })
+        const PATTERN: &str = "^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
+        json!({ "title": "window HH:MM-HH:MM", "type": "string", "pattern": PATTERN })
+    }
+
+    fn show(value: &calendar::Window) -> Json {
+        json!(value.to_string())
     }
 }
 

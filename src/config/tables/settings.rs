@@ -121,6 +121,8 @@ table! {
         default(10) caller_numbers_per_campaign: Whole<1, 100> => 10,
         /// Numbers that campaigns may call from; without them no campaign is valid.
         default(Vec::new()) owned_caller_numbers: List<Phone, 0> => ["+862160001000"],
+        /// Hosts that campaigns may send callbacks to; without them no campaign has one.
+        default(Vec::new()) callback_hosts: List<Host, 0> => ["crm.example.net"],
         /// Longest that a customer's phone rings.
         default(Duration::from_secs(60)) max_ring: Lasting<5, MAX_RING_LIMIT> => "60s",
         /// Campaigns that may be `running` at once.
@@ -167,6 +169,16 @@ impl Words for LogLevel {
         ("debug", Self::Debug),
         ("trace", Self::Trace),
     ];
+
+    fn about(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Error => "only failures",
+            Self::Warn => "and what may become one",
+            Self::Info => "and what the daemon does",
+            Self::Debug => "and how",
+            Self::Trace => "everything",
+        })
+    }
 }
 
 table! {

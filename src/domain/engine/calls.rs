@@ -18,6 +18,7 @@ use super::{
 use crate::domain::{
     agent::Availability,
     call::{CallCommand, Destination, EndedBy, HangUpCause, LegEnd, MediaOffer},
+    campaign::{AgentTerms, Campaign},
     contact::Contact,
     ids::{AgentId, AttemptId, CampaignId, LegId},
     intent::{Intent, RecordedIntent, Settlement},
@@ -113,7 +114,10 @@ impl Engine {
         }
         agent.phone = Phone::Ringing(leg);
         let sip = agent.definition.as_ref().map(|d| d.sip.clone()).unwrap_or_default();
-        let ring = self.generation.as_ref().map_or(BRIDGE_WITHIN, |g| g.definitions.tenant.agent_ring);
+        let ring = match self.agents[&id].phase {
+            Phase::Held { attempt, .. } => self.terms(attempt).map_or(BRIDGE_WITHIN, |terms| terms.ring),
+            _ => BRIDGE_WITHIN,
+        };
         let destination = Destination::Agent { agent: id, sip };
         effects.push(Effect::Call(CallCommand::Dial {
             leg,
@@ -245,7 +249,8 @@ impl Engine {
     }
 
     /// Sends the customer's INVITE if that is still right; an intent that waited too long is taken
-    /// back, for none may leave outside hours, from a paused campaign or without an agent.
+    /// back, for none may leave outside hours, from a paused campaign, against its filter or without
+    /// an agent.
     fn place(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
         let Some(call) = self.calls.get(&attempt) else { return };
         let id = call.campaign.clone();
@@ -253,7 +258,8 @@ impl Engine {
         let run = self.campaigns.get_mut(&id);
         let campaign = run.and_then(|run| {
             run.refresh_hold(now.wall, &self.settings.permission);
-            run.definition.as_ref().filter(|_| run.hold.is_none())
+            let matches = |campaign: &&Campaign| campaign.matches(&call.contact.attributes);
+            run.definition.as_ref().filter(matches).filter(|_| run.hold.is_none())
         });
         let (Some(Phone::Up(agent_leg)), Some(campaign), false) = (phone, campaign, self.draining) else {
             self.withdraw(now, attempt, effects);
@@ -383,7 +389,7 @@ impl Engine {
     fn rang_out(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
         self.hang_up_customer(now, attempt, CallResult::NoAnswer, HangUpCause::NoAnswer, effects);
         let Some(agent) = self.calls.get_mut(&attempt).and_then(|call| call.agent.take()) else { return };
-        self.after_call(now, &agent, false, effects);
+        self.after_call(now, &agent, None, effects);
     }
 
     /// The customer's leg was told to end and never said so: the attempt is settled without it.
@@ -556,15 +562,28 @@ impl Engine {
             progress: progress.clone(),
         })));
         effects.push(Effect::Observe(Observation::Settled(settled)));
-        let talked = call.connected_at.is_some();
         let contact = Contact { version: call.contact.version + 1, progress, ..call.contact };
         let ready_at = order::next(&contact, now.wall).map(|next| next.ready_at);
         let settling = Settling { campaign: call.campaign.clone(), contact: contact.reference, ready_at };
         self.settling.insert(attempt, settling);
         self.move_on(now, &call.campaign, contact, settled);
         if let Some(agent) = call.agent {
-            self.after_call(now, &agent, talked, effects);
+            let wrap_up = call.connected_at.map(|_| self.terms_of(&call.campaign).map(|terms| terms.wrap_up));
+            self.after_call(now, &agent, wrap_up.map(Option::unwrap_or_default), effects);
         }
+    }
+
+    /// How the campaign of an attempt treats its agents.
+    fn terms(&self, attempt: AttemptId) -> Option<AgentTerms> {
+        self.calls.get(&attempt).and_then(|call| self.terms_of(&call.campaign))
+    }
+
+    /// As its file has it; as the tenant has it once the file is gone.
+    fn terms_of(&self, campaign: &CampaignId) -> Option<AgentTerms> {
+        let definitions = &self.generation.as_ref()?.definitions;
+        let tenant = &definitions.tenant.agents;
+        let default = AgentTerms { hold: tenant.hold, ring: tenant.ring, wrap_up: tenant.wrap_up };
+        Some(definitions.campaigns.get(campaign).map_or(default, |campaign| campaign.agents))
     }
 
     /// The contact's place after an attempt. It is offered at once, before the store confirms: an
@@ -574,7 +593,7 @@ impl Engine {
         *run.results.entry(settled).or_default() += 1;
         run.touch(contact.reference);
         if contact.progress.ended.is_some() {
-            run.open = run.open.saturating_sub(1);
+            run.count_end(&contact.attributes);
         } else if order::next(&contact, now.wall).is_some() {
             run.offer(now.wall, contact);
         }
@@ -587,14 +606,18 @@ impl Engine {
         self.refresh(now, id);
     }
 
-    /// An agent after a call: free at once when the customer was not reached, wrap-up otherwise.
-    fn after_call(&mut self, now: Now, id: &AgentId, talked: bool, effects: &mut Vec<Effect>) {
-        if talked {
+    /// An agent after a call: free at once when the customer was not reached, else in wrap-up for at
+    /// most this long.
+    fn after_call(&mut self, now: Now, id: &AgentId, wrap_up: Option<Duration>, effects: &mut Vec<Effect>) {
+        if wrap_up.is_some() {
             self.put_phone_down(id, HangUpCause::Normal, effects);
         }
-        let wrap_up = self.generation.as_ref().map(|g| g.definitions.tenant.wrap_up).unwrap_or_default();
+        let wrap_up = wrap_up.filter(|wrap_up| !wrap_up.is_zero());
         let Some(agent) = self.agents.get_mut(id) else { return };
-        if talked && !wrap_up.is_zero() && agent.after_call.is_none() && agent.definition.is_some() {
+        if let Some(wrap_up) = wrap_up
+            && agent.after_call.is_none()
+            && agent.definition.is_some()
+        {
             agent.enter(Phase::WrapUp { until: now.mono + wrap_up }, now);
             self.refresh_agent_timer(id);
         } else {

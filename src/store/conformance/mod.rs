@@ -1,5 +1,6 @@
 //! One suite for all stores: each test here runs on the SQLite store and on its twin.
 
+mod filters;
 mod holds;
 mod order;
 mod sqlite;
@@ -18,12 +19,10 @@ use super::{
 use crate::{
     clock::Clock,
     domain::{
+        attribute::Attributes,
         calendar::{CallingHours, Window},
         call::{Destination, LegIdentity},
-        campaign::{
-            Campaign, DaysPolicy, Definitions, DesiredState, DialPermission, Generation, Limits, Mode, NumberOrder,
-            Priority, ResultPolicy, Tenant,
-        },
+        campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation, Limits, Priority},
         contact::{Contact, NewContact},
         gate::Caps,
         ids::{
@@ -31,9 +30,11 @@ use crate::{
             TrunkId,
         },
         phone::E164,
+        policy::{DaysPolicy, ResultPolicy},
         reason::Hold,
         results::CallResult,
         retry,
+        tenant::Tenant,
     },
 };
 
@@ -300,24 +301,18 @@ fn campaign(id: &str) -> Campaign {
     Campaign {
         id: campaign_id(id),
         name: id.to_owned(),
-        description: String::new(),
-        desired: DesiredState::Running,
-        mode: Mode::Preoccupied,
         caller_numbers: Vec::new(),
         starts_at: at("2031-03-01T00:00:00+08:00"),
         ends_at: at("2031-04-01T00:00:00+08:00"),
         skill_queue: QueueId::parse("q1").unwrap(),
-        priority: Priority::DEFAULT,
         hours: CallingHours::new("Asia/Shanghai", zone, vec![window]).unwrap(),
-        max_ring: Duration::from_secs(30),
-        order: NumberOrder::Sequence,
         results: policy(3, 2),
-        limits: Limits::default(),
+        ..Campaign::example()
     }
 }
 
 fn policy(days: u32, per_day: u32) -> ResultPolicy {
-    ResultPolicy::Global(DaysPolicy {
+    ResultPolicy::days(DaysPolicy {
         max_days: nonzero(days),
         max_attempts_per_day: nonzero(per_day),
         retry_interval: Duration::from_secs(1800),
@@ -330,22 +325,13 @@ fn nonzero(n: u32) -> NonZeroU32 {
 
 /// A commit: the higher `n`, the newer.
 fn generation(n: u32, campaigns: &[&Campaign]) -> Arc<Generation> {
-    let tenant = Tenant {
-        id: TenantId::parse("acme").unwrap(),
-        name: "Acme".into(),
-        timezone: "Asia/Shanghai".into(),
-        region: "CN".into(),
-        agent_ring: Duration::from_secs(15),
-        wrap_up: Duration::from_secs(30),
-    };
+    let tenant = Tenant::new(TenantId::parse("acme").unwrap(), "Acme", "Asia/Shanghai", "CN");
     Arc::new(Generation {
         revision: Revision::parse(&format!("{n:040x}")).unwrap(),
         committed_at: at("2031-03-01T00:00:00Z") + Duration::from_secs(u64::from(n)),
         definitions: Definitions {
-            tenant,
-            queues: BTreeMap::new(),
-            agents: BTreeMap::new(),
             campaigns: campaigns.iter().map(|campaign| (campaign.id.clone(), (*campaign).clone())).collect(),
+            ..Definitions::of(tenant)
         },
     })
 }
@@ -358,6 +344,8 @@ fn contact(customer: &str, numbers: &[&str]) -> NewContact {
         numbers: numbers.iter().enumerate().map(|(index, number)| (category(index), e164(number))).collect(),
         priority: Priority::DEFAULT,
         not_before: None,
+        timezone: None,
+        attributes: Attributes::new(),
         custom_field: None,
     }
 }

@@ -21,6 +21,7 @@ on_both_stores!(
     a_settlement_moves_the_contact_on_once,
     a_withdrawn_intent_counts_nowhere,
     attempts_are_read_in_pages,
+    contacts_are_read_in_pages,
     a_crash_leaves_legs_and_attempts,
     a_crash_before_the_second_is_over_still_counts_placements,
     advance_is_refused_as_stale,
@@ -277,6 +278,35 @@ async fn attempts_are_read_in_pages(mut world: World) {
     assert_eq!(serials(&history.attempts), [4]);
     assert_eq!(world.store.contact(&summer.id, &customer_id("nobody")).await.unwrap(), None);
     let unknown = world.store.attempts(&campaign_id("unknown"), None, 1).await;
+    assert!(matches!(unknown, Err(StoreError::UnknownCampaign(_))));
+}
+
+async fn contacts_are_read_in_pages(mut world: World) {
+    let (spring, summer) = (campaign("spring"), campaign("summer"));
+    world.apply(&[&spring, &summer]).await;
+    assert_eq!(world.store.contacts_page(&spring.id, None, 9).await.unwrap(), []);
+    // By customer, whatever the order of import.
+    for customer in ["c3", "C1", "c20", "c2"] {
+        world.import(&spring, vec![contact(customer, &["+8613900000001", "+8613900000002"])]).await;
+        world.import(&summer, vec![contact(customer, &["+8613900000003"])]).await;
+    }
+    world.call(&world.find(&spring, "c20").await, 0, CallResult::Busy).await;
+    let mut read = Vec::new();
+    loop {
+        let after = read.last().map(|contact: &Contact| contact.customer.clone());
+        let page = world.store.contacts_page(&spring.id, after.as_ref(), 3).await.unwrap();
+        assert!(page.len() <= 3);
+        if page.is_empty() {
+            break;
+        }
+        read.extend(page);
+    }
+    assert_eq!(read.iter().map(|contact| contact.customer.as_str()).collect::<Vec<_>>(), ["C1", "c2", "c20", "c3"]);
+    for contact in &read {
+        assert_eq!(*contact, world.find(&spring, contact.customer.as_str()).await);
+    }
+    assert_eq!(read[2].progress.attempts, 1);
+    let unknown = world.store.contacts_page(&campaign_id("unknown"), None, 1).await;
     assert!(matches!(unknown, Err(StoreError::UnknownCampaign(_))));
 }
 

@@ -3,9 +3,13 @@
 use super::*;
 
 /// One number's tries against the policy they were placed under.
-pub(super) fn number(attempts: &[&Attempt]) {
-    let ResultPolicy::Global(policy) = &attempts[0].intent.policy;
+pub(super) fn number(category: &CategoryId, attempts: &[&Attempt]) {
+    let policy = match &attempts[0].intent.policy {
+        ResultPolicy::Global { policy, .. } => policy,
+        ResultPolicy::ByCategory { default, categories } => categories.get(category).unwrap_or(default),
+    };
     let mut days: BTreeMap<Date, u32> = BTreeMap::new();
+    let mut further: BTreeMap<CallResult, u32> = BTreeMap::new();
     let mut faults = 0_u32;
     let mut previous: Option<&Attempt> = None;
     for attempt in attempts {
@@ -13,12 +17,7 @@ pub(super) fn number(attempts: &[&Attempt]) {
         if let Some(previous) = previous {
             let Some(ended) = previous.ended_at else { panic!("called again before the last try ended") };
             let waited = left.duration_since(ended);
-            let fault = previous.result.is_some_and(CallResult::is_fault);
-            let least = if fault {
-                SignedDuration::from_secs(10 << (faults - 1))
-            } else {
-                SignedDuration::try_from(policy.retry_interval).unwrap()
-            };
+            let least = least_wait(policy, previous.result, faults, &mut further);
             assert!(waited >= least, "{} called again after {waited:?}, not {least:?}", attempt.id);
         }
         match attempt.result {
@@ -32,8 +31,37 @@ pub(super) fn number(attempts: &[&Attempt]) {
         assert!(faults < retry::FAULTS_IN_A_ROW_MAX, "six faults in a row and still a fault");
         previous = Some(attempt);
     }
-    assert!(days.len() as u32 <= policy.max_days.get(), "tried on too many days");
-    assert!(days.values().all(|&tries| tries <= policy.max_attempts_per_day.get()), "tried too often on a day");
+    if let NumberPolicy::Days(policy) = policy {
+        assert!(days.len() as u32 <= policy.max_days.get(), "tried on too many days");
+        assert!(days.values().all(|&tries| tries <= policy.max_attempts_per_day.get()), "tried too often on a day");
+    }
+}
+
+/// How long a number waits after a result, which must be one that another call may follow.
+fn least_wait(
+    policy: &NumberPolicy,
+    result: Option<CallResult>,
+    faults: u32,
+    further: &mut BTreeMap<CallResult, u32>,
+) -> SignedDuration {
+    if result.is_some_and(CallResult::is_fault) {
+        return SignedDuration::from_secs(10 << (faults - 1));
+    }
+    let interval = match policy {
+        NumberPolicy::Days(days) => days.retry_interval,
+        NumberPolicy::ByResult(rules) => {
+            let result = match result.expect("an ended attempt has a result") {
+                CallResult::Unknown => CallResult::NoAnswer,
+                result => result,
+            };
+            let Some(rule) = rules.get(&result) else { panic!("called again after {result:?}, which no rule lists") };
+            let used = further.entry(result).or_default();
+            *used += 1;
+            assert!(*used <= rule.retries, "called {used} times more because of {result:?}");
+            rule.interval
+        }
+    };
+    SignedDuration::try_from(interval).unwrap()
 }
 
 /// One contact's tries against caps, success and the order of a pass.
@@ -47,8 +75,14 @@ pub(super) fn contact(contact: &Contact, attempts: &[&Attempt], generation: &Gen
     if answered.is_some() {
         assert_eq!(contact.progress.ended, Some(ContactEnd::Reached));
     }
+    let no_retry = attempts.iter().position(|a| match (&a.intent.policy, a.result) {
+        (ResultPolicy::Global { no_retry, .. }, Some(CallResult::Unknown)) => no_retry.contains(&CallResult::NoAnswer),
+        (ResultPolicy::Global { no_retry, .. }, Some(result)) => no_retry.contains(&result),
+        _ => false,
+    });
+    assert!(no_retry.is_none_or(|at| at + 1 == attempts.len()), "called again after a result of `no_retry`");
     // First tries come in index order: a sequence pass never jumps ahead, caps aside.
-    if limits.per_number.is_none() {
+    if limits.on_a_number().next().is_none() {
         let mut first_tries: Vec<usize> = Vec::new();
         for attempt in attempts {
             if !first_tries.contains(&attempt.number) {

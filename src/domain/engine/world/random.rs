@@ -26,6 +26,7 @@ pub(super) fn generation(dice: &mut Dice, wall0: Timestamp) -> Generation {
             max_concurrent_calls: some(dice, 3),
             max_calls_per_second: some(dice, 2),
             max_attempts_per_contact: some(dice, 6),
+            per_number_of_tenant: None,
             per_number: dice.chance(25).then(|| PerNumberLimit {
                 attempts: nonzero(u32::try_from(1 + dice.below(3)).unwrap()),
                 days: nonzero(u32::try_from(1 + dice.below(3)).unwrap()),
@@ -36,9 +37,6 @@ pub(super) fn generation(dice: &mut Dice, wall0: Timestamp) -> Generation {
         let campaign = Campaign {
             id: id.clone(),
             name: format!("C{n}"),
-            description: String::new(),
-            desired: DesiredState::Running,
-            mode: Mode::Preoccupied,
             caller_numbers: vec![
                 CallerNumber { number: E164::parse("+862880000001").unwrap(), priority: Priority::DEFAULT },
                 CallerNumber { number: E164::parse("+862880000002").unwrap(), priority: Priority::DEFAULT },
@@ -47,30 +45,105 @@ pub(super) fn generation(dice: &mut Dice, wall0: Timestamp) -> Generation {
             ends_at: wall0 + SignedDuration::from_hours(24 * 30),
             skill_queue: agent_queue.unwrap().queues[0].clone(),
             priority: Priority::new(u8::try_from(1 + dice.below(3)).unwrap()).unwrap(),
-            hours: CallingHours::new(zone, TimeZone::get(zone).unwrap(), windows).unwrap(),
+            hours: hours(dice, zone, windows, wall0),
             max_ring: Duration::from_secs(5 + dice.below(30)),
-            order: NumberOrder::Sequence,
-            results: ResultPolicy::Global(DaysPolicy {
-                max_days: nonzero(u32::try_from(1 + dice.below(3)).unwrap()),
-                max_attempts_per_day: nonzero(u32::try_from(1 + dice.below(3)).unwrap()),
-                retry_interval: Duration::from_secs(60 * (1 + dice.below(90))),
-            }),
+            results: results(dice),
             limits,
+            agents: AgentTerms {
+                hold: AgentHold::PerCall,
+                ring: Duration::from_secs(15),
+                wrap_up: Duration::from_secs(dice.below(30)),
+            },
+            ..Campaign::example()
         };
         campaigns.insert(id, campaign);
     }
-    let tenant = Tenant {
-        id: slug(TenantId::parse, "t"),
-        name: "T".into(),
-        timezone: "UTC".into(),
-        region: "CN".into(),
-        agent_ring: Duration::from_secs(15),
-        wrap_up: Duration::from_secs(dice.below(30)),
-    };
+    let mut tenant = Tenant::new(slug(TenantId::parse, "t"), "T", "UTC", "CN");
+    tenant.agents.wrap_up = Duration::from_secs(dice.below(30));
     Generation {
         revision: Revision::parse(&"a".repeat(40)).unwrap(),
         committed_at: wall0,
-        definitions: Definitions { tenant, queues: BTreeMap::new(), agents, campaigns },
+        definitions: Definitions { agents, campaigns, ..Definitions::of(tenant) },
+    }
+}
+
+/// Hours with days off, and days with other windows, now and then.
+fn hours(dice: &mut Dice, zone: &str, windows: Vec<Window>, wall0: Timestamp) -> CallingHours {
+    let hours = CallingHours::new(zone, TimeZone::get(zone).unwrap(), windows).unwrap();
+    let today = hours.local_date(wall0);
+    let special = (0..dice.below(3)).map(|_| {
+        let date = today.saturating_add(jiff::Span::new().days(i64::try_from(dice.below(12)).unwrap()));
+        let days =
+            Days { dates: vec![crate::domain::days::DateRange::parse(&date.to_string()).unwrap()], ..Days::default() };
+        let windows = if dice.chance(50) { Vec::new() } else { vec![Window::parse("10:00-12:00").unwrap()] };
+        Special { days, windows }
+    });
+    let special = special.collect();
+    hours.with_special(special).unwrap()
+}
+
+/// A policy of any form.
+fn results(dice: &mut Dice) -> ResultPolicy {
+    let no_retry = if dice.chance(30) { BTreeSet::from([CallResult::Busy]) } else { BTreeSet::new() };
+    if dice.chance(70) {
+        return ResultPolicy::Global { policy: number_policy(dice), no_retry };
+    }
+    let mobile = slug(CategoryId::parse, "mobile");
+    ResultPolicy::ByCategory {
+        default: number_policy(dice),
+        categories: BTreeMap::from([(mobile, number_policy(dice))]),
+    }
+}
+
+fn number_policy(dice: &mut Dice) -> NumberPolicy {
+    if dice.chance(60) {
+        return NumberPolicy::Days(DaysPolicy {
+            max_days: nonzero(u32::try_from(1 + dice.below(3)).unwrap()),
+            max_attempts_per_day: nonzero(u32::try_from(1 + dice.below(3)).unwrap()),
+            retry_interval: Duration::from_secs(60 * (1 + dice.below(90))),
+        });
+    }
+    let results = [CallResult::NoAnswer, CallResult::Busy, CallResult::Unreachable, CallResult::Abandoned];
+    let rules = results.into_iter().filter(|_| dice.chance(70)).collect::<Vec<_>>();
+    let rule = |dice: &mut Dice| Retries {
+        retries: u32::try_from(dice.below(4)).unwrap(),
+        interval: Duration::from_secs(1 + dice.below(7200)),
+    };
+    NumberPolicy::ByResult(rules.into_iter().map(|result| (result, rule(dice))).collect())
+}
+
+/// Values of the one attribute that this world knows.
+const TIERS: [&str; 3] = ["gold", "silver", "iron"];
+
+fn tier() -> AttributeId {
+    AttributeId::parse("tier").unwrap()
+}
+
+/// A tier, or none.
+fn attributes(dice: &mut Dice) -> Attributes {
+    let tier_of = TIERS.get(usize::try_from(dice.below(4)).unwrap());
+    tier_of.map(|name| (tier(), AttributeValue::Text((*name).to_owned()))).into_iter().collect()
+}
+
+/// Tiers that a campaign calls; `None` for everybody, with a tier or without.
+pub(super) fn wanted(dice: &mut Dice) -> Option<BTreeSet<String>> {
+    dice.chance(50).then(|| TIERS.iter().filter(|_| dice.chance(60)).map(|tier| (*tier).to_owned()).collect())
+}
+
+/// The filter that says so, in one of several ways.
+pub(super) fn filter(dice: &mut Dice, wanted: &BTreeSet<String>) -> Filter {
+    let test = |test| Filter::Test { attribute: tier(), test };
+    let is = |name: &String| test(Test::Text(Comparison::Eq(name.clone())));
+    match dice.below(3) {
+        0 => Filter::Any(wanted.iter().map(is).collect()),
+        1 => test(Test::Text(Comparison::In(wanted.iter().cloned().collect()))),
+        _ => {
+            let others = TIERS.iter().map(|name| (*name).to_owned()).filter(|name| !wanted.contains(name));
+            Filter::All(vec![
+                test(Test::IsSet),
+                Filter::Not(Box::new(test(Test::Text(Comparison::In(others.collect()))))),
+            ])
+        }
     }
 }
 
@@ -96,6 +169,8 @@ pub(super) fn contacts(dice: &mut Dice, generation: &Generation, wall0: Timestam
                 priority: Priority::new(u8::try_from(1 + dice.below(5)).unwrap()).unwrap(),
                 import_order: reference,
                 not_before: dice.chance(20).then(|| wall0 + SignedDuration::from_hours(hours)),
+                timezone: None,
+                attributes: attributes(dice),
                 version: 1,
                 progress: Progress { numbers, pass: None, attempts: 0, ended: None },
             };

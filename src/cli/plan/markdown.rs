@@ -1,0 +1,107 @@
+//! The form for a merge request: a table of campaigns, details folded, telephone numbers masked.
+
+use std::fmt::Write as _;
+
+use super::{
+    Counted, Plan,
+    show::{self, Numbers},
+    text::against,
+};
+use crate::{
+    cli::output::{Failure, Out},
+    config::{
+        compare::ChangedCampaign,
+        difference::{Difference, Shown},
+    },
+};
+
+/// Writes the whole plan.
+pub(super) fn write(plan: &Plan, counted: &Counted) -> Result<(), Failure> {
+    let mut out = Out::stdout();
+    out.line("### What this changes\n")?;
+    out.line(format!(
+        "From {} to {}; against {}.\n",
+        plain(&plan.from.title()),
+        plain(&plan.to.title()),
+        plain(&against(plan))
+    ))?;
+    out.line(format!("{}\n", plain(&show::summary(plan))))?;
+    if !plan.comparison.campaigns.is_empty() {
+        out.line("| Campaign | Step | What it does | Contacts |\n|---|---|---|---|")?;
+        for campaign in &plan.comparison.campaigns {
+            out.line(row(campaign, counted))?;
+        }
+        out.line("")?;
+    }
+    if let Some(why) = &counted.missing {
+        out.line(format!("No counts: {}.\n", plain(why)))?;
+    }
+    for campaign in plan.comparison.campaigns.iter().filter(|campaign| !campaign.differences.is_empty()) {
+        out.line(folded(&code(campaign.id.as_str()), &campaign.differences))?;
+    }
+    for change in &plan.comparison.shared {
+        let entry = change.entry.as_ref().map(|entry| format!(" {}", code(entry))).unwrap_or_default();
+        let touches: Vec<String> = change.touches.iter().map(|id| code(id.as_str())).collect();
+        let touches = if touches.is_empty() { "no running campaign".to_owned() } else { touches.join(", ") };
+        let title = format!("{}{entry}, touches {touches}", code(&change.file));
+        out.line(folded(&title, &change.differences))?;
+    }
+    out.finish()
+}
+
+fn row(campaign: &ChangedCampaign, counted: &Counted) -> String {
+    let counts = counted.campaigns.iter().find(|counts| counts.campaign == campaign.id.as_str());
+    let counts = counts.map(|counts| show::counts(campaign.verb, counts)).unwrap_or_default();
+    let (id, name) = (code(campaign.id.as_str()), plain(&campaign.name));
+    format!("| {id} {name} | {} | {} | {} |", campaign.verb.as_str(), plain(&show::step(campaign)), plain(&counts))
+}
+
+/// A table of settings that opens at a click.
+fn folded(title: &str, differences: &[Difference]) -> String {
+    let count = differences.len();
+    let settings = if count == 1 { "setting" } else { "settings" };
+    let mut text = format!("<details><summary>{title}: {count} {settings}</summary>\n\n");
+    text.push_str("| Setting | Before | After | What it means |\n|---|---|---|---|\n");
+    for difference in differences {
+        let (before, after) = cells(difference);
+        let meaning = difference.meaning.as_deref().map(plain).unwrap_or_default();
+        let place = difference.to.as_ref().or(difference.from.as_ref()).and_then(show::place);
+        let place = place.map(|place| format!("<br>{}", code(&place))).unwrap_or_default();
+        // Writing to a String does not fail.
+        let _written = writeln!(text, "| {}{place} | {before} | {after} | {meaning} |", code(&difference.key));
+    }
+    text.push_str("\n</details>\n");
+    text
+}
+
+fn cells(difference: &Difference) -> (String, String) {
+    let one = |shown: Option<&Shown>| code(&show::side(shown, Numbers::Masked));
+    if !difference.is_of_lists() || (difference.added.is_empty() && difference.removed.is_empty()) {
+        return (one(difference.from.as_ref()), one(difference.to.as_ref()));
+    }
+    let items = |sign: &str, items: &[Shown]| {
+        let items = items.iter().map(|item| format!("{sign} {}", code(&show::value(&item.value, Numbers::Masked))));
+        items.collect::<Vec<_>>().join("<br>")
+    };
+    (items("−", &difference.removed), items("+", &difference.added))
+}
+
+/// Text that means nothing to Markdown or HTML.
+fn plain(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_control() => safe.push(' '),
+            ' ' | ',' | '.' | ';' | ':' | '-' | '/' | '"' | '(' | ')' | '+' | '=' => safe.push(c),
+            c if c.is_ascii_punctuation() => {
+                let _written = write!(safe, "&#{};", u32::from(c));
+            }
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+fn code(text: &str) -> String {
+    format!("<code>{}</code>", plain(text))
+}

@@ -1,0 +1,138 @@
+//! `dialops plan`: what a change of files would do, and to how many contacts.
+//!
+//! The structure comes from the two sides' files alone and is there at once. Counts come from the
+//! daemon, campaign by campaign; a plan without them is still a plan.
+
+mod counts;
+mod json;
+mod markdown;
+mod show;
+mod side;
+mod text;
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::ValueEnum;
+
+use super::{
+    client::Client,
+    output::{Exit, Failure, note},
+    target::Target,
+};
+use crate::{
+    config::{
+        compare::{Comparison, compare},
+        settings::outer_ceilings,
+    },
+    domain::ids::CampaignId,
+    http::wire::plan::{CampaignCounts, Live},
+};
+use counts::Counts;
+use side::{Place, Side};
+
+/// Longest wait for what is in force; a daemon that answers does so at once.
+const LIVE_WITHIN: Duration = Duration::from_secs(3);
+
+/// Arguments of `dialops plan`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Where the plan starts: a commit, or `live` for the one in force [default: live if a daemon answers, else HEAD]
+    #[arg(long, value_name = "REV|live")]
+    from: Option<String>,
+    /// Where it goes: a commit, or `worktree` for the files as they are
+    #[arg(long, value_name = "REV|worktree", default_value = "worktree")]
+    to: String,
+    /// Root of the configuration repository, or its folder of campaigns itself
+    #[arg(long, default_value = ".")]
+    dir: PathBuf,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Settings whose ceilings hold for both sides; without them only what holds everywhere is checked
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Longest wait for counts of contacts, in seconds; 0 asks for none
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    counts_within: u64,
+}
+
+/// How a plan is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For a merge request
+    Markdown,
+    /// One JSON object
+    Json,
+}
+
+/// A plan, as every format shows it.
+struct Plan {
+    from: Side,
+    to: Side,
+    /// What is in force, or why that is not known.
+    live: Result<Live, String>,
+    comparison: Comparison,
+}
+
+/// What became of the counts.
+struct Counted {
+    /// By campaign, in the order in which they came.
+    campaigns: Vec<CampaignCounts>,
+    /// Why some or all are missing.
+    missing: Option<String>,
+}
+
+/// Exits with 2 when something changes, with 1 when there is no plan.
+pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
+    planned(args, target).await.map_err(|failure| match failure.exit {
+        // 2 says that there are changes.
+        Exit::BadInput => Failure { exit: Exit::Failed, ..failure },
+        Exit::Ok | Exit::Failed | Exit::Usage => failure,
+    })
+}
+
+async fn planned(args: Args, target: &Target) -> Result<Exit, Failure> {
+    let settings = side::settings(args.settings.as_ref().or(target.config.as_ref()))?;
+    let name = settings.as_ref().map_or("campaigns", |settings| &settings.source.path);
+    let place = Place::find(&args.dir, name)?;
+    let client = Client::new(target)?;
+    let live = live(&client).await;
+    let live_from = args.from.as_deref().map_or(live.is_ok(), |from| from == "live");
+    let from = match (&live, args.from.as_deref()) {
+        (Ok(live), _) if live_from => Side::live(&place, live)?,
+        (Err(failure), _) if live_from => return Err(failure.clone()),
+        (_, Some(from)) => Side::commit(&place, from)?,
+        (_, None) => {
+            let why = live.as_ref().err().map(|failure| failure.message.as_str()).unwrap_or_default();
+            note(format_args!("{why}: the plan starts from HEAD"));
+            Side::commit(&place, "HEAD")?
+        }
+    };
+    let to = if args.to == "worktree" { Side::worktree(&place)? } else { Side::commit(&place, &args.to)? };
+    let ceilings = settings.map_or_else(outer_ceilings, |settings| settings.ceilings);
+    let (from, to) = (from.load(&ceilings)?, to.load(&ceilings)?);
+    let retired = live.iter().flat_map(|live| &live.retired).filter_map(|id| CampaignId::parse(id).ok());
+    let retired: Vec<CampaignId> = retired.collect();
+    let comparison = from.with(|from| to.with(|to| compare(from, to, &retired)));
+    let plan = Plan { from, to, live: live.map_err(|failure| failure.message), comparison };
+    let mut counts = Counts::ask(&plan, &place, &client, Duration::from_secs(args.counts_within));
+    match args.format {
+        Format::Text => text::write(&plan, &mut counts).await?,
+        Format::Markdown => markdown::write(&plan, &counts.all().await)?,
+        Format::Json => json::write(&plan, &counts.all().await)?,
+    }
+    if let Some(refused) = counts.refused() {
+        return Err(refused);
+    }
+    Ok(if plan.comparison.is_empty() { Exit::Ok } else { Exit::BadInput })
+}
+
+async fn live(client: &Client) -> Result<Live, Failure> {
+    match tokio::time::timeout(LIVE_WITHIN, client.get(&["generation"], &[])).await {
+        Ok(answer) => answer,
+        Err(_elapsed) => Err(Failure::failed("the daemon does not answer in time", "see `dialops status`")),
+    }
+}

@@ -1,0 +1,285 @@
+//! Campaigns: from what their files say to definitions, with everything that no schema can say.
+
+mod business;
+mod calling;
+mod hours;
+mod lint;
+mod results;
+mod terms;
+mod test;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
+    time::Duration,
+};
+
+use self::{
+    lint::{Lint, Places},
+    terms::agent_terms,
+};
+use super::{
+    code::Code,
+    diagnostic::Span,
+    kinds::duration::shown,
+    load::{Commit, InFile, Place},
+    read::At,
+    shared::References,
+    tables::campaign::{CampaignFile, LimitsTable, MAX_RING, PerNumberTable},
+};
+use crate::domain::{
+    campaign::{CallerNumber, Campaign, Ceilings, DesiredState, Limits, PerNumberLimit},
+    ids::{CampaignId, DoNotCallId, QueueId},
+};
+
+/// Resolves campaigns against the rest of the commit and the ceilings.
+pub(crate) struct Campaigns<'a, 'c> {
+    pub(crate) ceilings: &'a Ceilings,
+    pub(crate) references: References<'a>,
+    pub(crate) commit: &'a mut Commit<'c>,
+}
+
+impl Campaigns<'_, '_> {
+    /// The campaigns by id; `None` if one of them could not be built.
+    pub(crate) fn resolve(mut self, files: Vec<InFile<CampaignFile>>) -> Option<BTreeMap<CampaignId, Campaign>> {
+        self.unique_ids(&files);
+        self.active(&files);
+        let mut campaigns = BTreeMap::new();
+        let mut whole = true;
+        let mut lint = Lint::default();
+        for InFile { file, value } in files {
+            match self.campaign(file, value, &mut lint) {
+                Some(campaign) => drop(campaigns.insert(campaign.id.clone(), campaign)),
+                None => whole = false,
+            }
+        }
+        lint.finish(&mut self);
+        whole.then_some(campaigns)
+    }
+
+    fn unique_ids(&mut self, files: &[InFile<CampaignFile>]) {
+        let (mut ids, mut names) = (BTreeMap::new(), BTreeMap::new());
+        for InFile { file, value } in files {
+            if let Some(id) = &value.id {
+                let place = InFile { file: *file, value: id.span };
+                let message = || format!("two campaigns have the id {:?}", id.value.as_str());
+                self.commit.unique(Code::DuplicateId, &mut ids, id.value.as_str(), place, message);
+            }
+            if let Some(name) = &value.name {
+                let place = InFile { file: *file, value: name.span };
+                let message = || format!("two campaigns have the name {:?}", name.value);
+                self.commit.unique(Code::DuplicateName, &mut names, &name.value, place, message);
+            }
+        }
+    }
+
+    /// Reports the first campaign, by path, that is one too many.
+    fn active(&mut self, files: &[InFile<CampaignFile>]) {
+        let ceiling = self.ceilings.active_campaigns;
+        let mut running = files.iter().filter_map(|InFile { file, value }| {
+            let state = value.state.as_ref().filter(|state| state.value == DesiredState::Running)?;
+            Some(InFile { file: *file, value: state.span })
+        });
+        let Some(extra) = running.by_ref().nth(ceiling) else { return };
+        let count = ceiling + 1 + running.count();
+        let message = format!("{count} campaigns are `running`, and the settings allow {ceiling} at once");
+        self.commit
+            .error(Code::OverCeiling, &extra, message)
+            .label("one too many")
+            .help("pause a campaign, or ask for a higher `ceilings.active_campaigns` in the settings");
+    }
+
+    fn campaign(&mut self, file: usize, campaign: CampaignFile, lint: &mut Lint) -> Option<Campaign> {
+        let at = |span| InFile { file, value: span };
+        if let (Some(starts), Some(ends)) = (&campaign.starts_at, &campaign.ends_at)
+            && ends.value <= starts.value
+        {
+            let first = self.commit.locate(&at(starts.span));
+            self.commit
+                .error(Code::EndsBeforeStart, &at(ends.span), "`ends_at` must be after `starts_at`")
+                .label("not later")
+                .relate(first, "starts here");
+        }
+        if let Some(queue) = &campaign.skill_queue {
+            self.skill_queue(file, queue);
+        }
+        let places = Places {
+            file,
+            hours: campaign.calling_hours.as_ref().and_then(|hours| hours.span),
+            results: campaign.results.span.or(campaign.id.as_ref().and_then(|id| id.span)),
+            queue: campaign.skill_queue.as_ref().and_then(|queue| queue.span),
+        };
+        let strategy = campaign.strategy.value;
+        let used = self.used(file, strategy.attributes);
+        let caller_numbers = campaign.caller_numbers.map(|list| self.caller_numbers(file, list));
+        let hours = campaign.calling_hours.and_then(|hours| self.calling_hours(file, hours.value));
+        let max_ring = self.max_ring(file, &strategy.max_ring);
+        let calling = self.calling(file, campaign.calling.value, &used);
+        let do_not_call = self.do_not_call(file, strategy.do_not_call.value);
+        let results = self.results(file, campaign.results.value);
+        let business = self.business_results(file, campaign.business_results.value);
+        let limits = self.limits(file, campaign.limits.value);
+        let survey = campaign.survey.map(|survey| self.survey(file, survey.value));
+        let callback = campaign.callback.map(|callback| self.callback(file, callback.value, &used));
+        if let (Some(sms), Some(known)) = (&campaign.failure_sms, self.references.sms) {
+            known.refer(sms, file, self.commit);
+        }
+        let built = Campaign {
+            id: campaign.id?.value,
+            name: campaign.name?.value,
+            description: campaign.description.value,
+            desired: campaign.state?.value,
+            mode: campaign.mode?.value,
+            caller_numbers: caller_numbers?,
+            starts_at: campaign.starts_at?.value,
+            ends_at: campaign.ends_at?.value,
+            skill_queue: campaign.skill_queue?.value,
+            priority: campaign.priority.value,
+            hours: hours?,
+            max_ring,
+            order: calling.order?,
+            filter: calling.filter?,
+            sort: calling.sort?,
+            attributes: used.map(|used| used.value),
+            do_not_call,
+            results: results?,
+            business: business?,
+            limits: limits?,
+            agents: agent_terms(&campaign.agents.value, self.references.tenant?),
+            survey: survey.map_or(Some(None), |survey| survey.map(Some))?,
+            failure_sms: campaign.failure_sms.map(|sms| sms.value),
+            callback: callback.map_or(Some(None), |callback| callback.map(Some))?,
+        };
+        lint.campaign(&built, &places, self);
+        Some(built)
+    }
+
+    /// Reports what stands twice in a list.
+    fn no_repeats<T>(&mut self, file: usize, list: &[At<T>], text: impl Fn(&T) -> String) {
+        let mut seen = BTreeMap::new();
+        for item in list {
+            let text = text(&item.value);
+            let message = || format!("{text:?} stands twice in this list");
+            self.commit.unique(Code::Repeated, &mut seen, &text, InFile { file, value: item.span }, message);
+        }
+    }
+
+    /// Warns of a setting that nothing looks at.
+    fn no_effect(&mut self, place: &Place, key: &str, why: &str) {
+        self.commit.warning(Code::NoEffect, place, format!("`{key}` has no effect, as {why}")).label("never looked at");
+    }
+
+    fn do_not_call(&mut self, file: usize, lists: Vec<At<DoNotCallId>>) -> Vec<DoNotCallId> {
+        self.no_repeats(file, &lists, ToString::to_string);
+        for list in &lists {
+            if let Some(known) = self.references.do_not_call {
+                known.refer(list, file, self.commit);
+            }
+        }
+        let own = lists.into_iter().map(|list| list.value);
+        let of_tenant = self.references.tenant.into_iter().flat_map(|tenant| tenant.do_not_call.iter().cloned());
+        let all: BTreeSet<DoNotCallId> = own.chain(of_tenant).collect();
+        all.into_iter().collect()
+    }
+
+    fn skill_queue(&mut self, file: usize, queue: &At<QueueId>) {
+        let Some(queues) = self.references.queues else { return };
+        if !queues.has(queue, file, self.commit) {
+            return;
+        }
+        let Some(agents) = self.references.agents else { return };
+        if agents.gaps || agents.serve.contains(&queue.value) {
+            return;
+        }
+        let message = format!("no agent serves queue {:?}", queue.value.as_str());
+        self.commit
+            .error(Code::QueueWithoutAgents, &InFile { file, value: queue.span }, message)
+            .label("nobody could take its calls")
+            .help("add the queue to an agent's `queues` in shared/agents.toml");
+    }
+
+    fn caller_numbers(&mut self, file: usize, list: At<Vec<At<CallerNumber>>>) -> Vec<CallerNumber> {
+        let cap = self.ceilings.caller_numbers_per_campaign;
+        if let Some(extra) = list.value.get(cap) {
+            let message = format!("{} caller numbers, and the settings allow {cap}", list.value.len());
+            let place = InFile { file, value: extra.span };
+            self.commit.error(Code::OverCeiling, &place, message).label("one too many");
+        }
+        let mut seen = BTreeMap::new();
+        for number in &list.value {
+            let place = InFile { file, value: number.span };
+            let message = || "this caller number stands twice in the list".to_owned();
+            self.commit.unique(Code::Repeated, &mut seen, number.value.number.expose(), place.clone(), message);
+            let owned = self.ceilings.owned_caller_numbers.as_ref();
+            if owned.is_some_and(|owned| !owned.contains(&number.value.number)) {
+                self.commit
+                    .error(Code::NotOwned, &place, "the settings do not own this caller number")
+                    .label("not in `ceilings.owned_caller_numbers`")
+                    .help("use a number that is listed there, or ask for this one to be added");
+            }
+        }
+        list.value.into_iter().map(|number| number.value).collect()
+    }
+
+    fn max_ring(&mut self, file: usize, ring: &At<Duration>) -> Duration {
+        let ceiling = self.ceilings.max_ring;
+        if ring.span.is_none() {
+            return MAX_RING.min(ceiling);
+        }
+        if ring.value > ceiling {
+            let ceiling = shown(ceiling.as_secs());
+            self.over(&InFile { file, value: ring.span }, "max_ring", &ceiling, format!("{ceiling:?}"));
+        }
+        ring.value
+    }
+
+    fn limits(&mut self, file: usize, limits: LimitsTable) -> Option<Limits> {
+        self.limit(
+            file,
+            limits.max_concurrent_calls.as_ref(),
+            "max_concurrent_calls",
+            self.ceilings.max_concurrent_calls,
+        );
+        self.limit(
+            file,
+            limits.max_calls_per_second.as_ref(),
+            "max_calls_per_second",
+            self.ceilings.max_calls_per_second,
+        );
+        let per_number = match limits.per_number {
+            Some(At { value: table, .. }) => Some(per_number(table)?),
+            None => None,
+        };
+        let number = |limit: Option<At<NonZeroU32>>| limit.map(|limit| limit.value);
+        Some(Limits {
+            max_concurrent_calls: number(limits.max_concurrent_calls),
+            max_calls_per_second: number(limits.max_calls_per_second),
+            max_attempts_per_contact: number(limits.max_attempts_per_contact),
+            per_number,
+            per_number_of_tenant: self.references.tenant.and_then(|tenant| tenant.per_number),
+        })
+    }
+
+    fn limit(&mut self, file: usize, limit: Option<&At<NonZeroU32>>, key: &str, ceiling: u32) {
+        let Some(limit) = limit.filter(|limit| limit.value.get() > ceiling) else { return };
+        let ceiling = ceiling.to_string();
+        self.over(&InFile { file, value: limit.span }, key, &ceiling, ceiling.clone());
+    }
+
+    fn over(&mut self, place: &Place, key: &str, ceiling: &str, edit: String) {
+        let span: Span = place.value.unwrap_or_default();
+        self.commit
+            .error(Code::OverCeiling, place, format!("`{key}` is over the settings' ceiling of {ceiling}"))
+            .label(format!("at most {ceiling}"))
+            .suggest("use the ceiling", span, edit);
+    }
+}
+
+/// The cap that a table holds.
+pub(crate) fn per_number(table: PerNumberTable) -> Option<PerNumberLimit> {
+    Some(PerNumberLimit {
+        attempts: table.attempts?.value,
+        days: table.days?.value,
+        after_conversation_days: table.after_conversation_days.value,
+    })
+}

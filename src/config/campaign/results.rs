@@ -1,0 +1,155 @@
+//! Result policies: which form is meant, and what goes with which policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Campaigns;
+use crate::{
+    config::{
+        code::Code,
+        kinds::per_category::ByCategory,
+        load::InFile,
+        read::At,
+        tables::campaign::{ByResultTable, Policy, PolicyTable, ResultsTable},
+    },
+    domain::{
+        policy::{DaysPolicy, NumberPolicy, ResultPolicy, Retries},
+        results::CallResult,
+    },
+};
+
+impl Campaigns<'_, '_> {
+    pub(super) fn results(&mut self, file: usize, table: ResultsTable) -> Option<ResultPolicy> {
+        let ResultsTable { policy, global, no_retry, by_category } = table;
+        self.no_repeats(file, &no_retry.value, |result| result.as_str().to_owned());
+        let global_place = InFile { file, value: global.span };
+        let global_written = global.span.is_some();
+        match policy.value {
+            Policy::Global => {
+                if let Some(by_category) = by_category {
+                    let place = InFile { file, value: by_category.span };
+                    self.no_effect(&place, "results.by_category", "`policy` is \"global\"");
+                    self.by_category(file, by_category.value);
+                }
+                let no_retry: BTreeSet<CallResult> = no_retry.value.iter().map(|result| result.value).collect();
+                Some(ResultPolicy::Global { policy: self.number_policy(file, global)?, no_retry })
+            }
+            Policy::ByCategory => {
+                if global_written {
+                    self.no_effect(&global_place, "results.global", "`policy` is \"by_category\"");
+                    self.number_policy(file, global);
+                }
+                if let Some(span) = no_retry.span {
+                    self.commit
+                        .error(
+                            Code::NoRetryByCategory,
+                            &InFile { file, value: Some(span) },
+                            "`no_retry` goes with `policy = \"global\"` only",
+                        )
+                        .label("`policy` is \"by_category\"")
+                        .help("by category, a result ends one number: give that category `by_result` and leave the result out");
+                }
+                match by_category {
+                    Some(by_category) => self.by_category(file, by_category.value),
+                    None => Some(ResultPolicy::ByCategory {
+                        default: days(&PolicyTable::absent()),
+                        categories: BTreeMap::new(),
+                    }),
+                }
+            }
+        }
+    }
+
+    fn by_category(&mut self, file: usize, table: ByCategory<PolicyTable>) -> Option<ResultPolicy> {
+        let default = match table.default {
+            Some(policy) => self.number_policy(file, policy),
+            None => Some(days(&PolicyTable::absent())),
+        };
+        let mut categories = BTreeMap::new();
+        let mut whole = true;
+        for (category, policy) in table.categories {
+            self.category(file, &category);
+            match self.number_policy(file, policy) {
+                Some(policy) => drop(categories.insert(category.value, policy)),
+                None => whole = false,
+            }
+        }
+        let default = default?;
+        whole.then_some(ResultPolicy::ByCategory { default, categories })
+    }
+
+    fn number_policy(&mut self, file: usize, policy: At<PolicyTable>) -> Option<NumberPolicy> {
+        let mut table = policy.value;
+        let Some(rules) = table.by_result.take() else { return Some(days(&table)) };
+        let written = [
+            ("max_days", table.max_days.span),
+            ("max_attempts_per_day", table.max_attempts_per_day.span),
+            ("retry_interval", table.retry_interval.span),
+        ];
+        if let Some((key, span)) = written.into_iter().find(|(_, span)| span.is_some()) {
+            let first = self.commit.locate(&InFile { file, value: rules.span });
+            let message = format!("`{key}` stands beside `by_result`, and a policy has one form");
+            self.commit
+                .error(Code::OneOf, &InFile { file, value: span }, message)
+                .label("of the form by days and attempts")
+                .relate(first, "of the form by result")
+                .help("leave one form out");
+            return None;
+        }
+        self.by_result(file, rules.value)
+    }
+
+    fn by_result(&mut self, file: usize, rules: Vec<At<ByResultTable>>) -> Option<NumberPolicy> {
+        let mut seen = BTreeMap::new();
+        let mut by_result = BTreeMap::new();
+        let mut whole = true;
+        for rule in rules {
+            let ByResultTable { result, retries, interval } = rule.value;
+            let (Some(result), Some(retries), Some(interval)) = (result, retries, interval) else {
+                whole = false;
+                continue;
+            };
+            let place = InFile { file, value: result.span };
+            let name = result.value.as_str();
+            let message = || format!("result \"{name}\" is listed twice");
+            self.commit.unique(Code::RepeatedResult, &mut seen, name, place.clone(), message);
+            self.countable(&place, result.value);
+            by_result.insert(result.value, Retries { retries: retries.value, interval: interval.value });
+        }
+        whole.then_some(NumberPolicy::ByResult(by_result))
+    }
+
+    /// Warns of a rule that never matches.
+    fn countable(&mut self, place: &InFile<Option<crate::config::diagnostic::Span>>, result: CallResult) {
+        let why = match result {
+            CallResult::Answered => "completes the contact",
+            CallResult::Unknown => "is treated as \"no_answer\"",
+            CallResult::AgentLost | CallResult::NetworkFailure | CallResult::CarrierCongestion => {
+                "is not the customer's fault, and is tried again after 10 to 160 seconds"
+            }
+            CallResult::Vacant
+            | CallResult::Busy
+            | CallResult::NoAnswer
+            | CallResult::Rejected
+            | CallResult::PoweredOff
+            | CallResult::Suspended
+            | CallResult::Unreachable
+            | CallResult::NumberChanged
+            | CallResult::FaxOrModem
+            | CallResult::AnsweringMachine
+            | CallResult::CustomerHungUp
+            | CallResult::Abandoned
+            | CallResult::InvalidNumber => return,
+        };
+        self.commit
+            .warning(Code::NoEffect, place, format!("result \"{}\" {why}, so this rule has no effect", result.as_str()))
+            .label("never looked at");
+    }
+}
+
+fn days(table: &PolicyTable) -> NumberPolicy {
+    NumberPolicy::Days(DaysPolicy {
+        max_days: table.max_days.value,
+        max_attempts_per_day: table.max_attempts_per_day.value,
+        retry_interval: table.retry_interval.value,
+    })
+}

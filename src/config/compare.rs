@@ -1,0 +1,410 @@
+//! Two configurations compared: which campaigns and shared settings a change touches, and how.
+//!
+//! What is the same on both sides is never looked into: files are compared as bytes, campaigns as
+//! definitions. Only what differs is read again, key by key.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+mod touches;
+
+use touches::SharedTable;
+
+use super::{
+    diagnostic::{Source, Span},
+    difference::{Difference, Settled, differences},
+    effective::{self, Setting},
+    layout::{self, FileKind},
+    load::{SourceFile, full_path},
+};
+use crate::domain::{
+    campaign::{Campaign, Definitions, DesiredState},
+    ids::CampaignId,
+    plan::{Verb, meaning::meaning, verb},
+};
+
+/// One side of a comparison: files that were read without an error.
+#[derive(Debug, Clone, Copy)]
+pub struct Side<'a> {
+    /// Where the folder of campaigns stands, for places: `campaigns`.
+    pub folder: &'a str,
+    /// All its files.
+    pub files: &'a [SourceFile<'a>],
+    /// What they define; `None` for a side that has no configuration at all.
+    pub definitions: Option<&'a Definitions>,
+}
+
+/// What is not the same on both sides.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Comparison {
+    /// Campaigns by step and id: what stops calls first.
+    pub campaigns: Vec<ChangedCampaign>,
+    /// What stands in `shared/`, by file, in its order.
+    pub shared: Vec<SharedChange>,
+    /// Campaigns that are the same.
+    pub unchanged: usize,
+}
+
+impl Comparison {
+    /// Whether both sides mean the same.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.campaigns.is_empty() && self.shared.is_empty()
+    }
+}
+
+/// A campaign that is not the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangedCampaign {
+    /// Identity.
+    pub id: CampaignId,
+    /// Shown to people; the newer name.
+    pub name: String,
+    /// What happens to it.
+    pub verb: Verb,
+    /// The state asked for afterwards; `None` once retired.
+    pub state: Option<DesiredState>,
+    /// Its file, on the older side if it is gone.
+    pub file: Option<Arc<str>>,
+    /// Its settings, key by key; none for one that comes or goes.
+    pub differences: Vec<Difference>,
+}
+
+/// A shared setting, or a table of a shared list, that is not the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SharedChange {
+    /// The file.
+    pub file: Arc<str>,
+    /// The table in it: `agents[a1]`; `None` for the file itself.
+    pub entry: Option<String>,
+    /// Settings, key by key.
+    pub differences: Vec<Difference>,
+    /// Running campaigns of the newer side that it touches.
+    pub touches: Vec<CampaignId>,
+}
+
+/// Compares two configurations. `retired` are campaigns that were there once: they return.
+#[must_use]
+pub fn compare(from: &Side<'_>, to: &Side<'_>, retired: &[CampaignId]) -> Comparison {
+    let pairs = Pairs::new(from, to);
+    let (before, after) = (campaigns(from), campaigns(to));
+    let mut found = Comparison::default();
+    let (mut was, mut is) = (pairs.campaigns(&pairs.from), pairs.campaigns(&pairs.to));
+    for (id, campaign) in after {
+        let known = before.get(id);
+        match step(known, campaign, retired.contains(id)) {
+            Some(verb) => {
+                let (was, is) = (was.remove(id), is.remove(id));
+                found.campaigns.push(changed(verb, known, campaign, was, is, &pairs));
+            }
+            None => found.unchanged += 1,
+        }
+    }
+    for (id, campaign) in before.iter().filter(|(id, _)| !after.contains_key(*id)) {
+        found.campaigns.push(ChangedCampaign {
+            id: id.clone(),
+            name: campaign.name.clone(),
+            verb: Verb::Retire,
+            state: None,
+            file: was.remove(id).map(|file| pairs.from.path(file.path)),
+            differences: Vec::new(),
+        });
+    }
+    found.campaigns.sort_by(|a, b| a.verb.cmp(&b.verb).then_with(|| a.id.cmp(&b.id)));
+    found.shared = pairs.shared();
+    found
+}
+
+fn campaigns<'a>(side: &Side<'a>) -> &'a BTreeMap<CampaignId, Campaign> {
+    static NONE: BTreeMap<CampaignId, Campaign> = BTreeMap::new();
+    side.definitions.map_or(&NONE, |definitions| &definitions.campaigns)
+}
+
+fn step(before: Option<&Campaign>, after: &Campaign, retired: bool) -> Option<Verb> {
+    let amended =
+        before.is_some_and(|before| before != after && Campaign { desired: after.desired, ..before.clone() } != *after);
+    let state = match before {
+        Some(before) => Some(Some(before.desired)),
+        None => retired.then_some(None),
+    };
+    verb(state, after.desired, amended)
+}
+
+/// A campaign's file and what it settles.
+struct CampaignFile<'a> {
+    path: &'a str,
+    text: &'a str,
+    settings: Vec<Setting>,
+}
+
+fn changed(
+    verb: Verb,
+    before: Option<&Campaign>,
+    after: &Campaign,
+    was: Option<CampaignFile<'_>>,
+    is: Option<CampaignFile<'_>>,
+    pairs: &Pairs<'_>,
+) -> ChangedCampaign {
+    let file = is.as_ref().map(|file| pairs.to.path(file.path));
+    let differences = match (before, was, is) {
+        (Some(before), Some(was), Some(is)) => {
+            let mut found = pairs.differences((was.path, was.text, was.settings), (is.path, is.text, is.settings));
+            for difference in &mut found {
+                difference.meaning = meaning(&difference.key, before, after);
+            }
+            found
+        }
+        _ => Vec::new(),
+    };
+    let (id, name, state) = (after.id.clone(), after.name.clone(), Some(after.desired));
+    ChangedCampaign { id, name, verb, state, file, differences }
+}
+
+/// The files that are not the same on both sides.
+struct Pairs<'a> {
+    from: Differing<'a>,
+    to: Differing<'a>,
+    running: Option<&'a Definitions>,
+    were: Option<&'a Definitions>,
+}
+
+/// One side's files that the other does not have, or not like this.
+struct Differing<'a> {
+    folder: &'a str,
+    files: BTreeMap<&'a str, &'a [u8]>,
+}
+
+impl Differing<'_> {
+    fn path(&self, inside: &str) -> Arc<str> {
+        full_path(self.folder, inside)
+    }
+
+    fn source<'t>(&self, path: &str, text: &'t str) -> Source<'t> {
+        Source::new(self.path(path), text)
+    }
+}
+
+impl<'a> Pairs<'a> {
+    fn new(from: &Side<'a>, to: &Side<'a>) -> Self {
+        let by_path = |side: &Side<'a>| side.files.iter().map(|f| (f.path, f.bytes)).collect::<BTreeMap<_, _>>();
+        let (mut was, mut is) = (by_path(from), by_path(to));
+        is.retain(|path, bytes| {
+            let same = was.get(path) == Some(bytes);
+            if same {
+                was.remove(path);
+            }
+            !same
+        });
+        Self {
+            from: Differing { folder: from.folder, files: was },
+            to: Differing { folder: to.folder, files: is },
+            running: to.definitions,
+            were: from.definitions,
+        }
+    }
+
+    /// The campaigns that a side's differing files define.
+    fn campaigns(&self, side: &Differing<'a>) -> BTreeMap<CampaignId, CampaignFile<'a>> {
+        let campaign = |(path, bytes): (&&'a str, &&'a [u8])| {
+            let text = std::str::from_utf8(bytes).ok().filter(|_| layout::kind(path) == Some(FileKind::Campaign))?;
+            let settings = effective::settings(FileKind::Campaign, text);
+            let id = CampaignId::parse(&effective::id_of(&settings)?).ok()?;
+            Some((id, CampaignFile { path, text, settings }))
+        };
+        side.files.iter().filter_map(campaign).collect()
+    }
+
+    fn differences(&self, from: (&str, &str, Vec<Setting>), to: (&str, &str, Vec<Setting>)) -> Vec<Difference> {
+        let (was, is) = (self.from.source(from.0, from.1), self.to.source(to.0, to.1));
+        let from = Settled { settings: from.2, locate: &|span: Span| was.locate(span) };
+        let to = Settled { settings: to.2, locate: &|span: Span| is.locate(span) };
+        differences(&from, &to)
+    }
+
+    /// What is not the same in `shared/`, by file and table.
+    fn shared(&self) -> Vec<SharedChange> {
+        let paths: BTreeSet<&str> = self.from.files.keys().chain(self.to.files.keys()).copied().collect();
+        let kinds = paths.into_iter().filter_map(|path| Some((path, layout::kind(path)?)));
+        kinds
+            .filter(|(_, kind)| *kind != FileKind::Campaign)
+            .flat_map(|(path, kind)| self.shared_file(path, kind))
+            .collect()
+    }
+
+    fn shared_file(&self, path: &str, kind: FileKind) -> Vec<SharedChange> {
+        // A file that is not there settles nothing, not even its defaults.
+        let side = |side: &Differing<'a>| {
+            let text = side.files.get(path).and_then(|bytes| std::str::from_utf8(bytes).ok());
+            text.map_or_else(|| (path, "", Vec::new()), |text| (path, text, effective::settings(kind, text)))
+        };
+        let mut changes: Vec<SharedChange> = Vec::new();
+        let mut known: BTreeMap<Option<String>, usize> = BTreeMap::new();
+        let (was, is) = (side(&self.from), side(&self.to));
+        let of_file = effective::id_of(&is.2).or_else(|| effective::id_of(&was.2));
+        for difference in self.differences(was, is) {
+            let entry = difference.key.find(']').map(|end| difference.key[..=end].to_owned());
+            let index = *known.entry(entry.clone()).or_insert_with(|| {
+                let of_entry = entry.as_deref().and_then(|entry| entry.strip_suffix(']')?.split_once('['));
+                let id = of_entry.map(|(_, id)| id).or(of_file.as_deref());
+                let (file, touches) = (self.to.path(path), self.touched(kind, id));
+                changes.push(SharedChange { file, entry, differences: Vec::new(), touches });
+                changes.len() - 1
+            });
+            changes[index].differences.push(difference);
+        }
+        changes
+    }
+
+    /// The running campaigns that a table of a shared file has to do with.
+    fn touched(&self, kind: FileKind, id: Option<&str>) -> Vec<CampaignId> {
+        let Some(now) = self.running else { return Vec::new() };
+        let table = SharedTable { kind, id, sides: [self.were, self.running] };
+        let running = now.campaigns.values().filter(|campaign| campaign.desired == DesiredState::Running);
+        running.filter(|campaign| table.touches(campaign)).map(|campaign| campaign.id.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{difference::Shown, load, settings::outer_ceilings};
+
+    const TENANT: &str = "id = \"acme\"\nname = \"Acme\"\ntimezone = \"Asia/Shanghai\"\nregion = \"CN\"\n";
+    const QUEUES: &str = "[[queues]]\nid = \"sales\"\nname = \"Sales\"\n[[queues]]\nid = \"care\"\nname = \"Care\"\n";
+    const AGENTS: &str = "[[agents]]\nid = \"a1\"\nname = \"Li Na\"\nsip = \"sip:a1@10.0.0.5\"\nqueues = [\"sales\"]\n\
+                          [[agents]]\nid = \"a2\"\nname = \"Bo\"\nsip = \"sip:a2@10.0.0.5\"\nqueues = [\"care\"]\n";
+
+    fn campaign(id: &str, state: &str, rest: &str) -> String {
+        format!(
+            "id = \"{id}\"\nname = \"{id}\"\nstate = \"{state}\"\nmode = \"preoccupied\"\n\
+             caller_numbers = [\"+862160001000\"]\nstarts_at = 2031-03-01T09:00:00+08:00\n\
+             ends_at = 2031-05-31T18:00:00+08:00\nskill_queue = \"sales\"\n\
+             calling_hours = {{ timezone = \"Asia/Shanghai\", windows = [\"09:00-11:30\", \"14:00-20:00\"] }}\n{rest}"
+        )
+    }
+
+    type Folder = BTreeMap<String, String>;
+
+    fn folder(campaigns: &[(&str, String)]) -> Folder {
+        let shared = [("shared/tenant.toml", TENANT), ("shared/queues.toml", QUEUES), ("shared/agents.toml", AGENTS)];
+        let shared = shared.map(|(path, text)| (path.to_owned(), text.to_owned()));
+        shared.into_iter().chain(campaigns.iter().map(|(path, text)| ((*path).to_owned(), text.clone()))).collect()
+    }
+
+    fn compared(from: &Folder, to: &Folder, retired: &[&str]) -> Comparison {
+        let (was, is) = (sources(from), sources(to));
+        let (before, _) = load("campaigns", &was, &outer_ceilings()).unwrap();
+        let (after, _) = load("campaigns", &is, &outer_ceilings()).unwrap();
+        let retired: Vec<CampaignId> = retired.iter().map(|id| CampaignId::parse(id).unwrap()).collect();
+        let from = Side { folder: "campaigns", files: &was, definitions: Some(&before) };
+        let to = Side { folder: "campaigns", files: &is, definitions: Some(&after) };
+        compare(&from, &to, &retired)
+    }
+
+    fn sources(folder: &Folder) -> Vec<SourceFile<'_>> {
+        folder.iter().map(|(path, text)| SourceFile { path, bytes: text.as_bytes() }).collect()
+    }
+
+    fn lines(comparison: &Comparison) -> Vec<String> {
+        let shown = |shown: &Option<Shown>| match shown {
+            None => "-".to_owned(),
+            Some(shown) => {
+                let at = shown.at.as_ref().map(|at| format!("@{}:{}:{}", at.file, at.line, at.column));
+                format!("{}{}", shown.value, at.unwrap_or_default())
+            }
+        };
+        let difference = |d: &Difference| format!("  {} {} → {}", d.key, shown(&d.from), shown(&d.to));
+        let mut lines = Vec::new();
+        for campaign in &comparison.campaigns {
+            lines.push(format!("{} {}", campaign.verb.as_str(), campaign.id));
+            lines.extend(campaign.differences.iter().map(difference));
+        }
+        for change in &comparison.shared {
+            lines.push(format!("{} {:?} {:?}", change.file, change.entry, change.touches));
+            lines.extend(change.differences.iter().map(difference));
+        }
+        lines
+    }
+
+    #[test]
+    fn every_step_and_key_is_told_where_it_stands() {
+        let from = folder(&[
+            ("a.toml", campaign("a", "running", "")),
+            ("b.toml", campaign("b", "running", "strategy = { max_ring = \"20s\" }\n")),
+            ("c.toml", campaign("c", "paused", "")),
+            ("same.toml", campaign("same", "running", "")),
+            ("gone.toml", campaign("gone", "running", "")),
+        ]);
+        let to = folder(&[
+            ("a.toml", campaign("a", "paused", "")),
+            ("b.toml", campaign("b", "running", "priority = 1\nlimits = { max_calls_per_second = 5 }\n")),
+            ("c.toml", campaign("c", "running", "")),
+            ("renamed.toml", campaign("same", "running", "# only moved\npriority = 3\n")),
+            ("new.toml", campaign("new", "running", "")),
+            ("back.toml", campaign("back", "paused", "")),
+        ]);
+        let found = compared(&from, &to, &["back"]);
+        assert_eq!(
+            lines(&found),
+            [
+                "retire gone",
+                "pause a",
+                "  state \"running\"@campaigns/a.toml:3:9 → \"paused\"@campaigns/a.toml:3:9",
+                "amend b",
+                "  priority 3 → 1@campaigns/b.toml:10:12",
+                "  strategy.max_ring \"20s\"@campaigns/b.toml:10:25 → \"30s\"",
+                "  limits.max_calls_per_second - → 5@campaigns/b.toml:11:35",
+                "create new",
+                "return back",
+                "resume c",
+                "  state \"paused\"@campaigns/c.toml:3:9 → \"running\"@campaigns/c.toml:3:9",
+            ]
+        );
+        assert_eq!(found.unchanged, 1, "a file that only moved changes nothing");
+        assert!(compared(&from, &from, &[]).is_empty());
+    }
+
+    #[test]
+    fn lists_tell_their_items_and_what_that_means() {
+        let from = folder(&[("a.toml", campaign("a", "running", ""))]);
+        let changed = campaign("a", "running", "").replace("[\"09:00-11:30\", ", "[\"08:00-09:00\", ");
+        let found = compared(&from, &folder(&[("a.toml", changed)]), &[]);
+        let [difference] = found.campaigns[0].differences.as_slice() else { panic!("{found:#?}") };
+        let items = |items: &[Shown]| {
+            items.iter().map(|item| (item.value.to_string(), item.at.as_ref().unwrap().column)).collect::<Vec<_>>()
+        };
+        assert_eq!(items(&difference.removed), [("\"09:00-11:30\"".to_owned(), 58)]);
+        assert_eq!(items(&difference.added), [("\"08:00-09:00\"".to_owned(), 58)]);
+        assert_eq!(difference.meaning.as_deref(), Some("dials from 08:00 Asia/Shanghai instead of 09:00"));
+    }
+
+    #[test]
+    fn shared_tables_are_told_by_id_with_the_campaigns_that_they_touch() {
+        let campaigns = [("a.toml", campaign("a", "running", "")), ("b.toml", campaign("b", "paused", ""))];
+        let from = folder(&campaigns);
+        let mut to = from.clone();
+        // Another order; one agent changes, one goes, one comes.
+        let agents = "[[agents]]\nid = \"a3\"\nname = \"Eva\"\nsip = \"sip:a3@10.0.0.5\"\nqueues = [\"care\"]\n\
+                      [[agents]]\nid = \"a1\"\nname = \"Li Na\"\nsip = \"sip:a1@10.0.0.9\"\nqueues = [\"sales\"]\n";
+        to.insert("shared/agents.toml".to_owned(), agents.to_owned());
+        to.insert("shared/tenant.toml".to_owned(), format!("{TENANT}agents = {{ ring = \"15s\" }}\n"));
+        let found = compared(&from, &to, &[]);
+        assert_eq!(
+            lines(&found),
+            [
+                "campaigns/shared/agents.toml Some(\"agents[a3]\") []",
+                "  agents[a3] - → {\"id\":\"a3\",\"name\":\"Eva\",\"sip\":\"sip:a3@10.0.0.5\",\"queues\":[\"care\"]}\
+                 @campaigns/shared/agents.toml:2:6",
+                "campaigns/shared/agents.toml Some(\"agents[a1]\") [CampaignId(a)]",
+                "  agents[a1].sip \"sip:a1@10.0.0.5\"@campaigns/shared/agents.toml:4:7 → \
+                 \"sip:a1@10.0.0.9\"@campaigns/shared/agents.toml:9:7",
+                "campaigns/shared/agents.toml Some(\"agents[a2]\") []",
+                "  agents[a2] {\"id\":\"a2\",\"name\":\"Bo\",\"sip\":\"sip:a2@10.0.0.5\",\"queues\":[\"care\"]}\
+                 @campaigns/shared/agents.toml:7:6 → -",
+            ]
+        );
+        assert!(found.campaigns.is_empty());
+    }
+}

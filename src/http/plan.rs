@@ -1,0 +1,226 @@
+//! Plans: what a set of files would change, and what that does to contacts.
+//!
+//! The client sends how its files differ from the commit in force. The daemon reads the result under
+//! its own ceilings, tells what would change at once, and then counts contacts campaign by campaign,
+//! in short looks at the store, so that dialling is not held up.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    sync::Arc,
+};
+
+use axum::{
+    Json,
+    body::{Body, Bytes},
+    extract::{State, rejection::JsonRejection},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use jiff::Timestamp;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio_stream::{StreamExt, wrappers::ReceiverStream};
+
+use super::{
+    error::ApiError,
+    state::ServerState,
+    wire::plan::{CampaignCounts, Live, PlanEvent, PlanRequest, Step, Structure},
+};
+use crate::{
+    config::{self, Diagnostic, SourceFile, diagnostic::Severity},
+    domain::{
+        campaign::{Ceilings, Definitions, Generation},
+        ids::CampaignId,
+        plan::{
+            self, Verb,
+            impact::{Counts, Outlook},
+        },
+    },
+    gitops::CommitFiles,
+    store::{StoreError, StoredCampaign},
+};
+
+/// Longest body: more than all files of a commit may have together.
+pub(super) const BODY_BYTES_MAX: usize = 80 * 1024 * 1024;
+
+/// Contacts of one look at the store.
+const PAGE_LENGTH: u32 = 500;
+
+/// Lines on their way to the client; counting waits when it does not read.
+const LINES_WAITING_MAX: usize = 64;
+
+/// Plans that are counted at once.
+static COUNTING: Semaphore = Semaphore::const_new(2);
+
+/// What is in force.
+pub(super) async fn generation(State(state): State<Arc<ServerState>>) -> Result<Json<Live>, ApiError> {
+    let applied = state.store.applied().await?.filter(|_| state.is_ready());
+    let retired = state.store.campaigns().await?.into_iter().filter(|campaign| campaign.retired);
+    Ok(Json(Live {
+        instance: state.instance.name.clone(),
+        epoch: state.store.epoch().0,
+        revision: applied.as_ref().map(|(revision, _)| revision.to_string()),
+        applied_at: applied.map(|(_, at)| at.to_string()),
+        retired: retired.map(|campaign| campaign.id.to_string()).collect(),
+    }))
+}
+
+/// Plans the files; the answer is one JSON object a line.
+pub(super) async fn post(
+    State(state): State<Arc<ServerState>>,
+    request: Result<Json<PlanRequest>, JsonRejection>,
+) -> Result<Response, ApiError> {
+    let Json(request) = request.map_err(|rejection| {
+        ApiError::new(rejection.status(), rejection.body_text(), "send {\"base\": COMMIT, \"files\": {PATH: TEXT}}")
+    })?;
+    let generation = in_force(&state, &request.base)?;
+    let base = state.repository.kept(&generation.revision).await.map_err(|error| {
+        let error = format!("the commit in force can't be read: {error}");
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error, "see to the daemon's repository")
+    })?;
+    let permit = COUNTING.try_acquire().map_err(|_| {
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "other plans are being counted", "try again in a moment")
+    })?;
+    let ceilings = state.ceilings.clone();
+    let loaded = tokio::task::spawn_blocking(move || load(&base, &request, &ceilings));
+    let planned = loaded.await.map_err(|_| ApiError::busy("planning"))?.map_err(|found| refused(&found))?;
+    let steps = steps(&generation.definitions, &planned, &state.store.campaigns().await?);
+    let (lines, told) = mpsc::channel(LINES_WAITING_MAX);
+    let now = state.clock.now().wall;
+    let counting = Counting { state, generation, planned: Arc::new(planned), steps, now, lines, _permit: permit };
+    tokio::spawn(counting.run());
+    let body = Body::from_stream(ReceiverStream::new(told).map(Ok::<Bytes, Infallible>));
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+}
+
+/// The generation in force, if it is the one that the client means.
+fn in_force(state: &ServerState, base: &str) -> Result<Arc<Generation>, ApiError> {
+    let generation = state.generation.borrow().clone().ok_or_else(|| {
+        let hint = "`dialops status` says what the daemon waits for";
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no commit is in force yet", hint)
+    })?;
+    if generation.revision.as_str() != base {
+        let error = format!("commit {} is in force now, not the one that was planned from", generation.revision);
+        return Err(ApiError::new(StatusCode::CONFLICT, error, "plan again"));
+    }
+    Ok(generation)
+}
+
+/// The definitions of the commit in force with the client's files over it.
+fn load(base: &CommitFiles, request: &PlanRequest, ceilings: &Ceilings) -> Result<Definitions, Vec<Diagnostic>> {
+    let mut files: BTreeMap<&str, &[u8]> =
+        base.files.iter().map(|file| (base.inside(&file.path), &*file.bytes)).collect();
+    for (path, text) in &request.files {
+        match text {
+            Some(text) => drop(files.insert(path, text.as_bytes())),
+            None => drop(files.remove(path.as_str())),
+        }
+    }
+    let files: Vec<_> = files.into_iter().map(|(path, bytes)| SourceFile { path, bytes }).collect();
+    config::load(&base.prefix, &files, ceilings).map(|(definitions, _)| definitions)
+}
+
+/// The daemon would not take these files.
+fn refused(found: &[Diagnostic]) -> ApiError {
+    let errors: Vec<&Diagnostic> = found.iter().filter(|d| d.severity == Severity::Error).collect();
+    let first = errors.first().map(|d| {
+        let at = &d.location;
+        format!("; first {}:{}:{}: {} [{}]", at.file, at.line, at.column, d.message, d.code)
+    });
+    let error = format!("the daemon would refuse this: {} problem(s){}", errors.len(), first.unwrap_or_default());
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, error, "check with the daemon's settings: `--settings FILE`")
+}
+
+/// Every campaign that is not the same, what stops calls first.
+fn steps(now: &Definitions, planned: &Definitions, stored: &[StoredCampaign]) -> Vec<(Verb, CampaignId)> {
+    let gone = now.campaigns.keys().filter(|id| !planned.campaigns.contains_key(*id));
+    let known: BTreeSet<&CampaignId> = stored.iter().map(|row| &row.id).collect();
+    let mut steps: Vec<(Verb, CampaignId)> = gone.map(|id| (Verb::Retire, id.clone())).collect();
+    for (id, campaign) in &planned.campaigns {
+        let before = now.campaigns.get(id);
+        let state = match before {
+            Some(before) => Some(Some(before.desired)),
+            None => known.contains(id).then_some(None),
+        };
+        let amended = before.is_some_and(|before| before != campaign);
+        steps.extend(plan::verb(state, campaign.desired, amended).map(|verb| (verb, id.clone())));
+    }
+    steps.sort();
+    steps
+}
+
+/// A plan while its contacts are counted.
+struct Counting {
+    state: Arc<ServerState>,
+    generation: Arc<Generation>,
+    planned: Arc<Definitions>,
+    steps: Vec<(Verb, CampaignId)>,
+    now: Timestamp,
+    lines: mpsc::Sender<Bytes>,
+    _permit: SemaphorePermit<'static>,
+}
+
+impl Counting {
+    async fn run(self) {
+        let step = |(verb, id): &(Verb, CampaignId)| Step { campaign: id.to_string(), step: verb.as_str().to_owned() };
+        let structure = Structure {
+            epoch: self.state.store.epoch().0,
+            revision: self.generation.revision.to_string(),
+            campaigns: self.steps.iter().map(step).collect(),
+        };
+        let mut told = self.tell(&PlanEvent::Structure(structure)).await;
+        for (_, id) in &self.steps {
+            if !told {
+                // Nobody reads any more.
+                return;
+            }
+            let counted = match self.count(id).await {
+                Ok(counts) => PlanEvent::Counts(counts),
+                Err(error) => {
+                    self.tell(&PlanEvent::Failed(ApiError::from(error).into_body())).await;
+                    return;
+                }
+            };
+            told = self.tell(&counted).await;
+        }
+        self.tell(&PlanEvent::Done).await;
+    }
+
+    async fn tell(&self, event: &PlanEvent) -> bool {
+        let mut line = serde_json::to_vec(event).unwrap_or_default();
+        line.push(b'\n');
+        self.lines.send(line.into()).await.is_ok()
+    }
+
+    /// Goes through a campaign's contacts, page by page.
+    async fn count(&self, id: &CampaignId) -> Result<CampaignCounts, StoreError> {
+        let live = match self.state.store.tally(id).await {
+            Ok(tally) => tally.live,
+            // It is new.
+            Err(StoreError::UnknownCampaign(_)) => {
+                return Ok(CampaignCounts::new(id.to_string(), Counts::default(), 0));
+            }
+            Err(error) => return Err(error),
+        };
+        let mut counts = Counts::default();
+        let mut after = None;
+        loop {
+            let page = self.state.store.contacts_page(id, after.as_ref(), PAGE_LENGTH).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.customer.clone());
+            let (generation, planned, now) = (Arc::clone(&self.generation), Arc::clone(&self.planned), self.now);
+            let id = id.clone();
+            let counted = tokio::task::spawn_blocking(move || {
+                let before = generation.definitions.campaigns.get(&id).map(|campaign| Outlook::new(campaign, now));
+                let after = planned.campaigns.get(&id).map(|campaign| Outlook::new(campaign, now));
+                page.iter().for_each(|contact| counts.add(before.as_ref(), after.as_ref(), contact));
+                counts
+            });
+            counts = counted.await.map_err(|_| StoreError::Closed)?;
+            if self.lines.is_closed() {
+                break;
+            }
+        }
+        Ok(CampaignCounts::new(id.to_string(), counts, live))
+    }
+}

@@ -1,0 +1,113 @@
+//! Plans: what is in force, what would be, and what that does to contacts.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ErrorBody;
+use crate::domain::plan::impact;
+
+/// `GET /api/v1/generation`: what is in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Live {
+    /// Name of the daemon.
+    pub instance: String,
+    /// This life of the daemon on its store.
+    pub epoch: u32,
+    /// The commit in force; `None` until the first.
+    pub revision: Option<String>,
+    /// Since when.
+    pub applied_at: Option<String>,
+    /// Campaigns whose files are gone; one that comes back goes on where it was.
+    pub retired: Vec<String>,
+}
+
+/// Body of `POST /api/v1/plan`: the commit in force, and how the planned files differ from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanRequest {
+    /// The commit in force; another one is a conflict.
+    pub base: String,
+    /// Files by their path in the folder of campaigns, whole; `None` for one that is gone.
+    pub files: BTreeMap<String, Option<String>>,
+}
+
+/// One line of the answer of `POST /api/v1/plan`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum PlanEvent {
+    /// First: what would change, before anything is counted.
+    Structure(Structure),
+    /// One campaign's contacts.
+    Counts(CampaignCounts),
+    /// All are counted.
+    Done,
+    /// It stopped; what was told holds.
+    Failed(ErrorBody),
+}
+
+/// What would change, against which generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Structure {
+    /// This life of the daemon on its store.
+    pub epoch: u32,
+    /// The commit in force.
+    pub revision: String,
+    /// Changed campaigns in the order in which they will be counted.
+    pub campaigns: Vec<Step>,
+}
+
+/// One changed campaign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Which one.
+    pub campaign: String,
+    /// `create`, `amend`, `pause`, `resume`, `return` or `retire`.
+    pub step: String,
+}
+
+/// A campaign's contacts, counted by what the change does to them; each open one is in at most one
+/// of the counts behind `open`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CampaignCounts {
+    /// Which one.
+    pub campaign: String,
+    /// All contacts.
+    pub contacts: u64,
+    /// Those that have not ended.
+    pub open: u64,
+    /// Ended by the new budget or cap.
+    pub ended_by_budget: u64,
+    /// Callable earlier than now planned.
+    pub due_earlier: u64,
+    /// Callable later.
+    pub due_later: u64,
+    /// No longer callable.
+    pub due_never: u64,
+    /// Callable, and were not.
+    pub due_again: u64,
+    /// Calls that are up and finish.
+    pub live_calls: u64,
+}
+
+impl CampaignCounts {
+    /// The domain's counts of a campaign, beside its live calls.
+    #[must_use]
+    pub fn new(campaign: String, counts: impact::Counts, live_calls: u64) -> Self {
+        let impact::Counts { contacts, open, ends, earlier, later, never, again } = counts;
+        Self {
+            campaign,
+            contacts,
+            open,
+            ended_by_budget: ends,
+            due_earlier: earlier,
+            due_later: later,
+            due_never: never,
+            due_again: again,
+            live_calls,
+        }
+    }
+}
