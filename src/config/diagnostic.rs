@@ -1,6 +1,6 @@
 //! Diagnostics: what is wrong with a file, where, and what to do about it.
 
-use std::{cell::OnceCell, fmt, ops::Range, sync::Arc};
+use std::{borrow::Cow, cell::OnceCell, fmt, ops::Range, sync::Arc};
 
 use super::code::Code;
 
@@ -179,7 +179,7 @@ impl Diagnostic {
             code,
             severity,
             location,
-            message: message.into(),
+            message: bounded(message.into()),
             label: String::new(),
             help: None,
             suggestion: None,
@@ -190,13 +190,13 @@ impl Diagnostic {
 
     /// Says what to see at the underlined text.
     pub fn label(&mut self, label: impl Into<String>) -> &mut Self {
-        self.label = label.into();
+        self.label = bounded(label.into());
         self
     }
 
     /// Says what to do.
     pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
-        self.help = Some(help.into());
+        self.help = Some(bounded(help.into()));
         self
     }
 
@@ -212,15 +212,73 @@ impl Diagnostic {
 
     /// Offers an edit, to be written by `check --fix` only if it is `sure`.
     pub fn fix_if(&mut self, sure: bool, message: impl Into<String>, span: Span, text: impl Into<String>) -> &mut Self {
-        self.suggestion =
-            Some(Suggestion { message: message.into(), span: span.plain(), text: text.into(), safe: sure });
+        let (message, text) = (bounded(message.into()), text.into());
+        // Nobody reads a longer one, nor could judge it.
+        if text.len() <= EDIT_BYTES_MAX {
+            self.suggestion = Some(Suggestion { message, span: span.plain(), text, safe: sure });
+        }
         self
     }
 
     /// Points at another place.
     pub fn relate(&mut self, location: Location, label: impl Into<String>) -> &mut Self {
-        self.related.push(Related { location, label: label.into() });
+        self.related.push(Related { location, label: bounded(label.into()) });
         self
+    }
+}
+
+/// Longest edit that is offered.
+const EDIT_BYTES_MAX: usize = 1000;
+
+/// Most characters of a file's text that a message repeats.
+const QUOTED_CHARS_MAX: usize = 60;
+
+/// Most characters of a sentence, whatever was put into it.
+const SENTENCE_CHARS_MAX: usize = 500;
+
+/// A key or value of a file, short enough for a message.
+pub(crate) fn short(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(QUOTED_CHARS_MAX) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// A sentence with its middle cut out if it is too long: what matters stands at its ends.
+fn bounded(sentence: String) -> String {
+    if sentence.chars().nth(SENTENCE_CHARS_MAX).is_none() {
+        return sentence;
+    }
+    let half = SENTENCE_CHARS_MAX / 2;
+    let head: String = sentence.chars().take(half).collect();
+    let tail: Vec<char> = sentence.chars().rev().take(half).collect();
+    head + " … " + &tail.into_iter().rev().collect::<String>()
+}
+
+/// Keeps the first `max` of sorted diagnostics and says how many others there were; `left_out` more have been
+/// dropped already, the worst of that severity.
+pub(crate) fn cap(diagnostics: &mut Vec<Diagnostic>, max: usize, left_out: LeftOut, place: Location) {
+    let mut left_out = left_out;
+    left_out.count(diagnostics.iter().skip(max));
+    diagnostics.truncate(max);
+    let LeftOut { number, worst: Some(worst) } = left_out else { return };
+    diagnostics.push(Diagnostic::new(worst, Code::TooManyProblems, place, format!("{number} more problems")));
+}
+
+/// Diagnostics that were dropped.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LeftOut {
+    number: usize,
+    worst: Option<Severity>,
+}
+
+impl LeftOut {
+    /// Counts some more.
+    pub(crate) fn count<'d>(&mut self, dropped: impl IntoIterator<Item = &'d Diagnostic>) {
+        for diagnostic in dropped {
+            self.number += 1;
+            self.worst = Some(self.worst.map_or(diagnostic.severity, |worst| worst.min(diagnostic.severity)));
+        }
     }
 }
 
@@ -284,6 +342,34 @@ mod tests {
         assert_eq!(Diagnostic::error(Code::Syntax, place.clone(), "").severity, Severity::Error);
         assert_eq!(Diagnostic::warning(Code::Syntax, place.clone(), "").severity, Severity::Warning);
         assert_eq!(Diagnostic::note(Code::Syntax, place, "").severity, Severity::Note);
+    }
+
+    #[test]
+    fn what_a_file_says_is_never_repeated_at_length() {
+        let place = Location::file(&"x.toml".into());
+        let long = "春".repeat(400_000);
+        assert_eq!(short(&long).chars().count(), QUOTED_CHARS_MAX + 1);
+        assert_eq!(short("mode"), "mode");
+        let mut fault = Diagnostic::error(Code::Text, place.clone(), format!("unknown {long} key"));
+        fault.label(&long).help(&long).relate(place, &long).fix("so", Span::default(), &long);
+        assert!(fault.message.starts_with("unknown 春") && fault.message.ends_with("春 key"));
+        assert!(fault.suggestion.is_none());
+        for text in [&fault.message, &fault.label, fault.help.as_ref().unwrap(), &fault.related[0].label] {
+            assert!(text.chars().count() < SENTENCE_CHARS_MAX + 10);
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_as_bad_as_the_worst_of_it() {
+        let place = Location::file(&"x.toml".into());
+        let note = Diagnostic::note(Code::Text, place.clone(), "n");
+        let mut found = vec![note.clone(), note.clone(), Diagnostic::warning(Code::Text, place.clone(), "w")];
+        let mut left_out = LeftOut::default();
+        left_out.count(&[note]);
+        cap(&mut found, 1, left_out, place.clone());
+        assert_eq!((found[1].severity, found[1].message.as_str()), (Severity::Warning, "3 more problems"));
+        cap(&mut found, 2, LeftOut::default(), place);
+        assert_eq!(found.len(), 2);
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub(crate) enum FileKind {
     Campaign,
 }
 
+/// Largest file that is read: a campaign has about 2 kB, a survey with hundreds of questions some 50 kB.
+pub const FILE_BYTES_MAX: usize = 256 * 1024;
+
 impl FileKind {
     /// Every kind, in the order of the reference.
     pub(crate) const ALL: [Self; 13] = [

@@ -10,7 +10,7 @@ use std::{
 use super::{
     campaign::Campaigns,
     code::Code,
-    diagnostic::{Diagnostic, Location, Severity, Source, Span, sort},
+    diagnostic::{Diagnostic, LeftOut, Location, Severity, Source, Span, cap, sort},
     layout::{self, FileKind, REQUIRED, SHARED, SURVEYS},
     read::{Reader, Table},
     shared::{Kept, SharedFiles},
@@ -19,6 +19,9 @@ use super::{
     template::{OF_A_CAMPAIGN, Templates, Users},
 };
 use crate::domain::campaign::{Ceilings, Definitions};
+
+/// Problems of all files that are kept; nobody reads more, and memory is bounded.
+const PROBLEMS_MAX: usize = 10_000;
 
 /// One file of the folder of campaigns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,7 @@ pub fn load(
     diagnostics.append(&mut commit.diagnostics);
     users.relate(&load.templates, &mut diagnostics);
     sort(&mut diagnostics);
+    cap(&mut diagnostics, PROBLEMS_MAX, load.left_out, Location::file(&folder.into()));
     match definitions {
         Some(found) if diagnostics.iter().all(|d| d.severity != Severity::Error) => Ok((found, diagnostics)),
         _ => Err(diagnostics),
@@ -202,6 +206,7 @@ struct Load<'a> {
     campaigns: Vec<InFile<CampaignFile>>,
     found: Vec<FileKind>,
     diagnostics: Vec<Diagnostic>,
+    left_out: LeftOut,
 }
 
 impl<'a> Load<'a> {
@@ -213,6 +218,7 @@ impl<'a> Load<'a> {
             campaigns: Vec::new(),
             found: Vec::new(),
             diagnostics: Vec::new(),
+            left_out: LeftOut::default(),
         }
     }
 
@@ -262,6 +268,8 @@ impl<'a> Load<'a> {
     fn read<T: Table>(&mut self, index: usize, path: &Arc<str>, text: Option<&str>) -> Kept<T> {
         let Some(text) = text else { return Kept::Broken };
         let (table, mut diagnostics) = Reader::file::<T>(path, text);
+        let room = PROBLEMS_MAX.saturating_sub(self.diagnostics.len());
+        self.left_out.count(diagnostics.drain(room.min(diagnostics.len())..).as_slice());
         self.diagnostics.append(&mut diagnostics);
         table.map_or(Kept::Broken, |value| Kept::Read(InFile { file: index, value }))
     }

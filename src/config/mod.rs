@@ -34,6 +34,6 @@ mod windows;
 
 pub use diagnostic::Diagnostic;
 pub use kinds::secret::SecretError;
-pub use layout::is_configuration;
+pub use layout::{FILE_BYTES_MAX, is_configuration};
 pub use load::{SourceFile, load};
 pub use settings::Settings;

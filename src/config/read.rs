@@ -10,8 +10,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     code::Code,
-    diagnostic::{Diagnostic, Location, Source, Span},
+    diagnostic::{Diagnostic, LeftOut, Location, Source, Span, cap, short},
     effective::Setting,
+    layout::FILE_BYTES_MAX,
     newer,
     suggest::{is_sure, listing, nearest},
     syntax::{Node, Parsed, parse},
@@ -242,6 +243,11 @@ impl<'s> Reader<'s> {
 /// Parses a file, unless it is of another schema version.
 pub(crate) fn open<'s>(source: &Source<'s>) -> (Parsed<'s>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
+    if source.text.len() > FILE_BYTES_MAX {
+        let message = format!("has {} bytes, and {FILE_BYTES_MAX} are allowed", source.text.len());
+        diagnostics.push(Diagnostic::error(Code::Unreadable, Location::file(&source.path), message));
+        return (Parsed::unreadable(), diagnostics);
+    }
     let mut parsed = parse(source, &mut diagnostics);
     match version::take(&mut parsed.root, &parsed.poisoned, source) {
         Pinned::Fits => {}
@@ -253,8 +259,9 @@ pub(crate) fn open<'s>(source: &Source<'s>) -> (Parsed<'s>, Vec<Diagnostic>) {
         }
     }
     if parsed.readable {
-        let warnings = newer::warnings(&parsed.root, source);
-        diagnostics.extend(warnings.into_iter().take(PROBLEMS_PER_FILE_MAX));
+        let mut warnings = newer::warnings(&parsed.root, source);
+        cap(&mut warnings, PROBLEMS_PER_FILE_MAX, LeftOut::default(), Location::file(&source.path));
+        diagnostics.append(&mut warnings);
     }
     (parsed, diagnostics)
 }
@@ -335,7 +342,7 @@ impl<'n, 's> TableReader<'n, 's> {
         let (meant, sure) = (nearest(key, free.clone()), is_sure(key, free));
         let slid = meant.is_none() && (reader.top.contains(&key) || key == version::KEY);
         reader.strays.push(key.to_owned());
-        let diagnostic = reader.error(Code::UnknownKey, span, format!("unknown key `{key}`"));
+        let diagnostic = reader.error(Code::UnknownKey, span, format!("unknown key `{}`", short(key)));
         diagnostic.label(format!("{} has no such key", self.what));
         if let Some(meant) = meant {
             diagnostic.fix_if(sure, format!("did you mean `{meant}`?"), span, meant);

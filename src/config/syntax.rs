@@ -17,7 +17,7 @@ use toml_parser::{
 
 use super::{
     code::Code,
-    diagnostic::{Diagnostic, Source, Span},
+    diagnostic::{Diagnostic, Source, Span, short},
 };
 
 /// A value with its place in the text.
@@ -37,6 +37,13 @@ pub(crate) struct Parsed<'s> {
     pub(crate) poisoned: Vec<Span>,
     /// Whether the shape of the file is known, so that the tree can be read.
     pub(crate) readable: bool,
+}
+
+impl Parsed<'_> {
+    /// Of a file that is not even looked at.
+    pub(crate) fn unreadable() -> Self {
+        Self { root: DeTable::new(), poisoned: Vec::new(), readable: false }
+    }
 }
 
 /// Parses a text and adds its syntax errors to `diagnostics`.
@@ -118,7 +125,7 @@ fn broken(source: &Source<'_>, root: &DeTable<'_>, span: Span, error: &Error) ->
 }
 
 fn duplicate(source: &Source<'_>, span: Span, first: Span) -> Diagnostic {
-    let message = format!("`{}` is defined twice", source.slice(span));
+    let message = format!("`{}` is defined twice", short(source.slice(span)));
     let mut diagnostic = Diagnostic::error(Code::DuplicateKey, source.locate(span), message);
     diagnostic.label("again here").relate(source.locate(first), "first defined here");
     diagnostic

@@ -4,6 +4,7 @@ mod base;
 mod explain;
 mod fix;
 mod formats;
+mod positions;
 
 use std::{
     collections::BTreeSet,

@@ -9,14 +9,14 @@ use std::{
 };
 
 use crate::config::{
-    Diagnostic, Settings, SourceFile,
+    Diagnostic, FILE_BYTES_MAX, Settings, SourceFile,
     code::Code,
     diagnostic::{Location, Severity},
     is_configuration,
 };
 
-/// Largest file that is read; the daemon refuses larger ones too.
-const FILE_BYTES_MAX: u64 = 256 * 1024;
+/// The same for the system.
+const LENGTH_MAX: u64 = FILE_BYTES_MAX as u64;
 
 /// Deepest folder that is looked into.
 const DEPTH_MAX: usize = 16;
@@ -53,7 +53,10 @@ impl Checked {
     /// Reads and checks the settings.
     pub(in crate::cli) fn settings(&mut self, path: &Path) -> Option<Settings> {
         let shown = path.to_string_lossy().into_owned();
-        match fs::read_to_string(path) {
+        let text = read_file(path).and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+        });
+        match text {
             Ok(text) => {
                 let (settings, mut found) = Settings::check(path, &text);
                 self.settings = Some((shown, text));
@@ -61,7 +64,8 @@ impl Checked {
                 settings
             }
             Err(error) => {
-                self.refuse(&shown, format!("cannot be read: {error}"));
+                let large = error.kind() == io::ErrorKind::FileTooLarge;
+                self.refuse(&shown, if large { error.to_string() } else { format!("cannot be read: {error}") });
                 None
             }
         }
@@ -181,13 +185,13 @@ pub(in crate::cli) fn counted(number: usize, noun: &str) -> String {
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let file = fs::File::open(path)?;
     let length = file.metadata()?.len();
-    if length > FILE_BYTES_MAX {
+    let mut bytes = Vec::new();
+    // One byte more than is allowed, as it may have grown since; a device says that it has none.
+    let read = if length > LENGTH_MAX { length } else { file.take(LENGTH_MAX + 1).read_to_end(&mut bytes)? as u64 };
+    if read > LENGTH_MAX {
         let message =
-            format!("has {length} bytes, and {FILE_BYTES_MAX} are allowed; contacts are imported, not committed");
+            format!("has {read} bytes, and {FILE_BYTES_MAX} are allowed; contacts are imported, not committed");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-    // It may have grown since; what is over the limit is cut, and the TOML says so.
-    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

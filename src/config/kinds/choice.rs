@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     config::{
         code::Code,
-        diagnostic::Span,
+        diagnostic::{Span, short},
         read::{Kind, Reader},
         suggest::{is_sure, listing, nearest},
         syntax::Node,
@@ -50,7 +50,7 @@ impl<T: Words> Kind for Choice<T> {
             return Some(*value);
         }
         let span = Span::from(node.span());
-        let what = format!("cannot be {text:?}");
+        let what = format!("cannot be {:?}", short(text));
         let diagnostic = reader.fault(Code::UnknownWord, node, what).label(format!("expected {expected}"));
         if let Some(word) = nearest(text, words.iter().copied()) {
             diagnostic.fix_if(is_sure(text, words), format!("did you mean {word:?}?"), span, format!("{word:?}"));

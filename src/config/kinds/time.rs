@@ -13,7 +13,7 @@ use toml::{
 use crate::{
     config::{
         code::Code,
-        diagnostic::Span,
+        diagnostic::{Span, short},
         read::{Kind, Reader},
         suggest::nearest,
         syntax::Node,
@@ -101,7 +101,7 @@ impl Kind for Zone {
         let span = Span::from(node.span());
         let names: Vec<String> = tz::db().available().map(|name| name.to_string()).collect();
         let diagnostic = reader
-            .fault(Code::TimeZone, node, format_args!("cannot be {text:?}: no such zone in the tz database"))
+            .fault(Code::TimeZone, node, format_args!("cannot be {:?}: no such zone in the tz database", short(text)))
             .label("expected an IANA name such as \"Asia/Shanghai\"");
         if let Some(name) = nearest(text, names.iter().map(String::as_str)) {
             // Another zone is other hours: surely meant only if nothing but the letter case differs.
