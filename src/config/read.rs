@@ -3,7 +3,7 @@
 //! A [`Kind`] says once what a value may be: it reads it, and it writes its JSON Schema. Tables are
 //! kinds too, declared by `table!`; so a key exists in one place only.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
@@ -65,7 +65,7 @@ pub(crate) struct Reader<'s> {
     pub(crate) depth: usize,
     /// Keys at the top of this kind of file: one that stands in another table has slid there.
     top: &'static [&'static str],
-    poisoned: Vec<Span>,
+    poisoned: BTreeSet<Span>,
     /// Unknown keys met so far; the same one missing elsewhere is the same fault.
     strays: Vec<String>,
 }

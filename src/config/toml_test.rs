@@ -42,7 +42,7 @@ fn good_files_are_read_with_their_values() {
     for case in valid().filter(|case| cases.contains(name(case.name()).as_str())) {
         let name = name(case.name());
         assert_eq!(syntax_faults(case.fixture()), [], "{name}");
-        let source = Source { path: "test.toml".into(), text: std::str::from_utf8(case.fixture()).unwrap() };
+        let source = Source::new("test.toml".into(), std::str::from_utf8(case.fixture()).unwrap());
         let parsed = parse(&source, &mut Vec::new());
         let expected: Json = serde_json::from_slice(case.expected()).unwrap();
         assert_eq!(table(&parsed.root), normal(&expected), "{name}");

@@ -53,7 +53,8 @@ impl Checked {
     /// Reads and checks the settings.
     pub(super) fn settings(&mut self, path: &Path) -> Option<Settings> {
         let shown = path.to_string_lossy().into_owned();
-        match fs::read_to_string(path) {
+        let text = read_file(path).and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
+        match text {
             Ok(text) => {
                 let parsed = Settings::parse(path, &text);
                 self.settings = Some((shown, text));
