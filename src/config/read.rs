@@ -71,7 +71,7 @@ pub(crate) struct Reader<'s> {
     pub(crate) depth: usize,
     /// Keys at the top of this kind of file: one that stands in another table has slid there.
     top: &'static [&'static str],
-    poisoned: Vec<Span>,
+    poisoned: BTreeSet<Span>,
     /// Unknown keys met so far; the same one missing elsewhere is the same fault.
     strays: Vec<String>,
     /// Who gives the keys that the file does not have.

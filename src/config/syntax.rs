@@ -3,7 +3,7 @@
 //! An error inside a value, and a key defined twice, leave the shape of the file intact: the tree is
 //! read on. After any other error only that one is reported, since what follows it is guesswork.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use toml::{
     Spanned,
@@ -34,7 +34,7 @@ pub(crate) struct Parsed<'s> {
     /// The tree; unquoted words and the like stand in it as they were guessed.
     pub(crate) root: DeTable<'s>,
     /// Values that were reported already: reading them would report them twice.
-    pub(crate) poisoned: Vec<Span>,
+    pub(crate) poisoned: BTreeSet<Span>,
     /// Whether the shape of the file is known, so that the tree can be read.
     pub(crate) readable: bool,
 }
@@ -49,7 +49,7 @@ impl Parsed<'_> {
 /// Parses a text and adds its syntax errors to `diagnostics`.
 pub(crate) fn parse<'s>(source: &Source<'s>, diagnostics: &mut Vec<Diagnostic>) -> Parsed<'s> {
     let (root, mut errors) = DeTable::parse_recoverable(source.text);
-    let mut parsed = Parsed { root: root.into_inner(), poisoned: Vec::new(), readable: true };
+    let mut parsed = Parsed { root: root.into_inner(), poisoned: BTreeSet::new(), readable: true };
     for node in parsed.root.values() {
         no_digits(node, &mut parsed.poisoned);
     }
@@ -66,7 +66,7 @@ pub(crate) fn parse<'s>(source: &Source<'s>, diagnostics: &mut Vec<Diagnostic>) 
         let (breaks, diagnostic) = if let Some(&first) = repeated.get(&span.start) {
             (false, duplicate(source, span, first))
         } else if let Some(value) = value_at(&parsed.root, span) {
-            parsed.poisoned.push(value);
+            parsed.poisoned.insert(value);
             (false, in_value(source, value, error))
         } else {
             (true, broken(source, &parsed.root, span, error))
@@ -88,12 +88,12 @@ pub(crate) fn parse<'s>(source: &Source<'s>, diagnostics: &mut Vec<Diagnostic>) 
 }
 
 /// Collects integers that the parser took without digits (`0x`) or with foreign ones (`1_0٠`).
-fn no_digits(node: &Node<'_>, found: &mut Vec<Span>) {
+fn no_digits(node: &Node<'_>, found: &mut BTreeSet<Span>) {
     match node.get_ref() {
         DeValue::Integer(number) => {
             let digits = number.as_str().trim_start_matches(['+', '-']);
             if digits.is_empty() || !digits.chars().all(|c| c.is_digit(number.radix())) {
-                found.push(Span::from(node.span()));
+                found.insert(Span::from(node.span()));
             }
         }
         DeValue::Table(table) => table.values().for_each(|node| no_digits(node, found)),
