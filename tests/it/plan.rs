@@ -145,10 +145,13 @@ fn bad_input_is_no_plan() {
     assert_eq!((code, out.as_str()), (Some(1), ""));
     assert!(err.contains("campaigns/spring.toml:3:9") && err.contains("did you mean \"running\"?"), "{err}");
     assert!(err.contains("the work tree (campaigns) has 1 error(s), so there is no plan"), "{err}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::create_dir(elsewhere.path().join("campaigns")).unwrap();
     for (arguments, why) in [
-        (&["--from", "nowhere"][..], "\"nowhere\" names no commit here"),
+        (&["--from", "nowhere"][..], "\"nowhere\" names no commit of the repository"),
+        (&["--dir", elsewhere.path().to_str().unwrap()], "is not in the work tree of a Git repository"),
         (&["--from", "live"], "no daemon answers at none.sock"),
-        (&["--from", "HEAD", "--dir", "/"], "/ is not in a Git repository"),
+        (&["--from", "HEAD", "--dir", "/"], "/ has no folder campaigns"),
         (&["--settings", "missing.toml"], "missing.toml can't be used"),
     ] {
         let (code, out, err) = plan(repository.path(), arguments);
