@@ -1,4 +1,4 @@
-//! `dialops contacts import CAMPAIGN FILE.csv`: streamed up, with the rejects beside the file.
+//! `dialops contacts import CAMPAIGN FILE`: streamed up, with the rejects beside the file.
 
 use std::{
     ffi::OsString,
@@ -33,14 +33,15 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Import contacts from a CSV file; the same file again changes nothing
+    /// Import contacts from a CSV or JSON Lines file; the same file again changes nothing
     ///
     /// Good rows are kept. Bad ones go to FILE.rejects.csv with their line and the reason, and the
     /// command then ends with 2.
     Import {
         /// The campaign's id
         campaign: String,
-        /// Columns: customer_id, number.CATEGORY (repeatable), priority, not_before, custom_field
+        /// Columns: customer_id, number.CATEGORY (repeatable), attr.ID, priority, timezone,
+        /// not_before, custom_field; a file that ends in .jsonl or .ndjson has a JSON object a line
         file: PathBuf,
         /// How to write the counts
         #[arg(long, value_enum, default_value_t)]
@@ -76,10 +77,19 @@ pub(super) async fn import(
         sent.inc(piece.as_ref().map_or(0, |bytes| bytes.len() as u64));
     });
     let body = reqwest::Body::wrap_stream(pieces);
-    let response = client.upload(&["campaigns", campaign, "contacts"], "text/csv", body).await?;
+    let response = client.upload(&["campaigns", campaign, "contacts"], content_type(file), body).await?;
     let rejects = Rejects::beside(file);
     let lines = response.bytes_stream().map(|piece| piece.map_err(|error| client.unreachable(&error)));
     follow(lines, progress, rejects).await
+}
+
+/// What the file's name says of its format.
+fn content_type(file: &Path) -> &'static str {
+    let extension = file.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    match extension.as_deref() {
+        Some("jsonl" | "ndjson") => "application/x-ndjson",
+        _ => "text/csv",
+    }
 }
 
 /// Reads the daemon's events to the last one.

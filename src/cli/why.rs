@@ -70,9 +70,13 @@ fn tally_lines(tally: &TallyView) -> [String; 2] {
         let counted: Vec<String> = map.iter().map(|(name, count)| format!("{count} {name}")).collect();
         or_dash(Some(&counted.join(", ")))
     };
+    let filtered_out = match tally.filtered_out {
+        0 => String::new(),
+        count => format!(" ({count} of them filtered out)"),
+    };
     [
         format!(
-            "  contacts  {}: {} not called yet, {} under way, ended: {}",
+            "  contacts  {}: {} not called yet, {} under way{filtered_out}, ended: {}",
             tally.contacts,
             tally.fresh,
             tally.in_progress,

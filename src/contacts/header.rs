@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::rules::ImportRules;
 use crate::{
     config::suggest,
-    domain::{contact::NUMBERS_PER_CONTACT_MAX, ids::CategoryId},
+    domain::{attribute::Attribute, contact::NUMBERS_PER_CONTACT_MAX, ids::CategoryId},
 };
 
 /// What a column holds.
@@ -13,29 +14,33 @@ pub(super) enum Column {
     Customer,
     /// The nth of these is the nth number.
     Number(CategoryId),
+    Attribute(Attribute),
     Priority,
+    Timezone,
     NotBefore,
     CustomField,
 }
 
 /// Columns that may stand once.
-const SINGLE: [(&str, Column); 4] = [
+const SINGLE: [(&str, Column); 5] = [
     (CUSTOMER, Column::Customer),
     ("priority", Column::Priority),
+    ("timezone", Column::Timezone),
     ("not_before", Column::NotBefore),
     ("custom_field", Column::CustomField),
 ];
 
 const CUSTOMER: &str = "customer_id";
 const NUMBER: &str = "number.";
+const ATTRIBUTE: &str = "attr.";
 
 /// Reads the header, or tells everything that is wrong with it.
-pub(super) fn read(names: &[String]) -> Result<Vec<Column>, Vec<String>> {
+pub(super) fn read(names: &[String], rules: &ImportRules) -> Result<Vec<Column>, Vec<String>> {
     let (mut columns, mut problems) = (Vec::new(), Vec::new());
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, name) in names.iter().enumerate() {
         let name = name.trim().trim_start_matches('\u{feff}');
-        match column(name) {
+        match column(name, rules) {
             Ok(column) => {
                 let first = *seen.entry(name).or_insert(index);
                 if first != index && !matches!(column, Column::Number(_)) {
@@ -53,19 +58,29 @@ pub(super) fn read(names: &[String]) -> Result<Vec<Column>, Vec<String>> {
     if problems.is_empty() && numbers == 0 {
         problems.push("no column with a number, such as `number.mobile`".to_owned());
     }
+    if problems.is_empty() {
+        let stands = |attribute: &Attribute| {
+            columns.iter().any(|column| matches!(column, Column::Attribute(known) if known == attribute))
+        };
+        let missing = rules.attributes.values().filter(|attribute| attribute.required && !stands(attribute));
+        problems.extend(missing.map(|attribute| format!("no column `attr.{}`, which is required", attribute.id)));
+    }
     if numbers > NUMBERS_PER_CONTACT_MAX {
         problems.push(format!("{numbers} columns with numbers; a contact has at most {NUMBERS_PER_CONTACT_MAX}"));
     }
     if problems.is_empty() { Ok(columns) } else { Err(problems) }
 }
 
-fn column(name: &str) -> Result<Column, String> {
+fn column(name: &str, rules: &ImportRules) -> Result<Column, String> {
     if let Some((_, column)) = SINGLE.into_iter().find(|(known, _)| *known == name) {
         return Ok(column);
     }
     if let Some(category) = name.strip_prefix(NUMBER) {
-        let wrong = |error| format!("column {name:?}: the category after `number.` {error}");
-        return CategoryId::parse(category).map(Column::Number).map_err(wrong);
+        return rules.category(category).map(Column::Number).map_err(|problem| format!("column {name:?}: {problem}"));
+    }
+    if let Some(id) = name.strip_prefix(ATTRIBUTE) {
+        let attribute = rules.attribute(id).map_err(|problem| format!("column {name:?}: {problem}"))?;
+        return Ok(Column::Attribute(attribute.clone()));
     }
     Err(unknown(name))
 }
@@ -76,13 +91,14 @@ fn unknown(name: &str) -> String {
     }
     let meant = match name.split_once('.') {
         Some((word, category)) if suggest::nearest(word, ["number"]).is_some() => Some(format!("{NUMBER}{category}")),
+        Some((word, id)) if suggest::nearest(word, ["attr", "attribute"]).is_some() => Some(format!("{ATTRIBUTE}{id}")),
         _ => suggest::nearest(name, SINGLE.map(|(known, _)| known)).map(str::to_owned),
     };
     match meant {
         Some(meant) => format!("column {name:?} is not known; did you mean `{meant}`?"),
         None => format!(
-            "column {name:?} is not known; there are `customer_id`, `number.CATEGORY`, `priority`, `not_before` and \
-             `custom_field`"
+            "column {name:?} is not known; there are `customer_id`, `number.CATEGORY`, `attr.ID`, `priority`, \
+             `timezone`, `not_before` and `custom_field`"
         ),
     }
 }
@@ -90,10 +106,15 @@ fn unknown(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{attribute::AttributeType, ids::AttributeId};
 
     fn header(text: &str) -> Result<Vec<Column>, String> {
+        held_to(text, &ImportRules::default())
+    }
+
+    fn held_to(text: &str, rules: &ImportRules) -> Result<Vec<Column>, String> {
         let names: Vec<String> = text.split(',').map(str::to_owned).collect();
-        read(&names).map_err(|problems| problems.join("\n"))
+        read(&names, rules).map_err(|problems| problems.join("\n"))
     }
 
     fn number(category: &str) -> Column {
@@ -126,6 +147,39 @@ mod tests {
         assert!(problems[3].ends_with("did you mean `priority`?"));
         assert!(problems[4].contains("`number.CATEGORY`"));
         assert!(problems[5].contains("stands twice"));
+    }
+
+    #[test]
+    fn what_the_tenant_defines() {
+        let attribute = |id: &str, required| Attribute {
+            id: AttributeId::parse(id).unwrap(),
+            name: id.to_owned(),
+            kind: AttributeType::String,
+            required,
+            shown: true,
+            editable: false,
+            masked: false,
+        };
+        let (tier, city) = (attribute("tier", true), attribute("home_city", false));
+        let rules = ImportRules {
+            attributes: [tier.clone(), city.clone()].into_iter().map(|known| (known.id.clone(), known)).collect(),
+            categories: [CategoryId::parse("mobile").unwrap()].into(),
+            ..ImportRules::default()
+        };
+        let columns = held_to("customer_id,attr.home_city,number.mobile,attr.tier,timezone", &rules).unwrap();
+        assert_eq!(columns[1], Column::Attribute(city));
+        assert_eq!(columns[3..], [Column::Attribute(tier), Column::Timezone]);
+        let missing = held_to("customer_id,number.mobile", &rules).unwrap_err();
+        assert_eq!(missing, "no column `attr.tier`, which is required");
+        let problems =
+            held_to("customer_id,number.moblie,attr.teir,attr.x,atr.tier,attr.tier,attr.tier", &rules).unwrap_err();
+        let problems: Vec<&str> = problems.lines().collect();
+        assert_eq!(problems.len(), 5, "{problems:#?}");
+        assert!(problems[0].ends_with("no category \"moblie\"; did you mean \"mobile\"?"), "{problems:#?}");
+        assert!(problems[1].ends_with("no attribute \"teir\"; did you mean \"tier\"?"), "{problems:#?}");
+        assert!(problems[2].ends_with("no attribute \"x\""), "{problems:#?}");
+        assert!(problems[3].ends_with("did you mean `attr.tier`?"), "{problems:#?}");
+        assert!(problems[4].contains("stands twice"), "{problems:#?}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The import itself: records to contacts to the store, batch by batch.
+//! The import itself: rows to contacts to the store, batch by batch.
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
@@ -13,9 +13,8 @@ use tokio::{
 };
 
 use super::{
-    header::{self, Column},
-    records::{Record, Records},
-    row,
+    rows::{ImportFormat, Row, Rows},
+    rules::ImportRules,
 };
 use crate::{
     domain::{
@@ -92,48 +91,32 @@ impl<T> From<SendError<T>> for ImportError {
     }
 }
 
-/// Imports CSV from `source` into a campaign; `region` is where numbers in national form belong.
+/// Imports contacts from `source` into a campaign, held to `rules`.
 ///
 /// Tells what happens by `events`, and waits there for whoever reads them; without a reader it stops.
-pub async fn import_csv(
+pub async fn import(
     store: &dyn Store,
     campaign: &CampaignId,
-    region: &str,
+    rules: &ImportRules,
+    format: ImportFormat,
     source: impl AsyncRead + Unpin + Send,
     events: &mpsc::Sender<ImportEvent>,
 ) -> Result<ImportCounts, ImportError> {
-    let region = Region::from_code(region).map_err(|_| ImportError::Region(region.to_owned()))?;
+    let region = Region::from_code(&rules.region).map_err(|_| ImportError::Region(rules.region.clone()))?;
     // A campaign that is not there is told before the first row is looked at.
     store.import(campaign, Vec::new()).await?;
-    let mut records = Records::new(source);
-    let header = records.next().await.map_err(ImportError::Read)?;
-    let columns = columns(header)?;
+    let mut rows = Rows::open(format, source, rules, region).await?;
     let mut import = Import { store, campaign, events, counts: ImportCounts::default(), batch: Batch::default() };
     let mut lines = Lines::default();
-    while let Some(record) = records.next().await.map_err(ImportError::Read)? {
+    while let Some(row) = rows.next().await.map_err(ImportError::Read)? {
         import.counts.rows += 1;
-        match contact(&columns, &record, region, &mut lines) {
-            Ok(contact) => import.add(record, contact).await?,
-            Err(reason) => import.reject(record, reason).await?,
+        let Row { line, raw, contact } = row;
+        match contact.and_then(|contact| lines.only_once(contact, line)) {
+            Ok(contact) => import.add(line, raw, contact).await?,
+            Err(reason) => import.reject(line, raw, reason).await?,
         }
     }
     import.finish().await
-}
-
-fn columns(header: Option<Record>) -> Result<Vec<Column>, ImportError> {
-    let wrong = |problem: String| ImportError::Header(vec![problem]);
-    let header = header.ok_or_else(|| wrong("the file is empty".to_owned()))?;
-    let names = header.fields.map_err(|error| wrong(format!("it {error}")))?;
-    header::read(&names).map_err(ImportError::Header)
-}
-
-fn contact(columns: &[Column], record: &Record, region: Region, lines: &mut Lines) -> Result<NewContact, String> {
-    let fields = record.fields.as_ref().map_err(ToString::to_string)?;
-    let contact = row::read(columns, fields, region)?;
-    match lines.first(&contact.customer, record.line) {
-        Some(first) => Err(format!("customer_id: stands on line {first} already")),
-        None => Ok(contact),
-    }
 }
 
 /// On which line each customer stood first.
@@ -144,6 +127,14 @@ struct Lines {
 }
 
 impl Lines {
+    /// The contact, unless its customer stood on an earlier line.
+    fn only_once(&mut self, contact: NewContact, line: u64) -> Result<NewContact, String> {
+        match self.first(&contact.customer, line) {
+            Some(first) => Err(format!("customer_id: stands on line {first} already")),
+            None => Ok(contact),
+        }
+    }
+
     /// The earlier line of `customer`; remembers this one if there is none.
     fn first(&mut self, customer: &CustomerId, line: u64) -> Option<u32> {
         let hash = self.hasher.hash_one(customer);
@@ -174,19 +165,18 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
-    async fn add(&mut self, record: Record, contact: NewContact) -> Result<(), ImportError> {
-        self.batch.bytes += record.raw.len();
+    async fn add(&mut self, line: u64, row: String, contact: NewContact) -> Result<(), ImportError> {
+        self.batch.bytes += row.len();
         self.batch.contacts.push(contact);
-        self.batch.rows.push((record.line, record.raw));
+        self.batch.rows.push((line, row));
         if self.batch.contacts.len() >= BATCH_ROWS || self.batch.bytes >= BATCH_BYTES {
             self.hand_over().await?;
         }
         Ok(())
     }
 
-    async fn reject(&mut self, record: Record, reason: String) -> Result<(), ImportError> {
+    async fn reject(&mut self, line: u64, row: String, reason: String) -> Result<(), ImportError> {
         self.counts.rejected += 1;
-        let (line, row) = (record.line, record.raw);
         self.events.send(ImportEvent::Rejected { line, reason, row }).await?;
         // Rows that are all bad are progress too.
         if self.counts.rejected.is_multiple_of(BATCH_ROWS as u64) {
@@ -204,8 +194,8 @@ impl Import<'_> {
             for position in outcome.conflicting {
                 let Some((line, row)) = batch.rows.get_mut(position).map(std::mem::take) else { continue };
                 self.counts.rejected += 1;
-                let reason = "customer_id: is in the campaign with other numbers, priority, not_before or \
-                              custom_field, and was left as it is"
+                let reason = "customer_id: is in the campaign with other numbers, attributes, priority, \
+                              timezone, not_before or custom_field, and was left as it is"
                     .to_owned();
                 self.events.send(ImportEvent::Rejected { line, reason, row }).await?;
             }

@@ -1,12 +1,21 @@
-//! Contacts in: CSV rows to the store, as a stream of bounded memory.
+//! Contacts in: rows of CSV or lines of JSON to the store, as a stream of bounded memory.
 //!
 //! Good rows are kept, bad ones are told by line and reason, and the same file again changes
 //! nothing. Who asks follows by [`ImportEvent`]s; what it may cost is bounded by the constants here
 //! and by the capacity of that channel.
 
+mod draft;
 mod header;
 mod import;
+mod lines;
+mod object;
 mod records;
 mod row;
+mod rows;
+mod rules;
 
-pub use self::import::{ImportCounts, ImportError, ImportEvent, import_csv};
+pub use self::{
+    import::{ImportCounts, ImportError, ImportEvent, import},
+    rows::ImportFormat,
+    rules::ImportRules,
+};

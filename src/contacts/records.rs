@@ -8,17 +8,19 @@ use std::io;
 use csv_core::{ReadRecordResult, Reader};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::domain::{attribute::ATTRIBUTES_MAX, contact::NUMBERS_PER_CONTACT_MAX};
+
 /// Longest record.
 pub(super) const RECORD_BYTES_MAX: usize = 64 * 1024;
 
 /// Most fields of a record.
-pub(super) const FIELDS_MAX: usize = 64;
+pub(super) const FIELDS_MAX: usize = ATTRIBUTES_MAX + NUMBERS_PER_CONTACT_MAX + 8;
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
 
 /// What some programs put before UTF-8 text.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]

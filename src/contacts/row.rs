@@ -1,121 +1,40 @@
 //! One row: a contact, or everything that is wrong with it.
 
-use jiff::Timestamp;
-use rlibphonenumber::{
-    PHONE_NUMBER_UTIL,
-    enums::{PhoneNumberFormat, Region},
+use super::{
+    draft::{Context, Draft, Given},
+    header::Column,
 };
+use crate::domain::contact::NewContact;
 
-use super::header::Column;
-use crate::domain::{
-    campaign::Priority,
-    contact::NewContact,
-    ids::{CategoryId, CustomerId},
-    phone::E164,
-};
-
-/// Longest `custom_field`, in characters (SPEC §2).
-const CUSTOM_FIELD_MAX: usize = 200;
-
-/// Reads a row; `region` is where numbers in national form belong. A reason never repeats a number.
-pub(super) fn read(columns: &[Column], fields: &[String], region: Region) -> Result<NewContact, String> {
+/// Reads a row.
+pub(super) fn read(columns: &[Column], fields: &[String], context: Context<'_>) -> Result<NewContact, String> {
     if fields.len() != columns.len() {
         return Err(format!("has {} fields, the header has {}", fields.len(), columns.len()));
     }
-    let mut problems = Vec::new();
-    let mut customer = None;
-    let (mut priority, mut not_before, mut custom_field) = (Priority::DEFAULT, None, None);
-    let mut numbers: Vec<(CategoryId, E164)> = Vec::new();
+    let mut draft = Draft::new(context);
     for (column, field) in columns.iter().zip(fields) {
-        let read = match column {
-            Column::Customer => read_customer(field).map(|id| customer = Some(id)),
-            Column::Number(category) => read_number(category, field, region, &mut numbers),
-            Column::Priority => read_priority(field).map(|value| priority = value),
-            Column::NotBefore => read_instant(field).map(|value| not_before = value),
-            Column::CustomField => read_custom_field(field).map(|value| custom_field = value),
-        };
-        problems.extend(read.err());
-    }
-    if problems.is_empty() && numbers.is_empty() {
-        problems.push("has no number".to_owned());
-    }
-    match customer {
-        Some(customer) if problems.is_empty() => {
-            Ok(NewContact { customer, numbers, priority, not_before, custom_field })
+        match column {
+            Column::Customer => draft.customer(field),
+            Column::Number(category) => draft.number(category, field),
+            Column::Attribute(attribute) => draft.attribute(attribute, Given::Text(field)),
+            Column::Priority => draft.priority(field),
+            Column::Timezone => draft.timezone(field),
+            Column::NotBefore => draft.not_before(field),
+            Column::CustomField => draft.custom_field(field),
         }
-        _ => Err(problems.join("; ")),
     }
-}
-
-fn read_customer(field: &str) -> Result<CustomerId, String> {
-    CustomerId::parse(field).map_err(|error| format!("customer_id: {error}"))
-}
-
-fn read_number(
-    category: &CategoryId,
-    field: &str,
-    region: Region,
-    numbers: &mut Vec<(CategoryId, E164)>,
-) -> Result<(), String> {
-    let field = field.trim();
-    if field.is_empty() {
-        return Ok(());
-    }
-    let number = e164(field, region).map_err(|error| format!("number.{category}: {error}"))?;
-    if let Some((other, _)) = numbers.iter().find(|(_, known)| *known == number) {
-        return Err(format!("number.{category}: the same number as number.{other}"));
-    }
-    numbers.push((category.clone(), number));
-    Ok(())
-}
-
-fn e164(field: &str, region: Region) -> Result<E164, String> {
-    let invalid = || format!("is not a phone number of {region}, nor one with its country code");
-    let field: String = field.chars().map(narrow).collect();
-    let number = PHONE_NUMBER_UTIL.parse(field, Some(region)).map_err(|_| invalid())?;
-    if number.extension.as_ref().is_some_and(|extension| !extension.is_empty()) {
-        return Err("has an extension, which can't be dialled".to_owned());
-    }
-    if !number.is_valid() {
-        return Err(invalid());
-    }
-    E164::parse(&number.format_as(PhoneNumberFormat::E164)).map_err(|_| invalid())
-}
-
-/// The ASCII form of a full-width character (U+FF01–U+FF5E), as Chinese input methods write digits.
-fn narrow(wide: char) -> char {
-    match u32::from(wide) {
-        code @ 0xFF01..=0xFF5E => char::from_u32(code - 0xFEE0).unwrap_or(wide),
-        _ => wide,
-    }
-}
-
-fn read_priority(field: &str) -> Result<Priority, String> {
-    match field.trim() {
-        "" => Ok(Priority::DEFAULT),
-        text => text.parse().ok().and_then(Priority::new).ok_or_else(|| "priority: must be 1 to 5, 1 first".to_owned()),
-    }
-}
-
-fn read_instant(field: &str) -> Result<Option<Timestamp>, String> {
-    let wrong = "not_before: must be a time with its offset, for instance 2031-03-03T09:00:00+08:00";
-    match field.trim() {
-        "" => Ok(None),
-        text => text.parse().map(Some).map_err(|_| wrong.to_owned()),
-    }
-}
-
-fn read_custom_field(field: &str) -> Result<Option<String>, String> {
-    let length = field.chars().count();
-    if length > CUSTOM_FIELD_MAX {
-        return Err(format!("custom_field: has {length} characters, at most {CUSTOM_FIELD_MAX} are kept"));
-    }
-    Ok((length > 0).then(|| field.to_owned()))
+    draft.finish()
 }
 
 #[cfg(test)]
 mod tests {
+    use rlibphonenumber::enums::Region;
+
     use super::*;
+    use crate::{
+        contacts::rules::ImportRules,
+        domain::{campaign::Priority, ids::CategoryId},
+    };
 
     fn row(fields: &[&str], region: Region) -> Result<NewContact, String> {
         let category = |name| Column::Number(CategoryId::parse(name).unwrap());
@@ -128,7 +47,8 @@ mod tests {
             Column::CustomField,
         ];
         let fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
-        read(&columns, &fields, region)
+        let rules = ImportRules::default();
+        read(&columns, &fields, Context { rules: &rules, region, attribute_prefix: "attr." })
     }
 
     fn numbers(mobile: &str, home: &str, region: Region) -> Result<Vec<String>, String> {

@@ -32,7 +32,7 @@ use crate::{
         intent::{Intent, Settlement},
         reason::Hold,
     },
-    store::{IntentDecision, IntentRequest, LegRecord, Milestone, Store, StoreError},
+    store::{Evaluated, IntentDecision, IntentRequest, LegRecord, Milestone, Store, StoreError},
     telemetry::{metrics::Metrics, status::DialStatus},
     telephony::{CallEvents, CallGateway, SubmitError},
 };
@@ -103,6 +103,7 @@ enum Done {
     Acknowledge(LegId),
     IntentFailed(AttemptId),
     Agent(AgentId, Availability, oneshot::Sender<Result<(), AgentError>>, Result<(), StoreError>),
+    Evaluated(Option<Evaluated>),
     Fatal(StoreError),
 }
 
@@ -157,6 +158,10 @@ struct Looper {
     started: bool,
     /// Agents of the generation in force.
     agents: BTreeSet<AgentId>,
+    /// The store is applying filters to contacts.
+    evaluating: bool,
+    /// A generation came meanwhile, perhaps with other filters.
+    evaluate_again: bool,
     work: FuturesUnordered<Work>,
     ready: VecDeque<Done>,
     outgoing: VecDeque<CallCommand>,
@@ -176,6 +181,8 @@ impl Looper {
             unsettled: recovery.unsettled,
             started: false,
             agents: BTreeSet::new(),
+            evaluating: false,
+            evaluate_again: false,
             work: FuturesUnordered::new(),
             ready: VecDeque::new(),
             outgoing: recovery.commands.into(),
@@ -334,6 +341,32 @@ impl Looper {
         }
     }
 
+    /// Has the store apply filters that changed to contacts, piece by piece, while dialling goes on.
+    fn evaluate(&mut self) {
+        if std::mem::replace(&mut self.evaluating, true) {
+            self.evaluate_again = true;
+            return;
+        }
+        let store = Arc::clone(&self.parts.store);
+        let evaluated = until_done("applying a filter", move || {
+            let store = Arc::clone(&store);
+            async move { store.evaluate().await }
+        });
+        self.begin(evaluated.map(|evaluated| evaluated.map_or_else(Done::Fatal, Done::Evaluated)));
+    }
+
+    fn evaluated(&mut self, evaluated: Option<Evaluated>) {
+        self.evaluating = false;
+        let more = evaluated.is_some() || std::mem::take(&mut self.evaluate_again);
+        if let Some(Evaluated { campaign, .. }) = evaluated.filter(|piece| piece.admitted > 0 || piece.complete) {
+            self.give(Input::ContactsAdded(campaign));
+        }
+        // The next life goes on where this one stops.
+        if more && self.drain_until.is_none() {
+            self.evaluate();
+        }
+    }
+
     /// Something happened on the wire: it is written down, and the engine hears of it.
     fn call(&mut self, event: CallEvent) {
         match &event {
@@ -424,6 +457,7 @@ impl Looper {
                 // Who asked may have gone.
                 let _unheard = reply.send(answer);
             }
+            Done::Evaluated(evaluated) => self.evaluated(evaluated),
             Done::Fatal(error) => return Err(error.into()),
         }
         Ok(())
@@ -453,6 +487,7 @@ impl Looper {
         let Some(generation) = self.parts.generation.borrow_and_update().clone() else { return };
         let agents: BTreeSet<AgentId> = generation.definitions.agents.keys().cloned().collect();
         self.give(Input::Applied(generation));
+        self.evaluate();
         if !self.started {
             self.started = true;
             let legs = self.leftover.clone();
@@ -578,15 +613,24 @@ fn logged<T>(result: Result<T, StoreError>, doing: &'static str) -> Option<T> {
 }
 
 /// Tries until the store has it, unless the store is another's.
-async fn insist<F, W>(doing: &'static str, mut write: F) -> Done
+async fn insist<F, W>(doing: &'static str, write: F) -> Done
 where
     F: FnMut() -> W + Send,
     W: Future<Output = Result<(), StoreError>> + Send,
 {
+    until_done(doing, write).await.map_or_else(Done::Fatal, |()| Done::Nothing)
+}
+
+/// The answer, as soon as the store gives one; an error if the store is another's.
+async fn until_done<T, F, W>(doing: &'static str, mut ask: F) -> Result<T, StoreError>
+where
+    F: FnMut() -> W + Send,
+    W: Future<Output = Result<T, StoreError>> + Send,
+{
     loop {
-        match write().await {
-            Ok(()) => return Done::Nothing,
-            Err(error @ (StoreError::Fenced(_) | StoreError::Closed)) => return Done::Fatal(error),
+        match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error @ (StoreError::Fenced(_) | StoreError::Closed)) => return Err(error),
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,

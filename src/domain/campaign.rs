@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration}
 use jiff::Timestamp;
 
 use super::{
-    attribute::Attribute,
+    attribute::{Attribute, Attributes},
     business::BusinessRule,
     business_result::BusinessResult,
     calendar::CallingHours,
@@ -221,7 +221,7 @@ pub struct Campaign {
     pub sort: Vec<SortKey>,
     /// Attributes that filter, sort and the agent's screen use; `None` for all.
     pub attributes: Option<Vec<AttributeId>>,
-    /// Do-not-call lists besides the tenant's.
+    /// Do-not-call lists, its own and the tenant's.
     pub do_not_call: Vec<DoNotCallId>,
     /// When a number is tried again.
     pub results: ResultPolicy,
@@ -254,6 +254,12 @@ impl Campaign {
         ];
         settings.into_iter().filter(|(_, used)| *used).map(|(setting, _)| setting).collect()
     }
+
+    /// Whether a contact with these attributes may be called at all.
+    #[must_use]
+    pub fn matches(&self, attributes: &Attributes) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.holds(attributes))
+    }
 }
 
 /// A campaign's caps; each is also held to the settings' ceiling, the smaller holds.
@@ -267,6 +273,15 @@ pub struct Limits {
     pub max_attempts_per_contact: Option<NonZeroU32>,
     /// INVITEs to one number, over all campaigns, in a rolling period.
     pub per_number: Option<PerNumberLimit>,
+    /// The same, as the tenant has it for every campaign; both hold.
+    pub per_number_of_tenant: Option<PerNumberLimit>,
+}
+
+impl Limits {
+    /// All caps on calls to one number.
+    pub fn on_a_number(&self) -> impl Iterator<Item = PerNumberLimit> {
+        self.per_number.into_iter().chain(self.per_number_of_tenant)
+    }
 }
 
 /// A cap on how often one number is called, over all campaigns (SPEC §3, "rolling caps").

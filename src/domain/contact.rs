@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
+    attribute::Attributes,
     campaign::Priority,
     ids::{CampaignId, CategoryId, ContactRef, CustomerId},
     phone::E164,
     results::CallResult,
+    zone::ContactZone,
 };
 
 /// Most numbers of one contact.
@@ -25,6 +27,10 @@ pub struct NewContact {
     pub priority: Priority,
     /// Not dialled before this instant.
     pub not_before: Option<Timestamp>,
+    /// The customer's own zone.
+    pub timezone: Option<ContactZone>,
+    /// What is known of the customer.
+    pub attributes: Attributes,
     /// Carried back unchanged in callbacks and exports; at most 200 characters.
     pub custom_field: Option<String>,
 }
@@ -44,6 +50,10 @@ pub struct Contact {
     pub import_order: i64,
     /// Not dialled before this instant.
     pub not_before: Option<Timestamp>,
+    /// The customer's own zone.
+    pub timezone: Option<ContactZone>,
+    /// What is known of the customer, for filters.
+    pub attributes: Attributes,
     /// Rises by one with every change; a decision on an older version is refused as stale.
     pub version: u32,
     /// How far it has come.

@@ -1,5 +1,7 @@
 //! Filters: which contacts a campaign may call, by their attributes (SPEC §1.2, `calling.filter`).
 
+use std::fmt;
+
 use jiff::civil::Date;
 
 use super::{
@@ -131,6 +133,56 @@ impl Test {
     }
 }
 
+/// Both the digest of a campaign and the store know a filter by this text.
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, word: &str, filters: &[Self]| {
+            write!(f, "{word}(")?;
+            for (index, filter) in filters.iter().enumerate() {
+                write!(f, "{}{filter}", if index > 0 { ", " } else { "" })?;
+            }
+            f.write_str(")")
+        };
+        match self {
+            Self::All(filters) => list(f, "all", filters),
+            Self::Any(filters) => list(f, "any", filters),
+            Self::Not(filter) => write!(f, "not({filter})"),
+            Self::Test { attribute, test } => write!(f, "{attribute} {test}"),
+        }
+    }
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::IsSet => f.write_str("is_set"),
+            Self::IsEmpty => f.write_str("is_empty"),
+            Self::Text(comparison) => comparison.write(f, |text| format!("{text:?}")),
+            Self::Number(comparison) => comparison.write(f, ToString::to_string),
+            Self::Date(comparison) => comparison.write(f, ToString::to_string),
+            Self::Contains(part) => write!(f, "contains {part:?}"),
+            Self::StartsWith(part) => write!(f, "starts_with {part:?}"),
+        }
+    }
+}
+
+impl<T> Comparison<T> {
+    fn write(&self, f: &mut fmt::Formatter<'_>, text: impl Fn(&T) -> String) -> fmt::Result {
+        let list = |values: &[T]| values.iter().map(&text).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::Eq(value) => write!(f, "eq {}", text(value)),
+            Self::Ne(value) => write!(f, "ne {}", text(value)),
+            Self::Lt(value) => write!(f, "lt {}", text(value)),
+            Self::Le(value) => write!(f, "le {}", text(value)),
+            Self::Gt(value) => write!(f, "gt {}", text(value)),
+            Self::Ge(value) => write!(f, "ge {}", text(value)),
+            Self::In(values) => write!(f, "in [{}]", list(values)),
+            Self::NotIn(values) => write!(f, "not_in [{}]", list(values)),
+            Self::Between(least, most) => write!(f, "between {} and {}", text(least), text(most)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,6 +243,24 @@ mod tests {
             }
         }
         assert!(holds("missing", Test::IsEmpty));
+    }
+
+    #[test]
+    fn a_filter_has_a_text_of_its_own() {
+        let test = |attribute, test| Filter::Test { attribute: AttributeId::parse(attribute).unwrap(), test };
+        let number = |text| Number::parse(text).unwrap();
+        let filter = Filter::All(vec![
+            test("tier", Test::Text(Comparison::In(vec![text("a\", b"), text("c")]))),
+            Filter::Not(Box::new(test("score", Test::Number(Comparison::Between(number("-1.50"), number("2")))))),
+            Filter::Any(vec![
+                test("due", Test::Date(Comparison::Lt("2031-03-04".parse().unwrap()))),
+                test("due", Test::IsEmpty),
+            ]),
+        ]);
+        let expected =
+            r#"all(tier in ["a\", b", "c"], not(score between -1.5 and 2), any(due lt 2031-03-04, due is_empty))"#;
+        assert_eq!(filter.to_string(), expected);
+        assert_ne!(test("x", Test::Text(Comparison::Eq(text("1")))).to_string(), "x eq 1");
     }
 
     #[test]

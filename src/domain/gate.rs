@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    campaign::{Campaign, DesiredState, DialPermission},
+    campaign::{Campaign, DesiredState, DialPermission, PerNumberLimit},
     contact::{Contact, Number, Progress},
     phone::E164,
     reason::Hold,
@@ -125,6 +125,9 @@ pub fn decide(facts: &Facts<'_>) -> Result<(), Hold> {
     if progress.ended.is_some() {
         return Err(Hold::ContactEnded);
     }
+    if !campaign.matches(&facts.contact.attributes) {
+        return Err(Hold::FilteredOut);
+    }
     let number = progress.numbers.get(facts.number).ok_or(Hold::Stale)?;
     listed(facts.permission, &number.e164)?;
     on_call(facts)?;
@@ -172,7 +175,10 @@ fn frequency(now: Timestamp, campaign: &Campaign, progress: &Progress, history: 
     if campaign.limits.max_attempts_per_contact.is_some_and(|most| progress.attempts >= most.get()) {
         return Err(Hold::ContactAttemptsSpent);
     }
-    let Some(limit) = campaign.limits.per_number else { return Ok(()) };
+    campaign.limits.on_a_number().try_for_each(|limit| number_cap(now, limit, history))
+}
+
+fn number_cap(now: Timestamp, limit: PerNumberLimit, history: &NumberHistory) -> Result<(), Hold> {
     let period = SignedDuration::from_hours(24 * i64::from(limit.days.get()));
     let opened = now.saturating_sub(period).unwrap_or(Timestamp::MIN);
     let counted: Vec<Timestamp> = history.attempts.iter().copied().filter(|&at| at > opened && at <= now).collect();

@@ -46,10 +46,12 @@ pub struct CandidatePage {
     /// When the earliest of the others gets ready; `None` if none ever does by time alone.
     pub next_ready_at: Option<Timestamp>,
     /// Whether others are ready and left out because their customer is in a call, perhaps of another
-    /// campaign: look again soon.
+    /// campaign, or because too many had to be gone past that a new filter leaves out: look again soon.
     pub on_call: bool,
     /// Contacts that have not ended.
     pub open: u64,
+    /// Those of them for which the filter holds; `None` while a new filter is being applied to them.
+    pub matching: Option<u64>,
     /// All contacts.
     pub total: u64,
     /// How often each caller number was used, for "least used".

@@ -32,3 +32,4 @@ pub mod sms;
 pub mod special_days;
 pub mod survey;
 pub mod tenant;
+pub mod zone;

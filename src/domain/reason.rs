@@ -47,6 +47,11 @@ pub enum Hold {
     },
     /// Every contact has ended.
     AllContactsEnded,
+    /// The filter holds for none of the contacts that have not ended.
+    NothingMatches {
+        /// How many those are.
+        contacts: u64,
+    },
     /// No agent of the queue is signed in.
     NoAgentSignedIn,
     /// All signed-in agents are occupied.
@@ -99,6 +104,8 @@ pub enum Hold {
     },
     /// `max_attempts_per_contact` are used.
     ContactAttemptsSpent,
+    /// The campaign's filter does not hold for the contact.
+    FilteredOut,
     /// The number has ended.
     NumberEnded,
     /// The contact has ended.
@@ -111,7 +118,7 @@ pub enum Hold {
 
 impl Hold {
     /// Every code, for metrics that start at 0.
-    pub const CODES: [&'static str; 29] = [
+    pub const CODES: [&'static str; 31] = [
         "dialling_off",
         "not_listed",
         "retired",
@@ -123,6 +130,7 @@ impl Hold {
         "no_contacts",
         "nothing_due",
         "all_contacts_ended",
+        "nothing_matches",
         "no_agent_signed_in",
         "no_agent_idle",
         "lower_priority",
@@ -137,6 +145,7 @@ impl Hold {
         "number_at_limit",
         "after_conversation",
         "contact_attempts_spent",
+        "filtered_out",
         "number_ended",
         "contact_ended",
         "stale",
@@ -158,6 +167,7 @@ impl Hold {
             Self::NoContacts => "no_contacts",
             Self::NothingDue { .. } => "nothing_due",
             Self::AllContactsEnded => "all_contacts_ended",
+            Self::NothingMatches { .. } => "nothing_matches",
             Self::NoAgentSignedIn => "no_agent_signed_in",
             Self::NoAgentIdle => "no_agent_idle",
             Self::LowerPriority => "lower_priority",
@@ -172,6 +182,7 @@ impl Hold {
             Self::NumberAtLimit { .. } => "number_at_limit",
             Self::AfterConversation { .. } => "after_conversation",
             Self::ContactAttemptsSpent => "contact_attempts_spent",
+            Self::FilteredOut => "filtered_out",
             Self::NumberEnded => "number_ended",
             Self::ContactEnded => "contact_ended",
             Self::Stale => "stale",
@@ -197,6 +208,7 @@ impl Hold {
             | Self::NotDialledYet { .. }
             | Self::NoContacts
             | Self::AllContactsEnded
+            | Self::NothingMatches { .. }
             | Self::NoAgentSignedIn
             | Self::NoAgentIdle
             | Self::LowerPriority
@@ -207,6 +219,7 @@ impl Hold {
             | Self::CustomerOnCall
             | Self::NumberOnCall
             | Self::ContactAttemptsSpent
+            | Self::FilteredOut
             | Self::NumberEnded
             | Self::ContactEnded
             | Self::Stale
@@ -236,6 +249,7 @@ impl fmt::Display for Hold {
             Self::NothingDue { next_at: Some(at) } => write!(f, "no contact due until {at}"),
             Self::NothingDue { next_at: None } => f.write_str("no contact due"),
             Self::AllContactsEnded => f.write_str("every contact has ended"),
+            Self::NothingMatches { contacts } => write!(f, "filter matches 0 of {contacts} contacts"),
             Self::NoAgentSignedIn => f.write_str("no agent of the queue is signed in"),
             Self::NoAgentIdle => f.write_str("no agent idle"),
             Self::LowerPriority => f.write_str("a campaign with a higher priority goes first"),
@@ -252,6 +266,7 @@ impl fmt::Display for Hold {
             Self::NumberAtLimit { released_at } => write!(f, "number at its rolling limit until {released_at}"),
             Self::AfterConversation { released_at } => write!(f, "spoken with; not again until {released_at}"),
             Self::ContactAttemptsSpent => f.write_str("max_attempts_per_contact is used up"),
+            Self::FilteredOut => f.write_str("the campaign's filter does not hold for the contact"),
             Self::NumberEnded => f.write_str("the number has ended"),
             Self::ContactEnded => f.write_str("the contact has ended"),
             Self::Stale => f.write_str("the contact changed since it was picked"),

@@ -1,4 +1,4 @@
-//! Importing contacts: CSV streamed in, events streamed out, in one request.
+//! Importing contacts: CSV or lines of JSON streamed in, events streamed out, in one request.
 //!
 //! What goes wrong before anything was stored is told by the status; after that the status has been
 //! sent, and the last line of the answer says how it ended.
@@ -8,7 +8,7 @@ use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
 use axum::{
     body::{Body, Bytes},
     extract::{Path, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures_util::{Stream, StreamExt, stream};
@@ -26,7 +26,7 @@ use super::{
     wire::{ImportCounts, ImportEvent},
 };
 use crate::{
-    contacts::{self, ImportError, import_csv},
+    contacts::{self, ImportError, ImportFormat, ImportRules},
     control::DialCommand,
     domain::ids::CampaignId,
 };
@@ -44,12 +44,13 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) async fn import(
     State(state): State<Arc<ServerState>>,
     Path(campaign): Path<String>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
     let campaign = campaign_id(&campaign)?;
-    let region = region(&state)?;
+    let (rules, format) = (rules(&state)?, format(&headers));
     let (sender, mut events) = mpsc::channel(EVENTS_WAITING_MAX);
-    let importing = tokio::spawn(run(state, campaign, region, body, sender));
+    let importing = tokio::spawn(run(state, campaign, rules, format, body, sender));
     let Some(first) = events.recv().await else {
         return Err(failure(importing).await);
     };
@@ -57,28 +58,39 @@ pub(super) async fn import(
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response())
 }
 
-/// Where numbers in national form belong.
-fn region(state: &ServerState) -> Result<String, ApiError> {
+/// The format that the content type tells of; CSV where it says nothing that is known.
+fn format(headers: &HeaderMap) -> ImportFormat {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match kind.as_str() {
+        "application/x-ndjson" | "application/jsonl" | "application/x-jsonlines" => ImportFormat::JsonLines,
+        _ => ImportFormat::Csv,
+    }
+}
+
+/// What the generation in force says of contacts.
+fn rules(state: &ServerState) -> Result<ImportRules, ApiError> {
     let generation = state.generation.borrow();
     let generation = generation.as_ref().ok_or_else(|| {
         let hint = "`dialops status` says what the daemon waits for";
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no commit is in force yet, so there is no campaign", hint)
     })?;
-    Ok(generation.definitions.tenant.region.clone())
+    Ok(ImportRules::of(&generation.definitions))
 }
 
 /// Imports, and tells the dialling loop of each batch that added contacts.
 async fn run(
     state: Arc<ServerState>,
     campaign: CampaignId,
-    region: String,
+    rules: ImportRules,
+    format: ImportFormat,
     body: Body,
     events: mpsc::Sender<contacts::ImportEvent>,
 ) -> Result<(), ImportError> {
     let mut source = pin!(StreamReader::new(Box::pin(pieces(body))));
     let (inner, mut told) = mpsc::channel(EVENTS_WAITING_MAX);
     let importing = async {
-        let counts = import_csv(state.store.as_ref(), &campaign, &region, source.as_mut(), &inner).await;
+        let counts = contacts::import(state.store.as_ref(), &campaign, &rules, format, source.as_mut(), &inner).await;
         drop(inner);
         if counts.is_err() {
             drain(source).await;
@@ -161,7 +173,9 @@ async fn failure(importing: JoinHandle<Result<(), ImportError>>) -> ApiError {
     match error {
         ImportError::Store(error) => error.into(),
         ImportError::Header(_) => {
-            ApiError::bad_request(message, "columns: customer_id, number.CATEGORY, priority, not_before, custom_field")
+            const COLUMNS: &str =
+                "columns: customer_id, number.CATEGORY, attr.ID, priority, timezone, not_before, custom_field";
+            ApiError::bad_request(message, COLUMNS)
         }
         ImportError::Read(source) => ApiError::bad_request(message, format!("the upload broke off: {source}")),
         ImportError::Region(_) => ApiError::new(StatusCode::CONFLICT, message, "commit a correction and try again"),

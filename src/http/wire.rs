@@ -268,6 +268,9 @@ pub struct TallyView {
     pub fresh: u64,
     /// Not ended, called at least once.
     pub in_progress: u64,
+    /// Not ended, and left out by the campaign's filter; `fresh` and `in_progress` count them too.
+    #[serde(default)]
+    pub filtered_out: u64,
     /// Ended, by how.
     pub ended: BTreeMap<String, u64>,
     /// Ended attempts by result.
@@ -283,6 +286,7 @@ impl TallyView {
             contacts: tally.contacts,
             fresh: tally.fresh,
             in_progress: tally.in_progress,
+            filtered_out: tally.filtered_out,
             ended: tally.ended.iter().map(|(end, count)| ((*end).to_owned(), *count)).collect(),
             attempts: tally.attempts.iter().map(|(result, count)| (result.as_str().to_owned(), *count)).collect(),
             live: tally.live,

@@ -82,7 +82,13 @@ fn put_hours(fields: &mut Fields, hours: &CallingHours) {
 }
 
 fn put_limits(fields: &mut Fields, limits: &Limits) {
-    let Limits { max_concurrent_calls, max_calls_per_second, max_attempts_per_contact, per_number } = limits;
+    let Limits {
+        max_concurrent_calls,
+        max_calls_per_second,
+        max_attempts_per_contact,
+        per_number,
+        per_number_of_tenant,
+    } = limits;
     let caps = [
         ("max_concurrent_calls", max_concurrent_calls),
         ("max_calls_per_second", max_calls_per_second),
@@ -93,6 +99,7 @@ fn put_limits(fields: &mut Fields, limits: &Limits) {
             fields.put(key, &cap.to_string());
         }
     }
+    fields.put_value("per_number_of_tenant", per_number_of_tenant);
     if let Some(PerNumberLimit { attempts, days, after_conversation_days }) = per_number {
         fields.put("per_number.attempts", &attempts.to_string());
         fields.put("per_number.days", &days.to_string());
@@ -130,7 +137,7 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::domain::{calendar::Window, campaign::DesiredState, ids::CampaignId};
+    use crate::domain::{calendar::Window, campaign::DesiredState, filter::Filter, ids::CampaignId};
 
     fn campaign() -> Campaign {
         Campaign { id: CampaignId::parse("spring").unwrap(), ..Campaign::example() }
@@ -156,6 +163,7 @@ mod tests {
         assert!(changed(|c| c.description.push('x')));
         assert!(changed(|c| c.max_ring += Duration::from_millis(1)));
         assert!(changed(|c| c.caller_numbers.push(c.caller_numbers[0].clone())));
+        assert!(changed(|c| c.filter = Some(Filter::All(Vec::new()))));
         assert!(changed(|c| c.limits.max_calls_per_second = NonZeroU32::new(1)));
         assert!(changed(
             |c| c.hours = CallingHours::new("UTC", TimeZone::UTC, vec![Window::parse("09:00-18:01").unwrap()]).unwrap()

@@ -13,9 +13,9 @@ use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, GateSettings, ImportOutcome, IntentDecision,
-    IntentRequest, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Milestone, Opener, RecordedIntent, Settlement,
-    Store, StoreError, StoredCampaign, Tally, Why,
+    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, EVALUATION_SLICE, Evaluated, GateSettings,
+    ImportOutcome, IntentDecision, IntentRequest, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Milestone,
+    Opener, RecordedIntent, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
     ledger::{Ledger, LiveCall, monotonic},
     verdict::{self, Question},
 };
@@ -55,6 +55,8 @@ struct State {
     campaigns: BTreeMap<CampaignId, Held>,
     contacts: BTreeMap<ContactRef, Contact>,
     custom_fields: BTreeMap<ContactRef, Option<String>>,
+    /// Contacts that their campaign's filter left out when it was last applied.
+    filtered_out: BTreeSet<ContactRef>,
     attempts: BTreeMap<AttemptId, Attempt>,
     legs: BTreeMap<LegId, Leg>,
     agents: BTreeMap<AgentId, Availability>,
@@ -66,6 +68,10 @@ struct Held {
     stored: StoredCampaign,
     customers: BTreeMap<CustomerId, ContactRef>,
     next_order: i64,
+    /// The filter by which its contacts are told apart, as text.
+    filter: Option<String>,
+    /// The last customer that it has been applied to; `None` once it has been to all.
+    evaluated_to: Option<String>,
     caller_usage: BTreeMap<E164, u64>,
 }
 
@@ -150,7 +156,7 @@ impl State {
     }
 
     fn history(&self, campaign: &Campaign, contact: &Contact, number: usize) -> NumberHistory {
-        let number = contact.progress.numbers.get(number).filter(|_| campaign.limits.per_number.is_some());
+        let number = contact.progress.numbers.get(number).filter(|_| campaign.limits.on_a_number().next().is_some());
         let Some(number) = number.map(|number| &number.e164) else { return NumberHistory::default() };
         let calls = || self.attempts.values().map(|a| &a.record).filter(|record| record.number == *number);
         let mut attempts: Vec<Timestamp> = calls().map(|record| record.placed_at).collect();
@@ -176,6 +182,25 @@ impl State {
         Ok(reference.and_then(|reference| self.contacts.get(reference)))
     }
 
+    /// Contacts that may get ready: not in a call, and not left out by the filter.
+    fn idle(&self, campaign: &CampaignId) -> Vec<&Contact> {
+        let live = self.live_contacts();
+        let never =
+            |contact: &Contact| live.contains(&contact.reference) || self.filtered_out.contains(&contact.reference);
+        self.contacts.values().filter(|contact| contact.campaign == *campaign && !never(contact)).collect()
+    }
+
+    fn defined(&self, campaign: &CampaignId) -> Option<&Campaign> {
+        self.generation.as_ref()?.definitions.campaigns.get(campaign)
+    }
+
+    /// Contacts that have not ended, and those of them that the filter leaves out.
+    fn open(&self, campaign: &CampaignId) -> (u64, u64) {
+        let open = || self.contacts_of(campaign).filter(|contact| contact.progress.ended.is_none());
+        let left_out = open().filter(|contact| self.filtered_out.contains(&contact.reference)).count();
+        (open().count() as u64, left_out as u64)
+    }
+
     /// Contacts that are ready, in order, and whether others are but for a call of their customer.
     fn ready(&self, campaign: &CampaignId, now: Timestamp) -> (Vec<Contact>, bool) {
         let (customers, numbers) = self.ledger.occupied();
@@ -184,8 +209,7 @@ impl State {
                 || contact.progress.numbers.iter().any(|number| numbers.contains(&number.e164))
         };
         let due = |contact: &Contact| order::next(contact, now).filter(|next| next.ready_at <= now);
-        let live = self.live_contacts();
-        let all = self.contacts_of(campaign).filter(|contact| !live.contains(&contact.reference));
+        let all = self.idle(campaign).into_iter();
         let due = all.filter_map(|contact| Some((order::rank(contact, &due(contact)?), contact)));
         let (occupied, mut ready): (Vec<_>, Vec<_>) = due.partition(|(_, contact)| on_call(contact));
         ready.sort_by_key(|(rank, _)| *rank);
@@ -242,26 +266,32 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError> {
+        Ok(self.state()?.evaluate())
+    }
+
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
         let state = self.state()?;
         let held = state.held(campaign)?;
         let (ready, on_call) = state.ready(campaign, now);
-        let mut ready: Vec<Contact> =
-            ready.into_iter().filter(|contact| verdict::may_be_called(&self.settings.permission, contact)).collect();
+        let matches =
+            |contact: &Contact| state.defined(campaign).is_none_or(|campaign| campaign.matches(&contact.attributes));
+        let may = |contact: &Contact| matches(contact) && verdict::may_be_called(&self.settings.permission, contact);
+        let mut ready: Vec<Contact> = ready.into_iter().filter(may).collect();
         // A full page tells of nobody else: what is in it comes first.
         let on_call = on_call && ready.len() < limit_of(limit) && self.settings.permission != DialPermission::None;
         ready.truncate(limit_of(limit));
-        let live = state.live_contacts();
-        let idle = state.contacts_of(campaign).filter(|contact| !live.contains(&contact.reference));
+        let idle = state.idle(campaign).into_iter();
         let next_ready_at =
             idle.filter_map(|contact| order::readiness(contact).earliest()).filter(|at| *at > now).min();
-        let open = state.contacts_of(campaign).filter(|contact| contact.progress.ended.is_none()).count();
+        let (open, left_out) = state.open(campaign);
         let total = held.customers.len();
         Ok(CandidatePage {
             ready,
             next_ready_at,
             on_call,
-            open: open as u64,
+            open,
+            matching: held.evaluated_to.is_none().then(|| open - left_out),
             total: total as u64,
             caller_usage: held.caller_usage.clone(),
         })
@@ -467,6 +497,7 @@ impl Store for MemoryStore {
         let state = self.state()?;
         state.held(campaign)?;
         let (mut tally, live) = (Tally::default(), state.live_contacts());
+        tally.filtered_out = state.open(campaign).1;
         for contact in state.contacts_of(campaign) {
             tally.contacts += 1;
             match contact.progress.ended {
@@ -508,12 +539,19 @@ impl State {
                     digest,
                     retired: false,
                 };
+                let filter = defined.filter.as_ref().map(ToString::to_string);
                 if let Some(held) = self.campaigns.get_mut(&id) {
                     held.stored = stored;
+                    if held.filter != filter {
+                        held.filter = filter;
+                        held.evaluated_to = Some(String::new());
+                    }
                     self.release_holds(&id);
                 } else {
                     let (customers, caller_usage) = (BTreeMap::new(), BTreeMap::new());
-                    self.campaigns.insert(id, Held { stored, customers, next_order: 1, caller_usage });
+                    let evaluated_to = None;
+                    let held = Held { stored, customers, next_order: 1, filter, evaluated_to, caller_usage };
+                    self.campaigns.insert(id, held);
                 }
             }
             CampaignChange::Retire { id } => {
@@ -581,7 +619,15 @@ impl State {
     fn insert(&mut self, campaign: &CampaignId, new: NewContact) {
         let last = self.contacts.keys().next_back().map_or(0, |reference| reference.0);
         let reference = ContactRef(last + 1);
+        let left_out = self.defined(campaign).map(|campaign| !campaign.matches(&new.attributes));
         let Some(held) = self.campaigns.get_mut(campaign) else { return };
+        match left_out {
+            Some(true) => {
+                self.filtered_out.insert(reference);
+            }
+            Some(false) => {}
+            None => held.evaluated_to = Some(String::new()),
+        }
         let contact = Contact {
             reference,
             campaign: campaign.clone(),
@@ -589,6 +635,8 @@ impl State {
             priority: new.priority,
             import_order: held.next_order,
             not_before: new.not_before,
+            timezone: new.timezone,
+            attributes: new.attributes,
             version: 1,
             progress: Progress::fresh(&new.numbers),
         };
@@ -596,6 +644,28 @@ impl State {
         held.customers.insert(new.customer, reference);
         self.contacts.insert(reference, contact);
         self.custom_fields.insert(reference, new.custom_field);
+    }
+
+    fn evaluate(&mut self) -> Option<Evaluated> {
+        let generation = self.generation.clone()?;
+        let slice = usize::try_from(EVALUATION_SLICE).unwrap_or(usize::MAX);
+        let defined = |id: &CampaignId| generation.definitions.campaigns.get(id);
+        let (campaign, held, after) = self.campaigns.iter_mut().find_map(|(id, held)| {
+            Some((defined(id)?, held.evaluated_to.clone()?)).map(|(c, after)| (c, held, after))
+        })?;
+        let rest = held.customers.iter().filter(|(customer, _)| customer.as_str() > after.as_str());
+        let seen: Vec<(&CustomerId, ContactRef)> = rest.map(|(customer, at)| (customer, *at)).take(slice).collect();
+        let complete = seen.len() < slice;
+        let (mut admitted, last) = (0, seen.last().map(|(customer, _)| customer.to_string()));
+        for contact in seen.iter().filter_map(|(_, reference)| self.contacts.get(reference)) {
+            if !campaign.matches(&contact.attributes) {
+                self.filtered_out.insert(contact.reference);
+            } else if self.filtered_out.remove(&contact.reference) {
+                admitted += u64::from(contact.progress.ended.is_none());
+            }
+        }
+        held.evaluated_to = last.filter(|_| !complete);
+        Some(Evaluated { campaign: campaign.id.clone(), admitted, complete })
     }
 
     fn hold(&self, contact: &Contact, next: &Next, now: Timestamp, mono: i64, settings: &GateSettings) -> Option<Hold> {
@@ -638,5 +708,7 @@ fn same(found: &Contact, custom_field: Option<&Option<String>>, new: &NewContact
     numbers.eq(new.numbers.iter().map(|(category, number)| (category, number)))
         && found.priority == new.priority
         && found.not_before == new.not_before
+        && found.timezone == new.timezone
+        && found.attributes == new.attributes
         && custom_field == Some(&new.custom_field)
 }

@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
+mod attributes;
 #[cfg(test)]
 mod conformance;
 mod ledger;
@@ -333,8 +334,22 @@ pub struct ImportOutcome {
     pub added: u64,
     /// Contacts that were there already, the same.
     pub unchanged: u64,
-    /// Positions of contacts that are there already with other numbers or priority; left as they are.
+    /// Positions of contacts that are there already with other values; left as they are.
     pub conflicting: Vec<usize>,
+}
+
+/// Contacts that one call of [`Store::evaluate`] looks at: few, since intents wait meanwhile.
+const EVALUATION_SLICE: i64 = 200;
+
+/// A filter has been applied to some contacts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluated {
+    /// Of which campaign.
+    pub campaign: CampaignId,
+    /// How many of them, not ended, it no longer leaves out.
+    pub admitted: u64,
+    /// Whether it has been applied to all now.
+    pub complete: bool,
 }
 
 /// Counts of a campaign.
@@ -346,6 +361,8 @@ pub struct Tally {
     pub fresh: u64,
     /// Contacts not ended that have been called.
     pub in_progress: u64,
+    /// Contacts not ended that the filter leaves out; `fresh` and `in_progress` count them too.
+    pub filtered_out: u64,
     /// Ended contacts, by how.
     pub ended: BTreeMap<&'static str, u64>,
     /// Ended attempts by result.
@@ -404,7 +421,11 @@ pub trait Store: Send + Sync + 'static {
     /// its definitions. Doing it again changes nothing.
     async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError>;
 
-    /// Up to `limit` contacts that are ready at `now`.
+    /// Applies filters that have changed to some contacts; `None` once there are none that have not
+    /// seen theirs. Until then candidates may miss contacts that a new filter admits.
+    async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError>;
+
+    /// Up to `limit` contacts that are ready at `now`, and for which the filter in force holds.
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError>;
 
     /// Stores a leg before it is dialled; returns once durable against the death of the process.

@@ -97,8 +97,8 @@ const NO_CAPS: Caps =
 /// From when the frequency ledger of a number must be read for `campaign`; `None` if it has no cap
 /// on numbers.
 pub(super) fn history_since(campaign: &Campaign, now: Timestamp) -> Option<Timestamp> {
-    let limit = campaign.limits.per_number?;
-    let period = SignedDuration::from_hours(24 * i64::from(limit.days.get()));
+    let days = campaign.limits.on_a_number().map(|limit| limit.days.get()).max()?;
+    let period = SignedDuration::from_hours(24 * i64::from(days));
     Some(now.saturating_sub(period).unwrap_or(Timestamp::MIN))
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use dialops::config::{self, Diagnostic, Settings, SourceFile};
+use dialops::config::{self, Diagnostic, Settings, SourceFile, code::Code};
 
 /// Where the fixtures are.
 pub(crate) const FIXTURES: &str = "tests/fixtures/config";
@@ -37,7 +37,8 @@ pub(crate) fn write(root: &Path, files: &Files) {
     }
 }
 
-/// All that is wrong with settings and campaigns.
+/// All that is wrong with settings and campaigns; that this version does not dial by a setting yet
+/// is no fault of theirs.
 pub(crate) fn faults(files: &Files) -> Vec<Diagnostic> {
     let settings = std::str::from_utf8(&files["dialops.toml"]).unwrap();
     let settings = match Settings::parse(Path::new("dialops.toml"), settings) {
@@ -48,5 +49,8 @@ pub(crate) fn faults(files: &Files) -> Vec<Diagnostic> {
         .iter()
         .filter_map(|(path, bytes)| Some(SourceFile { path: path.strip_prefix("campaigns/")?, bytes }))
         .collect();
-    config::load("campaigns", &sources, &settings.ceilings).map_or_else(|faults| faults, |(_, warnings)| warnings)
+    let mut faults =
+        config::load("campaigns", &sources, &settings.ceilings).map_or_else(|faults| faults, |(_, warnings)| warnings);
+    faults.retain(|fault| fault.code != Code::NotDialledYet);
+    faults
 }

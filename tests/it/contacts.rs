@@ -1,13 +1,14 @@
-//! Contacts from a CSV stream into a real store.
+//! Contacts from a stream into a real store.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use dialops::{
     clock::Clock,
-    contacts::{ImportCounts, ImportError, ImportEvent, import_csv},
+    contacts::{self, ImportCounts, ImportError, ImportEvent, ImportFormat, ImportRules},
     domain::{
+        attribute::{Attribute, AttributeType, AttributeValue},
         campaign::{Definitions, DialPermission, Generation},
-        ids::{CampaignId, CustomerId, Revision, TenantId},
+        ids::{AttributeId, CampaignId, CategoryId, CustomerId, Revision, TenantId},
         tenant::Tenant,
     },
     store::{CampaignChange, GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
@@ -51,10 +52,40 @@ async fn store() -> (tempfile::TempDir, Arc<SqliteStore>) {
     (dir, store)
 }
 
-/// Imports `csv` as it would come over a socket, and collects what is told.
+/// What a tenant of China defines.
+fn rules() -> ImportRules {
+    let attribute = |id: &str, kind, required| {
+        let id = AttributeId::parse(id).unwrap();
+        let name = id.to_string();
+        (id.clone(), Attribute { id, name, kind, required, shown: true, editable: false, masked: false })
+    };
+    ImportRules {
+        region: "CN".to_owned(),
+        attributes: BTreeMap::from([
+            attribute("tier", AttributeType::String, true),
+            attribute("score", AttributeType::Number, false),
+            attribute("due", AttributeType::Date, false),
+            attribute("iban", AttributeType::Encrypted, false),
+        ]),
+        categories: ["mobile", "home"].map(|id| CategoryId::parse(id).unwrap()).into(),
+    }
+}
+
+/// Imports `csv` where nothing is defined.
 async fn import(store: &dyn Store, csv: Vec<u8>) -> (Result<ImportCounts, ImportError>, Vec<ImportEvent>) {
+    let rules = ImportRules { region: "CN".to_owned(), ..ImportRules::default() };
+    import_by(store, &rules, ImportFormat::Csv, csv).await
+}
+
+/// Imports `text` as it would come over a socket, and collects what is told.
+async fn import_by(
+    store: &dyn Store,
+    rules: &ImportRules,
+    format: ImportFormat,
+    text: Vec<u8>,
+) -> (Result<ImportCounts, ImportError>, Vec<ImportEvent>) {
     let (mut far, near) = tokio::io::duplex(1000);
-    let sending = tokio::spawn(async move { far.write_all(&csv).await });
+    let sending = tokio::spawn(async move { far.write_all(&text).await });
     let (events, mut told) = mpsc::channel(4);
     let following = tokio::spawn(async move {
         let mut all = Vec::new();
@@ -63,7 +94,7 @@ async fn import(store: &dyn Store, csv: Vec<u8>) -> (Result<ImportCounts, Import
         }
         all
     });
-    let outcome = import_csv(store, &spring(), "CN", near, &events).await;
+    let outcome = contacts::import(store, &spring(), rules, format, near, &events).await;
     drop(events);
     let _ = sending.await.unwrap();
     (outcome, following.await.unwrap())
@@ -149,9 +180,10 @@ async fn what_stops_an_import_is_told_in_one_sentence() {
     assert!(outcome.unwrap_err().to_string().contains("empty"));
     let (events, _told) = mpsc::channel(4);
     let unknown = CampaignId::parse("unknown").unwrap();
-    let outcome = import_csv(&*store, &unknown, "CN", &b"x"[..], &events).await;
+    let outcome = contacts::import(&*store, &unknown, &rules(), ImportFormat::Csv, &b"x"[..], &events).await;
     assert!(matches!(outcome, Err(ImportError::Store(StoreError::UnknownCampaign(_)))));
-    let outcome = import_csv(&*store, &spring(), "China", &b"x"[..], &events).await;
+    let china = ImportRules { region: "China".to_owned(), ..rules() };
+    let outcome = contacts::import(&*store, &spring(), &china, ImportFormat::Csv, &b"x"[..], &events).await;
     assert!(matches!(outcome, Err(ImportError::Region(_))));
 }
 
@@ -162,7 +194,80 @@ async fn without_a_reader_it_stops() {
     drop(told);
     let rows = (1..2000).map(|i| format!("c{i},1380000{i:04}\n")).collect::<String>();
     let csv = format!("customer_id,number.mobile\n{rows}").into_bytes();
-    let outcome = import_csv(&*store, &spring(), "CN", &csv[..], &events).await;
+    let rules = ImportRules { region: "CN".to_owned(), ..ImportRules::default() };
+    let outcome = contacts::import(&*store, &spring(), &rules, ImportFormat::Csv, &csv[..], &events).await;
     assert!(matches!(outcome, Err(ImportError::Abandoned)));
     assert_eq!(store.tally(&spring()).await.unwrap().contacts, 500);
+}
+
+/// Attributes and zone of a customer, for comparison.
+async fn known(store: &dyn Store, customer: &str) -> (Vec<(String, AttributeValue)>, Option<String>) {
+    let id = CustomerId::parse(customer).unwrap();
+    let contact = store.contact(&spring(), &id).await.unwrap().unwrap().contact;
+    let attributes = contact.attributes.into_iter().map(|(id, value)| (id.to_string(), value)).collect();
+    (attributes, contact.timezone.map(|zone| zone.name().to_owned()))
+}
+
+#[tokio::test]
+async fn attributes_and_zones_from_both_formats_are_the_same() {
+    let (_dir, store) = store().await;
+    let csv = "customer_id,attr.tier,number.mobile,attr.score,attr.due,timezone,attr.iban\n\
+               c1,gold,13800000001,12.30,2031-03-04,Asia/Urumqi,\n\
+               c2,,13800000002,many,04.03.2031,Asia/Peking,\n\
+               c3,iron,13800000003,,,,DE02120300000000202051\n\
+               c4,iron,13800000004,-0.1,,,\n";
+    let (counts, events) = import_by(&*store, &rules(), ImportFormat::Csv, csv.into()).await;
+    assert_eq!(counts.unwrap(), ImportCounts { rows: 4, added: 2, unchanged: 0, rejected: 2 });
+    let told = rejects(&events);
+    assert_eq!((told[0].0, told[1].0), (3, 4));
+    for part in ["attr.score: must be a dec", "attr.due: must be a date", "timezone: must", "attr.tier: is required"] {
+        assert!(told[0].1.contains(part), "{part}: {told:?}");
+    }
+    assert!(told[1].1.contains("attr.iban: this version does not keep encrypted attributes"), "{told:?}");
+    assert!(!told.iter().any(|(_, reason, _)| reason.contains("many") || reason.contains("DE02")), "{told:?}");
+    let (attributes, zone) = known(&*store, "c1").await;
+    assert_eq!(attributes[2], ("tier".to_owned(), AttributeValue::Text("gold".to_owned())));
+    assert_eq!((attributes.len(), zone.as_deref()), (3, Some("Asia/Urumqi")));
+    // The same contacts as JSON are nothing new; bad lines are told as bad rows are.
+    let lines = [
+        r#"{"customer_id":"c1","attributes":{"tier":"gold","score":12.3,"due":"2031-03-04","iban":null},
+            "timezone":"Asia/Urumqi","numbers":[{"category":"mobile","number":"+8613800000001"}]}"#,
+        r#"{"customer_id":"c4","attributes":{"tier":"iron","score":-0.1},"priority":3,
+            "numbers":[{"category":"mobile","number":"138 0000 0004"}]}"#,
+        r#"{"customer_id":"c5","attributes":{"tier":"iron"},"priority":1,"not_before":"2031-03-03T09:00:00+08:00",
+            "custom_field":"x","numbers":[{"category":"home","number":"02880000001"},{"category":"mobile","number":"13800000005"}]}"#,
+        r#"{"customer_id":"c6","atributes":{},"attributes":{"teir":"iron","score":"12,5"},"numbers":"13800000006"}"#,
+        r#"{"customer_id":7,"attributes":{"tier":5},"numbers":[{"category":"moblie","number":"13800000007"}]}"#,
+        r#"{"customer_id":"c8","attributes":{"tier":"iron"},"numbers":[{"category":"mobile","number":"13800000001"},]}"#,
+        "[1]",
+    ];
+    let text: Vec<String> = lines.iter().map(|line| line.replace('\n', "")).collect();
+    let text = format!("\n{}\n", text.join("\n"));
+    let (counts, events) = import_by(&*store, &rules(), ImportFormat::JsonLines, text.into()).await;
+    assert_eq!(counts.unwrap(), ImportCounts { rows: 7, added: 1, unchanged: 2, rejected: 4 });
+    let told = rejects(&events);
+    let expected: [(u64, &[&str]); 4] = [
+        (
+            5,
+            &[
+                "did you mean \"attributes\"",
+                "did you mean \"tier\"",
+                "attributes.score",
+                "numbers: must",
+                "tier: is req",
+            ],
+        ),
+        (6, &["customer_id: must be a text", "attributes.tier: must be a text", "did you mean \"mobile\""]),
+        (7, &["is not JSON, at column 106"]),
+        (8, &["must be a JSON object"]),
+    ];
+    for ((line, parts), (told_line, reason, _)) in expected.into_iter().zip(&told) {
+        assert_eq!(line, *told_line);
+        assert!(parts.iter().all(|part| reason.contains(part)), "{parts:?}: {reason}");
+        assert!(!reason.contains("1380000") && !reason.contains("12,5"), "{reason}");
+    }
+    let id = CustomerId::parse("c5").unwrap();
+    let contact = store.contact(&spring(), &id).await.unwrap().unwrap().contact;
+    assert_eq!((contact.priority.get(), contact.not_before), (1, Some(at("2031-03-03T01:00:00Z"))));
+    assert_eq!(contact.progress.numbers[1].e164.expose(), "+8613800000005");
 }

@@ -25,9 +25,9 @@ use dialops::{
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Reconcile},
     store::{
-        AttemptRecord, CampaignChange, ContactHistory, GateSettings, ImportOutcome, IntentDecision, IntentRequest,
-        Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
-        memory::MemoryStore,
+        AttemptRecord, CampaignChange, ContactHistory, Evaluated, GateSettings, ImportOutcome, IntentDecision,
+        IntentRequest, Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally,
+        Why, memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -549,6 +549,10 @@ impl Store for Flaky {
     }
 
     async fn leftovers(&self) -> Result<Leftovers, StoreError> {
+        unreachable!()
+    }
+
+    async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError> {
         unreachable!()
     }
 

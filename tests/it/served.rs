@@ -130,6 +130,8 @@ impl Served {
             numbers: numbers.iter().map(|n| (category.clone(), E164::parse(n).unwrap())).collect(),
             priority: Priority::DEFAULT,
             not_before: None,
+            timezone: None,
+            attributes: BTreeMap::new(),
             custom_field: None,
         };
         self.store.import(&campaign_id(), vec![contact]).await.unwrap();

@@ -8,7 +8,11 @@ mod results;
 mod terms;
 mod test;
 
-use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
+    time::Duration,
+};
 
 use self::{
     lint::{Lint, Places},
@@ -172,7 +176,10 @@ impl Campaigns<'_, '_> {
                 known.refer(list, file, self.commit);
             }
         }
-        lists.into_iter().map(|list| list.value).collect()
+        let own = lists.into_iter().map(|list| list.value);
+        let of_tenant = self.references.tenant.into_iter().flat_map(|tenant| tenant.do_not_call.iter().cloned());
+        let all: BTreeSet<DoNotCallId> = own.chain(of_tenant).collect();
+        all.into_iter().collect()
     }
 
     fn skill_queue(&mut self, file: usize, queue: &At<QueueId>) {
@@ -249,6 +256,7 @@ impl Campaigns<'_, '_> {
             max_calls_per_second: number(limits.max_calls_per_second),
             max_attempts_per_contact: number(limits.max_attempts_per_contact),
             per_number,
+            per_number_of_tenant: self.references.tenant.and_then(|tenant| tenant.per_number),
         })
     }
 

@@ -18,7 +18,7 @@ use super::{
 use crate::domain::{
     agent::Availability,
     call::{CallCommand, Destination, EndedBy, HangUpCause, LegEnd, MediaOffer},
-    campaign::AgentTerms,
+    campaign::{AgentTerms, Campaign},
     contact::Contact,
     ids::{AgentId, AttemptId, CampaignId, LegId},
     intent::{Intent, RecordedIntent, Settlement},
@@ -249,7 +249,8 @@ impl Engine {
     }
 
     /// Sends the customer's INVITE if that is still right; an intent that waited too long is taken
-    /// back, for none may leave outside hours, from a paused campaign or without an agent.
+    /// back, for none may leave outside hours, from a paused campaign, against its filter or without
+    /// an agent.
     fn place(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
         let Some(call) = self.calls.get(&attempt) else { return };
         let id = call.campaign.clone();
@@ -257,7 +258,8 @@ impl Engine {
         let run = self.campaigns.get_mut(&id);
         let campaign = run.and_then(|run| {
             run.refresh_hold(now.wall, &self.settings.permission);
-            run.definition.as_ref().filter(|_| run.hold.is_none())
+            let matches = |campaign: &&Campaign| campaign.matches(&call.contact.attributes);
+            run.definition.as_ref().filter(matches).filter(|_| run.hold.is_none())
         });
         let (Some(Phone::Up(agent_leg)), Some(campaign), false) = (phone, campaign, self.draining) else {
             self.withdraw(now, attempt, effects);
@@ -591,7 +593,7 @@ impl Engine {
         *run.results.entry(settled).or_default() += 1;
         run.touch(contact.reference);
         if contact.progress.ended.is_some() {
-            run.open = run.open.saturating_sub(1);
+            run.count_end(&contact.attributes);
         } else if order::next(&contact, now.wall).is_some() {
             run.offer(now.wall, contact);
         }

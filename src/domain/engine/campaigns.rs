@@ -8,6 +8,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
+    attribute::Attributes,
     campaign::{Campaign, DesiredState, DialPermission},
     contact::Contact,
     gate,
@@ -69,6 +70,8 @@ pub(super) struct CampaignRun {
     pub(super) open: u64,
     /// `open` is from a page that may be older than a settlement.
     open_unsure: bool,
+    /// Open contacts for which the filter holds, as far as known.
+    pub(super) matching: Option<u64>,
     pub(super) total: u64,
     pub(super) caller_usage: BTreeMap<E164, u64>,
     /// Where it stands in the engine's ready list.
@@ -99,6 +102,7 @@ impl CampaignRun {
             live: 0,
             open: 0,
             open_unsure: false,
+            matching: None,
             total: 0,
             caller_usage: BTreeMap::new(),
             listed: None,
@@ -112,6 +116,7 @@ impl CampaignRun {
         if self.definition != definition {
             self.revision = revision.clone();
             self.wants_load = true;
+            self.matching = None;
         }
         if let Some(definition) = &definition {
             self.name.clone_from(&definition.name);
@@ -184,6 +189,13 @@ impl CampaignRun {
         }
     }
 
+    /// Counts a contact with these attributes that has ended.
+    pub(super) fn count_end(&mut self, attributes: &Attributes) {
+        self.open = self.open.saturating_sub(1);
+        let matched = self.definition.as_ref().is_some_and(|campaign| campaign.matches(attributes));
+        self.matching = self.matching.map(|matching| matching.saturating_sub(u64::from(matched)));
+    }
+
     /// Whether the open contacts may be miscounted, and nothing of it is under way that would be again.
     pub(super) fn is_unsure_at_rest(&self) -> bool {
         self.open_unsure && self.live == 0 && self.loading.is_none()
@@ -232,6 +244,7 @@ impl CampaignRun {
         self.loaded_once = true;
         self.open = page.open;
         self.open_unsure = unsure || !touched.is_empty();
+        self.matching = page.matching;
         self.total = page.total;
         for (number, uses) in page.caller_usage {
             let seen = self.caller_usage.entry(number).or_default();

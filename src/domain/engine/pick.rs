@@ -165,7 +165,7 @@ impl Engine {
                 let mut progress = contact.progress;
                 progress.ended = Some(ContactEnd::AttemptsSpent);
                 progress.pass = None;
-                run.open = run.open.saturating_sub(1);
+                run.count_end(&contact.attributes);
                 run.set_aside(reference, now.mono + SET_ASIDE_FOR);
                 effects.push(Effect::Advance { contact: reference, version: contact.version, progress });
             }
@@ -182,7 +182,7 @@ impl Engine {
                 let today = campaign.hours.local_date(now.wall);
                 if let Some(progress) = retry::expire(&campaign.results, &contact.progress, today) {
                     if progress.ended.is_some() {
-                        run.open = run.open.saturating_sub(1);
+                        run.count_end(&contact.attributes);
                     }
                     effects.push(Effect::Advance { contact: reference, version: contact.version, progress });
                 }
@@ -192,6 +192,8 @@ impl Engine {
                 run.touch(reference);
                 run.ready_later(*due_at);
             }
+            // From a page of an older filter; newer ones leave it out.
+            Hold::FilteredOut => run.touch(reference),
             Hold::DiallingOff
             | Hold::NotListed
             | Hold::Retired
@@ -203,6 +205,7 @@ impl Engine {
             | Hold::NoContacts
             | Hold::NothingDue { .. }
             | Hold::AllContactsEnded
+            | Hold::NothingMatches { .. }
             | Hold::NoAgentSignedIn
             | Hold::NoAgentIdle
             | Hold::LowerPriority

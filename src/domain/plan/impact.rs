@@ -227,6 +227,8 @@ mod tests {
             priority: Priority::DEFAULT,
             import_order: 1,
             not_before: None,
+            attributes: crate::domain::attribute::Attributes::new(),
+            timezone: None,
             version: 1,
             progress: Progress { numbers, pass: None, attempts, ended: None },
         }

@@ -1,5 +1,6 @@
 //! One suite for all stores: each test here runs on the SQLite store and on its twin.
 
+mod filters;
 mod holds;
 mod order;
 mod sqlite;
@@ -18,6 +19,7 @@ use super::{
 use crate::{
     clock::Clock,
     domain::{
+        attribute::Attributes,
         calendar::{CallingHours, Window},
         call::{Destination, LegIdentity},
         campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation, Limits, Priority},
@@ -342,6 +344,8 @@ fn contact(customer: &str, numbers: &[&str]) -> NewContact {
         numbers: numbers.iter().enumerate().map(|(index, number)| (category(index), e164(number))).collect(),
         priority: Priority::DEFAULT,
         not_before: None,
+        timezone: None,
+        attributes: Attributes::new(),
         custom_field: None,
     }
 }

@@ -60,6 +60,8 @@ async fn fill(world: &mut World, spring: &Campaign, rows: &[(Progress, u8, Optio
         numbers: progress.numbers.iter().map(|n| (n.category.clone(), n.e164.clone())).collect(),
         priority: Priority::new(*priority).unwrap(),
         not_before: not_before.map(instant),
+        timezone: None,
+        attributes: Attributes::new(),
         custom_field: None,
     });
     world.import(spring, new.collect()).await;
@@ -117,6 +119,8 @@ proptest! {
             priority: Priority::new(priority).unwrap(),
             import_order: 1,
             not_before: not_before.map(instant),
+            timezone: None,
+            attributes: Attributes::new(),
             version: 1,
             progress,
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::{Connection, SqliteConnection};
 
 use super::*;
-use crate::store::StoreError;
+use crate::{domain::filter::Filter, store::StoreError};
 
 async fn store_of(world: &World) -> Arc<SqliteStore> {
     let path = world.path().unwrap();
@@ -163,4 +163,45 @@ async fn the_log_does_not_grow_for_ever() {
         world.call(contact, 0, CallResult::Busy).await;
     }
     assert_eq!(length(), before, "the log is written from its beginning again");
+}
+
+/// A store of the first schema, with a contact that has been called and one that has not.
+async fn first_schema(path: &std::path::Path) {
+    let mut conn = SqliteConnection::connect(&format!("sqlite://{}?mode=rwc", path.display())).await.unwrap();
+    sqlx::raw_sql(include_str!("../sqlite/migrations/0001.sql")).execute(&mut conn).await.unwrap();
+    const ROWS: &str = "PRAGMA application_id = 1684627820; PRAGMA user_version = 1;
+        INSERT INTO store (one, dialog_key, epoch, next_contact) VALUES (1, zeroblob(32), 4, 3);
+        INSERT INTO campaign VALUES (1, 'spring', 'spring', 'running', '0000000000000000000000000000000000000001', 'd', 0, 3);
+        INSERT INTO contact (id, campaign, customer_id, priority, import_order, version, attempts, fresh_at)
+            VALUES (1, 1, 'c1', 3, 1, 1, 0, -377705023201000000);
+        INSERT INTO contact (id, campaign, customer_id, priority, import_order, version, attempts, retry_at, wakes_at)
+            VALUES (2, 1, 'c2', 3, 2, 2, 1, 1, 1);
+        INSERT INTO personal VALUES (1, '[[\"mobile\",\"+8613800000001\"]]', NULL);
+        INSERT INTO personal VALUES (2, '[[\"mobile\",\"+8613800000002\"]]', 'x');
+        INSERT INTO progress VALUES (2, '[{\"tried\":true,\"due_at\":1,\"days\":1,\"tries_on_last_day\":1,\"faults\":0}]', NULL);
+        INSERT INTO tally VALUES (1, 'open', 'fresh', 1), (1, 'open', 'in_progress', 1);";
+    sqlx::raw_sql(ROWS).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_of_an_earlier_version_opens_and_takes_a_filter() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(at(START)));
+    let path = dir.path().join("s.db");
+    first_schema(&path).await;
+    let store = SqliteStore::open(&path, opener(), settings(), clock.clone()).await.unwrap();
+    assert_eq!(store.epoch().0, 5);
+    let mut world = World { kind: Kind::Sqlite { dir }, store, clock, settings: settings(), serial: 0, generations: 1 };
+    let mut spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    assert_eq!(world.store.evaluate().await.unwrap(), None, "without a filter before and after");
+    assert_eq!(world.customers(&spring).await, ["c2", "c1"]);
+    let kept = world.find(&spring, "c1").await;
+    assert_eq!((kept.attributes.len(), kept.timezone.as_ref()), (0, None));
+    assert_eq!(world.import(&spring, vec![contact("c1", &["+8613800000001"])]).await.unchanged, 1);
+    spring.filter = Some(Filter::Any(Vec::new()));
+    world.apply(&[&spring]).await;
+    assert!(world.store.evaluate().await.unwrap().unwrap().complete);
+    let page = world.store.candidates(&spring.id, world.now(), 10).await.unwrap();
+    assert_eq!((page.ready.len(), page.open, page.matching), (0, 2, Some(0)));
 }

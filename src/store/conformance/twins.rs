@@ -6,7 +6,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    domain::{campaign::PerNumberLimit, order},
+    domain::{
+        attribute::{AttributeValue, Number},
+        campaign::PerNumberLimit,
+        filter::{Comparison, Filter, Test},
+        ids::AttributeId,
+        order,
+    },
     store::Milestone,
 };
 
@@ -25,8 +31,10 @@ enum Step {
     Answer { nth: usize },
     /// Lets time pass.
     Wait(u32),
-    /// Changes a campaign's limits and applies both.
-    Apply { per_number: Option<u32>, days: u32, per_day: u32 },
+    /// Changes a campaign's limits and filter and applies both.
+    Apply { per_number: Option<u32>, days: u32, per_day: u32, tier: Option<u8> },
+    /// Applies filters to a few contacts.
+    Evaluate,
     /// Begins a new life.
     Crash,
 }
@@ -48,8 +56,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0_usize..3).prop_map(|nth| Step::Withdraw { nth }),
         1 => (0_usize..3).prop_map(|nth| Step::Answer { nth }),
         4 => prop::sample::select(vec![1_u32, 900, 1_000, 20_000, 1_800_000, 86_400_000]).prop_map(Step::Wait),
-        1 => (prop::option::of(1_u32..3), 1_u32..4, 1_u32..3)
-            .prop_map(|(per_number, days, per_day)| Step::Apply { per_number, days, per_day }),
+        1 => (prop::option::of(1_u32..3), 1_u32..4, 1_u32..3, prop::option::of(0_u8..4))
+            .prop_map(|(per_number, days, per_day, tier)| Step::Apply { per_number, days, per_day, tier }),
+        2 => Just(Step::Evaluate),
         1 => Just(Step::Crash),
     ]
 }
@@ -116,10 +125,18 @@ impl Twins {
             Step::Wait(millis) => {
                 self.worlds.iter().for_each(|world| world.wait(Duration::from_millis(u64::from(*millis))));
             }
-            Step::Apply { per_number, days, per_day } => {
+            Step::Evaluate => {
+                let [a, b] = &self.worlds;
+                assert_eq!(a.store.evaluate().await.unwrap(), b.store.evaluate().await.unwrap());
+            }
+            Step::Apply { per_number, days, per_day, tier } => {
                 let limit = |attempts| PerNumberLimit { attempts, days: nonzero(2), after_conversation_days: 1 };
                 self.campaigns[0].limits.per_number = per_number.map(|attempts| limit(nonzero(attempts)));
                 self.campaigns[0].results = policy(*days, *per_day);
+                self.campaigns[0].filter = tier.map(|tier| {
+                    let test = Test::Number(Comparison::Ge(tier_of(tier)));
+                    Filter::Test { attribute: AttributeId::parse("tier").unwrap(), test }
+                });
                 for world in &mut self.worlds {
                     world.apply(&[&self.campaigns[0], &self.campaigns[1]]).await;
                 }
@@ -189,7 +206,16 @@ fn row(customer: u8, numbers: &[u8]) -> NewContact {
     numbers.sort();
     numbers.dedup();
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
-    NewContact { priority: Priority::new(customer % 3 + 1).unwrap(), ..contact(&format!("c{customer}"), &numbers) }
+    let tier = (!customer.is_multiple_of(3)).then(|| (AttributeId::parse("tier").unwrap(), customer));
+    NewContact {
+        priority: Priority::new(customer % 3 + 1).unwrap(),
+        attributes: tier.into_iter().map(|(id, tier)| (id, AttributeValue::Number(tier_of(tier)))).collect(),
+        ..contact(&format!("c{customer}"), &numbers)
+    }
+}
+
+fn tier_of(tier: u8) -> Number {
+    Number::new(f64::from(tier)).unwrap()
 }
 
 proptest! {

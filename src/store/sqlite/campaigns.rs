@@ -54,16 +54,18 @@ async fn put_in_force(conn: &mut SqliteConnection, generation: &Generation, now:
 
 async fn put(conn: &mut SqliteConnection, generation: &Generation, id: &CampaignId, digest: &str) -> Result<(), Fault> {
     let defined = generation.definitions.campaigns.get(id).ok_or_else(|| StoreError::UnknownCampaign(id.clone()))?;
-    const PUT: &str = "INSERT INTO campaign (slug, name, desired, revision, digest, retired, next_order) \
-                       VALUES (?1, ?2, ?3, ?4, ?5, 0, 1) ON CONFLICT (slug) DO UPDATE SET name = excluded.name, \
-                       desired = excluded.desired, revision = excluded.revision, digest = excluded.digest, \
-                       retired = 0 RETURNING id";
+    const PUT: &str = "INSERT INTO campaign (slug, name, desired, revision, digest, retired, next_order, \
+                       filter) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6) ON CONFLICT (slug) DO UPDATE SET \
+                       name = excluded.name, desired = excluded.desired, revision = excluded.revision, \
+                       digest = excluded.digest, retired = 0, filter = excluded.filter, evaluated_to = \
+                       CASE WHEN filter IS excluded.filter THEN evaluated_to ELSE '' END RETURNING id";
     let key = sqlx::query_scalar(PUT)
         .bind(id.as_str())
         .bind(&defined.name)
         .bind(defined.desired.as_str())
         .bind(generation.revision.as_str())
         .bind(digest)
+        .bind(defined.filter.as_ref().map(ToString::to_string))
         .fetch_one(&mut *conn)
         .await
         .doing("writing a campaign")?;

@@ -9,15 +9,19 @@ use crate::{
         contact::{Contact, ContactEnd, Progress},
         ids::{CampaignId, ContactRef, CustomerId},
         order,
+        zone::ContactZone,
     },
-    store::row::{self, damaged},
+    store::{
+        attributes,
+        row::{self, damaged},
+    },
 };
 
 /// The columns that [`read`] takes, from `contact c`.
 macro_rules! contact_columns {
     () => {
         "c.id, k.slug, c.customer_id, c.priority, c.import_order, c.not_before, c.version, c.pass, c.attempts, \
-         c.ended, p.numbers, g.numbers"
+         c.ended, p.numbers, g.numbers, p.attributes, p.timezone"
     };
 }
 /// The tables beside `contact c`; `CROSS JOIN` keeps the hot table outermost.
@@ -27,6 +31,10 @@ macro_rules! contact_joins {
          LEFT JOIN progress g ON g.contact = c.id "
     };
 }
+
+/// How many columns these are.
+pub(super) const COLUMNS: usize = 14;
+
 pub(super) use {contact_columns, contact_joins};
 
 /// A contact, and what the writer must know of its row.
@@ -38,6 +46,8 @@ pub(super) struct Kept {
     pub(super) campaign: i64,
     /// Whether it has a live call.
     pub(super) live: bool,
+    /// Whether the campaign's filter left it out when it was last applied.
+    pub(super) filtered_out: bool,
 }
 
 /// Reads one contact.
@@ -45,12 +55,19 @@ pub(super) async fn load(conn: &mut SqliteConnection, contact: ContactRef) -> Re
     const SQL: &str = concat!(
         "SELECT ",
         contact_columns!(),
-        ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id) FROM contact c",
+        ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.filtered_out FROM contact c",
         contact_joins!(),
         "WHERE c.id = ?1"
     );
     let row = sqlx::query(SQL).bind(contact.0).fetch_optional(conn).await.doing("reading a contact")?;
-    let kept = |row: SqliteRow| Ok(Kept { contact: read(&row)?, campaign: column(&row, 12)?, live: column(&row, 13)? });
+    let kept = |row: SqliteRow| {
+        Ok(Kept {
+            contact: read(&row)?,
+            campaign: column(&row, COLUMNS)?,
+            live: column(&row, COLUMNS + 1)?,
+            filtered_out: column(&row, COLUMNS + 2)?,
+        })
+    };
     row.map(kept).transpose()
 }
 
@@ -90,9 +107,15 @@ pub(super) fn read(row: &SqliteRow) -> Result<Contact, Fault> {
         priority: Priority::new(column(row, 3)?).ok_or_else(|| damaged("contact.priority"))?,
         import_order: column(row, 4)?,
         not_before: column::<Option<i64>>(row, 5)?.map(row::timestamp).transpose()?,
+        timezone: column::<Option<&str>>(row, 13)?.map(zone).transpose()?,
+        attributes: attributes::read(column(row, 12)?)?,
         version: column(row, 6)?,
         progress,
     })
+}
+
+fn zone(name: &str) -> Result<ContactZone, Fault> {
+    ContactZone::parse(name).ok_or_else(|| damaged("personal.timezone").into())
 }
 
 /// One column by position.
@@ -112,7 +135,7 @@ pub(super) async fn write(
     live: bool,
 ) -> Result<(), Fault> {
     let after = Contact { progress: progress.clone(), version: before.contact.version + 1, ..before.contact.clone() };
-    let ready = if live { order::Readiness::default() } else { order::readiness(&after) };
+    let ready = readiness(&after, live || before.filtered_out);
     const SQL: &str = "UPDATE contact SET version = ?2, pass = ?3, attempts = ?4, ended = ?5, pass_at = ?6, \
                        retry_at = ?7, fresh_at = ?8, wakes_at = ?9 WHERE id = ?1";
     sqlx::query(SQL)
@@ -131,7 +154,19 @@ pub(super) async fn write(
     if progress.numbers != before.contact.progress.numbers {
         write_numbers(conn, after.reference, progress).await?;
     }
+    if before.filtered_out {
+        let left_out = |progress: &Progress| i64::from(progress.ended.is_none());
+        let by = left_out(progress) - left_out(&before.contact.progress);
+        if by != 0 {
+            count(conn, before.campaign, (FILTERED_OUT, ""), by).await?;
+        }
+    }
     moved(conn, before.campaign, state(&before.contact.progress, before.live), state(progress, live)).await
+}
+
+/// From when a contact is ready; `never` is for one in a call, and for one that is left out.
+pub(super) fn readiness(contact: &Contact, never: bool) -> order::Readiness {
+    if never { order::Readiness::default() } else { order::readiness(contact) }
 }
 
 async fn write_numbers(conn: &mut SqliteConnection, contact: ContactRef, progress: &Progress) -> Result<(), Fault> {
@@ -145,7 +180,7 @@ async fn write_numbers(conn: &mut SqliteConnection, contact: ContactRef, progres
 /// Marks an unchanged contact as being in a call, or no longer.
 pub(super) async fn set_live(conn: &mut SqliteConnection, kept: &Kept, live: bool) -> Result<(), Fault> {
     const SQL: &str = "UPDATE contact SET pass_at = ?2, retry_at = ?3, fresh_at = ?4, wakes_at = ?5 WHERE id = ?1";
-    let ready = if live { order::Readiness::default() } else { order::readiness(&kept.contact) };
+    let ready = readiness(&kept.contact, live || kept.filtered_out);
     sqlx::query(SQL)
         .bind(kept.contact.reference.0)
         .bind(ready.pass.map(row::micros))
@@ -179,6 +214,8 @@ pub(super) const OPEN: &str = "open";
 pub(super) const FRESH: &str = "fresh";
 /// Of [`OPEN`]: the others.
 pub(super) const IN_PROGRESS: &str = "in_progress";
+/// Kind of count: those of [`OPEN`] that the filter leaves out.
+pub(super) const FILTERED_OUT: &str = "filtered_out";
 /// Kind of count: ended contacts by how.
 pub(super) const ENDED: &str = "ended";
 /// Kind of count: ended attempts by result.

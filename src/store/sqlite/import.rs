@@ -7,16 +7,17 @@ use sqlx::SqliteConnection;
 
 use super::{
     contact::{self, column},
+    evaluate,
     fault::{Doing, Fault},
 };
 use crate::{
     domain::{
+        campaign::Campaign,
         contact::{Contact, NewContact, Progress},
         ids::{CampaignId, ContactRef},
-        order,
     },
     store::{
-        ImportOutcome,
+        ImportOutcome, attributes,
         row::{self, micros},
     },
 };
@@ -29,6 +30,8 @@ const ROWS_PER_STATEMENT: usize = 500;
 struct Content {
     priority: u8,
     not_before: Option<i64>,
+    timezone: Option<String>,
+    attributes: Option<String>,
     numbers: String,
     custom_field: Option<String>,
 }
@@ -38,16 +41,19 @@ impl Content {
         Self {
             priority: contact.priority.get(),
             not_before: contact.not_before.map(micros),
+            timezone: contact.timezone.as_ref().map(|zone| zone.name().to_owned()),
+            attributes: attributes::text(&contact.attributes),
             numbers: row::numbers_text(contact.numbers.iter().map(|(category, number)| (category, number))),
             custom_field: contact.custom_field.clone(),
         }
     }
 }
 
-/// Adds contacts that are not there yet.
+/// Adds contacts that are not there yet; `defined` is the campaign as the generation in force has it.
 pub(super) async fn import(
     conn: &mut SqliteConnection,
     campaign: &CampaignId,
+    defined: Option<&Campaign>,
     contacts: &[NewContact],
 ) -> Result<ImportOutcome, Fault> {
     let key = contact::campaign_key(conn, campaign).await?;
@@ -67,7 +73,10 @@ pub(super) async fn import(
             }
         }
         outcome.added += u64::try_from(added.len()).unwrap_or(u64::MAX);
-        insert(conn, campaign, key, &added).await?;
+        insert(conn, campaign, key, defined, &added).await?;
+    }
+    if defined.is_none() && outcome.added > 0 {
+        evaluate::begin(conn, key).await?;
     }
     Ok(outcome)
 }
@@ -78,7 +87,8 @@ async fn existing(
     campaign: i64,
     rows: &[NewContact],
 ) -> Result<BTreeMap<String, Content>, Fault> {
-    const SQL: &str = "SELECT c.customer_id, c.priority, c.not_before, p.numbers, p.custom_field \
+    const SQL: &str = "SELECT c.customer_id, c.priority, c.not_before, p.numbers, p.custom_field, p.timezone, \
+                       p.attributes \
                        FROM json_each(?2) j CROSS JOIN contact c ON c.campaign = ?1 AND c.customer_id = j.value \
                        CROSS JOIN personal p ON p.contact = c.id";
     let customers: Vec<&str> = rows.iter().map(|row| row.customer.as_str()).collect();
@@ -88,6 +98,8 @@ async fn existing(
         let content = Content {
             priority: column(&row, 1)?,
             not_before: column(&row, 2)?,
+            timezone: column(&row, 5)?,
+            attributes: column(&row, 6)?,
             numbers: column(&row, 3)?,
             custom_field: column(&row, 4)?,
         };
@@ -100,6 +112,7 @@ async fn insert(
     conn: &mut SqliteConnection,
     campaign: &CampaignId,
     key: i64,
+    defined: Option<&Campaign>,
     rows: &[&NewContact],
 ) -> Result<(), Fault> {
     let doing = "importing contacts";
@@ -109,20 +122,27 @@ async fn insert(
     const NEXT_ORDER: &str = "UPDATE campaign SET next_order = next_order + ?2 WHERE id = ?1 RETURNING next_order - ?2";
     let first_order = sqlx::query_scalar(NEXT_ORDER).bind(key).bind(count);
     let first_order: i64 = first_order.fetch_one(&mut *conn).await.doing(doing)?;
-    let values: Vec<Value> =
-        (0..).zip(rows).map(|(n, row)| value(campaign, row, first_id + n, first_order + n)).collect();
+    let left_out = |row: &NewContact| defined.is_some_and(|campaign| !campaign.matches(&row.attributes));
+    let value = |(n, row): (i64, &&NewContact)| value(campaign, row, left_out(row), first_id + n, first_order + n);
+    let values: Vec<Value> = (0..).zip(rows).map(value).collect();
     let values = Value::Array(values).to_string();
     const CONTACTS: &str = "INSERT INTO contact (id, campaign, customer_id, priority, import_order, not_before, \
-                            version, attempts, fresh_at, wakes_at) SELECT value ->> 0, ?2, value ->> 1, \
-                            value ->> 2, value ->> 3, value ->> 4, 1, 0, value ->> 5, value ->> 6 FROM json_each(?1)";
+                            version, attempts, fresh_at, wakes_at, filtered_out) SELECT value ->> 0, ?2, \
+                            value ->> 1, value ->> 2, value ->> 3, value ->> 4, 1, 0, value ->> 5, value ->> 6, \
+                            value ->> 7 FROM json_each(?1)";
     sqlx::query(CONTACTS).bind(&values).bind(key).execute(&mut *conn).await.doing(doing)?;
-    const PERSONAL: &str = "INSERT INTO personal (contact, numbers, custom_field) \
-                            SELECT value ->> 0, value ->> 7, value ->> 8 FROM json_each(?1)";
+    const PERSONAL: &str = "INSERT INTO personal (contact, numbers, custom_field, timezone, attributes) \
+                            SELECT value ->> 0, value ->> 8, value ->> 9, value ->> 10, value ->> 11 \
+                            FROM json_each(?1)";
     sqlx::query(PERSONAL).bind(&values).execute(&mut *conn).await.doing(doing)?;
+    let filtered_out = i64::try_from(rows.iter().filter(|row| left_out(row)).count()).unwrap_or(i64::MAX);
+    if filtered_out > 0 {
+        contact::count(conn, key, (contact::FILTERED_OUT, ""), filtered_out).await?;
+    }
     contact::count(conn, key, (contact::OPEN, contact::FRESH), count).await
 }
 
-fn value(campaign: &CampaignId, row: &NewContact, id: i64, import_order: i64) -> Value {
+fn value(campaign: &CampaignId, row: &NewContact, filtered_out: bool, id: i64, import_order: i64) -> Value {
     let contact = Contact {
         reference: ContactRef(id),
         campaign: campaign.clone(),
@@ -130,10 +150,12 @@ fn value(campaign: &CampaignId, row: &NewContact, id: i64, import_order: i64) ->
         priority: row.priority,
         import_order,
         not_before: row.not_before,
+        timezone: row.timezone.clone(),
+        attributes: row.attributes.clone(),
         version: 1,
         progress: Progress::fresh(&row.numbers),
     };
-    let ready = order::readiness(&contact);
+    let ready = contact::readiness(&contact, filtered_out);
     let content = Content::of(row);
     json!([
         id,
@@ -143,7 +165,10 @@ fn value(campaign: &CampaignId, row: &NewContact, id: i64, import_order: i64) ->
         content.not_before,
         ready.fresh.map(micros),
         contact::wakes_at(&ready),
+        filtered_out,
         content.numbers,
         content.custom_field,
+        content.timezone,
+        content.attributes,
     ])
 }

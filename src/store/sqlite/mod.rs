@@ -5,6 +5,7 @@
 //! | `open` | instance lock, checks, migrations, the epoch |
 //! | `writer` | the loop that turns what is queued into one transaction |
 //! | `intent` `outcome` `campaigns` `import` | what the writer does |
+//! | `evaluate` | a new filter, applied to contacts slice by slice |
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` | moving the log into the database, beside the writer |
 //! | `read` | what readers do |
@@ -12,6 +13,7 @@
 mod campaigns;
 mod checkpoint;
 mod contact;
+mod evaluate;
 mod fault;
 mod import;
 mod intent;
@@ -41,8 +43,9 @@ use self::{
     writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},
 };
 use super::{
-    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, GateSettings, ImportOutcome, IntentDecision,
-    IntentRequest, Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
+    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, Evaluated, GateSettings, ImportOutcome,
+    IntentDecision, IntentRequest, Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError,
+    StoredCampaign, Tally, Why,
 };
 use crate::{
     clock::Clock,
@@ -170,8 +173,15 @@ impl Store for SqliteStore {
         self.ask(&self.long, Work::Apply(generation, changes)).await.map(drop)
     }
 
+    async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError> {
+        match self.ask(&self.long, Work::Evaluate).await? {
+            Reply::Evaluated(evaluated) => Ok(evaluated),
+            Reply::Done | Reply::Decision(_) | Reply::Imported(_) => Err(StoreError::Closed),
+        }
+    }
+
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
-        read!(self, candidates, campaign, now, limit, &self.shared.settings.permission)
+        read!(self, candidates, &self.shared, campaign, now, limit)
     }
 
     async fn record_leg(&self, leg: LegRecord) -> Result<(), StoreError> {
@@ -181,7 +191,7 @@ impl Store for SqliteStore {
     async fn record_intent(&self, request: IntentRequest) -> Result<IntentDecision, StoreError> {
         match self.ask(&self.urgent, Work::Intent(Box::new(request))).await? {
             Reply::Decision(decision) => Ok(decision),
-            Reply::Done | Reply::Imported(_) => Err(StoreError::Closed),
+            Reply::Done | Reply::Imported(_) | Reply::Evaluated(_) => Err(StoreError::Closed),
         }
     }
 
@@ -208,7 +218,7 @@ impl Store for SqliteStore {
     async fn import(&self, campaign: &CampaignId, contacts: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
         match self.ask(&self.long, Work::Import(campaign.clone(), contacts)).await? {
             Reply::Imported(outcome) => Ok(outcome),
-            Reply::Done | Reply::Decision(_) => Err(StoreError::Closed),
+            Reply::Done | Reply::Decision(_) | Reply::Evaluated(_) => Err(StoreError::Closed),
         }
     }
 

@@ -8,6 +8,7 @@ use sqlx::{Acquire, Sqlite, SqliteConnection, Transaction, sqlite::SqliteRow};
 
 use super::{
     contact::{self, Kept, campaign_key, column, contact_columns, contact_joins},
+    evaluate,
     fault::{Doing, Fault},
     intent,
     writer::Shared,
@@ -16,7 +17,7 @@ use crate::{
     domain::{
         agent::Availability,
         call::Destination,
-        campaign::DialPermission,
+        campaign::{Campaign, DialPermission},
         contact::{Contact, ContactEnd},
         gate::NumberHistory,
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
@@ -121,31 +122,21 @@ const ON_CALL: [&str; 3] = [
 /// Up to `limit` contacts that are ready at `now`, with what else a hopper wants to know.
 pub(super) async fn candidates(
     conn: &mut SqliteConnection,
+    shared: &Shared,
     campaign: &CampaignId,
     now: Timestamp,
     limit: u32,
-    permission: &DialPermission,
 ) -> Result<CandidatePage, Fault> {
     let key = campaign_key(conn, campaign).await?;
-    let mut ready: Vec<Contact> = Vec::new();
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    // Test numbers may stand anywhere in the order, so then the range has no limit but the page has.
-    let all = *permission == DialPermission::All;
-    let ranges: &[&str] = if *permission == DialPermission::None { &[] } else { &READY };
-    for &sql in ranges {
-        let left = i64::try_from(wanted - ready.len()).unwrap_or(i64::MAX);
-        let query = sqlx::query(sql).bind(key).bind(micros(now)).bind(if all { left } else { i64::MAX });
-        let mut rows = query.fetch(&mut *conn);
-        while ready.len() < wanted {
-            let Some(row) = rows.try_next().await.doing("picking contacts")? else { break };
-            let contact = contact::read(&row)?;
-            if verdict::may_be_called(permission, &contact) {
-                ready.push(contact);
-            }
-        }
-    }
-    let mut on_call = false;
-    if ready.len() < wanted && !ranges.is_empty() {
+    let generation = shared.generation();
+    let search = Search {
+        permission: &shared.settings.permission,
+        defined: generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign)),
+        evaluating: evaluate::is_under_way(conn, key).await?,
+        wanted: usize::try_from(limit).unwrap_or(usize::MAX),
+    };
+    let (ready, mut on_call) = search.run(conn, key, now).await?;
+    if ready.len() < search.wanted && !search.ranges().is_empty() {
         for sql in ON_CALL {
             let query = sqlx::query_scalar(sql).bind(key).bind(micros(now));
             let found: bool = query.fetch_one(&mut *conn).await.doing("picking contacts")?;
@@ -160,7 +151,53 @@ pub(super) async fn candidates(
     let caller_usage = caller_usage(conn, key).await?;
     let open = tally.fresh + tally.in_progress;
     let next_ready_at = wakes.map(row::timestamp).transpose()?;
-    Ok(CandidatePage { ready, next_ready_at, on_call, open, total: tally.contacts, caller_usage })
+    let matching = (!search.evaluating).then(|| open.saturating_sub(tally.filtered_out));
+    Ok(CandidatePage { ready, next_ready_at, on_call, open, matching, total: tally.contacts, caller_usage })
+}
+
+/// Contacts against a new filter that one page goes past before it is given as it is.
+const SKIPPED_MAX: usize = 10_000;
+
+/// A search for contacts that are ready.
+struct Search<'a> {
+    permission: &'a DialPermission,
+    /// The campaign as the generation in force has it.
+    defined: Option<&'a Campaign>,
+    /// Its filter has not been applied to all contacts yet.
+    evaluating: bool,
+    wanted: usize,
+}
+
+impl Search<'_> {
+    fn ranges(&self) -> &'static [&'static str] {
+        if *self.permission == DialPermission::None { &[] } else { &READY }
+    }
+
+    /// The contacts, and whether it was given up before all had been looked at.
+    async fn run(&self, conn: &mut SqliteConnection, key: i64, now: Timestamp) -> Result<(Vec<Contact>, bool), Fault> {
+        let (mut ready, mut skipped): (Vec<Contact>, usize) = (Vec::new(), 0);
+        // Test numbers, and who matches a new filter, may stand anywhere in the order: then the range
+        // has no limit but the page has.
+        let all = *self.permission == DialPermission::All && !self.evaluating;
+        for &sql in self.ranges() {
+            let left = i64::try_from(self.wanted - ready.len()).unwrap_or(i64::MAX);
+            let query = sqlx::query(sql).bind(key).bind(micros(now)).bind(if all { left } else { i64::MAX });
+            let mut rows = query.fetch(&mut *conn);
+            while ready.len() < self.wanted {
+                let Some(row) = rows.try_next().await.doing("picking contacts")? else { break };
+                let contact = contact::read(&row)?;
+                if self.defined.is_some_and(|campaign| !campaign.matches(&contact.attributes)) {
+                    skipped += 1;
+                    if skipped >= SKIPPED_MAX {
+                        return Ok((ready, true));
+                    }
+                } else if verdict::may_be_called(self.permission, &contact) {
+                    ready.push(contact);
+                }
+            }
+        }
+        Ok((ready, false))
+    }
 }
 
 async fn caller_usage(conn: &mut SqliteConnection, campaign: i64) -> Result<BTreeMap<E164, u64>, Fault> {
@@ -187,6 +224,7 @@ async fn counts(conn: &mut SqliteConnection, campaign: i64) -> Result<Tally, Fau
             (contact::OPEN, contact::FRESH) => tally.fresh = n,
             (contact::OPEN, contact::IN_PROGRESS) => tally.in_progress = n,
             (contact::LIVE, _) => tally.live = n,
+            (contact::FILTERED_OUT, _) => tally.filtered_out = n,
             (contact::ENDED, how) => {
                 let end = ContactEnd::parse(how).ok_or_else(|| damaged("tally.name"))?;
                 tally.ended.insert(end.as_str(), n);

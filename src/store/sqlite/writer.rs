@@ -10,7 +10,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    campaigns, contact,
+    campaigns, contact, evaluate,
     fault::{Doing, Fault},
     import, intent, outcome,
 };
@@ -23,8 +23,8 @@ use crate::{
         ids::{AgentId, AttemptId, CampaignId, ContactRef, Epoch},
     },
     store::{
-        CampaignChange, GateSettings, ImportOutcome, IntentDecision, IntentRequest, LegRecord, Milestone, Settlement,
-        StoreError,
+        CampaignChange, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, LegRecord, Milestone,
+        Settlement, StoreError,
         ledger::{Ledger, monotonic},
         row::micros,
     },
@@ -53,6 +53,7 @@ pub(super) enum Work {
     Availability(AgentId, Availability),
     Apply(Arc<Generation>, Vec<CampaignChange>),
     Import(CampaignId, Vec<NewContact>),
+    Evaluate,
 }
 
 /// What it answers.
@@ -60,6 +61,7 @@ pub(super) enum Reply {
     Done,
     Decision(IntentDecision),
     Imported(ImportOutcome),
+    Evaluated(Option<Evaluated>),
 }
 
 /// A piece of work, and who waits for it.
@@ -249,8 +251,11 @@ impl Writer {
             }
             Work::Apply(generation, changes) => campaigns::apply(self, generation, changes).await?,
             Work::Import(campaign, contacts) => {
-                return import::import(&mut self.conn, &campaign, &contacts).await.map(Reply::Imported);
+                let generation = self.generation.clone();
+                let defined = generation.as_ref().and_then(|g| g.definitions.campaigns.get(&campaign));
+                return import::import(&mut self.conn, &campaign, defined, &contacts).await.map(Reply::Imported);
             }
+            Work::Evaluate => return evaluate::slice(self).await.map(Reply::Evaluated),
         }
         Ok(Reply::Done)
     }

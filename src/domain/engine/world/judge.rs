@@ -82,7 +82,7 @@ pub(super) fn contact(contact: &Contact, attempts: &[&Attempt], generation: &Gen
     });
     assert!(no_retry.is_none_or(|at| at + 1 == attempts.len()), "called again after a result of `no_retry`");
     // First tries come in index order: a sequence pass never jumps ahead, caps aside.
-    if limits.per_number.is_none() {
+    if limits.on_a_number().next().is_none() {
         let mut first_tries: Vec<usize> = Vec::new();
         for attempt in attempts {
             if !first_tries.contains(&attempt.number) {

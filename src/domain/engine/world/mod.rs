@@ -21,13 +21,15 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
 use super::*;
 use crate::domain::{
+    attribute::{AttributeValue, Attributes},
     calendar::{CallingHours, Special, Window},
     call::{Destination, EndedBy, LegEnd, LegIdentity},
     campaign::*,
     contact::{Contact, ContactEnd, Number, Progress},
     days::Days,
+    filter::{Comparison, Filter, Test},
     gate::{self, Counts, Facts, NumberHistory},
-    ids::{CategoryId, Revision, TenantId},
+    ids::{AttributeId, CategoryId, Revision, TenantId},
     intent::{CandidatePage, Intent, RecordedIntent},
     order,
     policy::{DaysPolicy, NumberPolicy, ResultPolicy, Retries},
@@ -107,6 +109,10 @@ enum Event {
     Meddle,
     /// A commit that pauses or resumes a campaign.
     Commit(CampaignId, DesiredState),
+    /// A commit that changes a campaign's filter.
+    Refilter(CampaignId),
+    /// The store has applied the filter in force to all contacts of a campaign.
+    Evaluated(CampaignId),
 }
 
 #[derive(Debug, Clone)]
@@ -154,6 +160,12 @@ pub(super) struct World {
     serial: u64,
     generation: Generation,
     contacts: BTreeMap<ContactRef, Contact>,
+    /// Tiers that each campaign calls, as its filter says.
+    wanted: BTreeMap<CampaignId, Option<BTreeSet<String>>>,
+    /// Contacts that the store believes to be filtered out.
+    filtered_out: BTreeSet<ContactRef>,
+    /// How many filters of a campaign the store has yet to apply.
+    evaluating: BTreeMap<CampaignId, u32>,
     attempts: BTreeMap<AttemptId, Attempt>,
     writer: VecDeque<Command>,
     legs: BTreeMap<LegId, Leg>,
@@ -215,6 +227,9 @@ impl World {
             serial: 0,
             generation,
             contacts,
+            wanted: BTreeMap::new(),
+            filtered_out: BTreeSet::new(),
+            evaluating: BTreeMap::new(),
             attempts: BTreeMap::new(),
             writer: VecDeque::new(),
             legs: BTreeMap::new(),
@@ -231,6 +246,11 @@ impl World {
         for agent in agents {
             world.agents_wanted.insert(agent, Availability::Idle);
         }
+        let campaigns: Vec<CampaignId> = world.generation.definitions.campaigns.keys().cloned().collect();
+        for campaign in campaigns {
+            world.choose_filter(&campaign);
+            world.evaluate(&campaign);
+        }
         world.start();
         if faults.meddling || faults.crashes {
             world.later(Duration::from_secs(600), Event::Meddle);
@@ -242,6 +262,9 @@ impl World {
         self.give(Input::Applied(Arc::new(self.generation.clone())));
         for (agent, availability) in self.agents_wanted.clone() {
             self.give(Input::SetAvailability { agent, availability });
+        }
+        for (campaign, times) in self.evaluating.clone() {
+            (0..times).for_each(|_| self.later(Duration::from_secs(1), Event::Evaluated(campaign.clone())));
         }
     }
 
@@ -277,7 +300,8 @@ impl World {
             if at > end {
                 return;
             }
-            if at > self.mono + Duration::from_secs(1) {
+            // What was set aside is looked at again by then, and counted with the others.
+            if at > self.mono + campaigns::SET_ASIDE_FOR {
                 self.judge_counts();
             }
             self.mono = at;
@@ -365,6 +389,12 @@ impl World {
                 self.generation.definitions.campaigns.get_mut(&campaign).unwrap().desired = desired;
                 self.give(Input::Applied(Arc::new(self.generation.clone())));
             }
+            Event::Refilter(campaign) => self.refilter(&campaign),
+            Event::Evaluated(campaign) => {
+                *self.evaluating.get_mut(&campaign).unwrap() -= 1;
+                self.evaluate(&campaign);
+                self.give(Input::ContactsAdded(campaign));
+            }
         }
     }
 
@@ -381,7 +411,7 @@ impl World {
         }
         let agents: Vec<AgentId> = self.agents_wanted.keys().cloned().collect();
         let agent = agents[usize::try_from(self.dice.below(agents.len() as u64)).unwrap()].clone();
-        match self.dice.below(4) {
+        match self.dice.below(6) {
             0 => {
                 self.agents_wanted.insert(agent.clone(), Availability::Busy);
                 self.give(Input::SetAvailability { agent, availability: Availability::Busy });
@@ -392,9 +422,12 @@ impl World {
                     self.give(Input::SetAvailability { agent, availability: Availability::Idle });
                 }
             }
+            3 => {
+                let id = self.any_campaign();
+                self.refilter(&id);
+            }
             _ => {
-                let ids: Vec<CampaignId> = self.generation.definitions.campaigns.keys().cloned().collect();
-                let id = ids[usize::try_from(self.dice.below(ids.len() as u64)).unwrap()].clone();
+                let id = self.any_campaign();
                 let campaign = self.generation.definitions.campaigns.get_mut(&id).unwrap();
                 campaign.desired = match campaign.desired {
                     DesiredState::Running if self.dice.chance(50) => DesiredState::Paused,
@@ -402,6 +435,48 @@ impl World {
                 };
                 self.give(Input::Applied(Arc::new(self.generation.clone())));
             }
+        }
+    }
+
+    fn any_campaign(&mut self) -> CampaignId {
+        let ids: Vec<CampaignId> = self.generation.definitions.campaigns.keys().cloned().collect();
+        ids[usize::try_from(self.dice.below(ids.len() as u64)).unwrap()].clone()
+    }
+
+    /// A commit changes a campaign's filter; the store applies it to contacts by and by.
+    fn refilter(&mut self, id: &CampaignId) {
+        self.choose_filter(id);
+        *self.evaluating.entry(id.clone()).or_default() += 1;
+        let after = self.millis(60_000);
+        self.later(after, Event::Evaluated(id.clone()));
+        self.give(Input::Applied(Arc::new(self.generation.clone())));
+    }
+
+    fn choose_filter(&mut self, id: &CampaignId) {
+        let wanted = random::wanted(&mut self.dice);
+        let filter = wanted.as_ref().map(|wanted| random::filter(&mut self.dice, wanted));
+        self.generation.definitions.campaigns.get_mut(id).unwrap().filter = filter;
+        self.wanted.insert(id.clone(), wanted);
+    }
+
+    /// The store's belief about a campaign's contacts becomes right.
+    fn evaluate(&mut self, id: &CampaignId) {
+        for (reference, contact) in self.contacts.iter().filter(|(_, contact)| contact.campaign == *id) {
+            if self.generation.definitions.campaigns[id].matches(&contact.attributes) {
+                self.filtered_out.remove(reference);
+            } else {
+                self.filtered_out.insert(*reference);
+            }
+        }
+    }
+
+    /// Whether the campaign's filter lets a contact be called, by a rule written anew.
+    fn is_wanted(&self, contact: &Contact) -> bool {
+        let tier = contact.attributes.values().next();
+        match (&self.wanted[&contact.campaign], tier) {
+            (None, _) => true,
+            (Some(wanted), Some(AttributeValue::Text(tier))) => wanted.contains(tier),
+            (Some(_), _) => false,
         }
     }
 
@@ -454,8 +529,14 @@ impl World {
         }
     }
 
-    /// Whether all contacts came to an end; the campaigns' lives are long enough for that.
-    pub(super) fn open_contacts(&self) -> usize {
+    /// How many contacts that may be called did not come to an end; the campaigns' lives are long
+    /// enough for that.
+    pub(super) fn left_open(&self) -> usize {
+        let open = self.contacts.values().filter(|c| c.progress.ended.is_none());
+        open.filter(|contact| self.is_wanted(contact)).count()
+    }
+
+    fn open_contacts(&self) -> usize {
         self.contacts.values().filter(|c| c.progress.ended.is_none()).count()
     }
 
@@ -472,6 +553,22 @@ impl World {
         if campaigns.iter().all(|campaign| campaign.live_calls == 0) {
             let shown: u64 = campaigns.iter().map(|campaign| campaign.open_contacts).sum();
             assert_eq!(shown, self.open_contacts() as u64, "open contacts are not counted as they are");
+            let applied = |c: &&CampaignView| self.evaluating.get(&c.id).is_none_or(|times| *times == 0);
+            campaigns.iter().filter(applied).for_each(|campaign| self.judge_matches(campaign));
+        }
+    }
+
+    /// A campaign says that its filter matches nobody when and only when that is so.
+    fn judge_matches(&self, campaign: &CampaignView) {
+        let open: Vec<&Contact> =
+            self.contacts.values().filter(|c| c.campaign == campaign.id && c.progress.ended.is_none()).collect();
+        let wanted = open.iter().filter(|contact| self.is_wanted(contact)).count();
+        match campaign.hold {
+            Some(Hold::NothingMatches { contacts }) => assert_eq!((contacts, wanted), (open.len() as u64, 0)),
+            Some(Hold::NothingDue { .. }) if campaign.live_calls == 0 => {
+                assert!(wanted > 0, "{} waits for a contact, and its filter matches none", campaign.id);
+            }
+            _ => {}
         }
     }
 
@@ -554,7 +651,7 @@ mod tests {
         let mut connects = 0;
         for seed in 0..60 {
             let world = run(seed, CALM);
-            assert_eq!(world.open_contacts(), 0, "seed {seed} left contacts open");
+            assert_eq!(world.left_open(), 0, "seed {seed} left contacts open");
             connects += world.connects();
         }
         assert!(connects > 100, "worlds in which nobody talks prove little");
@@ -565,7 +662,7 @@ mod tests {
         for seed in 0..30 {
             let mut world = run(seed, Faults { agent_drops: 40, ends_lost: 100, ..CALM });
             world.run(41);
-            assert_eq!(world.open_contacts(), 0, "seed {seed} left contacts open");
+            assert_eq!(world.left_open(), 0, "seed {seed} left contacts open");
         }
     }
 

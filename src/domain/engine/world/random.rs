@@ -26,6 +26,7 @@ pub(super) fn generation(dice: &mut Dice, wall0: Timestamp) -> Generation {
             max_concurrent_calls: some(dice, 3),
             max_calls_per_second: some(dice, 2),
             max_attempts_per_contact: some(dice, 6),
+            per_number_of_tenant: None,
             per_number: dice.chance(25).then(|| PerNumberLimit {
                 attempts: nonzero(u32::try_from(1 + dice.below(3)).unwrap()),
                 days: nonzero(u32::try_from(1 + dice.below(3)).unwrap()),
@@ -111,6 +112,41 @@ fn number_policy(dice: &mut Dice) -> NumberPolicy {
     NumberPolicy::ByResult(rules.into_iter().map(|result| (result, rule(dice))).collect())
 }
 
+/// Values of the one attribute that this world knows.
+const TIERS: [&str; 3] = ["gold", "silver", "iron"];
+
+fn tier() -> AttributeId {
+    AttributeId::parse("tier").unwrap()
+}
+
+/// A tier, or none.
+fn attributes(dice: &mut Dice) -> Attributes {
+    let tier_of = TIERS.get(usize::try_from(dice.below(4)).unwrap());
+    tier_of.map(|name| (tier(), AttributeValue::Text((*name).to_owned()))).into_iter().collect()
+}
+
+/// Tiers that a campaign calls; `None` for everybody, with a tier or without.
+pub(super) fn wanted(dice: &mut Dice) -> Option<BTreeSet<String>> {
+    dice.chance(50).then(|| TIERS.iter().filter(|_| dice.chance(60)).map(|tier| (*tier).to_owned()).collect())
+}
+
+/// The filter that says so, in one of several ways.
+pub(super) fn filter(dice: &mut Dice, wanted: &BTreeSet<String>) -> Filter {
+    let test = |test| Filter::Test { attribute: tier(), test };
+    let is = |name: &String| test(Test::Text(Comparison::Eq(name.clone())));
+    match dice.below(3) {
+        0 => Filter::Any(wanted.iter().map(is).collect()),
+        1 => test(Test::Text(Comparison::In(wanted.iter().cloned().collect()))),
+        _ => {
+            let others = TIERS.iter().map(|name| (*name).to_owned()).filter(|name| !wanted.contains(name));
+            Filter::All(vec![
+                test(Test::IsSet),
+                Filter::Not(Box::new(test(Test::Text(Comparison::In(others.collect()))))),
+            ])
+        }
+    }
+}
+
 /// Contacts, some of whom share numbers or a name.
 pub(super) fn contacts(dice: &mut Dice, generation: &Generation, wall0: Timestamp) -> BTreeMap<ContactRef, Contact> {
     let mut contacts = BTreeMap::new();
@@ -133,6 +169,8 @@ pub(super) fn contacts(dice: &mut Dice, generation: &Generation, wall0: Timestam
                 priority: Priority::new(u8::try_from(1 + dice.below(5)).unwrap()).unwrap(),
                 import_order: reference,
                 not_before: dice.chance(20).then(|| wall0 + SignedDuration::from_hours(hours)),
+                timezone: None,
+                attributes: attributes(dice),
                 version: 1,
                 progress: Progress { numbers, pass: None, attempts: 0, ended: None },
             };

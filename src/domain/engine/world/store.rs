@@ -9,18 +9,25 @@ impl World {
             self.attempts.values().filter(|a| a.result.is_none() && !a.withdrawn).map(|a| a.contact).collect();
         let own: Vec<&Contact> = self.contacts.values().filter(|c| c.campaign == *campaign).collect();
         let open = own.iter().filter(|c| c.progress.ended.is_none()).count();
+        let excluded = |c: &&&Contact| c.progress.ended.is_none() && self.filtered_out.contains(&c.reference);
+        let matching = open - own.iter().filter(excluded).count();
         let mut ready: Vec<(order::Rank, Contact)> = Vec::new();
         let mut next_ready_at: Option<Timestamp> = None;
         let occupied: BTreeSet<&E164> =
             live.iter().flat_map(|c| &self.contacts[c].progress.numbers).map(|n| &n.e164).collect();
         let customers: BTreeSet<&CustomerId> = live.iter().map(|c| &self.contacts[c].customer).collect();
         let mut on_call = false;
-        for contact in own.iter().filter(|c| !live.contains(&c.reference)) {
+        let campaign = &self.generation.definitions.campaigns[campaign];
+        let eligible = |c: &&&Contact| !self.filtered_out.contains(&c.reference) && !live.contains(&c.reference);
+        for contact in own.iter().filter(eligible) {
             let Some(next) = order::next(contact, now) else { continue };
             let occupied = contact.progress.numbers.iter().any(|n| occupied.contains(&n.e164));
             if next.ready_at <= now && (occupied || customers.contains(&contact.customer)) {
                 on_call = true;
             } else if next.ready_at <= now {
+                if !campaign.matches(&contact.attributes) {
+                    continue;
+                }
                 ready.push((order::rank(contact, &next), (*contact).clone()));
             } else {
                 next_ready_at = Some(next_ready_at.map_or(next.ready_at, |at| at.min(next.ready_at)));
@@ -32,6 +39,7 @@ impl World {
             next_ready_at,
             on_call,
             open: open as u64,
+            matching: self.evaluating.get(&campaign.id).is_none_or(|times| *times == 0).then_some(matching as u64),
             total: own.len() as u64,
             caller_usage: BTreeMap::new(),
         }
@@ -45,7 +53,8 @@ impl World {
         if let (true, Command::Intent(intent)) = (stalls && self.dice.chance(50), &command) {
             let pause = Event::Commit(intent.campaign.clone(), DesiredState::Paused);
             let resume = Event::Commit(intent.campaign.clone(), DesiredState::Running);
-            self.later(durable / 2, pause);
+            let change = if self.dice.chance(50) { pause } else { Event::Refilter(intent.campaign.clone()) };
+            self.later(durable / 2, change);
             self.later(Duration::from_secs(3600), resume);
         }
         let answer = match command {

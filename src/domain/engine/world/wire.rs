@@ -80,6 +80,7 @@ impl World {
         assert_eq!(campaign.desired, DesiredState::Running, "placed while paused");
         assert!(now >= campaign.starts_at && now < campaign.ends_at, "placed outside the campaign's dates");
         assert!(campaign.hours.is_open(now), "placed outside hours");
+        assert!(self.is_wanted(&self.contacts[&attempt.contact]), "placed against the filter");
         for other in self.wire_live.iter().map(|id| &self.attempts[id]) {
             assert_ne!(other.customer, attempt.customer, "two live calls to a customer");
             assert_ne!(other.e164, attempt.e164, "two live calls to a number");

@@ -1,0 +1,57 @@
+//! What an import is held to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    config::suggest,
+    domain::{
+        attribute::Attribute,
+        campaign::Definitions,
+        ids::{AttributeId, CategoryId},
+    },
+};
+
+/// What the tenant defines, as far as an import needs it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportRules {
+    /// Where numbers in national form belong, ISO 3166-1 alpha-2.
+    pub region: String,
+    /// Attributes that contacts may have.
+    pub attributes: BTreeMap<AttributeId, Attribute>,
+    /// Categories that numbers may have; none defined allows any.
+    pub categories: BTreeSet<CategoryId>,
+}
+
+impl ImportRules {
+    /// The rules of the generation in force.
+    #[must_use]
+    pub fn of(definitions: &Definitions) -> Self {
+        Self {
+            region: definitions.tenant.region.clone(),
+            attributes: definitions.attributes.clone(),
+            categories: definitions.categories.keys().cloned().collect(),
+        }
+    }
+
+    /// The attribute of that id, or why there is none.
+    pub(super) fn attribute(&self, id: &str) -> Result<&Attribute, String> {
+        let found = AttributeId::parse(id).ok().and_then(|id| self.attributes.get(&id));
+        found.ok_or_else(|| unknown("attribute", id, self.attributes.keys().map(AttributeId::as_str)))
+    }
+
+    /// The category of that id, or what is wrong with it.
+    pub(super) fn category(&self, id: &str) -> Result<CategoryId, String> {
+        let category = CategoryId::parse(id).map_err(|error| format!("the category after `number.` {error}"))?;
+        if self.categories.is_empty() || self.categories.contains(&category) {
+            return Ok(category);
+        }
+        Err(unknown("category", id, self.categories.iter().map(CategoryId::as_str)))
+    }
+}
+
+fn unknown<'a>(what: &str, id: &str, known: impl Iterator<Item = &'a str>) -> String {
+    match suggest::nearest(id, known) {
+        Some(meant) => format!("the tenant defines no {what} {id:?}; did you mean {meant:?}?"),
+        None => format!("the tenant defines no {what} {id:?}"),
+    }
+}
