@@ -260,10 +260,20 @@ impl Rules {
 
 /// What the plan should count, contact by contact.
 fn counted(before: &Rules, after: Option<&Rules>, pasts: &[Past], now: Timestamp) -> Value {
-    let mut counts: BTreeMap<&str, u64> =
-        ["contacts", "open", "endedByBudget", "dueEarlier", "dueLater", "dueNever", "dueAgain", "liveCalls"]
-            .map(|key| (key, 0))
-            .into();
+    let mut counts: BTreeMap<&str, u64> = [
+        "contacts",
+        "open",
+        "endedByBudget",
+        "leavesFilter",
+        "entersFilter",
+        "dueEarlier",
+        "dueLater",
+        "dueNever",
+        "dueAgain",
+        "liveCalls",
+    ]
+    .map(|key| (key, 0))
+    .into();
     let mut count = |key| *counts.get_mut(key).unwrap() += 1;
     for past in pasts {
         count("contacts");
