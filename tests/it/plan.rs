@@ -145,10 +145,13 @@ fn bad_input_is_no_plan() {
     assert_eq!((code, out.as_str()), (Some(1), ""));
     assert!(err.contains("campaigns/spring.toml:3:9") && err.contains("did you mean \"running\"?"), "{err}");
     assert!(err.contains("the work tree (campaigns) has 1 error(s), so there is no plan"), "{err}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::create_dir(elsewhere.path().join("campaigns")).unwrap();
     for (arguments, why) in [
-        (&["--from", "nowhere"][..], "\"nowhere\" names no commit here"),
+        (&["--from", "nowhere"][..], "\"nowhere\" names no commit of the repository"),
+        (&["--dir", elsewhere.path().to_str().unwrap()], "is not in the work tree of a Git repository"),
         (&["--from", "live"], "no daemon answers at none.sock"),
-        (&["--from", "HEAD", "--dir", "/"], "/ is not in a Git repository"),
+        (&["--from", "HEAD", "--dir", "/"], "/ has no folder campaigns"),
         (&["--settings", "missing.toml"], "missing.toml can't be used"),
     ] {
         let (code, out, err) = plan(repository.path(), arguments);
@@ -257,10 +260,20 @@ impl Rules {
 
 /// What the plan should count, contact by contact.
 fn counted(before: &Rules, after: Option<&Rules>, pasts: &[Past], now: Timestamp) -> Value {
-    let mut counts: BTreeMap<&str, u64> =
-        ["contacts", "open", "endedByBudget", "dueEarlier", "dueLater", "dueNever", "dueAgain", "liveCalls"]
-            .map(|key| (key, 0))
-            .into();
+    let mut counts: BTreeMap<&str, u64> = [
+        "contacts",
+        "open",
+        "endedByBudget",
+        "leavesFilter",
+        "entersFilter",
+        "dueEarlier",
+        "dueLater",
+        "dueNever",
+        "dueAgain",
+        "liveCalls",
+    ]
+    .map(|key| (key, 0))
+    .into();
     let mut count = |key| *counts.get_mut(key).unwrap() += 1;
     for past in pasts {
         count("contacts");

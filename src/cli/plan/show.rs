@@ -104,6 +104,8 @@ fn effects(verb: Verb, counts: &CampaignCounts) -> String {
     let never = if verb == Verb::Pause { "wait until it runs again" } else { "can no longer be called" };
     let effects = [
         (counts.ended_by_budget, "end by the smaller budget or cap"),
+        (counts.leaves_filter, "leave the filter"),
+        (counts.enters_filter, "enter the filter"),
         (counts.due_earlier, "come due earlier"),
         (counts.due_later, "come due later"),
         (counts.due_never, never),

@@ -34,16 +34,25 @@ impl<'a> Outlook<'a> {
         outlook
     }
 
-    /// The first instant at which one of the contact's numbers may be called: state, dates, hours,
+    /// The first instant at which one of the contact's numbers may be called: state, dates, hours, filter,
     /// `not_before`, due times, holds, the budget of the day and the cap on attempts. `None` for never.
     #[must_use]
     pub fn next_call(&self, contact: &Contact) -> Option<Timestamp> {
         let progress = &contact.progress;
+        if !self.admits(contact) {
+            return None;
+        }
         let held = self.campaign.desired == DesiredState::Paused || !self.campaign.not_dialled_yet().is_empty();
         if held || progress.ended.is_some() || self.attempts_spent(contact) {
             return None;
         }
         progress.numbers.iter().filter_map(|number| self.next_call_of(contact, number)).min()
+    }
+
+    /// Whether the filter holds for the contact.
+    #[must_use]
+    pub fn admits(&self, contact: &Contact) -> bool {
+        self.campaign.matches(&contact.attributes)
     }
 
     /// Whether this definition's budget or cap ends a contact that is not ended yet.
@@ -98,6 +107,10 @@ pub enum Effect {
     Same,
     /// The new budget or cap ends it.
     Ends,
+    /// The filter held for it and no longer does.
+    Leaves,
+    /// The filter did not hold for it and now does.
+    Enters,
     /// It can be called earlier than before.
     Earlier,
     /// It can be called later than before.
@@ -115,6 +128,13 @@ pub fn effect(before: Option<&Outlook<'_>>, after: Option<&Outlook<'_>>, contact
     let ends = |outlook: Option<&Outlook<'_>>| outlook.is_some_and(|outlook| outlook.ends(contact));
     if ends(after) && !ends(before) {
         return Effect::Ends;
+    }
+    if let (Some(before), Some(after)) = (before, after) {
+        match (before.admits(contact), after.admits(contact)) {
+            (true, false) => return Effect::Leaves,
+            (false, true) => return Effect::Enters,
+            (true, true) | (false, false) => {}
+        }
     }
     let next = |outlook: Option<&Outlook<'_>>| outlook.and_then(|outlook| outlook.next_call(contact));
     match (next(before), next(after)) {
@@ -136,6 +156,10 @@ pub struct Counts {
     pub open: u64,
     /// Ended by the new budget or cap.
     pub ends: u64,
+    /// The filter no longer holds.
+    pub leaves: u64,
+    /// The filter holds now.
+    pub enters: u64,
     /// Callable earlier.
     pub earlier: u64,
     /// Callable later.
@@ -157,6 +181,8 @@ impl Counts {
         match effect(before, after, contact) {
             Effect::Same => {}
             Effect::Ends => self.ends += 1,
+            Effect::Leaves => self.leaves += 1,
+            Effect::Enters => self.enters += 1,
             Effect::Earlier => self.earlier += 1,
             Effect::Later => self.later += 1,
             Effect::Never => self.never += 1,
@@ -283,6 +309,13 @@ mod tests {
         assert_eq!(between(&all_day, &short, &fresh), Effect::Same);
         assert_eq!(between(&all_day, &short, &called), Effect::Ends);
         assert_eq!(between(&short, &short, &called), Effect::Same);
+        let tier = crate::domain::ids::AttributeId::parse("tier").unwrap();
+        let test = crate::domain::filter::Test::IsSet;
+        let filter = Some(crate::domain::filter::Filter::Test { attribute: tier, test });
+        let filtered = Campaign { filter, ..all_day.clone() };
+        assert_eq!(between(&all_day, &filtered, &fresh), Effect::Leaves);
+        assert_eq!(between(&filtered, &noon, &fresh), Effect::Enters);
+        assert_eq!(between(&filtered, &filtered, &fresh), Effect::Same);
         assert_eq!(effect(None, Some(&Outlook::new(&all_day, now())), &fresh), Effect::Again);
         assert_eq!(effect(Some(&Outlook::new(&all_day, now())), None, &fresh), Effect::Never);
     }

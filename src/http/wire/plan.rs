@@ -81,6 +81,10 @@ pub struct CampaignCounts {
     pub open: u64,
     /// Ended by the new budget or cap.
     pub ended_by_budget: u64,
+    /// The filter no longer holds for them.
+    pub leaves_filter: u64,
+    /// The filter holds for them now.
+    pub enters_filter: u64,
     /// Callable earlier than now planned.
     pub due_earlier: u64,
     /// Callable later.
@@ -97,12 +101,14 @@ impl CampaignCounts {
     /// The domain's counts of a campaign, beside its live calls.
     #[must_use]
     pub fn new(campaign: String, counts: impact::Counts, live_calls: u64) -> Self {
-        let impact::Counts { contacts, open, ends, earlier, later, never, again } = counts;
+        let impact::Counts { contacts, open, ends, leaves, enters, earlier, later, never, again } = counts;
         Self {
             campaign,
             contacts,
             open,
             ended_by_budget: ends,
+            leaves_filter: leaves,
+            enters_filter: enters,
             due_earlier: earlier,
             due_later: later,
             due_never: never,
