@@ -94,7 +94,7 @@ fn saved(files: &Checked, campaign: &str, id: &TemplateId) -> Result<String, Fai
 }
 
 /// The files that `kind` asks for and that have an id, with it.
-fn with_ids<'f>(files: &'f Checked, kind: impl Fn(&str) -> bool) -> impl Iterator<Item = (String, &'f str)> {
+fn with_ids(files: &Checked, kind: impl Fn(&str) -> bool) -> impl Iterator<Item = (String, &str)> {
     let files = files.files.iter().filter(move |(path, _)| kind(path));
     files.filter_map(|(_, bytes)| {
         let text = std::str::from_utf8(bytes).ok()?;

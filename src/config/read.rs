@@ -125,7 +125,7 @@ impl<'s> Reader<'s> {
     }
 
     /// A reader of what was parsed; `diagnostics` are those of the parser.
-    pub(crate) fn new(source: Source<'s>, poisoned: Vec<Span>, diagnostics: Vec<Diagnostic>) -> Self {
+    pub(crate) fn new(source: Source<'s>, poisoned: BTreeSet<Span>, diagnostics: Vec<Diagnostic>) -> Self {
         let unseen = Diagnostic::error(Code::TooManyProblems, Location::file(&source.path), "");
         Self {
             source,

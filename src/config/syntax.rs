@@ -42,7 +42,7 @@ pub(crate) struct Parsed<'s> {
 impl Parsed<'_> {
     /// Of a file that is not even looked at.
     pub(crate) fn unreadable() -> Self {
-        Self { root: DeTable::new(), poisoned: Vec::new(), readable: false }
+        Self { root: DeTable::new(), poisoned: BTreeSet::new(), readable: false }
     }
 }
 

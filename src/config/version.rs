@@ -1,5 +1,7 @@
 //! `schema_version`: a file may say which version of its form it was written for.
 
+use std::collections::BTreeSet;
+
 use toml::de::{DeTable, DeValue};
 
 use super::{
@@ -29,7 +31,7 @@ pub(crate) enum Pinned {
 }
 
 /// Takes the key out of a file's table, so that no kind of file need know it.
-pub(crate) fn take(root: &mut DeTable<'_>, poisoned: &[Span], source: &Source<'_>) -> Pinned {
+pub(crate) fn take(root: &mut DeTable<'_>, poisoned: &BTreeSet<Span>, source: &Source<'_>) -> Pinned {
     let Some(node) = root.remove(KEY) else { return Pinned::Fits };
     let span = Span::from(node.span());
     let place = source.locate(span);

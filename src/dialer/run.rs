@@ -279,7 +279,7 @@ impl Looper {
             match store.record_intent(request).await {
                 Ok(IntentDecision::Recorded(intent)) => {
                     metrics.intent_committed(clock.now().mono.saturating_sub(asked_at));
-                    Done::Give(Input::IntentRecorded { attempt, intent: Box::new(intent) })
+                    Done::Give(Input::IntentRecorded { attempt, intent })
                 }
                 Ok(IntentDecision::Refused(hold)) => Done::Give(Input::IntentRefused { attempt, hold }),
                 Err(error) => {

@@ -342,7 +342,7 @@ impl Store for MemoryStore {
             contact,
         };
         state.record(request, &intent, &self.opener, mono);
-        Ok(IntentDecision::Recorded(intent))
+        Ok(IntentDecision::Recorded(Box::new(intent)))
     }
 
     async fn withdraw_intent(&self, attempt: AttemptId) -> Result<(), StoreError> {

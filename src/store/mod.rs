@@ -204,7 +204,7 @@ pub struct IntentRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IntentDecision {
     /// Durable: the INVITE may leave.
-    Recorded(RecordedIntent),
+    Recorded(Box<RecordedIntent>),
     /// The gate refused; nothing was written but, for a cap with a release time, the number's
     /// `held_until`.
     Refused(Hold),

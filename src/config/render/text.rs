@@ -72,7 +72,7 @@ fn places<'s>(diagnostic: &'s Diagnostic, source: &impl Fn(&str) -> Option<&'s s
                 match files.iter_mut().find(|known| known.path == location.file.as_ref()) {
                     Some(known) => known.places.push((location, span, label, kind)),
                     None => {
-                        files.push(InFile { path: &location.file, text, places: vec![(location, span, label, kind)] })
+                        files.push(InFile { path: &location.file, text, places: vec![(location, span, label, kind)] });
                     }
                 }
             }

@@ -7,7 +7,10 @@ mod merge;
 mod save;
 mod users;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use toml::de::DeTable;
 
@@ -32,7 +35,7 @@ struct Template<'a> {
     /// Its tree, with spans of a template.
     root: DeTable<'a>,
     /// Values that were reported already, with spans of a template.
-    poisoned: Vec<Span>,
+    poisoned: BTreeSet<Span>,
     /// What was reported of it.
     reported: Reported,
     id: Span,

@@ -186,7 +186,7 @@ impl World {
         let request = self.request(contact, number);
         let attempt = request.attempt;
         match self.store.record_intent(request).await.unwrap() {
-            IntentDecision::Recorded(recorded) => (attempt, recorded),
+            IntentDecision::Recorded(recorded) => (attempt, *recorded),
             IntentDecision::Refused(hold) => panic!("refused: {hold}"),
         }
     }

@@ -171,7 +171,7 @@ impl Twins {
             (a.store.record_intent(request.clone()).await.unwrap(), b.store.record_intent(request).await.unwrap());
         assert_eq!(decisions.0, decisions.1);
         if let IntentDecision::Recorded(recorded) = decisions.0 {
-            self.live.insert(attempt, (recorded, number));
+            self.live.insert(attempt, (*recorded, number));
         }
     }
 

@@ -103,7 +103,7 @@ async fn admit(
     let mut ledger = writer.shared.ledger();
     ledger.place(request.attempt, &campaign, &trunk, mono);
     ledger.add(request.attempt, LiveCall { campaign, trunk, customer, called, numbers });
-    Ok(IntentDecision::Recorded(intent))
+    Ok(IntentDecision::Recorded(Box::new(intent)))
 }
 
 /// A constraint contradicts the ledger: undoes what was written and tells who is in a call.
