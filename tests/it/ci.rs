@@ -40,6 +40,7 @@ fn repository(root: &Path) -> String {
 /// Runs a command of a snippet there, as CI would: with a shell and the program on the path.
 fn run(root: &Path, command: &str, environment: &[(&str, &str)]) -> Output {
     let program = Path::new(env!("CARGO_BIN_EXE_dialops")).parent().unwrap().to_owned();
+    #[expect(clippy::disallowed_methods, reason = "the steps find the program in their path")]
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
     let mut shell = Command::new("bash");
     shell.args(["-e", "-c", command]).current_dir(root).env("PATH", path);
