@@ -205,7 +205,7 @@ pub(super) const EXPLANATIONS: &[(Code, Explanation)] = &[
         Code::DuplicateVersion,
         edit(
             SURVEY,
-            "version = 1\nstate = \"draft\"",
+            "version = 1\nstate = \"published\"",
             "version = 2\nstate = \"draft\"",
             "Answers belong to the version that they were given to. Take the next number for a new one.",
         ),
