@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use dialops::{
     clock::Clock,
-    config::settings::outer_ceilings,
+    config::{Loader, settings::outer_ceilings},
     domain::{
         campaign::{DialPermission, Generation},
         ids::Revision,
@@ -103,7 +103,7 @@ impl Daemon {
         let parts = Reconcile {
             source: repository.source("main", "campaigns"),
             store: store(&clock),
-            load: reconcile::check(outer_ceilings()),
+            load: reconcile::check(Arc::new(Loader::new(outer_ceilings()))),
             wake: Arc::clone(&wake),
             commands: mpsc::channel(1).1,
             generation,

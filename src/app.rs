@@ -20,7 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    config::settings::{Settings, TrunkSettings},
+    config::{
+        Loader,
+        settings::{Settings, TrunkSettings},
+    },
     control,
     dialer::{self, Dialer, DialerError, crash::CrashPoint},
     domain::{engine::EngineSettings, gate::Caps, ids::TrunkId},
@@ -142,10 +145,11 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         pulse: Arc::clone(&pulse),
         crash_at: options.crash_at,
     };
+    let loader = Arc::new(Loader::new(settings.ceilings.clone()));
     let reconcile = Reconcile {
         source: source.clone(),
         store: Arc::clone(&store) as Arc<dyn Store>,
-        load: reconcile::check(settings.ceilings.clone()),
+        load: reconcile::check(Arc::clone(&loader)),
         wake: Arc::clone(&wake),
         commands: reconcile_queue,
         generation: generation_out,
@@ -156,7 +160,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
     let server = Arc::new(ServerState {
         instance: Instance { name: host_name(), version: env!("CARGO_PKG_VERSION").to_owned(), started_at },
         repository: source.clone(),
-        ceilings: settings.ceilings.clone(),
+        loader,
         source: source_status,
         dial: dial_status,
         generation: generation.clone(),

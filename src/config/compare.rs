@@ -94,7 +94,7 @@ pub fn compare(from: &Side<'_>, to: &Side<'_>, retired: &[CampaignId]) -> Compar
     let mut found = Comparison::default();
     let (mut was, mut is) = (pairs.campaigns(&pairs.from), pairs.campaigns(&pairs.to));
     for (id, campaign) in after {
-        let known = before.get(id);
+        let known = before.get(id).map(Arc::as_ref);
         match step(known, campaign, retired.contains(id)) {
             Some(verb) => {
                 let (was, is) = (was.remove(id), is.remove(id));
@@ -118,8 +118,8 @@ pub fn compare(from: &Side<'_>, to: &Side<'_>, retired: &[CampaignId]) -> Compar
     found
 }
 
-fn campaigns<'a>(side: &Side<'a>) -> &'a BTreeMap<CampaignId, Campaign> {
-    static NONE: BTreeMap<CampaignId, Campaign> = BTreeMap::new();
+fn campaigns<'a>(side: &Side<'a>) -> &'a BTreeMap<CampaignId, Arc<Campaign>> {
+    static NONE: BTreeMap<CampaignId, Arc<Campaign>> = BTreeMap::new();
     side.definitions.map_or(&NONE, |definitions| &definitions.campaigns)
 }
 

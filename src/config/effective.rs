@@ -80,7 +80,8 @@ pub(crate) fn settings(kind: FileKind, text: &str) -> Vec<Setting> {
 /// What a campaign settles together with its template; spans may lie in that.
 pub(crate) fn campaign<'a>(templates: &Templates<'a>, path: &Arc<str>, text: &'a str) -> Vec<Setting> {
     let mut settings = Vec::new();
-    if let (Some(value), _) = templates.campaign(path, text) {
+    if let Some(campaign) = templates.campaign(path, text).campaign {
+        let value = Arc::unwrap_or_clone(campaign);
         CampaignFile::settings("", &At { value, span: None }, &mut settings);
     }
     settings

@@ -12,6 +12,7 @@ use super::{
     code::Code,
     diagnostic::{Diagnostic, LeftOut, Location, Severity, Source, Span, cap, sort},
     layout::{self, FileKind, REQUIRED, SHARED, SURVEYS},
+    loader::{Memory, ReadCampaign},
     read::{Reader, Table},
     shared::{Kept, SharedFiles},
     suggest::{listing, nearest},
@@ -42,10 +43,20 @@ pub fn load(
     files: &[SourceFile<'_>],
     ceilings: &Ceilings,
 ) -> Result<(Definitions, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let mut load = Load::new(folder);
+    load_knowing(folder, files, ceilings, &mut Memory::default())
+}
+
+/// The same, where something may be known of the files from an earlier load.
+pub(super) fn load_knowing(
+    folder: &str,
+    files: &[SourceFile<'_>],
+    ceilings: &Ceilings,
+    memory: &mut Memory,
+) -> Result<(Definitions, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut load = Load::new(folder, memory);
     let mut order: Vec<usize> = (0..files.len()).collect();
     // Campaigns are read together with their templates, so these go first.
-    order.sort_by_key(|&index| (layout::kind(files[index].path) == Some(FileKind::Campaign), files[index].path));
+    order.sort_by_cached_key(|&index| (layout::kind(files[index].path) == Some(FileKind::Campaign), files[index].path));
     for index in order {
         load.file(index, &files[index]);
     }
@@ -84,6 +95,8 @@ pub(crate) struct Commit<'a> {
     diagnostics: Vec<Diagnostic>,
     /// Faults of templates so far: each shows with every campaign that uses the template.
     seen: BTreeSet<(Code, Location)>,
+    /// How many times one of those was met.
+    inherited: usize,
     /// What was said already, and nobody will see.
     again: Diagnostic,
 }
@@ -99,6 +112,7 @@ impl<'a> Commit<'a> {
             templates,
             diagnostics: Vec::new(),
             seen,
+            inherited: 0,
             again,
         }
     }
@@ -144,8 +158,11 @@ impl<'a> Commit<'a> {
                 let named = self.locate(&InFile { file: place.file, value: template.value });
                 let inherited = std::mem::replace(&mut diagnostic.location, named);
                 diagnostic.relate(inherited, "which has this");
-            } else if !self.seen.insert((diagnostic.code, diagnostic.location.clone())) {
-                return &mut self.again;
+            } else {
+                self.inherited += 1;
+                if !self.seen.insert((diagnostic.code, diagnostic.location.clone())) {
+                    return &mut self.again;
+                }
             }
         }
         let index = self.diagnostics.len();
@@ -156,6 +173,20 @@ impl<'a> Commit<'a> {
     /// How many faults have been reported.
     pub(crate) fn faults(&self) -> usize {
         self.diagnostics.len()
+    }
+
+    /// What `check` says, and the faults that it found; `None` if some were a template's, which are told with the
+    /// first campaign that has them.
+    pub(crate) fn found_by<T>(&mut self, check: impl FnOnce(&mut Self) -> T) -> (T, Option<&[Diagnostic]>) {
+        let (faults, inherited) = (self.diagnostics.len(), self.inherited);
+        let checked = check(self);
+        let own = self.inherited == inherited;
+        (checked, own.then_some(&self.diagnostics[faults..]))
+    }
+
+    /// Reports again what was found before.
+    pub(crate) fn found_again(&mut self, diagnostics: &[Diagnostic]) {
+        self.diagnostics.extend_from_slice(diagnostics);
     }
 
     /// The text at a place.
@@ -199,20 +230,22 @@ pub(crate) fn full_path(folder: &str, path: &str) -> Arc<str> {
 }
 
 /// What the files hold, one by one.
-struct Load<'a> {
+struct Load<'a, 'm> {
     folder: &'a str,
+    memory: &'m mut Memory,
     shared: SharedFiles,
     templates: Templates<'a>,
-    campaigns: Vec<InFile<CampaignFile>>,
+    campaigns: Vec<InFile<Arc<CampaignFile>>>,
     found: Vec<FileKind>,
     diagnostics: Vec<Diagnostic>,
     left_out: LeftOut,
 }
 
-impl<'a> Load<'a> {
-    fn new(folder: &'a str) -> Self {
+impl<'a, 'm> Load<'a, 'm> {
+    fn new(folder: &'a str, memory: &'m mut Memory) -> Self {
         Self {
             folder,
+            memory,
             shared: SharedFiles::default(),
             templates: Templates::default(),
             campaigns: Vec::new(),
@@ -223,6 +256,11 @@ impl<'a> Load<'a> {
     }
 
     fn file(&mut self, index: usize, file: &SourceFile<'a>) {
+        if let Some(known) = self.memory.read(index) {
+            self.found.push(FileKind::Campaign);
+            self.campaign(index, known);
+            return;
+        }
         let path = full_path(self.folder, file.path);
         let Some(kind) = layout::kind(file.path) else {
             self.diagnostics.push(unknown_file(&path, file.path));
@@ -257,11 +295,16 @@ impl<'a> Load<'a> {
             }
             FileKind::Campaign => {
                 let Some(text) = text else { return };
-                let (campaign, diagnostics) = self.templates.campaign(&path, text);
-                self.campaigns.extend(campaign.map(|value| InFile { file: index, value }));
-                self.diagnostics.extend(diagnostics);
+                let read = self.templates.campaign(&path, text);
+                self.memory.keep_read(index, &read);
+                self.campaign(index, read);
             }
         }
+    }
+
+    fn campaign(&mut self, index: usize, read: ReadCampaign) {
+        self.campaigns.extend(read.campaign.map(|value| InFile { file: index, value }));
+        self.diagnostics.extend(read.diagnostics);
     }
 
     /// Reads a file; there is no text if it is not UTF-8, which has been said.
@@ -294,7 +337,7 @@ impl<'a> Load<'a> {
         commit.templates = self.templates.of(&files);
         let mut campaigns = Campaigns { ceilings, references: shared.references(), commit };
         campaigns.templates(self.templates.take_alone());
-        let campaigns = campaigns.resolve(files)?;
+        let campaigns = campaigns.resolve(files, self.memory)?;
         shared.with(campaigns)
     }
 }

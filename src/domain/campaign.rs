@@ -2,7 +2,7 @@
 //!
 //! `config` builds these values and nothing else does; a campaign that exists is one that may run.
 
-use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -255,6 +255,12 @@ impl Campaign {
         settings.into_iter().filter(|(_, used)| *used).map(|(setting, _)| setting).collect()
     }
 
+    /// Whether two definitions are equal; told at once of one and itself.
+    #[must_use]
+    pub fn same(a: &Arc<Self>, b: &Arc<Self>) -> bool {
+        Arc::ptr_eq(a, b) || a == b
+    }
+
     /// Whether a contact with these attributes may be called at all.
     #[must_use]
     pub fn matches(&self, attributes: &Attributes) -> bool {
@@ -342,8 +348,8 @@ pub struct Definitions {
     pub surveys: BTreeMap<SurveyId, Survey>,
     /// Do-not-call lists.
     pub do_not_call: BTreeMap<DoNotCallId, DoNotCallList>,
-    /// Campaigns.
-    pub campaigns: BTreeMap<CampaignId, Campaign>,
+    /// Campaigns; one that a commit leaves alone is the very one of the commit before, mostly.
+    pub campaigns: BTreeMap<CampaignId, Arc<Campaign>>,
 }
 
 impl Definitions {

@@ -109,8 +109,18 @@ pub(super) fn read_any(
 ) -> Result<(CommitFiles, Blobs), SourceError> {
     let failed = |doing| move |source: git2::Error| git_error(path, doing, source);
     let odb = repository.odb().map_err(failed("opening its objects"))?;
-    let mut walk =
-        Walk { repository, odb, path, revision, prefix, files: BTreeMap::new(), refusals: vec![], seen: 0, bytes: 0 };
+    let mut walk = Walk {
+        repository,
+        odb,
+        path,
+        revision,
+        prefix,
+        known,
+        files: BTreeMap::new(),
+        refusals: vec![],
+        seen: 0,
+        bytes: 0,
+    };
 
     let oid = Oid::from_str(revision.as_str()).map_err(failed("reading a commit id"))?;
     walk.check_size(oid, "the commit object")?;
@@ -125,7 +135,7 @@ pub(super) fn read_any(
     if !walk.refusals.is_empty() {
         return Err(SourceError::Refused { revision: revision.clone(), refusals: walk.refusals });
     }
-    let (files, blobs) = walk.load(known)?;
+    let (files, blobs) = walk.load()?;
     let read = CommitFiles {
         revision: revision.clone(),
         committed_at: Timestamp::from_second(commit.time().seconds()).unwrap_or(Timestamp::UNIX_EPOCH),
@@ -158,6 +168,7 @@ struct Walk<'repo> {
     path: &'repo Path,
     revision: &'repo Revision,
     prefix: &'repo str,
+    known: &'repo Blobs,
     /// Blob ids by path.
     files: BTreeMap<String, Oid>,
     refusals: Vec<Refusal>,
@@ -213,7 +224,10 @@ impl<'repo> Walk<'repo> {
     }
 
     fn file(&mut self, path: String, oid: Oid) -> Result<(), SourceError> {
-        let bytes = self.size(oid, &path)?;
+        let bytes = match self.known.get(&oid) {
+            Some(bytes) => bytes.len() as u64,
+            None => self.size(oid, &path)?,
+        };
         if bytes > BLOB_BYTES_MAX {
             self.refuse(path, RefusalReason::TooLarge { bytes });
         } else if self.is_configuration(&path) {
@@ -252,11 +266,11 @@ impl<'repo> Walk<'repo> {
         }
     }
 
-    fn load(&self, known: &Blobs) -> Result<(Vec<CommitFile>, Blobs), SourceError> {
+    fn load(&self) -> Result<(Vec<CommitFile>, Blobs), SourceError> {
         let mut blobs = Blobs::new();
         let mut files = Vec::with_capacity(self.files.len());
         for (path, &oid) in &self.files {
-            let bytes = match known.get(&oid).or_else(|| blobs.get(&oid)) {
+            let bytes = match self.known.get(&oid).or_else(|| blobs.get(&oid)) {
                 Some(bytes) => Arc::clone(bytes),
                 None => self.repository.find_blob(oid).map_err(|e| self.object_error(path, e))?.content().into(),
             };

@@ -27,9 +27,9 @@ use super::{
     wire::plan::{CampaignCounts, Live, PlanEvent, PlanRequest, Step, Structure},
 };
 use crate::{
-    config::{self, Diagnostic, SourceFile, diagnostic::Severity},
+    config::{Diagnostic, Loader, diagnostic::Severity},
     domain::{
-        campaign::{Ceilings, Definitions, Generation},
+        campaign::{Campaign, Definitions, Generation},
         ids::CampaignId,
         plan::{
             self, Verb,
@@ -81,8 +81,8 @@ pub(super) async fn post(
     let permit = COUNTING.try_acquire().map_err(|_| {
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "other plans are being counted", "try again in a moment")
     })?;
-    let ceilings = state.ceilings.clone();
-    let loaded = tokio::task::spawn_blocking(move || load(&base, &request, &ceilings));
+    let loader = Arc::clone(&state.loader);
+    let loaded = tokio::task::spawn_blocking(move || load(&base, &request, &loader));
     let planned = loaded.await.map_err(|_| ApiError::busy("planning"))?.map_err(|found| refused(&found))?;
     let steps = steps(&generation.definitions, &planned, &state.store.campaigns().await?);
     let (lines, told) = mpsc::channel(LINES_WAITING_MAX);
@@ -107,17 +107,17 @@ fn in_force(state: &ServerState, base: &str) -> Result<Arc<Generation>, ApiError
 }
 
 /// The definitions of the commit in force with the client's files over it.
-fn load(base: &CommitFiles, request: &PlanRequest, ceilings: &Ceilings) -> Result<Definitions, Vec<Diagnostic>> {
-    let mut files: BTreeMap<&str, &[u8]> =
-        base.files.iter().map(|file| (base.inside(&file.path), &*file.bytes)).collect();
+fn load(base: &CommitFiles, request: &PlanRequest, loader: &Loader) -> Result<Definitions, Vec<Diagnostic>> {
+    let mut files: BTreeMap<&str, Arc<[u8]>> =
+        base.files.iter().map(|file| (base.inside(&file.path), Arc::clone(&file.bytes))).collect();
     for (path, text) in &request.files {
         match text {
-            Some(text) => drop(files.insert(path, text.as_bytes())),
+            Some(text) => drop(files.insert(path, text.as_bytes().into())),
             None => drop(files.remove(path.as_str())),
         }
     }
-    let files: Vec<_> = files.into_iter().map(|(path, bytes)| SourceFile { path, bytes }).collect();
-    config::load(&base.prefix, &files, ceilings).map(|(definitions, _)| definitions)
+    let files: Vec<_> = files.into_iter().collect();
+    loader.load(&base.prefix, &files).map(|(definitions, _)| definitions)
 }
 
 /// The daemon would not take these files.
@@ -142,7 +142,7 @@ fn steps(now: &Definitions, planned: &Definitions, stored: &[StoredCampaign]) ->
             Some(before) => Some(Some(before.desired)),
             None => known.contains(id).then_some(None),
         };
-        let amended = before.is_some_and(|before| before != campaign);
+        let amended = before.is_some_and(|before| !Campaign::same(before, campaign));
         steps.extend(plan::verb(state, campaign.desired, amended).map(|verb| (verb, id.clone())));
     }
     steps.sort();

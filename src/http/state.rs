@@ -8,8 +8,9 @@ use tokio::sync::{mpsc, watch};
 use super::access::Access;
 use crate::{
     clock::Clock,
+    config::Loader,
     control::{DialCommand, ReconcileCommand},
-    domain::campaign::{Ceilings, Generation},
+    domain::campaign::Generation,
     gitops::Source,
     store::Store,
     telemetry::{
@@ -35,8 +36,8 @@ pub struct ServerState {
     pub instance: Instance,
     /// The branch that is followed, to read what a plan starts from.
     pub repository: Source,
-    /// What the settings allow at most.
-    pub ceilings: Ceilings,
+    /// What reads the files of a plan, the one that reads the branch's.
+    pub loader: Arc<Loader>,
     /// Newest status of the source.
     pub source: watch::Receiver<SourceStatus>,
     /// Newest status of the dialling loop.

@@ -4,27 +4,23 @@ use std::sync::Arc;
 
 use super::run::Load;
 use crate::{
-    config::{self, Diagnostic, SourceFile, diagnostic::Severity},
-    domain::campaign::Ceilings,
-    gitops::CommitFiles,
+    config::{Diagnostic, Loader, diagnostic::Severity},
     telemetry::status::Problem,
 };
 
 /// The check under the ceilings of the settings. Warnings go to the log.
 #[must_use]
-pub fn check(ceilings: Ceilings) -> Arc<Load> {
+pub fn check(loader: Arc<Loader>) -> Arc<Load> {
     Arc::new(move |files| {
-        let (definitions, warnings) = config::load(&files.prefix, &sources(files), &ceilings)
-            .map_err(|found| problems(&found, Severity::Error))?;
+        let inside: Vec<_> =
+            files.files.iter().map(|file| (files.inside(&file.path), Arc::clone(&file.bytes))).collect();
+        let (definitions, warnings) =
+            loader.load(&files.prefix, &inside).map_err(|found| problems(&found, Severity::Error))?;
         for Problem { file, line, column, code, message, .. } in problems(&warnings, Severity::Warning) {
             tracing::warn!(revision = %files.revision, file, line, column, code, message, "warning of a commit");
         }
         Ok(definitions)
     })
-}
-
-fn sources(files: &CommitFiles) -> Vec<SourceFile<'_>> {
-    files.files.iter().map(|file| SourceFile { path: files.inside(&file.path), bytes: &file.bytes }).collect()
 }
 
 fn problems(found: &[Diagnostic], severity: Severity) -> Vec<Problem> {

@@ -1,21 +1,48 @@
 //! Between a commit, the pure plan and the store: rows in, changes out.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use super::digest::digest;
 use crate::{
     domain::{
-        campaign::Definitions,
+        campaign::{Campaign, Definitions},
+        ids::CampaignId,
         plan::{self, Actual, Desired, Plan},
     },
     store::{CampaignChange, StoredCampaign},
 };
 
+/// Digests of the newest definitions: one that is the very same again has the same.
+#[derive(Default)]
+pub(super) struct Digests(BTreeMap<CampaignId, (Arc<Campaign>, String)>);
+
+impl Digests {
+    /// The campaigns as rows.
+    fn desired(&mut self, definitions: &Definitions) -> Vec<Desired> {
+        self.0.retain(|id, _| definitions.campaigns.contains_key(id));
+        let row = |campaign: &Arc<Campaign>| Desired {
+            id: campaign.id.clone(),
+            state: campaign.desired,
+            digest: self.of(campaign),
+        };
+        definitions.campaigns.values().map(row).collect()
+    }
+
+    fn of(&mut self, campaign: &Arc<Campaign>) -> String {
+        match self.0.get(&campaign.id) {
+            Some((known, digest)) if Arc::ptr_eq(known, campaign) => digest.clone(),
+            Some(_) | None => {
+                let digest = digest(campaign);
+                self.0.insert(campaign.id.clone(), (Arc::clone(campaign), digest.clone()));
+                digest
+            }
+        }
+    }
+}
+
 /// What has to change in the store for it to have these definitions.
-pub(super) fn plan_for(definitions: &Definitions, stored: &[StoredCampaign]) -> Plan {
-    let desired: Vec<Desired> = definitions
-        .campaigns
-        .values()
-        .map(|campaign| Desired { id: campaign.id.clone(), state: campaign.desired, digest: digest(campaign) })
-        .collect();
+pub(super) fn plan_for(definitions: &Definitions, stored: &[StoredCampaign], digests: &mut Digests) -> Plan {
+    let desired = digests.desired(definitions);
     let actual: Vec<Actual> = stored
         .iter()
         .map(|row| Actual { id: row.id.clone(), state: row.desired, digest: row.digest.clone(), retired: row.retired })

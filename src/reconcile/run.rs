@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     conditions::{self, Failure, with_causes},
-    rows::{changes, plan_for},
+    rows::{Digests, changes, plan_for},
 };
 use crate::{
     clock::Clock,
@@ -114,6 +114,7 @@ struct Looper {
     /// What was last said of a failure, to say each once.
     told: Option<String>,
     retry_in: Option<Duration>,
+    digests: Digests,
     /// Whether a failure to pin was told.
     pin_failed: bool,
 }
@@ -143,6 +144,7 @@ impl Looper {
             rejected: None,
             told: None,
             retry_in: None,
+            digests: Digests::default(),
             pin_failed: false,
         }
     }
@@ -272,7 +274,7 @@ impl Looper {
     /// Puts a generation in force: in the store, then for the dialling loop.
     async fn apply(&mut self, loaded: &Loaded) -> Result<Now, StoreError> {
         let generation = &loaded.generation;
-        let plan = plan_for(&generation.definitions, &self.parts.store.campaigns().await?);
+        let plan = plan_for(&generation.definitions, &self.parts.store.campaigns().await?, &mut self.digests);
         self.parts.store.apply(Arc::clone(generation), changes(&plan)).await?;
         let now = self.parts.clock.now();
 

@@ -191,7 +191,7 @@ impl State {
     }
 
     fn defined(&self, campaign: &CampaignId) -> Option<&Campaign> {
-        self.generation.as_ref()?.definitions.campaigns.get(campaign)
+        self.generation.as_ref()?.definitions.campaigns.get(campaign).map(Arc::as_ref)
     }
 
     /// Contacts that have not ended, and those of them that the filter leaves out.

@@ -1,6 +1,8 @@
 //! The gate as both stores run it: facts from the ledger and the rows, the pure decision, and what
 //! a refusal writes so that the contact is not picked again in vain.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{GateSettings, ledger::Ledger};
@@ -67,7 +69,7 @@ fn ask_for(
         || (!number_on_call && ledger.customer_on_call(&contact.customer, progress.numbers.iter().map(|n| &n.e164)));
     gate::decide(&Facts {
         now: question.now,
-        campaign: generation.definitions.campaigns.get(&contact.campaign),
+        campaign: generation.definitions.campaigns.get(&contact.campaign).map(Arc::as_ref),
         permission: &settings.permission,
         contact,
         picked_version: question.picked_version,

@@ -32,7 +32,10 @@ fn generation() -> Arc<Generation> {
     Arc::new(Generation {
         revision: Revision::parse(&"a".repeat(40)).unwrap(),
         committed_at: at("2031-03-01T00:00:00Z"),
-        definitions: Definitions { campaigns: BTreeMap::from([(spring(), campaign)]), ..Definitions::of(tenant) },
+        definitions: Definitions {
+            campaigns: BTreeMap::from([(spring(), Arc::new(campaign))]),
+            ..Definitions::of(tenant)
+        },
     })
 }
 

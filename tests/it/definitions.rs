@@ -38,7 +38,7 @@ const FILES: [(&str, &str); 4] = [
 static EXAMPLE: LazyLock<Campaign> = LazyLock::new(|| {
     let files = FILES.map(|(path, text)| SourceFile { path, bytes: text.as_bytes() });
     let (definitions, _) = load("campaigns", &files, &outer_ceilings()).unwrap();
-    definitions.campaigns.into_values().next().unwrap()
+    Campaign::clone(definitions.campaigns.values().next().unwrap())
 });
 
 /// A running campaign of queue `sales`, 09:00 to 18:00 in Shanghai through 2031, every other setting

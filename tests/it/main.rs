@@ -16,6 +16,7 @@ mod hostile;
 mod http;
 mod kill;
 mod layering;
+mod loader;
 mod phones;
 mod plan;
 mod reconcile;

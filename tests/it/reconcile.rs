@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use dialops::{
     clock::Clock,
-    config::settings::outer_ceilings,
+    config::{Loader, settings::outer_ceilings},
     control::{QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
@@ -57,7 +57,7 @@ fn load(files: &CommitFiles) -> Result<Definitions, Vec<Problem>> {
     let mut problems = vec![];
     for file in &files.files {
         match campaign(&file.bytes) {
-            Ok(campaign) => drop(campaigns.insert(campaign.id.clone(), campaign)),
+            Ok(campaign) => drop(campaigns.insert(campaign.id.clone(), Arc::new(campaign))),
             Err(message) => problems.push(problem(&file.path, message)),
         }
     }
@@ -459,7 +459,7 @@ async fn the_example_is_checked_as_the_command_does() {
     // The work tree of the example is its folder of campaigns: here that is the root.
     let revision = repository.commit_index("the example");
     let files = repository.source("main", "").read(&revision).await.unwrap();
-    let check = reconcile::check(outer_ceilings());
+    let check = reconcile::check(Arc::new(Loader::new(outer_ceilings())));
     let definitions = check(&files).unwrap();
     assert!(definitions.campaigns.contains_key(&CampaignId::parse("spring-offer").unwrap()));
 

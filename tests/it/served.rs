@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time
 
 use dialops::{
     clock::Clock,
+    config::{Loader, settings::outer_ceilings},
     control::{AgentError, DialCommand, QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
@@ -81,7 +82,7 @@ impl Served {
         let state = ServerState {
             instance: Instance { name: "test".into(), version: "0.0.0".into(), started_at: clock.now().wall },
             repository: crate::repository::source("/nonexistent", "main", "campaigns"),
-            ceilings: dialops::config::settings::outer_ceilings(),
+            loader: Arc::new(Loader::new(outer_ceilings())),
             source: source_status,
             dial: dial_status,
             generation: in_force,
@@ -209,7 +210,7 @@ fn generation() -> Generation {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
     let campaign = crate::definitions::campaign(campaign_id(), "春季回访 <b>");
     let tenant = Tenant::new(TenantId::parse("acme").unwrap(), "Acme", "Asia/Shanghai", "CN");
-    let campaigns = BTreeMap::from([(campaign.id.clone(), campaign)]);
+    let campaigns = BTreeMap::from([(campaign.id.clone(), Arc::new(campaign))]);
     Generation {
         revision: Revision::parse(COMMIT).unwrap(),
         committed_at: at("2031-03-01T01:00:00Z"),

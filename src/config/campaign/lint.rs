@@ -12,6 +12,7 @@ use crate::{
         diagnostic::Span,
         kinds::duration::{DAY, shown},
         load::{InFile, Place},
+        tables::campaign::CampaignFile,
     },
     domain::{
         calendar::CallingHours,
@@ -32,6 +33,20 @@ pub(super) struct Places {
     pub(super) queue: Option<Span>,
 }
 
+impl Places {
+    pub(super) fn of(file: usize, campaign: &CampaignFile) -> Self {
+        Self {
+            file,
+            hours: campaign.calling_hours.as_ref().and_then(|hours| hours.span),
+            results: campaign.results.span.or(campaign.id.as_ref().and_then(|id| id.span)),
+            queue: match campaign.skill_queue.as_ref().and_then(|queue| queue.span) {
+                Some(queue) if queue.in_template() => campaign.extends.as_ref().and_then(|extends| extends.span),
+                own => own,
+            },
+        }
+    }
+}
+
 /// What a campaign shares with others.
 type Shared = BTreeMap<(QueueId, Priority), Vec<Place>>;
 
@@ -42,13 +57,17 @@ pub(super) struct Lint {
 }
 
 impl Lint {
-    /// Looks at one campaign that could be built.
-    pub(super) fn campaign(&mut self, campaign: &Campaign, places: &Places, campaigns: &mut Campaigns<'_, '_>) {
-        let at = |span: Option<Span>| InFile { file: places.file, value: span };
+    /// Remembers what a campaign may share with others.
+    pub(super) fn shares(&mut self, campaign: &Campaign, places: &Places) {
         if campaign.desired == DesiredState::Running {
             let key = (campaign.skill_queue.clone(), campaign.priority);
-            self.shared.entry(key).or_default().push(at(places.queue));
+            self.shared.entry(key).or_default().push(InFile { file: places.file, value: places.queue });
         }
+    }
+
+    /// Looks at one campaign that could be built.
+    pub(super) fn campaign(&self, campaign: &Campaign, places: &Places, campaigns: &mut Campaigns<'_, '_>) {
+        let at = |span: Option<Span>| InFile { file: places.file, value: span };
         if campaign.ends_at <= campaign.starts_at {
             return;
         }

@@ -11,6 +11,7 @@ mod test;
 use std::{
     collections::{BTreeMap, BTreeSet},
     num::NonZeroU32,
+    sync::Arc,
     time::Duration,
 };
 
@@ -23,6 +24,7 @@ use super::{
     diagnostic::Span,
     kinds::duration::shown,
     load::{Commit, InFile, Place},
+    loader::{Memory, Resolved},
     read::At,
     shared::References,
     tables::campaign::{CampaignFile, LimitsTable, MAX_RING, PerNumberTable},
@@ -42,14 +44,18 @@ pub(crate) struct Campaigns<'a, 'c> {
 
 impl Campaigns<'_, '_> {
     /// The campaigns by id; `None` if one of them could not be built.
-    pub(crate) fn resolve(mut self, files: Vec<InFile<CampaignFile>>) -> Option<BTreeMap<CampaignId, Campaign>> {
+    pub(crate) fn resolve(
+        mut self,
+        files: Vec<InFile<Arc<CampaignFile>>>,
+        memory: &mut Memory,
+    ) -> Option<BTreeMap<CampaignId, Arc<Campaign>>> {
         self.unique_ids(&files);
         self.active(&files);
         let mut campaigns = BTreeMap::new();
         let mut whole = true;
         let mut lint = Lint::default();
         for InFile { file, value } in files {
-            match self.campaign(file, value, &mut lint) {
+            match self.known_or_new(file, value, memory, &mut lint) {
                 Some(campaign) => drop(campaigns.insert(campaign.id.clone(), campaign)),
                 None => whole = false,
             }
@@ -59,6 +65,30 @@ impl Campaigns<'_, '_> {
             lint.finish(&mut self);
         }
         whole.then_some(campaigns)
+    }
+
+    /// A campaign that was resolved before and still is the same, or resolves it.
+    fn known_or_new(
+        &mut self,
+        file: usize,
+        campaign: Arc<CampaignFile>,
+        memory: &mut Memory,
+        lint: &mut Lint,
+    ) -> Option<Arc<Campaign>> {
+        if let Some(Resolved { campaign: known, diagnostics }) = memory.resolved(file) {
+            self.commit.found_again(diagnostics);
+            lint.shares(known, &Places::of(file, &campaign));
+            return Some(Arc::clone(known));
+        }
+        let Self { ceilings, references, .. } = *self;
+        let (built, found) = self.commit.found_by(|commit| {
+            Campaigns { ceilings, references, commit }.campaign(file, Arc::unwrap_or_clone(campaign), lint)
+        });
+        let built = Arc::new(built?);
+        if let Some(found) = found {
+            memory.keep_resolved(file, || Resolved { campaign: Arc::clone(&built), diagnostics: found.to_vec() });
+        }
+        Some(built)
     }
 
     /// Checks what templates say whatever a campaign adds.
@@ -71,7 +101,7 @@ impl Campaigns<'_, '_> {
         }
     }
 
-    fn unique_ids(&mut self, files: &[InFile<CampaignFile>]) {
+    fn unique_ids(&mut self, files: &[InFile<Arc<CampaignFile>>]) {
         let (mut ids, mut names) = (BTreeMap::new(), BTreeMap::new());
         for InFile { file, value } in files {
             if let Some(id) = &value.id {
@@ -88,7 +118,7 @@ impl Campaigns<'_, '_> {
     }
 
     /// Reports the first campaign, by path, that is one too many.
-    fn active(&mut self, files: &[InFile<CampaignFile>]) {
+    fn active(&mut self, files: &[InFile<Arc<CampaignFile>>]) {
         let ceiling = self.ceilings.active_campaigns;
         let mut running = files.iter().filter_map(|InFile { file, value }| {
             let state = value.state.as_ref().filter(|state| state.value == DesiredState::Running)?;
@@ -117,15 +147,7 @@ impl Campaigns<'_, '_> {
         if let Some(queue) = &campaign.skill_queue {
             self.skill_queue(file, queue);
         }
-        let places = Places {
-            file,
-            hours: campaign.calling_hours.as_ref().and_then(|hours| hours.span),
-            results: campaign.results.span.or(campaign.id.as_ref().and_then(|id| id.span)),
-            queue: match campaign.skill_queue.as_ref().and_then(|queue| queue.span) {
-                Some(queue) if queue.in_template() => campaign.extends.as_ref().and_then(|extends| extends.span),
-                own => own,
-            },
-        };
+        let places = Places::of(file, &campaign);
         let strategy = campaign.strategy.value;
         let used = self.used(file, strategy.attributes);
         let caller_numbers = campaign.caller_numbers.map(|list| self.caller_numbers(file, list));
@@ -167,6 +189,7 @@ impl Campaigns<'_, '_> {
             failure_sms: campaign.failure_sms.map(|sms| sms.value),
             callback: callback.map_or(Some(None), |callback| callback.map(Some))?,
         };
+        lint.shares(&built, &places);
         lint.campaign(&built, &places, self);
         Some(built)
     }

@@ -1,6 +1,6 @@
 //! The files of `shared/`, from what was read to definitions.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Agents, Defined, References, agents::agents, attributes::attributes, business_results::business_results,
@@ -146,7 +146,7 @@ impl Shared {
     }
 
     /// All of it with the campaigns; `None` if something is not there.
-    pub(crate) fn with(self, campaigns: BTreeMap<CampaignId, Campaign>) -> Option<Definitions> {
+    pub(crate) fn with(self, campaigns: BTreeMap<CampaignId, Arc<Campaign>>) -> Option<Definitions> {
         Some(Definitions {
             tenant: self.tenant?,
             queues: self.queues?.by_id,

@@ -18,6 +18,7 @@ use super::{
     code::Code,
     diagnostic::{Diagnostic, Source, Span},
     load::{Commit, InFile},
+    loader::ReadCampaign,
     read::{At, Inherited, Reader, Reported, Rest, Table, open},
     suggest::{listing, nearest},
     tables::{campaign::CampaignFile, template::TemplateFile},
@@ -96,14 +97,15 @@ impl<'a> Templates<'a> {
     }
 
     /// Reads a campaign with what its template gives it.
-    pub(crate) fn campaign(&self, path: &Arc<str>, text: &'a str) -> (Option<CampaignFile>, Vec<Diagnostic>) {
+    pub(crate) fn campaign(&self, path: &Arc<str>, text: &'a str) -> ReadCampaign {
         let source = Source::new(Arc::clone(path), text);
         let (mut parsed, diagnostics) = open(&source);
         if !parsed.readable {
-            return (None, diagnostics);
+            return ReadCampaign { campaign: None, diagnostics, extends: false };
         }
         let extends = parsed.root.get("extends").map(|node| (node.get_ref().as_str(), Span::from(node.span())));
         let template = extends.map(|(id, span)| (id.and_then(|id| self.by_id.get(id)), span));
+        let extends = template.is_some();
         let rest = match template {
             None => Rest::Nobody,
             Some((None, _)) => Rest::Another,
@@ -116,7 +118,7 @@ impl<'a> Templates<'a> {
         };
         let reader = Reader::new(source, parsed.poisoned, diagnostics).with_rest(rest);
         let (campaign, diagnostics) = reader.table::<CampaignFile>(&parsed.root);
-        (Some(campaign), diagnostics)
+        ReadCampaign { campaign: Some(Arc::new(campaign)), diagnostics, extends }
     }
 
     /// The text of the template that goes by this id.
@@ -131,7 +133,7 @@ impl<'a> Templates<'a> {
     }
 
     /// The template of each campaign that has one, file by file, and where it is named.
-    pub(crate) fn of(&self, campaigns: &[InFile<CampaignFile>]) -> BTreeMap<usize, InFile<Option<Span>>> {
+    pub(crate) fn of(&self, campaigns: &[InFile<Arc<CampaignFile>>]) -> BTreeMap<usize, InFile<Option<Span>>> {
         let template = |campaign: &CampaignFile| {
             let named = campaign.extends.as_ref().and_then(|extends| extends.span);
             Some(InFile { file: self.file_of(campaign)?, value: named })
@@ -140,7 +142,7 @@ impl<'a> Templates<'a> {
     }
 
     /// Reports ids that stand twice, and campaigns whose template is not there.
-    pub(crate) fn refer(&self, campaigns: &[InFile<CampaignFile>], commit: &mut Commit<'_>) {
+    pub(crate) fn refer(&self, campaigns: &[InFile<Arc<CampaignFile>>], commit: &mut Commit<'_>) {
         let place = |file, span| InFile { file, value: Some(span) };
         let mut seen = self.by_id.iter().map(|(id, first)| (id.clone(), place(first.file, first.id))).collect();
         for (id, InFile { file, value }) in &self.again {

@@ -25,7 +25,7 @@ struct Of {
 
 impl Users {
     /// Who uses which template; `campaigns` are sorted by path.
-    pub(crate) fn new(templates: &Templates<'_>, campaigns: &[InFile<CampaignFile>], commit: &Commit<'_>) -> Self {
+    pub(crate) fn new(templates: &Templates<'_>, campaigns: &[InFile<Arc<CampaignFile>>], commit: &Commit<'_>) -> Self {
         let mut users: BTreeMap<usize, Of> = BTreeMap::new();
         for InFile { file, value } in campaigns {
             let Some(template) = templates.file_of(value) else { continue };

@@ -6,7 +6,7 @@
 //!                                    (withdrawn)           └→ Ending: our side gave up
 //! ```
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -258,7 +258,7 @@ impl Engine {
         let run = self.campaigns.get_mut(&id);
         let campaign = run.and_then(|run| {
             run.refresh_hold(now.wall, &self.settings.permission);
-            let matches = |campaign: &&Campaign| campaign.matches(&call.contact.attributes);
+            let matches = |campaign: &&Arc<Campaign>| campaign.matches(&call.contact.attributes);
             run.definition.as_ref().filter(matches).filter(|_| run.hold.is_none())
         });
         let (Some(Phone::Up(agent_leg)), Some(campaign), false) = (phone, campaign, self.draining) else {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -46,7 +47,7 @@ struct Loading {
 #[derive(Debug, Clone)]
 pub(super) struct CampaignRun {
     /// `None` once its file is gone.
-    pub(super) definition: Option<Campaign>,
+    pub(super) definition: Option<Arc<Campaign>>,
     pub(super) name: String,
     pub(super) revision: Revision,
     /// What holds the whole campaign, valid until `hold_until`.
@@ -82,7 +83,7 @@ pub(super) struct CampaignRun {
 }
 
 impl CampaignRun {
-    pub(super) fn new(definition: Campaign, revision: Revision) -> Self {
+    pub(super) fn new(definition: Arc<Campaign>, revision: Revision) -> Self {
         Self {
             name: definition.name.clone(),
             definition: Some(definition),
@@ -112,8 +113,13 @@ impl CampaignRun {
     }
 
     /// Takes over a new definition; `None` for a file that is gone.
-    pub(super) fn redefine(&mut self, definition: Option<Campaign>, revision: &Revision) {
-        if self.definition != definition {
+    pub(super) fn redefine(&mut self, definition: Option<Arc<Campaign>>, revision: &Revision) {
+        let same = match (&self.definition, &definition) {
+            (Some(before), Some(now)) => Campaign::same(before, now),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if !same {
             self.revision = revision.clone();
             self.wants_load = true;
             self.matching = None;

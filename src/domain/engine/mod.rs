@@ -294,9 +294,9 @@ impl Engine {
         }
         for (id, definition) in &definitions.campaigns {
             match self.campaigns.get_mut(id) {
-                Some(run) => run.redefine(Some(definition.clone()), &generation.revision),
+                Some(run) => run.redefine(Some(Arc::clone(definition)), &generation.revision),
                 None => {
-                    let run = CampaignRun::new(definition.clone(), generation.revision.clone());
+                    let run = CampaignRun::new(Arc::clone(definition), generation.revision.clone());
                     self.campaigns.insert(id.clone(), run);
                 }
             }

@@ -330,7 +330,7 @@ fn generation(n: u32, campaigns: &[&Campaign]) -> Arc<Generation> {
         revision: Revision::parse(&format!("{n:040x}")).unwrap(),
         committed_at: at("2031-03-01T00:00:00Z") + Duration::from_secs(u64::from(n)),
         definitions: Definitions {
-            campaigns: campaigns.iter().map(|campaign| (campaign.id.clone(), (*campaign).clone())).collect(),
+            campaigns: campaigns.iter().map(|campaign| (campaign.id.clone(), Arc::new((*campaign).clone()))).collect(),
             ..Definitions::of(tenant)
         },
     })

@@ -1,6 +1,6 @@
 //! Readers: short cursors on connections of their own.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
@@ -131,7 +131,10 @@ pub(super) async fn candidates(
     let generation = shared.generation();
     let search = Search {
         permission: &shared.settings.permission,
-        defined: generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign)),
+        defined: generation
+            .as_ref()
+            .and_then(|generation| generation.definitions.campaigns.get(campaign))
+            .map(Arc::as_ref),
         evaluating: evaluate::is_under_way(conn, key).await?,
         wanted: usize::try_from(limit).unwrap_or(usize::MAX),
     };

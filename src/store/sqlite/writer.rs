@@ -252,7 +252,7 @@ impl Writer {
             Work::Apply(generation, changes) => campaigns::apply(self, generation, changes).await?,
             Work::Import(campaign, contacts) => {
                 let generation = self.generation.clone();
-                let defined = generation.as_ref().and_then(|g| g.definitions.campaigns.get(&campaign));
+                let defined = generation.as_ref().and_then(|g| g.definitions.campaigns.get(&campaign)).map(Arc::as_ref);
                 return import::import(&mut self.conn, &campaign, defined, &contacts).await.map(Reply::Imported);
             }
             Work::Evaluate => return evaluate::slice(self).await.map(Reply::Evaluated),

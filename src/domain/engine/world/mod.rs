@@ -386,7 +386,7 @@ impl World {
             Event::Agent(leg, act) => self.agent_acts(leg, act),
             Event::Meddle => self.meddle(),
             Event::Commit(campaign, desired) => {
-                self.generation.definitions.campaigns.get_mut(&campaign).unwrap().desired = desired;
+                self.definition(&campaign).desired = desired;
                 self.give(Input::Applied(Arc::new(self.generation.clone())));
             }
             Event::Refilter(campaign) => self.refilter(&campaign),
@@ -428,14 +428,19 @@ impl World {
             }
             _ => {
                 let id = self.any_campaign();
-                let campaign = self.generation.definitions.campaigns.get_mut(&id).unwrap();
-                campaign.desired = match campaign.desired {
+                let desired = self.definition(&id).desired;
+                self.definition(&id).desired = match desired {
                     DesiredState::Running if self.dice.chance(50) => DesiredState::Paused,
                     _ => DesiredState::Running,
                 };
                 self.give(Input::Applied(Arc::new(self.generation.clone())));
             }
         }
+    }
+
+    /// A campaign's definition, to change it.
+    fn definition(&mut self, id: &CampaignId) -> &mut Campaign {
+        Arc::make_mut(self.generation.definitions.campaigns.get_mut(id).unwrap())
     }
 
     fn any_campaign(&mut self) -> CampaignId {
@@ -455,7 +460,7 @@ impl World {
     fn choose_filter(&mut self, id: &CampaignId) {
         let wanted = random::wanted(&mut self.dice);
         let filter = wanted.as_ref().map(|wanted| random::filter(&mut self.dice, wanted));
-        self.generation.definitions.campaigns.get_mut(id).unwrap().filter = filter;
+        self.definition(id).filter = filter;
         self.wanted.insert(id.clone(), wanted);
     }
 

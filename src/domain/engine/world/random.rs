@@ -56,7 +56,7 @@ pub(super) fn generation(dice: &mut Dice, wall0: Timestamp) -> Generation {
             },
             ..Campaign::example()
         };
-        campaigns.insert(id, campaign);
+        campaigns.insert(id, Arc::new(campaign));
     }
     let mut tenant = Tenant::new(slug(TenantId::parse, "t"), "T", "UTC", "CN");
     tenant.agents.wrap_up = Duration::from_secs(dice.below(30));

@@ -105,7 +105,7 @@ impl World {
         let contact = self.contacts[&intent.contact].clone();
         let live: Vec<&Attempt> = self.attempts.values().filter(|a| a.result.is_none() && !a.withdrawn).collect();
         let called = &contact.progress.numbers[intent.number].e164;
-        let campaign = self.generation.definitions.campaigns.get(&intent.campaign);
+        let campaign = self.generation.definitions.campaigns.get(&intent.campaign).map(Arc::as_ref);
         let in_second = |a: &&Attempt| !a.withdrawn && a.recorded_at > now - SignedDuration::from_secs(1);
         let count = |n: usize| u32::try_from(n).unwrap();
         let placed = self.attempts.values().filter(in_second);
