@@ -458,10 +458,8 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
     ),
     (
         Code::AttributeNotUsed,
-        edit(
-            SUMMER,
-            "attributes = [\"tier\", \"score\"]",
-            "attributes = [\"tier\", \"score\", \"lease_end\"]",
+        told(
+            "a filter on `score` beside `attributes = [\"tier\"]`",
             "`strategy.attributes` lists what the campaign may use. Add the attribute there, or leave the list out to \
              use all.",
         ),
@@ -569,8 +567,8 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         Code::BudgetUnspendable,
         edit(
             WINTER,
-            "ends_at = 2031-11-01T12:00:00+08:00",
-            "ends_at = 2031-12-24T00:00:00+08:00",
+            "retries = 100\ninterval = \"23h\"",
+            "retries = 1\ninterval = \"10m\"",
             "The retries that the policy allows do not all fit into the campaign's life, or into its days. Fewer of \
              them say the same; or give the campaign more time.",
         ),
@@ -591,6 +589,23 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
             "The file is right. This version checks and plans the setting and does not dial by it yet; so that nobody \
              is called against it, the campaign is held, and `why` says so. Leave the setting out, or wait for a newer \
              version.",
+        ),
+    ),
+    (
+        Code::UnknownTemplate,
+        edit(
+            "campaigns/autumn.toml",
+            "extends = \"ofer\"",
+            "extends = \"offer\"",
+            "A template is known by the `id` in its file of campaigns/templates, never by the file's name.",
+        ),
+    ),
+    (
+        Code::NotInTemplate,
+        told(
+            "`starts_at = 2031-03-01T09:00:00+08:00` in a file of campaigns/templates",
+            "Identity and dates belong to one campaign, and a template to many. Write the key in each campaign. A \
+             template has no template of its own either, so that one look tells where a setting comes from.",
         ),
     ),
 ];

@@ -465,7 +465,7 @@ async fn the_example_is_checked_as_the_command_does() {
 
     repository.git(["checkout", "--quiet", "--force", "main"]);
     std::fs::create_dir(repository.path().join("campaigns")).unwrap();
-    for path in ["shared", "spring-offer.toml", "service-survey.toml"] {
+    for path in ["shared", "templates", "spring-offer.toml", "service-survey.toml", "workshop-survey.toml"] {
         std::fs::rename(repository.path().join(path), repository.path().join("campaigns").join(path)).unwrap();
     }
     let moved = repository.commit("in a folder of their own");

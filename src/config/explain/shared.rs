@@ -65,8 +65,8 @@ pub(super) const EXPLANATIONS: &[(Code, Explanation)] = &[
         Code::QuestionKeys,
         edit(
             SURVEY,
-            "kind = \"text\"\noptions = [\"More\", \"Less\"]",
-            "kind = \"text\"",
+            "text = \"What could be better?\"\nkind = \"text\"\noptions = [\"More\", \"Less\"]",
+            "text = \"What could be better?\"\nkind = \"text\"",
             "`options` are for `single` and `multiple`, which need them. `min` and `max` are for `number` and `scale`, \
              and a scale needs both. `goto` by answer is for `single` and `scale`.",
         ),
@@ -186,7 +186,7 @@ pub(super) const EXPLANATIONS: &[(Code, Explanation)] = &[
         edit(
             SURVEY,
             "goto = { 5 = \"why\" }",
-            "goto = { 5 = \"end\" }",
+            "goto = { 1 = \"end\" }",
             "A question that has been asked may not come again: an agent could go round for ever, and the second \
              answer would take the place of the first.",
         ),
@@ -205,7 +205,7 @@ pub(super) const EXPLANATIONS: &[(Code, Explanation)] = &[
         Code::DuplicateVersion,
         edit(
             SURVEY,
-            "version = 1\nstate = \"draft\"",
+            "version = 1\nstate = \"published\"",
             "version = 2\nstate = \"draft\"",
             "Answers belong to the version that they were given to. Take the next number for a new one.",
         ),

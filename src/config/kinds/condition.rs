@@ -215,8 +215,9 @@ impl Kind for Compared {
     }
 
     fn schema() -> Json {
-        let one = json!([{ "type": "string" }, { "type": "number" }]);
-        json!({ "anyOf": [one[0], one[1], { "type": "array", "items": { "anyOf": one } }] })
+        // A TOML date is a string to some validators, and to others a string of that format only.
+        let one = json!([{ "type": "string" }, { "type": "string", "format": "date" }, { "type": "number" }]);
+        json!({ "anyOf": [one[0], one[1], one[2], { "type": "array", "items": { "anyOf": one } }] })
     }
 
     fn show(value: &Operand) -> Json {

@@ -10,7 +10,8 @@ use crate::config::template::is_inherited;
 pub(super) fn campaign(table: Json) -> Json {
     let mut schema = table;
     let strict = take_required(&mut schema, &|key| is_inherited(key));
-    schema["if"] = json!({ "not": { "required": ["extends"] } });
+    let extends = json!({ "required": ["extends"], "additionalProperties": true });
+    schema["if"] = json!({ "not": extends, "additionalProperties": true });
     schema["then"] = strict.unwrap_or_else(|| json!({}));
     schema
 }
@@ -59,5 +60,10 @@ fn take_required(schema: &mut Json, may_go: &dyn Fn(&str) -> bool) -> Option<Jso
     if !inner.is_empty() {
         taken.insert("properties".to_owned(), Json::Object(inner));
     }
-    (!taken.is_empty()).then_some(Json::Object(taken))
+    if taken.is_empty() {
+        return None;
+    }
+    // Which keys there may be is said once; a strict validator would take silence for "none".
+    taken.insert("additionalProperties".to_owned(), json!(true));
+    Some(Json::Object(taken))
 }

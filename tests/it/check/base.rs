@@ -67,7 +67,8 @@ fn an_id_that_changed_is_told_with_what_it_costs() {
     assert!(out.contains(message) && out.contains("campaigns/spring.toml:1:6"), "{out}");
     assert!(err.contains("1 warning"), "{err}");
     // Moved to a file of its own it lives on.
-    repository.write("campaigns/moved.toml", campaign("spring", "2031-03-01T09:00:00+08:00"));
+    let moved = campaign("spring", "2031-03-01T09:00:00+08:00").replace("priority = 2", "priority = 3");
+    repository.write("campaigns/moved.toml", moved);
     assert_eq!(check(&repository, &["--base", "main", "--at", "2019-01-01T00:00:00Z"]).1, "");
 }
 
