@@ -5,21 +5,31 @@
 //! dialling loop has the generation. Nothing else wakes the loop: the poll timer never fires. Then
 //! polls alone, as fast as they go, and the CPU time of the whole process for each. In that the
 //! daemon's own part ends at the store; the one here is in memory.
+//!
+//! Last, 10,000 campaigns on SQLite with the real server: `POST /api/v1/plan` with one campaign's file
+//! changed, from the request to the line that tells what would change; and commits that change one
+//! campaign, from the new commit seen to in force, by the daemon's own metric.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that fails says where, and prints")]
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
 use dialops::{
     clock::Clock,
     config::{Loader, settings::outer_ceilings},
+    control::QUEUE_LENGTH,
     domain::{
         campaign::{DialPermission, Generation},
         ids::Revision,
     },
-    gitops::{Wake, watch as git_watch},
+    gitops::{Source, Wake, watch as git_watch},
+    http::{
+        self, Instance, Listeners, ServerState,
+        access::Access,
+        wire::plan::{PlanEvent, PlanRequest},
+    },
     reconcile::{self, Reconcile},
-    store::{GateSettings, Opener, Store, memory::MemoryStore},
+    store::{GateSettings, Opener, Store, memory::MemoryStore, sqlite::SqliteStore},
     telemetry::{
         metrics::Metrics,
         status::{DialStatus, SourceStatus},
@@ -37,6 +47,9 @@ use repository::Repository;
 
 const CAMPAIGNS: usize = 100;
 const COMMITS: usize = 200;
+const MANY: usize = 10_000;
+const PLANS: usize = 200;
+const COMMITS_OF_MANY: usize = 50;
 const NEVER: Duration = Duration::from_secs(24 * 3600);
 
 /// Ticks per second of `/proc/self/stat`, which Linux has fixed.
@@ -46,20 +59,22 @@ fn main() {
     let commits = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(COMMITS);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let repository = hundred_campaigns();
+        let repository = repository_of(CAMPAIGNS);
         latency(&repository, commits).await;
         polls(&repository).await;
+        one_of_many().await;
     });
 }
 
 async fn latency(repository: &Repository, commits: usize) {
-    let mut daemon = Daemon::start(repository, NEVER);
+    let mut daemon = Daemon::start(repository, NEVER, in_memory);
     daemon.in_force(&repository.head()).await;
     // The watch is in place a moment after the first look.
     tokio::time::sleep(Duration::from_millis(500)).await;
     let mut took = Vec::with_capacity(commits);
     for n in 0..commits {
-        campaign(repository, n % CAMPAIGNS, &format!("amended {n}"));
+        let (path, text) = campaign(n % CAMPAIGNS, &format!("amended {n}"));
+        repository.write(format!("campaigns/{path}"), text);
         repository.git(["add", "--all", "."]);
         let started = daemon.clock.now().mono;
         let head = repository.commit_index("amend one campaign");
@@ -68,8 +83,7 @@ async fn latency(repository: &Repository, commits: usize) {
         // The next one meets a quiet loop, and no phase of anything.
         tokio::time::sleep(Duration::from_millis(100 + (n * 7 % 50) as u64)).await;
     }
-    took.sort_unstable();
-    let at = |percent: usize| took[(took.len() * percent / 100).min(took.len() - 1)].as_secs_f64() * 1e3;
+    let at = percentiles(took);
     println!(
         "commit to applied by file watch, {CAMPAIGNS} campaigns, {commits} commits, `git commit` itself included:"
     );
@@ -77,18 +91,92 @@ async fn latency(repository: &Repository, commits: usize) {
 }
 
 async fn polls(repository: &Repository) {
-    let mut daemon = Daemon::start(repository, Duration::from_millis(2));
+    let mut daemon = Daemon::start(repository, Duration::from_millis(2), in_memory);
     daemon.in_force(&repository.head()).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let (looks, cpu) = (daemon.looks_without_news(), cpu_seconds());
+    let (looks, cpu) = (daemon.metric(FETCHES_WITHOUT_NEWS), cpu_seconds());
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let (looks, cpu) = (daemon.looks_without_news() - looks, cpu_seconds() - cpu);
+    let (looks, cpu) = (daemon.metric(FETCHES_WITHOUT_NEWS) - looks, cpu_seconds() - cpu);
     let each = cpu / looks * 1e3;
     println!("poll without news: {each:.3} ms of CPU each over {looks} polls   (target: 10 ms)");
 }
 
-/// The loop and its watch, on a store in memory.
+async fn one_of_many() {
+    let repository = repository_of(MANY);
+    repository.git(["gc", "--quiet"]);
+    let folder = tempfile::tempdir().unwrap();
+    let (clock, path) = (Clock::system(), folder.path().join("dialops.db"));
+    let (opener, settings) = (opener(), gate_settings());
+    let store: Arc<dyn Store> = SqliteStore::open(&path, opener, settings, clock.clone()).await.unwrap();
+    let resident = resident_mb();
+    let mut daemon = Daemon::start(&repository, NEVER, |_| store);
+    daemon.in_force(&repository.head()).await;
+    println!("{MANY} campaigns in force: {:.0} MB resident, {resident:.0} MB before", resident_mb());
+    let socket = folder.path().join("dialops.sock");
+    daemon.serve(&socket).await;
+    let client = reqwest::Client::builder().unix_socket(socket.as_path()).build().unwrap();
+    let mut took = Vec::with_capacity(PLANS);
+    let base = repository.head().to_string();
+    for n in 0..=PLANS {
+        let (path, text) = campaign(n, &format!("planned {n}"));
+        let request = PlanRequest { base: base.clone(), files: BTreeMap::from([(path, Some(text))]) };
+        let started = daemon.clock.now().mono;
+        let mut answer = client.post("http://dialops/api/v1/plan").json(&request).send().await.unwrap();
+        let line = answer.chunk().await.unwrap().unwrap();
+        // The first reads the commit that plans start from.
+        if n > 0 {
+            took.push(daemon.clock.now().mono - started);
+        }
+        let line = line.split(|byte| *byte == b'\n').next().unwrap();
+        let PlanEvent::Structure(structure) = serde_json::from_slice(line).unwrap() else { panic!("{line:?}") };
+        assert_eq!(structure.campaigns.len(), 1);
+        while answer.chunk().await.unwrap().is_some() {}
+    }
+    let at = percentiles(took);
+    println!("one file of {MANY} changed to planned, {PLANS} plans over the daemon's socket, SQLite:");
+    println!("  p50 {:.1} ms   p99 {:.1} ms   max {:.1} ms   (target: 25 ms)", at(50), at(99), at(100));
+    commits_of_many(&repository, &mut daemon).await;
+    println!("{MANY} campaigns, all of it done: {:.0} MB resident", resident_mb());
+}
+
+async fn commits_of_many(repository: &Repository, daemon: &mut Daemon) {
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut took = Vec::with_capacity(COMMITS_OF_MANY);
+    for n in 0..COMMITS_OF_MANY {
+        let before = daemon.metric(RECONCILE_SECONDS);
+        let (path, text) = campaign(n, &format!("amended {n}"));
+        repository.write(format!("campaigns/{path}"), text);
+        let head = repository.commit("amend one campaign");
+        daemon.in_force(&head).await;
+        // The metric is written a moment after.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        took.push(Duration::from_secs_f64(daemon.metric(RECONCILE_SECONDS) - before));
+    }
+    let at = percentiles(took);
+    println!("one file of {MANY} changed by a commit to in force, {COMMITS_OF_MANY} commits, SQLite:");
+    println!("  p50 {:.1} ms   p99 {:.1} ms   max {:.1} ms", at(50), at(99), at(100));
+}
+
+/// Milliseconds at a percentile.
+fn percentiles(mut took: Vec<Duration>) -> impl Fn(usize) -> f64 {
+    took.sort_unstable();
+    move |percent| took[(took.len() * percent / 100).min(took.len() - 1)].as_secs_f64() * 1e3
+}
+
+fn resident_mb() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    kilobytes.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+}
+
+const FETCHES_WITHOUT_NEWS: &str = "dialops_source_fetches_total{result=\"noop\",source=\"main\"} ";
+const RECONCILE_SECONDS: &str = "dialops_reconcile_duration_seconds_sum{result=\"success\",source=\"main\"} ";
+
+/// The loop and its watch.
 struct Daemon {
+    source: Source,
+    store: Arc<dyn Store>,
+    loader: Arc<Loader>,
     clock: Clock,
     generation: watch::Receiver<Option<Arc<Generation>>>,
     metrics: Arc<Metrics>,
@@ -96,14 +184,16 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(repository: &Repository, poll: Duration) -> Self {
+    fn start(repository: &Repository, poll: Duration, store: impl FnOnce(&Clock) -> Arc<dyn Store>) -> Self {
         let (clock, metrics) = (Clock::system(), Arc::new(Metrics::new(Timestamp::UNIX_EPOCH)));
         let (generation, generations) = watch::channel(None);
         let (wake, shutdown) = (Arc::new(Wake::default()), CancellationToken::new());
+        let (store, loader) = (store(&clock), Arc::new(Loader::new(outer_ceilings())));
+        let source = repository.source("main", "campaigns");
         let parts = Reconcile {
-            source: repository.source("main", "campaigns"),
-            store: store(&clock),
-            load: reconcile::check(Arc::new(Loader::new(outer_ceilings()))),
+            source: source.clone(),
+            store: Arc::clone(&store),
+            load: reconcile::check(Arc::clone(&loader)),
             wake: Arc::clone(&wake),
             commands: mpsc::channel(1).1,
             generation,
@@ -113,7 +203,28 @@ impl Daemon {
         };
         tokio::spawn(git_watch::run(parts.source.clone(), wake, poll, Arc::default(), shutdown.clone()));
         tokio::spawn(reconcile::run(parts, shutdown.clone()));
-        Self { clock, generation: generations, metrics, shutdown }
+        Self { source, store, loader, clock, generation: generations, metrics, shutdown }
+    }
+
+    /// Serves what is in force on a Unix socket.
+    async fn serve(&self, socket: &Path) {
+        let unix = http::listen::unix(socket).await.unwrap();
+        let state = ServerState {
+            instance: Instance { name: "bench".into(), version: "0".into(), started_at: Timestamp::UNIX_EPOCH },
+            repository: self.source.clone(),
+            loader: Arc::clone(&self.loader),
+            source: watch::channel(SourceStatus::default()).1,
+            dial: watch::channel(DialStatus::default()).1,
+            generation: self.generation.clone(),
+            store: Arc::clone(&self.store),
+            dialer: mpsc::channel(QUEUE_LENGTH).0,
+            reconciler: mpsc::channel(QUEUE_LENGTH).0,
+            metrics: Arc::clone(&self.metrics),
+            clock: self.clock.clone(),
+            access: Access { token: None, allowed_uids: vec![] },
+        };
+        let listeners = Listeners { tcp: None, unix: Some(unix) };
+        tokio::spawn(http::serve(Arc::new(state), listeners, self.shutdown.clone()));
     }
 
     async fn in_force(&mut self, revision: &Revision) {
@@ -121,10 +232,9 @@ impl Daemon {
         tokio::time::timeout(Duration::from_secs(30), there).await.expect("the commit comes into force").unwrap();
     }
 
-    fn looks_without_news(&self) -> f64 {
+    fn metric(&self, series: &str) -> f64 {
         let text = self.metrics.render(&SourceStatus::default(), &DialStatus::default()).unwrap();
         let text = String::from_utf8(text).unwrap();
-        let series = "dialops_source_fetches_total{result=\"noop\",source=\"main\"} ";
         text.lines().find_map(|line| line.strip_prefix(series)).unwrap().parse().unwrap()
     }
 }
@@ -135,41 +245,49 @@ impl Drop for Daemon {
     }
 }
 
-fn store(clock: &Clock) -> Arc<dyn Store> {
-    let opener = Opener {
+fn in_memory(clock: &Clock) -> Arc<dyn Store> {
+    MemoryStore::open(opener(), gate_settings(), clock.clone())
+}
+
+fn gate_settings() -> GateSettings {
+    GateSettings { permission: DialPermission::None, caps: BTreeMap::new() }
+}
+
+fn opener() -> Opener {
+    Opener {
         daemon_version: "0".to_owned(),
         tzdb_version: "0".to_owned(),
         settings_digest: String::new(),
         pid: 1,
         host: "here".to_owned(),
-    };
-    let settings = GateSettings { permission: DialPermission::None, caps: BTreeMap::new() };
-    MemoryStore::open(opener, settings, clock.clone())
+    }
 }
 
-/// The example's shared files, and its smaller campaign a hundred times.
-fn hundred_campaigns() -> Repository {
+/// The example's shared files, and its smaller campaign many times.
+fn repository_of(campaigns: usize) -> Repository {
     let repository = Repository::new();
     repository.write("campaigns/shared/tenant.toml", include_str!("../campaigns/shared/tenant.toml"));
     repository.write("campaigns/shared/queues.toml", include_str!("../campaigns/shared/queues.toml"));
     repository.write("campaigns/shared/agents.toml", include_str!("../campaigns/shared/agents.toml"));
-    for n in 0..CAMPAIGNS {
-        campaign(&repository, n, "new");
+    for n in 0..campaigns {
+        let (path, text) = campaign(n, "new");
+        repository.write(format!("campaigns/{path}"), text);
     }
-    repository.commit("a hundred campaigns");
+    repository.commit("many campaigns");
     repository
 }
 
-fn campaign(repository: &Repository, n: usize, description: &str) {
+/// A campaign's path in its folder and its text.
+fn campaign(n: usize, description: &str) -> (String, String) {
     let id = format!("id = \"campaign-{n}\"\ndescription = \"{description}\"");
     let text = include_str!("../campaigns/service-survey.toml")
         .replace("id = \"service-survey\"", &id)
         .replace("name = \"Service survey\"", &format!("name = \"Campaign {n}\""));
-    repository.write(format!("campaigns/campaign-{n}.toml"), text);
+    (format!("campaign-{n}.toml"), text)
 }
 
 fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     let ticks: f64 = [fields[11], fields[12]].iter().map(|field| field.parse::<f64>().unwrap()).sum();
     ticks / TICKS

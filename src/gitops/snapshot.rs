@@ -225,7 +225,7 @@ impl<'repo> Walk<'repo> {
 
     fn file(&mut self, path: String, oid: Oid) -> Result<(), SourceError> {
         let bytes = match self.known.get(&oid) {
-            Some(bytes) => bytes.len() as u64,
+            Some(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
             None => self.size(oid, &path)?,
         };
         if bytes > BLOB_BYTES_MAX {

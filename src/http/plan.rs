@@ -84,7 +84,11 @@ pub(super) async fn post(
     let loader = Arc::clone(&state.loader);
     let loaded = tokio::task::spawn_blocking(move || load(&base, &request, &loader));
     let planned = loaded.await.map_err(|_| ApiError::busy("planning"))?.map_err(|found| refused(&found))?;
-    let steps = steps(&generation.definitions, &planned, &state.store.campaigns().await?);
+    let changed = changed(&generation.definitions, &planned);
+    // Only of new ones the store has to tell whether they return.
+    let any_new = changed.iter().any(|(before, _)| before.is_none());
+    let stored = if any_new { state.store.campaigns().await? } else { Vec::new() };
+    let steps = steps(&generation.definitions, &planned, &changed, &stored);
     let (lines, told) = mpsc::channel(LINES_WAITING_MAX);
     let now = state.clock.now().wall;
     let counting = Counting { state, generation, planned: Arc::new(planned), steps, now, lines, _permit: permit };
@@ -131,19 +135,31 @@ fn refused(found: &[Diagnostic]) -> ApiError {
     ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, error, "check with the daemon's settings: `--settings FILE`")
 }
 
-/// Every campaign that is not the same, what stops calls first.
-fn steps(now: &Definitions, planned: &Definitions, stored: &[StoredCampaign]) -> Vec<(Verb, CampaignId)> {
+/// A campaign before and after; `None` before if it is new.
+type Changed<'d> = (Option<&'d Arc<Campaign>>, &'d Arc<Campaign>);
+
+/// Every campaign that is new or not the same.
+fn changed<'d>(now: &'d Definitions, planned: &'d Definitions) -> Vec<Changed<'d>> {
+    let pairs = planned.campaigns.values().map(|campaign| (now.campaigns.get(&campaign.id), campaign));
+    pairs.filter(|(before, campaign)| before.is_none_or(|before| !Campaign::same(before, campaign))).collect()
+}
+
+/// What is done to every campaign that is not the same, what stops calls first.
+fn steps(
+    now: &Definitions,
+    planned: &Definitions,
+    changed: &[Changed<'_>],
+    stored: &[StoredCampaign],
+) -> Vec<(Verb, CampaignId)> {
     let gone = now.campaigns.keys().filter(|id| !planned.campaigns.contains_key(*id));
     let known: BTreeSet<&CampaignId> = stored.iter().map(|row| &row.id).collect();
     let mut steps: Vec<(Verb, CampaignId)> = gone.map(|id| (Verb::Retire, id.clone())).collect();
-    for (id, campaign) in &planned.campaigns {
-        let before = now.campaigns.get(id);
+    for (before, campaign) in changed {
         let state = match before {
             Some(before) => Some(Some(before.desired)),
-            None => known.contains(id).then_some(None),
+            None => known.contains(&campaign.id).then_some(None),
         };
-        let amended = before.is_some_and(|before| !Campaign::same(before, campaign));
-        steps.extend(plan::verb(state, campaign.desired, amended).map(|verb| (verb, id.clone())));
+        steps.extend(plan::verb(state, campaign.desired, before.is_some()).map(|verb| (verb, campaign.id.clone())));
     }
     steps.sort();
     steps

@@ -66,8 +66,8 @@ fn template_texts() -> Vec<String> {
 }
 
 /// A policy that is warned of.
-const LONG: &str = "[results]\npolicy = \"global\"\n[results.global]\nby_result = \
-    { busy = { retries = 2, interval = \"90h\" } }\n";
+const LONG: &str = "[results]\npolicy = \"global\"\n[results.global]\n\
+    by_result = [{ result = \"busy\", retries = 2, interval = \"90h\" }]\n";
 
 fn campaign_texts() -> Vec<String> {
     let mut texts = Vec::new();
@@ -179,4 +179,27 @@ fn what_a_commit_leaves_alone_is_not_resolved_again() {
     let (moved, _) = loader.load("elsewhere", &list(&files)).unwrap();
     assert!(!Arc::ptr_eq(campaign(&moved, "a"), campaign(&shared, "a")));
     assert_eq!(moved, shared);
+}
+
+#[test]
+fn a_warning_of_a_template_moves_on_to_the_next_campaign() {
+    let loader = Loader::new(outer_ceilings());
+    let mut files = start();
+    files.insert("templates/one.toml", format!("{TEMPLATE}{LONG}").into_bytes().into());
+    for (path, id) in [("a.toml", "a"), ("b.toml", "b")] {
+        let text =
+            CAMPAIGN.replace("ID", id).replace("NAME", id).replace("skill_queue", "extends = \"t\"\nskill_queue");
+        files.insert(path, text.into_bytes().into());
+    }
+    let both_say = |files: &Files| {
+        let sources: Vec<_> = files.iter().map(|(path, bytes)| SourceFile { path, bytes }).collect();
+        let (cold, warm) = (load("campaigns", &sources, &outer_ceilings()), loader.load("campaigns", &list(files)));
+        assert_eq!(warm, cold);
+        cold.unwrap().1.iter().filter(|warning| &*warning.location.file == "campaigns/templates/one.toml").count()
+    };
+    let told = both_say(&files);
+    assert!(told > 0);
+    // Told with the first campaign, and only there; without it the second has it.
+    files.remove("a.toml");
+    assert_eq!(both_say(&files), told);
 }

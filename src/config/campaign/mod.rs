@@ -9,7 +9,7 @@ mod terms;
 mod test;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     num::NonZeroU32,
     sync::Arc,
     time::Duration,
@@ -102,6 +102,11 @@ impl Campaigns<'_, '_> {
     }
 
     fn unique_ids(&mut self, files: &[InFile<Arc<CampaignFile>>]) {
+        let ids = files.iter().filter_map(|file| Some(file.value.id.as_ref()?.value.as_str()));
+        let names = files.iter().filter_map(|file| Some(file.value.name.as_ref()?.value.as_str()));
+        if differ(ids) && differ(names) {
+            return;
+        }
         let (mut ids, mut names) = (BTreeMap::new(), BTreeMap::new());
         for InFile { file, value } in files {
             if let Some(id) = &value.id {
@@ -313,6 +318,12 @@ impl Campaigns<'_, '_> {
             .label(format!("at most {ceiling}"))
             .suggest("use the ceiling", span, edit);
     }
+}
+
+/// Whether no text is there twice.
+fn differ<'t>(mut texts: impl Iterator<Item = &'t str>) -> bool {
+    let mut seen = HashSet::new();
+    texts.all(|text| seen.insert(text))
 }
 
 /// The cap that a table holds.
