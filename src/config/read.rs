@@ -23,6 +23,22 @@ use super::{
 /// Problems of one file that are kept; nobody reads more.
 pub(crate) const PROBLEMS_PER_FILE_MAX: usize = 100;
 
+/// Keys, tables and items that a file may have, so that what they take stays below 64 MB.
+const PARTS_MAX: usize = 40_000;
+
+/// About how many keys, tables and items a text has; an item takes half of what a key does.
+fn parts(text: &str) -> usize {
+    let (mut keys, mut items) = (0, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'.' | b'=' | b'{' | b'[' => keys += 1,
+            b',' => items += 1,
+            _ => {}
+        }
+    }
+    keys + items / 2
+}
+
 /// What a value may be.
 pub(crate) trait Kind {
     /// What it becomes.
@@ -248,6 +264,11 @@ pub(crate) fn open<'s>(source: &Source<'s>) -> (Parsed<'s>, Vec<Diagnostic>) {
         diagnostics.push(Diagnostic::error(Code::Unreadable, Location::file(&source.path), message));
         return (Parsed::unreadable(), diagnostics);
     }
+    if parts(source.text) > PARTS_MAX {
+        let message = format!("has more than {PARTS_MAX} keys, tables and items");
+        diagnostics.push(Diagnostic::error(Code::Unreadable, Location::file(&source.path), message));
+        return (Parsed::unreadable(), diagnostics);
+    }
     let mut parsed = parse(source, &mut diagnostics);
     match version::take(&mut parsed.root, &parsed.poisoned, source) {
         Pinned::Fits => {}
@@ -378,7 +399,9 @@ impl<'n, 's> TableReader<'n, 's> {
 
     /// Reports a required key that is not there.
     pub(crate) fn require(&self, key: &Key, reader: &mut Reader<'_>) {
-        if self.node(key.name).is_some() || reader.strays.iter().any(|stray| stray == key.name) {
+        // Behind a slip in the form of the file, what is missing may well be there.
+        let broken = reader.diagnostics[..reader.given].iter().any(|diagnostic| diagnostic.code == Code::Syntax);
+        if broken || self.node(key.name).is_some() || reader.strays.iter().any(|stray| stray == key.name) {
             return;
         }
         let template = match &reader.rest {

@@ -5,9 +5,29 @@ pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>)
     near(found, known).into_iter().min().map(|(_, word)| word)
 }
 
-/// Whether one known word only is near to `found`, so that it must be what was meant.
+/// Whether one known word only is near to `found`, by one slip that does not turn its meaning round, so
+/// that it must be what was meant.
 pub(crate) fn is_sure<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> bool {
-    near(found, known).len() == 1
+    match near(found, known).as_slice() {
+        [(0, _)] => true,
+        [(1, word)] => !is_turned_round(&found.to_lowercase(), &word.to_lowercase()),
+        _ => false,
+    }
+}
+
+/// What says the opposite when it stands before a word.
+const NEGATIONS: [&str; 8] = ["un", "in", "non", "not", "no", "n", "dis", "!"];
+
+/// Whether two texts differ by a negation before one of their words.
+fn is_turned_round(found: &str, meant: &str) -> bool {
+    let words = |text: &str| text.split(['_', '-', ' ']).map(str::to_owned).collect::<Vec<_>>();
+    let (found, meant) = (words(found), words(meant));
+    found.len() != meant.len()
+        || found.iter().zip(&meant).any(|(a, b)| {
+            let negates =
+                |long: &str, short: &str| long.strip_suffix(short).is_some_and(|before| NEGATIONS.contains(&before));
+            negates(a, b) || negates(b, a)
+        })
 }
 
 /// Known words that are near, each with how many slips away it is.
@@ -58,6 +78,23 @@ mod tests {
         assert!(is_sure("runing", ["paused", "running"]));
         assert!(!is_sure("starts_al", ["starts_at", "starts_all"]));
         assert!(!is_sure("stopped", ["paused", "running"]));
+    }
+
+    #[test]
+    fn what_may_say_the_opposite_is_never_sure() {
+        for (found, meant) in [
+            ("nin", "in"),
+            ("!in", "in"),
+            ("is_unset", "is_set"),
+            ("is_nset", "is_set"),
+            ("unpaused", "paused"),
+            ("reachable", "unreachable"),
+            ("on_hook", "off_hook"),
+            ("min_days", "max_days"),
+        ] {
+            assert!(!is_sure(found, [meant]), "{found}");
+        }
+        assert!(is_sure("Running", ["running"]) && is_sure("prioritty", ["priority"]));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::{
         diagnostic::Span,
         kinds::duration::{DAY, shown},
         load::{InFile, Place},
-        tables::campaign::CampaignFile,
+        tables::campaign::{CampaignFile, Policy, ResultsTable},
     },
     domain::{
         calendar::CallingHours,
@@ -28,6 +28,7 @@ const OTHERS_NAMED: usize = 3;
 /// Where the parts of a campaign stand that lints point at.
 pub(super) struct Places {
     pub(super) file: usize,
+    pub(super) id: Option<Span>,
     pub(super) hours: Option<Span>,
     pub(super) results: Option<Span>,
     pub(super) queue: Option<Span>,
@@ -37,14 +38,28 @@ impl Places {
     pub(super) fn of(file: usize, campaign: &CampaignFile) -> Self {
         Self {
             file,
+            id: campaign.id.as_ref().and_then(|id| id.span),
             hours: campaign.calling_hours.as_ref().and_then(|hours| hours.span),
-            results: campaign.results.span.or(campaign.id.as_ref().and_then(|id| id.span)),
+            results: policy_place(&campaign.results.value)
+                .or(campaign.results.span)
+                .or(campaign.id.as_ref().and_then(|id| id.span)),
             queue: match campaign.skill_queue.as_ref().and_then(|queue| queue.span) {
                 Some(queue) if queue.in_template() => campaign.extends.as_ref().and_then(|extends| extends.span),
                 own => own,
             },
         }
     }
+}
+
+/// Where a campaign's retries are written most plainly.
+fn policy_place(results: &ResultsTable) -> Option<Span> {
+    let table = match results.policy.value {
+        Policy::Global => &results.global,
+        Policy::ByCategory => results.by_category.as_ref()?.value.default.as_ref()?,
+    };
+    let policy = &table.value;
+    let by_result = policy.by_result.as_ref().and_then(|rules| rules.span);
+    by_result.or(policy.retry_interval.span).or(policy.max_days.span).or(table.span)
 }
 
 /// What a campaign shares with others.
@@ -110,7 +125,8 @@ impl Lint {
             let message = format!("this version does not dial by {} yet, so it holds the campaign", not_yet.join(", "));
             campaigns
                 .commit
-                .warning(Code::NotDialledYet, &at(None), message)
+                .warning(Code::NotDialledYet, &at(places.id), message)
+                .label("held")
                 .help("nobody is called too much: the campaign waits until the setting is gone or the daemon is newer");
         }
     }
