@@ -104,6 +104,7 @@ enum Done {
     IntentFailed(AttemptId),
     Agent(AgentId, Availability, oneshot::Sender<Result<(), AgentError>>, Result<(), StoreError>),
     Evaluated(Option<Evaluated>),
+    Known(BTreeMap<AgentId, Availability>),
     Fatal(StoreError),
 }
 
@@ -125,7 +126,7 @@ pub async fn run(parts: Dialer, shutdown: CancellationToken) -> Result<(), Diale
     let hang_up = parts.hang_up.clone();
     let mut looper = Looper::new(parts, recovery);
     looper.flush()?;
-    looper.generation_changed().await;
+    looper.generation_changed();
     loop {
         let wait = looper.until_wakeup();
         looper.parts.pulse.fetch_add(1, Ordering::Relaxed);
@@ -133,7 +134,7 @@ pub async fn run(parts: Dialer, shutdown: CancellationToken) -> Result<(), Diale
             biased;
             event = looper.parts.calls.recv() => looper.call(event.ok_or(DialerError::Gateway)?),
             Some(done) = looper.work.next(), if !looper.work.is_empty() => looper.done(done)?,
-            Ok(()) = looper.parts.generation.changed() => looper.generation_changed().await,
+            Ok(()) = looper.parts.generation.changed() => looper.generation_changed(),
             Some(command) = looper.parts.commands.recv() => looper.command(command),
             () = hang_up.cancelled(), if looper.drain_until.is_some() && looper.hung_up_until.is_none() => {}
             () = shutdown.cancelled(), if looper.drain_until.is_none() => looper.drain(),
@@ -158,6 +159,8 @@ struct Looper {
     started: bool,
     /// Agents of the generation in force.
     agents: BTreeSet<AgentId>,
+    /// Those of them whose state the store is asked for.
+    unknown: BTreeSet<AgentId>,
     /// The store is applying filters to contacts.
     evaluating: bool,
     /// A generation came meanwhile, perhaps with other filters.
@@ -181,6 +184,7 @@ impl Looper {
             unsettled: recovery.unsettled,
             started: false,
             agents: BTreeSet::new(),
+            unknown: BTreeSet::new(),
             evaluating: false,
             evaluate_again: false,
             work: FuturesUnordered::new(),
@@ -448,6 +452,8 @@ impl Looper {
             Done::Agent(agent, availability, reply, stored) => {
                 let answer = match logged(stored, "storing an agent's state") {
                     Some(()) => {
+                        // What the store knew before does not count any more.
+                        self.unknown.remove(&agent);
                         self.give(Input::SetAvailability { agent, availability });
                         Ok(())
                     }
@@ -458,6 +464,14 @@ impl Looper {
                 let _unheard = reply.send(answer);
             }
             Done::Evaluated(evaluated) => self.evaluated(evaluated),
+            Done::Known(states) => {
+                for (agent, availability) in states {
+                    if self.unknown.remove(&agent) {
+                        self.give(Input::SetAvailability { agent, availability });
+                    }
+                }
+                self.unknown.clear();
+            }
             Done::Fatal(error) => return Err(error.into()),
         }
         Ok(())
@@ -483,7 +497,7 @@ impl Looper {
     }
 
     /// A generation came into force; with the first, agents are made what they were.
-    async fn generation_changed(&mut self) {
+    fn generation_changed(&mut self) {
         let Some(generation) = self.parts.generation.borrow_and_update().clone() else { return };
         let agents: BTreeSet<AgentId> = generation.definitions.agents.keys().cloned().collect();
         self.give(Input::Applied(generation));
@@ -493,13 +507,15 @@ impl Looper {
             let legs = self.leftover.clone();
             self.give(Input::Recovering { legs });
         }
-        // Agents who are new to the engine are what the store last knew of them.
-        if !agents.is_subset(&self.agents) {
-            let known = logged(self.parts.store.availabilities().await, "reading agents' states").unwrap_or_default();
-            let new = known.into_iter().filter(|(agent, _)| !self.agents.contains(agent));
-            for (agent, availability) in new.collect::<Vec<_>>() {
-                self.give(Input::SetAvailability { agent, availability });
-            }
+        // Agents who are new to the engine are what the store last knew of them. The loop does not wait for
+        // that: loads that are under way hold the store's readers, and go on only while it turns.
+        let new = agents.difference(&self.agents).cloned();
+        self.unknown = self.unknown.iter().filter(|agent| agents.contains(*agent)).cloned().chain(new).collect();
+        if !self.unknown.is_empty() {
+            let store = Arc::clone(&self.parts.store);
+            self.begin(async move {
+                Done::Known(logged(store.availabilities().await, "reading agents' states").unwrap_or_default())
+            });
         }
         self.agents = agents;
         self.publish();

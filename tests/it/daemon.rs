@@ -81,6 +81,20 @@ fn a_committed_file_becomes_a_call() {
     daemon.stop();
 }
 
+/// More campaigns than the store has readers: all load at once while agents' states are asked for.
+#[test]
+fn many_campaigns_do_not_hold_up_the_start() {
+    let stage = Stage::new(&["a1"]);
+    for id in ["c1", "c2", "c3", "c4", "c5", "c6", "c7"] {
+        stage.commit(&Campaign { id: id.to_owned(), ..Campaign::default() });
+    }
+    let _daemon = stage.run();
+    let started = std::time::Instant::now();
+    // The first answer that needs a reader comes once the loads have let one go.
+    stage.cli(&["why", "c7"]);
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
 #[test]
 fn paused_lets_live_calls_finish_and_running_goes_on() {
     let stage = Stage::new(&["a1", "a2"]);

@@ -112,7 +112,10 @@ fn dies_at(point: CrashPoint, hangs_up: HangsUp) {
     let carrier = stage.carrier_traffic();
     let first = attempts.iter().find(|attempt| attempt.number == numbers[0]).expect("the first was called");
     let outcome = (first.result.as_deref().unwrap_or_default(), !carrier.of(&numbers[0]).is_empty());
-    assert_eq!(outcome, expected(point), "{point:?}: {first:#?}");
+    // Connecting does not wait for the store, so on a busy machine it may come before that death.
+    let connected = point == CrashPoint::AnswerStored && first.connected_at.is_some();
+    let expected = if connected { ("answered", true) } else { expected(point) };
+    assert_eq!(outcome, expected, "{point:?}: {first:#?}");
     agents_are_free(&stage);
     second.stop();
 }
