@@ -240,7 +240,7 @@ fn who_does_not_pick_up_is_left_alone() {
 #[test]
 fn nobody_is_called_outside_hours_or_without_permission() {
     let stage = Stage::new(&["a1"]);
-    let hour = i32::from(dialops::clock::Clock::system().now().wall.to_zoned_datetime(jiff::tz::TimeZone::UTC).hour());
+    let hour = i32::from(Clock::system().now().wall.to_zoned_datetime(jiff::tz::TimeZone::UTC).hour());
     let window = format!("{:02}:00-{:02}:00", (hour + 3) % 24, (hour + 4) % 24);
     let closed = Campaign { window, ..Campaign::default() };
     stage.settings(|text| text.replace("dial = \"all\"", "dial = \"none\""));
