@@ -1,7 +1,7 @@
 //! Templates: files that give campaigns the keys that these do not have themselves.
 //!
 //! A campaign's tree gets the nodes of its template before it is read, with spans of their own kind
-//! ([`Span::of_template`]), so that whatever is found wrong later still knows in which file it stands.
+//! (`Span::of_template`), so that whatever is found wrong later still knows in which file it stands.
 
 mod merge;
 mod save;
