@@ -5,7 +5,7 @@
 //! 10,000 in 0.5 s of wall time, at most 64 MB. Then a file with eight faults: what each says of it. Exits 1
 //! if ours misses a target. Linux only, as it reads `/proc`.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints what it measures")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints, and stops when something is wrong")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock and waits")]
 
 mod faults;

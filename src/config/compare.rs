@@ -230,11 +230,11 @@ impl<'a> Pairs<'a> {
     fn campaigns(&self, side: &Differing<'a>) -> BTreeMap<CampaignId, Written<'a>> {
         let templates_differ = self.from.has_template() || self.to.has_template();
         let campaign = |file: &SourceFile<'a>| {
-            let text = std::str::from_utf8(file.bytes).ok()?;
-            let differs = side.files.contains_key(file.path) || (templates_differ && text.contains("extends"));
-            if !differs || layout::kind(file.path) != Some(FileKind::Campaign) {
+            let differs = side.files.contains_key(file.path);
+            if !(differs || templates_differ) || layout::kind(file.path) != Some(FileKind::Campaign) {
                 return None;
             }
+            let text = std::str::from_utf8(file.bytes).ok().filter(|text| differs || text.contains("extends"))?;
             let settings = effective::campaign(&side.templates, &side.path(file.path), text);
             let id = CampaignId::parse(&effective::id_of(&settings)?).ok()?;
             let extends = settings.iter().find(|setting| setting.key == "extends");
@@ -302,9 +302,8 @@ impl<'a> Pairs<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{difference::Shown, load, settings::outer_ceilings};
+    use crate::config::{difference::Shown, load, sample::TENANT, settings::outer_ceilings};
 
-    const TENANT: &str = "id = \"acme\"\nname = \"Acme\"\ntimezone = \"Asia/Shanghai\"\nregion = \"CN\"\n";
     const QUEUES: &str = "[[queues]]\nid = \"sales\"\nname = \"Sales\"\n[[queues]]\nid = \"care\"\nname = \"Care\"\n";
     const AGENTS: &str = "[[agents]]\nid = \"a1\"\nname = \"Li Na\"\nsip = \"sip:a1@10.0.0.5\"\nqueues = [\"sales\"]\n\
                           [[agents]]\nid = \"a2\"\nname = \"Bo\"\nsip = \"sip:a2@10.0.0.5\"\nqueues = [\"care\"]\n";

@@ -71,9 +71,8 @@ pub(crate) fn settings(kind: FileKind, text: &str) -> Vec<Setting> {
         FileKind::Sms => of::<SmsFile>(text),
         FileKind::Survey => of::<SurveyFile>(text),
         FileKind::DoNotCall => of::<DoNotCallFile>(text),
-        FileKind::Campaign => of::<CampaignFile>(text),
-        // What a template gives is settled by the campaigns that extend it.
-        FileKind::Template => Vec::new(),
+        // [`campaign`] reads them together: what a template gives is settled by the campaigns that extend it.
+        FileKind::Campaign | FileKind::Template => Vec::new(),
     }
 }
 
@@ -100,28 +99,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::config::sample::CAMPAIGN;
 
-    const CAMPAIGN: &str = r#"
-        id = "spring"
-        name = "Spring"
-        state = "running"
-        mode = "preoccupied"
-        caller_numbers = ["+862160001000"]
-        starts_at = 2031-03-01T09:00:00+08:00
-        ends_at = 2031-05-31T18:00:00+08:00
-        skill_queue = "sales"
-        [calling_hours]
-        timezone = "Asia/Shanghai"
-        windows = ["09:00-18:00"]
-    "#;
+    fn alone(text: &str) -> Vec<Setting> {
+        campaign(&Templates::default(), &"".into(), text)
+    }
 
     fn values(text: &str) -> Vec<(String, Json)> {
-        settings(FileKind::Campaign, text).into_iter().map(|setting| (setting.key, setting.value)).collect()
+        alone(text).into_iter().map(|setting| (setting.key, setting.value)).collect()
     }
 
     #[test]
     fn defaults_are_filled_in_and_stand_nowhere() {
-        let all = settings(FileKind::Campaign, CAMPAIGN);
+        let all = alone(CAMPAIGN);
         let of = |key: &str| all.iter().find(|setting| setting.key == key).unwrap_or_else(|| panic!("{key}"));
         assert_eq!((&of("strategy.max_ring").value, of("strategy.max_ring").span), (&json!("30s"), None));
         assert_eq!(of("results.global.max_days").value, json!(3));

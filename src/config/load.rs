@@ -379,25 +379,14 @@ fn not_utf8(path: Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{read::PROBLEMS_PER_FILE_MAX, settings::outer_ceilings};
+    use crate::config::{
+        read::PROBLEMS_PER_FILE_MAX,
+        sample::{CAMPAIGN, TENANT},
+        settings::outer_ceilings,
+    };
 
-    const TENANT: &str = "id = \"acme\"\nname = \"Acme\"\ntimezone = \"Asia/Shanghai\"\nregion = \"CN\"\n";
     const QUEUES: &str = "[[queues]]\nid = \"sales\"\nname = \"Sales\"\n";
     const AGENTS: &str = "[[agents]]\nid = \"a1\"\nname = \"Li Na\"\nsip = \"sip:a1@10.0.0.5\"\nqueues = [\"sales\"]\n";
-    const CAMPAIGN: &str = r#"
-        id = "spring"
-        name = "Spring"
-        state = "running"
-        mode = "preoccupied"
-        caller_numbers = ["+862160001000"]
-        starts_at = 2031-03-01T09:00:00+08:00
-        ends_at = 2031-05-31T18:00:00+08:00
-        skill_queue = "sales"
-        [calling_hours]
-        timezone = "Asia/Shanghai"
-        windows = ["09:00-18:00"]
-    "#;
-
     fn file<'a>(path: &'a str, text: &'a str) -> SourceFile<'a> {
         SourceFile { path, bytes: text.as_bytes() }
     }

@@ -12,6 +12,7 @@ pub mod diagnostic;
 pub mod difference;
 pub mod effective;
 pub mod explain;
+mod items;
 mod kinds;
 mod layout;
 mod load;
@@ -20,6 +21,8 @@ mod newer;
 mod read;
 pub mod reference;
 pub mod render;
+#[cfg(test)]
+mod sample;
 pub mod schema;
 pub mod settings;
 mod shared;

@@ -12,6 +12,7 @@ use std::{
 use super::{
     code::Code,
     diagnostic::{Diagnostic, Severity, Source, sort},
+    items::values,
     read::{At, Reader},
     tables::settings::{CeilingsTable, Dial, SafetyTable, SettingsFile, TrunkTable},
 };
@@ -268,10 +269,6 @@ impl Build<'_> {
             credential @ SecretRef::Credential(_) => credential,
         }
     }
-}
-
-fn values<T>(items: Vec<At<T>>) -> Vec<T> {
-    items.into_iter().map(|item| item.value).collect()
 }
 
 fn ceilings(table: CeilingsTable) -> Ceilings {

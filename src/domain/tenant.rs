@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use super::{
     calendar::Window,
-    campaign::PerNumberLimit,
+    campaign::{AgentTerms, PerNumberLimit},
     ids::{BusinessResultId, DoNotCallId, TenantId},
 };
 
@@ -75,6 +75,14 @@ pub struct AgentRules {
     pub wrap_up: Duration,
     /// What is noted when a wrap-up runs out before the agent has.
     pub wrap_up_result: Option<BusinessResultId>,
+}
+
+impl AgentRules {
+    /// What holds in a campaign that says nothing else.
+    #[must_use]
+    pub fn terms(&self) -> AgentTerms {
+        AgentTerms { hold: self.hold, ring: self.ring, wrap_up: self.wrap_up }
+    }
 }
 
 impl Default for AgentRules {

@@ -10,13 +10,16 @@ use dialops::{
     },
 };
 
+/// What every configuration has.
+pub(crate) const TENANT: &str = "id = \"acme\"\nname = \"Acme\"\ntimezone = \"Asia/Shanghai\"\nregion = \"CN\"\n";
+pub(crate) const QUEUES: &str = "[[queues]]\nid = \"sales\"\nname = \"Sales\"\n";
+pub(crate) const AGENTS: &str =
+    "[[agents]]\nid = \"a1\"\nname = \"Li Na\"\nsip = \"sip:a1@10.0.0.5\"\nqueues = [\"sales\"]\n";
+
 const FILES: [(&str, &str); 4] = [
-    ("shared/tenant.toml", "id = \"acme\"\nname = \"Acme\"\ntimezone = \"Asia/Shanghai\"\nregion = \"CN\"\n"),
-    ("shared/queues.toml", "[[queues]]\nid = \"sales\"\nname = \"Sales\"\n"),
-    (
-        "shared/agents.toml",
-        "[[agents]]\nid = \"a1\"\nname = \"Li Na\"\nsip = \"sip:a1@10.0.0.5\"\nqueues = [\"sales\"]\n",
-    ),
+    ("shared/tenant.toml", TENANT),
+    ("shared/queues.toml", QUEUES),
+    ("shared/agents.toml", AGENTS),
     (
         "example.toml",
         r#"

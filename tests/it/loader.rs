@@ -15,9 +15,8 @@ use proptest::{
     sample::select,
 };
 
-const TENANT: &str = "id = \"acme\"\nname = \"Acme\"\ntimezone = \"Asia/Shanghai\"\nregion = \"CN\"\n";
-const QUEUES: &str = "[[queues]]\nid = \"sales\"\nname = \"Sales\"\n";
-const AGENTS: &str = "[[agents]]\nid = \"a1\"\nname = \"Li Na\"\nsip = \"sip:a1@10.0.0.5\"\nqueues = [\"sales\"]\n";
+use crate::definitions::{AGENTS, QUEUES, TENANT};
+
 const CAMPAIGN: &str = "id = \"ID\"\nname = \"NAME\"\nstate = \"running\"\nmode = \"preoccupied\"\n\
     caller_numbers = [\"+862160001000\"]\nstarts_at = 2031-03-01T09:00:00+08:00\n\
     ends_at = 2031-05-31T18:00:00+08:00\nskill_queue = \"sales\"\n\

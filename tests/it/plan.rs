@@ -11,13 +11,10 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use serde_json::{Value, json};
 
 use crate::{
+    definitions::{AGENTS, QUEUES, TENANT},
     repository::{Repository, git},
     stage::{CAMPAIGN, Campaign, Stage, number},
 };
-
-const TENANT: &str = "id = \"acme\"\nname = \"Acme\"\ntimezone = \"Asia/Shanghai\"\nregion = \"CN\"\n";
-const QUEUES: &str = "[[queues]]\nid = \"sales\"\nname = \"Sales\"\n";
-const AGENTS: &str = "[[agents]]\nid = \"a1\"\nname = \"Li Na\"\nsip = \"sip:a1@10.0.0.5\"\nqueues = [\"sales\"]\n";
 
 const SPRING: &str = r#"id = "spring"
 name = "Spring | <b>offer</b>"

@@ -6,8 +6,9 @@ use super::Campaigns;
 use crate::{
     config::{
         code::Code,
+        items::once,
         kinds::condition::{Operand, Operator, Written},
-        kinds::round::WrittenRound,
+        kinds::round::{Round, WrittenRound},
         load::InFile,
         read::At,
         tables::campaign::{CallingTable, Order, SortTable},
@@ -73,10 +74,7 @@ impl Campaigns<'_, '_> {
                 .help(format!("add `rounds = {rounds}` to `calling`"));
             return None;
         };
-        self.no_repeats(file, &rounds.value, |round| match round {
-            WrittenRound::Category(category) => category.to_string(),
-            WrittenRound::Index(index) => index.to_string(),
-        });
+        once::<Round>(file, &rounds.value, self.commit);
         let others = others.value;
         if order.value == Order::RoundsByIndex {
             let rounds = rounds.value.iter().map(|round| self.index(file, round)).collect::<Vec<_>>();
@@ -188,19 +186,11 @@ impl Campaigns<'_, '_> {
     /// The attribute, if it is defined, used by the campaign and not encrypted.
     pub(super) fn comparable(&mut self, file: usize, id: &At<AttributeId>, used: &Used) -> Option<Attribute> {
         let found = self.attribute(file, id)?;
-        let place = InFile { file, value: id.span };
-        if let Some(used) = used
-            && !used.value.contains(&id.value)
-        {
-            let list = self.commit.locate(&InFile { file, value: used.span });
-            let message = format!("the campaign does not use attribute {:?}", id.value.as_str());
-            self.commit
-                .error(Code::AttributeNotUsed, &place, message)
-                .label("not in `strategy.attributes`")
-                .relate(list, "the attributes in use")
-                .help("add it to `strategy.attributes`");
+        if let Some(fault) = self.not_in_use(file, id, used) {
+            fault.help("add it to `strategy.attributes`");
             return None;
         }
+        let place = InFile { file, value: id.span };
         if found.kind == AttributeType::Encrypted {
             let message = format!("attribute {:?} is encrypted, so nothing can be compared with it", id.value.as_str());
             self.commit.error(Code::AttributeEncrypted, &place, message).label("encrypted");

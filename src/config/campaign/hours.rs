@@ -5,6 +5,7 @@ use crate::{
     config::{
         code::Code,
         diagnostic::Span,
+        items::values,
         kinds::time::{Governing, NamedZone},
         load::InFile,
         read::At,
@@ -32,7 +33,7 @@ impl Campaigns<'_, '_> {
 
     fn windows(&mut self, file: usize, windows: Vec<At<Window>>) -> Vec<Window> {
         windows::apart(file, &windows, self.commit);
-        windows.into_iter().map(|window| window.value).collect()
+        values(windows)
     }
 
     /// The zone that the hours are computed in, and whether contacts' own zones go before it.
@@ -75,9 +76,9 @@ impl Campaigns<'_, '_> {
                 calendars.and_then(|known| known.refer(calendar, file, self.commit)).map(|found| found.days.clone())
             }
             (None, true) => Some(Days {
-                weekdays: table.weekdays.map(|list| values(list).collect()).unwrap_or_default(),
-                dates: table.dates.map(|list| values(list).collect()).unwrap_or_default(),
-                yearly: table.yearly.map(|list| values(list).collect()).unwrap_or_default(),
+                weekdays: table.weekdays.map(|list| values(list.value).into_iter().collect()).unwrap_or_default(),
+                dates: table.dates.map(|list| values(list.value)).unwrap_or_default(),
+                yearly: table.yearly.map(|list| values(list.value)).unwrap_or_default(),
             }),
             (Some(_), true) => {
                 self.special_fault(&place, "a special day names a `calendar` and days of its own", "two sets of days");
@@ -109,8 +110,4 @@ impl Campaigns<'_, '_> {
             "write `calendar = \"…\"`, or any of `weekdays`, `dates` and `yearly`; and `windows` or `closed = true`",
         );
     }
-}
-
-fn values<T>(list: At<Vec<At<T>>>) -> impl Iterator<Item = T> {
-    list.value.into_iter().map(|item| item.value)
 }

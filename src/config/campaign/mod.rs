@@ -22,7 +22,8 @@ use self::{
 use super::{
     code::Code,
     diagnostic::Span,
-    kinds::duration::shown,
+    items::once,
+    kinds::{duration::shown, text::Slug},
     load::{Commit, InFile, Place},
     loader::{Memory, Resolved},
     read::At,
@@ -199,23 +200,13 @@ impl Campaigns<'_, '_> {
         Some(built)
     }
 
-    /// Reports what stands twice in a list.
-    fn no_repeats<T>(&mut self, file: usize, list: &[At<T>], text: impl Fn(&T) -> String) {
-        let mut seen = BTreeMap::new();
-        for item in list {
-            let text = text(&item.value);
-            let message = || format!("{text:?} stands twice in this list");
-            self.commit.unique(Code::Repeated, &mut seen, &text, InFile { file, value: item.span }, message);
-        }
-    }
-
     /// Warns of a setting that nothing looks at.
     fn no_effect(&mut self, place: &Place, key: &str, why: &str) {
         self.commit.warning(Code::NoEffect, place, format!("`{key}` has no effect, as {why}")).label("never looked at");
     }
 
     fn do_not_call(&mut self, file: usize, lists: Vec<At<DoNotCallId>>) -> Vec<DoNotCallId> {
-        self.no_repeats(file, &lists, ToString::to_string);
+        once::<Slug<DoNotCallId>>(file, &lists, self.commit);
         for list in &lists {
             if let Some(known) = self.references.do_not_call {
                 known.refer(list, file, self.commit);

@@ -6,7 +6,8 @@ use super::Campaigns;
 use crate::{
     config::{
         code::Code,
-        kinds::per_category::ByCategory,
+        items::once,
+        kinds::{choice::Choice, per_category::ByCategory},
         load::InFile,
         read::At,
         tables::campaign::{ByResultTable, Policy, PolicyTable, ResultsTable},
@@ -20,7 +21,7 @@ use crate::{
 impl Campaigns<'_, '_> {
     pub(super) fn results(&mut self, file: usize, table: ResultsTable) -> Option<ResultPolicy> {
         let ResultsTable { policy, global, no_retry, by_category } = table;
-        self.no_repeats(file, &no_retry.value, |result| result.as_str().to_owned());
+        once::<Choice<CallResult>>(file, &no_retry.value, self.commit);
         let global_place = InFile { file, value: global.span };
         let global_written = global.span.is_some();
         match policy.value {

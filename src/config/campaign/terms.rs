@@ -6,7 +6,9 @@ use super::{Campaigns, calling::Used};
 use crate::{
     config::{
         code::Code,
-        kinds::url::WebAddress,
+        diagnostic::Diagnostic,
+        items::once,
+        kinds::{text::Slug, url::WebAddress},
         load::InFile,
         read::At,
         tables::campaign::{AgentsTable, CallbackTable, SurveyTable},
@@ -22,16 +24,26 @@ use crate::{
 
 /// What the tenant says where a campaign does not.
 pub(super) fn agent_terms(table: &AgentsTable, tenant: &Tenant) -> AgentTerms {
+    let AgentTerms { hold, ring, wrap_up } = tenant.agents.terms();
     AgentTerms {
-        hold: table.hold.as_ref().map_or(tenant.agents.hold, |hold| hold.value),
-        ring: table.ring.as_ref().map_or(tenant.agents.ring, |ring| ring.value),
-        wrap_up: table.wrap_up.as_ref().map_or(tenant.agents.wrap_up, |wrap_up| wrap_up.value),
+        hold: table.hold.as_ref().map_or(hold, |hold| hold.value),
+        ring: table.ring.as_ref().map_or(ring, |ring| ring.value),
+        wrap_up: table.wrap_up.as_ref().map_or(wrap_up, |wrap_up| wrap_up.value),
     }
 }
 
 impl Campaigns<'_, '_> {
     pub(super) fn attribute(&mut self, file: usize, id: &At<AttributeId>) -> Option<Attribute> {
         self.references.attributes.and_then(|known| known.refer(id, file, self.commit)).cloned()
+    }
+
+    /// Reports an attribute that `strategy.attributes` does not have; the caller adds to it.
+    pub(super) fn not_in_use(&mut self, file: usize, id: &At<AttributeId>, used: &Used) -> Option<&mut Diagnostic> {
+        let used = used.as_ref().filter(|used| !used.value.contains(&id.value))?;
+        let list = self.commit.locate(&InFile { file, value: used.span });
+        let message = format!("the campaign does not use attribute {:?}", id.value.as_str());
+        let fault = self.commit.error(Code::AttributeNotUsed, &InFile { file, value: id.span }, message);
+        Some(fault.label("not in `strategy.attributes`").relate(list, "the attributes in use"))
     }
 
     pub(super) fn category(&mut self, file: usize, id: &At<CategoryId>) {
@@ -43,7 +55,7 @@ impl Campaigns<'_, '_> {
     /// The attributes in use.
     pub(super) fn used(&mut self, file: usize, list: Option<At<Vec<At<AttributeId>>>>) -> Used {
         let At { value: list, span } = list?;
-        self.no_repeats(file, &list, ToString::to_string);
+        once::<Slug<AttributeId>>(file, &list, self.commit);
         for id in &list {
             self.attribute(file, id);
         }
@@ -87,7 +99,7 @@ impl Campaigns<'_, '_> {
 
     pub(super) fn callback(&mut self, file: usize, table: CallbackTable, used: &Used) -> Option<Callback> {
         let CallbackTable { url, fields, signing_secret } = table;
-        self.no_repeats(file, &fields.value, ToString::to_string);
+        once::<Slug<AttributeId>>(file, &fields.value, self.commit);
         for field in &fields.value {
             self.callback_field(file, field, used);
         }
@@ -109,20 +121,12 @@ impl Campaigns<'_, '_> {
     }
 
     fn callback_field(&mut self, file: usize, field: &At<AttributeId>, used: &Used) {
-        let encrypted = self.attribute(file, field).is_some_and(|found| found.kind == AttributeType::Encrypted);
-        let place = InFile { file, value: field.span };
-        if encrypted {
+        if self.attribute(file, field).is_some_and(|found| found.kind == AttributeType::Encrypted) {
             let message = format!("attribute {:?} is encrypted, and never leaves the store", field.value.as_str());
+            let place = InFile { file, value: field.span };
             self.commit.error(Code::AttributeEncrypted, &place, message).label("encrypted");
-        } else if let Some(used) = used
-            && !used.value.contains(&field.value)
-        {
-            let list = self.commit.locate(&InFile { file, value: used.span });
-            let message = format!("the campaign does not use attribute {:?}", field.value.as_str());
-            self.commit
-                .error(Code::AttributeNotUsed, &place, message)
-                .label("not in `strategy.attributes`")
-                .relate(list, "the attributes in use");
+        } else {
+            self.not_in_use(file, field, used);
         }
     }
 }

@@ -182,14 +182,42 @@ fn written(table: ConditionTable) -> Option<Written> {
     }
 }
 
-/// What an attribute is compared with.
+/// What an attribute is compared with: one value, or a list of them.
 pub(crate) struct Compared;
+
+const COMPARED: &str = "a string, a number, a date or a list of them";
 
 impl Kind for Compared {
     type Value = Operand;
 
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Operand> {
-        const EXPECTED: &str = "a string, a number, a date or a list of them";
+        match node.get_ref() {
+            DeValue::Array(items) => {
+                Some(Operand::List(items.iter().filter_map(|item| reader.value::<Single>(item)).collect()))
+            }
+            _ => Single::read(node, reader),
+        }
+    }
+
+    fn schema() -> Json {
+        let single = Single::schema();
+        let forms = single["anyOf"].as_array().into_iter().flatten().cloned();
+        let list = json!({ "type": "array", "items": single });
+        json!({ "anyOf": forms.chain([list]).collect::<Vec<_>>() })
+    }
+
+    fn show(value: &Operand) -> Json {
+        Single::show(value)
+    }
+}
+
+/// One value.
+struct Single;
+
+impl Kind for Single {
+    type Value = Operand;
+
+    fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Operand> {
         let operand = match node.get_ref() {
             DeValue::String(text) if text.chars().count() <= TEXT_LENGTH_MAX => Some(Operand::Text(text.to_string())),
             DeValue::String(_) => {
@@ -200,24 +228,17 @@ impl Kind for Compared {
             }
             DeValue::Integer(_) | DeValue::Float(_) => number(node.get_ref()).map(Operand::Number),
             DeValue::Datetime(written) if written.time.is_none() => written.date.and_then(date).map(Operand::Date),
-            DeValue::Array(items) if reader.depth <= FILTER_DEPTH_MAX => {
-                reader.depth += FILTER_DEPTH_MAX + 1;
-                let items = items.iter().filter_map(|item| reader.value::<Self>(item)).collect();
-                reader.depth -= FILTER_DEPTH_MAX + 1;
-                Some(Operand::List(items))
-            }
             DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Boolean(_) | DeValue::Table(_) => None,
         };
         if operand.is_none() {
-            reader.wrong_type(node, EXPECTED);
+            reader.wrong_type(node, COMPARED);
         }
         operand
     }
 
     fn schema() -> Json {
         // A TOML date is a string to some validators, and to others a string of that format only.
-        let one = json!([{ "type": "string" }, { "type": "string", "format": "date" }, { "type": "number" }]);
-        json!({ "anyOf": [one[0], one[1], one[2], { "type": "array", "items": { "anyOf": one } }] })
+        json!({ "anyOf": [{ "type": "string" }, { "type": "string", "format": "date" }, { "type": "number" }] })
     }
 
     fn show(value: &Operand) -> Json {

@@ -1,11 +1,9 @@
 //! The calendars of `shared/calendars.toml`.
 
-use super::{
-    Defined,
-    list::{once, values},
-};
+use super::Defined;
 use crate::{
     config::{
+        items::{once, values},
         kinds::days::{DateRange, DayOfWeek, YearlyRange},
         load::{Commit, InFile},
         read::At,

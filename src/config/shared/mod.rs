@@ -8,7 +8,6 @@ mod categories;
 pub(crate) mod defined;
 mod do_not_call;
 mod files;
-mod list;
 mod questions;
 mod queues;
 mod results;

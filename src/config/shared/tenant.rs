@@ -1,12 +1,10 @@
 //! The tenant of `shared/tenant.toml`.
 
-use super::{
-    Defined,
-    list::{once, values},
-};
+use super::Defined;
 use crate::{
     config::{
         campaign::per_number,
+        items::{once, values},
         kinds::{choice::Choice, text::Slug},
         load::{Commit, InFile},
         tables::tenant::TenantFile,

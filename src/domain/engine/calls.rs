@@ -114,10 +114,8 @@ impl Engine {
         }
         agent.phone = Phone::Ringing(leg);
         let sip = agent.definition.as_ref().map(|d| d.sip.clone()).unwrap_or_default();
-        let ring = match self.agents[&id].phase {
-            Phase::Held { attempt, .. } => self.terms(attempt).map_or(BRIDGE_WITHIN, |terms| terms.ring),
-            _ => BRIDGE_WITHIN,
-        };
+        let held_for = if let Phase::Held { attempt, .. } = agent.phase { Some(attempt) } else { None };
+        let ring = held_for.and_then(|attempt| self.terms(attempt)).map_or(BRIDGE_WITHIN, |terms| terms.ring);
         let destination = Destination::Agent { agent: id, sip };
         effects.push(Effect::Call(CallCommand::Dial {
             leg,
@@ -581,9 +579,8 @@ impl Engine {
     /// As its file has it; as the tenant has it once the file is gone.
     fn terms_of(&self, campaign: &CampaignId) -> Option<AgentTerms> {
         let definitions = &self.generation.as_ref()?.definitions;
-        let tenant = &definitions.tenant.agents;
-        let default = AgentTerms { hold: tenant.hold, ring: tenant.ring, wrap_up: tenant.wrap_up };
-        Some(definitions.campaigns.get(campaign).map_or(default, |campaign| campaign.agents))
+        let campaign = definitions.campaigns.get(campaign);
+        Some(campaign.map_or_else(|| definitions.tenant.agents.terms(), |campaign| campaign.agents))
     }
 
     /// The contact's place after an attempt. It is offered at once, before the store confirms: an

@@ -62,12 +62,8 @@ pub(super) async fn open(path: &Path, name: &str, opener: &Opener, now: Timestam
     let life = begin_life(&mut writer, name, opener, now).await;
     let (epoch, dialog_key) = life.map_err(|fault| fault.told(name))?;
     let checkpoints = connect(&options).await.map_err(|fault| fault.told(name))?;
-    // All are opened here and kept: several campaigns that load at once would otherwise each open one, and
-    // such openings have been seen to wait for each other until the pool gave up.
-    let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(READERS);
-    let readers = readers.idle_timeout(None).max_lifetime(None);
-    let readers = readers.connect_with(options.read_only(true).optimize_on_close(false, None));
-    let readers = readers.await.doing("opening the readers").map_err(|fault| fault.told(name))?;
+    let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(0);
+    let readers = readers.connect_lazy_with(options.read_only(true).optimize_on_close(false, None));
     Ok(Opened { writer, checkpoints, readers, lock, epoch, dialog_key })
 }
 

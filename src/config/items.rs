@@ -1,8 +1,8 @@
-//! Lists whose items stand in them once.
+//! The items of lists that were read.
 
 use std::collections::BTreeMap;
 
-use crate::config::{
+use super::{
     code::Code,
     load::{Commit, InFile},
     read::{At, Kind},
