@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    net::{SocketAddr, UdpSocket},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -53,11 +53,18 @@ impl Sipp {
         Traffic::read(&self.messages)
     }
 
+    /// Waits until the kernel lists the socket. To try the port would take it from SIPp at the very instant at
+    /// which that opens it, now and then.
     fn await_bound(&self) {
+        let SocketAddr::V4(address) = self.address else { panic!("{} is not of IPv4", self.address) };
+        // The kernel prints the address as the machine holds it in memory.
+        let listed = format!(" {:08X}:{:04X} ", u32::from_ne_bytes(address.ip().octets()), address.port());
         for _ in 0..500 {
-            if UdpSocket::bind(self.address).is_err() {
+            if std::fs::read_to_string("/proc/net/udp").unwrap().contains(&listed) {
                 return;
             }
+            let ended = self.child.borrow_mut().try_wait().unwrap();
+            assert!(ended.is_none(), "SIPp ended by itself: {ended:?}, see {}", self.messages.display());
             pause(Duration::from_millis(10));
         }
         panic!("SIPp did not open {}", self.address);
