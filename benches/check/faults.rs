@@ -87,8 +87,8 @@ fn said(program: Program) -> Vec<Message> {
 }
 
 fn ours(text: &str) -> Vec<Message> {
-    let json = text.lines().next().unwrap();
-    let report: serde_json::Value = serde_json::from_str(json).unwrap();
+    // What goes to stderr stands behind the object.
+    let report: serde_json::Value = serde_json::Deserializer::from_str(text).into_iter().next().unwrap().unwrap();
     let problems = report["problems"].as_array().unwrap();
     let message = |problem: &serde_json::Value| Message {
         text: problem["message"].as_str().unwrap().to_owned(),

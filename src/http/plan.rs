@@ -4,11 +4,7 @@
 //! its own ceilings, tells what would change at once, and then counts contacts campaign by campaign,
 //! in short looks at the store, so that dialling is not held up.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    convert::Infallible,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, convert::Infallible, sync::Arc};
 
 use axum::{
     Json,
@@ -112,15 +108,10 @@ fn in_force(state: &ServerState, base: &str) -> Result<Arc<Generation>, ApiError
 
 /// The definitions of the commit in force with the client's files over it.
 fn load(base: &CommitFiles, request: &PlanRequest, loader: &Loader) -> Result<Definitions, Vec<Diagnostic>> {
-    let mut files: BTreeMap<&str, Arc<[u8]>> =
-        base.files.iter().map(|file| (base.inside(&file.path), Arc::clone(&file.bytes))).collect();
-    for (path, text) in &request.files {
-        match text {
-            Some(text) => drop(files.insert(path, text.as_bytes().into())),
-            None => drop(files.remove(path.as_str())),
-        }
-    }
-    let files: Vec<_> = files.into_iter().collect();
+    let kept = base.files.iter().map(|file| (base.inside(&file.path), Arc::clone(&file.bytes)));
+    let kept = kept.filter(|(path, _)| !request.files.contains_key(*path));
+    let sent = request.files.iter().filter_map(|(path, text)| Some((path.as_str(), text.as_ref()?.as_bytes().into())));
+    let files: Vec<(&str, Arc<[u8]>)> = kept.chain(sent).collect();
     loader.load(&base.prefix, &files).map(|(definitions, _)| definitions)
 }
 
