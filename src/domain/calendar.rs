@@ -25,6 +25,9 @@ const DAYS_AHEAD: i64 = 8;
 /// stretches.
 const CLOSED_DAYS_MAX: i64 = 3660;
 
+/// How many days [`CallingHours::next_open`] looks at first, as hours mostly open on the next day.
+const FIRST_DAYS: i64 = 1;
+
 /// One window of an ordinary day: `HH:MM-HH:MM`, start included, end not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Window {
@@ -227,9 +230,11 @@ impl CallingHours {
             return Some(t);
         }
         let today = self.local_date(t);
-        (0..CLOSED_DAYS_MAX / DAYS_AHEAD).find_map(|stretch| {
-            let from = today.saturating_add(Span::new().days(stretch * DAYS_AHEAD));
-            self.edges(from, t).into_iter().filter(|&edge| self.is_open(edge)).min()
+        let later = (FIRST_DAYS..CLOSED_DAYS_MAX).step_by(8).map(|first| (first, DAYS_AHEAD));
+        std::iter::once((0, FIRST_DAYS)).chain(later).find_map(|(first, days)| {
+            let mut edges = self.edges(today.saturating_add(Span::new().days(first)), days, t);
+            edges.sort_unstable();
+            edges.into_iter().find(|&edge| self.is_open(edge))
         })
     }
 
@@ -240,15 +245,17 @@ impl CallingHours {
         if !self.is_open(t) {
             return Some(t);
         }
-        self.edges(self.local_date(t), t).into_iter().filter(|&edge| !self.is_open(edge)).min()
+        let mut edges = self.edges(self.local_date(t), DAYS_AHEAD, t);
+        edges.sort_unstable();
+        edges.into_iter().find(|&edge| !self.is_open(edge))
     }
 
-    /// Every instant after `t` at which open(t) may change, from the day before `from` for some days:
-    /// window ends in both readings of a repeated hour and the zone's own transitions.
-    fn edges(&self, from: Date, t: Timestamp) -> Vec<Timestamp> {
-        let days = (-1..=DAYS_AHEAD).map(|days| from.saturating_add(Span::new().days(days)));
+    /// Every instant after `t` at which open(t) may change, from the day before `from` for so many
+    /// days and one more: window ends in both readings of a repeated hour and the zone's own transitions.
+    fn edges(&self, from: Date, days: i64, t: Timestamp) -> Vec<Timestamp> {
+        let dates = (-1..=days).map(|days| from.saturating_add(Span::new().days(days)));
         let mut edges: Vec<Timestamp> = Vec::new();
-        for date in days {
+        for date in dates {
             for window in self.windows_of(date) {
                 for minute in [window.start, window.end] {
                     edges.extend(self.readings(date, minute));
@@ -256,7 +263,7 @@ impl CallingHours {
             }
         }
         let midnight = |date: Date| self.readings(date, 0).next().unwrap_or(Timestamp::MAX);
-        let (start, end) = (midnight(from).max(t), midnight(from.saturating_add(Span::new().days(DAYS_AHEAD))));
+        let (start, end) = (midnight(from).max(t), midnight(from.saturating_add(Span::new().days(days))));
         let transitions = self.zone.following(start).map(|change| change.timestamp());
         edges.extend(transitions.take_while(|&at| at <= end));
         edges.retain(|&edge| edge > t);
