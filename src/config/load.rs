@@ -65,9 +65,6 @@ pub(super) fn load_knowing(
     let users = Users::new(&load.templates, &load.campaigns, &commit);
     let definitions = load.definitions(&mut commit, ceilings);
     let mut diagnostics = load.diagnostics;
-    // A value that could not be read counts as left out; what would follow from that is no fault of its own.
-    let broken: BTreeSet<Arc<str>> = errors(&diagnostics).map(|d| Arc::clone(&d.location.file)).collect();
-    commit.diagnostics.retain(|d| !(OF_SEVERAL_VALUES.contains(&d.code) && broken.contains(&d.location.file)));
     diagnostics.append(&mut commit.diagnostics);
     users.relate(&load.templates, &mut diagnostics);
     sort(&mut diagnostics);
@@ -76,14 +73,6 @@ pub(super) fn load_knowing(
         Some(found) if diagnostics.iter().all(|d| d.severity != Severity::Error) => Ok((found, diagnostics)),
         _ => Err(diagnostics),
     }
-}
-
-/// Faults of values that do not go together.
-const OF_SEVERAL_VALUES: [Code; 6] =
-    [Code::Rounds, Code::Operand, Code::RuleKeys, Code::SpecialDays, Code::FallbackZone, Code::NoEffect];
-
-fn errors(diagnostics: &[Diagnostic]) -> impl Iterator<Item = &Diagnostic> {
-    diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error)
 }
 
 /// A table or value and the file it stands in.

@@ -33,6 +33,7 @@ mod tables;
 pub mod template;
 #[cfg(test)]
 mod toml_test;
+mod unclear;
 mod version;
 mod windows;
 

@@ -17,6 +17,7 @@ use super::{
     suggest::{is_sure, listing, nearest},
     syntax::{Node, Parsed, parse},
     template::is_inherited,
+    unclear::Unclear,
     version::{self, Pinned},
 };
 
@@ -78,6 +79,8 @@ pub(crate) struct Reader<'s> {
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// How many diagnostics there were before it read anything; they do not count.
     given: usize,
+    /// How many values could not be read, or lacked something.
+    pub(crate) faults: usize,
     /// Problems over the cap, and the last of them, which nobody will see.
     left_out: usize,
     unseen: Diagnostic,
@@ -147,6 +150,7 @@ impl<'s> Reader<'s> {
             source,
             given: diagnostics.len(),
             diagnostics,
+            faults: 0,
             left_out: 0,
             unseen,
             key: "",
@@ -190,6 +194,14 @@ impl<'s> Reader<'s> {
         read
     }
 
+    /// Whether a key that a table does not have may be there after all, or come from elsewhere.
+    fn may_stand_elsewhere(&self, key: &str) -> bool {
+        // Behind a slip in the form of the file, what is missing may well be there.
+        let broken = self.diagnostics[..self.given].iter().any(|diagnostic| diagnostic.code == Code::Syntax);
+        let of_another = matches!(self.rest, Rest::Another) && !self.in_whole;
+        broken || of_another || self.strays.iter().any(|stray| stray == key)
+    }
+
     /// The place of a span, be that in the template.
     fn locate(&self, span: Span) -> Location {
         match &self.rest {
@@ -208,6 +220,7 @@ impl<'s> Reader<'s> {
 
     /// Reports an error at a span; the caller adds to it.
     pub(crate) fn error(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Diagnostic {
+        self.faults += 1;
         let index = self.diagnostics.len();
         if index >= self.problems_max() {
             self.left_out += 1;
@@ -250,6 +263,7 @@ impl<'s> Reader<'s> {
     pub(crate) fn value<K: Kind>(&mut self, node: &Node<'_>) -> Option<At<K::Value>> {
         let span = Span::from(node.span());
         if self.poisoned.contains(&span) {
+            self.faults += 1;
             return None;
         }
         K::read(node, self).map(|value| At { value, span: Some(span) })
@@ -330,6 +344,10 @@ pub(crate) struct TableReader<'n, 's> {
     what: &'static str,
     /// Misspelt keys: the known key, and the one in the file.
     meant: Vec<(&'static str, String)>,
+    /// Whether there is a key that may be any that is absent.
+    strange: bool,
+    /// Keys of which nobody knows what they say.
+    pub(crate) unclear: Unclear,
 }
 
 impl<'n, 's> TableReader<'n, 's> {
@@ -345,7 +363,7 @@ impl<'n, 's> TableReader<'n, 's> {
     }
 
     fn new<T: Table>(entries: &'n DeTable<'s>, span: Span, reader: &mut Reader<'_>) -> Self {
-        let mut table = Self { entries, span, what: T::WHAT, meant: Vec::new() };
+        let mut table = Self { entries, span, what: T::WHAT, meant: Vec::new(), strange: false, unclear: Unclear::default() };
         for key in entries.keys() {
             if !T::KEYS.contains(&key.get_ref().as_ref()) {
                 table.unknown::<T>(key.get_ref(), Span::from(key.span()), reader);
@@ -362,6 +380,7 @@ impl<'n, 's> TableReader<'n, 's> {
         let free = known.iter().copied().filter(|known| !written(known));
         let (meant, sure) = (nearest(key, free.clone()), is_sure(key, free));
         let slid = meant.is_none() && (reader.top.contains(&key) || key == version::KEY);
+        self.strange |= meant.is_none();
         reader.strays.push(key.to_owned());
         let diagnostic = reader.error(Code::UnknownKey, span, format!("unknown key `{}`", short(key)));
         diagnostic.label(format!("{} has no such key", self.what));
@@ -385,27 +404,32 @@ impl<'n, 's> TableReader<'n, 's> {
     }
 
     /// Reads a key's value; `None` if it is not there or not good.
-    pub(crate) fn field<K: Kind>(&self, key: &Key, reader: &mut Reader<'_>) -> Option<At<K::Value>> {
-        let node = self.node(key.name)?;
+    pub(crate) fn field<K: Kind>(&mut self, key: &Key, reader: &mut Reader<'_>) -> Option<At<K::Value>> {
+        let Some(node) = self.node(key.name) else {
+            if self.strange || reader.may_stand_elsewhere(key.name) {
+                self.unclear.add(key.name);
+            }
+            return None;
+        };
         let outer = std::mem::replace(&mut reader.key, key.name);
-        let before = reader.diagnostics.len();
+        let (before, faults) = (reader.diagnostics.len(), reader.faults);
         let read = reader.value::<K>(node);
         for diagnostic in &mut reader.diagnostics[before..] {
             diagnostic.about.get_or_insert(key.about);
         }
         reader.key = outer;
+        if reader.faults > faults {
+            self.unclear.add(key.name);
+        }
         read
     }
 
     /// Reports a required key that is not there.
     pub(crate) fn require(&self, key: &Key, reader: &mut Reader<'_>) {
-        // Behind a slip in the form of the file, what is missing may well be there.
-        let broken = reader.diagnostics[..reader.given].iter().any(|diagnostic| diagnostic.code == Code::Syntax);
-        if broken || self.node(key.name).is_some() || reader.strays.iter().any(|stray| stray == key.name) {
+        if self.node(key.name).is_some() || reader.may_stand_elsewhere(key.name) {
             return;
         }
         let template = match &reader.rest {
-            Rest::Another if !reader.in_whole => return,
             Rest::Template(template) if !reader.in_whole => Some((template.extends, template.of_table(self.span))),
             Rest::Nobody | Rest::Another | Rest::Template(_) => None,
         };

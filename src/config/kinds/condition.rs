@@ -126,11 +126,14 @@ impl Kind for Condition {
             return None;
         }
         reader.depth += 1;
-        let before = reader.diagnostics.len();
+        let faults = reader.faults;
         let table = ConditionTable::read(node, reader);
         reader.depth -= 1;
         let table = table?;
-        let whole = reader.diagnostics.len() == before;
+        if table.unclear.has("value") {
+            return None;
+        }
+        let whole = reader.faults == faults;
         written(table).or_else(|| {
             if whole {
                 reader
@@ -166,16 +169,16 @@ impl Kind for Condition {
 /// The condition of a table that says one thing.
 fn written(table: ConditionTable) -> Option<Written> {
     match table {
-        ConditionTable { all: Some(all), any: None, not: None, attribute: None, op: None, value: None } => {
+        ConditionTable { all: Some(all), any: None, not: None, attribute: None, op: None, value: None, .. } => {
             Some(Written::All(all.value))
         }
-        ConditionTable { all: None, any: Some(any), not: None, attribute: None, op: None, value: None } => {
+        ConditionTable { all: None, any: Some(any), not: None, attribute: None, op: None, value: None, .. } => {
             Some(Written::Any(any.value))
         }
-        ConditionTable { all: None, any: None, not: Some(not), attribute: None, op: None, value: None } => {
+        ConditionTable { all: None, any: None, not: Some(not), attribute: None, op: None, value: None, .. } => {
             Some(Written::Not(Box::new(not)))
         }
-        ConditionTable { all: None, any: None, not: None, attribute: Some(attribute), op: Some(op), value } => {
+        ConditionTable { all: None, any: None, not: None, attribute: Some(attribute), op: Some(op), value, .. } => {
             Some(Written::Test { attribute, op, value })
         }
         _ => None,
@@ -193,7 +196,8 @@ impl Kind for Compared {
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Operand> {
         match node.get_ref() {
             DeValue::Array(items) => {
-                Some(Operand::List(items.iter().filter_map(|item| reader.value::<Single>(item)).collect()))
+                let items: Vec<_> = items.iter().map(|item| reader.value::<Single>(item)).collect();
+                items.into_iter().collect::<Option<_>>().map(Operand::List)
             }
             _ => Single::read(node, reader),
         }

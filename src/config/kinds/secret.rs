@@ -79,13 +79,13 @@ impl Kind for Secret {
             reader.wrong_type(node, "a reference to a secret").help(HELP).location.span = None;
             return None;
         }
-        let before = reader.diagnostics.len();
+        let before = reader.faults;
         let table = SecretTable::read(node, reader)?;
         match (table.file, table.credential) {
             (Some(file), None) => Some(SecretRef::File(file.value)),
             (None, Some(name)) if !name.value.contains('/') => Some(SecretRef::Credential(name.value)),
             // What is wrong inside has been said.
-            _ if reader.diagnostics.len() > before => None,
+            _ if reader.faults > before => None,
             _ => {
                 reader.fault(Code::OneOf, node, "must have one of `file` and `credential`").help(HELP);
                 None
