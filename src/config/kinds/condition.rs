@@ -134,14 +134,12 @@ impl Kind for Condition {
             return None;
         }
         let whole = reader.faults == faults;
-        written(table).or_else(|| {
-            if whole {
-                reader
-                    .error(Code::Condition, Span::from(node.span()), "a condition says one thing")
-                    .label("expected `attribute` and `op`, or one of `all`, `any` and `not`");
-            }
-            None
-        })
+        let lacks = lacks(&table);
+        let written = written(table);
+        if written.is_none() && whole {
+            report(lacks, Span::from(node.span()), reader);
+        }
+        written
     }
 
     fn schema() -> Json {
@@ -163,6 +161,28 @@ impl Kind for Condition {
                 test
             }
         }
+    }
+}
+
+/// What a test lacks that says one thing otherwise, with an example.
+fn lacks(table: &ConditionTable) -> Option<(&'static str, &'static str)> {
+    match table {
+        ConditionTable { all: None, any: None, not: None, attribute: Some(_), op: None, .. } => Some(("op", "\"eq\"")),
+        ConditionTable { all: None, any: None, not: None, attribute: None, op: Some(_), .. } => {
+            Some(("attribute", "\"tier\""))
+        }
+        _ => None,
+    }
+}
+
+fn report(lacks: Option<(&str, &str)>, span: Span, reader: &mut Reader<'_>) {
+    if let Some((key, example)) = lacks {
+        let diagnostic = reader.error(Code::Condition, span, format!("the condition has no `{key}`"));
+        diagnostic.label(format!("needs `{key}`")).help(format!("add `{key} = {example}`"));
+    } else {
+        reader
+            .error(Code::Condition, span, "a condition says one thing")
+            .label("expected `attribute` and `op`, or one of `all`, `any` and `not`");
     }
 }
 

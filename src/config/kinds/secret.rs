@@ -84,6 +84,14 @@ impl Kind for Secret {
         match (table.file, table.credential) {
             (Some(file), None) => Some(SecretRef::File(file.value)),
             (None, Some(name)) if !name.value.contains('/') => Some(SecretRef::Credential(name.value)),
+            (None, Some(name)) => {
+                let span = name.span.unwrap_or_default();
+                reader
+                    .error(Code::Text, span, "`credential` must be a name, not a path")
+                    .label("has a `/`")
+                    .help("credentials have no folders; a path is written { file = \"…\" }");
+                None
+            }
             // What is wrong inside has been said.
             _ if reader.faults > before => None,
             _ => {
