@@ -17,6 +17,7 @@ mod kinds;
 mod layout;
 mod load;
 mod loader;
+mod missing;
 mod newer;
 mod read;
 pub mod reference;
