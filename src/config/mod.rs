@@ -17,6 +17,7 @@ mod kinds;
 mod layout;
 mod load;
 mod loader;
+mod missing;
 mod newer;
 mod read;
 pub mod reference;
@@ -26,6 +27,7 @@ mod sample;
 pub mod schema;
 pub mod settings;
 mod shared;
+mod strays;
 pub(crate) mod suggest;
 mod syntax;
 mod table;
@@ -33,6 +35,7 @@ mod tables;
 pub mod template;
 #[cfg(test)]
 mod toml_test;
+mod unclear;
 mod version;
 mod windows;
 
