@@ -18,6 +18,7 @@ use super::{
     effective::{self, Setting},
     layout::{self, FileKind},
     load::{SourceFile, full_path},
+    succession::{Stands, successions},
     template::Templates,
 };
 use crate::domain::{
@@ -69,6 +70,9 @@ pub struct ChangedCampaign {
     pub state: Option<DesiredState>,
     /// Its file, on the older side if it is gone.
     pub file: Option<Arc<str>>,
+    /// Where another id took the place of this one, that id, and of this one, the id that it took the place
+    /// of: to people it may still be one campaign, and it is two.
+    pub id_changed: Option<CampaignId>,
     /// Its settings, key by key; none for one that comes or goes.
     pub differences: Vec<Difference>,
 }
@@ -93,6 +97,7 @@ pub fn compare(from: &Side<'_>, to: &Side<'_>, retired: &[CampaignId]) -> Compar
     let (before, after) = (campaigns(from), campaigns(to));
     let mut found = Comparison::default();
     let (mut was, mut is) = (pairs.campaigns(&pairs.from), pairs.campaigns(&pairs.to));
+    let changed_ids = changed_ids((before, &was), (after, &is));
     for (id, campaign) in after {
         let known = before.get(id).map(Arc::as_ref);
         match step(known, campaign, retired.contains(id)) {
@@ -110,8 +115,12 @@ pub fn compare(from: &Side<'_>, to: &Side<'_>, retired: &[CampaignId]) -> Compar
             verb: Verb::Retire,
             state: None,
             file: was.remove(id).map(|file| pairs.from.path(file.path)),
+            id_changed: None,
             differences: Vec::new(),
         });
+    }
+    for campaign in &mut found.campaigns {
+        campaign.id_changed = changed_ids.get(&campaign.id).cloned();
     }
     found.campaigns.sort_by(|a, b| a.verb.cmp(&b.verb).then_with(|| a.id.cmp(&b.id)));
     found.shared = pairs.shared();
@@ -121,6 +130,25 @@ pub fn compare(from: &Side<'_>, to: &Side<'_>, retired: &[CampaignId]) -> Compar
 fn campaigns<'a>(side: &Side<'a>) -> &'a BTreeMap<CampaignId, Arc<Campaign>> {
     static NONE: BTreeMap<CampaignId, Arc<Campaign>> = BTreeMap::new();
     side.definitions.map_or(&NONE, |definitions| &definitions.campaigns)
+}
+
+/// The ids that changed, each by the other one.
+fn changed_ids(before: Defined<'_, '_>, after: Defined<'_, '_>) -> BTreeMap<CampaignId, CampaignId> {
+    let (before, after) = (stands(before), stands(after));
+    let pairs = successions(&before, &after).into_iter();
+    let ids = pairs.filter_map(|(new, old)| Some((CampaignId::parse(new).ok()?, CampaignId::parse(old.id).ok()?)));
+    ids.flat_map(|(new, old)| [(new.clone(), old.clone()), (old, new)]).collect()
+}
+
+/// A side's campaigns, and the files that those stand in which differ.
+type Defined<'d, 'f> = (&'d BTreeMap<CampaignId, Arc<Campaign>>, &'d BTreeMap<CampaignId, Written<'f>>);
+
+fn stands<'d>((campaigns, files): Defined<'d, '_>) -> Vec<Stands<'d>> {
+    let stands = |(id, file): (&'d CampaignId, &'d Written<'_>)| {
+        let name = campaigns.get(id).map(|campaign| campaign.name.as_str());
+        Stands { id: id.as_str(), name, path: file.path }
+    };
+    files.iter().map(stands).collect()
 }
 
 fn step(before: Option<&Campaign>, after: &Campaign, retired: bool) -> Option<Verb> {
@@ -161,7 +189,7 @@ fn changed(
         _ => Vec::new(),
     };
     let (id, name, state) = (after.id.clone(), after.name.clone(), Some(after.desired));
-    ChangedCampaign { id, name, verb, state, file, differences }
+    ChangedCampaign { id, name, verb, state, file, id_changed: None, differences }
 }
 
 /// The files that are not the same on both sides.

@@ -26,6 +26,7 @@ mod sample;
 pub mod schema;
 pub mod settings;
 mod shared;
+mod succession;
 pub(crate) mod suggest;
 mod syntax;
 mod table;

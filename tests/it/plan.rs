@@ -135,6 +135,27 @@ fn markdown_is_safe_to_post() {
 }
 
 #[test]
+fn an_id_that_changed_is_one_campaign_retired_and_another_begun() {
+    let repository = repository();
+    std::fs::remove_file(repository.path().join("campaigns/spring.toml")).unwrap();
+    repository.write("campaigns/renamed.toml", SPRING.replace("\"spring\"", "\"spring-2\""));
+    let (code, out, err) = plan(repository.path(), &[]);
+    assert_eq!(code, Some(2), "{out}{err}");
+    let expected = "retire  spring \"Spring | <b>offer</b>\": its id is spring-2 now, which is another campaign; \
+                    no new calls, contacts and results stay here\n        campaigns/spring.toml\n\n\
+                    create  spring-2 \"Spring | <b>offer</b>\": the id changed from spring, whose contacts and results \
+                    stay there; is new (running)\n";
+    assert!(out.contains(expected), "{out}");
+    let (_, out, _) = plan(repository.path(), &["--format", "json"]);
+    let json: Value = serde_json::from_str(&out).unwrap();
+    let ids = |at: usize| (&json["campaigns"][at]["id"], &json["campaigns"][at]["idChanged"]);
+    assert_eq!(ids(0), (&json!("spring"), &json!("spring-2")));
+    assert_eq!(ids(1), (&json!("spring-2"), &json!("spring")));
+    let (_, out, _) = plan(repository.path(), &["--format", "markdown"]);
+    assert!(out.contains("the id changed from spring, whose contacts"), "{out}");
+}
+
+#[test]
 fn bad_input_is_no_plan() {
     let repository = repository();
     repository.write("campaigns/spring.toml", SPRING.replace("\"running\"", "\"runing\""));

@@ -14,6 +14,7 @@ use crate::{
         diagnostic::Location,
         difference::{Difference, Shown},
     },
+    domain::ids::CampaignId,
     http::wire::plan::CampaignCounts,
 };
 
@@ -50,12 +51,15 @@ struct LiveView<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct CampaignView<'a> {
     id: &'a str,
     name: &'a str,
     step: &'static str,
     state: Option<&'static str>,
     file: Option<&'a str>,
+    /// The other id, where the id of what may still be one campaign to people changed.
+    id_changed: Option<&'a str>,
     settings: Vec<SettingView<'a>>,
     counts: Option<&'a CampaignCounts>,
 }
@@ -136,6 +140,7 @@ fn view<'a>(campaign: &'a ChangedCampaign, counted: &'a Counted) -> CampaignView
         step: campaign.verb.as_str(),
         state: campaign.state.map(|state| state.as_str()),
         file: campaign.file.as_deref(),
+        id_changed: campaign.id_changed.as_ref().map(CampaignId::as_str),
         settings: settings(&campaign.differences),
         counts: counted.campaigns.iter().find(|counts| counts.campaign == id),
     }

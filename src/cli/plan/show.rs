@@ -54,14 +54,23 @@ pub(super) fn place(shown: &Shown) -> Option<String> {
 /// What a step does, in words.
 pub(super) fn step(campaign: &ChangedCampaign) -> String {
     let state = campaign.state.map_or("retired", |state| state.as_str());
-    match campaign.verb {
-        Verb::Retire => "its file is gone; no new calls, results stay".to_owned(),
-        Verb::Pause => "places no new calls; live ones finish".to_owned(),
-        Verb::Amend if campaign.differences.is_empty() => format!("changes by what it refers to ({state})"),
-        Verb::Amend => format!("its settings change ({state})"),
-        Verb::Create => format!("is new ({state})"),
-        Verb::Return => format!("its file is back, its history goes on ({state})"),
-        Verb::Resume => "may dial again".to_owned(),
+    let step = match (campaign.verb, &campaign.id_changed) {
+        (Verb::Retire, Some(new)) => {
+            return format!(
+                "its id is {new} now, which is another campaign; no new calls, contacts and results stay here"
+            );
+        }
+        (Verb::Retire, None) => "its file is gone; no new calls, results stay".to_owned(),
+        (Verb::Pause, _) => "places no new calls; live ones finish".to_owned(),
+        (Verb::Amend, _) if campaign.differences.is_empty() => format!("changes by what it refers to ({state})"),
+        (Verb::Amend, _) => format!("its settings change ({state})"),
+        (Verb::Create, _) => format!("is new ({state})"),
+        (Verb::Return, _) => format!("its file is back, its history goes on ({state})"),
+        (Verb::Resume, _) => "may dial again".to_owned(),
+    };
+    match &campaign.id_changed {
+        Some(old) => format!("the id changed from {old}, whose contacts and results stay there; {step}"),
+        None => step,
     }
 }
 
