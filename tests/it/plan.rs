@@ -1,5 +1,7 @@
 //! `dialops plan`: real repositories, and counts of a real daemon held against a plain re-statement.
 
+mod explained;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -108,7 +110,7 @@ pause   spring "Spring | <b>offer</b>": places no new calls; live ones finish
 create  autumn "Autumn | <b>offer</b>": is new (running)
         campaigns/autumn.toml
 
-shared  campaigns/shared/agents.toml agents[a1]: touches autumn
+shared  campaigns/shared/agents.toml agents[a1]: touches autumn, spring (paused)
         agents[a1].sip: "sip:a1@10.0.0.5" → "sip:a1@10.0.0.6"  campaigns/shared/agents.toml:4:7
 
 campaigns: 1 to create, 1 to pause, 1 shared change; 0 unchanged
@@ -495,7 +497,7 @@ fn the_live_commit_is_found_in_a_clone_or_asked_for() {
     git(&dir, ["fetch", "--quiet"], b"");
     let (code, out, err) = plan(&["--from", "HEAD"]);
     assert_eq!(code, Some(2), "{out}{err}");
-    assert!(out.ends_with("spring  0 contacts, 0 open: when they come due stays\n"), "{out}");
+    assert!(out.ends_with("spring  0 contacts, none open\n"), "{out}");
 
     // What the daemon's own ceilings refuse is no plan.
     std::fs::write(&file, text.replace("+862160001000", "+862160001001")).unwrap();

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::Arc,
@@ -177,8 +177,10 @@ fn summary(diagnostics: &[Diagnostic]) -> String {
     if found.is_empty() { "nothing wrong".to_owned() } else { found.join(", ") }
 }
 
-pub(in crate::cli) fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+/// `2 errors`, `1 error`.
+pub(in crate::cli) fn counted<N: fmt::Display + From<u8> + PartialEq>(number: N, noun: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// Reads a file that is small enough.

@@ -33,7 +33,7 @@ pub(super) fn write(plan: &Plan, counted: &Counted) -> Result<(), Failure> {
         }
         out.line("")?;
     }
-    if let Some(why) = &counted.missing {
+    if let Some(why) = counted.missing.as_ref().filter(|_| !plan.comparison.is_empty()) {
         out.line(format!("No counts: {}.\n", plain(why)))?;
     }
     for campaign in plan.comparison.campaigns.iter().filter(|campaign| !campaign.differences.is_empty()) {
@@ -41,8 +41,7 @@ pub(super) fn write(plan: &Plan, counted: &Counted) -> Result<(), Failure> {
     }
     for change in &plan.comparison.shared {
         let entry = change.entry.as_ref().map(|entry| format!(" {}", code(entry))).unwrap_or_default();
-        let touches: Vec<String> = change.touches.iter().map(|id| code(id.as_str())).collect();
-        let touches = if touches.is_empty() { "no running campaign".to_owned() } else { touches.join(", ") };
+        let touches = show::touches(change, |id| code(id.as_str()));
         let title = format!("{}{entry}, touches {touches}", code(&change.file));
         out.line(folded(&title, &change.differences))?;
     }
@@ -51,9 +50,11 @@ pub(super) fn write(plan: &Plan, counted: &Counted) -> Result<(), Failure> {
 
 fn row(campaign: &ChangedCampaign, counted: &Counted) -> String {
     let counts = counted.campaigns.iter().find(|counts| counts.campaign == campaign.id.as_str());
-    let counts = counts.map(|counts| show::counts(campaign.verb, counts)).unwrap_or_default();
+    let counts = counts.map(|counts| show::counts(Some(campaign), counts)).unwrap_or_default();
     let (id, name) = (code(campaign.id.as_str()), plain(&campaign.name));
-    format!("| {id} {name} | {} | {} | {} |", campaign.verb.as_str(), plain(&show::step(campaign)), plain(&counts))
+    let holds = show::holds(campaign).into_iter();
+    let does: Vec<String> = std::iter::once(show::step(campaign)).chain(holds).map(|line| plain(&line)).collect();
+    format!("| {id} {name} | {} | {} | {} |", campaign.verb.as_str(), does.join("<br>"), plain(&counts))
 }
 
 /// A table of settings that opens at a click.

@@ -4,8 +4,12 @@ use serde_json::Value as Json;
 
 use super::Plan;
 use crate::{
-    config::{compare::ChangedCampaign, difference::Shown},
-    domain::{phone::E164, plan::Verb},
+    cli::check::folder::counted,
+    config::{
+        compare::{ChangedCampaign, SharedChange},
+        difference::Shown,
+    },
+    domain::{campaign::DesiredState, ids::CampaignId, phone::E164, plan::Verb},
     http::wire::plan::CampaignCounts,
 };
 
@@ -74,6 +78,31 @@ pub(super) fn step(campaign: &ChangedCampaign) -> String {
     }
 }
 
+/// What keeps a campaign from every call until its file says something else, and what no longer does.
+pub(super) fn holds(campaign: &ChangedCampaign) -> Vec<String> {
+    let ChangedCampaign { held_before, held, verb, .. } = campaign;
+    let still = held.iter().map(|hold| {
+        let so_far = if held_before.contains(hold) { "stays" } else { "is" };
+        format!("{so_far} held: {hold}")
+    });
+    let over = match verb {
+        Verb::Retire => &[][..],
+        Verb::Pause | Verb::Amend | Verb::Create | Verb::Return | Verb::Resume => held_before.as_slice(),
+    };
+    let over = over.iter().filter(|was| !held.iter().any(|is| is.code() == was.code()));
+    still.chain(over.map(|hold| format!("is no longer held: {hold}"))).collect()
+}
+
+/// The campaigns that a shared change touches; `show` writes an id.
+pub(super) fn touches(change: &SharedChange, show: impl Fn(&CampaignId) -> String) -> String {
+    let touched = change.touches.iter().map(|(id, state)| match state {
+        DesiredState::Running => show(id),
+        DesiredState::Paused => format!("{} (paused)", show(id)),
+    });
+    let touched: Vec<String> = touched.collect();
+    if touched.is_empty() { "no campaign".to_owned() } else { touched.join(", ") }
+}
+
 /// `2 to change, 1 to pause; 7 stay as they are`
 pub(super) fn summary(plan: &Plan) -> String {
     const VERBS: [Verb; 6] = [Verb::Create, Verb::Amend, Verb::Pause, Verb::Resume, Verb::Return, Verb::Retire];
@@ -93,34 +122,50 @@ pub(super) fn summary(plan: &Plan) -> String {
     }
 }
 
-/// A campaign's counts in a sentence.
-pub(super) fn counts(verb: Verb, counts: &CampaignCounts) -> String {
-    let CampaignCounts { contacts, open, live_calls, .. } = counts;
-    let mut said = match verb {
-        Verb::Create => format!("{contacts} contacts"),
-        Verb::Retire => format!("{open} of {contacts} contacts are left uncalled"),
+/// A campaign's counts in a sentence. Against another generation than the plan's own start, campaigns may
+/// change that the plan knows nothing of.
+pub(super) fn counts(campaign: Option<&ChangedCampaign>, counts: &CampaignCounts) -> String {
+    let CampaignCounts { contacts, open, live_calls, .. } = *counts;
+    let mut said = match campaign.map_or(Verb::Amend, |campaign| campaign.verb) {
+        Verb::Create => counted(contacts, "contact"),
+        Verb::Retire => format!("{open} of {} left uncalled", counted(contacts, "contact")),
+        Verb::Pause | Verb::Amend | Verb::Return | Verb::Resume if open == 0 => {
+            format!("{}, none open", counted(contacts, "contact"))
+        }
         Verb::Pause | Verb::Amend | Verb::Return | Verb::Resume => {
-            format!("{contacts} contacts, {open} open: {}", effects(verb, counts))
+            format!("{}, {open} open: {}", counted(contacts, "contact"), effects(campaign, counts))
         }
     };
-    if *live_calls > 0 {
-        said.push_str(&format!("; {live_calls} live calls finish"));
+    match live_calls {
+        0 => {}
+        1 => said.push_str("; 1 live call finishes"),
+        _ => said.push_str(&format!("; {live_calls} live calls finish")),
     }
     said
 }
 
-fn effects(verb: Verb, counts: &CampaignCounts) -> String {
-    let never = if verb == Verb::Pause { "wait until it runs again" } else { "can no longer be called" };
+fn effects(campaign: Option<&ChangedCampaign>, counts: &CampaignCounts) -> String {
+    let holds: Vec<String> = campaign.iter().flat_map(|campaign| &campaign.held).map(ToString::to_string).collect();
+    let is_paused = campaign.is_some_and(|campaign| campaign.state == Some(DesiredState::Paused));
+    // A hold outlasts a pause.
+    let (never, no_effect) = match (holds.is_empty(), is_paused) {
+        (false, _) => {
+            let holds = holds.join("; ");
+            (format!("can no longer be called ({holds})"), format!("none can be called ({holds})"))
+        }
+        (true, true) => ("wait until it runs again".to_owned(), "none is called while it is paused".to_owned()),
+        (true, false) => ("can no longer be called before it ends".to_owned(), "when they come due stays".to_owned()),
+    };
     let effects = [
         (counts.ended_by_budget, "end by the smaller budget or cap"),
         (counts.leaves_filter, "leave the filter"),
         (counts.enters_filter, "enter the filter"),
         (counts.due_earlier, "come due earlier"),
         (counts.due_later, "come due later"),
-        (counts.due_never, never),
+        (counts.due_never, never.as_str()),
         (counts.due_again, "can be called that could not"),
     ];
     let effects = effects.into_iter().filter(|(count, _)| *count > 0);
     let effects: Vec<String> = effects.map(|(count, effect)| format!("{count} {effect}")).collect();
-    if effects.is_empty() { "when they come due stays".to_owned() } else { effects.join(", ") }
+    if effects.is_empty() { no_effect } else { effects.join(", ") }
 }

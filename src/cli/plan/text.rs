@@ -44,11 +44,10 @@ async fn write_counts(out: &mut Out, plan: &Plan, counts: &mut Counts<'_>) -> Re
         }
         let known = plan.comparison.campaigns.iter().find(|campaign| campaign.id.as_str() == counted.campaign);
         // Against another generation than the plan's own start, other campaigns may change too.
-        let verb = known.map_or(Verb::Amend, |campaign| campaign.verb);
-        out.line(format!("{}  {}", out.bold(&counted.campaign), show::counts(verb, &counted)))?;
+        out.line(format!("{}  {}", out.bold(&counted.campaign), show::counts(known, &counted)))?;
         out.flush()?;
     }
-    match counts.missing() {
+    match counts.missing().filter(|_| !plan.comparison.is_empty()) {
         Some(why) => out.line(format!("no counts: {}", clean(why))),
         None => Ok(()),
     }
@@ -83,6 +82,9 @@ fn campaign_lines(out: &mut Out, campaign: &ChangedCampaign) -> Result<(), Failu
     let verb = out.tinted(tint, &format!("{:<7}", campaign.verb.as_str()));
     let id = out.bold(campaign.id.as_str());
     out.line(format!("{verb} {id} {:?}: {}", clean(&campaign.name), show::step(campaign)))?;
+    for hold in show::holds(campaign) {
+        out.line(format!("        {hold}"))?;
+    }
     if let (true, Some(file)) = (campaign.differences.is_empty(), &campaign.file) {
         let line = out.tinted(Tint::Dim, &format!("        {}", clean(file)));
         out.line(line)?;
@@ -94,14 +96,9 @@ fn shared_lines(out: &mut Out, change: &SharedChange) -> Result<(), Failure> {
     out.line("")?;
     let verb = out.tinted(Tint::Yellow, "shared ");
     let entry = change.entry.as_ref().map(|entry| format!(" {entry}")).unwrap_or_default();
-    let touches = match change.touches.as_slice() {
-        [] => "touches no running campaign".to_owned(),
-        some => {
-            format!("touches {}", some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-        }
-    };
+    let touches = show::touches(change, ToString::to_string);
     let title = out.bold(&clean(&format!("{}{entry}", change.file)));
-    out.line(format!("{verb} {title}: {touches}"))?;
+    out.line(format!("{verb} {title}: touches {touches}"))?;
     change.differences.iter().try_for_each(|difference| difference_lines(out, difference))
 }
 
