@@ -12,7 +12,7 @@ use crate::config::{
     Diagnostic, FILE_BYTES_MAX, Settings, SourceFile,
     code::Code,
     diagnostic::{Location, Severity},
-    is_configuration,
+    is_configuration, render,
 };
 
 /// The same for the system.
@@ -96,6 +96,11 @@ impl Checked {
                 self.refuse(&format!("{shown}/{}", name.to_string_lossy()), "has a name that is not UTF-8".to_owned());
                 continue;
             };
+            if name.contains(char::is_control) {
+                // The daemon would refuse the whole commit.
+                self.refuse(&format!("{shown}/{name}"), "has a name with a control character; rename it".to_owned());
+                continue;
+            }
             if name.starts_with('.') {
                 continue;
             }
@@ -156,7 +161,7 @@ impl Checked {
     /// Says in a line how many files were read and what was found.
     pub(in crate::cli) fn write_summary(&self, err: &mut dyn Write) -> io::Result<()> {
         let files = counted(self.files.len(), "file");
-        write!(err, "checked {files} in {}: {}", self.folder, summary(&self.diagnostics))?;
+        write!(err, "checked {files} in {}: {}", render::visible_line(&self.folder), summary(&self.diagnostics))?;
         let safe = self.diagnostics.iter().filter(|d| d.suggestion.as_ref().is_some_and(|edit| edit.safe)).count();
         if safe > 0 {
             write!(err, "; `--fix` mends {safe}")?;

@@ -12,6 +12,7 @@ use crate::{
     config::{
         compare::ChangedCampaign,
         difference::{Difference, Shown},
+        render::visible_line,
     },
 };
 
@@ -90,9 +91,8 @@ fn cells(difference: &Difference) -> (String, String) {
 /// Text that means nothing to Markdown or HTML.
 fn plain(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in visible_line(text).chars() {
         match c {
-            c if c.is_control() => safe.push(' '),
             ' ' | ',' | '.' | ';' | ':' | '-' | '/' | '"' | '(' | ')' | '+' | '=' => safe.push(c),
             c if c.is_ascii_punctuation() => {
                 let _written = write!(safe, "&#{};", u32::from(c));

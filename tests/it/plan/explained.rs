@@ -149,3 +149,34 @@ fn counts_say_why_contacts_can_no_longer_be_called() {
     assert!(out.ends_with("spring  3 of 3 contacts left uncalled\nother  0 contacts\n"), "{out}");
     daemon.stop();
 }
+
+#[test]
+fn nothing_that_a_file_says_steers_the_terminal() {
+    let repository = repository();
+    let steers = "\u{202e}\u{2066}";
+    repository.write("campaigns/spring.toml", SPRING.replace("Spring", &format!("Spr{steers}ing")));
+    let path = format!("campaigns/a{steers}.toml");
+    repository.write(&path, SPRING.replace("spring", "autumn").replace("Spring", &format!("Aut{steers}umn")));
+    let unseen = |c: char| c.is_control() && c != '\n' || steers.contains(c);
+    let plans = ["text", "json", "markdown"].map(|format| plan(repository.path(), &["--format", format]));
+    for (code, out, err) in &plans {
+        assert_eq!(*code, Some(2), "{out}{err}");
+        assert!(!out.contains(unseen) && !err.contains(unseen), "{out:?}{err:?}");
+    }
+    let text = &plans[0].1;
+    assert!(text.contains("create  autumn \"Aut\\u202e\\u2066umn | <b>offer</b>\": is new"), "{text}");
+    assert!(text.contains("        campaigns/a\\u202e\\u2066.toml\n"), "{text}");
+    assert!(plans[2].1.contains("Aut&#92;u202e&#92;u2066umn"), "{}", plans[2].1);
+    // A subject is somebody's too.
+    repository.commit(&format!("clear{steers}\u{9b}"));
+    let (_, out, err) = plan(repository.path(), &["--from", "HEAD~1", "--to", "HEAD"]);
+    assert!(!out.contains(unseen) && out.contains("(clear\\u202e\\u2066)"), "{out:?} {err:?}");
+    // No commit may hold such a name, so there is no plan of it either.
+    repository.write("campaigns/b\u{1b}[2J\n.toml", "");
+    let (code, out, err) = plan(repository.path(), &[]);
+    assert!(code == Some(1) && out.is_empty() && !err.contains(unseen), "{out:?}{err:?}");
+    assert!(
+        err.contains("campaigns/b\\u001b[2J\\u000a.toml") && err.contains("a control character; rename it"),
+        "{err}"
+    );
+}
