@@ -125,13 +125,22 @@ no counts: no daemon answers at none.sock (No such file or directory (os error 2
 #[test]
 fn markdown_is_safe_to_post() {
     let repository = repository();
-    repository.write("campaigns/spring.toml", SPRING.replace("+862160001000", "+862160001009"));
+    let callback = "callback = { url = \"https://crm.example.net/calls?token=s3cret\" }\n";
+    let spring = SPRING
+        .replace("+862160001000", "+862160001009")
+        .replace("[calling_hours]", &format!("{callback}[calling_hours]"));
+    repository.write("campaigns/spring.toml", spring.replace("name = \"Spring", "name = \"@you 13800138000 Spring"));
+    let agents = AGENTS.replace("sip:a1@", "sip:+8613800138000@");
+    repository.write("campaigns/shared/agents.toml", &agents);
     let (code, out, err) = plan(repository.path(), &["--format", "markdown"]);
+    assert!(!out.contains("s3cret") && !out.contains("138000") && out.contains("calls&#63;…"), "{out}");
+    assert!(agents.contains("+8613800138000") && out.contains("sip:+8613&#42;"), "{out}");
+    assert!(out.contains("<code>&#64;you "), "{out}");
     assert_eq!(code, Some(2), "{out}{err}");
     assert!(!out.contains("+86216000100") && out.contains("+8621&#42;"), "numbers are masked: {out}");
     assert!(!out.contains("<b>") && out.contains("Spring &#124; &#60;b&#62;offer"), "{out}");
     assert!(
-        out.contains("| <code>spring</code> ") && out.contains("<details><summary><code>spring</code>: 1 setting"),
+        out.contains("| <code>spring</code> ") && out.contains("<details><summary><code>spring</code>: 3 settings"),
         "{out}"
     );
 }

@@ -1,9 +1,12 @@
 //! The form for a merge request: a table of campaigns, details folded, telephone numbers masked.
+//!
+//! What people wrote stands in `<code>`, where it mentions nobody and links nowhere.
 
 use std::fmt::Write as _;
 
 use super::{
     Counted, Plan,
+    masked::masked,
     show::{self, Numbers},
     text::against,
 };
@@ -22,9 +25,9 @@ pub(super) fn write(plan: &Plan, counted: &Counted) -> Result<(), Failure> {
     out.line("### What this changes\n")?;
     out.line(format!(
         "From {} to {}; against {}.\n",
-        plain(&plan.from.title()),
-        plain(&plan.to.title()),
-        plain(&against(plan))
+        code(&masked(&plan.from.title())),
+        code(&masked(&plan.to.title())),
+        code(&against(plan))
     ))?;
     out.line(format!("{}\n", plain(&show::summary(plan))))?;
     if !plan.comparison.campaigns.is_empty() {
@@ -35,7 +38,7 @@ pub(super) fn write(plan: &Plan, counted: &Counted) -> Result<(), Failure> {
         out.line("")?;
     }
     if let Some(why) = counted.missing.as_ref().filter(|_| !plan.comparison.is_empty()) {
-        out.line(format!("No counts: {}.\n", plain(why)))?;
+        out.line(format!("No counts: {}.\n", code(&masked(why))))?;
     }
     for campaign in plan.comparison.campaigns.iter().filter(|campaign| !campaign.differences.is_empty()) {
         out.line(folded(&code(campaign.id.as_str()), &campaign.differences))?;
@@ -52,7 +55,7 @@ pub(super) fn write(plan: &Plan, counted: &Counted) -> Result<(), Failure> {
 fn row(campaign: &ChangedCampaign, counted: &Counted) -> String {
     let counts = counted.campaigns.iter().find(|counts| counts.campaign == campaign.id.as_str());
     let counts = counts.map(|counts| show::counts(Some(campaign), counts)).unwrap_or_default();
-    let (id, name) = (code(campaign.id.as_str()), plain(&campaign.name));
+    let (id, name) = (code(campaign.id.as_str()), code(&masked(&campaign.name)));
     let holds = show::holds(campaign).into_iter();
     let does: Vec<String> = std::iter::once(show::step(campaign)).chain(holds).map(|line| plain(&line)).collect();
     format!("| {id} {name} | {} | {} | {} |", campaign.verb.as_str(), does.join("<br>"), plain(&counts))

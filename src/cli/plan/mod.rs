@@ -6,6 +6,7 @@
 mod counts;
 mod json;
 mod markdown;
+mod masked;
 mod show;
 mod side;
 mod text;

@@ -2,14 +2,14 @@
 
 use serde_json::Value as Json;
 
-use super::Plan;
+use super::{Plan, masked::masked};
 use crate::{
     cli::check::folder::counted,
     config::{
         compare::{ChangedCampaign, SharedChange},
         difference::Shown,
     },
-    domain::{campaign::DesiredState, ids::CampaignId, phone::E164, plan::Verb},
+    domain::{campaign::DesiredState, ids::CampaignId, plan::Verb},
     http::wire::plan::CampaignCounts,
 };
 
@@ -25,10 +25,8 @@ pub(super) enum Numbers {
 /// A value as TOML writes it in one line.
 pub(super) fn value(value: &Json, numbers: Numbers) -> String {
     match value {
-        Json::String(text) => match (numbers, E164::parse(text)) {
-            (Numbers::Masked, Ok(number)) => Json::from(number.masked()).to_string(),
-            _ => value.to_string(),
-        },
+        Json::String(text) if numbers == Numbers::Masked => Json::from(masked(text)).to_string(),
+        Json::String(_) => value.to_string(),
         Json::Array(items) => {
             let items: Vec<String> = items.iter().map(|item| self::value(item, numbers)).collect();
             format!("[{}]", items.join(", "))
