@@ -18,7 +18,7 @@ use super::{
     kinds::time::timestamp,
     layout::{self, FileKind},
     load::{SourceFile, full_path},
-    succession::{Stands, successions},
+    succession::{Predecessor, Stands, successions},
 };
 
 /// What a folder of campaigns is compared with.
@@ -60,7 +60,7 @@ pub fn review(folder: &str, files: &[SourceFile<'_>], base: Option<Base<'_>>, no
         let unread = || old.iter().any(|(old, head)| old.path == file.path && head.is_none());
         match (changed.get(id), base) {
             (Some(left), Some(base)) => {
-                found.push(id_changed(&source, head, left, &full_path(folder, left.path), base))
+                found.push(id_changed(&source, head, left, &full_path(folder, left.was.path), base))
             }
             // What the base had here can't be read: it may well be this campaign.
             (Some(_) | None, _) if known.contains(id) || unread() => {}
@@ -85,10 +85,11 @@ fn heads<'a>(files: &[SourceFile<'a>], same: &BTreeSet<&str>) -> Vec<Headed<'a>>
     changed.map(|file| (*file, str::from_utf8(file.bytes).ok().and_then(|text| toml::from_str(text).ok()))).collect()
 }
 
-fn id_changed(source: &Source<'_>, head: &Head, left: &Stands<'_>, path: &str, base: Base<'_>) -> Diagnostic {
-    let (old, base) = (left.id, base.name);
+fn id_changed(source: &Source<'_>, head: &Head, left: &Predecessor<'_>, path: &str, base: Base<'_>) -> Diagnostic {
+    let (old, base) = (left.was.id, base.name);
+    let fate = if left.is_gone { "is retired" } else { "is another campaign now" };
     let message =
-        format!("an id cannot change: {old:?} is retired, and its contacts, results and history stay behind with it");
+        format!("an id cannot change: {old:?} {fate}, and its contacts, results and history stay behind with it");
     let span = Span::from(head.id.span());
     let mut diagnostic = Diagnostic::error(Code::IdChanged, source.locate(span), message);
     let moved = if *path == *source.path { String::new() } else { format!(" in {path}") };

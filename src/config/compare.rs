@@ -78,8 +78,8 @@ pub struct ChangedCampaign {
     pub state: Option<DesiredState>,
     /// Its file, on the older side if it is gone.
     pub file: Option<Arc<str>>,
-    /// Where another id took the place of this one, that id, and of this one, the id that it took the place
-    /// of: to people it may still be one campaign, and it is two.
+    /// The id whose place this one took, or for a retired campaign the one that took its place: what may still be
+    /// one campaign to people is two.
     pub id_changed: Option<CampaignId>,
     /// What kept it from every call so far until its file said something else, beside `paused`.
     pub held_before: Vec<Hold>,
@@ -149,9 +149,16 @@ fn campaigns<'a>(side: &Side<'a>) -> &'a BTreeMap<CampaignId, Arc<Campaign>> {
 /// The ids that changed, each by the other one.
 fn changed_ids(before: Defined<'_, '_>, after: Defined<'_, '_>) -> BTreeMap<CampaignId, CampaignId> {
     let (before, after) = (stands(before), stands(after));
-    let pairs = successions(&before, &after).into_iter();
-    let ids = pairs.filter_map(|(new, old)| Some((CampaignId::parse(new).ok()?, CampaignId::parse(old.id).ok()?)));
-    ids.flat_map(|(new, old)| [(new.clone(), old.clone()), (old, new)]).collect()
+    let id = |text: &str| CampaignId::parse(text).ok();
+    let mut changed = BTreeMap::new();
+    for (new, old) in successions(&before, &after) {
+        let (Some(new), Some(was)) = (id(new), id(old.was.id)) else { continue };
+        if old.is_gone {
+            changed.insert(was.clone(), new.clone());
+        }
+        changed.insert(new, was);
+    }
+    changed
 }
 
 /// A side's campaigns, and the files that those stand in which differ.

@@ -35,6 +35,8 @@ pub(super) fn value(value: &Json, numbers: Numbers) -> String {
             let pairs = table.iter().map(|(key, item)| format!("{key} = {}", self::value(item, numbers)));
             format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
         }
+        // A whole number of an attribute, which may have fractions.
+        Json::Number(number) if number.is_f64() => number.as_f64().unwrap_or_default().to_string(),
         Json::Null | Json::Bool(_) | Json::Number(_) => value.to_string(),
     }
 }

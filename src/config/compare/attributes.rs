@@ -1,4 +1,4 @@
-//! What it means that an attribute's type is another one.
+//! What it means that an attribute is another one.
 
 use crate::{
     config::difference::{Difference, Shown},
@@ -9,10 +9,24 @@ use crate::{
     },
 };
 
-/// What a difference in `attributes.toml` brings about; `None` if it is not one of a type. A stored value
-/// keeps the type that it was imported with, and one of another type makes a comparison false.
+/// What a difference in `attributes.toml` brings about, where that helps people.
 pub(super) fn meaning(difference: &Difference, now: &Definitions) -> Option<String> {
-    let id = difference.key.strip_prefix("attributes[")?.strip_suffix("].type")?;
+    let (id, key) = difference.key.strip_prefix("attributes[")?.split_once(']')?;
+    match key {
+        "" if difference.to.is_none() => {
+            Some("contacts imported so far keep their values of it, and imports may not have it any more".to_owned())
+        }
+        ".required" => Some(match difference.to.as_ref()?.value.as_bool()? {
+            true => "imports refuse contacts without it; those imported so far stay".to_owned(),
+            false => "imports take contacts without it".to_owned(),
+        }),
+        ".type" => another_type(id, difference, now),
+        _ => None,
+    }
+}
+
+/// A stored value keeps the type that it was imported with, and one of another type makes a comparison false.
+fn another_type(id: &str, difference: &Difference, now: &Definitions) -> Option<String> {
     let word = |shown: &Option<Shown>| shown.as_ref().and_then(|shown| shown.value.as_str().map(str::to_owned));
     let (from, to) = (word(&difference.from)?, word(&difference.to)?);
     let stay = match (from.as_str(), to.as_str()) {

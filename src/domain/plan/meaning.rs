@@ -51,6 +51,12 @@ pub fn meaning(key: &str, before: &Campaign, after: &Campaign, now: Timestamp) -
         "results.global.max_days" | "results.global.max_attempts_per_day" => {
             Some("what was counted stays counted, and a number that has ended stays ended".to_owned())
         }
+        "results.policy" | "results.by_category" | "results.global.by_result" => {
+            Some("what was counted stays counted, and due times that are set stay".to_owned())
+        }
+        "limits.per_number.attempts" | "limits.per_number.days" | "limits.per_number.after_conversation_days" => {
+            Some("counts calls of all campaigns to a number; which contacts wait for it is not counted here".to_owned())
+        }
         "results.global.retry_interval" => Some("holds from the next try on; due times that are set stay".to_owned()),
         _ => None,
     }

@@ -102,6 +102,14 @@ fn an_id_that_is_there_already_is_no_way_to_change_one() {
     let (exit, out, _) = check(&repository, &["--base", "main"]);
     assert!(exit == 2 && out.contains("error[E0402]") && out.contains("\"spring\" is retired"), "{out}");
     assert!(!out.contains("create"), "it is there already: {out}");
+    // Both are there, each under the other's id: contacts would get the settings of the other.
+    let spring = campaign("spring", "2031-03-01T09:00:00+08:00").replace("Offer spring", "Spring offer");
+    let other = campaign("other", "2031-03-01T09:00:00+08:00");
+    repository.write("campaigns/spring.toml", spring.replace("\"spring\"", "\"other\""));
+    repository.write("campaigns/other.toml", other.replace("\"other\"", "\"spring\""));
+    let (exit, out, _) = check(&repository, &["--base", "main"]);
+    assert!(exit == 2 && out.matches("error[E0402]").count() == 2, "{out}");
+    assert!(out.contains("\"spring\" is another campaign now, and its contacts"), "{out}");
 }
 
 #[test]

@@ -90,6 +90,25 @@ fn another_type_of_an_attribute_is_explained() {
     let meaning = "contacts imported so far keep its number values unencrypted, and this version imports no new ones; \
                    no filter or sort has it\n";
     assert!(out.contains(meaning), "{out}{err}");
+    repository.write("campaigns/shared/attributes.toml", format!("{attributes}required = true\n"));
+    let (_, out, _) = plan(repository.path(), &[]);
+    assert!(out.contains("imports refuse contacts without it; those imported so far stay\n"), "{out}");
+    repository.write("campaigns/shared/attributes.toml", attributes.replace("\"tier\"", "\"level\""));
+    let (_, out, _) = plan(repository.path(), &[]);
+    assert!(out.contains("keep their values of it, and imports may not have it any more\n"), "{out}");
+}
+
+#[test]
+fn another_policy_leaves_no_default_of_the_first() {
+    let repository = repository();
+    repository.write("campaigns/spring.toml", format!("{SPRING}[results.global]\nmax_days = 2\n"));
+    repository.commit("by days");
+    let rules = "[[results.global.by_result]]\nresult = \"busy\"\nretries = 2\ninterval = \"10m\"\n";
+    repository.write("campaigns/spring.toml", format!("{SPRING}{rules}"));
+    let (_, out, err) = plan(repository.path(), &[]);
+    assert!(out.contains("results.global.max_days: 2 → not set  "), "{out}{err}");
+    assert!(out.contains("results.global.retry_interval: \"30m\" (default) → not set\n"), "{out}");
+    assert!(out.contains("what was counted stays counted, and due times that are set stay"), "{out}");
 }
 
 #[test]
