@@ -28,6 +28,7 @@ pub mod schema;
 pub mod settings;
 mod shared;
 mod strays;
+mod succession;
 pub(crate) mod suggest;
 mod syntax;
 mod table;
