@@ -105,19 +105,25 @@ fn campaign_lines(campaigns: &[CampaignStatus]) -> Vec<String> {
     }
     let mut table = Table::new(&["CAMPAIGN", "PHASE", "DONE", "LIVE", "RESULTS SINCE START", "WAITING"]);
     for campaign in campaigns {
-        let done = campaign.contacts.saturating_sub(campaign.open_contacts);
         let results = campaign.results.iter().filter(|(_, count)| **count > 0);
         let results: Vec<String> = results.map(|(result, count)| format!("{result} {count}")).collect();
         table.row([
             campaign.id.clone(),
             campaign.phase.clone(),
-            format!("{done}/{}", campaign.contacts),
+            done(campaign),
             campaign.live_calls.to_string(),
             or_dash(Some(&results.join(", "))),
             or_dash(campaign.waiting.as_ref().map(|waiting| waiting.message.as_str())),
         ]);
     }
     table.lines("")
+}
+
+fn done(campaign: &CampaignStatus) -> String {
+    match (campaign.done(), campaign.contacts) {
+        (Some(done), Some(contacts)) => format!("{done}/{contacts}"),
+        (None, _) | (_, None) => "counting".to_owned(),
+    }
 }
 
 fn agents_line(agents: &Agents) -> String {
