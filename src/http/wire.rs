@@ -336,6 +336,9 @@ pub struct ContactView {
     pub priority: u8,
     /// Not dialled before.
     pub not_before: Option<String>,
+    /// The customer's own zone, as imported.
+    #[serde(default)]
+    pub timezone: Option<String>,
     /// Calls placed to it.
     pub attempts: u32,
     /// How it ended; `None` while it is open.
@@ -374,7 +377,7 @@ pub struct NextView {
     pub kind: String,
     /// Which number, from 1.
     pub number_index: usize,
-    /// From when; `None` means now.
+    /// From when, as far as the contact itself goes; `None` means now. `hold` may keep it longer.
     pub ready_at: Option<String>,
 }
 
@@ -385,6 +388,7 @@ impl From<&Contact> for ContactView {
             customer: contact.customer.to_string(),
             priority: contact.priority.get(),
             not_before: text(contact.not_before),
+            timezone: contact.timezone.as_ref().map(|zone| zone.name().to_owned()),
             attempts: contact.progress.attempts,
             ended: contact.progress.ended.map(|end| end.as_str().to_owned()),
             numbers: numbers.map(|(index, number)| NumberView::of(index, number)).collect(),
