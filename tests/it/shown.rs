@@ -85,3 +85,22 @@ fn why_says_when_a_contact_is_due_and_what_holds_it() {
     assert!(said().contains("due 2097-03-01 06:30:00"), "{}", said());
     daemon.stop();
 }
+
+/// Neither on the terminal nor in the daemon's log.
+#[test]
+fn customers_of_a_file_without_a_header_are_not_shown() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    let file = stage.path("contacts.csv");
+    for rows in ["c77,13877776666,Anna\nc78,13877776667,Bert\n", "Anna;13877776666\n", "13877776666\n"] {
+        std::fs::write(&file, rows).unwrap();
+        let (code, said) = stage.cli_fails(&["contacts", "import", CAMPAIGN, file.to_str().unwrap()]);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("line 1 is no header for contacts: "), "{said}");
+        for shown in [said, daemon.log()] {
+            assert!(!["c77", "138777", "Anna"].iter().any(|data| shown.contains(data)), "{shown}");
+        }
+    }
+    daemon.stop();
+}
