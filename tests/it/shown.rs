@@ -86,6 +86,25 @@ fn why_says_when_a_contact_is_due_and_what_holds_it() {
     daemon.stop();
 }
 
+#[test]
+fn a_retired_campaign_takes_no_contacts() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    std::fs::remove_file(stage.repository.path().join("campaigns/spring.toml")).unwrap();
+    stage.repository.commit("spring is over");
+    stage.until("it is retired", || campaigns(&daemon).is_empty());
+    let file = stage.path("contacts.csv");
+    std::fs::write(&file, format!("customer_id,number.mobile\nc1,{}\n", number::quick(1))).unwrap();
+    let (code, said) = stage.cli_fails(&["contacts", "import", CAMPAIGN, file.to_str().unwrap()]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("campaign \"spring\" is retired") && said.contains("commit its file again"), "{said}");
+    assert!(stage.cli(&["why", CAMPAIGN]).contains("contacts  0: "), "nothing was kept");
+    let (_, unknown) = stage.cli_fails(&["contacts", "import", "sprung", file.to_str().unwrap()]);
+    assert!(unknown.contains("no campaign \"sprung\""), "{unknown}");
+    daemon.stop();
+}
+
 /// Neither on the terminal nor in the daemon's log.
 #[test]
 fn customers_of_a_file_without_a_header_are_not_shown() {
