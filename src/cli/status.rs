@@ -45,7 +45,7 @@ fn write(out: &mut Out, status: &Status) -> Result<(), Failure> {
             out.line(line)?;
         }
     }
-    for line in problem_lines(&status.problems) {
+    for line in problem_lines(&status.problems).into_iter().chain(lowered_lines(&status.lowered)) {
         out.line(line)?;
     }
     out.line("")?;
@@ -87,16 +87,26 @@ pub(super) fn source_lines(source: &Source, zone: &Zone) -> Vec<String> {
 
 /// Problems as a compiler would print them; for `reconcile` too.
 pub(super) fn problem_lines(problems: &[Problem]) -> Vec<String> {
-    let line = |problem: &Problem| {
-        let place = match problem.line {
-            0 => problem.file.clone(),
-            line => format!("{}:{line}:{}", problem.file, problem.column),
-        };
-        let suggestion = problem.suggestion.as_ref().map(|s| format!("; {s}")).unwrap_or_default();
-        clean(&format!("  {place}: {}{suggestion} [{}]", problem.message, problem.code))
-    };
     let title = (!problems.is_empty()).then(|| format!("problems   {} in the newest commit", problems.len()));
-    title.into_iter().chain(problems.iter().map(line)).collect()
+    title.into_iter().chain(problems.iter().map(problem_line)).collect()
+}
+
+/// Limits that hold otherwise than their files say.
+fn lowered_lines(lowered: &[Problem]) -> Vec<String> {
+    let count = lowered.len();
+    let title =
+        (count > 0).then(|| format!("lowered    {count} in the commit in force, by [ceilings] in the settings"));
+    let plainly = |problem: &Problem| problem_line(&Problem { suggestion: None, ..problem.clone() });
+    title.into_iter().chain(lowered.iter().map(plainly)).collect()
+}
+
+fn problem_line(problem: &Problem) -> String {
+    let place = match problem.line {
+        0 => problem.file.clone(),
+        line => format!("{}:{line}:{}", problem.file, problem.column),
+    };
+    let suggestion = problem.suggestion.as_ref().map(|s| format!("; {s}")).unwrap_or_default();
+    clean(&format!("  {place}: {}{suggestion} [{}]", problem.message, problem.code))
 }
 
 fn campaign_lines(campaigns: &[CampaignStatus]) -> Vec<String> {

@@ -55,6 +55,9 @@ pub struct Status {
     pub reserved_agents: u32,
     /// Every problem of the last attempted revision.
     pub problems: Vec<Problem>,
+    /// Limits of the commit in force that are over the settings' ceilings, which hold instead.
+    #[serde(default)]
+    pub lowered: Vec<Problem>,
 }
 
 /// A branch that is followed.

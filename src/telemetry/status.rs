@@ -31,6 +31,8 @@ pub struct SourceStatus {
     pub conditions: Vec<Condition>,
     /// Every problem of the last attempted revision; empty when it was good.
     pub problems: Vec<Problem>,
+    /// Limits of the commit in force that the settings' ceilings lower.
+    pub lowered: Vec<Problem>,
     /// Files read from the last attempted revision.
     pub files: usize,
 }

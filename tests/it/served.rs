@@ -241,6 +241,7 @@ fn source_status() -> SourceStatus {
             last_transition_time: START.into(),
         }],
         problems: vec![],
+        lowered: vec![],
         files: 6,
     }
 }

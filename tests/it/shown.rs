@@ -123,3 +123,84 @@ fn customers_of_a_file_without_a_header_are_not_shown() {
     }
     daemon.stop();
 }
+
+/// Commits a campaign that asks for what the ceilings allowed at the time.
+fn commit_generous(stage: &Stage) {
+    stage.write_campaign(&Campaign { max_ring: "20s", ..Campaign::default() });
+    let path = stage.repository.path().join("campaigns/spring.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let limits = "limits = { max_concurrent_calls = 50, max_calls_per_second = 200 }\n";
+    let numbers = "[\"+862160001000\", { number = \"+862160001001\", priority = 1 }]";
+    std::fs::write(&path, text.replace("[\"+862160001000\"]", numbers) + limits).unwrap();
+    stage.repository.commit("spring, as much as it may");
+}
+
+#[test]
+fn a_ceiling_that_shrinks_lowers_what_the_commit_in_force_asks_for() {
+    let stage = Stage::new(&["a1"]);
+    let owning = |text: String| text.replace("[\"+862160001000\"]", "[\"+862160001000\", \"+862160001001\"]");
+    stage.settings(owning);
+    commit_generous(&stage);
+    let daemon = stage.run();
+    assert_eq!(daemon.status()["lowered"], Value::Array(vec![]));
+    daemon.stop();
+
+    let lines = "max_concurrent_calls = 3\nmax_ring = \"5s\"\ncaller_numbers_per_campaign = 1\n";
+    stage
+        .settings(|text| owning(text).replace("max_calls_per_second = 1000\n", "max_calls_per_second = 100\n") + lines);
+    let daemon = stage.run();
+    let lowered = daemon.status()["lowered"].as_array().unwrap().clone();
+    let said = stage.cli(&["status"]);
+    assert_eq!(lowered.len(), 4, "{lowered:#?}");
+    for key in ["`max_concurrent_calls`", "`max_calls_per_second`", "`max_ring`", "2 caller numbers"] {
+        assert!(lowered.iter().any(|limit| limit["message"].as_str().unwrap().contains(key)), "{key}: {lowered:#?}");
+        assert!(said.contains(key), "{key}: {said}");
+    }
+    assert!(said.contains("`max_ring` is over the settings' ceiling of 5s; the ceiling holds [E0209]"), "{said}");
+    assert!(daemon.get("/").unwrap().1.contains("Lowered by the settings"), "the page says so too");
+    assert_eq!(daemon.status()["sources"][0]["conditions"][0]["status"], "True");
+
+    // On the wire: it rings as long as the ceiling lets it, shown as the number that goes first.
+    stage.sign_in(&["a1"]);
+    stage.import_numbers(&[number::rings(1)]);
+    stage.until("it rang in vain", || stage.results().iter().any(|attempt| attempt.ended_at.is_some()));
+    let attempt = stage.results().remove(0);
+    assert_eq!((attempt.result.as_deref(), &*attempt.caller_number), (Some("no_answer"), "+862160001001"));
+    let [placed, ended] = [Some(attempt.placed_at), attempt.ended_at].map(|at| at.unwrap().parse().unwrap());
+    let rang = jiff::Timestamp::duration_since(ended, placed).as_secs();
+    assert!((5..12).contains(&rang) && stage.carrier_traffic().of(&number::rings(1))[0].cancelled, "{rang} s");
+
+    // Who writes a file is still told.
+    let (folder, settings) = (stage.repository.path(), stage.path("dialops.toml"));
+    let check = ["check", folder.to_str().unwrap(), "--settings", settings.to_str().unwrap()];
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_dialops")).args(check).output().unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert_eq!((output.status.code(), said.matches("error[E0209]").count()), (Some(2), 4), "{said}");
+    daemon.stop();
+}
+
+/// A call from a number that is another's can't be taken back, so until somebody decides there is none.
+#[test]
+fn a_number_that_is_no_longer_owned_puts_nothing_in_force() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    stage.sign_in(&["a1"]);
+    daemon.stop();
+    stage.settings(|text| text.replace("[\"+862160001000\"]", "[\"+862160001001\"]"));
+    let daemon = stage.start(&[]);
+    stage.until("the fault is told", || {
+        daemon
+            .get("/api/v1/status")
+            .is_some_and(|(_, body)| body.contains("the settings do not own this caller number"))
+    });
+    assert!(!daemon.is_ready());
+    let said = stage.cli(&["status"]);
+    assert!(said.contains("no commit is in force") && said.contains("campaigns/spring.toml:6:19"), "{said}");
+    daemon.stop();
+    stage.settings(|text| text);
+    let daemon = stage.run();
+    stage.import_numbers(&[number::quick(1)]);
+    stage.until("it dials again", || stage.results().iter().any(|attempt| attempt.ended_at.is_some()));
+    daemon.stop();
+}
