@@ -9,7 +9,7 @@ use super::{GateSettings, ledger::Ledger};
 use crate::domain::{
     campaign::{Campaign, DialPermission, Generation},
     contact::{Contact, Progress},
-    gate::{self, Caps, Facts, NumberHistory},
+    gate::{self, Caps, Counts, Facts, NumberHistory},
     ids::TrunkId,
     phone::E164,
     reason::Hold,
@@ -40,13 +40,14 @@ pub(super) fn ask(
     settings: &GateSettings,
     ledger: &Ledger,
 ) -> Result<(), Hold> {
-    let trunks: Vec<&TrunkId> = match question.trunk {
-        Some(trunk) => vec![trunk],
-        None => settings.caps.keys().collect(),
-    };
-    let mut answer = Err(Hold::TrunkAtLimit { limit: 0 });
-    for trunk in trunks {
-        answer = ask_for(question, trunk, generation, settings, ledger);
+    let ask_for = |trunk| ask_for(question, trunk, generation, settings, ledger);
+    if let Some(trunk) = question.trunk {
+        return ask_for(Some(trunk));
+    }
+    // Without any trunk there is still all the rest that may hold it.
+    let mut answer = ask_for(None);
+    for trunk in settings.caps.keys() {
+        answer = ask_for(Some(trunk));
         if answer.is_ok() {
             break;
         }
@@ -56,7 +57,7 @@ pub(super) fn ask(
 
 fn ask_for(
     question: &Question<'_>,
-    trunk: &TrunkId,
+    trunk: Option<&TrunkId>,
     generation: &Generation,
     settings: &GateSettings,
     ledger: &Ledger,
@@ -75,9 +76,10 @@ fn ask_for(
         number: question.number,
         customer_on_call,
         number_on_call,
-        live: ledger.live(&contact.campaign, trunk),
-        placed_last_second: ledger.placed_last_second(&contact.campaign, trunk, question.mono),
-        caps: settings.caps.get(trunk).copied().unwrap_or(NO_CAPS),
+        live: trunk.map_or_else(Counts::default, |trunk| ledger.live(&contact.campaign, trunk)),
+        placed_last_second: trunk
+            .map_or_else(Counts::default, |trunk| ledger.placed_last_second(&contact.campaign, trunk, question.mono)),
+        caps: trunk.and_then(|trunk| settings.caps.get(trunk)).copied().unwrap_or(NO_CAPS),
         history: question.history,
     })
 }
@@ -103,7 +105,7 @@ pub(super) fn may_be_called(permission: &DialPermission, contact: &Contact) -> b
     }
 }
 
-/// Caps of a trunk that the settings don't name: it carries nothing.
+/// Caps of no trunk, or of one that the settings don't name: it carries nothing.
 const NO_CAPS: Caps =
     Caps { tenant_calls: u32::MAX, tenant_calls_per_second: u32::MAX, trunk_calls: 0, trunk_calls_per_second: 0 };
 

@@ -242,6 +242,7 @@ fn source_status() -> SourceStatus {
             last_transition_time: START.into(),
         }],
         problems: vec![],
+        lowered: vec![],
         files: 6,
     }
 }
@@ -257,8 +258,8 @@ fn dial_status() -> DialStatus {
             revision: COMMIT.into(),
             waiting: Some(Waiting { reason: "no_agent_idle".into(), message: "no agent idle".into(), until: None }),
             live_calls: 1,
-            contacts: 3,
-            open_contacts: 2,
+            contacts: Some(3),
+            open_contacts: Some(2),
             results: BTreeMap::from([("busy".into(), 2)]),
         }],
         agents: vec![AgentStatus {

@@ -73,6 +73,8 @@ pub(super) struct CampaignRun {
     recount: bool,
     exhausted: bool,
     pub(super) loaded_once: bool,
+    /// `total` and `open` are what a page told.
+    pub(super) counted: bool,
     pub(super) next_ready_at: Option<Timestamp>,
     set_aside: BTreeMap<ContactRef, Aside>,
     /// When to ask again, as contacts were left out whose customer was in a call.
@@ -109,6 +111,7 @@ impl CampaignRun {
             recount: false,
             exhausted: false,
             loaded_once: false,
+            counted: false,
             next_ready_at: None,
             set_aside: BTreeMap::new(),
             ask_again_at: None,
@@ -284,6 +287,7 @@ impl CampaignRun {
     pub(super) fn loaded(&mut self, now: Now, page: CandidatePage, busy: impl Fn(ContactRef) -> bool) {
         let Some(Loading { limit, touched, unsure }) = self.loading.take() else { return };
         self.loaded_once = true;
+        self.counted = true;
         self.open = page.open;
         self.open_unsure = unsure || !touched.is_empty();
         self.matching = page.matching;
