@@ -56,6 +56,21 @@ impl Client {
         self.answer(self.request(Method::PUT, self.url(path)).timeout(ANSWER_TIMEOUT).json(body)).await
     }
 
+    /// `PATCH` of JSON, an answer in JSON.
+    pub(super) async fn patch<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<T, Failure> {
+        self.answer(self.request(Method::PATCH, self.url(path)).timeout(ANSWER_TIMEOUT).json(body)).await
+    }
+
+    /// `DELETE`, an answer without a body.
+    pub(super) async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
+        self.send(self.request(Method::DELETE, self.url(path)).timeout(ANSWER_TIMEOUT)).await.map(drop)
+    }
+
+    /// `POST` of JSON, an answer in JSON.
+    pub(super) async fn ask<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<T, Failure> {
+        self.answer(self.request(Method::POST, self.url(path)).timeout(ANSWER_TIMEOUT).json(body)).await
+    }
+
     /// `POST` without a body, an answer in JSON.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, bool)]) -> Result<T, Failure> {
         let mut url = self.url(path);
@@ -67,10 +82,13 @@ impl Client {
     pub(super) async fn upload(
         &self,
         path: &[&str],
+        query: &[(&str, &str)],
         content_type: &str,
         body: reqwest::Body,
     ) -> Result<Response, Failure> {
-        let request = self.request(Method::POST, self.url(path)).header("content-type", content_type).body(body);
+        let mut url = self.url(path);
+        url.query_pairs_mut().extend_pairs(query);
+        let request = self.request(Method::POST, url).header("content-type", content_type).body(body);
         self.send(request).await
     }
 

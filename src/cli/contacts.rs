@@ -1,21 +1,26 @@
-//! `dialops contacts import CAMPAIGN FILE`: streamed up, with the rejects beside the file.
+//! `dialops contacts`; `import CAMPAIGN FILE` is streamed up, with the rejects beside the file.
 
 use std::{
     ffi::OsString,
     fs::OpenOptions,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use clap::Subcommand;
 use futures_util::{Stream, StreamExt};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use serde::Serialize;
 use tokio_util::io::ReaderStream;
 
 use super::{
     client::Client,
+    customer,
     output::{Exit, Failure, Format, Out, note},
     target::Target,
+    text::clean_line,
 };
 use crate::http::wire::{ImportCounts, ImportEvent, TallyView};
 
@@ -43,26 +48,60 @@ enum Command {
         /// Columns: customer_id, number.CATEGORY (repeatable), attr.ID, priority, timezone,
         /// not_before, custom_field; a file that ends in .jsonl or .ndjson has a JSON object a line
         file: PathBuf,
+        /// The batch that contacts are added to [default: the file's name and the day it was written]
+        #[arg(long, value_name = "NAME")]
+        batch: Option<String>,
         /// How to write the counts
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    Edit(customer::Edit),
+    /// Take away a contact that was never called
+    Delete {
+        /// The campaign's id
+        campaign: String,
+        /// The customer's id
+        customer: String,
+    },
+    Erase(customer::Erase),
 }
 
-/// Imports.
+/// Imports, edits, deletes or erases.
 pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
-    let Command::Import { campaign, file, format } = args.command;
     let client = Client::new(target)?;
-    let length = tokio::fs::metadata(&file).await.map_or(0, |found| found.len());
-    let progress = Progress::new(&campaign, length);
-    let (counts, rejects) = import(&client, &campaign, &file, progress).await?;
-    report(&campaign, format, counts, rejects)
+    let (campaign, file, batch, format) = match args.command {
+        Command::Import { campaign, file, batch, format } => (campaign, file, batch, format),
+        Command::Edit(args) => return customer::edit(args, &client).await,
+        Command::Delete { campaign, customer } => return customer::delete(&campaign, &customer, &client).await,
+        Command::Erase(args) => return customer::erase(args, &client).await,
+    };
+    let found = tokio::fs::metadata(&file).await.ok();
+    let batch = batch.unwrap_or_else(|| batch_of(&file, found.as_ref().and_then(|found| found.modified().ok())));
+    let progress = Progress::new(&format!("{campaign}, batch {batch}"), found.map_or(0, |found| found.len()));
+    let (counts, rejects) = import(&client, &campaign, &batch, &file, progress).await?;
+    report(&campaign, &batch, format, counts, rejects)
+}
+
+/// Longest part of a file's name in that of its batch.
+const STEM_LENGTH_MAX: usize = 50;
+
+/// The batch of a file: its name and the day on which it was last written (in UTC), so that the same file
+/// is the same batch on any day.
+pub(super) fn batch_of(file: &Path, written_at: Option<SystemTime>) -> String {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let plain = |c: char| if c.is_whitespace() || c.is_control() { '-' } else { c };
+    let stem: String = stem.chars().map(plain).take(STEM_LENGTH_MAX).collect();
+    match written_at.and_then(|at| Timestamp::try_from(at).ok()) {
+        Some(at) => format!("{stem}-{}", at.strftime("%Y-%m-%d")),
+        None => stem,
+    }
 }
 
 /// Streams `file` up; bad rows go to the reject file.
 pub(super) async fn import(
     client: &Client,
     campaign: &str,
+    batch: &str,
     file: &Path,
     progress: Progress,
 ) -> Result<(ImportCounts, Rejects), Failure> {
@@ -77,7 +116,8 @@ pub(super) async fn import(
         sent.inc(piece.as_ref().map_or(0, |bytes| bytes.len() as u64));
     });
     let body = reqwest::Body::wrap_stream(pieces);
-    let response = client.upload(&["campaigns", campaign, "contacts"], content_type(file), body).await?;
+    let response =
+        client.upload(&["campaigns", campaign, "contacts"], &[("batch", batch)], content_type(file), body).await?;
     let rejects = Rejects::beside(file);
     let lines = response.bytes_stream().map(|piece| piece.map_err(|error| client.unreachable(&error)));
     follow(lines, progress, rejects).await
@@ -104,6 +144,8 @@ async fn follow<B: AsRef<[u8]>>(
         while let Some(end) = buffered.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = buffered.drain(..=end).collect();
             match parse(&line)? {
+                // Known: it was asked for.
+                ImportEvent::Batch { .. } => {}
                 ImportEvent::Progress(counts) => progress.show(counts),
                 ImportEvent::Rejected { line, reason, row } => rejects.write(line, &reason, &row)?,
                 ImportEvent::Done(counts) => {
@@ -135,11 +177,25 @@ fn strange(why: &str) -> Failure {
     )
 }
 
-fn report(campaign: &str, format: Format, counts: ImportCounts, rejects: Rejects) -> Result<Exit, Failure> {
+/// What an import did.
+#[derive(Serialize)]
+struct Report<'a> {
+    batch: &'a str,
+    #[serde(flatten)]
+    counts: ImportCounts,
+}
+
+fn report(
+    campaign: &str,
+    batch: &str,
+    format: Format,
+    counts: ImportCounts,
+    rejects: Rejects,
+) -> Result<Exit, Failure> {
     let mut out = Out::stdout();
     match format {
-        Format::Json => out.json(&counts)?,
-        Format::Text => out.line(format!("{campaign}: {}", sentence(counts)))?,
+        Format::Json => out.json(&Report { batch, counts })?,
+        Format::Text => out.line(format!("{campaign}, batch {}: {}", clean_line(batch), sentence(counts)))?,
     }
     out.finish()?;
     if counts.rejected == 0 {

@@ -14,7 +14,7 @@ use super::rules::ImportRules;
 use crate::domain::{
     attribute::{Attribute, AttributeType, AttributeValue, Attributes, Number, TEXT_LENGTH_MAX},
     campaign::Priority,
-    contact::{NUMBERS_PER_CONTACT_MAX, NewContact},
+    contact::{ContactEdit, NUMBERS_PER_CONTACT_MAX, NewContact},
     ids::{AttributeId, CategoryId, CustomerId},
     phone::E164,
     zone::ContactZone,
@@ -52,6 +52,8 @@ pub(super) struct Draft<'a> {
     attributes: Attributes,
     /// Attributes that have a value, a bad one included.
     given: BTreeSet<AttributeId>,
+    /// Attributes that are told to have none.
+    without: BTreeSet<AttributeId>,
     custom_field: Option<String>,
 }
 
@@ -67,6 +69,7 @@ impl<'a> Draft<'a> {
             timezone: None,
             attributes: Attributes::new(),
             given: BTreeSet::new(),
+            without: BTreeSet::new(),
             custom_field: None,
         }
     }
@@ -86,10 +89,7 @@ impl<'a> Draft<'a> {
         if self.problems.is_empty() && self.numbers.is_empty() {
             self.problem("has no number");
         }
-        if self.numbers.len() > NUMBERS_PER_CONTACT_MAX {
-            let count = self.numbers.len();
-            self.problem(format!("has {count} numbers, at most {NUMBERS_PER_CONTACT_MAX} are kept"));
-        }
+        self.check_count();
         match self.customer {
             Some(customer) if self.problems.is_empty() => Ok(NewContact {
                 customer,
@@ -102,6 +102,42 @@ impl<'a> Draft<'a> {
             }),
             _ => Err(self.problems.join("; ")),
         }
+    }
+
+    fn check_count(&mut self) {
+        if self.numbers.len() > NUMBERS_PER_CONTACT_MAX {
+            let count = self.numbers.len();
+            self.problem(format!("has {count} numbers, at most {NUMBERS_PER_CONTACT_MAX} are kept"));
+        }
+    }
+
+    /// The edit of what is `named`, or everything that is wrong with it.
+    pub(super) fn finish_edit(mut self, named: impl Fn(&str) -> bool) -> Result<ContactEdit, String> {
+        if named("numbers") && self.numbers.is_empty() && self.problems.is_empty() {
+            self.problem("numbers: must have at least one");
+        }
+        self.check_count();
+        let required = |id: &&AttributeId| self.context.rules.attributes.get(*id).is_some_and(|known| known.required);
+        let missing: Vec<AttributeId> = self.without.iter().filter(required).cloned().collect();
+        for id in missing {
+            self.problems.push(format!("{}{id}: is required", self.context.attribute_prefix));
+        }
+        if !self.problems.is_empty() {
+            return Err(self.problems.join("; "));
+        }
+        Ok(ContactEdit {
+            numbers: named("numbers").then_some(self.numbers),
+            set: self.attributes,
+            unset: self.without,
+            priority: named("priority").then_some(self.priority),
+            not_before: named("not_before").then_some(self.not_before),
+            timezone: named("timezone").then_some(self.timezone),
+        })
+    }
+
+    /// Notes that an attribute is told to have no value.
+    pub(super) fn without(&mut self, attribute: &Attribute) {
+        self.without.insert(attribute.id.clone());
     }
 
     pub(super) fn customer(&mut self, text: &str) {
@@ -171,6 +207,7 @@ impl<'a> Draft<'a> {
     /// Takes a value; an empty text is a missing one.
     pub(super) fn attribute(&mut self, attribute: &Attribute, given: Given<'_>) {
         if matches!(given, Given::Text(text) if text.trim().is_empty()) {
+            self.without(attribute);
             return;
         }
         self.given.insert(attribute.id.clone());

@@ -19,16 +19,16 @@ use super::{
 use crate::{
     domain::{
         contact::NewContact,
-        ids::{CampaignId, CustomerId},
+        ids::{BatchId, CampaignId, CustomerId},
     },
     store::{Store, StoreError},
 };
 
-/// Rows of one batch: what the store writes in one piece.
-const BATCH_ROWS: usize = 500;
+/// Rows that the store writes in one piece.
+const PIECE_ROWS: usize = 500;
 
-/// Bytes of rows at which a batch is handed over early.
-const BATCH_BYTES: usize = 1024 * 1024;
+/// Bytes of rows at which a piece is handed over early.
+const PIECE_BYTES: usize = 1024 * 1024;
 
 /// Customers whose line is remembered, to tell of a repetition by its line (16 bytes each). Beyond
 /// them the store still sees a repetition: as unchanged, or as differing from what is there.
@@ -94,12 +94,13 @@ impl<T> From<SendError<T>> for ImportError {
     }
 }
 
-/// Imports contacts from `source` into a campaign, held to `rules`.
+/// Imports contacts from `source` into a batch of a campaign, held to `rules`.
 ///
 /// Tells what happens by `events`, and waits there for whoever reads them; without a reader it stops.
 pub async fn import(
     store: &dyn Store,
     campaign: &CampaignId,
+    batch: &BatchId,
     rules: &ImportRules,
     format: ImportFormat,
     source: impl AsyncRead + Unpin + Send,
@@ -107,9 +108,10 @@ pub async fn import(
 ) -> Result<ImportCounts, ImportError> {
     let region = Region::from_code(&rules.region).map_err(|_| ImportError::Region(rules.region.clone()))?;
     // A campaign that is not there is told before the first row is looked at.
-    store.import(campaign, Vec::new()).await?;
+    store.import(campaign, batch, Vec::new()).await?;
     let mut rows = Rows::open(format, source, rules, region).await?;
-    let mut import = Import { store, campaign, events, counts: ImportCounts::default(), batch: Batch::default() };
+    let counts = ImportCounts::default();
+    let mut import = Import { store, campaign, into: batch, events, counts, batch: Batch::default() };
     let mut lines = Lines::default();
     while let Some(row) = rows.next().await.map_err(ImportError::Read)? {
         import.counts.rows += 1;
@@ -162,6 +164,7 @@ struct Batch {
 struct Import<'a> {
     store: &'a dyn Store,
     campaign: &'a CampaignId,
+    into: &'a BatchId,
     events: &'a mpsc::Sender<ImportEvent>,
     counts: ImportCounts,
     batch: Batch,
@@ -172,7 +175,7 @@ impl Import<'_> {
         self.batch.bytes += row.len();
         self.batch.contacts.push(contact);
         self.batch.rows.push((line, row));
-        if self.batch.contacts.len() >= BATCH_ROWS || self.batch.bytes >= BATCH_BYTES {
+        if self.batch.contacts.len() >= PIECE_ROWS || self.batch.bytes >= PIECE_BYTES {
             self.hand_over().await?;
         }
         Ok(())
@@ -182,7 +185,7 @@ impl Import<'_> {
         self.counts.rejected += 1;
         self.events.send(ImportEvent::Rejected { line, reason, row }).await?;
         // Rows that are all bad are progress too.
-        if self.counts.rejected.is_multiple_of(BATCH_ROWS as u64) {
+        if self.counts.rejected.is_multiple_of(PIECE_ROWS as u64) {
             self.hand_over().await?;
         }
         Ok(())
@@ -191,7 +194,7 @@ impl Import<'_> {
     async fn hand_over(&mut self) -> Result<(), ImportError> {
         let mut batch = std::mem::take(&mut self.batch);
         if !batch.contacts.is_empty() {
-            let outcome = self.store.import(self.campaign, batch.contacts).await?;
+            let outcome = self.store.import(self.campaign, self.into, batch.contacts).await?;
             self.counts.added += outcome.added;
             self.counts.unchanged += outcome.unchanged;
             for position in outcome.conflicting {
@@ -209,6 +212,7 @@ impl Import<'_> {
 
     async fn finish(mut self) -> Result<ImportCounts, ImportError> {
         self.hand_over().await?;
+        self.store.note_rejected(self.campaign, self.into, self.counts.rejected).await?;
         self.events.send(ImportEvent::Done(self.counts)).await?;
         Ok(self.counts)
     }

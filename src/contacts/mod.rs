@@ -9,6 +9,7 @@ mod header;
 mod import;
 mod lines;
 mod object;
+mod patch;
 mod records;
 mod row;
 mod rows;
@@ -17,6 +18,7 @@ mod shown;
 
 pub use self::{
     import::{ImportCounts, ImportError, ImportEvent, import},
+    patch::edit,
     rows::ImportFormat,
     rules::ImportRules,
 };

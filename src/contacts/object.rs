@@ -27,13 +27,13 @@ const KEYS: [&str; 7] = ["customer_id", "numbers", "attributes", "priority", "ti
 const NUMBER_KEYS: [&str; 2] = ["category", "number"];
 
 /// A key and its value.
-type Member<'a> = (String, &'a RawValue);
+pub(super) type Member<'a> = (String, &'a RawValue);
 
 /// An object's members in order, repeated ones too.
-struct Members<'a>(Vec<Member<'a>>);
+pub(super) struct Members<'a>(Vec<Member<'a>>);
 
 /// A value, opened as far as its own kind.
-enum Value<'a> {
+pub(super) enum Value<'a> {
     Null,
     Text(String),
     Number(&'a str),
@@ -66,7 +66,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
 }
 
 impl<'a> Value<'a> {
-    fn of(raw: &'a RawValue) -> Self {
+    pub(super) fn of(raw: &'a RawValue) -> Self {
         let text = raw.get();
         let opened = match text.as_bytes().first() {
             Some(b'n') => Some(Self::Null),
@@ -82,11 +82,7 @@ impl<'a> Value<'a> {
 
 /// Reads a line.
 pub(super) fn read(line: &str, context: Context<'_>) -> Result<NewContact, String> {
-    let raw: &RawValue = serde_json::from_str(line).map_err(|error| match error.column() {
-        0 => "is not JSON".to_owned(),
-        column => format!("is not JSON, at column {column}"),
-    })?;
-    let Value::Object(object) = Value::of(raw) else { return Err("must be a JSON object".to_owned()) };
+    let object = opened(line)?;
     let mut draft = Draft::new(context);
     let members = once(&mut draft, "", object);
     if !members.iter().any(|(key, _)| key == "customer_id") {
@@ -111,8 +107,17 @@ pub(super) fn read(line: &str, context: Context<'_>) -> Result<NewContact, Strin
     draft.finish()
 }
 
+/// The members of a text that is one object.
+pub(super) fn opened(text: &str) -> Result<Members<'_>, String> {
+    let raw: &RawValue = serde_json::from_str(text).map_err(|error| match error.column() {
+        0 => "is not JSON".to_owned(),
+        column => format!("is not JSON, at column {column}"),
+    })?;
+    if let Value::Object(object) = Value::of(raw) { Ok(object) } else { Err("must be a JSON object".to_owned()) }
+}
+
 /// The members without those whose key stood before, each of which is a problem.
-fn once<'v>(draft: &mut Draft<'_>, place: &str, Members(members): Members<'v>) -> Vec<Member<'v>> {
+pub(super) fn once<'v>(draft: &mut Draft<'_>, place: &str, Members(members): Members<'v>) -> Vec<Member<'v>> {
     let mut seen = BTreeSet::new();
     let (once, again): (Vec<_>, Vec<_>) = members.into_iter().partition(|(key, _)| seen.insert(key.clone()));
     for (key, _) in again {
@@ -122,7 +127,7 @@ fn once<'v>(draft: &mut Draft<'_>, place: &str, Members(members): Members<'v>) -
 }
 
 /// Takes in a text; `null` is a missing one.
-fn text<'a>(draft: &mut Draft<'a>, key: &str, value: Value<'_>, take: fn(&mut Draft<'a>, &str)) {
+pub(super) fn text<'a>(draft: &mut Draft<'a>, key: &str, value: Value<'_>, take: fn(&mut Draft<'a>, &str)) {
     match value {
         Value::Null => take(draft, ""),
         Value::Text(text) => take(draft, &text),
@@ -132,7 +137,7 @@ fn text<'a>(draft: &mut Draft<'a>, key: &str, value: Value<'_>, take: fn(&mut Dr
     }
 }
 
-fn numbers(draft: &mut Draft<'_>, context: Context<'_>, value: Value<'_>) {
+pub(super) fn numbers(draft: &mut Draft<'_>, context: Context<'_>, value: Value<'_>) {
     const EXPECTED: &str = "numbers: must be a list of {\"category\": …, \"number\": …}";
     let Value::List(numbers) = value else { return draft.problem(EXPECTED) };
     for number in numbers {
@@ -156,7 +161,7 @@ fn member(object: &[Member<'_>], key: &str) -> Option<String> {
     if let Value::Text(text) = Value::of(raw) { Some(text) } else { None }
 }
 
-fn attributes(draft: &mut Draft<'_>, context: Context<'_>, value: Value<'_>) {
+pub(super) fn attributes(draft: &mut Draft<'_>, context: Context<'_>, value: Value<'_>) {
     let object = match value {
         Value::Null => return,
         Value::Object(object) => object,
@@ -173,7 +178,7 @@ fn attributes(draft: &mut Draft<'_>, context: Context<'_>, value: Value<'_>) {
             }
         };
         match Value::of(raw) {
-            Value::Null => {}
+            Value::Null => draft.without(attribute),
             Value::Text(text) => draft.attribute(attribute, Given::Text(&text)),
             Value::Number(number) => draft.attribute(attribute, Given::Number(number)),
             Value::List(_) | Value::Object(_) | Value::Other => {
@@ -183,7 +188,7 @@ fn attributes(draft: &mut Draft<'_>, context: Context<'_>, value: Value<'_>) {
     }
 }
 
-fn unknown(key: &str, known: &[&str]) -> String {
+pub(super) fn unknown(key: &str, known: &[&str]) -> String {
     let key_is = format!("{} is not known", named(key));
     match suggest::nearest(key, known.iter().copied()) {
         Some(meant) => format!("{key_is}; did you mean {meant:?}?"),

@@ -485,6 +485,13 @@ impl Looper {
     fn command(&mut self, command: DialCommand) {
         match command {
             DialCommand::ContactsAdded { campaign } => self.give(Input::ContactsAdded(campaign)),
+            DialCommand::CancelRinging { campaign, customer } => {
+                self.give(Input::CancelRinging { campaign, customer });
+            }
+            DialCommand::ContactsChanged { campaign } => {
+                self.give(Input::ContactsChanged(campaign));
+                self.evaluate();
+            }
             DialCommand::SetAgent { agent, availability, reply } => {
                 let known =
                     self.parts.generation.borrow().as_ref().is_some_and(|g| g.definitions.agents.contains_key(&agent));

@@ -1,5 +1,7 @@
 //! Contacts: a customer's numbers and how far each has been tried.
 
+mod edit;
+
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil::Date};
@@ -12,6 +14,8 @@ use super::{
     results::CallResult,
     zone::ContactZone,
 };
+
+pub use self::edit::{ContactEdit, edit, erased};
 
 /// Most numbers of one contact.
 pub const NUMBERS_PER_CONTACT_MAX: usize = 16;
@@ -141,6 +145,8 @@ pub enum ContactEnd {
     AttemptsSpent,
     /// A result of `results.no_retry`.
     NoRetry,
+    /// Its personal data was erased before it had ended.
+    Erased,
 }
 
 impl ContactEnd {
@@ -152,13 +158,14 @@ impl ContactEnd {
             Self::NotReached => "not_reached",
             Self::AttemptsSpent => "attempts_spent",
             Self::NoRetry => "no_retry",
+            Self::Erased => "erased",
         }
     }
 
     /// The end of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Reached, Self::NotReached, Self::AttemptsSpent, Self::NoRetry]
+        [Self::Reached, Self::NotReached, Self::AttemptsSpent, Self::NoRetry, Self::Erased]
             .into_iter()
             .find(|end| end.as_str() == name)
     }

@@ -67,6 +67,8 @@ pub struct Facts<'a> {
     pub picked_version: u32,
     /// Which number, by index from 0.
     pub number: usize,
+    /// Whether the contact's batch is paused.
+    pub batch_paused: bool,
     /// Whether the customer has a live call, in any campaign.
     pub customer_on_call: bool,
     /// Whether the number has a live call, in any campaign.
@@ -123,6 +125,9 @@ pub fn decide(facts: &Facts<'_>) -> Result<(), Hold> {
     }
     if progress.ended.is_some() {
         return Err(Hold::ContactEnded);
+    }
+    if facts.batch_paused {
+        return Err(Hold::BatchPaused);
     }
     if !campaign.matches(&facts.contact.attributes) {
         return Err(Hold::FilteredOut);

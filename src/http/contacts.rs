@@ -7,7 +7,7 @@ use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
-    extract::{Path, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -20,6 +20,7 @@ use tokio::{
 use tokio_util::io::StreamReader;
 
 use super::{
+    batches::batch_id,
     campaigns::campaign_id,
     error::ApiError,
     state::ServerState,
@@ -28,7 +29,7 @@ use super::{
 use crate::{
     contacts::{self, ImportError, ImportFormat, ImportRules},
     control::DialCommand,
-    domain::ids::CampaignId,
+    domain::ids::{BatchId, CampaignId},
 };
 
 /// Events on their way to the client; an import waits when it does not read.
@@ -40,21 +41,34 @@ const DRAIN_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Longest time for that.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Imports the body into a campaign; the answer is one JSON object a line.
+/// Into which batch an import goes.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ImportQuery {
+    batch: Option<String>,
+}
+
+/// Imports the body into a batch of a campaign, by default the one of uploads of this day (in UTC); the answer is one JSON object a line.
 pub(super) async fn import(
     State(state): State<Arc<ServerState>>,
     Path(campaign): Path<String>,
+    query: Result<Query<ImportQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
     let campaign = campaign_id(&campaign)?;
+    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `batch`"))?;
+    let today = state.clock.now().wall.strftime("upload-%Y-%m-%d").to_string();
+    let batch = batch_id(&query.batch.unwrap_or(today))?;
     let (rules, format) = (rules(&state)?, format(&headers));
+    let named = line(&ImportEvent::Batch { name: batch.to_string() });
     let (sender, mut events) = mpsc::channel(EVENTS_WAITING_MAX);
-    let importing = tokio::spawn(run(state, campaign, rules, format, body, sender));
+    let importing = tokio::spawn(run(state, (campaign, batch), rules, format, body, sender));
     let Some(first) = events.recv().await else {
         return Err(failure(importing).await);
     };
     let lines = stream::unfold(Some(Answer { first: Some(first), events, importing }), next_line);
+    let lines = stream::iter([Ok(named)]).chain(lines);
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response())
 }
 
@@ -69,7 +83,7 @@ fn format(headers: &HeaderMap) -> ImportFormat {
 }
 
 /// What the generation in force says of contacts.
-fn rules(state: &ServerState) -> Result<ImportRules, ApiError> {
+pub(super) fn rules(state: &ServerState) -> Result<ImportRules, ApiError> {
     let generation = state.generation.borrow();
     let generation = generation.as_ref().ok_or_else(|| {
         let hint = "`dialops status` says what the daemon waits for";
@@ -81,7 +95,7 @@ fn rules(state: &ServerState) -> Result<ImportRules, ApiError> {
 /// Imports, and tells the dialling loop of each batch that added contacts.
 async fn run(
     state: Arc<ServerState>,
-    campaign: CampaignId,
+    (campaign, batch): (CampaignId, BatchId),
     rules: ImportRules,
     format: ImportFormat,
     body: Body,
@@ -91,7 +105,10 @@ async fn run(
     let (inner, mut told) = mpsc::channel(EVENTS_WAITING_MAX);
     let importing = async {
         let counts = match not_retired(&state, &campaign).await {
-            Ok(()) => contacts::import(&*state.store, &campaign, &rules, format, source.as_mut(), &inner).await,
+            Ok(()) => {
+                let store = &*state.store;
+                contacts::import(store, &campaign, &batch, &rules, format, source.as_mut(), &inner).await
+            }
             Err(error) => Err(error),
         };
         drop(inner);
@@ -120,7 +137,7 @@ async fn run(
     };
     let (imported, ()) = tokio::join!(importing, forwarding);
     let counts = imported?;
-    tracing::info!(%campaign, rows = counts.rows, added = counts.added, rejected = counts.rejected, "contacts imported");
+    tracing::info!(%campaign, %batch, rows = counts.rows, added = counts.added, rejected = counts.rejected, "contacts imported");
     Ok(())
 }
 

@@ -6,8 +6,10 @@
 
 pub mod access;
 mod agents;
+mod batches;
 mod campaigns;
 mod contacts;
+mod customers;
 mod error;
 mod health;
 pub mod listen;

@@ -8,11 +8,12 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post, put},
+    routing::{get, patch, post, put},
 };
 
 use super::{
-    access, agents, campaigns, contacts, error::ApiError, health, page, plan, reconcile, state::ServerState, status,
+    access, agents, batches, campaigns, contacts, customers, error::ApiError, health, page, plan, reconcile,
+    state::ServerState, status,
 };
 
 /// Longest body, but for plans and for imports, which are streamed.
@@ -34,8 +35,12 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .route("/api/v1/agents/{agent}", put(agents::set))
         .route("/api/v1/campaigns/{campaign}/results", get(campaigns::results))
         .route("/api/v1/campaigns/{campaign}/tally", get(campaigns::tally))
+        .route("/api/v1/campaigns/{campaign}/batches", get(batches::list))
+        .route("/api/v1/campaigns/{campaign}/batches/{batch}", get(batches::show).put(batches::pause))
         .route("/api/v1/campaigns/{campaign}/why", get(campaigns::campaign_why))
         .route("/api/v1/campaigns/{campaign}/contacts/{customer}/why", get(campaigns::contact_why))
+        .route("/api/v1/campaigns/{campaign}/contacts/{customer}", patch(customers::edit).delete(customers::delete))
+        .route("/api/v1/erasures", post(customers::erase))
         .layer(middleware::from_fn(in_time));
     let lengthy = Router::new()
         .route("/api/v1/campaigns/{campaign}/contacts", post(contacts::import))

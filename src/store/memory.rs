@@ -3,6 +3,9 @@
 //! It serves tests and simulations, and is what the SQL of `sqlite` is held equal to. Nothing in it
 //! is fast on purpose: candidates are found by sorting all contacts.
 
+mod batches;
+mod customer;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
@@ -12,11 +15,13 @@ use std::{
 use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
+use self::batches::{BatchKey, HeldBatch};
 use super::{
-    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, EVALUATION_SLICE, Evaluated, GateSettings,
+    AttemptRecord, Batch, CampaignChange, CandidatePage, ContactHistory, EVALUATION_SLICE, Evaluated, GateSettings,
     ImportOutcome, IntentDecision, IntentRequest, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Milestone,
     Opener, RecordedIntent, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
     ledger::{Ledger, LiveCall, monotonic},
+    pseudonym::Pseudonyms,
     verdict::{self, Question},
 };
 use crate::{
@@ -24,9 +29,9 @@ use crate::{
     domain::{
         agent::Availability,
         campaign::{Campaign, DialPermission, Generation},
-        contact::{Contact, NewContact, Progress},
+        contact::{Contact, ContactEdit, NewContact, Progress},
         gate::{self, NumberHistory},
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision},
+        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision},
         order::{self, Next},
         phone::E164,
         policy::ResultPolicy,
@@ -58,6 +63,13 @@ struct State {
     custom_fields: BTreeMap<ContactRef, Option<String>>,
     /// Contacts that their campaign's filter left out when it was last applied.
     filtered_out: BTreeSet<ContactRef>,
+    /// Contacts whose batch was paused when that was last applied.
+    paused_out: BTreeSet<ContactRef>,
+    /// All batches, oldest first.
+    batches: Vec<HeldBatch>,
+    batch_of: BTreeMap<ContactRef, BatchKey>,
+    /// The last id that a contact got.
+    last_contact: i64,
     attempts: BTreeMap<AttemptId, Attempt>,
     legs: BTreeMap<LegId, Leg>,
     agents: BTreeMap<AgentId, Availability>,
@@ -80,6 +92,8 @@ struct Held {
 struct Attempt {
     record: AttemptRecord,
     contact: ContactRef,
+    /// What stands for its number once that was erased.
+    erased: Option<String>,
     live: Option<Live>,
 }
 
@@ -159,7 +173,10 @@ impl State {
     fn history(&self, campaign: &Campaign, contact: &Contact, number: usize) -> NumberHistory {
         let number = contact.progress.numbers.get(number).filter(|_| campaign.limits.on_a_number().next().is_some());
         let Some(number) = number.map(|number| &number.e164) else { return NumberHistory::default() };
-        let calls = || self.attempts.values().map(|a| &a.record).filter(|record| record.number == *number);
+        let erased = pseudonyms().number(number);
+        let is_of =
+            |call: &&Attempt| call.record.number.as_ref() == Some(number) || call.erased.as_ref() == Some(&erased);
+        let calls = || self.attempts.values().filter(is_of).map(|attempt| &attempt.record);
         let mut attempts: Vec<Timestamp> = calls().map(|record| record.placed_at).collect();
         attempts.sort();
         let conversations = calls().filter(|record| record.result.is_some_and(CallResult::is_conversation));
@@ -183,11 +200,10 @@ impl State {
         Ok(reference.and_then(|reference| self.contacts.get(reference)))
     }
 
-    /// Contacts that may get ready: not in a call, and not left out by the filter.
+    /// Contacts that may get ready: not in a call, and not left out by the filter or a pause.
     fn idle(&self, campaign: &CampaignId) -> Vec<&Contact> {
         let live = self.live_contacts();
-        let never =
-            |contact: &Contact| live.contains(&contact.reference) || self.filtered_out.contains(&contact.reference);
+        let never = |contact: &Contact| live.contains(&contact.reference) || self.is_left_out(contact.reference);
         self.contacts.values().filter(|contact| contact.campaign == *campaign && !never(contact)).collect()
     }
 
@@ -226,6 +242,11 @@ impl State {
         ready.sort_by(|(a, _), (b, _)| a.cmp(b));
         (ready.into_iter().map(|(_, contact)| contact.clone()).collect(), !occupied.is_empty())
     }
+}
+
+/// Of a store that is gone with its process.
+fn pseudonyms() -> Pseudonyms {
+    Pseudonyms::new([7; 32])
 }
 
 fn limit_of(limit: u32) -> usize {
@@ -287,7 +308,11 @@ impl Store for MemoryStore {
         let (ready, on_call) = state.ready(campaign, now);
         let matches =
             |contact: &Contact| state.defined(campaign).is_none_or(|campaign| campaign.matches(&contact.attributes));
-        let may = |contact: &Contact| matches(contact) && verdict::may_be_called(&self.settings.permission, contact);
+        let may = |contact: &Contact| {
+            matches(contact)
+                && !state.is_paused(contact.reference)
+                && verdict::may_be_called(&self.settings.permission, contact)
+        };
         let mut ready: Vec<Contact> = ready.into_iter().filter(may).collect();
         // A full page tells of nobody else: what is in it comes first.
         let on_call = on_call && ready.len() < limit_of(limit) && self.settings.permission != DialPermission::None;
@@ -301,7 +326,8 @@ impl Store for MemoryStore {
             next_ready_at,
             on_call,
             open,
-            matching: held.evaluated_to.is_none().then(|| open - left_out),
+            matching: (held.evaluated_to.is_none() && !state.is_pausing(campaign)).then(|| open - left_out),
+            paused: state.paused_open(campaign),
             total: total as u64,
             caller_usage: held.caller_usage.clone(),
         })
@@ -332,6 +358,7 @@ impl Store for MemoryStore {
             contact: &contact,
             picked_version: request.picked_version,
             number: request.number,
+            batch_paused: state.is_paused(contact.reference),
             trunk: Some(&request.trunk),
             history: &history,
         };
@@ -438,14 +465,24 @@ impl Store for MemoryStore {
         Ok(Leftovers { legs, attempts })
     }
 
-    async fn import(&self, campaign: &CampaignId, contacts: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
+    async fn import(
+        &self,
+        campaign: &CampaignId,
+        batch: &BatchId,
+        contacts: Vec<NewContact>,
+    ) -> Result<ImportOutcome, StoreError> {
+        let now = self.clock.now().wall;
         let mut state = self.state()?;
         state.held(campaign)?;
         let mut outcome = ImportOutcome::default();
+        if contacts.is_empty() {
+            return Ok(outcome);
+        }
+        let batch = state.open_batch(campaign, batch, now);
         for (position, new) in contacts.into_iter().enumerate() {
             match state.find(campaign, &new.customer)? {
                 None => {
-                    state.insert(campaign, new);
+                    state.insert(campaign, batch, new);
                     outcome.added += 1;
                 }
                 Some(found) if same(found, state.custom_fields.get(&found.reference), &new) => outcome.unchanged += 1,
@@ -453,6 +490,38 @@ impl Store for MemoryStore {
             }
         }
         Ok(outcome)
+    }
+
+    async fn note_rejected(&self, campaign: &CampaignId, batch: &BatchId, rejected: u64) -> Result<(), StoreError> {
+        let now = self.clock.now().wall;
+        let mut state = self.state()?;
+        state.held(campaign)?;
+        state.note_rejected(campaign, batch, rejected, now);
+        Ok(())
+    }
+
+    async fn batches(&self, campaign: &CampaignId) -> Result<Vec<Batch>, StoreError> {
+        let state = self.state()?;
+        state.held(campaign)?;
+        Ok(state.batches_of(campaign))
+    }
+
+    async fn pause_batch(&self, campaign: &CampaignId, batch: &BatchId, paused: bool) -> Result<bool, StoreError> {
+        let mut state = self.state()?;
+        state.held(campaign)?;
+        state.pause_batch(campaign, batch, paused)
+    }
+
+    async fn edit(&self, campaign: &CampaignId, customer: &CustomerId, edit: ContactEdit) -> Result<bool, StoreError> {
+        self.state()?.edit(campaign, customer, &edit)
+    }
+
+    async fn delete(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
+        self.state()?.delete(campaign, customer)
+    }
+
+    async fn erase(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
+        self.state()?.erase(campaign, customer, &pseudonyms())
     }
 
     async fn contact(
@@ -511,7 +580,7 @@ impl Store for MemoryStore {
         let state = self.state()?;
         state.held(campaign)?;
         let (mut tally, live) = (Tally::default(), state.live_contacts());
-        tally.filtered_out = state.open(campaign).1;
+        (tally.filtered_out, tally.paused) = (state.open(campaign).1, state.paused_open(campaign));
         for contact in state.contacts_of(campaign) {
             tally.contacts += 1;
             match contact.progress.ended {
@@ -595,7 +664,7 @@ impl State {
             campaign: request.campaign.clone(),
             customer: contact.customer.clone(),
             number_index: request.number,
-            number: called.clone(),
+            number: Some(called.clone()),
             caller_number: request.caller_number.clone(),
             agent: request.agent,
             trunk: request.trunk.clone(),
@@ -622,7 +691,8 @@ impl State {
         let (campaign, trunk, customer) = (request.campaign.clone(), request.trunk, contact.customer.clone());
         self.ledger.place(request.attempt, &campaign, &trunk, mono);
         self.ledger.add(request.attempt, LiveCall { campaign, trunk, customer, called, numbers });
-        self.attempts.insert(request.attempt, Attempt { record, contact: contact.reference, live: Some(live) });
+        self.attempts
+            .insert(request.attempt, Attempt { record, contact: contact.reference, erased: None, live: Some(live) });
         let leg = Leg { record: request.leg, attempt: Some(request.attempt), answered: false };
         self.legs.insert(leg.record.leg, leg);
         if let Some(held) = self.campaigns.get_mut(&request.campaign) {
@@ -630,9 +700,13 @@ impl State {
         }
     }
 
-    fn insert(&mut self, campaign: &CampaignId, new: NewContact) {
-        let last = self.contacts.keys().next_back().map_or(0, |reference| reference.0);
-        let reference = ContactRef(last + 1);
+    fn insert(&mut self, campaign: &CampaignId, batch: BatchKey, new: NewContact) {
+        self.last_contact += 1;
+        let reference = ContactRef(self.last_contact);
+        self.batch_of.insert(reference, batch);
+        if self.batches[batch].paused {
+            self.paused_out.insert(reference);
+        }
         let left_out = self.defined(campaign).map(|campaign| !campaign.matches(&new.attributes));
         let Some(held) = self.campaigns.get_mut(campaign) else { return };
         match left_out {
@@ -661,6 +735,10 @@ impl State {
     }
 
     fn evaluate(&mut self) -> Option<Evaluated> {
+        self.evaluate_campaign().or_else(|| self.evaluate_batch())
+    }
+
+    fn evaluate_campaign(&mut self) -> Option<Evaluated> {
         let generation = self.generation.clone()?;
         let slice = usize::try_from(EVALUATION_SLICE).unwrap_or(usize::MAX);
         let defined = |id: &CampaignId| generation.definitions.campaigns.get(id);
@@ -670,15 +748,14 @@ impl State {
         let rest = held.customers.iter().filter(|(customer, _)| customer.as_str() > after.as_str());
         let seen: Vec<(&CustomerId, ContactRef)> = rest.map(|(customer, at)| (customer, *at)).take(slice).collect();
         let complete = seen.len() < slice;
-        let (mut admitted, last) = (0, seen.last().map(|(customer, _)| customer.to_string()));
-        for contact in seen.iter().filter_map(|(_, reference)| self.contacts.get(reference)) {
-            if !campaign.matches(&contact.attributes) {
-                self.filtered_out.insert(contact.reference);
-            } else if self.filtered_out.remove(&contact.reference) {
-                admitted += u64::from(contact.progress.ended.is_none());
-            }
-        }
+        let last = seen.last().map(|(customer, _)| customer.to_string());
+        let seen: Vec<ContactRef> = seen.into_iter().map(|(_, reference)| reference).collect();
         held.evaluated_to = last.filter(|_| !complete);
+        let mut admitted = 0;
+        for contact in seen {
+            let paused = self.is_paused(contact);
+            admitted += u64::from(self.apply_pause(contact, paused));
+        }
         Some(Evaluated { campaign: campaign.id.clone(), admitted, complete })
     }
 
@@ -687,7 +764,9 @@ impl State {
         let campaign = generation.definitions.campaigns.get(&contact.campaign);
         let history = campaign.map(|campaign| self.history(campaign, contact, next.number)).unwrap_or_default();
         let (picked_version, number) = (contact.version, next.number);
-        let question = Question { now, mono, contact, picked_version, number, trunk: None, history: &history };
+        let batch_paused = self.is_paused(contact.reference);
+        let (trunk, history) = (None, &history);
+        let question = Question { now, mono, contact, picked_version, number, batch_paused, trunk, history };
         verdict::ask(&question, generation, settings, &self.ledger).err()
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Question<'a> {
     pub(super) picked_version: u32,
     /// Which number, by index from 0.
     pub(super) number: usize,
+    /// Whether its batch is paused.
+    pub(super) batch_paused: bool,
     /// The trunk; `None` asks for whichever has room (for `why`).
     pub(super) trunk: Option<&'a TrunkId>,
     /// The frequency ledger of the number.
@@ -74,6 +76,7 @@ fn ask_for(
         contact,
         picked_version: question.picked_version,
         number: question.number,
+        batch_paused: question.batch_paused,
         customer_on_call,
         number_on_call,
         live: trunk.map_or_else(Counts::default, |trunk| ledger.live(&contact.campaign, trunk)),

@@ -8,7 +8,7 @@ use dialops::{
     domain::{
         attribute::{Attribute, AttributeType, AttributeValue},
         campaign::{Definitions, DialPermission, Generation},
-        ids::{AttributeId, CampaignId, CategoryId, CustomerId, Revision, TenantId},
+        ids::{AttributeId, BatchId, CampaignId, CategoryId, CustomerId, Revision, TenantId},
         tenant::Tenant,
     },
     store::{CampaignChange, GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
@@ -24,6 +24,10 @@ fn at(text: &str) -> Timestamp {
 
 fn spring() -> CampaignId {
     CampaignId::parse("spring").unwrap()
+}
+
+fn batch() -> BatchId {
+    BatchId::parse("march").unwrap()
 }
 
 fn generation() -> Arc<Generation> {
@@ -97,7 +101,7 @@ async fn import_by(
         }
         all
     });
-    let outcome = contacts::import(store, &spring(), rules, format, near, &events).await;
+    let outcome = contacts::import(store, &spring(), &batch(), rules, format, near, &events).await;
     drop(events);
     let _ = sending.await.unwrap();
     (outcome, following.await.unwrap())
@@ -183,10 +187,10 @@ async fn what_stops_an_import_is_told_in_one_sentence() {
     assert!(outcome.unwrap_err().to_string().contains("empty"));
     let (events, _told) = mpsc::channel(4);
     let unknown = CampaignId::parse("unknown").unwrap();
-    let outcome = contacts::import(&*store, &unknown, &rules(), ImportFormat::Csv, &b"x"[..], &events).await;
+    let outcome = contacts::import(&*store, &unknown, &batch(), &rules(), ImportFormat::Csv, &b"x"[..], &events).await;
     assert!(matches!(outcome, Err(ImportError::Store(StoreError::UnknownCampaign(_)))));
     let china = ImportRules { region: "China".to_owned(), ..rules() };
-    let outcome = contacts::import(&*store, &spring(), &china, ImportFormat::Csv, &b"x"[..], &events).await;
+    let outcome = contacts::import(&*store, &spring(), &batch(), &china, ImportFormat::Csv, &b"x"[..], &events).await;
     assert!(matches!(outcome, Err(ImportError::Region(_))));
 }
 
@@ -198,7 +202,7 @@ async fn without_a_reader_it_stops() {
     let rows = (1..2000).map(|i| format!("c{i},1380000{i:04}\n")).collect::<String>();
     let csv = format!("customer_id,number.mobile\n{rows}").into_bytes();
     let rules = ImportRules { region: "CN".to_owned(), ..ImportRules::default() };
-    let outcome = contacts::import(&*store, &spring(), &rules, ImportFormat::Csv, &csv[..], &events).await;
+    let outcome = contacts::import(&*store, &spring(), &batch(), &rules, ImportFormat::Csv, &csv[..], &events).await;
     assert!(matches!(outcome, Err(ImportError::Abandoned)));
     assert_eq!(store.tally(&spring()).await.unwrap().contacts, 500);
 }

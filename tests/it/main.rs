@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
+mod batches;
 mod check;
 mod ci;
 mod cli;
 mod config_fixtures;
 mod contacts;
+mod customers;
 mod daemon;
 mod definitions;
 mod demo;

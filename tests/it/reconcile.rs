@@ -17,15 +17,15 @@ use dialops::{
     domain::{
         agent::Availability,
         campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation},
-        contact::{Contact, NewContact, Progress},
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, Revision, TenantId},
+        contact::{Contact, ContactEdit, NewContact, Progress},
+        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, Epoch, Revision, TenantId},
         intent::CandidatePage,
         tenant::Tenant,
     },
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Checked, Reconcile},
     store::{
-        AttemptRecord, CampaignChange, ContactHistory, Evaluated, GateSettings, ImportOutcome, IntentDecision,
+        AttemptRecord, Batch, CampaignChange, ContactHistory, Evaluated, GateSettings, ImportOutcome, IntentDecision,
         IntentRequest, Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally,
         Why, memory::MemoryStore,
     },
@@ -556,7 +556,31 @@ impl Store for Flaky {
         unreachable!()
     }
 
-    async fn import(&self, _: &CampaignId, _: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
+    async fn import(&self, _: &CampaignId, _: &BatchId, _: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
+        unreachable!()
+    }
+
+    async fn note_rejected(&self, _: &CampaignId, _: &BatchId, _: u64) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn batches(&self, _: &CampaignId) -> Result<Vec<Batch>, StoreError> {
+        unreachable!()
+    }
+
+    async fn pause_batch(&self, _: &CampaignId, _: &BatchId, _: bool) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn edit(&self, _: &CampaignId, _: &CustomerId, _: ContactEdit) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn delete(&self, _: &CampaignId, _: &CustomerId) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn erase(&self, _: &CampaignId, _: &CustomerId) -> Result<(), StoreError> {
         unreachable!()
     }
 

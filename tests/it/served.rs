@@ -13,7 +13,7 @@ use dialops::{
         campaign::{Definitions, DialPermission, Generation, Priority},
         contact::NewContact,
         gate::Caps,
-        ids::{AgentId, AttemptId, CampaignId, CategoryId, CustomerId, LegId, Revision, TenantId, TrunkId},
+        ids::{AgentId, AttemptId, BatchId, CampaignId, CategoryId, CustomerId, LegId, Revision, TenantId, TrunkId},
         intent::Settlement,
         phone::E164,
         results::CallResult,
@@ -135,7 +135,7 @@ impl Served {
             attributes: BTreeMap::new(),
             custom_field: None,
         };
-        self.store.import(&campaign_id(), vec![contact]).await.unwrap();
+        self.store.import(&campaign_id(), &BatchId::parse("first").unwrap(), vec![contact]).await.unwrap();
     }
 
     /// Calls the first candidate and ends the call with `result` 20 s later.
@@ -315,7 +315,11 @@ async fn stand_in_dialer(
                 let known = set_state(&dial, &agent, availability);
                 let _caller_gone = reply.send(if known { Ok(()) } else { Err(AgentError::Unknown(agent)) });
             }
-            DialCommand::ContactsAdded { campaign } => imported.send(campaign).unwrap(),
+            // It calls nobody.
+            DialCommand::CancelRinging { .. } => {}
+            DialCommand::ContactsAdded { campaign } | DialCommand::ContactsChanged { campaign } => {
+                imported.send(campaign).unwrap();
+            }
         }
     }
 }

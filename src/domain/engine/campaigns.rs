@@ -86,6 +86,8 @@ pub(super) struct CampaignRun {
     open_unsure: bool,
     /// Open contacts for which the filter holds, as far as known.
     pub(super) matching: Option<u64>,
+    /// Those of the matching ones whose batch is paused, as the last page told.
+    pub(super) paused: u64,
     pub(super) total: u64,
     pub(super) caller_usage: BTreeMap<E164, u64>,
     /// Where it stands in the engine's ready list.
@@ -119,6 +121,7 @@ impl CampaignRun {
             open: 0,
             open_unsure: false,
             matching: None,
+            paused: 0,
             total: 0,
             caller_usage: BTreeMap::new(),
             listed: None,
@@ -291,6 +294,7 @@ impl CampaignRun {
         self.open = page.open;
         self.open_unsure = unsure || !touched.is_empty();
         self.matching = page.matching;
+        self.paused = page.paused;
         self.total = page.total;
         for (number, uses) in page.caller_usage {
             let seen = self.caller_usage.entry(number).or_default();
@@ -347,8 +351,8 @@ impl CampaignRun {
                 self.touch(contact.reference);
                 self.ready_later(*at);
             }
-            // From a page of an older filter; newer ones leave it out.
-            Hold::FilteredOut => self.touch(contact.reference),
+            // From a page of an older filter, or from before a pause; newer ones leave it out.
+            Hold::FilteredOut | Hold::BatchPaused => self.touch(contact.reference),
             Hold::CustomerOnCall | Hold::NumberOnCall => self.set_aside(now, contact.reference, true),
             _ => {
                 self.set_aside(now, contact.reference, false);
@@ -367,6 +371,13 @@ impl CampaignRun {
 
     pub(super) fn take_first(&mut self) -> Option<Contact> {
         self.hopper.pop_first().map(|(_, contact)| contact)
+    }
+
+    /// Contacts have changed in the store: nobody is taken until a page has come.
+    pub(super) fn look_anew(&mut self) {
+        self.clear_hopper();
+        self.stale = true;
+        self.recount();
     }
 
     pub(super) fn clear_hopper(&mut self) {

@@ -121,7 +121,7 @@ impl Engine {
     }
 
     /// The gate's own question on what the engine knows, so that no agent is bothered in vain; the
-    /// rolling caps per number are known to the store alone.
+    /// rolling caps per number, and paused batches, are known to the store alone.
     fn admits(&self, now: Now, campaign: &Campaign, contact: &Contact, number: usize) -> Result<(), Hold> {
         let called = &contact.progress.numbers[number].e164;
         let live = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
@@ -132,6 +132,7 @@ impl Engine {
             contact,
             picked_version: contact.version,
             number,
+            batch_paused: false,
             customer_on_call: self.customers.contains_key(&contact.customer)
                 || contact.progress.numbers.iter().any(|n| self.numbers.contains_key(&n.e164)),
             number_on_call: self.numbers.contains_key(called),

@@ -279,6 +279,7 @@ mod tests {
                 contact,
                 picked_version: contact.version,
                 number,
+                batch_paused: false,
                 customer_on_call: false,
                 number_on_call: false,
                 live: gate::Counts::default(),

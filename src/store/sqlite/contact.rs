@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::fault::{Doing, Fault};
+use super::{
+    batch,
+    fault::{Doing, Fault},
+};
 use crate::{
     domain::{
         campaign::{Campaign, Priority},
@@ -24,7 +27,7 @@ use crate::{
 macro_rules! contact_columns {
     () => {
         "c.id, k.slug, c.customer_id, c.priority, c.import_order, c.not_before, c.version, c.pass, c.attempts, \
-         c.ended, p.numbers, g.numbers, p.attributes, p.timezone"
+         c.ended, p.numbers, g.numbers, p.attributes, p.timezone, c.batch"
     };
 }
 /// The tables beside `contact c`; `CROSS JOIN` keeps the hot table outermost.
@@ -36,7 +39,10 @@ macro_rules! contact_joins {
 }
 
 /// How many columns these are.
-pub(super) const COLUMNS: usize = 14;
+pub(super) const COLUMNS: usize = 15;
+
+/// Which of them is the key of the contact's batch.
+pub(super) const BATCH: usize = 14;
 
 pub(super) use {contact_columns, contact_joins};
 
@@ -51,6 +57,24 @@ pub(super) struct Kept {
     pub(super) live: bool,
     /// Whether the campaign's filter left it out when it was last applied.
     pub(super) filtered_out: bool,
+    /// Key of its batch.
+    pub(super) batch: i64,
+    /// Whether its batch is paused.
+    pub(super) batch_paused: bool,
+    /// Whether that left it out when it was last applied.
+    pub(super) paused_out: bool,
+}
+
+impl Kept {
+    /// Whether it is in no index of who is next, whatever its progress.
+    pub(super) fn is_left_out(&self) -> bool {
+        self.filtered_out || self.paused_out
+    }
+
+    /// Under what it is counted as left out, with `progress`.
+    pub(super) fn left_out(&self, progress: &Progress) -> Option<&'static str> {
+        left_out(progress, self.filtered_out, self.paused_out)
+    }
 }
 
 /// Reads one contact.
@@ -58,7 +82,8 @@ pub(super) async fn load(conn: &mut SqliteConnection, contact: ContactRef) -> Re
     const SQL: &str = concat!(
         "SELECT ",
         contact_columns!(),
-        ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.filtered_out FROM contact c",
+        ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.filtered_out, \
+         (SELECT b.paused FROM batch b WHERE b.id = c.batch), c.paused_out FROM contact c",
         contact_joins!(),
         "WHERE c.id = ?1"
     );
@@ -69,6 +94,9 @@ pub(super) async fn load(conn: &mut SqliteConnection, contact: ContactRef) -> Re
             campaign: column(&row, COLUMNS)?,
             live: column(&row, COLUMNS + 1)?,
             filtered_out: column(&row, COLUMNS + 2)?,
+            batch: column(&row, BATCH)?,
+            batch_paused: column(&row, COLUMNS + 3)?,
+            paused_out: column(&row, COLUMNS + 4)?,
         })
     };
     row.map(kept).transpose()
@@ -170,18 +198,65 @@ pub(super) async fn write(
         .execute(&mut *conn)
         .await
         .doing("writing a contact")?;
-    stand(conn, rules, &after, live || before.filtered_out).await?;
+    stand(conn, rules, &after, live || before.is_left_out()).await?;
     if progress.numbers != before.contact.progress.numbers {
         write_numbers(conn, after.reference, progress).await?;
     }
-    if before.filtered_out {
-        let left_out = |progress: &Progress| i64::from(progress.ended.is_none());
-        let by = left_out(progress) - left_out(&before.contact.progress);
-        if by != 0 {
-            count(conn, before.campaign, (FILTERED_OUT, ""), by).await?;
+    for (kind, by) in [(before.left_out(&before.contact.progress), -1), (before.left_out(progress), 1)] {
+        if let Some(kind) = kind {
+            count(conn, before.campaign, (kind, ""), by).await?;
         }
     }
-    moved(conn, before.campaign, state(&before.contact.progress, before.live), state(progress, live)).await
+    moved(conn, before, state(&before.contact.progress, before.live), state(progress, live)).await
+}
+
+/// Writes a contact that is not in a call and has become `after`, with what follows from it.
+pub(super) async fn rewrite(
+    conn: &mut SqliteConnection,
+    rules: Rules<'_>,
+    before: &Kept,
+    after: &Contact,
+) -> Result<(), Fault> {
+    let filtered_out = rules.defined.map_or(before.filtered_out, |campaign| !campaign.matches(&after.attributes));
+    const CONTACT: &str = "UPDATE contact SET customer_id = ?2, priority = ?3, not_before = ?4, version = ?5, \
+                           pass = ?6, attempts = ?7, ended = ?8, sorted = unhex(?9), filtered_out = ?10, \
+                           paused_out = ?11 WHERE id = ?1";
+    let progress = &after.progress;
+    sqlx::query(CONTACT)
+        .bind(after.reference.0)
+        .bind(after.customer.as_str())
+        .bind(after.priority.get())
+        .bind(after.not_before.map(row::micros))
+        .bind(after.version)
+        .bind(progress.pass)
+        .bind(progress.attempts)
+        .bind(progress.ended.map(ContactEnd::as_str))
+        .bind(sorted(rules.defined, after))
+        .bind(filtered_out)
+        .bind(before.batch_paused)
+        .execute(&mut *conn)
+        .await
+        .doing("writing a contact")?;
+    const PERSONAL: &str = "UPDATE personal SET numbers = ?2, timezone = ?3, attributes = ?4 WHERE contact = ?1";
+    let numbers = progress.numbers.iter().map(|number| (&number.category, &number.e164));
+    sqlx::query(PERSONAL)
+        .bind(after.reference.0)
+        .bind(row::numbers_text(numbers))
+        .bind(after.timezone.as_ref().map(ContactZone::name))
+        .bind(attributes::text(&after.attributes))
+        .execute(&mut *conn)
+        .await
+        .doing("writing a contact")?;
+    write_numbers(conn, after.reference, progress).await?;
+    stand(conn, rules, after, filtered_out || before.batch_paused).await?;
+    let counted =
+        [(before.left_out(&before.contact.progress), -1), (left_out(progress, filtered_out, before.batch_paused), 1)];
+    for (kind, by) in counted {
+        if let Some(kind) = kind {
+            count(conn, before.campaign, (kind, ""), by).await?;
+        }
+    }
+    moved(conn, before, state(&before.contact.progress, false), state(progress, false)).await
 }
 
 /// Writes how a contact stands.
@@ -235,9 +310,9 @@ pub(super) async fn set_live(
     kept: &Kept,
     live: bool,
 ) -> Result<(), Fault> {
-    stand(conn, rules, &kept.contact, live || kept.filtered_out).await?;
+    stand(conn, rules, &kept.contact, live || kept.is_left_out()).await?;
     let progress = &kept.contact.progress;
-    moved(conn, kept.campaign, state(progress, !live), state(progress, live)).await
+    moved(conn, kept, state(progress, !live), state(progress, live)).await
 }
 
 /// The column `wakes_at`: when a waiting contact gets ready; `NULL` for "always" and for "never".
@@ -245,8 +320,18 @@ pub(super) fn wakes_at(standing: &Standing) -> Option<i64> {
     standing.earliest().filter(|at| *at > Timestamp::MIN).map(row::micros)
 }
 
+/// Under what a contact is counted as left out: the filter goes before the pause of a batch.
+pub(super) fn left_out(progress: &Progress, filtered_out: bool, paused_out: bool) -> Option<&'static str> {
+    match (filtered_out, paused_out) {
+        _ if progress.ended.is_some() => None,
+        (true, _) => Some(FILTERED_OUT),
+        (false, true) => Some(PAUSED_OUT),
+        (false, false) => None,
+    }
+}
+
 /// The name under which a contact is counted.
-fn state(progress: &Progress, live: bool) -> (&'static str, &'static str) {
+pub(super) fn state(progress: &Progress, live: bool) -> (&'static str, &'static str) {
     match progress.ended {
         Some(end) => (ENDED, end.as_str()),
         None if live || progress.attempts > 0 => (OPEN, IN_PROGRESS),
@@ -262,6 +347,8 @@ pub(super) const FRESH: &str = "fresh";
 pub(super) const IN_PROGRESS: &str = "in_progress";
 /// Kind of count: those of [`OPEN`] that the filter leaves out.
 pub(super) const FILTERED_OUT: &str = "filtered_out";
+/// Kind of count: those of [`OPEN`] that only the pause of their batch leaves out.
+pub(super) const PAUSED_OUT: &str = "paused_out";
 /// Kind of count: ended contacts by how.
 pub(super) const ENDED: &str = "ended";
 /// Kind of count: ended attempts by result.
@@ -271,15 +358,18 @@ pub(super) const LIVE: &str = "live";
 
 async fn moved(
     conn: &mut SqliteConnection,
-    campaign: i64,
+    kept: &Kept,
     from: (&'static str, &'static str),
     to: (&'static str, &'static str),
 ) -> Result<(), Fault> {
     if from == to {
         return Ok(());
     }
-    count(conn, campaign, from, -1).await?;
-    count(conn, campaign, to, 1).await
+    for (state, by) in [(from, -1), (to, 1)] {
+        count(conn, kept.campaign, state, by).await?;
+        batch::count(conn, kept.batch, state, by).await?;
+    }
+    Ok(())
 }
 
 /// Adds `by` to a count of a campaign.

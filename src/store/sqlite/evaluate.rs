@@ -1,7 +1,10 @@
-//! Applies a campaign's filter to its contacts: who is left out is in no index of who is next.
+//! Applies a campaign's filter, and pauses of batches, to contacts: who is left out is in no index of who
+//! is next.
 //!
-//! A new filter is applied slice by slice, in the order of customers, while dialling goes on; what
-//! the gate uses is the filter in force, whatever stands here.
+//! A new filter is applied slice by slice, in the order of customers, while dialling goes on, a pause
+//! in the order of ids; what the gate uses is what is in force, whatever stands here.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
@@ -13,7 +16,7 @@ use super::{
 };
 use crate::{
     domain::{contact::Contact, ids::CampaignId, order::Standing},
-    store::{EVALUATION_SLICE, Evaluated, row},
+    store::{BATCH_WINDOW, EVALUATION_SLICE, Evaluated, row},
 };
 
 /// Applies the definition in force to the next contacts that have not seen it, then to those that time
@@ -32,6 +35,16 @@ pub(super) async fn slice(writer: &mut Writer) -> Result<Option<Evaluated>, Faul
     {
         return apply(conn, key, Rules { defined: Some(campaign), now }, &after).await;
     }
+    const BATCHES: &str = "SELECT b.id, k.id, k.slug, b.evaluated_to, b.last_contact FROM batch b \
+                           JOIN campaign k ON k.id = b.campaign WHERE b.evaluated_to IS NOT NULL ORDER BY b.id";
+    let batches: Vec<(i64, i64, String, i64, i64)> =
+        sqlx::query_as(BATCHES).fetch_all(&mut *conn).await.doing(doing)?;
+    if let Some((campaign, pending)) = batches
+        .into_iter()
+        .find_map(|(batch, key, slug, after, last)| Some((defined(&slug)?, Pending { batch, key, after, last })))
+    {
+        return pause(conn, pending, Rules { defined: Some(campaign), now }).await;
+    }
     const CHANGED: &str = "SELECT id, slug FROM campaign k WHERE EXISTS (SELECT 1 FROM contact c INDEXED BY \
                            contact_changes WHERE c.campaign = k.id AND c.changes_at <= ?1) ORDER BY slug";
     let changed = sqlx::query_as(CHANGED).bind(row::micros(now)).fetch_all(&mut *conn).await;
@@ -47,9 +60,10 @@ macro_rules! slice_sql {
         concat!(
             "SELECT ",
             contact_columns!(),
-            ", c.filtered_out, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id) FROM contact c",
+            ", c.filtered_out, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.paused_out, \
+             (SELECT b.paused FROM batch b WHERE b.id = c.batch) FROM contact c",
             contact_joins!(),
-            "WHERE c.campaign = ?1 AND ",
+            "WHERE ",
             $where,
             " LIMIT ?3"
         )
@@ -65,7 +79,7 @@ async fn apply(
 ) -> Result<Option<Evaluated>, Fault> {
     let doing = "applying a definition";
     let Some(campaign) = rules.defined else { return Ok(None) };
-    const SLICE: &str = slice_sql!("c.customer_id > ?2 ORDER BY c.customer_id");
+    const SLICE: &str = slice_sql!("c.campaign = ?1 AND c.customer_id > ?2 ORDER BY c.customer_id");
     let rows = sqlx::query(SLICE).bind(key).bind(after).bind(EVALUATION_SLICE).fetch_all(&mut *conn).await;
     let rows = rows.doing(doing)?;
     let admitted = stand(conn, key, rules, &rows).await?;
@@ -76,36 +90,73 @@ async fn apply(
     Ok(Some(Evaluated { campaign: campaign.id.clone(), admitted, complete }))
 }
 
+/// A pause, or its end, that is being applied.
+struct Pending {
+    batch: i64,
+    /// Key of its campaign.
+    key: i64,
+    /// The last contact that has seen it.
+    after: i64,
+    /// The last contact of the batch.
+    last: i64,
+}
+
+/// Applies the pause of a batch, or its end, to its next contacts.
+async fn pause(conn: &mut SqliteConnection, pending: Pending, rules: Rules<'_>) -> Result<Option<Evaluated>, Fault> {
+    let doing = "applying a pause";
+    let Some(campaign) = rules.defined else { return Ok(None) };
+    let Pending { batch, key, after, last } = pending;
+    const SLICE: &str = slice_sql!("c.batch = ?1 AND c.id > ?2 AND c.id <= ?4 ORDER BY c.id");
+    let end = last.min(after.saturating_add(BATCH_WINDOW));
+    let rows = sqlx::query(SLICE).bind(batch).bind(after).bind(EVALUATION_SLICE).bind(end).fetch_all(&mut *conn).await;
+    let rows = rows.doing(doing)?;
+    let admitted = stand(conn, key, rules, &rows).await?;
+    let full = i64::try_from(rows.len()).is_ok_and(|read| read >= EVALUATION_SLICE);
+    let reached = match rows.last().filter(|_| full) {
+        Some(row) => column(row, 0)?,
+        None => end,
+    };
+    let complete = reached >= last;
+    let query = sqlx::query("UPDATE batch SET evaluated_to = ?2 WHERE id = ?1").bind(batch);
+    query.bind((!complete).then_some(reached)).execute(conn).await.doing(doing)?;
+    Ok(Some(Evaluated { campaign: campaign.id.clone(), admitted, complete }))
+}
+
 /// Finds out anew how contacts stand that time has made stand otherwise.
 async fn wake(conn: &mut SqliteConnection, key: i64, rules: Rules<'_>) -> Result<Option<Evaluated>, Fault> {
     let Some(campaign) = rules.defined else { return Ok(None) };
-    const SLICE: &str = slice_sql!("c.changes_at <= ?2");
+    const SLICE: &str = slice_sql!("c.campaign = ?1 AND c.changes_at <= ?2");
     let rows = sqlx::query(SLICE).bind(key).bind(row::micros(rules.now)).bind(EVALUATION_SLICE);
     let rows = rows.fetch_all(&mut *conn).await.doing("waking contacts")?;
     let admitted = stand(conn, key, rules, &rows).await?;
     Ok(Some(Evaluated { campaign: campaign.id.clone(), admitted, complete: false }))
 }
 
-/// Writes how contacts stand; tells how many the filter no longer leaves out.
+/// Writes how contacts stand; tells how many are no longer left out.
 async fn stand(conn: &mut SqliteConnection, key: i64, rules: Rules<'_>, rows: &[SqliteRow]) -> Result<u64, Fault> {
-    let (mut changed, mut zones, mut admitted, mut left_out) = (Vec::new(), Vec::new(), 0, 0);
+    let (mut changed, mut zones, mut admitted) = (Vec::new(), Vec::new(), 0);
+    let mut left_out: BTreeMap<&'static str, i64> = BTreeMap::new();
     for row in rows {
-        let Slot { contact, filtered_out, live } = slot(row)?;
+        let Slot { contact, filtered_out, live, paused_out, paused } = slot(row)?;
         let now_out = rules.defined.is_some_and(|campaign| !campaign.matches(&contact.attributes));
-        if now_out != filtered_out {
-            let open = i64::from(contact.progress.ended.is_none());
-            if now_out { left_out += open } else { admitted += open }
+        let before = contact::left_out(&contact.progress, filtered_out, paused_out);
+        let after = contact::left_out(&contact.progress, now_out, paused);
+        for (kind, by) in [(before, -1), (after, 1)] {
+            if let Some(kind) = kind {
+                *left_out.entry(kind).or_default() += by;
+            }
         }
-        let standing = rules.standing(&contact, live || now_out);
-        changed.push(value(rules, &contact, &standing, now_out));
+        admitted += u64::from(before.is_some() && after.is_none());
+        let standing = rules.standing(&contact, live || now_out || paused);
+        changed.push(value(rules, &contact, &standing, (now_out, paused)));
         zones.extend(standing.zone);
     }
     contact::know_zones(conn, zones.iter()).await?;
     write(conn, changed).await?;
-    if left_out != admitted {
-        contact::count(conn, key, (contact::FILTERED_OUT, ""), left_out - admitted).await?;
+    for (kind, by) in left_out.into_iter().filter(|(_, by)| *by != 0) {
+        contact::count(conn, key, (kind, ""), by).await?;
     }
-    Ok(admitted.unsigned_abs())
+    Ok(admitted)
 }
 
 /// A contact of a slice.
@@ -113,14 +164,18 @@ struct Slot {
     contact: Contact,
     filtered_out: bool,
     live: bool,
+    /// Whether its batch left it out so far, and whether it does now.
+    paused_out: bool,
+    paused: bool,
 }
 
 fn slot(row: &SqliteRow) -> Result<Slot, Fault> {
     let (filtered_out, live) = (column(row, contact::COLUMNS)?, column(row, contact::COLUMNS + 1)?);
-    Ok(Slot { contact: contact::read(row)?, filtered_out, live })
+    let (paused_out, paused) = (column(row, contact::COLUMNS + 2)?, column(row, contact::COLUMNS + 3)?);
+    Ok(Slot { contact: contact::read(row)?, filtered_out, live, paused_out, paused })
 }
 
-fn value(rules: Rules<'_>, contact: &Contact, standing: &Standing, filtered_out: bool) -> Value {
+fn value(rules: Rules<'_>, contact: &Contact, standing: &Standing, (filtered_out, paused): (bool, bool)) -> Value {
     json!([
         contact.reference.0,
         filtered_out,
@@ -132,6 +187,7 @@ fn value(rules: Rules<'_>, contact: &Contact, standing: &Standing, filtered_out:
         standing.changes_at.map(row::micros),
         contact::sorted(rules.defined, contact),
         standing.zone,
+        paused,
     ])
 }
 
@@ -139,7 +195,8 @@ async fn write(conn: &mut SqliteConnection, changed: Vec<Value>) -> Result<(), F
     const SQL: &str = "UPDATE contact SET filtered_out = value ->> 1, pass_at = value ->> 2, retry_at = value ->> 3, \
                        fresh_at = value ->> 4, fresh_round = value ->> 5, wakes_at = value ->> 6, \
                        changes_at = value ->> 7, sorted = unhex(value ->> 8), \
-                       zone = coalesce((SELECT id FROM zone WHERE name = value ->> 9), 0) \
+                       zone = coalesce((SELECT id FROM zone WHERE name = value ->> 9), 0), \
+                       paused_out = value ->> 10 \
                        FROM json_each(?1) WHERE contact.id = value ->> 0";
     let query = sqlx::query(SQL).bind(Value::Array(changed).to_string());
     query.execute(conn).await.doing("applying a definition").map(drop)
@@ -151,8 +208,10 @@ pub(super) async fn begin(conn: &mut SqliteConnection, campaign: i64) -> Result<
     query.execute(conn).await.doing("noting contacts without a filter").map(drop)
 }
 
-/// Whether a filter is being applied to the campaign's contacts.
+/// Whether a definition, or a pause, is being applied to the campaign's contacts.
 pub(super) async fn is_under_way(conn: &mut SqliteConnection, campaign: i64) -> Result<bool, Fault> {
-    let query = sqlx::query_scalar("SELECT evaluated_to IS NOT NULL FROM campaign WHERE id = ?1").bind(campaign);
+    const UNDER_WAY: &str = "SELECT evaluated_to IS NOT NULL OR EXISTS (SELECT 1 FROM batch b \
+                             WHERE b.campaign = campaign.id AND b.evaluated_to IS NOT NULL) FROM campaign WHERE id = ?1";
+    let query = sqlx::query_scalar(UNDER_WAY).bind(campaign);
     query.fetch_one(conn).await.doing("looking how far a filter has been applied")
 }

@@ -4,15 +4,17 @@
 //! |---|---|
 //! | `open` | instance lock, checks, migrations, the epoch |
 //! | `writer` | the loop that turns what is queued into one transaction |
-//! | `intent` `outcome` `campaigns` `import` | what the writer does |
-//! | `evaluate` | a new filter, applied to contacts slice by slice |
+//! | `intent` `outcome` `campaigns` `import` `batch` `customer` | what the writer does |
+//! | `evaluate` | a new filter, or the pause of a batch, applied to contacts slice by slice |
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` | moving the log into the database, beside the writer |
 //! | `read` | what readers do |
 
+mod batch;
 mod campaigns;
 mod checkpoint;
 mod contact;
+mod customer;
 mod evaluate;
 mod fault;
 mod import;
@@ -26,6 +28,7 @@ use std::{
     collections::BTreeMap,
     path::Path,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -43,19 +46,25 @@ use self::{
     writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},
 };
 use super::{
-    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, Evaluated, GateSettings, ImportOutcome,
+    AttemptRecord, Batch, CampaignChange, CandidatePage, ContactHistory, Evaluated, GateSettings, ImportOutcome,
     IntentDecision, IntentRequest, Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError,
-    StoredCampaign, Tally, Why,
+    StoredCampaign, Tally, Why, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
         campaign::Generation,
-        contact::{Contact, NewContact, Progress},
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, Revision},
+        contact::{Contact, ContactEdit, NewContact, Progress},
+        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, Epoch, Revision},
     },
 };
+
+/// How often the log is tried to be emptied, while others read from it.
+const SCRUBS_MAX: u32 = 50;
+
+/// The wait between two of these.
+const SCRUB_AGAIN: Duration = Duration::from_millis(100);
 
 /// A store in one SQLite file.
 #[derive(Debug)]
@@ -79,7 +88,8 @@ impl SqliteStore {
     ) -> Result<Arc<Self>, StoreError> {
         let name = path.display().to_string();
         let opened = open::open(path, &name, &opener, clock.now().wall).await?;
-        let shared = Arc::new(Shared::new(name, opened.epoch, clock, settings));
+        let pseudonyms = Pseudonyms::new(opened.pseudonym_key);
+        let shared = Arc::new(Shared::new(name, opened.epoch, clock, settings, pseudonyms));
         let writer = Writer::new(opened.writer, shared.clone()).await.map_err(|fault| fault.told(&shared.name))?;
         let (urgent, urgent_queue) = mpsc::channel(URGENT_QUEUE);
         let (long, long_queue) = mpsc::channel(LONG_QUEUE);
@@ -174,10 +184,10 @@ impl Store for SqliteStore {
     }
 
     async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError> {
-        match self.ask(&self.long, Work::Evaluate).await? {
-            Reply::Evaluated(evaluated) => Ok(evaluated),
-            Reply::Done | Reply::Decision(_) | Reply::Imported(_) => Err(StoreError::Closed),
-        }
+        let Reply::Evaluated(evaluated) = self.ask(&self.long, Work::Evaluate).await? else {
+            return Err(StoreError::Closed);
+        };
+        Ok(evaluated)
     }
 
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
@@ -189,10 +199,10 @@ impl Store for SqliteStore {
     }
 
     async fn record_intent(&self, request: IntentRequest) -> Result<IntentDecision, StoreError> {
-        match self.ask(&self.urgent, Work::Intent(Box::new(request))).await? {
-            Reply::Decision(decision) => Ok(decision),
-            Reply::Done | Reply::Imported(_) | Reply::Evaluated(_) => Err(StoreError::Closed),
-        }
+        let Reply::Decision(decision) = self.ask(&self.urgent, Work::Intent(Box::new(request))).await? else {
+            return Err(StoreError::Closed);
+        };
+        Ok(decision)
     }
 
     async fn withdraw_intent(&self, attempt: AttemptId) -> Result<(), StoreError> {
@@ -215,11 +225,60 @@ impl Store for SqliteStore {
         read!(self, leftovers, self.shared.epoch)
     }
 
-    async fn import(&self, campaign: &CampaignId, contacts: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
-        match self.ask(&self.long, Work::Import(campaign.clone(), contacts)).await? {
-            Reply::Imported(outcome) => Ok(outcome),
-            Reply::Done | Reply::Decision(_) | Reply::Evaluated(_) => Err(StoreError::Closed),
+    async fn import(
+        &self,
+        campaign: &CampaignId,
+        batch: &BatchId,
+        contacts: Vec<NewContact>,
+    ) -> Result<ImportOutcome, StoreError> {
+        let Reply::Imported(outcome) =
+            self.ask(&self.long, Work::Import(campaign.clone(), batch.clone(), contacts)).await?
+        else {
+            return Err(StoreError::Closed);
+        };
+        Ok(outcome)
+    }
+
+    async fn note_rejected(&self, campaign: &CampaignId, batch: &BatchId, rejected: u64) -> Result<(), StoreError> {
+        self.ask(&self.long, Work::NoteRejected(campaign.clone(), batch.clone(), rejected)).await.map(drop)
+    }
+
+    async fn batches(&self, campaign: &CampaignId) -> Result<Vec<Batch>, StoreError> {
+        read!(self, batches, campaign)
+    }
+
+    async fn pause_batch(&self, campaign: &CampaignId, batch: &BatchId, paused: bool) -> Result<bool, StoreError> {
+        let Reply::Changed(changed) =
+            self.ask(&self.urgent, Work::PauseBatch(campaign.clone(), batch.clone(), paused)).await?
+        else {
+            return Err(StoreError::Closed);
+        };
+        Ok(changed)
+    }
+
+    async fn edit(&self, campaign: &CampaignId, customer: &CustomerId, edit: ContactEdit) -> Result<bool, StoreError> {
+        let work = Work::Edit(campaign.clone(), customer.clone(), Box::new(edit));
+        let Reply::Changed(changed) = self.ask(&self.urgent, work).await? else { return Err(StoreError::Closed) };
+        Ok(changed)
+    }
+
+    async fn delete(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
+        self.urgent(Work::Delete(campaign.clone(), customer.clone())).await
+    }
+
+    async fn erase(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
+        self.urgent(Work::Erase(campaign.clone(), customer.clone())).await
+    }
+
+    async fn scrub(&self) -> Result<bool, StoreError> {
+        for _ in 0..SCRUBS_MAX {
+            let Reply::Changed(scrubbed) = self.ask(&self.urgent, Work::Scrub).await? else { break };
+            if scrubbed {
+                return Ok(true);
+            }
+            tokio::time::sleep(SCRUB_AGAIN).await;
         }
+        Ok(false)
     }
 
     async fn contact(

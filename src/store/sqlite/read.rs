@@ -1,12 +1,17 @@
 //! Readers: short cursors on connections of their own.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use sqlx::{Acquire, Sqlite, SqliteConnection, Transaction, sqlite::SqliteRow};
 
+pub(super) use super::batch::all as batches;
 use super::{
+    batch,
     contact::{self, Kept, campaign_key, column, contact_columns, contact_joins},
     evaluate,
     fault::{Doing, Fault},
@@ -31,6 +36,7 @@ use crate::{
         AttemptRecord, CandidatePage, ContactHistory, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord,
         StoredCampaign, Tally, Why,
         ledger::monotonic,
+        pseudonym,
         row::{self, damaged, micros},
         verdict::{self, Question},
     },
@@ -153,6 +159,7 @@ pub(super) async fn candidates(
         on_call: false,
         open,
         matching: (!evaluating).then(|| open.saturating_sub(tally.filtered_out)),
+        paused: tally.paused,
         total: tally.contacts,
         caller_usage: caller_usage(conn, key).await?,
     };
@@ -160,8 +167,10 @@ pub(super) async fn candidates(
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
     let Some(campaign) = defined.map(Arc::as_ref) else { return Ok(page) };
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut search =
-        Search { permission: &shared.settings.permission, campaign, evaluating, now, wanted, skipped: 0, later: None };
+    // Once a pause has been applied to them, contacts of the batch are in no index.
+    let paused = if evaluating { batch::paused(conn, key).await? } else { BTreeSet::new() };
+    let permission = &shared.settings.permission;
+    let mut search = Search { permission, campaign, evaluating, paused, now, wanted, skipped: 0, later: None };
     let zones = zones(conn, key, &search).await?;
     if search.permission != &DialPermission::None {
         (page.ready, page.on_call) = search.run(conn, key, &zones.open).await?;
@@ -224,6 +233,8 @@ struct Search<'a> {
     campaign: &'a Campaign,
     /// It has not been applied to all contacts yet.
     evaluating: bool,
+    /// Batches that are paused, as far as it has not been applied to their contacts.
+    paused: BTreeSet<i64>,
     now: Timestamp,
     wanted: usize,
     skipped: usize,
@@ -291,7 +302,9 @@ impl Search<'_> {
     /// Enters a contact if it is ready; tells whether it is.
     fn look(&mut self, row: &SqliteRow, found: &mut BTreeMap<ContactRef, (Rank, Contact)>) -> Result<bool, Fault> {
         let contact = contact::read(row)?;
-        let may = self.campaign.matches(&contact.attributes) && verdict::may_be_called(self.permission, &contact);
+        let paused = self.paused.contains(&column(row, contact::BATCH)?);
+        let may =
+            !paused && self.campaign.matches(&contact.attributes) && verdict::may_be_called(self.permission, &contact);
         let Some(next) = order::next(self.campaign, &contact, self.now).filter(|_| may) else { return Ok(false) };
         if next.ready_at > self.now {
             self.later = [self.later, Some(next.ready_at)].into_iter().flatten().min();
@@ -339,6 +352,7 @@ async fn counts(conn: &mut SqliteConnection, campaign: i64) -> Result<Tally, Fau
             (contact::OPEN, contact::IN_PROGRESS) => tally.in_progress = n,
             (contact::LIVE, _) => tally.live = n,
             (contact::FILTERED_OUT, _) => tally.filtered_out = n,
+            (contact::PAUSED_OUT, _) => tally.paused = n,
             (contact::ENDED, how) => {
                 let end = ContactEnd::parse(how).ok_or_else(|| damaged("tally.name"))?;
                 tally.ended.insert(end.as_str(), n);
@@ -392,7 +406,7 @@ fn attempt(row: &SqliteRow) -> Result<AttemptRecord, Fault> {
         campaign: CampaignId::parse(column(row, 1)?).map_err(|_| damaged("campaign.slug"))?,
         customer: CustomerId::parse(column(row, 2)?).map_err(|_| damaged("contact.customer_id"))?,
         number_index: index(column(row, 3)?)?,
-        number: row::e164(column(row, 4)?)?,
+        number: called(column(row, 4)?)?,
         caller_number: row::e164(column(row, 5)?)?,
         agent: AgentId::parse(column(row, 6)?).map_err(|_| damaged("attempt.agent"))?,
         trunk: TrunkId::parse(column(row, 7)?).map_err(|_| damaged("attempt.trunk"))?,
@@ -409,6 +423,10 @@ fn attempt(row: &SqliteRow) -> Result<AttemptRecord, Fault> {
         tzdb_version: column(row, 18)?,
         settings_digest: column(row, 19)?,
     })
+}
+
+fn called(number: &str) -> Result<Option<E164>, Fault> {
+    if pseudonym::is_erased(number) { Ok(None) } else { Ok(Some(row::e164(number)?)) }
 }
 
 fn index(number: i64) -> Result<usize, Fault> {
@@ -478,15 +496,19 @@ async fn hold(
 ) -> Result<Option<Hold>, Fault> {
     let Some(generation) = shared.generation() else { return Ok(Some(Hold::StoreUnavailable)) };
     let history = match generation.definitions.campaigns.get(&contact.campaign) {
-        Some(campaign) => intent::history(conn, campaign, contact, next.number, now).await?,
+        Some(campaign) => intent::history(&mut *conn, shared, campaign, (contact, next.number), now).await?,
         None => NumberHistory::default(),
     };
+    const PAUSED: &str = "SELECT b.paused FROM contact c JOIN batch b ON b.id = c.batch WHERE c.id = ?1";
+    let batch_paused = sqlx::query_scalar(PAUSED).bind(contact.reference.0).fetch_one(conn).await;
+    let batch_paused = batch_paused.doing("looking whether a batch is paused")?;
     let question = Question {
         now,
         mono: monotonic(shared.clock.now().mono),
         contact,
         picked_version: contact.version,
         number: next.number,
+        batch_paused,
         trunk: None,
         history: &history,
     };

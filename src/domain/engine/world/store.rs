@@ -40,6 +40,7 @@ impl World {
             on_call,
             open: open as u64,
             matching: self.evaluating.get(&campaign.id).is_none_or(|times| *times == 0).then_some(matching as u64),
+            paused: 0,
             total: own.len() as u64,
             caller_usage: BTreeMap::new(),
         }
@@ -117,6 +118,7 @@ impl World {
             contact: &contact,
             picked_version: intent.picked_version,
             number: intent.number,
+            batch_paused: false,
             customer_on_call: live.iter().any(|a| a.customer == contact.customer),
             number_on_call: live.iter().any(|a| a.e164 == *called),
             live: Counts {
