@@ -17,7 +17,7 @@ use tokio_util::io::ReaderStream;
 
 use super::{
     client::Client,
-    customer,
+    customer, listing,
     output::{Exit, Failure, Format, Out, note},
     target::Target,
     text::clean_line,
@@ -55,6 +55,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    List(listing::List),
     Edit(customer::Edit),
     /// Take away a contact that was never called
     Delete {
@@ -64,6 +65,10 @@ enum Command {
         customer: String,
     },
     Erase(customer::Erase),
+    /// Write encrypted attributes anew under the key that is set now
+    ///
+    /// Until it has ended, `previous_attribute_key` of the settings has to stay.
+    RotateKey,
 }
 
 /// Imports, edits, deletes or erases.
@@ -71,8 +76,10 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
     let client = Client::new(target)?;
     let (campaign, file, batch, format) = match args.command {
         Command::Import { campaign, file, batch, format } => (campaign, file, batch, format),
+        Command::List(args) => return listing::list(args, &client).await,
         Command::Edit(args) => return customer::edit(args, &client).await,
         Command::Delete { campaign, customer } => return customer::delete(&campaign, &customer, &client).await,
+        Command::RotateKey => return customer::rotate_key(&client).await,
         Command::Erase(args) => return customer::erase(args, &client).await,
     };
     let found = tokio::fs::metadata(&file).await.ok();

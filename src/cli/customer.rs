@@ -7,7 +7,7 @@ use super::{
     output::{Exit, Failure, note},
     text::clean_line,
 };
-use crate::http::wire::contacts::{EditContact, Edited, Erase as Erasure, Erased, GivenNumber};
+use crate::http::wire::contacts::{EditContact, Edited, Erase as Erasure, Erased, GivenNumber, RotateKey, RotatedKey};
 
 /// Change a contact that is not in a call; what is not named stays as it is
 ///
@@ -98,4 +98,24 @@ pub(super) async fn erase(Erase { customer, campaign }: Erase, client: &Client) 
         error,
         "close what has the store open (a backup, a database shell) and restart the daemon, which empties it",
     ))
+}
+
+/// Rotates, slice by slice.
+pub(super) async fn rotate_key(client: &Client) -> Result<Exit, Failure> {
+    let (mut rewritten, mut unreadable, mut after) = (0, 0, None);
+    let key = loop {
+        let slice: RotatedKey = client.ask(&["attributes", "rotate-key"], &RotateKey { after }).await?;
+        rewritten += slice.rewritten;
+        unreadable += slice.unreadable;
+        after = slice.next;
+        if after.is_none() {
+            break slice.key;
+        }
+    };
+    note(format_args!("{rewritten} contacts written anew under key {key}"));
+    if unreadable == 0 {
+        return Ok(Exit::Ok);
+    }
+    let error = format!("{unreadable} contacts have values under a key that is not set");
+    Err(Failure::failed(error, "set that key as `[store] previous_attribute_key`, restart the daemon and repeat this"))
 }

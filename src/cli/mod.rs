@@ -10,6 +10,7 @@ mod client;
 mod contacts;
 mod customer;
 mod demo;
+mod listing;
 pub mod output;
 mod plan;
 mod reconcile;

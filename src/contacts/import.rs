@@ -109,7 +109,7 @@ pub async fn import(
     let region = Region::from_code(&rules.region).map_err(|_| ImportError::Region(rules.region.clone()))?;
     // A campaign that is not there is told before the first row is looked at.
     store.import(campaign, batch, Vec::new()).await?;
-    let mut rows = Rows::open(format, source, rules, region).await?;
+    let mut rows = Rows::open(format, source, campaign, rules, region).await?;
     let counts = ImportCounts::default();
     let mut import = Import { store, campaign, into: batch, events, counts, batch: Batch::default() };
     let mut lines = Lines::default();

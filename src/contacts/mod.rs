@@ -7,10 +7,12 @@
 mod draft;
 mod header;
 mod import;
+mod keyring;
 mod lines;
 mod object;
 mod patch;
 mod records;
+mod rotate;
 mod row;
 mod rows;
 mod rules;
@@ -18,7 +20,9 @@ mod shown;
 
 pub use self::{
     import::{ImportCounts, ImportError, ImportEvent, import},
+    keyring::{KeyError, Keyring, OpenError, Place},
     patch::edit,
+    rotate::{Rotated, rotate},
     rows::ImportFormat,
     rules::ImportRules,
 };

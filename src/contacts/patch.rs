@@ -7,16 +7,23 @@ use super::{
     object::{self, Value},
     rules::ImportRules,
 };
-use crate::domain::contact::ContactEdit;
+use crate::domain::{
+    contact::ContactEdit,
+    ids::{CampaignId, CustomerId},
+};
 
 /// Keys of an edit.
 const KEYS: [&str; 5] = ["numbers", "attributes", "priority", "timezone", "not_before"];
 
 /// Reads an edit, held to `rules` as an import is; or everything that is wrong with it.
-pub fn edit(text: &str, rules: &ImportRules) -> Result<ContactEdit, String> {
+pub fn edit(
+    text: &str,
+    (campaign, customer): (&CampaignId, &CustomerId),
+    rules: &ImportRules,
+) -> Result<ContactEdit, String> {
     let region = Region::from_code(&rules.region);
     let region = region.map_err(|_| format!("region {:?} of the tenant has no phone numbers", rules.region))?;
-    let context = Context { rules, region, attribute_prefix: "attributes." };
+    let context = Context { rules, campaign, region, attribute_prefix: "attributes." };
     let members = object::opened(text)?;
     let mut draft = Draft::new(context);
     let members = object::once(&mut draft, "", members);
@@ -35,7 +42,7 @@ pub fn edit(text: &str, rules: &ImportRules) -> Result<ContactEdit, String> {
             _ => draft.problem(object::unknown(&key, &KEYS)),
         }
     }
-    draft.finish_edit(|key| named.iter().any(|named| named == key))
+    draft.finish_edit(customer, |key| named.iter().any(|named| named == key))
 }
 
 #[cfg(test)]
@@ -58,18 +65,23 @@ mod tests {
         ImportRules { region: "CN".to_owned(), attributes, ..ImportRules::default() }
     }
 
+    fn edit(text: &str, rules: &ImportRules) -> Result<ContactEdit, String> {
+        let (campaign, customer) = (CampaignId::parse("spring").unwrap(), CustomerId::parse("c1").unwrap());
+        super::edit(text, (&campaign, &customer), rules)
+    }
+
     #[test]
     fn what_is_named_is_changed_and_null_takes_away() {
         let text = r#"{"numbers":[{"category":"home","number":"13800000001"}],"attributes":{"tier":"gold","city":null},
                        "priority":1,"timezone":null,"not_before":"2031-03-03T09:00:00+08:00"}"#;
-        let edit = edit(text, &rules()).unwrap();
-        assert_eq!(edit.numbers.unwrap()[0].1.expose(), "+8613800000001");
+        let change = edit(text, &rules()).unwrap();
+        assert_eq!(change.numbers.unwrap()[0].1.expose(), "+8613800000001");
         let tier = AttributeId::parse("tier").unwrap();
-        assert_eq!(edit.set.get(&tier), Some(&AttributeValue::Text("gold".to_owned())));
-        assert_eq!(edit.unset.iter().map(AttributeId::as_str).collect::<Vec<_>>(), ["city"]);
-        assert_eq!((edit.priority.unwrap().get(), edit.timezone), (1, Some(None)));
-        assert_eq!(edit.not_before, Some(Some("2031-03-03T01:00:00Z".parse().unwrap())));
-        assert_eq!(super::edit("{}", &rules()), Ok(ContactEdit::default()));
+        assert_eq!(change.set.get(&tier), Some(&AttributeValue::Text("gold".to_owned())));
+        assert_eq!(change.unset.iter().map(AttributeId::as_str).collect::<Vec<_>>(), ["city"]);
+        assert_eq!((change.priority.unwrap().get(), change.timezone), (1, Some(None)));
+        assert_eq!(change.not_before, Some(Some("2031-03-03T01:00:00Z".parse().unwrap())));
+        assert_eq!(edit("{}", &rules()), Ok(ContactEdit::default()));
     }
 
     #[test]

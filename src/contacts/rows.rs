@@ -15,7 +15,7 @@ use super::{
     row,
     rules::ImportRules,
 };
-use crate::domain::contact::NewContact;
+use crate::domain::{contact::NewContact, ids::CampaignId};
 
 /// How contacts are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,7 @@ impl<'a, R: AsyncRead + Unpin> Rows<'a, R> {
     pub(super) async fn open(
         format: ImportFormat,
         source: R,
+        campaign: &'a CampaignId,
         rules: &'a ImportRules,
         region: Region,
     ) -> Result<Self, ImportError> {
@@ -63,7 +64,7 @@ impl<'a, R: AsyncRead + Unpin> Rows<'a, R> {
             }
             ImportFormat::JsonLines => (Source::JsonLines(Lines::new(source)), "attributes."),
         };
-        Ok(Self { source, context: Context { rules, region, attribute_prefix } })
+        Ok(Self { source, context: Context { rules, campaign, region, attribute_prefix } })
     }
 
     /// The next row; `None` at the end of the file.

@@ -89,7 +89,7 @@ pub(super) fn rules(state: &ServerState) -> Result<ImportRules, ApiError> {
         let hint = "`dialops status` says what the daemon waits for";
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no commit is in force yet, so there is no campaign", hint)
     })?;
-    Ok(ImportRules::of(&generation.definitions))
+    Ok(ImportRules::of(&generation.definitions, state.keyring.clone()))
 }
 
 /// Imports, and tells the dialling loop of each batch that added contacts.

@@ -14,7 +14,7 @@ use super::{
     contacts::rules,
     error::ApiError,
     state::ServerState,
-    wire::contacts::{Edited, Erase, Erased},
+    wire::contacts::{Edited, Erase, Erased, Reached, RotateKey, RotatedKey},
 };
 use crate::{
     contacts,
@@ -32,7 +32,7 @@ pub(super) async fn edit(
     let (campaign, customer) = named(&campaign, &customer)?;
     let wrong = |error: String| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, error, "nothing was changed");
     let body = std::str::from_utf8(&body).map_err(|_| wrong("the body is not UTF-8".to_owned()))?;
-    let edit = contacts::edit(body, &rules(&state)?).map_err(wrong)?;
+    let edit = contacts::edit(body, (&campaign, &customer), &rules(&state)?).map_err(wrong)?;
     let changed = state.store.edit(&campaign, &customer, edit).await.map_err(refused)?;
     if changed {
         tracing::info!(%campaign, "a contact was edited");
@@ -52,6 +52,44 @@ pub(super) async fn delete(
     tracing::info!(%campaign, "a contact was deleted");
     look_again(&state, campaign).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Brings encrypted values of some contacts under the current key; asked again with what it answers until that
+/// is nothing.
+pub(super) async fn rotate_key(
+    State(state): State<Arc<ServerState>>,
+    body: Bytes,
+) -> Result<Json<RotatedKey>, ApiError> {
+    let RotateKey { after } = serde_json::from_slice(&body)
+        .map_err(|error| ApiError::bad_request(format!("the body is not {{\"after\": …}}: {error}"), "send {}"))?;
+    let keys = state.keyring.clone().ok_or_else(|| {
+        let error = "no key is set for encrypted attributes";
+        ApiError::new(StatusCode::CONFLICT, error, "set `[store] attribute_key` in dialops.toml and restart the daemon")
+    })?;
+    let mut campaigns: Vec<CampaignId> = state.store.campaigns().await?.into_iter().map(|known| known.id).collect();
+    campaigns.sort();
+    let (from, customer) = match &after {
+        Some(Reached { campaign, customer }) => {
+            let customer = customer.as_deref().map(customer_id).transpose()?;
+            (campaigns.iter().position(|id| id.as_str() == campaign).unwrap_or(campaigns.len()), customer)
+        }
+        None => (0, None),
+    };
+    let Some(campaign) = campaigns.get(from) else {
+        state.store.scrub().await?;
+        return Ok(Json(RotatedKey { key: keys.current().to_owned(), rewritten: 0, unreadable: 0, next: None }));
+    };
+    let rotated = contacts::rotate(&*state.store, &keys, campaign, customer.as_ref()).await?;
+    let next = match rotated.last {
+        Some(last) => Some(Reached { campaign: campaign.to_string(), customer: Some(last.to_string()) }),
+        None => campaigns.get(from + 1).map(|next| Reached { campaign: next.to_string(), customer: None }),
+    };
+    if next.is_none() {
+        // Values under the old key are in the log still.
+        state.store.scrub().await?;
+    }
+    let contacts::Rotated { rewritten, unreadable, .. } = rotated;
+    Ok(Json(RotatedKey { key: keys.current().to_owned(), rewritten, unreadable, next }))
 }
 
 /// Takes away everything personal of a customer, in one campaign or in all.

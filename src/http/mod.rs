@@ -13,6 +13,7 @@ mod customers;
 mod error;
 mod health;
 pub mod listen;
+mod listing;
 mod page;
 mod plan;
 mod reconcile;

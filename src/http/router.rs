@@ -12,7 +12,7 @@ use axum::{
 };
 
 use super::{
-    access, agents, batches, campaigns, contacts, customers, error::ApiError, health, page, plan, reconcile,
+    access, agents, batches, campaigns, contacts, customers, error::ApiError, health, listing, page, plan, reconcile,
     state::ServerState, status,
 };
 
@@ -41,9 +41,10 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .route("/api/v1/campaigns/{campaign}/contacts/{customer}/why", get(campaigns::contact_why))
         .route("/api/v1/campaigns/{campaign}/contacts/{customer}", patch(customers::edit).delete(customers::delete))
         .route("/api/v1/erasures", post(customers::erase))
+        .route("/api/v1/attributes/rotate-key", post(customers::rotate_key))
         .layer(middleware::from_fn(in_time));
     let lengthy = Router::new()
-        .route("/api/v1/campaigns/{campaign}/contacts", post(contacts::import))
+        .route("/api/v1/campaigns/{campaign}/contacts", post(contacts::import).get(listing::list))
         .route("/api/v1/plan", post(plan::post).layer(DefaultBodyLimit::max(plan::BODY_BYTES_MAX)))
         .route("/api/v1/reconcile", post(reconcile::post));
     let closed = prompt.merge(lengthy).layer(middleware::from_fn_with_state(Arc::clone(&state), access::require));

@@ -18,8 +18,8 @@ use jiff::{Timestamp, civil::Date};
 use self::batches::{BatchKey, HeldBatch};
 use super::{
     AttemptRecord, Batch, CampaignChange, CandidatePage, ContactHistory, EVALUATION_SLICE, Evaluated, GateSettings,
-    ImportOutcome, IntentDecision, IntentRequest, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Milestone,
-    Opener, RecordedIntent, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
+    ImportOutcome, IntentDecision, IntentRequest, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Listed,
+    Milestone, Opener, RecordedIntent, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
     ledger::{Ledger, LiveCall, monotonic},
     pseudonym::Pseudonyms,
     verdict::{self, Question},
@@ -28,6 +28,7 @@ use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
+        attribute::Attributes,
         campaign::{Campaign, DialPermission, Generation},
         contact::{Contact, ContactEdit, NewContact, Progress},
         gate::{self, NumberHistory},
@@ -524,6 +525,13 @@ impl Store for MemoryStore {
         self.state()?.erase(campaign, customer, &pseudonyms())
     }
 
+    async fn reseal(&self, contact: &Contact, attributes: Attributes) -> Result<bool, StoreError> {
+        let mut state = self.state()?;
+        let found = state.contacts.get_mut(&contact.reference);
+        let same = found.filter(|found| found.attributes == contact.attributes);
+        Ok(same.map(|found| found.attributes = attributes).is_some())
+    }
+
     async fn contact(
         &self,
         campaign: &CampaignId,
@@ -544,6 +552,22 @@ impl Store for MemoryStore {
         let customers = state.held(campaign)?.customers.range::<CustomerId, _>((after, Bound::Unbounded));
         let contacts = customers.filter_map(|(_, reference)| state.contacts.get(reference));
         Ok(contacts.take(limit_of(limit)).cloned().collect())
+    }
+
+    async fn listed_page(
+        &self,
+        campaign: &CampaignId,
+        after: Option<&CustomerId>,
+        limit: u32,
+    ) -> Result<Vec<Listed>, StoreError> {
+        let contacts = self.contacts_page(campaign, after, limit).await?;
+        let state = self.state()?;
+        let live = state.live_contacts();
+        let listed = |contact: Contact| {
+            let batch = state.batch_name(contact.reference)?;
+            Some(Listed { batch, live: live.contains(&contact.reference), contact })
+        };
+        Ok(contacts.into_iter().filter_map(listed).collect())
     }
 
     async fn why(
@@ -703,10 +727,7 @@ impl State {
     fn insert(&mut self, campaign: &CampaignId, batch: BatchKey, new: NewContact) {
         self.last_contact += 1;
         let reference = ContactRef(self.last_contact);
-        self.batch_of.insert(reference, batch);
-        if self.batches[batch].paused {
-            self.paused_out.insert(reference);
-        }
+        self.enter(reference, batch);
         let left_out = self.defined(campaign).map(|campaign| !campaign.matches(&new.attributes));
         let Some(held) = self.campaigns.get_mut(campaign) else { return };
         match left_out {

@@ -23,6 +23,7 @@ mod verdict;
 pub use crate::domain::intent::{CandidatePage, RecordedIntent, Settlement};
 use crate::domain::{
     agent::Availability,
+    attribute::Attributes,
     call::{Destination, LegIdentity},
     campaign::{DesiredState, DialPermission, Generation},
     contact::{Contact, ContactEdit, NewContact, Progress},
@@ -392,6 +393,17 @@ pub struct BatchTally {
 /// Ids of contacts among which one call of [`Store::evaluate`] looks for those of a batch.
 const BATCH_WINDOW: i64 = 20_000;
 
+/// A contact as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The contact.
+    pub contact: Contact,
+    /// The batch that it came with.
+    pub batch: BatchId,
+    /// Whether it is in a call.
+    pub live: bool,
+}
+
 /// Contacts that one call of [`Store::evaluate`] looks at: few, since intents wait meanwhile.
 const EVALUATION_SLICE: i64 = 200;
 
@@ -538,6 +550,10 @@ pub trait Store: Send + Sync + 'static {
     /// for the counts; of the numbers that were called a keyed hash stays, by which caps go on.
     async fn erase(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError>;
 
+    /// Writes attributes anew whose values were encrypted under another key, unless they have changed since
+    /// `contact` was read; tells whether it did. That is no change of the contact.
+    async fn reseal(&self, contact: &Contact, attributes: Attributes) -> Result<bool, StoreError>;
+
     /// Overwrites what was deleted where the store still has it, its log; tells whether that could be
     /// done now.
     async fn scrub(&self) -> Result<bool, StoreError> {
@@ -556,6 +572,14 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&CustomerId>,
         limit: u32,
     ) -> Result<Vec<Contact>, StoreError>;
+
+    /// The same with what lists show beside them.
+    async fn listed_page(
+        &self,
+        campaign: &CampaignId,
+        after: Option<&CustomerId>,
+        limit: u32,
+    ) -> Result<Vec<Listed>, StoreError>;
 
     /// What happened to a contact, what comes next and what holds it: the gate's own facts, read at
     /// `now`, and its own answer.

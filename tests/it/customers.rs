@@ -8,6 +8,28 @@ use crate::{
 };
 
 #[tokio::test]
+async fn contacts_are_listed_masked_by_batch_and_state() {
+    let served = busy_world().await;
+    served.add_contact("C-3", &["+8613800000004"]).await;
+    let list = on_socket(&served, &["contacts", "list", "spring"]).await;
+    let expected = "customer_id,batch,state,attempts,priority,timezone,not_before,numbers,attributes\n\
+                    C-1,first,in_progress,2,3,,,mobile=+8613*******01 mobile=+8613*******02,\n\
+                    C-2,first,reached,1,3,,,mobile=+8613*******03,\n\
+                    C-3,first,fresh,0,3,,,mobile=+8613*******04,\n";
+    assert_eq!((list.code, list.out.as_str()), (Some(0), expected), "{}", list.err);
+    let full =
+        on_socket(&served, &["contacts", "list", "spring", "--unmasked", "--state", "ended", "--format", "json"]).await;
+    let contact = full.json();
+    assert_eq!((&contact["customer"], &contact["numbers"][0]["number"]), (&"C-2".into(), &"+8613800000003".into()));
+    let none = on_socket(&served, &["contacts", "list", "spring", "--batch", "other"]).await;
+    assert_eq!(none.out.lines().count(), 1);
+    let after = on_socket(&served, &["contacts", "list", "spring", "--after", "C-2", "--batch", "first"]).await;
+    assert_eq!(after.out.lines().count(), 2, "{}", after.out);
+    let wrong = on_socket(&served, &["contacts", "list", "spring", "--state", "lost"]).await;
+    assert!(wrong.code == Some(2) && wrong.err.contains("no contact is in state \"lost\""), "{}", wrong.err);
+}
+
+#[tokio::test]
 async fn a_contact_is_edited() {
     let served = busy_world().await;
     let said = on_socket(
@@ -117,4 +139,62 @@ fn an_erasure_cancels_a_call_that_rings_and_leaves_a_conversation_alone() {
     assert!(!["dialops.db", "dialops.db-wal", "dialops.db-shm"].into_iter().any(found));
     assert_eq!(daemon.metric("dialops_engine_errors_total"), ["dialops_engine_errors_total 0"]);
     daemon.stop();
+}
+
+#[test]
+fn encrypted_attributes_need_a_key_and_take_a_new_one() {
+    let stage = Stage::new(&["a1"]);
+    let attributes = "[[attributes]]\nid = \"iban\"\nname = \"IBAN\"\ntype = \"encrypted\"\n";
+    stage.repository.write("campaigns/shared/attributes.toml", attributes);
+    stage.commit(&Campaign { state: "paused", ..Campaign::default() });
+    let file = stage.path("list.csv");
+    std::fs::write(
+        &file,
+        format!("customer_id,number.mobile,attr.iban\nc1,{},DE02120300000000202051\n", number::quick(1)),
+    )
+    .unwrap();
+    let import = ["contacts", "import", CAMPAIGN, file.to_str().unwrap()];
+    let daemon = stage.run();
+    let (code, out, _) = stage.cli_says(&import);
+    assert!(code == Some(2) && out.contains("0 added, 0 there already, 1 rejected"), "{out}");
+    let rejects = std::fs::read_to_string(stage.path("list.rejects.csv")).unwrap();
+    assert!(rejects.contains("attr.iban: no key is set for encrypted attributes"), "{rejects}");
+    let (code, _, err) = stage.cli_says(&["contacts", "rotate-key"]);
+    assert!(code == Some(1) && err.contains("no key is set"), "{err}");
+    daemon.stop();
+
+    let with = |keys: &str| {
+        let store = format!("store = {{ path = \"dialops.db\", {keys} }}");
+        stage.settings(|text| text.replace("store = { path = \"dialops.db\" }", &store));
+    };
+    std::fs::write(stage.path("old.key"), "a1".repeat(32)).unwrap();
+    std::fs::write(stage.path("new.key"), "b2".repeat(32)).unwrap();
+    with("attribute_key = { file = \"old.key\" }");
+    let daemon = stage.run();
+    assert!(stage.cli(&import).contains("1 added"));
+    daemon.stop();
+    with("attribute_key = { file = \"new.key\" }");
+    let daemon = stage.run();
+    let (code, _, err) = stage.cli_says(&["contacts", "rotate-key"]);
+    assert!(code == Some(1) && err.contains("1 contacts have values under a key that is not set"), "{err}");
+    daemon.stop();
+    with("attribute_key = { file = \"new.key\" }, previous_attribute_key = { file = \"old.key\" }");
+    let daemon = stage.run();
+    let (code, _, err) = stage.cli_says(&["contacts", "rotate-key"]);
+    assert!(code == Some(0) && err.contains("1 contacts written anew under key "), "{err}");
+    let why = stage.cli(&["why", CAMPAIGN, "c1", "--format", "json"]);
+    assert!(!why.contains("DE0212"), "{why}");
+    let masked = stage.cli(&["contacts", "list", CAMPAIGN, "--format", "json"]);
+    assert!(masked.contains("\"iban\":\"encrypted\""), "{masked}");
+    let full = stage.cli(&["contacts", "list", CAMPAIGN, "--format", "json", "--unmasked"]);
+    assert!(full.contains("\"iban\":\"DE02120300000000202051\""), "{full}");
+    daemon.stop();
+    for name in ["dialops.db", "dialops.db-wal", "life-2.log", "life-3.log", "life-4.log"] {
+        let text = std::fs::read(stage.path(name)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        assert!(
+            !text.contains("DE0212") && !text.contains(&"a1".repeat(32)) && !text.contains(&"b2".repeat(32)),
+            "{name}"
+        );
+    }
 }

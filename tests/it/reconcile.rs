@@ -16,6 +16,7 @@ use dialops::{
     control::{QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
+        attribute::Attributes,
         campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation},
         contact::{Contact, ContactEdit, NewContact, Progress},
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, Epoch, Revision, TenantId},
@@ -26,8 +27,8 @@ use dialops::{
     reconcile::{self, Checked, Reconcile},
     store::{
         AttemptRecord, Batch, CampaignChange, ContactHistory, Evaluated, GateSettings, ImportOutcome, IntentDecision,
-        IntentRequest, Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally,
-        Why, memory::MemoryStore,
+        IntentRequest, Leftovers, LegRecord, Listed, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign,
+        Tally, Why, memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -584,11 +585,19 @@ impl Store for Flaky {
         unreachable!()
     }
 
+    async fn reseal(&self, _: &Contact, _: Attributes) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
     async fn contact(&self, _: &CampaignId, _: &CustomerId) -> Result<Option<ContactHistory>, StoreError> {
         unreachable!()
     }
 
     async fn contacts_page(&self, _: &CampaignId, _: Option<&CustomerId>, _: u32) -> Result<Vec<Contact>, StoreError> {
+        unreachable!()
+    }
+
+    async fn listed_page(&self, _: &CampaignId, _: Option<&CustomerId>, _: u32) -> Result<Vec<Listed>, StoreError> {
         unreachable!()
     }
 

@@ -92,6 +92,7 @@ impl Served {
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
             access,
+            keyring: None,
         };
         let shutdown = CancellationToken::new();
         let listeners = Listeners { tcp: Some(tcp), unix: Some(unix) };

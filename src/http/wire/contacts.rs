@@ -61,3 +61,76 @@ pub struct Erased {
     /// Whether the store's log was emptied too; else it will be by its next checkpoint.
     pub log_emptied: bool,
 }
+
+/// Body of `POST /api/v1/attributes/rotate-key`: one slice.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotateKey {
+    /// How far the slices before it have come, as the answer said.
+    #[serde(default)]
+    pub after: Option<Reached>,
+}
+
+/// How far a rotation has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// In which campaign.
+    pub campaign: String,
+    /// Its last customer that was looked at; `None` for none of it yet.
+    pub customer: Option<String>,
+}
+
+/// Answer to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotatedKey {
+    /// Id of the key that values are under now.
+    pub key: String,
+    /// Contacts whose values were written anew.
+    pub rewritten: u64,
+    /// Contacts with a value under a key that is not set.
+    pub unreadable: u64,
+    /// What to ask next; `None` once all were looked at.
+    pub next: Option<Reached>,
+}
+
+/// `GET /api/v1/campaigns/{id}/contacts`: one page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactList {
+    /// By customer.
+    pub contacts: Vec<ListedContact>,
+    /// Give it as `after` for the next page; `None` on the last.
+    pub next: Option<String>,
+}
+
+/// A contact in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListedContact {
+    /// The customer.
+    pub customer: String,
+    /// The batch that it came with.
+    pub batch: String,
+    /// `fresh`, `in_progress`, `on_call`, or how it ended.
+    pub state: String,
+    /// Calls placed to it.
+    pub attempts: u32,
+    /// 1 first.
+    pub priority: u8,
+    /// The customer's own zone.
+    pub timezone: Option<String>,
+    /// Not dialled before.
+    pub not_before: Option<String>,
+    /// Its numbers by index.
+    pub numbers: Vec<ListedNumber>,
+    /// Values by attribute.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// A number in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedNumber {
+    /// Its category.
+    pub category: String,
+    /// Its middle digits hidden unless asked otherwise.
+    pub number: String,
+}

@@ -256,6 +256,7 @@ impl Twins {
                 let why = a.store.why(id, &customer, now).await.unwrap();
                 assert_eq!(why, b.store.why(id, &customer, now).await.unwrap());
             }
+            assert_eq!(listed(a, id).await, listed(b, id).await);
             // Each store has its own key for what stands for who was erased.
             assert_eq!(attempts(a, id).await, attempts(b, id).await);
         }
@@ -263,6 +264,13 @@ impl Twins {
         assert_eq!(a.store.campaigns().await.unwrap(), b.store.campaigns().await.unwrap());
         assert_eq!(a.store.applied().await.unwrap(), b.store.applied().await.unwrap());
     }
+}
+
+/// Batch and call of each customer who was not erased.
+async fn listed(world: &World, campaign: &CampaignId) -> Vec<(CustomerId, BatchId, bool)> {
+    let listed = world.store.listed_page(campaign, None, 1000).await.unwrap();
+    let rows = listed.into_iter().map(|listed| (listed.contact.customer, listed.batch, listed.live));
+    rows.filter(|(customer, ..)| !customer.as_str().starts_with("erased-")).collect()
 }
 
 async fn attempts(world: &World, campaign: &CampaignId) -> Vec<AttemptRecord> {

@@ -22,6 +22,8 @@ pub(super) struct HeldBatch {
     /// Whether its contacts are not dialled for now.
     pub(super) paused: bool,
     rejected: u64,
+    /// What bounds the ids of its contacts, those that were deleted too.
+    ids: Option<(ContactRef, ContactRef)>,
     /// While a pause, or its end, is being applied to its contacts: the last that has seen it.
     evaluated_to: Option<ContactRef>,
 }
@@ -35,10 +37,25 @@ impl State {
     pub(super) fn open_batch(&mut self, campaign: &CampaignId, id: &BatchId, now: Timestamp) -> BatchKey {
         self.batch(campaign, id).unwrap_or_else(|| {
             let (campaign, id) = (campaign.clone(), id.clone());
-            let (paused, rejected, evaluated_to) = (false, 0, None);
-            self.batches.push(HeldBatch { campaign, id, created_at: now, paused, rejected, evaluated_to });
+            let (paused, rejected, ids, evaluated_to) = (false, 0, None, None);
+            self.batches.push(HeldBatch { campaign, id, created_at: now, paused, rejected, ids, evaluated_to });
             self.batches.len() - 1
         })
+    }
+
+    /// The name of a contact's batch.
+    pub(super) fn batch_name(&self, contact: ContactRef) -> Option<BatchId> {
+        self.batch_of.get(&contact).map(|batch| self.batches[*batch].id.clone())
+    }
+
+    /// Adds a new contact to a batch.
+    pub(super) fn enter(&mut self, contact: ContactRef, key: BatchKey) {
+        self.batch_of.insert(contact, key);
+        let batch = &mut self.batches[key];
+        batch.ids = Some((batch.ids.map_or(contact, |(first, _)| first), contact));
+        if batch.paused {
+            self.paused_out.insert(contact);
+        }
     }
 
     /// Whether a contact's batch is paused.
@@ -64,13 +81,12 @@ impl State {
     ) -> Result<bool, StoreError> {
         let unknown = || StoreError::UnknownBatch { campaign: campaign.clone(), batch: id.clone() };
         let key = self.batch(campaign, id).ok_or_else(unknown)?;
-        let first = self.batch_of.iter().find(|(_, batch)| **batch == key).map(|(contact, _)| *contact);
         let batch = &mut self.batches[key];
         if batch.paused == paused {
             return Ok(false);
         }
         batch.paused = paused;
-        batch.evaluated_to = first.map(|first| ContactRef(first.0 - 1));
+        batch.evaluated_to = batch.ids.map(|(first, _)| ContactRef(first.0 - 1));
         Ok(true)
     }
 
@@ -108,8 +124,8 @@ impl State {
             Some((key, batch, batch.evaluated_to?))
         })?;
         let (campaign, paused) = (batch.campaign.clone(), batch.paused);
+        let last = batch.ids.map_or(after, |(_, last)| last);
         let slice = usize::try_from(EVALUATION_SLICE).unwrap_or(usize::MAX);
-        let last = self.batch_of.iter().rfind(|(_, batch)| **batch == key).map_or(after, |(contact, _)| *contact);
         let end = ContactRef(last.0.min(after.0 + BATCH_WINDOW));
         let range = self.batch_of.range((Bound::Excluded(after), Bound::Included(end)));
         let seen: Vec<ContactRef> =

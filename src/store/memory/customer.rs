@@ -77,6 +77,10 @@ impl State {
                 attempt.record.number.take().map(|number| pseudonyms.number(&number)).or(attempt.erased.take());
             attempt.record.customer = after.customer.clone();
         }
+        let attempts = &self.attempts;
+        let is_of =
+            |leg: &super::Leg| leg.attempt.and_then(|id| attempts.get(&id)).is_some_and(|a| a.contact == reference);
+        self.legs.retain(|_, leg| !is_of(leg));
         self.custom_fields.insert(reference, None);
         if let Some(held) = self.campaigns.get_mut(campaign) {
             held.customers.remove(customer);

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     domain::{
         contact::{ContactEdit, edit as edited, erased},
-        ids::{CampaignId, CustomerId},
+        ids::{CampaignId, ContactRef, CustomerId},
     },
     store::{StoreError, row},
 };
@@ -90,4 +90,16 @@ pub(super) async fn erase(writer: &mut Writer, campaign: &CampaignId, customer: 
     let defined = writer.defined(campaign);
     let rules = Rules { defined: defined.as_deref(), now: writer.now() };
     contact::rewrite(&mut writer.conn, rules, &kept, &after).await
+}
+
+/// Writes attributes anew, if they still are what they were.
+pub(super) async fn reseal(
+    conn: &mut SqliteConnection,
+    contact: ContactRef,
+    before: Option<String>,
+    after: Option<String>,
+) -> Result<bool, Fault> {
+    let query = sqlx::query("UPDATE personal SET attributes = ?3 WHERE contact = ?1 AND attributes IS ?2");
+    let query = query.bind(contact.0).bind(before).bind(after);
+    Ok(query.execute(conn).await.doing("writing attributes anew")?.rows_affected() > 0)
 }

@@ -47,13 +47,14 @@ use self::{
 };
 use super::{
     AttemptRecord, Batch, CampaignChange, CandidatePage, ContactHistory, Evaluated, GateSettings, ImportOutcome,
-    IntentDecision, IntentRequest, Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError,
-    StoredCampaign, Tally, Why, pseudonym::Pseudonyms,
+    IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, Milestone, Opener, Settlement, Store, StoreError,
+    StoredCampaign, Tally, Why, attributes, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
+        attribute::Attributes,
         campaign::Generation,
         contact::{Contact, ContactEdit, NewContact, Progress},
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, Epoch, Revision},
@@ -270,6 +271,13 @@ impl Store for SqliteStore {
         self.urgent(Work::Erase(campaign.clone(), customer.clone())).await
     }
 
+    async fn reseal(&self, contact: &Contact, attributes: Attributes) -> Result<bool, StoreError> {
+        let (before, after) = (attributes::text(&contact.attributes), attributes::text(&attributes));
+        let work = Work::Reseal(contact.reference, before, after);
+        let Reply::Changed(changed) = self.ask(&self.long, work).await? else { return Err(StoreError::Closed) };
+        Ok(changed)
+    }
+
     async fn scrub(&self) -> Result<bool, StoreError> {
         for _ in 0..SCRUBS_MAX {
             let Reply::Changed(scrubbed) = self.ask(&self.urgent, Work::Scrub).await? else { break };
@@ -296,6 +304,15 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Vec<Contact>, StoreError> {
         read!(self, contacts_page, campaign, after, limit)
+    }
+
+    async fn listed_page(
+        &self,
+        campaign: &CampaignId,
+        after: Option<&CustomerId>,
+        limit: u32,
+    ) -> Result<Vec<Listed>, StoreError> {
+        read!(self, listed_page, campaign, after, limit)
     }
 
     async fn why(

@@ -25,7 +25,7 @@ use crate::{
         campaign::{Campaign, DialPermission},
         contact::{Contact, ContactEnd},
         gate::NumberHistory,
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
+        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
         order::{self, Next, Rank},
         phone::E164,
         reason::Hold,
@@ -33,7 +33,7 @@ use crate::{
         zone::ContactZone,
     },
     store::{
-        AttemptRecord, CandidatePage, ContactHistory, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord,
+        AttemptRecord, CandidatePage, ContactHistory, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Listed,
         StoredCampaign, Tally, Why,
         ledger::monotonic,
         pseudonym,
@@ -170,7 +170,8 @@ pub(super) async fn candidates(
     // Once a pause has been applied to them, contacts of the batch are in no index.
     let paused = if evaluating { batch::paused(conn, key).await? } else { BTreeSet::new() };
     let permission = &shared.settings.permission;
-    let mut search = Search { permission, campaign, evaluating, paused, now, wanted, skipped: 0, later: None };
+    let mut search =
+        Search { permission, campaign, evaluating, paused, now, wanted, stale: 0, skipped: 0, later: None };
     let zones = zones(conn, key, &search).await?;
     if search.permission != &DialPermission::None {
         (page.ready, page.on_call) = search.run(conn, key, &zones.open).await?;
@@ -237,6 +238,8 @@ struct Search<'a> {
     paused: BTreeSet<i64>,
     now: Timestamp,
     wanted: usize,
+    /// Contacts that stand otherwise by now than a range may have them.
+    stale: usize,
     skipped: usize,
     /// When the first of those gets ready that were looked at and are not.
     later: Option<Timestamp>,
@@ -253,9 +256,11 @@ impl Search<'_> {
     ) -> Result<(Vec<Contact>, bool), Fault> {
         let mut found: BTreeMap<ContactRef, (Rank, Contact)> = BTreeMap::new();
         let changed = sqlx::query(CHANGED).bind(key).bind(micros(self.now)).bind(CHANGED_MAX);
-        for row in changed.fetch_all(&mut *conn).await.doing("picking contacts")? {
-            self.look(&row, &mut found)?;
+        let changed = changed.fetch_all(&mut *conn).await.doing("picking contacts")?;
+        for row in &changed {
+            self.look(row, &mut found)?;
         }
+        self.stale = changed.len();
         let awake = found.len();
         for sql in READY {
             // A later class comes after all of an earlier one.
@@ -286,7 +291,7 @@ impl Search<'_> {
         // Test numbers, and who matches a new definition, may stand anywhere in the order: then the
         // range has no limit but the page has.
         let all = *self.permission == DialPermission::All && !self.evaluating;
-        let limit = if all { i64::try_from(self.wanted).unwrap_or(i64::MAX) } else { i64::MAX };
+        let limit = if all { i64::try_from(self.wanted + self.stale).unwrap_or(i64::MAX) } else { i64::MAX };
         let query = sqlx::query(sql).bind(key).bind(micros(self.now)).bind(limit).bind(zone);
         let mut rows = query.fetch(conn);
         let before = found.len();
@@ -452,6 +457,34 @@ pub(super) async fn contacts_page(
     let query = sqlx::query(SQL).bind(key).bind(after.map_or("", CustomerId::as_str)).bind(limit);
     let rows = query.fetch_all(conn).await.doing("reading contacts")?;
     rows.iter().map(contact::read).collect()
+}
+
+/// The same with what lists show beside them.
+pub(super) async fn listed_page(
+    conn: &mut SqliteConnection,
+    campaign: &CampaignId,
+    after: Option<&CustomerId>,
+    limit: u32,
+) -> Result<Vec<Listed>, Fault> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        contact_columns!(),
+        ", (SELECT b.name FROM batch b WHERE b.id = c.batch), \
+         EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id) FROM contact c",
+        contact_joins!(),
+        "WHERE c.campaign = ?1 AND c.customer_id > ?2 ORDER BY c.customer_id LIMIT ?3"
+    );
+    let key = campaign_key(conn, campaign).await?;
+    let query = sqlx::query(SQL).bind(key).bind(after.map_or("", CustomerId::as_str)).bind(limit);
+    let rows = query.fetch_all(conn).await.doing("reading contacts")?;
+    let listed = |row: &SqliteRow| {
+        Ok(Listed {
+            contact: contact::read(row)?,
+            batch: BatchId::parse(column(row, contact::COLUMNS)?).map_err(|_| damaged("batch.name"))?,
+            live: column(row, contact::COLUMNS + 1)?,
+        })
+    };
+    rows.iter().map(listed).collect()
 }
 
 /// A contact with its attempts.

@@ -61,6 +61,7 @@ pub(super) enum Work {
     Edit(CampaignId, CustomerId, Box<ContactEdit>),
     Delete(CampaignId, CustomerId),
     Erase(CampaignId, CustomerId),
+    Reseal(ContactRef, Option<String>, Option<String>),
     Scrub,
     Evaluate,
 }
@@ -308,6 +309,9 @@ impl Writer {
             }
             Work::Delete(campaign, customer) => customer::delete(&mut self.conn, &campaign, &customer).await?,
             Work::Erase(campaign, customer) => customer::erase(self, &campaign, &customer).await?,
+            Work::Reseal(contact, before, after) => {
+                return customer::reseal(&mut self.conn, contact, before, after).await.map(Reply::Changed);
+            }
             Work::Evaluate => return evaluate::slice(self).await.map(Reply::Evaluated),
         }
         Ok(Reply::Done)
