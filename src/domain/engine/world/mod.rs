@@ -37,6 +37,7 @@ use crate::domain::{
     results::CallResult,
     retry::{self, EndedAttempt},
     tenant::{AgentHold, Tenant},
+    zone::ContactZone,
 };
 
 /// splitmix64: enough for choices in tests, and the same on every machine.
@@ -538,7 +539,12 @@ impl World {
     /// enough for that.
     pub(super) fn left_open(&self) -> usize {
         let open = self.contacts.values().filter(|c| c.progress.ended.is_none());
-        open.filter(|contact| self.is_wanted(contact)).count()
+        let numbers = |contact: &Contact| {
+            let campaign = &self.generation.definitions.campaigns[&contact.campaign];
+            let all = contact.progress.numbers.iter().enumerate();
+            all.filter(|(n, number)| number.ended.is_none() && judge::round(campaign, contact, *n).is_some()).count()
+        };
+        open.filter(|contact| self.is_wanted(contact) && numbers(contact) > 0).count()
     }
 
     fn open_contacts(&self) -> usize {

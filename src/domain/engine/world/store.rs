@@ -134,22 +134,22 @@ impl World {
         });
         match decided {
             Err(hold) => {
-                if let (Hold::NumberAtLimit { released_at } | Hold::AfterConversation { released_at }, Some(c)) =
-                    (&hold, self.contacts.get_mut(&intent.contact))
-                {
-                    c.progress.numbers[intent.number].held_until = Some(*released_at);
-                    c.version += 1;
+                let after = campaign.and_then(|c| gate::after_refusal(c, &hold, &contact, intent.number, now));
+                if let (Some(progress), Some(contact)) = (after, self.contacts.get_mut(&intent.contact)) {
+                    contact.progress = progress;
+                    contact.version += 1;
                 }
                 Input::IntentRefused { attempt: intent.attempt, hold }
             }
             Ok(()) => {
                 let campaign = campaign.unwrap();
+                let hours = campaign.hours_of(&contact, &contact.progress.numbers[intent.number]);
                 let recorded = RecordedIntent {
                     at: now,
                     revision: self.generation.revision.clone(),
                     policy: campaign.results.clone(),
-                    local_date: campaign.hours.local_date(now),
-                    next_day_at: campaign.hours.next_day_starts(now),
+                    local_date: hours.local_date(now),
+                    next_day_at: hours.next_day_starts(now),
                     contact: contact.clone(),
                 };
                 self.attempts.insert(
