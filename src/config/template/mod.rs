@@ -19,7 +19,8 @@ use super::{
     diagnostic::{Diagnostic, Source, Span},
     load::{Commit, InFile},
     loader::ReadCampaign,
-    read::{At, Inherited, Reader, Reported, Rest, Table, open},
+    open::open,
+    read::{At, Inherited, Reader, Reported, Rest, Table},
     suggest::{listing, nearest},
     tables::{campaign::CampaignFile, template::TemplateFile},
 };
