@@ -29,7 +29,7 @@ use super::{
     read::At,
     shared::References,
     tables::campaign::{CampaignFile, LimitsTable, MAX_RING, PerNumberTable},
-    template::OF_ONE_VALUE,
+    template::OF_A_TEMPLATE,
 };
 use crate::domain::{
     campaign::{CallerNumber, Campaign, Ceilings, DesiredState, Limits, PerNumberLimit},
@@ -96,7 +96,7 @@ impl Campaigns<'_, '_> {
     pub(crate) fn templates(&mut self, templates: Vec<InFile<CampaignFile>>) {
         let Self { ceilings, references, .. } = *self;
         for InFile { file, value } in templates {
-            self.commit.alone(OF_ONE_VALUE, |commit| {
+            self.commit.alone(OF_A_TEMPLATE, |commit| {
                 Campaigns { ceilings, references, commit }.campaign(file, value, &mut Lint::default());
             });
         }
