@@ -148,6 +148,16 @@ fn settings_are_part_of_the_check() {
 }
 
 #[test]
+fn without_a_folder_it_is_the_one_people_are_in() {
+    let (exit, out, err) = run(&[]);
+    assert_eq!((exit, out.as_str()), (0, ""));
+    assert!(err.contains("checked 15 files in campaigns: nothing wrong"), "{err}");
+    let (exit, out, err) = ended(dialops().current_dir("src").arg("check"));
+    assert_eq!((exit, out.as_str()), (64, ""));
+    assert_eq!(err, "error: there is no folder campaigns here; name the root of a configuration repository, DIR\n");
+}
+
+#[test]
 fn a_folder_without_campaigns_is_refused() {
     let (exit, out, err) = run(&["src"]);
     assert_eq!((exit, out.as_str()), (2, ""));
