@@ -135,6 +135,26 @@ fn the_example_is_good() {
     }
 }
 
+/// What this version does not dial by is shown where it is set; the tenant's lists, where the campaign is.
+#[test]
+fn what_is_not_dialled_yet_is_told_where_it_stands() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), &files(&Path::new(FIXTURES).join("exhaustive")));
+    let (_, out, _) = run(&[root.path().to_str().unwrap(), "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let mut told = 0;
+    for problem in report["problems"].as_array().unwrap().iter().filter(|problem| problem["code"] == "W0504") {
+        let file = fs::read_to_string(problem["file"].as_str().unwrap()).unwrap();
+        let line = file.lines().nth(usize::try_from(problem["line"].as_u64().unwrap()).unwrap() - 1).unwrap();
+        let (_, setting) = problem["message"].as_str().unwrap().split_once("does not dial by ").unwrap();
+        let key = setting.split([' ', '=']).next().unwrap().rsplit('.').next().unwrap();
+        let key = if setting.starts_with("the tenant's do-not-call lists") { "id = " } else { key };
+        assert!(line.contains(key), "{setting}: {line}");
+        told += 1;
+    }
+    assert!(told > 0);
+}
+
 #[test]
 fn settings_are_part_of_the_check() {
     let settings = tempfile::NamedTempFile::new().unwrap();

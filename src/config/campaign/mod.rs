@@ -2,8 +2,10 @@
 
 mod business;
 mod calling;
+mod caps;
 mod hours;
 mod lint;
+mod places;
 mod results;
 mod terms;
 mod test;
@@ -16,7 +18,8 @@ use std::{
 };
 
 use self::{
-    lint::{Lint, Places},
+    lint::Lint,
+    places::{Places, queue},
     terms::agent_terms,
 };
 use super::{
@@ -78,7 +81,7 @@ impl Campaigns<'_, '_> {
     ) -> Option<Arc<Campaign>> {
         if let Some(Resolved { campaign: known, diagnostics }) = memory.resolved(file) {
             self.commit.found_again(diagnostics);
-            lint.shares(known, &Places::of(file, &campaign));
+            lint.shares(known, queue(file, &campaign));
             return Some(Arc::clone(known));
         }
         let Self { ceilings, references, .. } = *self;
@@ -154,7 +157,7 @@ impl Campaigns<'_, '_> {
             self.skill_queue(file, queue);
         }
         let clear = campaign.unclear.is_empty();
-        let places = Places::of(file, &campaign);
+        let (places, queue) = (Places::of(file, &campaign), queue(file, &campaign));
         let strategy = campaign.strategy.value;
         let used = self.used(file, strategy.attributes);
         let caller_numbers = campaign.caller_numbers.map(|list| self.caller_numbers(file, list));
@@ -200,8 +203,8 @@ impl Campaigns<'_, '_> {
             failure_sms: campaign.failure_sms.map(|sms| sms.value),
             callback: callback.map_or(Some(None), |callback| callback.map(Some))?,
         };
-        lint.shares(&built, &places);
-        lint.campaign(&built, &places, self);
+        lint.shares(&built, queue);
+        self.lint(&built, &places);
         Some(built)
     }
 
