@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    campaign::Campaigns,
+    campaign::{Campaigns, Over},
     code::Code,
     diagnostic::{Diagnostic, LeftOut, Location, Severity, Source, Span, cap, sort},
     layout::{self, FileKind, REQUIRED, SHARED, SURVEYS},
@@ -44,14 +44,14 @@ pub fn load(
     files: &[SourceFile<'_>],
     ceilings: &Ceilings,
 ) -> Result<(Definitions, Vec<Diagnostic>), Vec<Diagnostic>> {
-    load_knowing(folder, files, ceilings, &mut Memory::default())
+    load_knowing(folder, files, (ceilings, Over::Refused), &mut Memory::default())
 }
 
 /// The same, where something may be known of the files from an earlier load.
 pub(super) fn load_knowing(
     folder: &str,
     files: &[SourceFile<'_>],
-    ceilings: &Ceilings,
+    ceilings: (&Ceilings, Over),
     memory: &mut Memory,
 ) -> Result<(Definitions, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut load = Load::new(folder, memory);
@@ -348,13 +348,13 @@ impl<'a, 'm> Load<'a, 'm> {
         }
     }
 
-    fn definitions(&mut self, commit: &mut Commit<'_>, ceilings: &Ceilings) -> Option<Definitions> {
+    fn definitions(&mut self, commit: &mut Commit<'_>, (ceilings, over): (&Ceilings, Over)) -> Option<Definitions> {
         let shared = std::mem::take(&mut self.shared).define(commit);
         commit.absent = shared.absent();
         let files = std::mem::take(&mut self.campaigns);
         self.templates.refer(&files, commit);
         commit.templates = self.templates.of(&files);
-        let mut campaigns = Campaigns { ceilings, references: shared.references(), commit };
+        let mut campaigns = Campaigns { ceilings, over, references: shared.references(), commit };
         campaigns.templates(self.templates.take_alone());
         let campaigns = campaigns.resolve(files, self.memory)?;
         shared.with(campaigns)

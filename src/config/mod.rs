@@ -29,6 +29,7 @@ pub mod schema;
 pub mod settings;
 mod shared;
 mod strays;
+mod succession;
 pub(crate) mod suggest;
 mod syntax;
 mod table;

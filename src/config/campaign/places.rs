@@ -21,12 +21,9 @@ pub(super) struct Places {
     pub(super) file: usize,
     pub(super) id: Option<Span>,
     pub(super) hours: Option<Span>,
-    pub(super) zone: Option<Span>,
     /// Special days of the campaign's own, by date and by day of the year.
     pub(super) dates: Vec<At<DateRange>>,
     pub(super) yearly: Vec<At<YearlyRange>>,
-    pub(super) order: Option<Span>,
-    pub(super) sort: Option<Span>,
     pub(super) do_not_call: Option<Span>,
     pub(super) business: Option<Span>,
     pub(super) hold: Option<Span>,
@@ -51,11 +48,8 @@ impl Places {
             file,
             id: campaign.id.as_ref().and_then(|id| id.span),
             hours: hours.and_then(|hours| hours.span),
-            zone: hours.and_then(|hours| hours.value.timezone.as_ref()?.span),
             dates,
             yearly,
-            order: campaign.calling.value.order.span,
-            sort: campaign.calling.value.sort.span,
             do_not_call: do_not_call.span.filter(|_| !do_not_call.value.is_empty()),
             business: campaign.business_results.value.rules.span,
             hold: campaign.agents.value.hold.as_ref().and_then(|hold| hold.span),
@@ -68,9 +62,6 @@ impl Places {
     /// Where a setting stands that `Campaign::not_dialled_yet` names.
     pub(super) fn of_setting(&self, setting: &str) -> Option<Span> {
         match setting.split_once(" = ").map_or(setting, |(key, _)| key) {
-            "calling.order" => self.order,
-            "calling.sort" => self.sort,
-            "calling_hours.timezone" => self.zone,
             "business_results" => self.business,
             "agents.hold" => self.hold,
             _ => None,
