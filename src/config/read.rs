@@ -268,11 +268,12 @@ impl<'s> Reader<'s> {
 
     /// Takes back edits that would write an item into a list that has it already.
     pub(crate) fn no_repeats(&mut self, items: &[Node<'_>]) {
-        let is_item = |edit: Span| items.iter().any(|item| Span::from(item.span()).plain() == edit);
+        let names = || items.iter().filter_map(name);
+        let is_item = |edit: Span| names().any(|item| Span::from(item.span()).plain() == edit);
         let mut there: Option<BTreeSet<String>> = None;
         for found in &mut self.diagnostics[self.given..] {
             let Some(edit) = found.suggestion.take_if(|edit| is_item(edit.span)) else { continue };
-            let texts = || items.iter().filter_map(|item| item.get_ref().as_str()).map(|text| format!("{text:?}"));
+            let texts = || names().filter_map(|item| item.get_ref().as_str()).map(|text| format!("{text:?}"));
             if there.get_or_insert_with(|| texts().collect()).insert(edit.text.clone()) {
                 found.suggestion = Some(edit);
             } else {
@@ -289,6 +290,19 @@ impl<'s> Reader<'s> {
             return None;
         }
         K::read(node, self).map(|value| At { value, span: Some(span) })
+    }
+}
+
+/// What an item of a list may not have in common with another: itself, or the key that a table goes by.
+fn name<'n, 's>(item: &'n Node<'s>) -> Option<&'n Node<'s>> {
+    match item.get_ref() {
+        DeValue::Table(table) => table.get("result").or_else(|| table.get("number")),
+        DeValue::String(_)
+        | DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_) => Some(item),
     }
 }
 

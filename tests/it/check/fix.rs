@@ -71,7 +71,7 @@ fn what_is_not_sure_is_left_to_people() {
 /// What would be written may be there already.
 #[test]
 fn no_second_key_or_item_is_made() {
-    for case in ["many-keys-for-one", "window-form-of-a-repeated-one"] {
+    for case in ["many-keys-for-one", "window-form-of-a-repeated-one", "unknown-word-of-a-repeated-rule"] {
         let root = repository(case);
         let before = files(root.path());
         let (exit, out, err) = fix(root.path());
