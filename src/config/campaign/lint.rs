@@ -121,8 +121,11 @@ impl Campaigns<'_, '_> {
             return;
         }
         self.special_days(campaign, places);
-        for (category, policy) in policies(&campaign.results) {
-            self.budget(campaign, category, policy, places);
+        let unwritten = PolicyPlaces::default();
+        for policy in policies(&campaign.results) {
+            let written = places.policies.get(&policy.category.cloned()).unwrap_or(&unwritten);
+            self.budget(campaign, &policy, written, places);
+            self.long_intervals(&policy, written, places);
         }
         self.not_dialled_yet(campaign, places);
     }
@@ -148,20 +151,12 @@ impl Campaigns<'_, '_> {
         }
     }
 
-    /// Warns of retries that can't all be made, or only much later.
-    fn budget(&mut self, campaign: &Campaign, category: Option<&str>, policy: &NumberPolicy, places: &Places) {
-        let id = category.filter(|category| *category != DEFAULT).and_then(|id| CategoryId::parse(id).ok());
-        let unwritten = PolicyPlaces::default();
-        let of_policy = places.policies.get(&id).unwrap_or(&unwritten);
-        let of = match (&id, category) {
-            (Some(id), _) => format!(" of category {:?}", id.as_str()),
-            (None, Some(default)) => format!(" of `{default}`"),
-            (None, None) => String::new(),
-        };
-        let can_not = unspendable(policy, campaign).map(|why| (why, "more than there is time for", None));
-        let can_not = can_not.or_else(|| {
-            of_policy.policy?;
-            let (why, cap) = capped(policy, campaign)?;
+    /// Warns of retries that can't all be made.
+    fn budget(&mut self, campaign: &Campaign, policy: &Policy<'_>, written: &PolicyPlaces, places: &Places) {
+        let in_time = unspendable(policy.policy, campaign).map(|why| (why, "more than there is time for", None));
+        let can_not = in_time.or_else(|| {
+            written.policy?;
+            let (why, cap) = capped(policy.policy, campaign)?;
             let cap = match cap {
                 Cap::Contact => places.max_attempts_per_contact,
                 Cap::Number => places.per_number,
@@ -169,30 +164,31 @@ impl Campaigns<'_, '_> {
             };
             Some((why, "more than a cap allows", cap))
         });
-        if let Some((Why { part, text }, label, cap)) = can_not {
-            let span = match part {
-                Part::Days => of_policy.max_days.or(of_policy.policy),
-                Part::Day => of_policy.policy,
-                Part::Rule(result) => of_policy.rules.get(&result).and_then(|(retries, _)| *retries),
-            };
-            let cap = cap.map(|cap| self.commit.locate(&places.at(Some(cap))));
-            let message = format!("the retries{of} can't all be made: {text}");
-            let place = places.at(span.or(places.id));
-            let diagnostic = self.commit.warning(Code::BudgetUnspendable, &place, message).label(label);
-            if let Some(cap) = cap {
-                diagnostic.relate(cap, "the cap");
-            }
+        let Some((Why { part, text }, label, cap)) = can_not else { return };
+        let span = match part {
+            Part::Days => written.max_days.or(written.policy),
+            Part::Day => written.policy,
+            Part::Rule(result) => written.rules.get(&result).and_then(|(retries, _)| *retries),
+        };
+        let cap = cap.map(|cap| self.commit.locate(&places.at(Some(cap))));
+        let message = format!("the retries{} can't all be made: {text}", policy.of());
+        let place = places.at(span.or(places.id));
+        let diagnostic = self.commit.warning(Code::BudgetUnspendable, &place, message).label(label);
+        if let Some(cap) = cap {
+            diagnostic.relate(cap, "the cap");
         }
-        let NumberPolicy::ByResult(rules) = policy else { return };
+    }
+
+    /// Warns of retries that come more than a day later.
+    fn long_intervals(&mut self, policy: &Policy<'_>, written: &PolicyPlaces, places: &Places) {
+        let NumberPolicy::ByResult(rules) = policy.policy else { return };
         for (result, rule) in rules {
             if rule.retries > 0 && rule.interval > Duration::from_secs(DAY) {
-                let span = of_policy.rules.get(result).and_then(|(_, interval)| *interval);
-                let interval = shown(rule.interval.as_secs());
-                let message =
-                    format!("a retry{of} after \"{}\" comes {interval} later, more than a day", result.as_str());
-                self.commit
-                    .warning(Code::LongInterval, &places.at(span.or(places.id)), message)
-                    .label("longer than a day");
+                let span = written.rules.get(result).and_then(|(_, interval)| *interval);
+                let (of, after, interval) = (policy.of(), result.as_str(), shown(rule.interval.as_secs()));
+                let message = format!("a retry{of} after \"{after}\" comes {interval} later, more than a day");
+                let place = places.at(span.or(places.id));
+                self.commit.warning(Code::LongInterval, &place, message).label("longer than a day");
             }
         }
     }
@@ -218,13 +214,35 @@ impl Campaigns<'_, '_> {
     }
 }
 
-/// Each policy and the category that it is for, if they differ by category.
-fn policies(results: &ResultPolicy) -> Vec<(Option<&str>, &NumberPolicy)> {
+/// One policy of a campaign.
+struct Policy<'a> {
+    policy: &'a NumberPolicy,
+    /// The category that it is for; `None` if it is for all or for all others.
+    category: Option<&'a CategoryId>,
+    /// Whether there may be others.
+    by_category: bool,
+}
+
+impl Policy<'_> {
+    /// What it is for, behind "the retries".
+    fn of(&self) -> String {
+        match self.category {
+            Some(category) => format!(" of category \"{category}\""),
+            None if self.by_category => format!(" of `{DEFAULT}`"),
+            None => String::new(),
+        }
+    }
+}
+
+fn policies(results: &ResultPolicy) -> Vec<Policy<'_>> {
     match results {
-        ResultPolicy::Global { policy, .. } => vec![(None, policy)],
+        ResultPolicy::Global { policy, .. } => vec![Policy { policy, category: None, by_category: false }],
         ResultPolicy::ByCategory { default, categories } => {
-            let categories = categories.iter().map(|(category, policy)| (Some(category.as_str()), policy));
-            std::iter::once((Some(DEFAULT), default)).chain(categories).collect()
+            let default = Policy { policy: default, category: None, by_category: true };
+            let categories = categories.iter();
+            let categories =
+                categories.map(|(category, policy)| Policy { policy, category: Some(category), by_category: true });
+            std::iter::once(default).chain(categories).collect()
         }
     }
 }
