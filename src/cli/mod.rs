@@ -120,6 +120,7 @@ fn to_stdout(run: impl FnOnce(&mut dyn Write, &mut dyn Write) -> io::Result<u8>)
     Ok(match code {
         0 => Exit::Ok,
         2 => Exit::BadInput,
+        64 => Exit::Usage,
         _ => Exit::Failed,
     })
 }
