@@ -42,7 +42,7 @@ codes! {
     DuplicateKey = "E0003",
     /// No kind of file stands at this path, so nothing would read it.
     UnknownFile = "E0004",
-    /// A file that every configuration needs is not there.
+    /// A file that is needed is not there.
     MissingFile = "E0005",
     /// The file cannot be read: a symlink, too large, or refused by the system.
     Unreadable = "E0006",

@@ -372,7 +372,8 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
             "max_concurrent_calls = 500",
             "max_concurrent_calls = 20",
             "A commit can tighten what the settings allow, never widen it. Use a smaller number, or ask the machine's \
-             administrator for a higher ceiling. `check --settings FILE` checks against the ceilings of a machine.",
+             administrator for a higher ceiling. `check --settings FILE` checks against the ceilings of a machine. Where \
+             they shrank later, the daemon takes the ceiling and lists it in `status`.",
         ),
     ),
     (

@@ -13,6 +13,7 @@ mod records;
 mod row;
 mod rows;
 mod rules;
+mod shown;
 
 pub use self::{
     import::{ImportCounts, ImportError, ImportEvent, import},

@@ -162,7 +162,9 @@ impl Checked {
     pub(in crate::cli) fn write_summary(&self, err: &mut dyn Write) -> io::Result<()> {
         let files = counted(self.files.len(), "file");
         write!(err, "checked {files} in {}: {}", render::visible_line(&self.folder), summary(&self.diagnostics))?;
-        let safe = self.diagnostics.iter().filter(|d| d.suggestion.as_ref().is_some_and(|edit| edit.safe)).count();
+        let written = |file: &str| self.inside(file).is_some_and(|inside| self.files.contains_key(inside));
+        let safe = self.diagnostics.iter().filter(|d| d.suggestion.as_ref().is_some_and(|edit| edit.safe));
+        let safe = safe.filter(|d| written(&d.location.file)).count();
         if safe > 0 {
             write!(err, "; `--fix` mends {safe}")?;
         }
