@@ -163,8 +163,10 @@ fn counts_say_why_contacts_can_no_longer_be_called() {
         "spring  3 contacts, 3 open: 3 wait until it runs again"
     );
     std::fs::remove_file(stage.repository.path().join(&file)).unwrap();
-    stage.repository.write("campaigns/other.toml", text.replace("\"spring\"", "\"other\""));
+    stage.repository.write("campaigns/other.toml", text.replace("id = \"spring\"", "id = \"other\""));
     let (_, out, _) = stage.cli_says(&["plan", "--dir", stage.repository.path().to_str().unwrap()]);
+    assert!(out.contains("create  other \"spring\": the id changed from spring, whose contacts"), "{out}");
+    assert!(out.contains("is new (running)\n"), "the daemon knows: {out}");
     assert!(out.ends_with("spring  3 of 3 contacts left uncalled\nother  0 contacts\n"), "{out}");
     daemon.stop();
 }
