@@ -406,8 +406,10 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         Code::IdChanged,
         told(
             "`check --base main` on a branch that changes `id = \"spring\"` to `id = \"spring-2\"` in a file",
-            "Contacts and history belong to an id. If the name shall change, change `name`; put the old id back. If \
-             another campaign is meant, give it a file of its own, so that both are seen.",
+            "Contacts, results and history belong to an id, and a file is known by the id in it, never by its path. So \
+             another id in the same file, or under the same name in another one, retires the old campaign and begins one \
+             that has nothing of it. If the name shall change, change `name` and put the old id back. If another campaign \
+             is meant, remove the old file and give the new campaign a file and a name of its own.",
         ),
     ),
     (

@@ -8,12 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::{GateSettings, ledger::Ledger};
 use crate::domain::{
     campaign::{Campaign, DialPermission, Generation},
-    contact::{Contact, ContactEnd, Progress},
+    contact::{Contact, Progress},
     gate::{self, Caps, Counts, Facts, NumberHistory},
     ids::TrunkId,
     phone::E164,
     reason::Hold,
-    retry,
 };
 
 /// One question to the gate.
@@ -85,6 +84,18 @@ fn ask_for(
     })
 }
 
+/// What holds a contact that has no work at all; `None` for one that has ended.
+pub(super) fn without_work(generation: Option<&Generation>, contact: &Contact) -> Option<Hold> {
+    if contact.progress.ended.is_some() {
+        return None;
+    }
+    match generation {
+        None => Some(Hold::StoreUnavailable),
+        Some(generation) if generation.definitions.campaigns.contains_key(&contact.campaign) => Some(Hold::NoNumber),
+        Some(_) => Some(Hold::Retired),
+    }
+}
+
 /// Whether this daemon may ever call one of the contact's numbers; others are not worth picking.
 pub(super) fn may_be_called(permission: &DialPermission, contact: &Contact) -> bool {
     match permission {
@@ -104,32 +115,6 @@ pub(super) fn history_since(campaign: &Campaign, now: Timestamp) -> Option<Times
     let days = campaign.limits.on_a_number().map(|limit| limit.days.get()).max()?;
     let period = SignedDuration::from_hours(24 * i64::from(days));
     Some(now.saturating_sub(period).unwrap_or(Timestamp::MIN))
-}
-
-/// The progress of a contact whose `number` the gate refused with `hold`; `None` if a refusal of
-/// that kind leaves no trace.
-pub(super) fn after_refusal(
-    campaign: &Campaign,
-    hold: &Hold,
-    progress: &Progress,
-    number: usize,
-    now: Timestamp,
-) -> Option<Progress> {
-    match hold {
-        Hold::NumberAtLimit { released_at: until }
-        | Hold::AfterConversation { released_at: until }
-        | Hold::DayBudgetSpent { next_day_at: until } => {
-            let mut after = progress.clone();
-            after.numbers.get_mut(number)?.held_until = Some(*until);
-            Some(after)
-        }
-        Hold::ContactAttemptsSpent => {
-            let ended = Some(ContactEnd::AttemptsSpent);
-            Some(Progress { ended, pass: None, ..progress.clone() })
-        }
-        Hold::NumberEnded => retry::expire(&campaign.results, progress, campaign.hours.local_date(now)),
-        _ => None,
-    }
 }
 
 /// The progress without holds that caps set: after an edit of the campaign the gate decides anew.

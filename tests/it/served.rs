@@ -143,7 +143,8 @@ impl Served {
         let now = self.clock.now().wall;
         let page = self.store.candidates(&campaign_id(), now, 1).await.unwrap();
         let contact = page.ready.first().expect("a contact is ready").clone();
-        let number = dialops::domain::order::next(&contact, now).unwrap().number;
+        let due = |n: &dialops::domain::contact::Number| n.ended.is_none() && n.due_at.is_none_or(|at| at <= now);
+        let number = contact.progress.numbers.iter().position(due).expect("a number is due");
         self.attempts += 1;
         let (epoch, serial) = (self.store.epoch(), self.attempts);
         let (attempt, leg) = (AttemptId { epoch, serial }, LegId { epoch, serial });

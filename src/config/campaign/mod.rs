@@ -163,6 +163,7 @@ impl Campaigns<'_, '_> {
         if let Some(queue) = &campaign.skill_queue {
             self.skill_queue(file, queue);
         }
+        let clear = campaign.unclear.is_empty();
         let places = Places::of(file, &campaign);
         let strategy = campaign.strategy.value;
         let used = self.used(file, strategy.attributes);
@@ -178,6 +179,10 @@ impl Campaigns<'_, '_> {
         let callback = campaign.callback.map(|callback| self.callback(file, callback.value, &used));
         if let (Some(sms), Some(known)) = (&campaign.failure_sms, self.references.sms) {
             known.refer(sms, file, self.commit);
+        }
+        // What it is as a whole is only known once all of it could be read.
+        if !clear {
+            return None;
         }
         let built = Campaign {
             id: campaign.id?.value,
