@@ -20,6 +20,9 @@ pub(crate) struct Predecessor<'a> {
     pub(crate) is_gone: bool,
 }
 
+/// What joins a campaign of the older side to one of the newer.
+type Link<'l> = dyn Fn(&Stands<'_>, &Stands<'_>) -> bool + 'l;
+
 /// The campaigns of `after`, by id, that took another one's place: they were there already and have its name and its
 /// file, or they are new, it is gone, and they have its name or its file. A name says more than a path.
 pub(crate) fn successions<'a>(before: &[Stands<'a>], after: &[Stands<'a>]) -> BTreeMap<&'a str, Predecessor<'a>> {
@@ -30,7 +33,7 @@ pub(crate) fn successions<'a>(before: &[Stands<'a>], after: &[Stands<'a>]) -> BT
     let name = |was: &Stands<'_>, is: &Stands<'_>| was.name.is_some() && was.name == is.name;
     let path = |was: &Stands<'_>, is: &Stands<'_>| was.path == is.path;
     let replaced = |was: &Stands<'_>, is: &Stands<'_>| !left.contains(was.id) && !known.contains(is.id);
-    let links: [&dyn Fn(&Stands<'_>, &Stands<'_>) -> bool; 3] = [
+    let links: [&Link<'_>; 3] = [
         &|was, is| was.id != is.id && known.contains(is.id) && name(was, is) && path(was, is),
         &|was, is| replaced(was, is) && name(was, is),
         &|was, is| replaced(was, is) && path(was, is),

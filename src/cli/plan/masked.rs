@@ -22,9 +22,9 @@ pub(super) fn masked(text: &str) -> String {
         let least = if digits > start { DIGITS_MIN.0 } else { DIGITS_MIN.1 };
         shown.push_str(&rest[..start]);
         if length >= least {
-            shown.push_str(&phone::mask(run))
+            shown.push_str(&phone::mask(run));
         } else {
-            shown.push_str(run)
+            shown.push_str(run);
         }
         rest = &rest[digits + length..];
     }
