@@ -11,6 +11,7 @@ mod daemon;
 mod definitions;
 mod demo;
 mod faults;
+mod filters;
 mod gitops;
 mod hostile;
 mod http;
