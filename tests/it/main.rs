@@ -20,6 +20,7 @@ mod loader;
 mod oracle;
 mod phones;
 mod plan;
+mod random_cases;
 mod reconcile;
 mod reference;
 mod repository;

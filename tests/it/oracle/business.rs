@@ -9,7 +9,8 @@ use super::{
 
 /// Applies a business result that is set for `call` at `now`.
 pub(crate) fn apply(now: Second, call: &Call, contact: &mut Contact, result: &str, sub_result: Option<String>) {
-    // SPEC §3: "`stop` is final".
+    // SPEC §3: "`stop` is final". READING: a contact of which all numbers have ended can be reopened as one that was
+    // reached can; one that `no_retry` or `stop` ended can't.
     if contact.stopped {
         return;
     }

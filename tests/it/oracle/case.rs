@@ -67,9 +67,11 @@ pub(crate) struct Case {
     pub(crate) campaigns: Vec<(Rc<Definition>, Vec<Contact>)>,
     /// In the order in which they happen.
     pub(crate) events: Vec<Event>,
-    /// How the nth call of each number goes.
-    pub(crate) script: BTreeMap<(String, usize), Scripted>,
+    pub(crate) script: Script,
 }
+
+/// How the nth call to a number goes, counted from 1 over all campaigns; nothing if that is not known.
+pub(crate) type Script = Box<dyn Fn(&str, usize) -> Option<Scripted>>;
 
 impl Shared {
     /// Reads the shared folder. Files that a case can do without may be missing.
@@ -168,14 +170,15 @@ fn contact(row: &[(String, String)]) -> Contact {
     contact
 }
 
-fn script(path: &Path) -> BTreeMap<(String, usize), Scripted> {
+fn script(path: &Path) -> Script {
     let scripted = |row: Vec<(String, String)>| {
         let row: BTreeMap<_, _> = row.into_iter().collect();
         let seconds = |key: &str| row.get(key).map_or(0, |cell| cell.parse().expect("seconds"));
         let call = (row["number"].clone(), row["try"].parse().expect("a count"));
         (call, Scripted { result: row["result"].clone(), ring: seconds("ring_s"), talk: seconds("talk_s") })
     };
-    rows(path).into_iter().map(scripted).collect()
+    let calls: BTreeMap<(String, usize), Scripted> = rows(path).into_iter().map(scripted).collect();
+    Box::new(move |number, tries| calls.get(&(number.to_owned(), tries)).cloned())
 }
 
 impl Event {

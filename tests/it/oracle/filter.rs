@@ -24,11 +24,11 @@ enum Typed {
 /// `calling.filter`.
 pub(crate) enum Condition {
     /// All must hold.
-    All(Vec<Condition>),
+    All(Vec<Self>),
     /// One must hold.
-    Any(Vec<Condition>),
+    Any(Vec<Self>),
     /// It must not hold.
-    Not(Box<Condition>),
+    Not(Box<Self>),
     /// An attribute is compared with values, of the type that the attribute has.
     Compare { attribute: String, kind: String, op: String, values: Vec<String> },
 }

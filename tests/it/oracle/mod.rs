@@ -12,6 +12,7 @@ mod gate;
 mod hours;
 mod order;
 mod place;
+pub(crate) mod random;
 mod reading;
 mod settle;
 mod simulation;
@@ -49,5 +50,5 @@ pub(crate) struct Attempt {
 /// the shared files that the campaigns refer to.
 pub(crate) fn expected(folder: &Path, shared: &Path) -> Vec<Attempt> {
     let case = case::Case::read(folder, shared);
-    simulation::Simulation::new(case).run()
+    simulation::Simulation::new(case).run().attempts()
 }

@@ -20,7 +20,7 @@ impl Simulation {
         let number = &mut contact.numbers[target.number];
         number.caller_number = Some(caller_number.clone());
         let tries = 1 + self.calls.iter().filter(|call| call.number == number.number).count();
-        let scripted = self.script.get(&(number.number.clone(), tries)).cloned();
+        let scripted = (self.script)(&number.number, tries);
         let scripted = scripted.unwrap_or_else(|| {
             panic!("{}: {}: call {tries} is not in the script", campaign.definition.id, number.number)
         });

@@ -1,6 +1,6 @@
 //! The world as it runs: from one instant at which something may change to the next.
 
-use std::rc::Rc;
+use std::{collections::VecDeque, rc::Rc};
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use super::{
     Attempt, Second,
     book::{Call, Contact, Target},
     business,
-    case::{Case, Edit, Event, Kind},
+    case::{self, Case, Edit, Event, Kind, Script},
     definition::Definition,
     order::Candidate,
     settle,
@@ -45,7 +45,7 @@ pub(crate) enum Doing {
 
 /// An agent as the world runs.
 pub(crate) struct Agent {
-    pub(crate) this: super::case::Agent,
+    pub(crate) this: case::Agent,
     pub(crate) doing: Doing,
     /// Calls not picked up, in a row.
     pub(crate) misses: usize,
@@ -66,8 +66,8 @@ pub(crate) struct Simulation {
     pub(crate) agents: Vec<Agent>,
     pub(crate) calls: Vec<Call>,
     pub(crate) do_not_call: Vec<Forbidden>,
-    pub(crate) script: std::collections::BTreeMap<(String, usize), super::case::Scripted>,
-    events: std::collections::VecDeque<Event>,
+    pub(crate) script: Script,
+    events: VecDeque<Event>,
     until: Second,
 }
 
@@ -78,7 +78,7 @@ impl Simulation {
     /// The case at its beginning.
     pub(crate) fn new(case: Case) -> Self {
         let campaign = |(definition, contacts)| Campaign { definition, contacts, expired: false };
-        let agent = |this: super::case::Agent| Agent { doing: Doing::Idle { since: this.from }, this, misses: 0 };
+        let agent = |this: case::Agent| Agent { doing: Doing::Idle { since: this.from }, this, misses: 0 };
         Self {
             now: case.from,
             campaigns: case.campaigns.into_iter().map(campaign).collect(),
@@ -91,13 +91,18 @@ impl Simulation {
         }
     }
 
-    /// Runs it to its end, and tells the calls.
-    pub(crate) fn run(mut self) -> Vec<Attempt> {
+    /// Runs it to its end.
+    pub(crate) fn run(mut self) -> Self {
         // READING: the world's end is not in it any more.
         while self.now < self.until {
             self.live_through_this_instant();
             self.now = self.next_instant();
         }
+        self
+    }
+
+    /// The calls so far.
+    pub(crate) fn attempts(&self) -> Vec<Attempt> {
         self.calls.iter().map(|call| self.attempt(call)).collect()
     }
 
