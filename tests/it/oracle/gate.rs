@@ -106,8 +106,11 @@ impl Simulation {
     }
 
     fn is_same_customer(&self, left: Target, right: Target) -> bool {
-        self.contact(left).customer_id == self.contact(right).customer_id
-            || self.number(left).number == self.number(right).number
+        // READING: two contacts with any number in common are one customer, whichever of their numbers is called;
+        // the rule for one number alone is "never two live calls to … a number".
+        let (left, right) = (self.contact(left), self.contact(right));
+        let has = |wanted: &Number| right.numbers.iter().any(|number| number.number == wanted.number);
+        left.customer_id == right.customer_id || left.numbers.iter().any(has)
     }
 
     /// SPEC §1.2: `limits`. §3: "Frequency (caps, law, `max_attempts_per_contact`, `per_number`): every INVITE that

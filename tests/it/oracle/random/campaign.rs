@@ -34,13 +34,14 @@ impl Draft {
     /// The campaign with this place among the case's campaigns.
     pub(crate) fn draw(dice: &mut Dice, place: usize, world: &World) -> Self {
         let late = dice.chance(10);
-        let early = dice.chance(15);
+        // A campaign that ends early began some days before, so that its hours surely open in between.
+        let early = !late && dice.chance(15);
         let lists = if dice.chance(60) { "do_not_call = [\"dnc1\"]\n" } else { "" };
         Self {
             id: ["c1", "c2"][place],
             paused: false,
             callers: callers(dice),
-            starts_at: world.instant(if late { dice.between(1, 1200) } else { -86_400 }),
+            starts_at: world.instant(if late { dice.between(1, 1200) } else { -3 * 86_400 }),
             ends_at: world.instant(if early { dice.between(1800, 20_000) } else { 30 * 86_400 }),
             priority: dice.between(1, 3),
             hours: format!("{}\n[strategy]\nmax_ring = \"60s\"\n{lists}", hours(dice, world)),
