@@ -128,7 +128,7 @@ fn work_at_any_hour(campaign: &Campaign, contact: &Contact, index: usize, number
 }
 
 /// The round of a number, from 0; `None` if the campaign does not call it.
-fn round(order: &NumberOrder, index: usize, number: &Number) -> Option<u16> {
+pub(super) fn round(order: &NumberOrder, index: usize, number: &Number) -> Option<u16> {
     let (place, rounds, others) = match order {
         NumberOrder::Sequence => return Some(0),
         NumberOrder::RoundsByCategory { rounds, others } => {
