@@ -79,7 +79,8 @@ impl Simulation {
     /// SPEC §1.2: "`priority` | 1–5, 1 first | strict: for each free agent, the lowest number that has a dialable
     /// contact; equals take turns". §3: "equal campaign priority | least recently served, then id; per call".
     fn campaigns_of(&self, agent: &Agent) -> Vec<usize> {
-        // READING: of two that were served in one instant, the one whose call was decided first is the one that was
+        // READING: a campaign that a cap holds has no dialable contact now, so the agent goes on to the next one.
+        // Of two that were served in one instant, the one whose call was decided first is the one that was
         // served less recently. Only a call that was placed is a service.
         let last_served = |place: usize| self.calls.iter().rposition(|call| call.target.campaign == place);
         let mut places: Vec<_> = (0..self.campaigns.len())

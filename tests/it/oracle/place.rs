@@ -51,7 +51,8 @@ impl Simulation {
         if let Some(kept) = kept.filter(|kept| listed.iter().any(|caller| caller.number == **kept)) {
             return kept.clone();
         }
-        // READING: used means calls of this campaign; of equals the one that the file lists first.
+        // READING: used means calls of this campaign, not claims that came to nothing; of equals the one that the file
+        // lists first.
         let used = |caller: &CallerNumber| {
             let of_campaign = self.calls.iter().filter(|call| call.target.campaign == target.campaign);
             of_campaign.filter(|call| call.caller_number == caller.number).count()

@@ -188,7 +188,8 @@ impl Simulation {
         }
     }
 
-    /// Settles the calls that have ended, and frees their agents.
+    /// Settles the calls that have ended, and frees their agents. SPEC §3: "The agent is free at once when the
+    /// customer's side failed."
     fn settle_what_ended(&mut self) {
         for place in 0..self.calls.len() {
             let call = &mut self.calls[place];
@@ -196,6 +197,7 @@ impl Simulation {
                 continue;
             }
             call.settled = true;
+            // READING: also after `agent_lost`: what the agent does then, a case says by the agent's `until`.
             let end = call.end;
             let target = call.target;
             settle::settle(&self.calls[place], &mut self.campaigns[target.campaign].contacts[target.contact]);

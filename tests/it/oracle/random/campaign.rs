@@ -48,7 +48,7 @@ impl Draft {
             calling: calling(dice, world),
             results: Form::draw(dice),
             business: business(dice),
-            limits: limits(dice),
+            limits: limits(dice, world),
         }
     }
 
@@ -68,7 +68,7 @@ impl Draft {
             self.business = business(dice);
         }
         if dice.chance(20) {
-            self.limits = limits(dice);
+            self.limits = limits(dice, world);
         }
         if dice.chance(20) {
             self.priority = dice.between(1, 3);
@@ -245,12 +245,14 @@ fn business(dice: &mut Dice) -> String {
     text
 }
 
-fn limits(dice: &mut Dice) -> String {
+/// READING: whether a claim on an agent who doesn't pick up takes a place under a cap on calls is not said, so the two
+/// never come together.
+fn limits(dice: &mut Dice, world: &World) -> String {
     let mut text = String::new();
-    if dice.chance(15) {
+    if world.all_pick_up && dice.chance(15) {
         text += &format!("max_concurrent_calls = {}\n", dice.between(1, 2));
     }
-    if dice.chance(20) {
+    if world.all_pick_up && dice.chance(20) {
         text += "max_calls_per_second = 1\n";
     }
     if dice.chance(15) {

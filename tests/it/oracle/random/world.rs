@@ -12,6 +12,8 @@ pub(crate) struct World {
     /// The zone in which the case begins at an interesting time.
     pub(crate) zone: &'static str,
     agents: String,
+    /// No agent is one who doesn't.
+    pub(crate) all_pick_up: bool,
 }
 
 /// An event by its instant and the rest of its text.
@@ -37,7 +39,7 @@ impl World {
         let (from, zone) = dice.pick(BEGINNINGS);
         let from = from.parse::<Timestamp>().expect("an instant").as_second();
         let until = from + dice.pick(&[2, 6, 20, 50]) * 3600;
-        let mut world = Self { from, until, zone, agents: String::new() };
+        let mut world = Self { from, until, zone, agents: String::new(), all_pick_up: true };
         let mut agents = Vec::new();
         for id in &["a1", "a2", "a3"][..=dice.below(3)] {
             let picks_up = if dice.chance(8) { ", picks_up = false" } else { "" };
@@ -52,6 +54,7 @@ impl World {
             agents.push(format!("{{ id = \"{id}\"{picks_up}{from}{until} }}"));
         }
         world.agents = agents.join(", ");
+        world.all_pick_up = !world.agents.contains("picks_up");
         world
     }
 
