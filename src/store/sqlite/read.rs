@@ -272,9 +272,10 @@ impl Search<'_> {
         (key, zone): (i64, i64),
         found: &mut BTreeMap<ContactRef, (Rank, Contact)>,
     ) -> Result<(), Fault> {
-        // Test numbers, and who matches a new definition, may stand anywhere in the order: then the
-        // range has no limit but the page has.
-        let all = *self.permission == DialPermission::All && !self.evaluating;
+        // Test numbers, who matches a new definition, and who is awake while another of the contact's
+        // numbers is not, may stand anywhere in the order: then the range has no limit but the page has.
+        let mixed = self.evaluating || self.campaign.hours.is_in_contact_zone();
+        let all = *self.permission == DialPermission::All && !mixed;
         let limit = if all { i64::try_from(self.wanted).unwrap_or(i64::MAX) } else { i64::MAX };
         let query = sqlx::query(sql).bind(key).bind(micros(self.now)).bind(limit).bind(zone);
         let mut rows = query.fetch(conn);
