@@ -20,6 +20,7 @@ use crate::domain::{
     call::{CallCommand, Destination, EndedBy, HangUpCause, LegEnd, MediaOffer},
     campaign::{AgentTerms, Campaign},
     contact::Contact,
+    facts::verdict,
     ids::{AgentId, AttemptId, CampaignId, LegId},
     intent::{Intent, RecordedIntent, Settlement},
     now::Now,
@@ -40,9 +41,6 @@ pub const RESCUE_WITHIN: Duration = Duration::from_secs(2);
 /// A leg that was told to end has ended within this time: 64·T1 (RFC 3261 §17) and a margin. One that
 /// says nothing for longer is given up, so that no agent and no contact waits for a lost event.
 pub(super) const ENDS_WITHIN: Duration = Duration::from_secs(45);
-
-/// The driver cancels by itself when the ring limit comes; a little later we stop counting on it.
-const CANCEL_MARGIN: Duration = Duration::from_secs(1);
 
 /// After the store's clock refused for calls per second, ask again.
 const RATE_ASK_AGAIN: Duration = Duration::from_millis(20);
@@ -234,16 +232,23 @@ impl Engine {
             self.wait(attempt, Stage::WaitingRate, now.mono + RATE_ASK_AGAIN);
             return;
         }
-        let (campaign, contact) = (call.campaign.clone(), call.contact.reference);
+        let (id, contact, number) = (call.campaign.clone(), call.contact.clone(), call.number);
         if *hold == Hold::StoreUnavailable {
             self.back_off(now);
         }
-        let Some(run) = self.campaigns.get_mut(&campaign) else { return };
-        run.set_aside(contact, now.mono + SET_ASIDE_FOR);
+        let Some(run) = self.campaigns.get_mut(&id) else { return };
+        run.set_aside(contact.reference, now.mono + SET_ASIDE_FOR, hold);
         if let Some(until) = hold.until() {
             run.ready_later(until);
         }
+        let after =
+            |campaign: &Arc<Campaign>| verdict::after_refusal(campaign, hold, &contact.progress, number, now.wall);
+        let left = run.definition.as_ref().and_then(after);
         self.drop_claim(now, attempt, effects);
+        if let (Some(progress), Some(run)) = (left, self.campaigns.get_mut(&id)) {
+            run.written(now.wall, contact, progress);
+            self.refresh(now, &id);
+        }
     }
 
     /// Sends the customer's INVITE if that is still right; an intent that waited too long is taken
@@ -281,7 +286,7 @@ impl Engine {
         let Some(call) = self.calls.get_mut(&attempt) else { return };
         let Some(leg) = call.customer_leg else { return };
         call.stage = Stage::Dialing;
-        self.mono_timers.set(Due::Call(attempt), Some(now.mono + ring + CANCEL_MARGIN));
+        self.mono_timers.set(Due::Call(attempt), Some(now.mono + ring + self.settings.slack.cancel));
         let destination = Destination::Customer {
             number: call.called.clone(),
             caller_number: call.caller_number.clone(),
@@ -310,7 +315,7 @@ impl Engine {
         }
         let (campaign, contact) = (call.campaign.clone(), call.contact.reference);
         if let Some(run) = self.campaigns.get_mut(&campaign) {
-            run.set_aside(contact, now.mono + SET_ASIDE_FOR);
+            run.set_aside(contact, now.mono + SET_ASIDE_FOR, &Hold::Stale);
         }
         self.drop_claim(now, attempt, effects);
     }

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::{
     attribute::Attributes,
     campaign::{Campaign, DesiredState, DialPermission},
-    contact::Contact,
+    contact::{Contact, Progress},
     gate,
     ids::{ContactRef, QueueId, Revision},
     intent::CandidatePage,
@@ -63,7 +63,8 @@ pub(super) struct CampaignRun {
     exhausted: bool,
     pub(super) loaded_once: bool,
     pub(super) next_ready_at: Option<Timestamp>,
-    set_aside: BTreeMap<ContactRef, Duration>,
+    /// Contacts left alone until then, and whether a call to their customer is why.
+    set_aside: BTreeMap<ContactRef, (Duration, bool)>,
     /// When to ask again, as contacts were left out whose customer was in a call.
     ask_again_at: Option<Duration>,
     /// Attempts claimed or live.
@@ -156,6 +157,8 @@ impl CampaignRun {
             self.hold_until = now.saturating_add(SignedDuration::from_millis(100)).unwrap_or(Timestamp::MAX);
         }
         if before.is_some() && self.hold.is_none() {
+            // Who was best when the hold began need not be best now.
+            self.clear_hopper();
             self.wants_load = true;
         }
     }
@@ -169,7 +172,7 @@ impl CampaignRun {
 
     /// When by the monotonic clock a contact that was set aside or left out may be looked at again.
     pub(super) fn set_aside_until(&self) -> Option<Duration> {
-        self.set_aside.values().copied().chain(self.ask_again_at).min()
+        self.set_aside.values().map(|(until, _)| *until).chain(self.ask_again_at).min()
     }
 
     /// Whether a contact could be taken from it, caps aside.
@@ -188,7 +191,7 @@ impl CampaignRun {
             self.wants_load = true;
         }
         let before = self.set_aside.len();
-        self.set_aside.retain(|_, until| *until > now.mono);
+        self.set_aside.retain(|_, (until, _)| *until > now.mono);
         if self.set_aside.len() < before {
             // What was set aside may have ended since, and a page from before that counts it as open.
             self.recount();
@@ -259,7 +262,8 @@ impl CampaignRun {
         self.exhausted = page.ready.len() < usize::try_from(limit).unwrap_or(usize::MAX);
         self.ask_again_at = page.on_call.then(|| now.mono + SET_ASIDE_FOR);
         self.next_ready_at = [self.next_ready_at, page.next_ready_at].into_iter().flatten().min();
-        self.hopper.retain(|c| touched.contains(&c.reference) || busy(c.reference));
+        let aside = &self.set_aside;
+        self.hopper.retain(|c| touched.contains(&c.reference) || busy(c.reference) || aside.contains_key(&c.reference));
         let fresh = |c: &Contact| {
             !touched.contains(&c.reference) && !self.set_aside.contains_key(&c.reference) && !busy(c.reference)
         };
@@ -297,9 +301,25 @@ impl CampaignRun {
         self.next_ready_at = Some(self.next_ready_at.map_or(at, |known| known.min(at)));
     }
 
-    pub(super) fn set_aside(&mut self, contact: ContactRef, until: Duration) {
+    /// Leaves a contact as pages have it alone until then, because of this hold.
+    pub(super) fn set_aside(&mut self, contact: ContactRef, until: Duration, hold: &Hold) {
         self.touch(contact);
-        self.set_aside.insert(contact, until);
+        self.set_aside.insert(contact, (until, matches!(hold, Hold::CustomerOnCall | Hold::NumberOnCall)));
+    }
+
+    /// Contacts that a call kept back may be looked at again.
+    pub(super) fn forget_calls(&mut self) {
+        self.ask_again_at = None;
+        self.set_aside.retain(|_, (_, by_call)| !*by_call);
+    }
+
+    /// A contact that was set aside has been written to and goes on from there, before pages show it.
+    pub(super) fn written(&mut self, now: Timestamp, before: Contact, progress: Progress) {
+        if progress.ended.is_some() {
+            self.count_end(&before.attributes);
+        } else {
+            self.offer(now, Contact { version: before.version + 1, progress, ..before });
+        }
     }
 
     pub(super) fn take_first(&mut self) -> Option<Contact> {

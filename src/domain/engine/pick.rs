@@ -7,14 +7,14 @@ use super::{Due, Effect, Engine, LegRole, agents::Phase, agents::Phone, calls::L
 use crate::domain::{
     call::Destination,
     campaign::{CallerNumber, Campaign},
-    contact::{Contact, ContactEnd},
+    contact::Contact,
+    facts::verdict,
     gate::{self, Counts, Facts, NumberHistory},
     ids::{AgentId, AttemptId, CampaignId},
     now::Now,
     order,
     phone::E164,
     reason::Hold,
-    retry,
 };
 
 /// A contact and what to do with it.
@@ -112,7 +112,7 @@ impl Engine {
                 let caller_number = self.caller_number(id, &campaign, &contact, next.number);
                 Look::Take(Box::new(Pick { campaign: id.clone(), contact, number: next.number, caller_number }))
             }
-            Err(hold) => self.leave(now, &campaign, contact, &hold, effects),
+            Err(hold) => self.leave(now, &campaign, contact, next.number, &hold, effects),
         }
     }
 
@@ -148,11 +148,13 @@ impl Engine {
         now: Now,
         campaign: &Campaign,
         contact: Contact,
+        number: usize,
         hold: &Hold,
         effects: &mut Vec<Effect>,
     ) -> Look {
         let Some(run) = self.campaigns.get_mut(&campaign.id) else { return Look::Blocked };
         let reference = contact.reference;
+        let aside_until = now.mono + SET_ASIDE_FOR;
         match hold {
             Hold::CampaignAtLimit { .. }
             | Hold::TenantAtLimit { .. }
@@ -161,32 +163,14 @@ impl Engine {
                 run.put_first(contact);
                 return Look::Blocked;
             }
-            Hold::ContactAttemptsSpent => {
-                let mut progress = contact.progress;
-                progress.ended = Some(ContactEnd::AttemptsSpent);
-                progress.pass = None;
-                run.count_end(&contact.attributes);
-                run.set_aside(reference, now.mono + SET_ASIDE_FOR);
-                effects.push(Effect::Advance { contact: reference, version: contact.version, progress });
-            }
-            Hold::DayBudgetSpent { next_day_at } => {
-                let next = order::next(&contact, now.wall);
-                let mut progress = contact.progress;
-                if let Some(next) = next {
-                    progress.numbers[next.number].held_until = Some(*next_day_at);
+            Hold::ContactAttemptsSpent | Hold::DayBudgetSpent { .. } | Hold::NumberEnded => {
+                run.set_aside(reference, aside_until, hold);
+                let after = verdict::after_refusal(campaign, hold, &contact.progress, number, now.wall);
+                if let Some(progress) = after {
+                    let (version, written) = (contact.version, progress.clone());
+                    effects.push(Effect::Advance { contact: reference, version, progress });
+                    run.written(now.wall, contact, written);
                 }
-                run.set_aside(reference, now.mono + SET_ASIDE_FOR);
-                effects.push(Effect::Advance { contact: reference, version: contact.version, progress });
-            }
-            Hold::NumberEnded => {
-                let today = campaign.hours.local_date(now.wall);
-                if let Some(progress) = retry::expire(&campaign.results, &contact.progress, today) {
-                    if progress.ended.is_some() {
-                        run.count_end(&contact.attributes);
-                    }
-                    effects.push(Effect::Advance { contact: reference, version: contact.version, progress });
-                }
-                run.set_aside(reference, now.mono + SET_ASIDE_FOR);
             }
             Hold::NotDue { due_at } => {
                 run.touch(reference);
@@ -215,7 +199,7 @@ impl Engine {
             | Hold::AfterConversation { .. }
             | Hold::ContactEnded
             | Hold::Stale
-            | Hold::StoreUnavailable => run.set_aside(reference, now.mono + SET_ASIDE_FOR),
+            | Hold::StoreUnavailable => run.set_aside(reference, aside_until, hold),
         }
         Look::Pass
     }
