@@ -13,9 +13,11 @@ mod records;
 mod row;
 mod rows;
 mod rules;
+mod whole;
 
 pub use self::{
     import::{ImportCounts, ImportError, ImportEvent, import},
     rows::ImportFormat,
     rules::ImportRules,
+    whole::{Read, read},
 };

@@ -24,6 +24,7 @@ mod reference;
 mod repository;
 mod schema;
 mod served;
+mod simulate;
 mod sip;
 mod stage;
 mod store;
