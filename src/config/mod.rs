@@ -17,6 +17,7 @@ mod kinds;
 mod layout;
 mod load;
 mod loader;
+mod missing;
 mod newer;
 mod read;
 pub mod reference;
@@ -27,6 +28,8 @@ pub mod schema;
 pub mod settings;
 mod shared;
 pub mod simulation;
+mod strays;
+mod succession;
 pub(crate) mod suggest;
 mod syntax;
 mod table;
@@ -34,6 +37,7 @@ mod tables;
 pub mod template;
 #[cfg(test)]
 mod toml_test;
+mod unclear;
 mod version;
 mod windows;
 

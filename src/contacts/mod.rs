@@ -14,6 +14,7 @@ mod row;
 mod rows;
 mod rules;
 mod whole;
+mod shown;
 
 pub use self::{
     import::{ImportCounts, ImportError, ImportEvent, import},

@@ -90,7 +90,10 @@ async fn run(
     let mut source = pin!(StreamReader::new(Box::pin(pieces(body))));
     let (inner, mut told) = mpsc::channel(EVENTS_WAITING_MAX);
     let importing = async {
-        let counts = contacts::import(state.store.as_ref(), &campaign, &rules, format, source.as_mut(), &inner).await;
+        let counts = match not_retired(&state, &campaign).await {
+            Ok(()) => contacts::import(&*state.store, &campaign, &rules, format, source.as_mut(), &inner).await,
+            Err(error) => Err(error),
+        };
         drop(inner);
         if counts.is_err() {
             drain(source).await;
@@ -119,6 +122,17 @@ async fn run(
     let counts = imported?;
     tracing::info!(%campaign, rows = counts.rows, added = counts.added, rejected = counts.rejected, "contacts imported");
     Ok(())
+}
+
+/// That the commit in force defines the campaign. One that the store does not know either is for the
+/// store to refuse.
+async fn not_retired(state: &ServerState, campaign: &CampaignId) -> Result<(), ImportError> {
+    let generation = state.generation.borrow().clone();
+    if generation.is_some_and(|generation| generation.definitions.campaigns.contains_key(campaign)) {
+        return Ok(());
+    }
+    state.store.tally(campaign).await?;
+    Err(ImportError::Retired(campaign.clone()))
 }
 
 /// Takes in what the client is still sending: one that writes to a closed connection never gets to
@@ -179,6 +193,9 @@ async fn failure(importing: JoinHandle<Result<(), ImportError>>) -> ApiError {
         }
         ImportError::Read(source) => ApiError::bad_request(message, format!("the upload broke off: {source}")),
         ImportError::Region(_) => ApiError::new(StatusCode::CONFLICT, message, "commit a correction and try again"),
+        ImportError::Retired(_) => {
+            ApiError::new(StatusCode::CONFLICT, message, "commit its file again, and import once that is in force")
+        }
         ImportError::Abandoned => stopped(&message),
     }
 }

@@ -383,9 +383,8 @@ impl<O: Outside> Machine<O> {
             Effect::RecordIntent(intent) => self.record_intent(now, &intent),
             Effect::WithdrawIntent { attempt } => {
                 self.live.remove(&attempt);
-                let freed = self.facts.withdraw(attempt);
+                self.facts.withdraw(attempt);
                 self.pending.push_back(Input::Withdrawn { attempt });
-                self.pending.extend(freed.into_iter().map(Input::ContactsAdded));
             }
             Effect::Call(command) => self.call(now, command)?,
             Effect::NoteConnected { attempt, at } => {
@@ -446,7 +445,7 @@ impl<O: Outside> Machine<O> {
     fn rule(&self, now: Now, intent: &Intent) -> Option<Rule> {
         let contact = self.facts.contact(intent.contact)?;
         let campaign = self.facts.generation()?.definitions.campaigns.get(&intent.campaign)?;
-        let next = order::next(contact, now.wall)?;
+        let next = order::next(campaign, contact, now.wall)?;
         Some(Rule::of(next.class, &campaign.results, contact.progress.numbers.get(intent.number)?))
     }
 
@@ -456,15 +455,13 @@ impl<O: Outside> Machine<O> {
         if over.as_ref().is_some_and(|over| over.heard == Some(CallResult::Unknown)) {
             settlement.result = CallResult::Unknown;
         }
-        let freed = self.facts.settle(&settlement);
+        self.facts.settle(&settlement);
         if let Some(mut over) = over {
             over.ended_at = Some(settlement.ended_at);
             over.result = Some(settlement.result);
             self.attempts.push(over);
         }
         self.pending.push_back(Input::Settled { attempt: settlement.attempt });
-        // Who shares the customer need not wait until somebody asks again.
-        self.pending.extend(freed.into_iter().map(Input::ContactsAdded));
     }
 
     fn call(&mut self, now: Now, command: CallCommand) -> Result<(), Halt> {

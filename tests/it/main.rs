@@ -25,6 +25,7 @@ mod repository;
 mod schema;
 mod served;
 mod simulate;
+mod shown;
 mod sip;
 mod stage;
 mod store;

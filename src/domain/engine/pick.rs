@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{BTreeMap, campaigns::SET_ASIDE_FOR};
+use super::BTreeMap;
 use super::{Due, Effect, Engine, LegRole, agents::Phase, agents::Phone, calls::LiveCall, calls::Stage};
 use crate::domain::{
     call::Destination,
     campaign::{CallerNumber, Campaign},
-    contact::Contact,
-    facts::verdict,
+    contact::{Contact, Progress},
     gate::{self, Counts, Facts, NumberHistory},
     ids::{AgentId, AttemptId, CampaignId},
     now::Now,
@@ -76,7 +75,12 @@ impl Engine {
         loop {
             let lists = queues.iter().filter_map(|queue| self.ready.get(queue));
             let first = lists.filter_map(|list| list.iter().find(|(_, _, id)| !blocked.contains(id))).min();
-            let (_, _, id) = first?.clone();
+            let first = first?.clone();
+            let awaited = queues.iter().filter_map(|queue| self.awaited.get(queue)?.first()).min();
+            if awaited.is_some_and(|awaited| *awaited < first) {
+                return None;
+            }
+            let (_, _, id) = first;
             match self.look(now, &id, effects) {
                 Look::Take(pick) => return Some(*pick),
                 Look::Pass => {}
@@ -102,7 +106,7 @@ impl Engine {
         }
         let Some(contact) = run.take_first() else { return Look::Blocked };
         let Some(campaign) = run.definition.clone() else { return Look::Blocked };
-        let Some(next) = order::next(&contact, now.wall) else { return Look::Pass };
+        let Some(next) = order::next(&campaign, &contact, now.wall) else { return Look::Pass };
         if next.ready_at > now.wall {
             run.ready_later(next.ready_at);
             return Look::Pass;
@@ -153,55 +157,30 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) -> Look {
         let Some(run) = self.campaigns.get_mut(&campaign.id) else { return Look::Blocked };
-        let reference = contact.reference;
-        let aside_until = now.mono + SET_ASIDE_FOR;
-        match hold {
-            Hold::CampaignAtLimit { .. }
-            | Hold::TenantAtLimit { .. }
-            | Hold::TrunkAtLimit { .. }
-            | Hold::CallRate { .. } => {
-                run.put_first(contact);
-                return Look::Blocked;
+        if hold.is_cap() {
+            run.offer(now.wall, contact);
+            return Look::Blocked;
+        }
+        match gate::after_refusal(campaign, hold, &contact, number, now.wall) {
+            Some(progress) => {
+                let (reference, version) = (contact.reference, contact.version);
+                effects.push(Effect::Advance { contact: reference, version, progress: progress.clone() });
+                self.moved(now, &campaign.id, contact, progress);
             }
-            Hold::ContactAttemptsSpent | Hold::DayBudgetSpent { .. } | Hold::NumberEnded => {
-                run.set_aside(reference, aside_until, hold);
-                let after = verdict::after_refusal(campaign, hold, &contact.progress, number, now.wall);
-                if let Some(progress) = after {
-                    let (version, written) = (contact.version, progress.clone());
-                    effects.push(Effect::Advance { contact: reference, version, progress });
-                    run.written(now.wall, contact, written);
-                }
-            }
-            Hold::NotDue { due_at } => {
-                run.touch(reference);
-                run.ready_later(*due_at);
-            }
-            // From a page of an older filter; newer ones leave it out.
-            Hold::FilteredOut => run.touch(reference),
-            Hold::DiallingOff
-            | Hold::NotListed
-            | Hold::Retired
-            | Hold::Paused
-            | Hold::NotStarted { .. }
-            | Hold::Expired
-            | Hold::NotDialledYet { .. }
-            | Hold::WindowClosed { .. }
-            | Hold::NoContacts
-            | Hold::NothingDue { .. }
-            | Hold::AllContactsEnded
-            | Hold::NothingMatches { .. }
-            | Hold::NoAgentSignedIn
-            | Hold::NoAgentIdle
-            | Hold::LowerPriority
-            | Hold::CustomerOnCall
-            | Hold::NumberOnCall
-            | Hold::NumberAtLimit { .. }
-            | Hold::AfterConversation { .. }
-            | Hold::ContactEnded
-            | Hold::Stale
-            | Hold::StoreUnavailable => run.set_aside(reference, aside_until, hold),
+            None => run.leave(now, &contact, hold),
         }
         Look::Pass
+    }
+
+    /// A contact has made progress that the store has, or is told of before it is asked again.
+    pub(super) fn moved(&mut self, now: Now, id: &CampaignId, contact: Contact, progress: Progress) {
+        let Some(run) = self.campaigns.get_mut(id) else { return };
+        if progress.ended.is_some() {
+            run.touch(contact.reference);
+            run.count_end(&contact.attributes);
+        } else {
+            run.offer(now.wall, Contact { version: contact.version + 1, progress, ..contact });
+        }
     }
 
     /// The number to show: the one this number was last called from while it is still listed, else

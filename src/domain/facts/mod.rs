@@ -10,10 +10,7 @@ mod shelf;
 mod tests;
 pub mod verdict;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -26,7 +23,7 @@ use super::{
     attribute::Attributes,
     campaign::{DialPermission, Generation, Priority},
     contact::{Contact, NewContact, Progress},
-    gate::{Caps, NumberHistory},
+    gate::{self, Caps, NumberHistory},
     ids::{AttemptId, CampaignId, ContactRef, CustomerId, TrunkId},
     intent::{CandidatePage, Intent, RecordedIntent, Settlement},
     now::Now,
@@ -161,7 +158,7 @@ impl Facts {
             for &at in &places {
                 shelf.take_off(&mut self.contacts[at]);
             }
-            shelf.definition = now;
+            shelf.redefine(now);
             for &at in &places {
                 let kept = &mut self.contacts[at];
                 let released = verdict::release_holds(&kept.contact.progress);
@@ -320,19 +317,20 @@ impl Facts {
             history,
         };
         if let Err(hold) = verdict::ask(&question, &generation, &self.settings, &self.ledger) {
-            let after = verdict::after_refusal(campaign, &hold, &contact.progress, intent.number, now.wall);
+            let after = gate::after_refusal(campaign, &hold, &contact, intent.number, now.wall);
             if let Some(progress) = after {
                 self.write(intent.contact, progress);
             }
             return Err(hold);
         }
+        let hours = campaign.hours_of(&contact, &contact.progress.numbers[intent.number]);
         let recorded = RecordedIntent {
             at: now.wall,
             revision: generation.revision.clone(),
             policy: campaign.results.clone(),
-            local_date: campaign.hours.local_date(now.wall),
-            next_day_at: campaign.hours.next_day_starts(now.wall),
-            contact,
+            local_date: hours.local_date(now.wall),
+            next_day_at: hours.next_day_starts(now.wall),
+            contact: contact.clone(),
         };
         self.admit(intent, &recorded, mono);
         Ok(recorded)
@@ -357,10 +355,8 @@ impl Facts {
         self.occupy(contact, true);
     }
 
-    /// Notes that a call to a contact's customer has begun, or is over; gives the campaigns of the
-    /// customer's other contacts.
-    fn occupy(&mut self, reference: ContactRef, begins: bool) -> BTreeSet<CampaignId> {
-        let mut campaigns = BTreeSet::new();
+    /// Notes that a call to a contact's customer has begun, or is over.
+    fn occupy(&mut self, reference: ContactRef, begins: bool) {
         let related = position(reference).map(|at| self.contacts[at].related.clone()).unwrap_or_default();
         let count = |calls: u32| if begins { calls + 1 } else { calls.saturating_sub(1) };
         self.rewrite(reference, |kept| {
@@ -369,15 +365,12 @@ impl Facts {
         });
         for other in related {
             self.rewrite(other, |kept| kept.calls = count(kept.calls));
-            campaigns.extend(self.contact(other).map(|contact| contact.campaign.clone()));
         }
-        campaigns
     }
 
-    /// Takes back an intent whose INVITE never left; the attempt counts nowhere. Gives the campaigns
-    /// whose contacts the call had kept back.
-    pub fn withdraw(&mut self, attempt: AttemptId) -> BTreeSet<CampaignId> {
-        let Some(gone) = self.live.remove(&attempt) else { return BTreeSet::new() };
+    /// Takes back an intent whose INVITE never left; the attempt counts nowhere.
+    pub fn withdraw(&mut self, attempt: AttemptId) {
+        let Some(gone) = self.live.remove(&attempt) else { return };
         self.ledger.withdraw(attempt);
         if let Some(history) = self.history.get_mut(&gone.called) {
             history.attempts.retain(|at| *at != gone.placed_at);
@@ -388,21 +381,19 @@ impl Facts {
             *used -= 1;
             shelf.caller_usage.retain(|_, used| *used > 0);
         }
-        self.occupy(gone.contact, false)
+        self.occupy(gone.contact, false);
     }
 
-    /// Ends an attempt and moves its contact on; doing it again changes nothing. Gives the campaigns
-    /// whose contacts the call had kept back.
-    pub fn settle(&mut self, settlement: &Settlement) -> BTreeSet<CampaignId> {
-        let Some(over) = self.live.remove(&settlement.attempt) else { return BTreeSet::new() };
+    /// Ends an attempt and moves its contact on; doing it again changes nothing.
+    pub fn settle(&mut self, settlement: &Settlement) {
+        let Some(over) = self.live.remove(&settlement.attempt) else { return };
         self.ledger.remove(settlement.attempt);
         if settlement.result.is_conversation() {
             let history = self.history.entry(over.called).or_default();
             history.conversation_ended_at = history.conversation_ended_at.max(Some(settlement.ended_at));
         }
-        let freed = self.occupy(over.contact, false);
+        self.occupy(over.contact, false);
         self.write(over.contact, settlement.progress.clone());
-        freed
     }
 
     /// Writes progress that no attempt caused; nothing if the contact has changed since `version`.

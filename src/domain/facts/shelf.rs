@@ -11,6 +11,7 @@ use std::{
 use jiff::Timestamp;
 
 use crate::domain::{
+    calendar::{CLOSES_BEFORE, ZonedHours},
     campaign::Campaign,
     contact::Contact,
     ids::{ContactRef, CustomerId},
@@ -34,7 +35,7 @@ pub(super) struct Kept {
 }
 
 /// Where a contact stands at an instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Place {
     /// Among the ready ones.
     rank: Option<Rank>,
@@ -69,6 +70,8 @@ pub(super) struct Shelf {
     occupied: BTreeSet<ContactRef>,
     /// The instant that `ready` is of.
     woken_at: Timestamp,
+    /// When hours next change, by their zone: nothing does from the first instant to before the second.
+    turns: BTreeMap<String, (Timestamp, Timestamp)>,
 }
 
 impl Shelf {
@@ -83,6 +86,7 @@ impl Shelf {
             waiting: BTreeSet::new(),
             occupied: BTreeSet::new(),
             woken_at: Timestamp::MIN,
+            turns: BTreeMap::new(),
         }
     }
 
@@ -108,23 +112,57 @@ impl Shelf {
         self.move_to(kept, place);
     }
 
-    fn place_of(&self, kept: &Kept, at: Timestamp) -> Place {
-        match &self.definition {
-            Some(campaign) if kept.calls == 0 && !kept.left_out => place(campaign, &kept.contact, at),
-            Some(_) | None => Place::default(),
+    /// Takes over another definition, while no contact stands here.
+    pub(super) fn redefine(&mut self, definition: Option<Arc<Campaign>>) {
+        self.definition = definition;
+        self.turns.clear();
+    }
+
+    fn place_of(&mut self, kept: &Kept, at: Timestamp) -> Place {
+        let Some(campaign) = self.definition.clone().filter(|_| kept.calls == 0 && !kept.left_out) else {
+            return Place::default();
+        };
+        let contact = &kept.contact;
+        let Some(next) = order::next(&campaign, contact, at) else { return Place::default() };
+        let rank = (next.ready_at <= at).then(|| order::rank(&campaign, contact, &next));
+        let by_time = order::standing(&campaign, contact, at).wakes_at(at);
+        let turns_at = if campaign.hours.is_in_contact_zone() {
+            let open = contact.progress.numbers.iter().filter(|number| number.ended.is_none());
+            let by_hours = open.filter_map(|number| self.turn(&campaign.hours_of(contact, number), at)).min();
+            [by_time, by_hours].into_iter().flatten().min()
+        } else {
+            by_time
+        };
+        Place { rank, turns_at }
+    }
+
+    /// When the gate next lets calls through, or no longer does, in a zone.
+    fn turn(&mut self, hours: &ZonedHours<'_>, at: Timestamp) -> Option<Timestamp> {
+        if let Some((from, until)) = self.turns.get(hours.timezone())
+            && (*from..*until).contains(&at)
+        {
+            return Some(*until);
         }
+        let until = if hours.lets_through(at) {
+            hours.closes_at(at).and_then(|at| at.checked_sub(CLOSES_BEFORE).ok())
+        } else {
+            hours.next_through(at)
+        };
+        let until = until?;
+        self.turns.insert(hours.timezone().to_owned(), (at, until));
+        Some(until)
     }
 
     fn move_to(&mut self, kept: &mut Kept, place: Place) {
         let reference = kept.contact.reference;
         let before = std::mem::replace(&mut kept.place, place);
-        if before.rank != place.rank {
+        if before.rank != kept.place.rank {
             before.rank.map(|rank| self.ready.remove(&(rank, reference)));
-            place.rank.map(|rank| self.ready.insert((rank, reference)));
+            kept.place.rank.clone().map(|rank| self.ready.insert((rank, reference)));
         }
-        if before.turns_at != place.turns_at {
+        if before.turns_at != kept.place.turns_at {
             before.turns_at.map(|at| self.waiting.remove(&(at, reference)));
-            place.turns_at.map(|at| self.waiting.insert((at, reference)));
+            kept.place.turns_at.map(|at| self.waiting.insert((at, reference)));
         }
     }
 
@@ -160,17 +198,7 @@ impl Shelf {
     pub(super) fn is_kept_by_a_call(&self, contacts: &[Kept]) -> bool {
         let Some(campaign) = &self.definition else { return false };
         let kept = |reference: &ContactRef| super::position(*reference).and_then(|at| contacts.get(at));
-        let due = |kept: &Kept| place(campaign, &kept.contact, self.woken_at).rank.is_some();
-        self.occupied.iter().filter_map(kept).any(due)
-    }
-}
-
-/// Where a contact stands at an instant, calls and filter aside.
-fn place(_campaign: &Campaign, contact: &Contact, at: Timestamp) -> Place {
-    let Some(next) = order::next(contact, at) else { return Place::default() };
-    let work = order::readiness(contact);
-    Place {
-        rank: (next.ready_at <= at).then(|| order::rank(contact, &next)),
-        turns_at: [work.pass, work.retry, work.fresh].into_iter().flatten().filter(|from| *from > at).min(),
+        let next = |kept: &Kept| order::next(campaign, &kept.contact, self.woken_at);
+        self.occupied.iter().filter_map(kept).filter_map(next).any(|next| next.ready_at <= self.woken_at)
     }
 }

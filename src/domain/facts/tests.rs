@@ -1,12 +1,13 @@
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, tz::TimeZone};
 use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
     attribute::AttributeValue,
-    campaign::{Campaign, Definitions},
+    calendar::{CallingHours, Window},
+    campaign::{Campaign, Definitions, Direction, NumberOrder, Others, SortKey, SortType},
     filter::{Comparison, Filter, Test},
     ids::{AgentId, AttributeId, CategoryId, Epoch, LegId, Revision, TenantId},
     order,
@@ -43,6 +44,15 @@ fn value(number: u64) -> AttributeValue {
     AttributeValue::Text(["gold", "silver"][usize::try_from(number % 2).unwrap()].to_owned())
 }
 
+/// Rounds, sort and contacts' own zones.
+fn by_rounds(campaign: &mut Campaign) {
+    let windows = vec![Window::parse("09:00-12:00").unwrap(), Window::parse("13:00-18:00").unwrap()];
+    campaign.hours = CallingHours::new("UTC", TimeZone::UTC, windows).unwrap().in_contact_zone();
+    campaign.order = NumberOrder::RoundsByIndex { rounds: vec![2, 1], others: Others::Never };
+    let (direction, compare) = (Direction::Descending, SortType::Text);
+    campaign.sort = vec![SortKey { attribute: tier(), direction, compare }];
+}
+
 impl World {
     fn new() -> Self {
         let gate = GateSettings { permission: DialPermission::All, caps: BTreeMap::from([(trunk(), CAPS)]) };
@@ -61,11 +71,19 @@ impl World {
             let id = campaign_id(number);
             let gold = Test::Text(Comparison::Eq("gold".to_owned()));
             let filter = filtered.then_some(Filter::Test { attribute: tier(), test: gold });
-            let campaign = Campaign { id: id.clone(), filter, ..Campaign::example() };
+            let mut campaign = Campaign { id: id.clone(), filter, ..Campaign::example() };
+            if number == 1 {
+                by_rounds(&mut campaign);
+            }
             definitions.campaigns.insert(id, Arc::new(campaign));
         }
         let revision = Revision::parse(&format!("{:040x}", self.generations)).unwrap();
         self.facts.apply(Arc::new(Generation { revision, committed_at: self.now.wall, definitions }));
+    }
+
+    fn definition(&self, number: usize) -> Arc<Campaign> {
+        let generation = self.facts.generation().unwrap();
+        Arc::clone(&generation.definitions.campaigns[&campaign_id(number)])
     }
 
     fn import(&mut self, pick: u64) {
@@ -76,7 +94,7 @@ impl World {
             numbers: vec![number(pick % 40), number(100 + pick % 7), number(200 + pick)],
             priority: Priority::new(u8::try_from(1 + pick % 5).unwrap()).unwrap(),
             not_before: (pick % 3 == 0).then(|| self.now.wall + SignedDuration::from_secs(pick as i64 * 60)),
-            timezone: None,
+            timezone: ContactZone::parse(["Asia/Tokyo", "America/Lima", ""][pick as usize % 3]),
             attributes: Attributes::from([(tier(), value(pick / 2))]),
             custom_field: None,
         };
@@ -89,7 +107,7 @@ impl World {
         let page = self.facts.candidates(&campaign, self.now.wall, 1000).unwrap();
         let Some(contact) = page.ready.get(pick as usize % page.ready.len().max(1)).cloned() else { return };
         self.attempts += 1;
-        let number = order::next(&contact, self.now.wall).unwrap().number;
+        let number = order::next(&self.definition(pick as usize), &contact, self.now.wall).unwrap().number;
         let intent = Intent {
             attempt: AttemptId { epoch: Epoch(1), serial: self.attempts },
             campaign,
@@ -181,21 +199,22 @@ impl World {
                     live.contact.customer == c.customer || live.contact.progress.numbers.iter().any(numbers)
                 })
             };
-            let due = |c: &Contact| order::next(c, self.now.wall).filter(|next| next.ready_at <= self.now.wall);
+            let campaign = self.definition(number);
+            let next = |c: &Contact| order::next(&campaign, c, self.now.wall);
+            let due = |c: &Contact| next(c).filter(|next| next.ready_at <= self.now.wall);
             let mut ready: Vec<_> = matching
                 .iter()
                 .filter(|c| !on_call(c))
-                .filter_map(|c| Some((order::rank(c, &due(c)?), c.reference)))
+                .filter_map(|c| Some((order::rank(&campaign, c, &due(c)?), c.reference)))
                 .collect();
             ready.sort();
             let ready: Vec<ContactRef> = ready.into_iter().map(|(_, reference)| reference).collect();
             let paged: Vec<ContactRef> = page.ready.iter().map(|c| c.reference).collect();
             prop_assert_eq!(paged, ready);
-            let turns = matching.iter().filter(|c| !on_call(c)).flat_map(|c| {
-                let ready = order::readiness(c);
-                [ready.pass, ready.retry, ready.fresh].into_iter().flatten()
-            });
-            prop_assert_eq!(page.next_ready_at, turns.filter(|at| *at > self.now.wall).min());
+            let coming = matching.iter().filter(|c| !on_call(c)).filter_map(|c| next(c));
+            let coming = coming.map(|next| next.ready_at).filter(|at| *at > self.now.wall).min();
+            prop_assert!(page.next_ready_at.is_none_or(|at| at > self.now.wall));
+            prop_assert!(coming.is_none_or(|at| page.next_ready_at.is_some_and(|told| told <= at)));
             let kept_back = matching.iter().any(|c| on_call(c) && !is_live(c) && due(c).is_some());
             prop_assert_eq!(page.on_call, kept_back);
             let counts = (open.len() as u64, Some(matching.len() as u64), own.len() as u64);

@@ -8,12 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::{GateSettings, ledger::Ledger};
 use crate::domain::{
     campaign::{Campaign, DialPermission, Generation},
-    contact::{Contact, ContactEnd, Progress},
-    gate::{self, Caps, Facts, NumberHistory},
+    contact::{Contact, Progress},
+    gate::{self, Caps, Counts, Facts, NumberHistory},
     ids::TrunkId,
     phone::E164,
     reason::Hold,
-    retry,
 };
 
 /// One question to the gate.
@@ -41,13 +40,14 @@ pub fn ask(
     settings: &GateSettings,
     ledger: &Ledger,
 ) -> Result<(), Hold> {
-    let trunks: Vec<&TrunkId> = match question.trunk {
-        Some(trunk) => vec![trunk],
-        None => settings.caps.keys().collect(),
-    };
-    let mut answer = Err(Hold::TrunkAtLimit { limit: 0 });
-    for trunk in trunks {
-        answer = ask_for(question, trunk, generation, settings, ledger);
+    let ask_for = |trunk| ask_for(question, trunk, generation, settings, ledger);
+    if let Some(trunk) = question.trunk {
+        return ask_for(Some(trunk));
+    }
+    // Without any trunk there is still all the rest that may hold it.
+    let mut answer = ask_for(None);
+    for trunk in settings.caps.keys() {
+        answer = ask_for(Some(trunk));
         if answer.is_ok() {
             break;
         }
@@ -57,7 +57,7 @@ pub fn ask(
 
 fn ask_for(
     question: &Question<'_>,
-    trunk: &TrunkId,
+    trunk: Option<&TrunkId>,
     generation: &Generation,
     settings: &GateSettings,
     ledger: &Ledger,
@@ -76,11 +76,24 @@ fn ask_for(
         number: question.number,
         customer_on_call,
         number_on_call,
-        live: ledger.live(&contact.campaign, trunk),
-        placed_last_second: ledger.placed_last_second(&contact.campaign, trunk, question.mono),
-        caps: settings.caps.get(trunk).copied().unwrap_or(NO_CAPS),
+        live: trunk.map_or_else(Counts::default, |trunk| ledger.live(&contact.campaign, trunk)),
+        placed_last_second: trunk
+            .map_or_else(Counts::default, |trunk| ledger.placed_last_second(&contact.campaign, trunk, question.mono)),
+        caps: trunk.and_then(|trunk| settings.caps.get(trunk)).copied().unwrap_or(NO_CAPS),
         history: question.history,
     })
+}
+
+/// What holds a contact that has no work at all; `None` for one that has ended.
+pub fn without_work(generation: Option<&Generation>, contact: &Contact) -> Option<Hold> {
+    if contact.progress.ended.is_some() {
+        return None;
+    }
+    match generation {
+        None => Some(Hold::StoreUnavailable),
+        Some(generation) if generation.definitions.campaigns.contains_key(&contact.campaign) => Some(Hold::NoNumber),
+        Some(_) => Some(Hold::Retired),
+    }
 }
 
 /// Whether this daemon may ever call one of the contact's numbers; others are not worth picking.
@@ -92,7 +105,7 @@ pub fn may_be_called(permission: &DialPermission, contact: &Contact) -> bool {
     }
 }
 
-/// Caps of a trunk that the settings don't name: it carries nothing.
+/// Caps of no trunk, or of one that the settings don't name: it carries nothing.
 const NO_CAPS: Caps =
     Caps { tenant_calls: u32::MAX, tenant_calls_per_second: u32::MAX, trunk_calls: 0, trunk_calls_per_second: 0 };
 
@@ -102,32 +115,6 @@ pub fn history_since(campaign: &Campaign, now: Timestamp) -> Option<Timestamp> {
     let days = campaign.limits.on_a_number().map(|limit| limit.days.get()).max()?;
     let period = SignedDuration::from_hours(24 * i64::from(days));
     Some(now.saturating_sub(period).unwrap_or(Timestamp::MIN))
-}
-
-/// The progress of a contact whose `number` the gate refused with `hold`; `None` if a refusal of
-/// that kind leaves no trace.
-pub fn after_refusal(
-    campaign: &Campaign,
-    hold: &Hold,
-    progress: &Progress,
-    number: usize,
-    now: Timestamp,
-) -> Option<Progress> {
-    match hold {
-        Hold::NumberAtLimit { released_at: until }
-        | Hold::AfterConversation { released_at: until }
-        | Hold::DayBudgetSpent { next_day_at: until } => {
-            let mut after = progress.clone();
-            after.numbers.get_mut(number)?.held_until = Some(*until);
-            Some(after)
-        }
-        Hold::ContactAttemptsSpent => {
-            let ended = Some(ContactEnd::AttemptsSpent);
-            Some(Progress { ended, pass: None, ..progress.clone() })
-        }
-        Hold::NumberEnded => retry::expire(&campaign.results, progress, campaign.hours.local_date(now)),
-        _ => None,
-    }
 }
 
 /// The progress without holds that caps set: after an edit of the campaign the gate decides anew.

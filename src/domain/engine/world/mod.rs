@@ -556,7 +556,7 @@ impl World {
         }
         let campaigns = self.engine.view(self.now()).campaigns;
         if campaigns.iter().all(|campaign| campaign.live_calls == 0) {
-            let shown: u64 = campaigns.iter().map(|campaign| campaign.open_contacts).sum();
+            let shown: u64 = campaigns.iter().filter_map(|campaign| campaign.open_contacts).sum();
             assert_eq!(shown, self.open_contacts() as u64, "open contacts are not counted as they are");
             let applied = |c: &&CampaignView| self.evaluating.get(&c.id).is_none_or(|times| *times == 0);
             campaigns.iter().filter(applied).for_each(|campaign| self.judge_matches(campaign));
