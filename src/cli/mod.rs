@@ -14,6 +14,7 @@ mod reconcile;
 mod results;
 mod run;
 pub mod schema;
+mod simulate;
 mod status;
 mod target;
 mod template;
@@ -49,6 +50,7 @@ enum Command {
     Check(check::Args),
     /// Show what a change of files would do, and to how many contacts
     Plan(plan::Args),
+    Simulate(simulate::Args),
     Schema(schema::Args),
     /// Write a campaign as a template for others
     Template(template::Args),
@@ -102,6 +104,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Plan(args) => client_runtime()?.block_on(plan::run(args, &target)),
         Command::Template(args) => template::run(args),
+        Command::Simulate(args) => simulate::run(args),
         Command::Schema(args) => to_stdout(|out, err| schema::run(args, out, err)),
         Command::Status(args) => client_runtime()?.block_on(status::run(args, &target)),
         Command::Results(args) => client_runtime()?.block_on(results::run(args, &target)),

@@ -13,10 +13,12 @@ mod records;
 mod row;
 mod rows;
 mod rules;
+mod whole;
 mod shown;
 
 pub use self::{
     import::{ImportCounts, ImportError, ImportEvent, import},
     rows::ImportFormat,
     rules::ImportRules,
+    whole::{Read, read},
 };

@@ -16,8 +16,6 @@ use super::{
     AttemptRecord, CampaignChange, CandidatePage, ContactHistory, EVALUATION_SLICE, Evaluated, GateSettings,
     ImportOutcome, IntentDecision, IntentRequest, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Milestone,
     Opener, RecordedIntent, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
-    ledger::{Ledger, LiveCall, monotonic},
-    verdict::{self, Question},
 };
 use crate::{
     clock::Clock,
@@ -25,6 +23,10 @@ use crate::{
         agent::Availability,
         campaign::{Campaign, DialPermission, Generation},
         contact::{Contact, NewContact, Progress},
+        facts::{
+            ledger::{Ledger, LiveCall, monotonic},
+            verdict::{self, Question},
+        },
         gate::{self, NumberHistory},
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision},
         order::{self, Next},

@@ -13,25 +13,25 @@ use jiff::{Timestamp, civil::Date};
 mod attributes;
 #[cfg(test)]
 mod conformance;
-mod ledger;
 pub mod memory;
 mod row;
 pub mod sqlite;
-mod verdict;
 
-pub use crate::domain::intent::{CandidatePage, RecordedIntent, Settlement};
 use crate::domain::{
     agent::Availability,
     call::{Destination, LegIdentity},
-    campaign::{DesiredState, DialPermission, Generation},
+    campaign::{DesiredState, Generation},
     contact::{Contact, NewContact, Progress},
-    gate::Caps,
     ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
     order::Next,
     phone::E164,
     policy::ResultPolicy,
     reason::Hold,
     results::CallResult,
+};
+pub use crate::domain::{
+    facts::GateSettings,
+    intent::{CandidatePage, RecordedIntent, Settlement},
 };
 
 /// What a store operation may fail with.
@@ -106,15 +106,6 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-}
-
-/// What the writer needs besides the rows to run the gate; fixed for a life of the daemon.
-#[derive(Debug, Clone)]
-pub struct GateSettings {
-    /// Whom this daemon may call.
-    pub permission: DialPermission,
-    /// Caps by trunk, the tenant's part the same in each.
-    pub caps: BTreeMap<TrunkId, Caps>,
 }
 
 /// Who opens a store; kept with the epoch, so every attempt can name its daemon.

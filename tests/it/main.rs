@@ -27,6 +27,7 @@ mod reference;
 mod repository;
 mod schema;
 mod served;
+mod simulate;
 mod shown;
 mod sip;
 mod stage;

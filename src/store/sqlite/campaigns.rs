@@ -14,9 +14,10 @@ use crate::{
     domain::{
         agent::Availability,
         campaign::Generation,
+        facts::verdict,
         ids::{AgentId, CampaignId, ContactRef},
     },
-    store::{CampaignChange, StoreError, row::micros, verdict},
+    store::{CampaignChange, StoreError, row::micros},
 };
 
 /// Puts a generation in force, with what its plan changes.

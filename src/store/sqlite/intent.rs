@@ -13,6 +13,10 @@ use crate::{
     domain::{
         campaign::Campaign,
         contact::Contact,
+        facts::{
+            ledger::{Ledger, LiveCall, monotonic},
+            verdict::{self, Question},
+        },
         gate::{self, NumberHistory},
         ids::{AttemptId, CampaignId, CustomerId, TrunkId},
         intent::RecordedIntent,
@@ -23,9 +27,7 @@ use crate::{
     },
     store::{
         IntentDecision, IntentRequest,
-        ledger::{Ledger, LiveCall, monotonic},
         row::{self, damaged, micros},
-        verdict::{self, Question},
     },
 };
 

@@ -19,6 +19,10 @@ use crate::{
         call::Destination,
         campaign::{Campaign, DialPermission},
         contact::{Contact, ContactEnd},
+        facts::{
+            ledger::monotonic,
+            verdict::{self, Question},
+        },
         gate::NumberHistory,
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
         order::{self, Next, Rank},
@@ -30,9 +34,7 @@ use crate::{
     store::{
         AttemptRecord, CandidatePage, ContactHistory, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord,
         StoredCampaign, Tally, Why,
-        ledger::monotonic,
         row::{self, damaged, micros},
-        verdict::{self, Question},
     },
 };
 

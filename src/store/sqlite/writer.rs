@@ -22,13 +22,12 @@ use crate::{
         agent::Availability,
         campaign::{Campaign, Generation},
         contact::{NewContact, Progress},
+        facts::ledger::{Ledger, monotonic},
         ids::{AgentId, AttemptId, CampaignId, ContactRef, Epoch},
     },
     store::{
         CampaignChange, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, LegRecord, Milestone,
-        Settlement, StoreError,
-        ledger::{Ledger, monotonic},
-        row::micros,
+        Settlement, StoreError, row::micros,
     },
 };
 

@@ -597,7 +597,13 @@ impl World {
 }
 
 fn settings(caps: Caps, epoch: u32) -> EngineSettings {
-    EngineSettings { permission: DialPermission::All, caps, trunk: slug(TrunkId::parse, "t1"), epoch: Epoch(epoch) }
+    EngineSettings {
+        permission: DialPermission::All,
+        caps,
+        trunk: slug(TrunkId::parse, "t1"),
+        epoch: Epoch(epoch),
+        slack: Slack::NETWORK,
+    }
 }
 
 mod tests {

@@ -16,25 +16,25 @@ use crate::domain::{
 };
 
 /// One question to the gate.
-pub(super) struct Question<'a> {
+pub struct Question<'a> {
     /// The instant, in wall time.
-    pub(super) now: Timestamp,
+    pub now: Timestamp,
     /// The same instant, as the ledger counts placements.
-    pub(super) mono: i64,
+    pub mono: i64,
     /// The contact as it stands.
-    pub(super) contact: &'a Contact,
+    pub contact: &'a Contact,
     /// Its version when it was picked.
-    pub(super) picked_version: u32,
+    pub picked_version: u32,
     /// Which number, by index from 0.
-    pub(super) number: usize,
+    pub number: usize,
     /// The trunk; `None` asks for whichever has room (for `why`).
-    pub(super) trunk: Option<&'a TrunkId>,
+    pub trunk: Option<&'a TrunkId>,
     /// The frequency ledger of the number.
-    pub(super) history: &'a NumberHistory,
+    pub history: &'a NumberHistory,
 }
 
 /// The gate's answer.
-pub(super) fn ask(
+pub fn ask(
     question: &Question<'_>,
     generation: &Generation,
     settings: &GateSettings,
@@ -85,7 +85,7 @@ fn ask_for(
 }
 
 /// What holds a contact that has no work at all; `None` for one that has ended.
-pub(super) fn without_work(generation: Option<&Generation>, contact: &Contact) -> Option<Hold> {
+pub fn without_work(generation: Option<&Generation>, contact: &Contact) -> Option<Hold> {
     if contact.progress.ended.is_some() {
         return None;
     }
@@ -97,7 +97,7 @@ pub(super) fn without_work(generation: Option<&Generation>, contact: &Contact) -
 }
 
 /// Whether this daemon may ever call one of the contact's numbers; others are not worth picking.
-pub(super) fn may_be_called(permission: &DialPermission, contact: &Contact) -> bool {
+pub fn may_be_called(permission: &DialPermission, contact: &Contact) -> bool {
     match permission {
         DialPermission::None => false,
         DialPermission::Listed(numbers) => contact.progress.numbers.iter().any(|n| numbers.contains(&n.e164)),
@@ -111,14 +111,14 @@ const NO_CAPS: Caps =
 
 /// From when the frequency ledger of a number must be read for `campaign`; `None` if it has no cap
 /// on numbers.
-pub(super) fn history_since(campaign: &Campaign, now: Timestamp) -> Option<Timestamp> {
+pub fn history_since(campaign: &Campaign, now: Timestamp) -> Option<Timestamp> {
     let days = campaign.limits.on_a_number().map(|limit| limit.days.get()).max()?;
     let period = SignedDuration::from_hours(24 * i64::from(days));
     Some(now.saturating_sub(period).unwrap_or(Timestamp::MIN))
 }
 
 /// The progress without holds that caps set: after an edit of the campaign the gate decides anew.
-pub(super) fn release_holds(progress: &Progress) -> Progress {
+pub fn release_holds(progress: &Progress) -> Progress {
     let mut after = progress.clone();
     for number in &mut after.numbers {
         number.held_until = None;
@@ -127,6 +127,6 @@ pub(super) fn release_holds(progress: &Progress) -> Progress {
 }
 
 /// A contact's numbers, as the ledger keeps them.
-pub(super) fn numbers_of(contact: &Contact) -> Vec<E164> {
+pub fn numbers_of(contact: &Contact) -> Vec<E164> {
     contact.progress.numbers.iter().map(|number| number.e164.clone()).collect()
 }

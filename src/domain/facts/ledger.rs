@@ -13,17 +13,17 @@ use crate::domain::{
 
 /// A live call, as far as others are held by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LiveCall {
+pub struct LiveCall {
     /// The campaign.
-    pub(super) campaign: CampaignId,
+    pub campaign: CampaignId,
     /// The trunk.
-    pub(super) trunk: TrunkId,
+    pub trunk: TrunkId,
     /// The customer.
-    pub(super) customer: CustomerId,
+    pub customer: CustomerId,
     /// The number that is called.
-    pub(super) called: E164,
+    pub called: E164,
     /// All numbers of the contact, the called one too: who has one of them is the same customer.
-    pub(super) numbers: Vec<E164>,
+    pub numbers: Vec<E164>,
 }
 
 /// A call placed within the last second.
@@ -38,7 +38,7 @@ struct Placement {
 
 /// Live calls and recent placements.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Ledger {
+pub struct Ledger {
     calls: BTreeMap<AttemptId, LiveCall>,
     customers: BTreeMap<CustomerId, AttemptId>,
     numbers: BTreeMap<E164, AttemptId>,
@@ -48,13 +48,13 @@ pub(super) struct Ledger {
 }
 
 /// Monotonic time as placements keep it.
-pub(super) fn monotonic(mono: std::time::Duration) -> i64 {
+pub fn monotonic(mono: std::time::Duration) -> i64 {
     i64::try_from(mono.as_micros()).unwrap_or(i64::MAX)
 }
 
 impl Ledger {
     /// Adds a live call.
-    pub(super) fn add(&mut self, attempt: AttemptId, call: LiveCall) {
+    pub fn add(&mut self, attempt: AttemptId, call: LiveCall) {
         *self.by_campaign.entry(call.campaign.clone()).or_default() += 1;
         *self.by_trunk.entry(call.trunk.clone()).or_default() += 1;
         self.customers.insert(call.customer.clone(), attempt);
@@ -63,7 +63,7 @@ impl Ledger {
     }
 
     /// Removes a live call that has ended.
-    pub(super) fn remove(&mut self, attempt: AttemptId) {
+    pub fn remove(&mut self, attempt: AttemptId) {
         let Some(call) = self.calls.remove(&attempt) else { return };
         decrease(&mut self.by_campaign, &call.campaign);
         decrease(&mut self.by_trunk, &call.trunk);
@@ -74,41 +74,45 @@ impl Ledger {
     }
 
     /// Counts a placement at `mono`.
-    pub(super) fn place(&mut self, attempt: AttemptId, campaign: &CampaignId, trunk: &TrunkId, mono: i64) {
+    pub fn place(&mut self, attempt: AttemptId, campaign: &CampaignId, trunk: &TrunkId, mono: i64) {
         let (campaign, trunk) = (campaign.clone(), trunk.clone());
         self.placements.push_back(Placement { at: mono, attempt, campaign, trunk });
     }
 
     /// Moves placements made at or after `since` to `mono`: the INVITE leaves after the commit, so
     /// the second is counted from there.
-    pub(super) fn committed(&mut self, since: i64, mono: i64) {
+    pub fn committed(&mut self, since: i64, mono: i64) {
         for placement in self.placements.iter_mut().rev().take_while(|p| p.at >= since) {
             placement.at = mono;
         }
     }
 
     /// Takes back a call whose INVITE never left.
-    pub(super) fn withdraw(&mut self, attempt: AttemptId) {
+    pub fn withdraw(&mut self, attempt: AttemptId) {
         self.remove(attempt);
         self.placements.retain(|placement| placement.attempt != attempt);
     }
 
     /// Whether the number itself is being called.
-    pub(super) fn number_on_call(&self, number: &E164) -> bool {
+    pub fn number_on_call(&self, number: &E164) -> bool {
         self.numbers.get(number).and_then(|attempt| self.calls.get(attempt)).is_some_and(|call| call.called == *number)
     }
 
     /// Whether the customer is in a call: by its id, or by any of its numbers.
-    pub(super) fn customer_on_call<'a>(
-        &self,
-        customer: &CustomerId,
-        mut numbers: impl Iterator<Item = &'a E164>,
-    ) -> bool {
+    pub fn customer_on_call<'a>(&self, customer: &CustomerId, mut numbers: impl Iterator<Item = &'a E164>) -> bool {
         self.customers.contains_key(customer) || numbers.any(|number| self.numbers.contains_key(number))
     }
 
+    /// How many live calls a customer with these numbers is in.
+    #[must_use]
+    pub fn calls_to<'a>(&self, customer: &CustomerId, numbers: impl Iterator<Item = &'a E164>) -> u32 {
+        let by_number = numbers.filter_map(|number| self.numbers.get(number));
+        let calls: BTreeSet<&AttemptId> = self.customers.get(customer).into_iter().chain(by_number).collect();
+        u32::try_from(calls.len()).unwrap_or(u32::MAX)
+    }
+
     /// Campaigns that have live calls, with how many.
-    pub(super) fn live(&self, campaign: &CampaignId, trunk: &TrunkId) -> Counts {
+    pub fn live(&self, campaign: &CampaignId, trunk: &TrunkId) -> Counts {
         Counts {
             campaign: self.by_campaign.get(campaign).copied().unwrap_or(0),
             tenant: u32::try_from(self.calls.len()).unwrap_or(u32::MAX),
@@ -117,7 +121,7 @@ impl Ledger {
     }
 
     /// Placements in the second before `mono`: `(mono − 1 s, mono]`.
-    pub(super) fn placed_last_second(&self, campaign: &CampaignId, trunk: &TrunkId, mono: i64) -> Counts {
+    pub fn placed_last_second(&self, campaign: &CampaignId, trunk: &TrunkId, mono: i64) -> Counts {
         let mut counts = Counts::default();
         for placement in self.placements.iter().filter(|p| p.at > mono - WINDOW) {
             counts.tenant += 1;
@@ -128,14 +132,14 @@ impl Ledger {
     }
 
     /// Forgets placements that no second after `mono` can count.
-    pub(super) fn forget_before(&mut self, mono: i64) {
+    pub fn forget_before(&mut self, mono: i64) {
         while self.placements.front().is_some_and(|p| p.at <= mono - WINDOW) {
             self.placements.pop_front();
         }
     }
 
     /// Customers and numbers that are in a call.
-    pub(super) fn occupied(&self) -> (BTreeSet<&CustomerId>, BTreeSet<&E164>) {
+    pub fn occupied(&self) -> (BTreeSet<&CustomerId>, BTreeSet<&E164>) {
         (self.customers.keys().collect(), self.numbers.keys().collect())
     }
 }
