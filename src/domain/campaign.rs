@@ -248,7 +248,6 @@ impl Campaign {
             ("calling.order", self.order != NumberOrder::Sequence),
             ("calling.sort", !self.sort.is_empty()),
             ("calling_hours.timezone = \"contact\"", self.hours.is_in_contact_zone()),
-            ("do-not-call lists (its own or the tenant's)", !self.do_not_call.is_empty()),
             ("business_results", !self.business.is_empty()),
             ("agents.hold = \"off_hook\"", self.agents.hold == AgentHold::OffHook),
         ];

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     campaign::{Campaign, DesiredState, DialPermission, PerNumberLimit},
     contact::{Contact, Number, Progress},
+    do_not_call::{self, Entry},
     phone::E164,
     reason::Hold,
     retry,
@@ -80,6 +81,8 @@ pub struct Facts<'a> {
     pub caps: Caps,
     /// The frequency ledger of the number.
     pub history: &'a NumberHistory,
+    /// What do-not-call lists say of the number.
+    pub do_not_call: &'a [Entry],
 }
 
 /// A campaign that holds everything back, whatever the contact.
@@ -130,6 +133,7 @@ pub fn decide(facts: &Facts<'_>) -> Result<(), Hold> {
     }
     let number = progress.numbers.get(facts.number).ok_or(Hold::Stale)?;
     listed(facts.permission, &number.e164)?;
+    suppressed(facts.now, campaign, facts.do_not_call)?;
     on_call(facts)?;
     due(facts.now, campaign, facts.contact, number)?;
     frequency(facts.now, campaign, progress, facts.history)?;
@@ -141,6 +145,13 @@ fn listed(permission: &DialPermission, number: &E164) -> Result<(), Hold> {
         DialPermission::None => Err(Hold::DiallingOff),
         DialPermission::Listed(numbers) if !numbers.contains(number) => Err(Hold::NotListed),
         DialPermission::Listed(_) | DialPermission::All => Ok(()),
+    }
+}
+
+fn suppressed(now: Timestamp, campaign: &Campaign, entries: &[Entry]) -> Result<(), Hold> {
+    match do_not_call::holding(entries, &campaign.do_not_call, now) {
+        Some(entry) => Err(Hold::DoNotCall { list: entry.list.clone(), until: entry.expires_at }),
+        None => Ok(()),
     }
 }
 

@@ -116,7 +116,7 @@ fn work_of(contact: &Contact, index: usize, number: &Number) -> Next {
         (false, true) => Class::Pass,
         (false, false) => Class::Fresh,
     };
-    let from = [contact.not_before, number.due_at, number.held_until].into_iter().flatten().max();
+    let from = [contact.not_before, number.due_at, number.held_until, number.listed_until].into_iter().flatten().max();
     Next { class, ready_at: from.unwrap_or(Timestamp::MIN), number: index }
 }
 

@@ -223,6 +223,8 @@ pub struct Attempt {
     pub tzdb_version: String,
     /// Digest of its settings.
     pub settings_digest: String,
+    /// Version of the do-not-call lists that its gate read.
+    pub do_not_call_version: u64,
 }
 
 impl From<&AttemptRecord> for Attempt {
@@ -248,6 +250,7 @@ impl From<&AttemptRecord> for Attempt {
             daemon_version: record.daemon_version.clone(),
             tzdb_version: record.tzdb_version.clone(),
             settings_digest: record.settings_digest.clone(),
+            do_not_call_version: record.do_not_call_version,
         }
     }
 }

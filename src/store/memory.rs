@@ -3,6 +3,8 @@
 //! It serves tests and simulations, and is what the SQL of `sqlite` is held equal to. Nothing in it
 //! is fast on purpose: candidates are found by sorting all contacts.
 
+mod do_not_call;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
@@ -12,10 +14,12 @@ use std::{
 use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
+use self::do_not_call::DoNotCall;
 use super::{
-    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, EVALUATION_SLICE, Evaluated, GateSettings,
-    ImportOutcome, IntentDecision, IntentRequest, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Milestone,
-    Opener, RecordedIntent, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
+    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, DoNotCallCounts, EVALUATION_SLICE, Evaluated,
+    GateSettings, ImportOutcome, IntentDecision, IntentRequest, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord,
+    ListedNumber, ListingOutcome, Milestone, Opener, RecordedIntent, Settlement, Store, StoreError, StoredCampaign,
+    Tally, Why,
     ledger::{Ledger, LiveCall, monotonic},
     verdict::{self, Question},
 };
@@ -24,9 +28,10 @@ use crate::{
     domain::{
         agent::Availability,
         campaign::{Campaign, DialPermission, Generation},
-        contact::{Contact, NewContact, Progress},
+        contact::{Contact, HELD_FOR_GOOD, NewContact, Progress},
+        do_not_call::NewEntry,
         gate::NumberHistory,
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision},
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
         order::{self, Next},
         phone::E164,
         policy::ResultPolicy,
@@ -60,6 +65,7 @@ struct State {
     attempts: BTreeMap<AttemptId, Attempt>,
     legs: BTreeMap<LegId, Leg>,
     agents: BTreeMap<AgentId, Availability>,
+    do_not_call: DoNotCall,
     ledger: Ledger,
 }
 
@@ -72,6 +78,10 @@ struct Held {
     filter: Option<String>,
     /// The last customer that it has been applied to; `None` once it has been to all.
     evaluated_to: Option<String>,
+    /// The do-not-call lists that it follows.
+    lists: Vec<DoNotCallId>,
+    /// The last contact that was released from those that it follows no longer; `None` once all were.
+    unlisted_to: Option<ContactRef>,
     caller_usage: BTreeMap<E164, u64>,
 }
 
@@ -271,7 +281,8 @@ impl Store for MemoryStore {
     }
 
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
-        let state = self.state()?;
+        let mut state = self.state()?;
+        state.screen(campaign, now, limit, &self.settings.permission);
         let held = state.held(campaign)?;
         let (ready, on_call) = state.ready(campaign, now);
         let matches =
@@ -282,14 +293,17 @@ impl Store for MemoryStore {
         let on_call = on_call && ready.len() < limit_of(limit) && self.settings.permission != DialPermission::None;
         ready.truncate(limit_of(limit));
         let idle = state.idle(campaign).into_iter();
-        let next_ready_at =
-            idle.filter_map(|contact| order::readiness(contact).earliest()).filter(|at| *at > now).min();
+        let next_ready_at = idle
+            .filter_map(|contact| order::readiness(contact).earliest())
+            .filter(|at| *at > now && *at < HELD_FOR_GOOD)
+            .min();
         let (open, left_out) = state.open(campaign);
         let total = held.customers.len();
         Ok(CandidatePage {
             ready,
             next_ready_at,
             on_call,
+            cut: false,
             open,
             matching: held.evaluated_to.is_none().then(|| open - left_out),
             total: total as u64,
@@ -315,6 +329,7 @@ impl Store for MemoryStore {
         let campaign = generation.definitions.campaigns.get(&request.campaign);
         let Some(campaign) = campaign else { return Ok(IntentDecision::Refused(Hold::Retired)) };
         let history = state.history(campaign, &contact, request.number);
+        let entries = state.do_not_call.of(&campaign.do_not_call, &contact);
         state.ledger.forget_before(mono);
         let question = Question {
             now: now.wall,
@@ -324,6 +339,7 @@ impl Store for MemoryStore {
             number: request.number,
             trunk: Some(&request.trunk),
             history: &history,
+            do_not_call: entries.get(request.number).map_or(&[], Vec::as_slice),
         };
         let answer = verdict::ask(&question, &generation, &self.settings, &state.ledger);
         if let Err(hold) = answer {
@@ -406,7 +422,10 @@ impl Store for MemoryStore {
         record.connected_at = settlement.connected_at.or(record.connected_at);
         let contact = attempt.contact;
         state.ledger.remove(settlement.attempt);
-        state.write(contact, settlement.progress);
+        if let Some(held) = state.contacts.get(&contact) {
+            let progress = verdict::settled(&held.progress, settlement.progress);
+            state.write(contact, progress);
+        }
         Ok(())
     }
 
@@ -444,6 +463,32 @@ impl Store for MemoryStore {
         Ok(outcome)
     }
 
+    async fn import_do_not_call(
+        &self,
+        list: &DoNotCallId,
+        entries: Vec<NewEntry>,
+    ) -> Result<ListingOutcome, StoreError> {
+        let now = self.clock.now().wall;
+        Ok(self.state()?.import_do_not_call(list, entries, now))
+    }
+
+    async fn remove_do_not_call(&self, list: &DoNotCallId, number: &E164) -> Result<bool, StoreError> {
+        Ok(self.state()?.remove_do_not_call(list, number))
+    }
+
+    async fn do_not_call_counts(&self, now: Timestamp) -> Result<DoNotCallCounts, StoreError> {
+        Ok(self.state()?.do_not_call.counts(now))
+    }
+
+    async fn do_not_call_page(
+        &self,
+        list: &DoNotCallId,
+        after: Option<&E164>,
+        limit: u32,
+    ) -> Result<Vec<ListedNumber>, StoreError> {
+        Ok(self.state()?.do_not_call.page(list, after, limit))
+    }
+
     async fn contact(
         &self,
         campaign: &CampaignId,
@@ -477,7 +522,11 @@ impl Store for MemoryStore {
         let Some(contact) = state.find(campaign, customer)? else { return Ok(None) };
         let next = order::next(contact, now);
         let hold = next.and_then(|next| state.hold(contact, &next, now, mono, &self.settings));
-        Ok(Some(Why { history: state.history_of(contact), next, hold }))
+        let lists = state.defined(campaign).map_or(&[][..], |campaign| &campaign.do_not_call);
+        let entries = state.do_not_call.of(lists, contact);
+        let do_not_call =
+            entries.iter().map(|entries| crate::domain::do_not_call::holding(entries, lists, now).cloned()).collect();
+        Ok(Some(Why { history: state.history_of(contact), do_not_call, next, hold }))
     }
 
     async fn attempts(
@@ -540,8 +589,13 @@ impl State {
                     retired: false,
                 };
                 let filter = defined.filter.as_ref().map(ToString::to_string);
+                let lists = defined.do_not_call.clone();
                 if let Some(held) = self.campaigns.get_mut(&id) {
                     held.stored = stored;
+                    if held.lists.iter().any(|list| !lists.contains(list)) {
+                        held.unlisted_to = Some(ContactRef(0));
+                    }
+                    held.lists = lists;
                     if held.filter != filter {
                         held.filter = filter;
                         held.evaluated_to = Some(String::new());
@@ -549,8 +603,17 @@ impl State {
                     self.release_holds(&id);
                 } else {
                     let (customers, caller_usage) = (BTreeMap::new(), BTreeMap::new());
-                    let evaluated_to = None;
-                    let held = Held { stored, customers, next_order: 1, filter, evaluated_to, caller_usage };
+                    let (evaluated_to, unlisted_to) = (None, None);
+                    let held = Held {
+                        stored,
+                        customers,
+                        next_order: 1,
+                        filter,
+                        evaluated_to,
+                        lists,
+                        unlisted_to,
+                        caller_usage,
+                    };
                     self.campaigns.insert(id, held);
                 }
             }
@@ -597,6 +660,7 @@ impl State {
             daemon_version: opener.daemon_version.clone(),
             tzdb_version: opener.tzdb_version.clone(),
             settings_digest: opener.settings_digest.clone(),
+            do_not_call_version: self.do_not_call.version,
         };
         let live = Live {
             policy: intent.policy.clone(),
@@ -648,6 +712,9 @@ impl State {
 
     fn evaluate(&mut self) -> Option<Evaluated> {
         let generation = self.generation.clone()?;
+        if let Some(released) = self.unlist_slice() {
+            return Some(released);
+        }
         let slice = usize::try_from(EVALUATION_SLICE).unwrap_or(usize::MAX);
         let defined = |id: &CampaignId| generation.definitions.campaigns.get(id);
         let (campaign, held, after) = self.campaigns.iter_mut().find_map(|(id, held)| {
@@ -673,7 +740,11 @@ impl State {
         let campaign = generation.definitions.campaigns.get(&contact.campaign);
         let history = campaign.map(|campaign| self.history(campaign, contact, next.number)).unwrap_or_default();
         let (picked_version, number) = (contact.version, next.number);
-        let question = Question { now, mono, contact, picked_version, number, trunk: None, history: &history };
+        let lists = campaign.map_or(&[][..], |campaign| &campaign.do_not_call);
+        let entries = self.do_not_call.of(lists, contact);
+        let do_not_call = entries.get(number).map_or(&[][..], Vec::as_slice);
+        let question =
+            Question { now, mono, contact, picked_version, number, trunk: None, history: &history, do_not_call };
         verdict::ask(&question, generation, settings, &self.ledger).err()
     }
 }

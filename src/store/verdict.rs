@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::{GateSettings, ledger::Ledger};
 use crate::domain::{
     campaign::{Campaign, DialPermission, Generation},
-    contact::{Contact, ContactEnd, Progress},
+    contact::{Contact, ContactEnd, HELD_FOR_GOOD, Progress},
+    do_not_call::Entry,
     gate::{self, Caps, Facts, NumberHistory},
     ids::TrunkId,
     phone::E164,
@@ -32,6 +33,8 @@ pub(super) struct Question<'a> {
     pub(super) trunk: Option<&'a TrunkId>,
     /// The frequency ledger of the number.
     pub(super) history: &'a NumberHistory,
+    /// What do-not-call lists say of the number.
+    pub(super) do_not_call: &'a [Entry],
 }
 
 /// The gate's answer.
@@ -80,6 +83,7 @@ fn ask_for(
         placed_last_second: ledger.placed_last_second(&contact.campaign, trunk, question.mono),
         caps: settings.caps.get(trunk).copied().unwrap_or(NO_CAPS),
         history: question.history,
+        do_not_call: question.do_not_call,
     })
 }
 
@@ -121,6 +125,11 @@ pub(super) fn after_refusal(
             after.numbers.get_mut(number)?.held_until = Some(*until);
             Some(after)
         }
+        Hold::DoNotCall { until, .. } => {
+            let mut after = progress.clone();
+            after.numbers.get_mut(number)?.listed_until = Some(until.unwrap_or(HELD_FOR_GOOD));
+            Some(after)
+        }
         Hold::ContactAttemptsSpent => {
             let ended = Some(ContactEnd::AttemptsSpent);
             Some(Progress { ended, pass: None, ..progress.clone() })
@@ -135,6 +144,17 @@ pub(super) fn release_holds(progress: &Progress) -> Progress {
     let mut after = progress.clone();
     for number in &mut after.numbers {
         number.held_until = None;
+    }
+    after
+}
+
+/// The progress that a settlement brings: what is `held` in the store may have been released during
+/// the call, and that stays so.
+pub(super) fn settled(held: &Progress, settlement: Progress) -> Progress {
+    let mut after = settlement;
+    for (number, held) in after.numbers.iter_mut().zip(&held.numbers) {
+        number.held_until = number.held_until.and(held.held_until);
+        number.listed_until = held.listed_until;
     }
     after
 }

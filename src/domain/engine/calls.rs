@@ -239,7 +239,13 @@ impl Engine {
             self.back_off(now);
         }
         let Some(run) = self.campaigns.get_mut(&campaign) else { return };
-        run.set_aside(contact, now.mono + SET_ASIDE_FOR);
+        if matches!(hold, Hold::DoNotCall { .. }) {
+            // The store has marked the number, and knows which one is next.
+            run.touch(contact);
+            run.recount();
+        } else {
+            run.set_aside(contact, now.mono + SET_ASIDE_FOR);
+        }
         if let Some(until) = hold.until() {
             run.ready_later(until);
         }

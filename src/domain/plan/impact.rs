@@ -72,7 +72,7 @@ impl<'a> Outlook<'a> {
         if number.ended.is_some() {
             return None;
         }
-        let waits = [contact.not_before, number.due_at, number.held_until];
+        let waits = [contact.not_before, number.due_at, number.held_until, number.listed_until];
         let mut from = waits.into_iter().flatten().max().unwrap_or(self.now);
         for _ in 0..DAYS_TRIED_MAX {
             // Nothing opens before the campaign itself does.
@@ -286,6 +286,7 @@ mod tests {
                 placed_last_second: gate::Counts::default(),
                 caps: free,
                 history: &NumberHistory::default(),
+                do_not_call: &[],
             })
             .is_ok()
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::SqliteConnection;
 
 use super::{
-    contact,
+    contact, do_not_call,
     fault::{Doing, Fault},
     writer::Writer,
 };
@@ -15,7 +15,11 @@ use crate::{
         campaign::Generation,
         ids::{AgentId, CampaignId, ContactRef},
     },
-    store::{CampaignChange, StoreError, row::micros, verdict},
+    store::{
+        CampaignChange, StoreError,
+        row::{self, micros},
+        verdict,
+    },
 };
 
 /// Puts a generation in force, with what its plan changes.
@@ -54,11 +58,15 @@ async fn put_in_force(conn: &mut SqliteConnection, generation: &Generation, now:
 
 async fn put(conn: &mut SqliteConnection, generation: &Generation, id: &CampaignId, digest: &str) -> Result<(), Fault> {
     let defined = generation.definitions.campaigns.get(id).ok_or_else(|| StoreError::UnknownCampaign(id.clone()))?;
+    const FOLLOWED: &str = "SELECT do_not_call FROM campaign WHERE slug = ?1";
+    let followed = sqlx::query_scalar(FOLLOWED).bind(id.as_str()).fetch_optional(&mut *conn).await;
+    let followed: Option<String> = followed.doing("writing a campaign")?;
     const PUT: &str = "INSERT INTO campaign (slug, name, desired, revision, digest, retired, next_order, \
-                       filter) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6) ON CONFLICT (slug) DO UPDATE SET \
-                       name = excluded.name, desired = excluded.desired, revision = excluded.revision, \
+                       filter, do_not_call) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7) ON CONFLICT (slug) DO UPDATE \
+                       SET name = excluded.name, desired = excluded.desired, revision = excluded.revision, \
                        digest = excluded.digest, retired = 0, filter = excluded.filter, evaluated_to = \
-                       CASE WHEN filter IS excluded.filter THEN evaluated_to ELSE '' END RETURNING id";
+                       CASE WHEN filter IS excluded.filter THEN evaluated_to ELSE '' END, \
+                       do_not_call = excluded.do_not_call RETURNING id";
     let key = sqlx::query_scalar(PUT)
         .bind(id.as_str())
         .bind(&defined.name)
@@ -66,9 +74,14 @@ async fn put(conn: &mut SqliteConnection, generation: &Generation, id: &Campaign
         .bind(generation.revision.as_str())
         .bind(digest)
         .bind(defined.filter.as_ref().map(ToString::to_string))
+        .bind(row::lists_text(&defined.do_not_call))
         .fetch_one(&mut *conn)
         .await
         .doing("writing a campaign")?;
+    let followed = followed.map(|lists| row::lists(&lists)).transpose()?.unwrap_or_default();
+    if followed.iter().any(|list| !defined.do_not_call.contains(list)) {
+        do_not_call::begin_unlisting(conn, key).await?;
+    }
     release_holds(conn, key).await
 }
 

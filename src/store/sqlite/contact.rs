@@ -2,11 +2,14 @@
 
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::fault::{Doing, Fault};
+use super::{
+    do_not_call,
+    fault::{Doing, Fault},
+};
 use crate::{
     domain::{
         campaign::Priority,
-        contact::{Contact, ContactEnd, Progress},
+        contact::{Contact, ContactEnd, HELD_FOR_GOOD, Progress},
         ids::{CampaignId, ContactRef, CustomerId},
         order,
         zone::ContactZone,
@@ -35,6 +38,9 @@ macro_rules! contact_joins {
 /// How many columns these are.
 pub(super) const COLUMNS: usize = 14;
 
+/// With those that [`kept`] takes behind them.
+pub(super) const KEPT_COLUMNS: usize = COLUMNS + 3;
+
 pub(super) use {contact_columns, contact_joins};
 
 /// A contact, and what the writer must know of its row.
@@ -60,15 +66,17 @@ pub(super) async fn load(conn: &mut SqliteConnection, contact: ContactRef) -> Re
         "WHERE c.id = ?1"
     );
     let row = sqlx::query(SQL).bind(contact.0).fetch_optional(conn).await.doing("reading a contact")?;
-    let kept = |row: SqliteRow| {
-        Ok(Kept {
-            contact: read(&row)?,
-            campaign: column(&row, COLUMNS)?,
-            live: column(&row, COLUMNS + 1)?,
-            filtered_out: column(&row, COLUMNS + 2)?,
-        })
-    };
-    row.map(kept).transpose()
+    row.as_ref().map(kept).transpose()
+}
+
+/// The contact in a row of [`contact_columns`], its campaign's key, whether it is live and left out.
+pub(super) fn kept(row: &SqliteRow) -> Result<Kept, Fault> {
+    Ok(Kept {
+        contact: read(row)?,
+        campaign: column(row, COLUMNS)?,
+        live: column(row, COLUMNS + 1)?,
+        filtered_out: column(row, COLUMNS + 2)?,
+    })
 }
 
 /// Finds one contact by its customer.
@@ -153,6 +161,7 @@ pub(super) async fn write(
         .doing("writing a contact")?;
     if progress.numbers != before.contact.progress.numbers {
         write_numbers(conn, after.reference, progress).await?;
+        do_not_call::remark(conn, after.reference, &before.contact.progress, progress).await?;
     }
     if before.filtered_out {
         let left_out = |progress: &Progress| i64::from(progress.ended.is_none());
@@ -196,7 +205,7 @@ pub(super) async fn set_live(conn: &mut SqliteConnection, kept: &Kept, live: boo
 
 /// The column `wakes_at`: when a waiting contact gets ready; `NULL` for "always" and for "never".
 pub(super) fn wakes_at(ready: &order::Readiness) -> Option<i64> {
-    ready.earliest().filter(|at| *at > jiff::Timestamp::MIN).map(row::micros)
+    ready.earliest().filter(|at| *at > jiff::Timestamp::MIN && *at < HELD_FOR_GOOD).map(row::micros)
 }
 
 /// The name under which a contact is counted.

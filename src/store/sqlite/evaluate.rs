@@ -8,6 +8,7 @@ use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     contact::{self, column, contact_columns, contact_joins},
+    do_not_call,
     fault::{Doing, Fault},
     writer::Writer,
 };
@@ -16,9 +17,13 @@ use crate::{
     store::{EVALUATION_SLICE, Evaluated, row},
 };
 
-/// Applies the filter in force to the next contacts that have not seen it; `None` if there are none.
+/// Releases the next contacts from lists that are followed no longer, then applies the filter in force
+/// to the next that have not seen it; `None` if there are none.
 pub(super) async fn slice(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
     let Some(generation) = writer.generation.clone() else { return Ok(None) };
+    if let Some(released) = do_not_call::unlist_slice(&mut writer.conn).await? {
+        return Ok(Some(released));
+    }
     let doing = "looking for contacts that a filter has not been applied to";
     const PENDING: &str = "SELECT id, slug, evaluated_to FROM campaign WHERE evaluated_to IS NOT NULL ORDER BY slug";
     let pending = sqlx::query_as(PENDING).fetch_all(&mut writer.conn).await.doing(doing)?;

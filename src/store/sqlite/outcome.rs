@@ -16,6 +16,7 @@ use crate::{
     store::{
         LegRecord, Milestone, Settlement,
         row::{self, damaged, micros},
+        verdict,
     },
 };
 
@@ -100,7 +101,8 @@ pub(super) async fn settle(writer: &mut Writer, settlement: &Settlement) -> Resu
     let mut kept = contact::load(conn, ContactRef(contact)).await?.ok_or_else(|| damaged("live_call.contact"))?;
     // It was live until the first statement, and is counted so.
     kept.live = true;
-    contact::write(conn, &kept, &settlement.progress, false).await?;
+    let progress = verdict::settled(&kept.contact.progress, settlement.progress.clone());
+    contact::write(conn, &kept, &progress, false).await?;
     contact::count(conn, kept.campaign, (contact::LIVE, ""), -1).await?;
     contact::count(conn, kept.campaign, (contact::RESULT, settlement.result.as_str()), 1).await?;
     writer.shared.ledger().remove(settlement.attempt);

@@ -8,6 +8,7 @@ use sqlx::{Acquire, Sqlite, SqliteConnection, Transaction, sqlite::SqliteRow};
 
 use super::{
     contact::{self, Kept, campaign_key, column, contact_columns, contact_joins},
+    do_not_call::{self as listing, entries_column},
     evaluate,
     fault::{Doing, Fault},
     intent,
@@ -19,6 +20,7 @@ use crate::{
         call::Destination,
         campaign::{Campaign, DialPermission},
         contact::{Contact, ContactEnd},
+        do_not_call::{self, Entry},
         gate::NumberHistory,
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
         order::{self, Next},
@@ -83,6 +85,8 @@ macro_rules! ready_sql {
         concat!(
             "SELECT ",
             contact_columns!(),
+            ", ",
+            entries_column!(),
             " FROM contact c INDEXED BY ",
             $index,
             contact_joins!(),
@@ -119,6 +123,14 @@ const ON_CALL: [&str; 3] = [
     ready_sql!("contact_fresh", "c.fresh_at <= ?2"),
 ];
 
+/// What picking found.
+pub(super) struct Found {
+    /// The page.
+    pub(super) page: CandidatePage,
+    /// Contacts that stood in its way, and that are not marked as do-not-call lists want it.
+    pub(super) unscreened: Vec<ContactRef>,
+}
+
 /// Up to `limit` contacts that are ready at `now`, with what else a hopper wants to know.
 pub(super) async fn candidates(
     conn: &mut SqliteConnection,
@@ -126,7 +138,7 @@ pub(super) async fn candidates(
     campaign: &CampaignId,
     now: Timestamp,
     limit: u32,
-) -> Result<CandidatePage, Fault> {
+) -> Result<Found, Fault> {
     let key = campaign_key(conn, campaign).await?;
     let generation = shared.generation();
     let search = Search {
@@ -138,8 +150,8 @@ pub(super) async fn candidates(
         evaluating: evaluate::is_under_way(conn, key).await?,
         wanted: usize::try_from(limit).unwrap_or(usize::MAX),
     };
-    let (ready, mut on_call) = search.run(conn, key, now).await?;
-    if ready.len() < search.wanted && !search.ranges().is_empty() {
+    let Picked { ready, unscreened, given_up: mut on_call } = search.run(conn, key, now).await?;
+    if unscreened.is_empty() && ready.len() < search.wanted && !search.ranges().is_empty() {
         for sql in ON_CALL {
             let query = sqlx::query_scalar(sql).bind(key).bind(micros(now));
             let found: bool = query.fetch_one(&mut *conn).await.doing("picking contacts")?;
@@ -155,11 +167,32 @@ pub(super) async fn candidates(
     let open = tally.fresh + tally.in_progress;
     let next_ready_at = wakes.map(row::timestamp).transpose()?;
     let matching = (!search.evaluating).then(|| open.saturating_sub(tally.filtered_out));
-    Ok(CandidatePage { ready, next_ready_at, on_call, open, matching, total: tally.contacts, caller_usage })
+    let page = CandidatePage {
+        ready,
+        next_ready_at,
+        on_call,
+        cut: false,
+        open,
+        matching,
+        total: tally.contacts,
+        caller_usage,
+    };
+    Ok(Found { page, unscreened })
 }
 
-/// Contacts against a new filter that one page goes past before it is given as it is.
+/// Contacts against a new filter, or to be screened, that one look goes past.
 const SKIPPED_MAX: usize = 10_000;
+
+/// What a search came past.
+#[derive(Default)]
+struct Picked {
+    /// Contacts that may be called.
+    ready: Vec<Contact>,
+    /// Contacts that are not marked as do-not-call lists want it.
+    unscreened: Vec<ContactRef>,
+    /// Too many did not match a new filter.
+    given_up: bool,
+}
 
 /// A search for contacts that are ready.
 struct Search<'a> {
@@ -176,30 +209,35 @@ impl Search<'_> {
         if *self.permission == DialPermission::None { &[] } else { &READY }
     }
 
-    /// The contacts, and whether it was given up before all had been looked at.
-    async fn run(&self, conn: &mut SqliteConnection, key: i64, now: Timestamp) -> Result<(Vec<Contact>, bool), Fault> {
-        let (mut ready, mut skipped): (Vec<Contact>, usize) = (Vec::new(), 0);
-        // Test numbers, and who matches a new filter, may stand anywhere in the order: then the range
-        // has no limit but the page has.
-        let all = *self.permission == DialPermission::All && !self.evaluating;
+    async fn run(&self, conn: &mut SqliteConnection, key: i64, now: Timestamp) -> Result<Picked, Fault> {
+        let (mut picked, mut skipped) = (Picked::default(), 0);
+        let lists = self.defined.map_or(&[][..], |campaign| &campaign.do_not_call);
+        let lists_text = row::lists_text(lists);
+        // Test numbers, who matches a new filter, and who is on no list, may stand anywhere in the order:
+        // then the range has no limit but the page has.
+        let all = *self.permission == DialPermission::All && !self.evaluating && lists.is_empty();
         for &sql in self.ranges() {
-            let left = i64::try_from(self.wanted - ready.len()).unwrap_or(i64::MAX);
+            let left = i64::try_from(self.wanted - picked.ready.len()).unwrap_or(i64::MAX);
             let query = sqlx::query(sql).bind(key).bind(micros(now)).bind(if all { left } else { i64::MAX });
-            let mut rows = query.fetch(&mut *conn);
-            while ready.len() < self.wanted {
+            let mut rows = query.bind(&lists_text).fetch(&mut *conn);
+            while picked.ready.len() < self.wanted && picked.unscreened.len() < SKIPPED_MAX {
                 let Some(row) = rows.try_next().await.doing("picking contacts")? else { break };
                 let contact = contact::read(&row)?;
                 if self.defined.is_some_and(|campaign| !campaign.matches(&contact.attributes)) {
                     skipped += 1;
                     if skipped >= SKIPPED_MAX {
-                        return Ok((ready, true));
+                        return Ok(Picked { given_up: true, ..picked });
                     }
                 } else if verdict::may_be_called(self.permission, &contact) {
-                    ready.push(contact);
+                    let entries = row::entries(column(&row, contact::COLUMNS)?, contact.progress.numbers.len())?;
+                    match do_not_call::screened(&contact.progress, &entries, lists, now) {
+                        Some(_) => picked.unscreened.push(contact.reference),
+                        None => picked.ready.push(contact),
+                    }
                 }
             }
         }
-        Ok((ready, false))
+        Ok(picked)
     }
 }
 
@@ -248,7 +286,7 @@ macro_rules! attempts_sql {
         concat!(
             "SELECT a.id, k.slug, c.customer_id, a.number_index, a.number, a.caller_number, a.agent, a.trunk, \
              a.placed_at, a.answered_at, a.connected_at, a.ended_at, a.result, a.fail_code, a.sip_status, a.q850, \
-             g.revision, i.daemon_version, i.tzdb_version, i.settings_digest FROM attempt a \
+             g.revision, i.daemon_version, i.tzdb_version, i.settings_digest, a.do_not_call_version FROM attempt a \
              JOIN campaign k ON k.id = a.campaign JOIN contact c ON c.id = a.contact \
              JOIN generation g ON g.id = a.generation JOIN instance i ON i.epoch = a.id >> 32 ",
             $tail
@@ -297,6 +335,7 @@ fn attempt(row: &SqliteRow) -> Result<AttemptRecord, Fault> {
         daemon_version: column(row, 17)?,
         tzdb_version: column(row, 18)?,
         settings_digest: column(row, 19)?,
+        do_not_call_version: column::<i64>(row, 20)?.unsigned_abs(),
     })
 }
 
@@ -349,11 +388,16 @@ pub(super) async fn why(
 ) -> Result<Option<Why>, Fault> {
     let Some(history) = history(conn, campaign, customer).await? else { return Ok(None) };
     let next = order::next(&history.contact, now);
+    let generation = shared.generation();
+    let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
+    let lists = defined.map_or(&[][..], |campaign| &campaign.do_not_call);
+    let entries = listing::entries(conn, lists, &history.contact).await?;
     let hold = match &next {
-        Some(next) => hold(conn, shared, &history.contact, next, now).await?,
+        Some(next) => hold(conn, shared, &history.contact, next, &entries, now).await?,
         None => None,
     };
-    Ok(Some(Why { history, next, hold }))
+    let do_not_call = entries.iter().map(|entries| do_not_call::holding(entries, lists, now).cloned()).collect();
+    Ok(Some(Why { history, do_not_call, next, hold }))
 }
 
 async fn hold(
@@ -361,6 +405,7 @@ async fn hold(
     shared: &Shared,
     contact: &Contact,
     next: &Next,
+    do_not_call: &[Vec<Entry>],
     now: Timestamp,
 ) -> Result<Option<Hold>, Fault> {
     let Some(generation) = shared.generation() else { return Ok(Some(Hold::StoreUnavailable)) };
@@ -376,6 +421,7 @@ async fn hold(
         number: next.number,
         trunk: None,
         history: &history,
+        do_not_call: do_not_call.get(next.number).map_or(&[], Vec::as_slice),
     };
     Ok(verdict::ask(&question, &generation, &shared.settings, &shared.ledger()).err())
 }

@@ -10,7 +10,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    campaigns, contact, evaluate,
+    campaigns, contact, do_not_call, evaluate,
     fault::{Doing, Fault},
     import, intent, outcome,
 };
@@ -20,11 +20,13 @@ use crate::{
         agent::Availability,
         campaign::Generation,
         contact::{NewContact, Progress},
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, Epoch},
+        do_not_call::NewEntry,
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, DoNotCallId, Epoch},
+        phone::E164,
     },
     store::{
-        CampaignChange, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, LegRecord, Milestone,
-        Settlement, StoreError,
+        CampaignChange, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, LegRecord,
+        ListingOutcome, Milestone, Settlement, StoreError,
         ledger::{Ledger, monotonic},
         row::micros,
     },
@@ -54,6 +56,9 @@ pub(super) enum Work {
     Apply(Arc<Generation>, Vec<CampaignChange>),
     Import(CampaignId, Vec<NewContact>),
     Evaluate,
+    ImportDoNotCall(DoNotCallId, Vec<NewEntry>),
+    RemoveDoNotCall(DoNotCallId, E164),
+    Screen(CampaignId, Vec<ContactRef>, Timestamp),
 }
 
 /// What it answers.
@@ -62,6 +67,8 @@ pub(super) enum Reply {
     Decision(IntentDecision),
     Imported(ImportOutcome),
     Evaluated(Option<Evaluated>),
+    Listed(ListingOutcome),
+    Removed(bool),
 }
 
 /// A piece of work, and who waits for it.
@@ -256,6 +263,13 @@ impl Writer {
                 return import::import(&mut self.conn, &campaign, defined, &contacts).await.map(Reply::Imported);
             }
             Work::Evaluate => return evaluate::slice(self).await.map(Reply::Evaluated),
+            Work::ImportDoNotCall(list, entries) => {
+                return do_not_call::import(self, &list, &entries).await.map(Reply::Listed);
+            }
+            Work::RemoveDoNotCall(list, number) => {
+                return do_not_call::remove(&mut self.conn, &list, &number).await.map(Reply::Removed);
+            }
+            Work::Screen(campaign, contacts, now) => do_not_call::screen(self, &campaign, &contacts, now).await?,
         }
         Ok(Reply::Done)
     }

@@ -38,6 +38,7 @@ impl World {
             ready: ready.into_iter().map(|(_, c)| c).take(usize::try_from(limit).unwrap()).collect(),
             next_ready_at,
             on_call,
+            cut: false,
             open: open as u64,
             matching: self.evaluating.get(&campaign.id).is_none_or(|times| *times == 0).then_some(matching as u64),
             total: own.len() as u64,
@@ -131,6 +132,7 @@ impl World {
             },
             caps: self.caps,
             history: &history,
+            do_not_call: &[],
         });
         match decided {
             Err(hold) => {
