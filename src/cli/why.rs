@@ -7,6 +7,7 @@ use super::{
     text::{Table, Zone, clean, or_dash, seconds_between, short_revision},
 };
 use crate::{
+    domain::contact::HELD_FOR_GOOD,
     http::wire::{Attempt, CampaignWhy, ContactView, ContactWhy, NextView, NumberView, TallyView},
     telemetry::status::{CampaignStatus, Waiting},
 };
@@ -129,6 +130,10 @@ fn number_table(contact: &ContactView, zone: &Zone) -> Table {
 }
 
 fn next_try(contact: &ContactView, number: &NumberView, zone: &Zone) -> String {
+    if let (Some(listed), None, None) = (&number.do_not_call, &number.ended, &contact.ended) {
+        let until = listed.until.as_ref().map(|until| format!(" until {}", zone.show(until))).unwrap_or_default();
+        return format!("on do-not-call list {}{until}", listed.list);
+    }
     let from = [&number.due_at, &number.held_until].into_iter().flatten().max_by_key(|text| instant(text));
     match (&number.ended, &contact.ended, from) {
         (Some(end), _, _) => format!("never: {end}"),
@@ -185,6 +190,7 @@ fn next_text(why: &ContactWhy, next: &NextView, zone: &Zone) -> String {
     let number = why.contact.numbers.iter().find(|number| number.index == next.number_index);
     let number = number.map(|number| number.number.as_str()).unwrap_or_default();
     let due = match &next.ready_at {
+        Some(at) if instant(at) == Some(HELD_FOR_GOOD) => "not due by time alone".to_owned(),
         Some(at) if instant(at) > instant(&why.as_of) => format!("due {}", zone.show(at)),
         Some(at) => format!("due since {}", zone.show(at)),
         None => "due now".to_owned(),

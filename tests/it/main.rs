@@ -10,6 +10,7 @@ mod contacts;
 mod daemon;
 mod definitions;
 mod demo;
+mod do_not_call;
 mod faults;
 mod gitops;
 mod hostile;
