@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::text::clean;
+use crate::config::render::visible;
 
 /// How data is written to stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -140,13 +141,9 @@ impl Out {
 
     /// A value as one JSON document, indented on a terminal.
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
-        let written = if self.color {
-            serde_json::to_writer_pretty(&mut self.writer, value)
-        } else {
-            serde_json::to_writer(&mut self.writer, value)
-        };
-        written.map_err(|error| unwritten(error.into()))?;
-        self.line("")
+        let text = if self.color { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
+        let text = text.map_err(|error| unwritten(error.into()))?;
+        self.line(visible(&text))
     }
 
     /// `text` in bold on a terminal.

@@ -45,7 +45,7 @@ fn write(out: &mut Out, status: &Status) -> Result<(), Failure> {
             out.line(line)?;
         }
     }
-    for line in problem_lines(&status.problems) {
+    for line in problem_lines(&status.problems).into_iter().chain(lowered_lines(&status.lowered)) {
         out.line(line)?;
     }
     out.line("")?;
@@ -87,16 +87,26 @@ pub(super) fn source_lines(source: &Source, zone: &Zone) -> Vec<String> {
 
 /// Problems as a compiler would print them; for `reconcile` too.
 pub(super) fn problem_lines(problems: &[Problem]) -> Vec<String> {
-    let line = |problem: &Problem| {
-        let place = match problem.line {
-            0 => problem.file.clone(),
-            line => format!("{}:{line}:{}", problem.file, problem.column),
-        };
-        let suggestion = problem.suggestion.as_ref().map(|s| format!("; {s}")).unwrap_or_default();
-        clean(&format!("  {place}: {}{suggestion} [{}]", problem.message, problem.code))
-    };
     let title = (!problems.is_empty()).then(|| format!("problems   {} in the newest commit", problems.len()));
-    title.into_iter().chain(problems.iter().map(line)).collect()
+    title.into_iter().chain(problems.iter().map(problem_line)).collect()
+}
+
+/// Limits that hold otherwise than their files say.
+fn lowered_lines(lowered: &[Problem]) -> Vec<String> {
+    let count = lowered.len();
+    let title =
+        (count > 0).then(|| format!("lowered    {count} in the commit in force, by [ceilings] in the settings"));
+    let plainly = |problem: &Problem| problem_line(&Problem { suggestion: None, ..problem.clone() });
+    title.into_iter().chain(lowered.iter().map(plainly)).collect()
+}
+
+fn problem_line(problem: &Problem) -> String {
+    let place = match problem.line {
+        0 => problem.file.clone(),
+        line => format!("{}:{line}:{}", problem.file, problem.column),
+    };
+    let suggestion = problem.suggestion.as_ref().map(|s| format!("; {s}")).unwrap_or_default();
+    clean(&format!("  {place}: {}{suggestion} [{}]", problem.message, problem.code))
 }
 
 fn campaign_lines(campaigns: &[CampaignStatus]) -> Vec<String> {
@@ -105,19 +115,25 @@ fn campaign_lines(campaigns: &[CampaignStatus]) -> Vec<String> {
     }
     let mut table = Table::new(&["CAMPAIGN", "PHASE", "DONE", "LIVE", "RESULTS SINCE START", "WAITING"]);
     for campaign in campaigns {
-        let done = campaign.contacts.saturating_sub(campaign.open_contacts);
         let results = campaign.results.iter().filter(|(_, count)| **count > 0);
         let results: Vec<String> = results.map(|(result, count)| format!("{result} {count}")).collect();
         table.row([
             campaign.id.clone(),
             campaign.phase.clone(),
-            format!("{done}/{}", campaign.contacts),
+            done(campaign),
             campaign.live_calls.to_string(),
             or_dash(Some(&results.join(", "))),
             or_dash(campaign.waiting.as_ref().map(|waiting| waiting.message.as_str())),
         ]);
     }
     table.lines("")
+}
+
+fn done(campaign: &CampaignStatus) -> String {
+    match (campaign.done(), campaign.contacts) {
+        (Some(done), Some(contacts)) => format!("{done}/{contacts}"),
+        (None, _) | (_, None) => "counting".to_owned(),
+    }
 }
 
 fn agents_line(agents: &Agents) -> String {

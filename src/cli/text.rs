@@ -3,9 +3,17 @@
 use jiff::{Timestamp, tz::TimeZone};
 use unicode_width::UnicodeWidthStr;
 
-/// `text` without control characters: names and commit messages are other people's.
+use crate::config::render::{visible, visible_line};
+
+/// `text` with what could steer a terminal escaped: names and commit messages are other people's. It may have
+/// several lines.
 pub(super) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    visible(text).into_owned()
+}
+
+/// The same of text that is one line, such as a path.
+pub(super) fn clean_line(text: &str) -> String {
+    visible_line(text).into_owned()
 }
 
 /// `-` for nothing.
@@ -106,7 +114,7 @@ mod tests {
     fn nothing_steers_the_terminal() {
         let mut table = Table::new(&["subject"]);
         table.row(["\x1b]0;owned\x07 line\nbreak".to_owned()]);
-        assert_eq!(table.lines("")[1], "\u{fffd}]0;owned\u{fffd} line break");
+        assert_eq!(table.lines("")[1], r"\u001b]0;owned\u0007 line break");
     }
 
     #[test]

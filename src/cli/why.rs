@@ -91,9 +91,10 @@ pub(super) fn contact_lines(campaign: &str, why: &ContactWhy) -> Vec<String> {
     let zone = Zone::named(&why.timezone);
     let contact = &why.contact;
     let mut lines = vec![format!("{campaign} · {}: {}", clean(&contact.customer), state(contact))];
-    lines.push(format!("  times in {}", zone.name));
+    let own = contact.timezone.as_deref().map(|own| format!("; the contact's own zone {own}, as imported"));
+    lines.push(format!("  times in {}{}", zone.name, own.unwrap_or_default()));
     lines.push(String::new());
-    lines.extend(number_table(contact, &zone).lines("  "));
+    lines.extend(number_table(why, &zone).lines("  "));
     lines.push(String::new());
     if why.attempts.is_empty() {
         lines.push("  never called".to_owned());
@@ -116,29 +117,31 @@ fn state(contact: &ContactView) -> String {
     }
 }
 
-fn number_table(contact: &ContactView, zone: &Zone) -> Table {
+fn number_table(why: &ContactWhy, zone: &Zone) -> Table {
     let mut table = Table::new(&["NUMBER", "CATEGORY", "LAST RESULT", "NEXT TRY"]);
-    for number in &contact.numbers {
+    for number in &why.contact.numbers {
         table.row([
             format!("{}. {}", number.index, number.number),
             number.category.clone(),
             or_dash(number.last_result.as_deref()),
-            next_try(contact, number, zone),
+            next_try(why, number, zone),
         ]);
     }
     table
 }
 
-fn next_try(contact: &ContactView, number: &NumberView, zone: &Zone) -> String {
+fn next_try(why: &ContactWhy, number: &NumberView, zone: &Zone) -> String {
+    let contact = &why.contact;
     if let (Some(listed), None, None) = (&number.do_not_call, &number.ended, &contact.ended) {
         let until = listed.until.as_ref().map(|until| format!(" until {}", zone.show(until))).unwrap_or_default();
         return format!("on do-not-call list {}{until}", listed.list);
     }
-    let from = [&number.due_at, &number.held_until].into_iter().flatten().max_by_key(|text| instant(text));
-    match (&number.ended, &contact.ended, from) {
+    let times = [&contact.not_before, &number.due_at, &number.held_until];
+    match (&number.ended, &contact.ended, latest(times)) {
         (Some(end), _, _) => format!("never: {end}"),
         (None, Some(_), _) => "never: the contact has ended".to_owned(),
         (None, None, Some(from)) => format!("from {}", zone.show(from)),
+        (None, None, None) if why.hold.is_some() => "when nothing holds it".to_owned(),
         (None, None, None) => "any time".to_owned(),
     }
 }
@@ -189,13 +192,23 @@ fn next_text(why: &ContactWhy, next: &NextView, zone: &Zone) -> String {
     };
     let number = why.contact.numbers.iter().find(|number| number.index == next.number_index);
     let number = number.map(|number| number.number.as_str()).unwrap_or_default();
-    let due = match &next.ready_at {
-        Some(at) if instant(at) == Some(HELD_FOR_GOOD) => "not due by time alone".to_owned(),
+    format!("{kind} of number {} ({number}), {}", next.number_index, due_text(why, next, zone))
+}
+
+/// From when, by the contact's own times and the end of what holds it, as far as that is known.
+fn due_text(why: &ContactWhy, next: &NextView, zone: &Zone) -> String {
+    let until = why.hold.as_ref().and_then(|hold| hold.until.clone());
+    match latest([&next.ready_at, &until]) {
+        Some(at) if instant(at) >= Some(HELD_FOR_GOOD) => "not due by time alone".to_owned(),
         Some(at) if instant(at) > instant(&why.as_of) => format!("due {}", zone.show(at)),
+        _ if why.hold.is_some() => "due as soon as nothing holds it".to_owned(),
         Some(at) => format!("due since {}", zone.show(at)),
         None => "due now".to_owned(),
-    };
-    format!("{kind} of number {} ({number}), {due}", next.number_index)
+    }
+}
+
+fn latest<const N: usize>(times: [&Option<String>; N]) -> Option<&str> {
+    times.into_iter().flatten().max_by_key(|text| instant(text)).map(String::as_str)
 }
 
 /// RFC 3339 texts don't sort as times do: their fractions have different lengths.

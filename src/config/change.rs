@@ -1,6 +1,6 @@
 //! What is wrong with a change, though the files themselves are good: campaigns beside those of a base.
 //!
-//! Only `id` and `starts_at` of the files that differ are read; a file that can't be read has been
+//! Only `id`, `name` and `starts_at` of the files that differ are read; a file that can't be read has been
 //! reported already.
 
 use std::{
@@ -18,6 +18,7 @@ use super::{
     kinds::time::timestamp,
     layout::{self, FileKind},
     load::{SourceFile, full_path},
+    succession::{Predecessor, Stands, successions},
 };
 
 /// What a folder of campaigns is compared with.
@@ -33,8 +34,12 @@ pub struct Base<'a> {
 #[derive(Deserialize)]
 struct Head {
     id: Spanned<String>,
+    name: Option<String>,
     starts_at: Option<Spanned<Datetime>>,
 }
+
+/// A file that differs, and what it says first; `None` if it can't be read.
+type Headed<'a> = (SourceFile<'a>, Option<Head>);
 
 /// Reports new campaigns that start before `now`, and ids that changed. Without a base all campaigns
 /// are new.
@@ -44,42 +49,54 @@ pub fn review(folder: &str, files: &[SourceFile<'_>], base: Option<Base<'_>>, no
     let same: BTreeSet<&str> = files.iter().filter(|f| before.get(f.path) == Some(&f.bytes)).map(|f| f.path).collect();
     let old = heads(base.map_or(&[], |base| base.files), &same);
     let new = heads(files, &same);
-    let ids = |heads: &[(SourceFile<'_>, Option<Head>)]| -> BTreeSet<String> {
-        heads.iter().filter_map(|(_, head)| Some(head.as_ref()?.id.get_ref().clone())).collect()
-    };
-    let (old_ids, new_ids) = (ids(&old), ids(&new));
+    let (before, after) = (stands(&old), stands(&new));
+    let known: BTreeSet<&str> = before.iter().map(|campaign| campaign.id).collect();
+    let changed = successions(&before, &after);
     let mut found = Vec::new();
     for (file, head) in &new {
-        let Some(head) = head.as_ref().filter(|head| !old_ids.contains(head.id.get_ref())) else { continue };
+        let Some(head) = head else { continue };
         let source = Source::new(full_path(folder, file.path), str::from_utf8(file.bytes).unwrap_or(""));
-        let there = old.iter().find(|(old, _)| old.path == file.path).map(|(_, head)| head);
-        match (there, base) {
-            // What the base had here can't be read: it may well be this campaign.
-            (Some(None), _) => {}
-            (Some(Some(left)), Some(base)) if !new_ids.contains(left.id.get_ref()) => {
-                found.push(id_changed(&source, head, left, base.name));
+        let id = head.id.get_ref().as_str();
+        let unread = || old.iter().any(|(old, head)| old.path == file.path && head.is_none());
+        match (changed.get(id), base) {
+            (Some(left), Some(base)) => {
+                found.push(id_changed(&source, head, left, &full_path(folder, left.was.path), base))
             }
-            (Some(Some(_)) | None, _) => found.extend(new_in_past(&source, head, base.map(|base| base.name), now)),
+            // What the base had here can't be read: it may well be this campaign.
+            (Some(_) | None, _) if known.contains(id) || unread() => {}
+            (Some(_) | None, _) => found.extend(new_in_past(&source, head, base.map(|base| base.name), now)),
         }
     }
     found
 }
 
+fn stands<'a>(heads: &'a [Headed<'_>]) -> Vec<Stands<'a>> {
+    let stands = |file: &SourceFile<'a>, head: &'a Head| Stands {
+        id: head.id.get_ref(),
+        name: head.name.as_deref(),
+        path: file.path,
+    };
+    heads.iter().filter_map(|(file, head)| Some(stands(file, head.as_ref()?))).collect()
+}
+
 /// The campaigns' files but those that are the same on both sides.
-fn heads<'a>(files: &[SourceFile<'a>], same: &BTreeSet<&str>) -> Vec<(SourceFile<'a>, Option<Head>)> {
+fn heads<'a>(files: &[SourceFile<'a>], same: &BTreeSet<&str>) -> Vec<Headed<'a>> {
     let changed = files.iter().filter(|f| layout::kind(f.path) == Some(FileKind::Campaign) && !same.contains(f.path));
     changed.map(|file| (*file, str::from_utf8(file.bytes).ok().and_then(|text| toml::from_str(text).ok()))).collect()
 }
 
-fn id_changed(source: &Source<'_>, head: &Head, left: &Head, base: &str) -> Diagnostic {
-    let (new, old) = (head.id.get_ref(), left.id.get_ref());
+fn id_changed(source: &Source<'_>, head: &Head, left: &Predecessor<'_>, path: &str, base: Base<'_>) -> Diagnostic {
+    let (old, base) = (left.was.id, base.name);
+    let fate = if left.is_gone { "is retired" } else { "is another campaign now" };
     let message =
-        format!("an id cannot change: this retires {old:?} and creates {new:?}, whose contacts start from nothing");
-    let place = source.locate(Span::from(head.id.span()));
-    let mut diagnostic = Diagnostic::warning(Code::IdChanged, place, message);
+        format!("an id cannot change: {old:?} {fate}, and its contacts, results and history stay behind with it");
+    let span = Span::from(head.id.span());
+    let mut diagnostic = Diagnostic::error(Code::IdChanged, source.locate(span), message);
+    let moved = if *path == *source.path { String::new() } else { format!(" in {path}") };
     diagnostic
-        .label(format!("was {old:?} at {base}"))
-        .help("put the old id back, or give the new campaign a file of its own");
+        .label(format!("was {old:?}{moved} at {base}"))
+        .help("to retire one campaign and begin another, give the new one a file and a name of its own")
+        .suggest(format!("to go on with {old:?}, put its id back"), span, format!("{old:?}"));
     diagnostic
 }
 

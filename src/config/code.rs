@@ -42,7 +42,7 @@ codes! {
     DuplicateKey = "E0003",
     /// No kind of file stands at this path, so nothing would read it.
     UnknownFile = "E0004",
-    /// A file that every configuration needs is not there.
+    /// A file that is needed is not there.
     MissingFile = "E0005",
     /// The file cannot be read: a symlink, too large, or refused by the system.
     Unreadable = "E0006",
@@ -189,7 +189,7 @@ codes! {
     SeveralTrunks = "E0303",
     /// A new campaign starts before the instant that counts as now, so it would dial at once.
     NewInPast = "E0401",
-    /// The id in a file is another than before. An id cannot change: one campaign is retired and another begins.
+    /// A campaign has another id than before. An id cannot change: one campaign is retired and another begins.
     IdChanged = "E0402",
     /// No template has this id.
     UnknownTemplate = "E0411",

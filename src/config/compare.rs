@@ -8,7 +8,10 @@ use std::{
     sync::Arc,
 };
 
+mod attributes;
 mod touches;
+
+use jiff::Timestamp;
 
 use touches::SharedTable;
 
@@ -18,12 +21,18 @@ use super::{
     effective::{self, Setting},
     layout::{self, FileKind},
     load::{SourceFile, full_path},
+    succession::{Stands, successions},
     template::Templates,
 };
 use crate::domain::{
     campaign::{Campaign, Definitions, DesiredState},
     ids::CampaignId,
-    plan::{Verb, meaning::meaning, verb},
+    plan::{
+        Verb,
+        meaning::{holds, meaning},
+        verb,
+    },
+    reason::Hold,
 };
 
 /// One side of a comparison: files that were read without an error.
@@ -69,6 +78,13 @@ pub struct ChangedCampaign {
     pub state: Option<DesiredState>,
     /// Its file, on the older side if it is gone.
     pub file: Option<Arc<str>>,
+    /// The id whose place this one took, or for a retired campaign the one that took its place: what may still be
+    /// one campaign to people is two.
+    pub id_changed: Option<CampaignId>,
+    /// What kept it from every call so far until its file said something else, beside `paused`.
+    pub held_before: Vec<Hold>,
+    /// What keeps it from every call from now on.
+    pub held: Vec<Hold>,
     /// Its settings, key by key; none for one that comes or goes.
     pub differences: Vec<Difference>,
 }
@@ -82,17 +98,18 @@ pub struct SharedChange {
     pub entry: Option<String>,
     /// Settings, key by key.
     pub differences: Vec<Difference>,
-    /// Running campaigns of the newer side that it touches.
-    pub touches: Vec<CampaignId>,
+    /// Campaigns of the newer side that it touches, and what state they ask for.
+    pub touches: Vec<(CampaignId, DesiredState)>,
 }
 
-/// Compares two configurations. `retired` are campaigns that were there once: they return.
+/// Compares two configurations at `now`. `retired` are campaigns that were there once: they return.
 #[must_use]
-pub fn compare(from: &Side<'_>, to: &Side<'_>, retired: &[CampaignId]) -> Comparison {
-    let pairs = Pairs::new(from, to);
+pub fn compare(from: &Side<'_>, to: &Side<'_>, retired: &[CampaignId], now: Timestamp) -> Comparison {
+    let pairs = Pairs::new(from, to, now);
     let (before, after) = (campaigns(from), campaigns(to));
     let mut found = Comparison::default();
     let (mut was, mut is) = (pairs.campaigns(&pairs.from), pairs.campaigns(&pairs.to));
+    let changed_ids = changed_ids((before, &was), (after, &is));
     for (id, campaign) in after {
         let known = before.get(id).map(Arc::as_ref);
         match step(known, campaign, retired.contains(id)) {
@@ -110,8 +127,14 @@ pub fn compare(from: &Side<'_>, to: &Side<'_>, retired: &[CampaignId]) -> Compar
             verb: Verb::Retire,
             state: None,
             file: was.remove(id).map(|file| pairs.from.path(file.path)),
+            id_changed: None,
+            held_before: holds(campaign, now),
+            held: Vec::new(),
             differences: Vec::new(),
         });
+    }
+    for campaign in &mut found.campaigns {
+        campaign.id_changed = changed_ids.get(&campaign.id).cloned();
     }
     found.campaigns.sort_by(|a, b| a.verb.cmp(&b.verb).then_with(|| a.id.cmp(&b.id)));
     found.shared = pairs.shared();
@@ -121,6 +144,32 @@ pub fn compare(from: &Side<'_>, to: &Side<'_>, retired: &[CampaignId]) -> Compar
 fn campaigns<'a>(side: &Side<'a>) -> &'a BTreeMap<CampaignId, Arc<Campaign>> {
     static NONE: BTreeMap<CampaignId, Arc<Campaign>> = BTreeMap::new();
     side.definitions.map_or(&NONE, |definitions| &definitions.campaigns)
+}
+
+/// The ids that changed, each by the other one.
+fn changed_ids(before: Defined<'_, '_>, after: Defined<'_, '_>) -> BTreeMap<CampaignId, CampaignId> {
+    let (before, after) = (stands(before), stands(after));
+    let id = |text: &str| CampaignId::parse(text).ok();
+    let mut changed = BTreeMap::new();
+    for (new, old) in successions(&before, &after) {
+        let (Some(new), Some(was)) = (id(new), id(old.was.id)) else { continue };
+        if old.is_gone {
+            changed.insert(was.clone(), new.clone());
+        }
+        changed.insert(new, was);
+    }
+    changed
+}
+
+/// A side's campaigns, and the files that those stand in which differ.
+type Defined<'d, 'f> = (&'d BTreeMap<CampaignId, Arc<Campaign>>, &'d BTreeMap<CampaignId, Written<'f>>);
+
+fn stands<'d>((campaigns, files): Defined<'d, '_>) -> Vec<Stands<'d>> {
+    let stands = |(id, file): (&'d CampaignId, &'d Written<'_>)| {
+        let name = campaigns.get(id).map(|campaign| campaign.name.as_str());
+        Stands { id: id.as_str(), name, path: file.path }
+    };
+    files.iter().map(stands).collect()
 }
 
 fn step(before: Option<&Campaign>, after: &Campaign, retired: bool) -> Option<Verb> {
@@ -154,22 +203,32 @@ fn changed(
         (Some(before), Some(was), Some(is)) => {
             let mut found = pairs.differences(was, is);
             for difference in &mut found {
-                difference.meaning = meaning(&difference.key, before, after);
+                difference.meaning = meaning(&difference.key, before, after, pairs.now);
             }
             found
         }
         _ => Vec::new(),
     };
-    let (id, name, state) = (after.id.clone(), after.name.clone(), Some(after.desired));
-    ChangedCampaign { id, name, verb, state, file, differences }
+    ChangedCampaign {
+        id: after.id.clone(),
+        name: after.name.clone(),
+        verb,
+        state: Some(after.desired),
+        file,
+        id_changed: None,
+        held_before: before.map(|before| holds(before, pairs.now)).unwrap_or_default(),
+        held: holds(after, pairs.now),
+        differences,
+    }
 }
 
 /// The files that are not the same on both sides.
 struct Pairs<'a> {
     from: Differing<'a>,
     to: Differing<'a>,
-    running: Option<&'a Definitions>,
-    were: Option<&'a Definitions>,
+    is: Option<&'a Definitions>,
+    was: Option<&'a Definitions>,
+    now: Timestamp,
 }
 
 /// One side's files that the other does not have, or not like this.
@@ -207,7 +266,7 @@ impl<'a> Differing<'a> {
 }
 
 impl<'a> Pairs<'a> {
-    fn new(from: &Side<'a>, to: &Side<'a>) -> Self {
+    fn new(from: &Side<'a>, to: &Side<'a>, now: Timestamp) -> Self {
         let by_path = |side: &Side<'a>| side.files.iter().map(|f| (f.path, f.bytes)).collect::<BTreeMap<_, _>>();
         let (mut was, mut is) = (by_path(from), by_path(to));
         is.retain(|path, bytes| {
@@ -220,8 +279,9 @@ impl<'a> Pairs<'a> {
         Self {
             from: Differing::new(from, was),
             to: Differing::new(to, is),
-            running: to.definitions,
-            were: from.definitions,
+            is: to.definitions,
+            was: from.definitions,
+            now,
         }
     }
 
@@ -276,7 +336,10 @@ impl<'a> Pairs<'a> {
         let mut known: BTreeMap<Option<String>, usize> = BTreeMap::new();
         let (was, is) = (side(&self.from), side(&self.to));
         let of_file = effective::id_of(&is.settings).or_else(|| effective::id_of(&was.settings));
-        for difference in self.differences(was, is) {
+        for mut difference in self.differences(was, is) {
+            if let (FileKind::Attributes, Some(now)) = (kind, self.is) {
+                difference.meaning = attributes::meaning(&difference, now);
+            }
             let entry = difference.key.find(']').map(|end| difference.key[..=end].to_owned());
             let index = *known.entry(entry.clone()).or_insert_with(|| {
                 let of_entry = entry.as_deref().and_then(|entry| entry.strip_suffix(']')?.split_once('['));
@@ -290,12 +353,12 @@ impl<'a> Pairs<'a> {
         changes
     }
 
-    /// The running campaigns that a table of a shared file has to do with.
-    fn touched(&self, kind: FileKind, id: Option<&str>) -> Vec<CampaignId> {
-        let Some(now) = self.running else { return Vec::new() };
-        let table = SharedTable { kind, id, sides: [self.were, self.running] };
-        let running = now.campaigns.values().filter(|campaign| campaign.desired == DesiredState::Running);
-        running.filter(|campaign| table.touches(campaign)).map(|campaign| campaign.id.clone()).collect()
+    /// The campaigns that a table of a shared file has to do with.
+    fn touched(&self, kind: FileKind, id: Option<&str>) -> Vec<(CampaignId, DesiredState)> {
+        let Some(now) = self.is else { return Vec::new() };
+        let table = SharedTable { kind, id, sides: [self.was, self.is] };
+        let touched = now.campaigns.values().filter(|campaign| table.touches(campaign));
+        touched.map(|campaign| (campaign.id.clone(), campaign.desired)).collect()
     }
 }
 
@@ -332,7 +395,7 @@ mod tests {
         let retired: Vec<CampaignId> = retired.iter().map(|id| CampaignId::parse(id).unwrap()).collect();
         let from = Side { folder: "campaigns", files: &was, definitions: Some(&before) };
         let to = Side { folder: "campaigns", files: &is, definitions: Some(&after) };
-        compare(&from, &to, &retired)
+        compare(&from, &to, &retired, "2031-03-02T00:00:00Z".parse().unwrap())
     }
 
     fn sources(folder: &Folder) -> Vec<SourceFile<'_>> {
@@ -354,7 +417,8 @@ mod tests {
             lines.extend(campaign.differences.iter().map(difference));
         }
         for change in &comparison.shared {
-            lines.push(format!("{} {:?} {:?}", change.file, change.entry, change.touches));
+            let touches = change.touches.iter().map(|(id, state)| format!("{id} {}", state.as_str()));
+            lines.push(format!("{} {:?} {:?}", change.file, change.entry, touches.collect::<Vec<_>>()));
             lines.extend(change.differences.iter().map(difference));
         }
         lines
@@ -429,7 +493,7 @@ mod tests {
                 "campaigns/shared/agents.toml Some(\"agents[a3]\") []",
                 "  agents[a3] - → {\"id\":\"a3\",\"name\":\"Eva\",\"sip\":\"sip:a3@10.0.0.5\",\"queues\":[\"care\"]}\
                  @campaigns/shared/agents.toml:2:6",
-                "campaigns/shared/agents.toml Some(\"agents[a1]\") [CampaignId(a)]",
+                "campaigns/shared/agents.toml Some(\"agents[a1]\") [\"a running\", \"b paused\"]",
                 "  agents[a1].sip \"sip:a1@10.0.0.5\"@campaigns/shared/agents.toml:4:7 → \
                  \"sip:a1@10.0.0.9\"@campaigns/shared/agents.toml:9:7",
                 "campaigns/shared/agents.toml Some(\"agents[a2]\") []",

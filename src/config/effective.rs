@@ -83,7 +83,25 @@ pub(crate) fn campaign<'a>(templates: &Templates<'a>, path: &Arc<str>, text: &'a
         let value = Arc::unwrap_or_clone(campaign);
         CampaignFile::settings("", &At { value, span: None }, &mut settings);
     }
+    without_the_other_policy(&mut settings);
     settings
+}
+
+/// The keys of a policy by days; each has a default, which holds only where that policy does.
+const BY_DAYS: [&str; 3] = ["max_days", "max_attempts_per_day", "retry_interval"];
+
+/// Takes out the defaults of a policy by days where the file chose another.
+fn without_the_other_policy(settings: &mut Vec<Setting>) {
+    let by_category = settings.iter().any(|s| s.key == "results.policy" && s.value == "by_category");
+    let by_result = settings.iter().any(|s| s.key == "results.global.by_result");
+    let is_of_days = |key: &str| key.strip_prefix("results.global.").is_some_and(|key| BY_DAYS.contains(&key));
+    settings.retain(|s| !((by_category || by_result) && s.span.is_none() && is_of_days(&s.key)));
+    let categories = settings.iter_mut().filter(|s| s.key == "results.by_category");
+    for policy in categories.filter_map(|s| s.value.as_object_mut()).flat_map(|table| table.values_mut()) {
+        if let Some(policy) = policy.as_object_mut().filter(|policy| policy.contains_key("by_result")) {
+            policy.retain(|key, _| !BY_DAYS.contains(&key.as_str()));
+        }
+    }
 }
 
 fn of<T: Table>(text: &str) -> Vec<Setting> {
@@ -96,6 +114,8 @@ fn of<T: Table>(text: &str) -> Vec<Setting> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::*;
@@ -143,6 +163,26 @@ mod tests {
             timezone = "Asia/Shanghai"
         "#;
         assert_eq!(values(other), values(CAMPAIGN));
+    }
+
+    #[test]
+    fn a_default_of_a_policy_that_does_not_hold_is_no_setting() {
+        let rules = "[{ result = \"busy\", retries = 2, interval = \"10m\" }]";
+        let of = |results: &str| {
+            let all = values(&format!("{CAMPAIGN}[results]\n{results}\n"));
+            all.into_iter().filter(|(key, _)| key.starts_with("results.")).collect::<BTreeMap<String, Json>>()
+        };
+        let days = ["results.global.max_attempts_per_day", "results.global.max_days", "results.global.retry_interval"];
+        let keys = |results: &str| of(results).into_keys().collect::<Vec<_>>();
+        assert_eq!(keys("")[..3], days);
+        assert_eq!(
+            keys(&format!("global = {{ by_result = {rules} }}")),
+            ["results.global.by_result", "results.policy"]
+        );
+        let by_category = format!("policy = \"by_category\"\nby_category = {{ default = {{ by_result = {rules} }} }}");
+        assert_eq!(keys(&by_category), ["results.by_category", "results.policy"]);
+        let expected = json!({ "default": { "by_result": [{ "result": "busy", "retries": 2, "interval": "10m" }] } });
+        assert_eq!(of(&by_category)["results.by_category"], expected);
     }
 
     #[test]

@@ -372,7 +372,8 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
             "max_concurrent_calls = 500",
             "max_concurrent_calls = 20",
             "A commit can tighten what the settings allow, never widen it. Use a smaller number, or ask the machine's \
-             administrator for a higher ceiling. `check --settings FILE` checks against the ceilings of a machine.",
+             administrator for a higher ceiling. `check --settings FILE` checks against the ceilings of a machine. Where \
+             they shrank later, the daemon takes the ceiling and lists it in `status`.",
         ),
     ),
     (
@@ -405,8 +406,10 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         Code::IdChanged,
         told(
             "`check --base main` on a branch that changes `id = \"spring\"` to `id = \"spring-2\"` in a file",
-            "Contacts and history belong to an id. If the name shall change, change `name`; put the old id back. If \
-             another campaign is meant, give it a file of its own, so that both are seen.",
+            "Contacts, results and history belong to an id, and a file is known by the id in it, never by its path. So \
+             another id in the same file, or under the same name in another one, retires the old campaign and begins one \
+             that has nothing of it. If the name shall change, change `name` and put the old id back. If another campaign \
+             is meant, remove the old file and give the new campaign a file and a name of its own.",
         ),
     ),
     (

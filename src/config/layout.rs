@@ -1,5 +1,7 @@
 //! Which kind of file stands where in the folder of campaigns.
 
+use super::suggest::nearest;
+
 /// What a file holds, by its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum FileKind {
@@ -100,6 +102,20 @@ pub(crate) fn kind(path: &str) -> Option<FileKind> {
         "templates" => Some(FileKind::Template),
         "shared/surveys" => Some(FileKind::Survey),
         _ => None,
+    }
+}
+
+/// The path of a file of `shared/` that was probably meant by one where no kind of file stands.
+pub(crate) fn nearest_path(path: &str) -> Option<&'static str> {
+    nearest(path, SHARED.map(|(known, _)| known))
+}
+
+/// What a file probably is that stands where no kind does.
+pub(crate) fn meant(path: &str) -> Option<FileKind> {
+    match path {
+        _ if path.starts_with(SURVEYS) => Some(FileKind::Survey),
+        _ if path.starts_with("templates/") => Some(FileKind::Template),
+        _ => kind(nearest_path(path)?),
     }
 }
 

@@ -8,14 +8,15 @@ use std::{
 };
 
 use super::{
-    campaign::Campaigns,
+    campaign::{Campaigns, Over},
     code::Code,
     diagnostic::{Diagnostic, LeftOut, Location, Severity, Source, Span, cap, sort},
     layout::{self, FileKind, REQUIRED, SHARED, SURVEYS},
     loader::{Memory, ReadCampaign},
+    missing,
     read::{Reader, Table},
-    shared::{Kept, SharedFiles},
-    suggest::{listing, nearest},
+    shared::{Absent, Kept, SharedFiles},
+    suggest::listing,
     tables::campaign::CampaignFile,
     template::{OF_A_CAMPAIGN, Templates, Users},
 };
@@ -43,14 +44,14 @@ pub fn load(
     files: &[SourceFile<'_>],
     ceilings: &Ceilings,
 ) -> Result<(Definitions, Vec<Diagnostic>), Vec<Diagnostic>> {
-    load_knowing(folder, files, ceilings, &mut Memory::default())
+    load_knowing(folder, files, (ceilings, Over::Refused), &mut Memory::default())
 }
 
 /// The same, where something may be known of the files from an earlier load.
 pub(super) fn load_knowing(
     folder: &str,
     files: &[SourceFile<'_>],
-    ceilings: &Ceilings,
+    ceilings: (&Ceilings, Over),
     memory: &mut Memory,
 ) -> Result<(Definitions, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut load = Load::new(folder, memory);
@@ -65,10 +66,9 @@ pub(super) fn load_knowing(
     let users = Users::new(&load.templates, &load.campaigns, &commit);
     let definitions = load.definitions(&mut commit, ceilings);
     let mut diagnostics = load.diagnostics;
-    // A value that could not be read counts as left out; what would follow from that is no fault of its own.
-    let broken: BTreeSet<Arc<str>> = errors(&diagnostics).map(|d| Arc::clone(&d.location.file)).collect();
-    commit.diagnostics.retain(|d| !(OF_SEVERAL_VALUES.contains(&d.code) && broken.contains(&d.location.file)));
     diagnostics.append(&mut commit.diagnostics);
+    sort(&mut diagnostics);
+    missing::fold(folder, &commit.absent, &mut diagnostics);
     users.relate(&load.templates, &mut diagnostics);
     sort(&mut diagnostics);
     cap(&mut diagnostics, PROBLEMS_MAX, load.left_out, Location::file(&folder.into()));
@@ -76,14 +76,6 @@ pub(super) fn load_knowing(
         Some(found) if diagnostics.iter().all(|d| d.severity != Severity::Error) => Ok((found, diagnostics)),
         _ => Err(diagnostics),
     }
-}
-
-/// Faults of values that do not go together.
-const OF_SEVERAL_VALUES: [Code; 6] =
-    [Code::Rounds, Code::Operand, Code::RuleKeys, Code::SpecialDays, Code::FallbackZone, Code::NoEffect];
-
-fn errors(diagnostics: &[Diagnostic]) -> impl Iterator<Item = &Diagnostic> {
-    diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error)
 }
 
 /// A table or value and the file it stands in.
@@ -103,6 +95,8 @@ pub(crate) struct Commit<'a> {
     sources: Vec<OnceCell<Source<'a>>>,
     /// The template of each file that extends one, and where it names it.
     templates: BTreeMap<usize, Place>,
+    /// Files that are not there and that something may refer to.
+    absent: Vec<Absent>,
     diagnostics: Vec<Diagnostic>,
     /// Faults of templates so far: each shows with every campaign that uses the template.
     seen: BTreeSet<(Code, Location)>,
@@ -121,6 +115,7 @@ impl<'a> Commit<'a> {
             files,
             sources: vec![OnceCell::new(); files.len()],
             templates,
+            absent: Vec::new(),
             diagnostics: Vec::new(),
             seen,
             inherited: 0,
@@ -217,7 +212,7 @@ impl<'a> Commit<'a> {
         }
     }
 
-    /// Reports what stands at a place as used before, if it was; remembers it otherwise.
+    /// Reports what stands at a place as used before, if it was; else remembers it and gives `true`.
     pub(crate) fn unique(
         &mut self,
         code: Code,
@@ -225,13 +220,14 @@ impl<'a> Commit<'a> {
         text: &str,
         place: Place,
         message: impl FnOnce() -> String,
-    ) {
+    ) -> bool {
         if let Some(first) = seen.get(text) {
             let first = self.locate(first);
             self.error(code, &place, message()).label("used again").relate(first, "first used here");
-        } else {
-            seen.insert(text.to_owned(), place);
+            return false;
         }
+        seen.insert(text.to_owned(), place);
+        true
     }
 }
 
@@ -248,6 +244,8 @@ struct Load<'a, 'm> {
     templates: Templates<'a>,
     campaigns: Vec<InFile<Arc<CampaignFile>>>,
     found: Vec<FileKind>,
+    /// What files are that stand where no kind does.
+    misplaced: Vec<FileKind>,
     diagnostics: Vec<Diagnostic>,
     left_out: LeftOut,
 }
@@ -261,6 +259,7 @@ impl<'a, 'm> Load<'a, 'm> {
             templates: Templates::default(),
             campaigns: Vec::new(),
             found: Vec::new(),
+            misplaced: Vec::new(),
             diagnostics: Vec::new(),
             left_out: LeftOut::default(),
         }
@@ -275,6 +274,7 @@ impl<'a, 'm> Load<'a, 'm> {
         let path = full_path(self.folder, file.path);
         let Some(kind) = layout::kind(file.path) else {
             self.diagnostics.push(unknown_file(&path, file.path));
+            self.misplaced.extend(layout::meant(file.path));
             return;
         };
         self.found.push(kind);
@@ -301,8 +301,9 @@ impl<'a, 'm> Load<'a, 'm> {
                 self.shared.surveys.push(survey);
             }
             FileKind::Template => {
-                let diagnostics = text.map(|text| self.templates.add(index, &path, text));
-                self.diagnostics.extend(diagnostics.into_iter().flatten());
+                let Some(text) = text else { return self.templates.miss_one() };
+                let diagnostics = self.templates.add(index, &path, text);
+                self.diagnostics.extend(diagnostics);
             }
             FileKind::Campaign => {
                 let Some(text) = text else { return };
@@ -329,8 +330,14 @@ impl<'a, 'm> Load<'a, 'm> {
     }
 
     fn missing_files(&mut self) {
+        for &kind in &self.misplaced {
+            self.shared.misplace(kind);
+            if kind == FileKind::Template {
+                self.templates.miss_one();
+            }
+        }
         for &(path, kind) in &SHARED[..REQUIRED] {
-            if !self.found.contains(&kind) {
+            if !self.found.contains(&kind) && !self.misplaced.contains(&kind) {
                 let path = full_path(self.folder, path);
                 let mut diagnostic =
                     Diagnostic::error(Code::MissingFile, Location::file(&path), "this file is missing");
@@ -341,12 +348,13 @@ impl<'a, 'm> Load<'a, 'm> {
         }
     }
 
-    fn definitions(&mut self, commit: &mut Commit<'_>, ceilings: &Ceilings) -> Option<Definitions> {
+    fn definitions(&mut self, commit: &mut Commit<'_>, (ceilings, over): (&Ceilings, Over)) -> Option<Definitions> {
         let shared = std::mem::take(&mut self.shared).define(commit);
+        commit.absent = shared.absent();
         let files = std::mem::take(&mut self.campaigns);
         self.templates.refer(&files, commit);
         commit.templates = self.templates.of(&files);
-        let mut campaigns = Campaigns { ceilings, references: shared.references(), commit };
+        let mut campaigns = Campaigns { ceilings, over, references: shared.references(), commit };
         campaigns.templates(self.templates.take_alone());
         let campaigns = campaigns.resolve(files, self.memory)?;
         shared.with(campaigns)
@@ -355,13 +363,12 @@ impl<'a, 'm> Load<'a, 'm> {
 
 fn unknown_file(path: &Arc<str>, relative: &str) -> Diagnostic {
     let mut diagnostic = Diagnostic::error(Code::UnknownFile, Location::file(path), "no kind of file stands here");
-    let shared = SHARED.map(|(path, _)| path);
-    match nearest(relative, shared) {
+    match layout::nearest_path(relative) {
         Some(meant) => diagnostic.help(format!("did you mean {meant}?")),
         None => diagnostic.help(format!(
             "campaigns stand in the folder itself, one in each *.toml; below it there are templates/*.toml, \
              {SURVEYS}*.toml, {}",
-            listing(&shared, '`', "and")
+            listing(&SHARED.map(|(path, _)| path), '`', "and")
         )),
     };
     diagnostic

@@ -11,6 +11,7 @@ use std::{
 };
 
 use super::{
+    campaign::Over,
     diagnostic::Diagnostic,
     layout::{self, FileKind},
     load::{SourceFile, load_knowing},
@@ -19,6 +20,9 @@ use super::{
 use crate::domain::campaign::{Campaign, Ceilings, Definitions};
 
 /// Loads commits under the ceilings of one machine; gives what [`load()`](super::load()) gives, sooner.
+///
+/// Only a limit over its ceiling is no error here: the ceiling holds, with a warning of
+/// [`Code::OverCeiling`](super::code::Code::OverCeiling). So a daemon whose ceilings shrink goes on.
 #[derive(Debug)]
 pub struct Loader {
     ceilings: Ceilings,
@@ -43,7 +47,7 @@ impl Loader {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         // Taken out: should the load panic, nothing half done is believed later.
         let (paths, mut memory) = mem::take(&mut *newest).recall(folder, files);
-        let loaded = load_knowing(folder, &sources, &self.ceilings, &mut memory);
+        let loaded = load_knowing(folder, &sources, (&self.ceilings, Over::Lowered), &mut memory);
         *newest = Newest::new(folder, paths, files, memory);
         loaded
     }

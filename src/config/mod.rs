@@ -17,6 +17,7 @@ mod kinds;
 mod layout;
 mod load;
 mod loader;
+mod missing;
 mod newer;
 mod read;
 pub mod reference;
@@ -26,6 +27,8 @@ mod sample;
 pub mod schema;
 pub mod settings;
 mod shared;
+mod strays;
+mod succession;
 pub(crate) mod suggest;
 mod syntax;
 mod table;
@@ -33,6 +36,7 @@ mod tables;
 pub mod template;
 #[cfg(test)]
 mod toml_test;
+mod unclear;
 mod version;
 mod windows;
 

@@ -10,13 +10,14 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     code::Code,
-    diagnostic::{Diagnostic, LeftOut, Location, Source, Span, cap, short},
+    diagnostic::{Diagnostic, LeftOut, Location, Source, Span, cap},
     effective::Setting,
     layout::FILE_BYTES_MAX,
     newer,
-    suggest::{is_sure, listing, nearest},
+    strays::{self, Strays},
     syntax::{Node, Parsed, parse},
     template::is_inherited,
+    unclear::Unclear,
     version::{self, Pinned},
 };
 
@@ -75,21 +76,26 @@ impl<T> At<T> {
 /// Reads one file.
 pub(crate) struct Reader<'s> {
     pub(crate) source: Source<'s>,
-    pub(crate) diagnostics: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
     /// How many diagnostics there were before it read anything; they do not count.
     given: usize,
-    /// Problems over the cap, and the last of them, which nobody will see.
+    /// Where each of the others stands.
+    places: Vec<Span>,
+    /// How many values could not be read, or lacked something.
+    pub(crate) faults: usize,
+    /// Problems over the cap, and one of them, which nobody will see.
     left_out: usize,
     unseen: Diagnostic,
-    /// The key being read, for messages.
+    /// The key being read, and the first line of its documentation, for messages.
     key: &'static str,
+    about: Option<&'static str>,
     /// How deep the conditions are nested that are being read.
     pub(crate) depth: usize,
     /// Keys at the top of this kind of file: one that stands in another table has slid there.
     top: &'static [&'static str],
     poisoned: BTreeSet<Span>,
     /// Unknown keys met so far; the same one missing elsewhere is the same fault.
-    strays: Vec<String>,
+    pub(crate) strays: Vec<String>,
     /// Who gives the keys that the file does not have.
     rest: Rest<'s>,
     /// Whether what is read is whole in itself.
@@ -147,9 +153,12 @@ impl<'s> Reader<'s> {
             source,
             given: diagnostics.len(),
             diagnostics,
+            places: Vec::new(),
+            faults: 0,
             left_out: 0,
             unseen,
             key: "",
+            about: None,
             top: &[],
             poisoned,
             depth: 0,
@@ -190,6 +199,24 @@ impl<'s> Reader<'s> {
         read
     }
 
+    /// Whether a table is the file's own.
+    pub(crate) fn is_top<T: Table>(&self) -> bool {
+        self.top == T::KEYS
+    }
+
+    /// Whether a key belongs to the file's own table.
+    pub(crate) fn belongs_to_top(&self, key: &str) -> bool {
+        self.top.contains(&key) || key == version::KEY
+    }
+
+    /// Whether a key that a table does not have may be there after all, or come from elsewhere.
+    fn may_stand_elsewhere(&self, key: &str) -> bool {
+        // Behind a slip in the form of the file, what is missing may well be there.
+        let broken = self.diagnostics[..self.given].iter().any(|diagnostic| diagnostic.code == Code::Syntax);
+        let of_another = matches!(self.rest, Rest::Another) && !self.in_whole;
+        broken || of_another || self.strays.iter().any(|stray| stray == key)
+    }
+
     /// The place of a span, be that in the template.
     fn locate(&self, span: Span) -> Location {
         match &self.rest {
@@ -208,12 +235,22 @@ impl<'s> Reader<'s> {
 
     /// Reports an error at a span; the caller adds to it.
     pub(crate) fn error(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Diagnostic {
-        let index = self.diagnostics.len();
-        if index >= self.problems_max() {
+        self.faults += 1;
+        if self.diagnostics.len() < self.problems_max() {
+            self.places.push(span);
+            self.diagnostics.push(Diagnostic::error(code, self.locate(span), message));
+        } else {
             self.left_out += 1;
-            return &mut self.unseen;
+            let last = self.places.iter().enumerate().max_by_key(|(_, place)| **place);
+            let Some((index, _)) = last.filter(|(_, place)| **place > span) else { return &mut self.unseen };
+            // Those are kept that come first in the file.
+            self.places.swap_remove(index);
+            self.diagnostics.swap_remove(self.given + index);
+            self.places.push(span);
+            self.diagnostics.push(Diagnostic::error(code, self.locate(span), message));
         }
-        self.diagnostics.push(Diagnostic::error(code, self.locate(span), message));
+        let index = self.diagnostics.len() - 1;
+        self.diagnostics[index].about = self.about;
         &mut self.diagnostics[index]
     }
 
@@ -246,10 +283,24 @@ impl<'s> Reader<'s> {
         }
     }
 
+    /// Leaves those edits to people that would write an item into a list that has it already.
+    pub(crate) fn doubt_repeats(&mut self, items: &[Node<'_>]) {
+        let span = |item: &Node<'_>| Span::from(item.span()).plain();
+        let edits = self.diagnostics[self.given..].iter_mut().filter_map(|found| found.suggestion.as_mut());
+        let mut edits: Vec<_> =
+            edits.filter(|edit| edit.safe && items.iter().any(|item| span(item) == edit.span)).collect();
+        let texts: Vec<String> = edits.iter().map(|edit| edit.text.clone()).collect();
+        for edit in &mut edits {
+            let there = |item: &Node<'_>| item.get_ref().as_str().is_some_and(|text| format!("{text:?}") == edit.text);
+            edit.safe = !items.iter().any(there) && texts.iter().filter(|text| **text == edit.text).count() == 1;
+        }
+    }
+
     /// Reads a value, unless the parser has reported it already.
     pub(crate) fn value<K: Kind>(&mut self, node: &Node<'_>) -> Option<At<K::Value>> {
         let span = Span::from(node.span());
         if self.poisoned.contains(&span) {
+            self.faults += 1;
             return None;
         }
         K::read(node, self).map(|value| At { value, span: Some(span) })
@@ -328,8 +379,9 @@ pub(crate) struct TableReader<'n, 's> {
     /// Where it stands: its header, or the whole of an inline table.
     pub(crate) span: Span,
     what: &'static str,
-    /// Misspelt keys: the known key, and the one in the file.
-    meant: Vec<(&'static str, String)>,
+    strays: Strays,
+    /// Keys of which nobody knows what they say.
+    pub(crate) unclear: Unclear,
 }
 
 impl<'n, 's> TableReader<'n, 's> {
@@ -345,67 +397,39 @@ impl<'n, 's> TableReader<'n, 's> {
     }
 
     fn new<T: Table>(entries: &'n DeTable<'s>, span: Span, reader: &mut Reader<'_>) -> Self {
-        let mut table = Self { entries, span, what: T::WHAT, meant: Vec::new() };
-        for key in entries.keys() {
-            if !T::KEYS.contains(&key.get_ref().as_ref()) {
-                table.unknown::<T>(key.get_ref(), Span::from(key.span()), reader);
-            }
-        }
-        table
-    }
-
-    fn unknown<T: Table>(&mut self, key: &str, span: Span, reader: &mut Reader<'_>) {
-        // The file's own table also has the key that every kind of file has.
-        let whole = (reader.top == T::KEYS).then_some(version::KEY);
-        let known: Vec<&str> = T::KEYS.iter().copied().chain(whole).filter(|key| !T::REFUSED.contains(key)).collect();
-        let written = |known: &str| self.entries.get(known).is_some_and(|node| !Span::from(node.span()).in_template());
-        let free = known.iter().copied().filter(|known| !written(known));
-        let (meant, sure) = (nearest(key, free.clone()), is_sure(key, free));
-        let slid = meant.is_none() && (reader.top.contains(&key) || key == version::KEY);
-        reader.strays.push(key.to_owned());
-        let diagnostic = reader.error(Code::UnknownKey, span, format!("unknown key `{}`", short(key)));
-        diagnostic.label(format!("{} has no such key", self.what));
-        if let Some(meant) = meant {
-            diagnostic.fix_if(sure, format!("did you mean `{meant}`?"), span, meant);
-            if !self.meant.iter().any(|(known, _)| *known == meant) {
-                self.meant.push((meant, key.to_owned()));
-            }
-        } else if slid {
-            diagnostic.help(format!(
-                "`{key}` is a key of the file itself: write it above the first [table], as a key below one belongs to that table"
-            ));
-        } else {
-            diagnostic.help(format!("known keys: {}", listing(&known, '`', "and")));
-        }
+        let strays = strays::report::<T>(entries, reader);
+        Self { entries, span, what: T::WHAT, strays, unclear: Unclear::default() }
     }
 
     fn node(&self, key: &str) -> Option<&'n Node<'s>> {
-        let written = self.meant.iter().find(|(known, _)| *known == key).map_or(key, |(_, written)| written);
-        self.entries.get(written)
+        self.entries.get(self.strays.written(key))
     }
 
     /// Reads a key's value; `None` if it is not there or not good.
-    pub(crate) fn field<K: Kind>(&self, key: &Key, reader: &mut Reader<'_>) -> Option<At<K::Value>> {
-        let node = self.node(key.name)?;
-        let outer = std::mem::replace(&mut reader.key, key.name);
-        let before = reader.diagnostics.len();
+    pub(crate) fn field<K: Kind>(&mut self, key: &Key, reader: &mut Reader<'_>) -> Option<At<K::Value>> {
+        let Some(node) = self.node(key.name) else {
+            if self.strays.strange || reader.may_stand_elsewhere(key.name) {
+                self.unclear.add(key.name);
+            }
+            return None;
+        };
+        let outer = (reader.key, reader.about);
+        (reader.key, reader.about) = (key.name, Some(key.about));
+        let faults = reader.faults;
         let read = reader.value::<K>(node);
-        for diagnostic in &mut reader.diagnostics[before..] {
-            diagnostic.about.get_or_insert(key.about);
+        (reader.key, reader.about) = outer;
+        if reader.faults > faults {
+            self.unclear.add(key.name);
         }
-        reader.key = outer;
         read
     }
 
     /// Reports a required key that is not there.
     pub(crate) fn require(&self, key: &Key, reader: &mut Reader<'_>) {
-        // Behind a slip in the form of the file, what is missing may well be there.
-        let broken = reader.diagnostics[..reader.given].iter().any(|diagnostic| diagnostic.code == Code::Syntax);
-        if broken || self.node(key.name).is_some() || reader.strays.iter().any(|stray| stray == key.name) {
+        if self.node(key.name).is_some() || reader.may_stand_elsewhere(key.name) {
             return;
         }
         let template = match &reader.rest {
-            Rest::Another if !reader.in_whole => return,
             Rest::Template(template) if !reader.in_whole => Some((template.extends, template.of_table(self.span))),
             Rest::Nobody | Rest::Another | Rest::Template(_) => None,
         };

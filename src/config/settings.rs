@@ -208,7 +208,7 @@ impl Build<'_> {
     fn check_trunks(&mut self, file: &SettingsFile) {
         let trunks = &file.trunks.value;
         let dial = &file.safety.value.dial;
-        if trunks.is_empty() && dial.value != Dial::None && file.trunks.span.is_none() {
+        if trunks.is_empty() && dial.value != Dial::None && file.trunks.span.is_none() && !file.unclear.has("trunks") {
             self.error(Code::NoTrunk, dial.span, "dialling needs a trunk")
                 .label("calls somebody")
                 .help("add a [[trunks]] table, or set `dial = \"none\"`");
@@ -231,6 +231,9 @@ impl Build<'_> {
     }
 
     fn dial(&mut self, safety: SafetyTable) -> DialPermission {
+        if safety.unclear.has_any(&["dial", "test_numbers"]) {
+            return DialPermission::None;
+        }
         let (dial, numbers) = (safety.dial, safety.test_numbers);
         match (dial.value, numbers) {
             (Dial::None, None) => DialPermission::None,

@@ -58,12 +58,12 @@ pub(crate) fn parse<'s>(source: &Source<'s>, diagnostics: &mut Vec<Diagnostic>) 
         return parsed;
     }
     errors.truncate(ERRORS_MAX);
-    let repeated = repeated_keys(source.text);
+    let scan = scan(source.text);
     // Errors in one line have one cause. What broke the file's shape says it best, else the first.
     let mut lines: BTreeMap<usize, (bool, Diagnostic)> = BTreeMap::new();
     for error in &errors {
-        let span = Span::from(error.span().unwrap_or_default());
-        let (breaks, diagnostic) = if let Some(&first) = repeated.get(&span.start) {
+        let span = error.span().map(Span::from).or(scan.too_deep).unwrap_or_default();
+        let (breaks, diagnostic) = if let Some(&first) = scan.repeated.get(&span.start) {
             (false, duplicate(source, span, first))
         } else if let Some(value) = value_at(&parsed.root, span) {
             parsed.poisoned.insert(value);
@@ -113,6 +113,13 @@ fn not_a_number(source: &Source<'_>, span: Span) -> Diagnostic {
 
 fn broken(source: &Source<'_>, root: &DeTable<'_>, span: Span, error: &Error) -> Diagnostic {
     let location = source.locate(span);
+    // Said in two ways, of brackets and of dotted keys.
+    if error.message().contains("recurs") {
+        let mut diagnostic =
+            Diagnostic::error(Code::Syntax, location, format!("nested more than {DEPTH_MAX} tables and lists deep"));
+        diagnostic.label("one too many").help("nothing here is nested more than a few deep; is a bracket left open?");
+        return diagnostic;
+    }
     let at_end = source.text.get(span.range().start..).is_none_or(|rest| rest.trim().is_empty());
     let opened = container_at(root, span).filter(|place| at_end || span.end < place.end);
     let opened = opened.map(|Span { start, .. }| source.locate(Span { start, end: start + 1 }));
@@ -141,6 +148,12 @@ fn in_value(source: &Source<'_>, value: Span, error: &Error) -> Diagnostic {
     let quoted = text.starts_with(['"', '\'']);
     if quoted || !error.message().contains("quoted") {
         let at = Span::from(error.span().unwrap_or_default());
+        if let Some((what, expected)) = does_not_exist(error) {
+            let message = format!("`{}` is no {what}: {expected}", short(text));
+            let mut diagnostic = Diagnostic::error(Code::Syntax, source.locate(at), message);
+            diagnostic.label("does not exist");
+            return diagnostic;
+        }
         let mut diagnostic = Diagnostic::error(Code::Syntax, source.locate(at), error.message());
         diagnostic.label("not a TOML value");
         if error.message().contains("escape") {
@@ -152,6 +165,12 @@ fn in_value(source: &Source<'_>, value: Span, error: &Error) -> Diagnostic {
     let bare = text.trim_matches(['“', '”', '„', '‘', '’', '«', '»']);
     diagnostic.label("not quoted").fix("put it in quotes", value, toml::Value::from(bare).to_string());
     diagnostic
+}
+
+/// What a date or a time would be that has the form of one, and what was expected of it.
+fn does_not_exist(error: &Error) -> Option<(&str, &str)> {
+    let (what, expected) = error.message().strip_prefix("invalid ")?.split_once(", ")?;
+    expected.contains(" between ").then_some((what, expected))
 }
 
 /// The plain value that holds the span.
@@ -187,13 +206,13 @@ fn container(node: &Node<'_>, span: Span) -> Option<Span> {
     inner.or_else(|| (place.contains(span) && place.start < span.start).then_some(place))
 }
 
-/// Keys whose path was seen before: where each starts, and the first of that path.
-fn repeated_keys(text: &str) -> BTreeMap<u32, Span> {
+/// Looks for keys whose path was seen before, and for one that is too long.
+fn scan(text: &str) -> KeyScan<'_> {
     let source = toml_parser::Source::new(text);
     let mut scan = KeyScan::new(source);
     let tokens = source.lex().into_vec();
     parse_document(&tokens, &mut RecursionGuard::new(&mut scan, DEPTH_MAX), &mut ());
-    scan.repeated
+    scan
 }
 
 /// Walks a document's events and knows every key by its path.
@@ -213,7 +232,10 @@ struct KeyScan<'s> {
     newest: BTreeMap<Place, Place>,
     /// The last place that was given out.
     last: Place,
+    /// Where each repeated key starts, and the first of its path.
     repeated: BTreeMap<u32, Span>,
+    /// The first part of a dotted key that is one too many.
+    too_deep: Option<Span>,
 }
 
 /// A table or value of a document, by number; 0 is the document itself.
@@ -231,6 +253,7 @@ impl<'s> KeyScan<'s> {
             newest: BTreeMap::new(),
             last: 0,
             repeated: BTreeMap::new(),
+            too_deep: None,
         }
     }
 
@@ -286,7 +309,11 @@ impl EventReceiver for KeyScan<'_> {
         let raw = toml_parser::Raw::new_unchecked(text.as_str(), encoding, span);
         let mut name = std::borrow::Cow::Borrowed("");
         raw.decode_key(&mut name, &mut ());
-        self.pending.push((name.into_owned(), Span::from(span.start()..span.end())));
+        let span = Span::from(span.start()..span.end());
+        if self.pending.len() >= DEPTH_MAX as usize {
+            self.too_deep.get_or_insert(span);
+        }
+        self.pending.push((name.into_owned(), span));
     }
 
     fn key_val_sep(&mut self, _: RawSpan, _: &mut dyn ErrorSink) {
@@ -338,7 +365,10 @@ mod tests {
             ("a = \"abc\nb = 2\n", "1:9 E0002 invalid basic string, expected `\"`"),
             ("a = 0x\n", "1:5 E0002 `0x` is not a number"),
             ("a = [{ b = 1_0٠ }]\n", "1:12 E0002 `1_0٠` is not a number"),
-            ("a = 2031-13-01T00:00:00Z\n", "1:5 E0002 invalid date, expected month between 01 and 12"),
+            (
+                "a = 2031-13-01T00:00:00Z\n",
+                "1:5 E0002 `2031-13-01T00:00:00Z` is no date: expected month between 01 and 12",
+            ),
         ] {
             assert_eq!(errors(text), (vec![expected.to_owned()], true), "{text:?}");
         }

@@ -45,7 +45,10 @@ macro_rules! table {
         $(#[doc = $about])+
         #[derive(Debug, Clone)]
         $vis struct $name {
-            $($(#[doc = $doc])+ pub(crate) $key: $crate::config::table::field_type!($mode $kind)),+
+            $($(#[doc = $doc])+ pub(crate) $key: $crate::config::table::field_type!($mode $kind),)+
+            /// Keys of which nobody knows what they say.
+            #[allow(dead_code, reason = "not every table is asked for them")]
+            pub(crate) unclear: $crate::config::unclear::Unclear,
         }
 
         impl $name {
@@ -61,7 +64,10 @@ macro_rules! table {
             /// The table as it is when none of its keys is written.
             #[allow(dead_code, reason = "not every table can be left out")]
             pub(crate) fn absent() -> Self {
-                Self { $($key: $crate::config::table::absent!([$mode $($default)?] $kind)),+ }
+                Self {
+                    $($key: $crate::config::table::absent!([$mode $($default)?] $kind),)+
+                    unclear: $crate::config::unclear::Unclear::default(),
+                }
             }
         }
 
@@ -70,13 +76,14 @@ macro_rules! table {
             const KEYS: &'static [&'static str] = &[$($crate::config::table::key_name(stringify!($key))),+];
 
             fn read_table(
-                table: $crate::config::read::TableReader<'_, '_>,
+                mut table: $crate::config::read::TableReader<'_, '_>,
                 reader: &mut $crate::config::read::Reader<'_>,
             ) -> Self {
                 let read = Self {
                     $($key: $crate::config::table::read!(
                         [$mode $($default)?] $kind, table.field::<$kind>(&Self::$key, reader)
-                    )),+
+                    ),)+
+                    unclear: std::mem::take(&mut table.unclear),
                 };
                 $($crate::config::table::require!($mode table.require(&Self::$key, reader));)+
                 read

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use rlibphonenumber::enums::Region;
-use serde_json::Value;
 
 use super::{
     draft::e164,
+    object::{self, Members, Value},
     rows::{Content, Row},
+    shown,
 };
 use crate::{
     config::suggest::{self, listing},
@@ -37,12 +38,14 @@ impl Form {
         header: Option<Vec<String>>,
     ) -> Result<Self, Vec<String>> {
         let (mut columns, mut problems) = (Vec::new(), Vec::new());
-        for name in header.iter().flatten() {
+        for (index, name) in header.iter().flatten().enumerate() {
             let name = name.trim();
+            // A file without a header has a customer's number here.
+            let place = shown::name(name).unwrap_or_else(|| (index + 1).to_string());
             match FIELDS.iter().position(|field| *field == name) {
-                Some(field) if columns.contains(&field) => problems.push(format!("column {name:?} stands twice")),
+                Some(field) if columns.contains(&field) => problems.push(format!("column {place} stands twice")),
                 Some(field) => columns.push(field),
-                None => problems.push(format!("column {}", unknown(name))),
+                None => problems.push(format!("column {place} is not known; {}", meant(name))),
             }
         }
         if problems.is_empty() && header.is_some() && !columns.contains(&0) {
@@ -67,23 +70,27 @@ impl Form {
     }
 
     fn object(&self, line: &str) -> Result<NewEntry, String> {
-        let value: Value = serde_json::from_str(line).map_err(|error| match error.column() {
-            0 => "is not JSON".to_owned(),
-            column => format!("is not JSON, at column {column}"),
-        })?;
-        let Value::Object(object) = value else { return Err("must be a JSON object".to_owned()) };
-        let (mut texts, mut problems) = ([""; 2], Vec::new());
-        for (key, value) in &object {
-            match (FIELDS.iter().position(|field| field == key), value) {
-                (Some(_), Value::Null) => {}
-                (Some(field), Value::String(text)) => texts[field] = text,
-                (Some(_), Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+        let Members(members) = object::open(line)?;
+        let (mut texts, mut problems) = ([None, None], Vec::new());
+        for (key, raw) in members {
+            let Some(field) = FIELDS.iter().position(|field| *field == key) else {
+                problems.push(object::unknown(&key, &FIELDS));
+                continue;
+            };
+            let text = match Value::of(raw) {
+                Value::Null => String::new(),
+                Value::Text(text) => text,
+                Value::Number(_) | Value::List(_) | Value::Object(_) | Value::Other => {
                     problems.push(format!("{key}: must be a text"));
+                    continue;
                 }
-                (None, _) => problems.push(format!("key {}", unknown(key))),
+            };
+            if texts[field].replace(text).is_some() {
+                problems.push(format!("{} stands twice", object::named(&key)));
             }
         }
-        self.entry(texts[0], texts[1], problems)
+        let [number, expires_at] = texts.map(Option::unwrap_or_default);
+        self.entry(&number, &expires_at, problems)
     }
 
     fn entry(&self, number: &str, expires_at: &str, mut problems: Vec<String>) -> Result<NewEntry, String> {
@@ -108,10 +115,10 @@ impl Form {
     }
 }
 
-fn unknown(name: &str) -> String {
+fn meant(name: &str) -> String {
     match suggest::nearest(name, FIELDS) {
-        Some(meant) => format!("{name:?} is not known; did you mean {meant:?}?"),
-        None => format!("{name:?} is not known; there are {}", listing(&FIELDS, '"', "and")),
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("there are {}", listing(&FIELDS, '`', "and")),
     }
 }
 
@@ -169,9 +176,11 @@ mod tests {
         for part in ["did you mean \"number\"?", "expires_at: must be a text", "number: is missing"] {
             assert!(problem.contains(part), "{part}: {problem}");
         }
+        assert!(json(r#"{"number":"","number":"13800000001"}"#).unwrap_err().contains("key \"number\" stands twice"));
         assert_eq!(json("[1]").unwrap_err(), "must be a JSON object");
         let header = |text| form(text).err().unwrap().join("\n");
-        assert!(header("numbr,until").contains("did you mean \"number\"?\ncolumn \"until\" is not known; there are"));
+        assert!(header("numbr,until").contains("did you mean `number`?\ncolumn \"until\" is not known; there are"));
+        assert_eq!(header("13800000001"), "column 1 is not known; there are `number` and `expires_at`");
         assert_eq!(header("expires_at"), "no column `number`");
         assert_eq!(header("number,number"), "column \"number\" stands twice");
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::rules::ImportRules;
+use super::{rules::ImportRules, shown};
 use crate::{
     config::suggest,
     domain::{attribute::Attribute, contact::NUMBERS_PER_CONTACT_MAX, ids::CategoryId},
@@ -34,41 +34,77 @@ const CUSTOMER: &str = "customer_id";
 const NUMBER: &str = "number.";
 const ATTRIBUTE: &str = "attr.";
 
+/// What there is, for who has none of it.
+const KNOWN: &str = "there are `customer_id`, `number.CATEGORY`, `attr.ID`, `priority`, `timezone`, `not_before` and \
+                     `custom_field`";
+
 /// Reads the header, or tells everything that is wrong with it.
 pub(super) fn read(names: &[String], rules: &ImportRules) -> Result<Vec<Column>, Vec<String>> {
+    let names: Vec<&str> = names.iter().map(|name| name.trim().trim_start_matches('\u{feff}')).collect();
+    if !names.iter().any(|name| is_of_a_header(name)) {
+        return Err(vec![no_header(&names)]);
+    }
     let (mut columns, mut problems) = (Vec::new(), Vec::new());
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    for (index, name) in names.iter().enumerate() {
-        let name = name.trim().trim_start_matches('\u{feff}');
+    for (index, &name) in names.iter().enumerate() {
         match column(name, rules) {
             Ok(column) => {
                 let first = *seen.entry(name).or_insert(index);
                 if first != index && !matches!(column, Column::Number(_)) {
-                    problems.push(format!("column {name:?} stands twice"));
+                    problems.push(format!("{} stands twice", place(index, name)));
                 }
                 columns.push(column);
             }
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.push(format!("{}{problem}", place(index, name))),
         }
     }
-    let numbers = columns.iter().filter(|column| matches!(column, Column::Number(_))).count();
-    if problems.is_empty() && !columns.contains(&Column::Customer) {
-        problems.push("no column `customer_id`".to_owned());
-    }
-    if problems.is_empty() && numbers == 0 {
-        problems.push("no column with a number, such as `number.mobile`".to_owned());
-    }
-    if problems.is_empty() {
-        let stands = |attribute: &Attribute| {
-            columns.iter().any(|column| matches!(column, Column::Attribute(known) if known == attribute))
-        };
-        let missing = rules.attributes.values().filter(|attribute| attribute.required && !stands(attribute));
-        problems.extend(missing.map(|attribute| format!("no column `attr.{}`, which is required", attribute.id)));
-    }
-    if numbers > NUMBERS_PER_CONTACT_MAX {
-        problems.push(format!("{numbers} columns with numbers; a contact has at most {NUMBERS_PER_CONTACT_MAX}"));
-    }
+    problems.extend(missing(&columns, rules, problems.is_empty()));
     if problems.is_empty() { Ok(columns) } else { Err(problems) }
+}
+
+/// What a header lacks, unless columns of it were not understood, and whether it has too many numbers.
+fn missing(columns: &[Column], rules: &ImportRules, all_understood: bool) -> Vec<String> {
+    let numbers = columns.iter().filter(|column| matches!(column, Column::Number(_))).count();
+    if numbers > NUMBERS_PER_CONTACT_MAX {
+        return vec![format!("{numbers} columns with numbers; a contact has at most {NUMBERS_PER_CONTACT_MAX}")];
+    }
+    if !all_understood {
+        return Vec::new();
+    }
+    if !columns.contains(&Column::Customer) {
+        return vec!["no column `customer_id`".to_owned()];
+    }
+    if numbers == 0 {
+        return vec!["no column with a number, such as `number.mobile`".to_owned()];
+    }
+    let stands = |attribute: &Attribute| {
+        columns.iter().any(|column| matches!(column, Column::Attribute(known) if known == attribute))
+    };
+    let missing = rules.attributes.values().filter(|attribute| attribute.required && !stands(attribute));
+    missing.map(|attribute| format!("no column `attr.{}`, which is required", attribute.id)).collect()
+}
+
+/// Whether a field is a column's name, or one with a slip: a file without a header has none.
+fn is_of_a_header(name: &str) -> bool {
+    let single = SINGLE.map(|(known, _)| known);
+    name.starts_with(NUMBER) || name.starts_with(ATTRIBUTE) || suggest::nearest(name, single).is_some()
+}
+
+/// Nothing of the line is repeated: without a header it is a customer's.
+fn no_header(names: &[&str]) -> String {
+    match names.iter().find_map(|name| separator(name)) {
+        Some(separator) => format!("fields are separated by ',', not {separator:?}"),
+        None => format!("it names no column, as if the header were missing; {KNOWN}"),
+    }
+}
+
+fn separator(name: &str) -> Option<char> {
+    [';', '\t', '|'].into_iter().find(|&separator| name.contains(separator))
+}
+
+/// A column by its name, or by its place if the name could be a customer's.
+fn place(index: usize, name: &str) -> String {
+    format!("column {}", shown::name(name).unwrap_or_else(|| (index + 1).to_string()))
 }
 
 fn column(name: &str, rules: &ImportRules) -> Result<Column, String> {
@@ -76,30 +112,27 @@ fn column(name: &str, rules: &ImportRules) -> Result<Column, String> {
         return Ok(column);
     }
     if let Some(category) = name.strip_prefix(NUMBER) {
-        return rules.category(category).map(Column::Number).map_err(|problem| format!("column {name:?}: {problem}"));
+        return rules.category(category).map(Column::Number).map_err(|problem| format!(": {problem}"));
     }
     if let Some(id) = name.strip_prefix(ATTRIBUTE) {
-        let attribute = rules.attribute(id).map_err(|problem| format!("column {name:?}: {problem}"))?;
+        let attribute = rules.attribute(id).map_err(|problem| format!(": {problem}"))?;
         return Ok(Column::Attribute(attribute.clone()));
     }
     Err(unknown(name))
 }
 
 fn unknown(name: &str) -> String {
-    if let Some(separator) = [';', '\t', '|'].into_iter().find(|&separator| name.contains(separator)) {
-        return format!("column {name:?} is not known: fields are separated by ',', not {separator:?}");
+    if let Some(separator) = separator(name) {
+        return format!(" is not known: fields are separated by ',', not {separator:?}");
     }
-    let meant = match name.split_once('.') {
+    let meant = match name.split_once('.').filter(|_| shown::name(name).is_some()) {
         Some((word, category)) if suggest::nearest(word, ["number"]).is_some() => Some(format!("{NUMBER}{category}")),
         Some((word, id)) if suggest::nearest(word, ["attr", "attribute"]).is_some() => Some(format!("{ATTRIBUTE}{id}")),
         _ => suggest::nearest(name, SINGLE.map(|(known, _)| known)).map(str::to_owned),
     };
     match meant {
-        Some(meant) => format!("column {name:?} is not known; did you mean `{meant}`?"),
-        None => format!(
-            "column {name:?} is not known; there are `customer_id`, `number.CATEGORY`, `attr.ID`, `priority`, \
-             `timezone`, `not_before` and `custom_field`"
-        ),
+        Some(meant) => format!(" is not known; did you mean `{meant}`?"),
+        None => format!(" is not known; {KNOWN}"),
     }
 }
 
@@ -180,6 +213,24 @@ mod tests {
         assert!(problems[2].ends_with("no attribute \"x\""), "{problems:#?}");
         assert!(problems[3].ends_with("did you mean `attr.tier`?"), "{problems:#?}");
         assert!(problems[4].contains("stands twice"), "{problems:#?}");
+    }
+
+    /// A file without a header, and one with data among its names: none of it is repeated.
+    #[test]
+    fn what_could_be_data_is_not_repeated() {
+        for row in ["c1,13800000001,Anna", "C-1;13800000001", "anna.schmidt,13800000001", "\u{feff}13800000001"] {
+            let problem = header(row).unwrap_err();
+            assert!(problem.contains("names no column") || problem.contains("separated by"), "{problem}");
+            assert!(!["13800", "c1", "C-1", "nna"].iter().any(|data| problem.contains(data)), "{problem}");
+        }
+        let problems =
+            header("customer_id,number.13800000001,attr.x1380,13800000002,number.mobile,nubmer.138,c;138").unwrap_err();
+        let problems: Vec<&str> = problems.lines().collect();
+        assert_eq!(problems.len(), 4, "{problems:#?}");
+        assert!(!problems.iter().any(|problem| problem.contains("138")), "{problems:#?}");
+        for (problem, place) in problems.iter().zip(["column 3: ", "column 4 ", "column 6 ", "column 7 "]) {
+            assert!(problem.starts_with(place), "{problem}");
+        }
     }
 
     #[test]

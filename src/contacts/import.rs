@@ -88,6 +88,9 @@ pub enum ImportError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// No file defines the campaign any more.
+    #[error("campaign \"{0}\" is retired: the commit in force has no file of it, so its contacts would not be called")]
+    Retired(CampaignId),
     /// Nobody follows any more.
     #[error("the import was given up; import the file again, what is in stays")]
     Abandoned,

@@ -15,6 +15,7 @@ mod records;
 mod row;
 mod rows;
 mod rules;
+mod shown;
 
 pub use self::{
     import::{ImportCounts, ImportError, ImportEvent, import, import_do_not_call, number},

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::shown;
 use crate::{
     config::suggest,
     domain::{
@@ -50,8 +51,12 @@ impl ImportRules {
 }
 
 fn unknown<'a>(what: &str, id: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let none = match shown::name(id) {
+        Some(name) => format!("the tenant defines no {what} {name}"),
+        None => format!("the tenant defines no such {what}"),
+    };
     match suggest::nearest(id, known) {
-        Some(meant) => format!("the tenant defines no {what} {id:?}; did you mean {meant:?}?"),
-        None => format!("the tenant defines no {what} {id:?}"),
+        Some(meant) => format!("{none}; did you mean {meant:?}?"),
+        None => none,
     }
 }

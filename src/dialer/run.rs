@@ -202,7 +202,12 @@ impl Looper {
     /// One step of the engine, and what it asks for.
     fn give(&mut self, input: Input) {
         let mut effects = Vec::new();
-        self.engine.step(self.parts.clock.now(), input, &mut effects);
+        let now = self.parts.clock.now();
+        // Much that is shown changes without an effect: counts that a page brings, a window that closes.
+        let wakeup = self.engine.next_wakeup();
+        let woken = wakeup.wall.is_some_and(|at| at <= now.wall) || wakeup.mono.is_some_and(|at| at <= now.mono);
+        self.dirty |= woken || !matches!(input, Input::Timer);
+        self.engine.step(now, input, &mut effects);
         self.dirty |= !effects.is_empty();
         for effect in effects {
             self.act(effect);

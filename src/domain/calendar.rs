@@ -14,9 +14,13 @@ use jiff::{
     tz::TimeZone,
 };
 
-use super::days::Days;
+use super::{days::Days, phone::E164, region, zone::ContactZone};
 
 const MINUTES_PER_DAY: u16 = 24 * 60;
+
+/// The gate closes this long before a window or a campaign does, so that no INVITE leaves at or
+/// after its end (SPEC §3).
+pub const CLOSES_BEFORE: SignedDuration = SignedDuration::from_secs(1);
 
 /// How many days' edges are looked at in one go.
 const DAYS_AHEAD: i64 = 8;
@@ -24,6 +28,9 @@ const DAYS_AHEAD: i64 = 8;
 /// How many days [`CallingHours::next_open`] looks ahead: ten years, as special days may close long
 /// stretches.
 const CLOSED_DAYS_MAX: i64 = 3660;
+
+/// How many days [`CallingHours::next_open`] looks at first, as hours mostly open on the next day.
+const FIRST_DAYS: i64 = 1;
 
 /// One window of an ordinary day: `HH:MM-HH:MM`, start included, end not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -193,13 +200,102 @@ impl CallingHours {
         self.special.iter().map(|special| day(&special.windows)).fold(day(&self.windows), u16::max)
     }
 
+    /// The hours in the zone of the campaign's file, the fallback where contacts' own zones govern.
+    #[must_use]
+    pub fn at_home(&self) -> ZonedHours<'_> {
+        ZonedHours { hours: self, zone: &self.zone }
+    }
+
+    /// The hours as they stand for one number: in the customer's own zone if that governs and is
+    /// known, else in the number's if its region has but one, else at home (SPEC §1.2,
+    /// `calling_hours.timezone`).
+    #[must_use]
+    pub fn governing<'a>(&'a self, own: Option<&'a ContactZone>, number: &E164) -> ZonedHours<'a> {
+        if !self.contact_zone {
+            return self.at_home();
+        }
+        let zone = own.or_else(|| region::zone_of(number)).map_or(&self.zone, ContactZone::zone);
+        ZonedHours { hours: self, zone }
+    }
+
+    /// The hours in another zone.
+    #[must_use]
+    pub fn in_zone<'a>(&'a self, zone: &'a ContactZone) -> ZonedHours<'a> {
+        ZonedHours { hours: self, zone: zone.zone() }
+    }
+
+    /// Whether customers may be called at `t`, at home.
+    #[must_use]
+    pub fn is_open(&self, t: Timestamp) -> bool {
+        self.at_home().is_open(t)
+    }
+
+    /// The calendar date at `t`, at home.
+    #[must_use]
+    pub fn local_date(&self, t: Timestamp) -> Date {
+        self.at_home().local_date(t)
+    }
+
+    /// First instant of the calendar date after that of `t`, at home.
+    #[must_use]
+    pub fn next_day_starts(&self, t: Timestamp) -> Timestamp {
+        self.at_home().next_day_starts(t)
+    }
+
+    /// The first instant at or after `t` at which hours are open at home; `None` if they stay closed
+    /// for ten years.
+    #[must_use]
+    pub fn next_open(&self, t: Timestamp) -> Option<Timestamp> {
+        self.at_home().next_open(t)
+    }
+
+    /// The first instant after `t` at which hours are closed at home; `None` if they do not close
+    /// within a week.
+    #[must_use]
+    pub fn closes_at(&self, t: Timestamp) -> Option<Timestamp> {
+        self.at_home().closes_at(t)
+    }
+}
+
+/// Calling hours in the zone that governs a number.
+#[derive(Debug, Clone, Copy)]
+pub struct ZonedHours<'a> {
+    hours: &'a CallingHours,
+    zone: &'a TimeZone,
+}
+
+impl ZonedHours<'_> {
+    /// The IANA name of the governing zone.
+    #[must_use]
+    pub fn timezone(&self) -> &str {
+        self.zone.iana_name().unwrap_or(&self.hours.timezone)
+    }
+
+    /// Whether the gate lets calls through at `t`: hours are open, and still are a second later (SPEC
+    /// §3, "hours").
+    #[must_use]
+    pub fn lets_through(&self, t: Timestamp) -> bool {
+        self.is_open(t) && self.is_open(soon(t))
+    }
+
+    /// The first instant at or after `t` at which the gate lets calls through; `None` if hours stay
+    /// closed for ten years.
+    #[must_use]
+    pub fn next_through(&self, t: Timestamp) -> Option<Timestamp> {
+        if self.lets_through(t) {
+            return Some(t);
+        }
+        // A window that is about to close does not count as its own next opening.
+        self.next_open(if self.is_open(t) { soon(t) } else { t })
+    }
+
     /// Whether customers may be called at `t`.
     #[must_use]
     pub fn is_open(&self, t: Timestamp) -> bool {
         let local = self.zone.to_datetime(t);
         let minute = u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
         let open = |date: Date, minute: u16| {
-            self.windows_of(date).iter().any(|window| (window.start..window.end).contains(&minute))
+            self.hours.windows_of(date).iter().any(|window| (window.start..window.end).contains(&minute))
         };
         let today = local.date();
         open(today, minute) || today.yesterday().is_ok_and(|date| open(date, minute + MINUTES_PER_DAY))
@@ -227,9 +323,11 @@ impl CallingHours {
             return Some(t);
         }
         let today = self.local_date(t);
-        (0..CLOSED_DAYS_MAX / DAYS_AHEAD).find_map(|stretch| {
-            let from = today.saturating_add(Span::new().days(stretch * DAYS_AHEAD));
-            self.edges(from, t).into_iter().filter(|&edge| self.is_open(edge)).min()
+        let later = (FIRST_DAYS..CLOSED_DAYS_MAX).step_by(8).map(|first| (first, DAYS_AHEAD));
+        std::iter::once((0, FIRST_DAYS)).chain(later).find_map(|(first, days)| {
+            let mut edges = self.edges(today.saturating_add(Span::new().days(first)), days, t);
+            edges.sort_unstable();
+            edges.into_iter().find(|&edge| self.is_open(edge))
         })
     }
 
@@ -240,23 +338,25 @@ impl CallingHours {
         if !self.is_open(t) {
             return Some(t);
         }
-        self.edges(self.local_date(t), t).into_iter().filter(|&edge| !self.is_open(edge)).min()
+        let mut edges = self.edges(self.local_date(t), DAYS_AHEAD, t);
+        edges.sort_unstable();
+        edges.into_iter().find(|&edge| !self.is_open(edge))
     }
 
-    /// Every instant after `t` at which open(t) may change, from the day before `from` for some days:
-    /// window ends in both readings of a repeated hour and the zone's own transitions.
-    fn edges(&self, from: Date, t: Timestamp) -> Vec<Timestamp> {
-        let days = (-1..=DAYS_AHEAD).map(|days| from.saturating_add(Span::new().days(days)));
+    /// Every instant after `t` at which open(t) may change, from the day before `from` for so many
+    /// days and one more: window ends in both readings of a repeated hour and the zone's own transitions.
+    fn edges(&self, from: Date, days: i64, t: Timestamp) -> Vec<Timestamp> {
+        let dates = (-1..=days).map(|days| from.saturating_add(Span::new().days(days)));
         let mut edges: Vec<Timestamp> = Vec::new();
-        for date in days {
-            for window in self.windows_of(date) {
+        for date in dates {
+            for window in self.hours.windows_of(date) {
                 for minute in [window.start, window.end] {
                     edges.extend(self.readings(date, minute));
                 }
             }
         }
         let midnight = |date: Date| self.readings(date, 0).next().unwrap_or(Timestamp::MAX);
-        let (start, end) = (midnight(from).max(t), midnight(from.saturating_add(Span::new().days(DAYS_AHEAD))));
+        let (start, end) = (midnight(from).max(t), midnight(from.saturating_add(Span::new().days(days))));
         let transitions = self.zone.following(start).map(|change| change.timestamp());
         edges.extend(transitions.take_while(|&at| at <= end));
         edges.retain(|&edge| edge > t);
@@ -270,6 +370,11 @@ impl CallingHours {
         let ambiguous = self.zone.to_ambiguous_timestamp(local);
         ambiguous.earlier().into_iter().chain(ambiguous.later())
     }
+}
+
+/// A second after `t`.
+fn soon(t: Timestamp) -> Timestamp {
+    t.saturating_add(CLOSES_BEFORE).unwrap_or(Timestamp::MAX)
 }
 
 fn no_overlap(windows: &[Window]) -> Result<(), CallingHoursError> {

@@ -10,8 +10,9 @@ use super::{
     attribute::{Attribute, Attributes},
     business::BusinessRule,
     business_result::BusinessResult,
-    calendar::CallingHours,
+    calendar::{CallingHours, ZonedHours},
     category::Category,
+    contact::{Contact, Number},
     do_not_call::DoNotCallList,
     filter::Filter,
     ids::{
@@ -245,13 +246,25 @@ impl Campaign {
     #[must_use]
     pub fn not_dialled_yet(&self) -> Vec<&'static str> {
         let settings = [
-            ("calling.order", self.order != NumberOrder::Sequence),
-            ("calling.sort", !self.sort.is_empty()),
-            ("calling_hours.timezone = \"contact\"", self.hours.is_in_contact_zone()),
             ("business_results", !self.business.is_empty()),
             ("agents.hold = \"off_hook\"", self.agents.hold == AgentHold::OffHook),
         ];
         settings.into_iter().filter(|(_, used)| *used).map(|(setting, _)| setting).collect()
+    }
+
+    /// The hours that govern a number of a contact.
+    #[must_use]
+    pub fn hours_of<'a>(&'a self, contact: &'a Contact, number: &Number) -> ZonedHours<'a> {
+        self.hours.governing(contact.timezone.as_ref(), &number.e164)
+    }
+
+    /// What of this definition decides which contacts are called in which order, as text: while it stays
+    /// the same, so does how contacts stand.
+    #[must_use]
+    pub fn selection(&self) -> String {
+        let filter = self.filter.as_ref().map(ToString::to_string);
+        let hours = self.hours.is_in_contact_zone().then_some(&self.hours);
+        format!("{filter:?} {:?} {:?} {hours:?}", self.sort, self.order)
     }
 
     /// Whether two definitions are equal; told at once of one and itself.

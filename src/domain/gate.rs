@@ -9,17 +9,16 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    calendar::ZonedHours,
     campaign::{Campaign, DesiredState, DialPermission, PerNumberLimit},
-    contact::{Contact, Number, Progress},
+    contact::{Contact, ContactEnd, HELD_FOR_GOOD, Number, Progress},
     do_not_call::{self, Entry},
     phone::E164,
     reason::Hold,
     retry,
 };
 
-/// The gate closes this long before a window or a campaign does, so that no INVITE leaves at or
-/// after its end (SPEC §3).
-pub const CLOSES_BEFORE: SignedDuration = SignedDuration::from_secs(1);
+pub use super::calendar::CLOSES_BEFORE;
 
 /// Live calls, or calls placed in the last second, by the scope that caps them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -104,15 +103,15 @@ pub fn campaign_hold(now: Timestamp, campaign: &Campaign, permission: &DialPermi
     if now < campaign.starts_at {
         return Some(Hold::NotStarted { starts_at: campaign.starts_at });
     }
-    if !(campaign.hours.is_open(now) && campaign.hours.is_open(soon)) {
-        // A window that is about to close does not count as its own next opening.
-        let after = if campaign.hours.is_open(now) { soon } else { now };
-        return Some(Hold::WindowClosed {
-            opens_at: campaign.hours.next_open(after),
-            timezone: campaign.hours.timezone().to_owned(),
-        });
+    // Where contacts' own zones govern, some may be called while others sleep.
+    if campaign.hours.is_in_contact_zone() { None } else { window(now, &campaign.hours.at_home()).err() }
+}
+
+fn window(now: Timestamp, hours: &ZonedHours<'_>) -> Result<(), Hold> {
+    if hours.lets_through(now) {
+        return Ok(());
     }
-    None
+    Err(Hold::WindowClosed { opens_at: hours.next_through(now), timezone: hours.timezone().to_owned() })
 }
 
 /// The first hold that the facts give, or `Ok` if the number may be called.
@@ -134,6 +133,7 @@ pub fn decide(facts: &Facts<'_>) -> Result<(), Hold> {
     let number = progress.numbers.get(facts.number).ok_or(Hold::Stale)?;
     listed(facts.permission, &number.e164)?;
     suppressed(facts.now, campaign, facts.do_not_call)?;
+    window(facts.now, &campaign.hours_of(facts.contact, number))?;
     on_call(facts)?;
     due(facts.now, campaign, facts.contact, number)?;
     frequency(facts.now, campaign, progress, facts.history)?;
@@ -174,9 +174,10 @@ fn due(now: Timestamp, campaign: &Campaign, contact: &Contact, number: &Number) 
     if let Some(due_at) = earliest.filter(|&at| at > now) {
         return Err(Hold::NotDue { due_at });
     }
-    match retry::budget(&campaign.results, number, campaign.hours.local_date(now)) {
+    let hours = campaign.hours_of(contact, number);
+    match retry::budget(&campaign.results, number, hours.local_date(now)) {
         retry::Budget::Left => Ok(()),
-        retry::Budget::SpentToday => Err(Hold::DayBudgetSpent { next_day_at: campaign.hours.next_day_starts(now) }),
+        retry::Budget::SpentToday => Err(Hold::DayBudgetSpent { next_day_at: hours.next_day_starts(now) }),
         retry::Budget::Spent => Err(Hold::NumberEnded),
     }
 }
@@ -234,3 +235,36 @@ fn caps(campaign: &Campaign, facts: &Facts<'_>) -> Result<(), Hold> {
 
 /// Length of the window that calls per second are counted over.
 pub const RATE_WINDOW: Duration = Duration::from_secs(1);
+
+/// The progress of a contact whose `number` the gate refused with `hold`; `None` if a refusal of
+/// that kind leaves no trace.
+#[must_use]
+pub fn after_refusal(
+    campaign: &Campaign,
+    hold: &Hold,
+    contact: &Contact,
+    number: usize,
+    now: Timestamp,
+) -> Option<Progress> {
+    let progress = &contact.progress;
+    match hold {
+        Hold::NumberAtLimit { released_at: until }
+        | Hold::AfterConversation { released_at: until }
+        | Hold::DayBudgetSpent { next_day_at: until } => {
+            let mut after = progress.clone();
+            after.numbers.get_mut(number)?.held_until = Some(*until);
+            Some(after)
+        }
+        Hold::DoNotCall { until, .. } => {
+            let mut after = progress.clone();
+            after.numbers.get_mut(number)?.listed_until = Some(until.unwrap_or(HELD_FOR_GOOD));
+            Some(after)
+        }
+        Hold::ContactAttemptsSpent => {
+            let ended = Some(ContactEnd::AttemptsSpent);
+            Some(Progress { ended, pass: None, ..progress.clone() })
+        }
+        Hold::NumberEnded => retry::expire(campaign, contact, now),
+        _ => None,
+    }
+}

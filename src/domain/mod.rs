@@ -25,6 +25,7 @@ pub mod phone;
 pub mod plan;
 pub mod policy;
 pub mod reason;
+pub mod region;
 pub mod result_name;
 pub mod results;
 pub mod retry;

@@ -31,11 +31,17 @@ impl E164 {
     /// The number with its middle digits hidden: `+8613*******01`.
     #[must_use]
     pub fn masked(&self) -> String {
-        let length = self.0.len();
-        let (head, tail) = if length > 9 { (5, 2) } else { (2, 1) };
-        let hidden = "*".repeat(length - head - tail);
-        format!("{}{hidden}{}", &self.0[..head], &self.0[length - tail..])
+        mask(&self.0)
     }
+}
+
+/// Digits, with or without a `+`, with the middle ones hidden; at least four.
+#[must_use]
+pub fn mask(digits: &str) -> String {
+    let length = digits.len();
+    let (head, tail) = if length > 9 { (5, 2) } else { (2, 1) };
+    let hidden = "*".repeat(length.saturating_sub(head + tail));
+    format!("{}{hidden}{}", &digits[..head], &digits[length - tail..])
 }
 
 impl fmt::Display for E164 {

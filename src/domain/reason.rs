@@ -115,6 +115,8 @@ pub enum Hold {
     ContactAttemptsSpent,
     /// The campaign's filter does not hold for the contact.
     FilteredOut,
+    /// The campaign calls none of the contact's numbers: none is in a round, and `others = "never"`.
+    NoNumber,
     /// The number has ended.
     NumberEnded,
     /// The contact has ended.
@@ -127,7 +129,7 @@ pub enum Hold {
 
 impl Hold {
     /// Every code, for metrics that start at 0.
-    pub const CODES: [&'static str; 32] = [
+    pub const CODES: [&'static str; 33] = [
         "dialling_off",
         "not_listed",
         "retired",
@@ -156,6 +158,7 @@ impl Hold {
         "after_conversation",
         "contact_attempts_spent",
         "filtered_out",
+        "no_number",
         "number_ended",
         "contact_ended",
         "stale",
@@ -194,11 +197,24 @@ impl Hold {
             Self::AfterConversation { .. } => "after_conversation",
             Self::ContactAttemptsSpent => "contact_attempts_spent",
             Self::FilteredOut => "filtered_out",
+            Self::NoNumber => "no_number",
             Self::NumberEnded => "number_ended",
             Self::ContactEnded => "contact_ended",
             Self::Stale => "stale",
             Self::StoreUnavailable => "store_unavailable",
         }
+    }
+
+    /// Whether it is a cap on calls at once or in a second, and so holds more than one contact.
+    #[must_use]
+    pub fn is_cap(&self) -> bool {
+        matches!(
+            self,
+            Self::CampaignAtLimit { .. }
+                | Self::TenantAtLimit { .. }
+                | Self::TrunkAtLimit { .. }
+                | Self::CallRate { .. }
+        )
     }
 
     /// When it lifts by the mere passing of time; `None` if something else must happen first.
@@ -232,6 +248,7 @@ impl Hold {
             | Self::NumberOnCall
             | Self::ContactAttemptsSpent
             | Self::FilteredOut
+            | Self::NoNumber
             | Self::NumberEnded
             | Self::ContactEnded
             | Self::Stale
@@ -281,6 +298,7 @@ impl fmt::Display for Hold {
             Self::AfterConversation { released_at } => write!(f, "spoken with; not again until {released_at}"),
             Self::ContactAttemptsSpent => f.write_str("max_attempts_per_contact is used up"),
             Self::FilteredOut => f.write_str("the campaign's filter does not hold for the contact"),
+            Self::NoNumber => f.write_str("the campaign's rounds call none of the contact's numbers"),
             Self::NumberEnded => f.write_str("the number has ended"),
             Self::ContactEnded => f.write_str("the contact has ended"),
             Self::Stale => f.write_str("the contact changed since it was picked"),

@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{
-    contact::{ContactEnd, Number, NumberEnd, Progress},
+    campaign::Campaign,
+    contact::{Contact, ContactEnd, Number, NumberEnd, Progress},
     phone::E164,
     policy::{DaysPolicy, NumberPolicy, ResultPolicy, counted_as},
     results::CallResult,
@@ -168,13 +169,15 @@ fn pass_after(progress: &Progress, called: usize) -> Option<u8> {
     if more { u8::try_from(from).ok() } else { None }
 }
 
-/// Ends numbers whose budget can no longer be spent on local day `today`, and the contact with
+/// Ends numbers whose budget can no longer be spent on their local day at `now`, and the contact with
 /// them; `None` if nothing changes. A day that passes while hours are closed is found this way.
 #[must_use]
-pub fn expire(policy: &ResultPolicy, before: &Progress, today: Date) -> Option<Progress> {
+pub fn expire(campaign: &Campaign, contact: &Contact, now: Timestamp) -> Option<Progress> {
+    let before = &contact.progress;
     let mut after = before.clone();
     for number in &mut after.numbers {
-        if number.ended.is_none() && budget(policy, number, today) == Budget::Spent {
+        let today = campaign.hours_of(contact, number).local_date(now);
+        if number.ended.is_none() && budget(&campaign.results, number, today) == Budget::Spent {
             number.ended = Some(NumberEnd::BudgetSpent);
             number.due_at = None;
         }

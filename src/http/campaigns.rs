@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     domain::ids::{AttemptId, CampaignId, CustomerId},
+    store::Tally,
     telemetry::status::{CampaignStatus, Waiting},
 };
 
@@ -70,7 +71,7 @@ pub(super) async fn campaign_why(
 ) -> Result<Json<CampaignWhy>, ApiError> {
     let campaign = campaign_id(&campaign)?;
     let tally = state.store.tally(&campaign).await?;
-    let shown = dial_status(&state, &campaign).unwrap_or_else(|| retired(&campaign, tally.contacts));
+    let shown = dial_status(&state, &campaign).unwrap_or_else(|| retired(&campaign, &tally));
     let timezone = timezone(&state, &campaign);
     Ok(Json(CampaignWhy { campaign: shown, timezone, tally: TallyView::of(campaign.as_str(), &tally) }))
 }
@@ -111,12 +112,13 @@ fn dial_status(state: &ServerState, id: &CampaignId) -> Option<CampaignStatus> {
     state.dial.borrow().campaigns.iter().find(|campaign| campaign.id == id.as_str()).cloned()
 }
 
-fn retired(id: &CampaignId, contacts: u64) -> CampaignStatus {
+fn retired(id: &CampaignId, tally: &Tally) -> CampaignStatus {
     CampaignStatus {
         id: id.to_string(),
         phase: "retired".to_owned(),
         waiting: Some(Waiting::of(&crate::domain::reason::Hold::Retired)),
-        contacts,
+        contacts: Some(tally.contacts),
+        open_contacts: Some(tally.fresh + tally.in_progress),
         ..CampaignStatus::default()
     }
 }

@@ -28,7 +28,6 @@ use crate::{
     contacts::{self, ImportError, ImportFormat, ImportRules},
     control::DialCommand,
     domain::ids::{CampaignId, DoNotCallId},
-    store::Store,
 };
 
 /// Events on their way to the client; an import waits when it does not read.
@@ -80,14 +79,18 @@ impl Subject {
 
     async fn import(
         &self,
-        store: &dyn Store,
+        state: &ServerState,
         rules: &ImportRules,
         format: ImportFormat,
         source: impl AsyncRead + Unpin + Send,
         events: &mpsc::Sender<contacts::ImportEvent>,
     ) -> Result<contacts::ImportCounts, ImportError> {
+        let store = state.store.as_ref();
         match self {
-            Self::Contacts { campaign } => contacts::import(store, campaign, rules, format, source, events).await,
+            Self::Contacts { campaign } => {
+                not_retired(state, campaign).await?;
+                contacts::import(store, campaign, rules, format, source, events).await
+            }
             Self::DoNotCall { list, expires_at } => {
                 contacts::import_do_not_call(store, list, rules, *expires_at, format, source, events).await
             }
@@ -154,7 +157,7 @@ async fn run(
     let mut source = pin!(StreamReader::new(Box::pin(pieces(body))));
     let (inner, mut told) = mpsc::channel(EVENTS_WAITING_MAX);
     let importing = async {
-        let counts = subject.import(state.store.as_ref(), &rules, format, source.as_mut(), &inner).await;
+        let counts = subject.import(&state, &rules, format, source.as_mut(), &inner).await;
         drop(inner);
         if counts.is_err() {
             drain(source).await;
@@ -188,6 +191,17 @@ async fn run(
     let (imported, ()) = tokio::join!(importing, forwarding);
     subject.log(imported?);
     Ok(())
+}
+
+/// That the commit in force defines the campaign. One that the store does not know either is for the
+/// store to refuse.
+async fn not_retired(state: &ServerState, campaign: &CampaignId) -> Result<(), ImportError> {
+    let generation = state.generation.borrow().clone();
+    if generation.is_some_and(|generation| generation.definitions.campaigns.contains_key(campaign)) {
+        return Ok(());
+    }
+    state.store.tally(campaign).await?;
+    Err(ImportError::Retired(campaign.clone()))
 }
 
 /// Takes in what the client is still sending: one that writes to a closed connection never gets to
@@ -245,6 +259,9 @@ async fn failure(importing: JoinHandle<Result<(), ImportError>>, columns: &str) 
         ImportError::Header(_) => ApiError::bad_request(message, columns),
         ImportError::Read(source) => ApiError::bad_request(message, format!("the upload broke off: {source}")),
         ImportError::Region(_) => ApiError::new(StatusCode::CONFLICT, message, "commit a correction and try again"),
+        ImportError::Retired(_) => {
+            ApiError::new(StatusCode::CONFLICT, message, "commit its file again, and import once that is in force")
+        }
         ImportError::Abandoned => stopped(&message),
     }
 }

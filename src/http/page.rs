@@ -69,6 +69,7 @@ struct Page {
     source: SourceCard,
     problems: Vec<Problem>,
     problems_left_out: usize,
+    lowered: Vec<Problem>,
     campaigns: Vec<CampaignRow>,
     campaigns_left_out: usize,
     agents_total: usize,
@@ -117,7 +118,7 @@ struct CampaignRow {
     tone: &'static str,
     asks_for: Option<String>,
     waiting: Option<String>,
-    contacts: u64,
+    contacts: Option<u64>,
     done: String,
     all: String,
     percent: u64,
@@ -170,6 +171,7 @@ impl Page {
             source: SourceCard::of(status.sources.first(), zone),
             problems_left_out: status.problems.len().saturating_sub(ROWS_MAX),
             problems: status.problems.iter().take(ROWS_MAX).cloned().collect(),
+            lowered: status.lowered.clone(),
             campaigns_left_out: campaigns.len().saturating_sub(ROWS_MAX),
             campaigns: campaigns.iter().take(ROWS_MAX).map(|campaign| CampaignRow::of(campaign, zone)).collect(),
             agents_total: status.agents.total,
@@ -215,8 +217,10 @@ fn tiles(status: &Status) -> Vec<Tile> {
     let phase = |name: &str| status.campaigns.by_phase.get(name).copied().unwrap_or(0);
     let state = |name: &str| status.agents.by_state.get(name).copied().unwrap_or(0);
     let signed_in = status.agents.total - state("signed_out").min(status.agents.total);
-    let open: u64 = status.campaigns.list.iter().map(|campaign| campaign.open_contacts).sum();
-    let all: u64 = status.campaigns.list.iter().map(|campaign| campaign.contacts).sum();
+    let campaigns = &status.campaigns.list;
+    let open: u64 = campaigns.iter().filter_map(|campaign| campaign.open_contacts).sum();
+    let all: u64 = campaigns.iter().filter_map(|campaign| campaign.contacts).sum();
+    let counting = if campaigns.iter().any(|campaign| campaign.contacts.is_none()) { ", counting" } else { "" };
     let tile = |label, value: String, note: String| Tile { label, value, note };
     vec![
         tile("Live calls", status.live_calls.to_string(), format!("{} agents held", status.reserved_agents)),
@@ -226,7 +230,7 @@ fn tiles(status: &Status) -> Vec<Tile> {
             format!("{} idle, {} in all", state("idle"), status.agents.total),
         ),
         tile("Campaigns running", phase("running").to_string(), format!("of {}", status.campaigns.total)),
-        tile("Contacts open", grouped(open), format!("of {}", grouped(all))),
+        tile("Contacts open", grouped(open), format!("of {}{counting}", grouped(all))),
     ]
 }
 
@@ -274,7 +278,7 @@ impl ConditionRow {
 
 impl CampaignRow {
     fn of(campaign: &CampaignStatus, zone: &Zone) -> Self {
-        let done = campaign.contacts.saturating_sub(campaign.open_contacts);
+        let (done, all) = (campaign.done().unwrap_or(0), campaign.contacts.unwrap_or(0));
         Self {
             id: campaign.id.clone(),
             name: if campaign.name.is_empty() { campaign.id.clone() } else { campaign.name.clone() },
@@ -284,8 +288,8 @@ impl CampaignRow {
             waiting: campaign.waiting.as_ref().map(|waiting| waiting_text(waiting, zone)),
             contacts: campaign.contacts,
             done: grouped(done),
-            all: grouped(campaign.contacts),
-            percent: (done * 100).checked_div(campaign.contacts).unwrap_or(0),
+            all: grouped(all),
+            percent: (done * 100).checked_div(all).unwrap_or(0),
             live: campaign.live_calls,
             results: top_results(&campaign.results).into_iter().map(|(name, count)| (name, grouped(count))).collect(),
         }

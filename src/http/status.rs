@@ -51,6 +51,7 @@ pub(super) fn status(state: &ServerState, show: ShowAgents) -> Status {
             list: dial.campaigns,
         },
         problems: source.problems,
+        lowered: source.lowered,
     }
 }
 

@@ -57,6 +57,9 @@ pub struct Status {
     pub reserved_agents: u32,
     /// Every problem of the last attempted revision.
     pub problems: Vec<Problem>,
+    /// Limits of the commit in force that are over the settings' ceilings, which hold instead.
+    #[serde(default)]
+    pub lowered: Vec<Problem>,
 }
 
 /// A branch that is followed.
@@ -345,6 +348,9 @@ pub struct ContactView {
     pub priority: u8,
     /// Not dialled before.
     pub not_before: Option<String>,
+    /// The customer's own zone, as imported.
+    #[serde(default)]
+    pub timezone: Option<String>,
     /// Calls placed to it.
     pub attempts: u32,
     /// How it ended; `None` while it is open.
@@ -394,7 +400,7 @@ pub struct NextView {
     pub kind: String,
     /// Which number, from 1.
     pub number_index: usize,
-    /// From when; `None` means now.
+    /// From when, as far as the contact itself goes; `None` means now. `hold` may keep it longer.
     pub ready_at: Option<String>,
 }
 
@@ -407,6 +413,7 @@ impl ContactView {
             customer: contact.customer.to_string(),
             priority: contact.priority.get(),
             not_before: text(contact.not_before),
+            timezone: contact.timezone.as_ref().map(|zone| zone.name().to_owned()),
             attempts: contact.progress.attempts,
             ended: contact.progress.ended.map(|end| end.as_str().to_owned()),
             numbers: numbers.map(|((index, number), listed)| NumberView::of(index, number, listed)).collect(),

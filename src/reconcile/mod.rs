@@ -13,4 +13,4 @@ mod run;
 
 pub use check::check;
 pub use digest::digest;
-pub use run::{Load, Reconcile, run};
+pub use run::{Checked, Load, Reconcile, run};

@@ -35,8 +35,17 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 /// Most problems of one commit in the log; status has more of them.
 const PROBLEMS_LOGGED_MAX: usize = 20;
 
+/// What a good commit's files come to.
+#[derive(Debug)]
+pub struct Checked {
+    /// What they define.
+    pub definitions: Definitions,
+    /// Limits of theirs that the settings' ceilings lower, at most as many as status shows.
+    pub lowered: Vec<Problem>,
+}
+
 /// Turns a commit's files into definitions, or says every problem. Runs on a blocking thread.
-pub type Load = dyn Fn(&CommitFiles) -> Result<Definitions, Vec<Problem>> + Send + Sync;
+pub type Load = dyn Fn(&CommitFiles) -> Result<Checked, Vec<Problem>> + Send + Sync;
 
 /// What the loop works with.
 pub struct Reconcile {
@@ -122,6 +131,7 @@ struct Looper {
 /// A commit that is good.
 struct Loaded {
     generation: Arc<Generation>,
+    lowered: Vec<Problem>,
     info: CommitInfo,
     files: usize,
 }
@@ -261,14 +271,14 @@ impl Looper {
     async fn check(&self, files: CommitFiles) -> Result<Loaded, Failure> {
         let load = Arc::clone(&self.parts.load);
         let checked = tokio::task::spawn_blocking(move || {
-            let definitions = load(&files);
-            (files, definitions)
+            let checked = load(&files);
+            (files, checked)
         });
-        let (files, definitions) = checked.await.map_err(|_| Failure::Crashed)?;
-        let definitions = definitions.map_err(Failure::Invalid)?;
+        let (files, checked) = checked.await.map_err(|_| Failure::Crashed)?;
+        let Checked { definitions, lowered } = checked.map_err(Failure::Invalid)?;
         let generation = Generation { revision: files.revision, committed_at: files.committed_at, definitions };
         let info = CommitInfo { author: files.author, time: files.committed_at.to_string(), subject: files.subject };
-        Ok(Loaded { generation: Arc::new(generation), info, files: files.files.len() })
+        Ok(Loaded { generation: Arc::new(generation), lowered, info, files: files.files.len() })
     }
 
     /// Puts a generation in force: in the store, then for the dialling loop.
@@ -296,6 +306,7 @@ impl Looper {
             status.last_applied_revision = shown;
             status.applied_commit = Some(loaded.info.clone());
             status.applied_at = since.map(|at| at.to_string());
+            status.lowered.clone_from(&loaded.lowered);
         });
         self.pin(revision).await;
         Ok(now)

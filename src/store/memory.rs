@@ -30,13 +30,14 @@ use crate::{
         campaign::{Campaign, DialPermission, Generation},
         contact::{Contact, HELD_FOR_GOOD, NewContact, Progress},
         do_not_call::NewEntry,
-        gate::NumberHistory,
+        gate::{self, NumberHistory},
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
         order::{self, Next},
         phone::E164,
         policy::ResultPolicy,
         reason::Hold,
         results::CallResult,
+        zone::ContactZone,
     },
 };
 
@@ -74,8 +75,8 @@ struct Held {
     stored: StoredCampaign,
     customers: BTreeMap<CustomerId, ContactRef>,
     next_order: i64,
-    /// The filter by which its contacts are told apart, as text.
-    filter: Option<String>,
+    /// What of its definition its contacts stand by, as text.
+    selection: String,
     /// The last customer that it has been applied to; `None` once it has been to all.
     evaluated_to: Option<String>,
     /// The do-not-call lists that it follows.
@@ -211,18 +212,28 @@ impl State {
         (open().count() as u64, left_out as u64)
     }
 
+    /// When time alone may give a contact work that it has not.
+    fn wakes_at(campaign: &Campaign, contact: &Contact, now: Timestamp) -> Option<Timestamp> {
+        let standing = order::standing(campaign, contact, now);
+        let zone = standing.zone.as_deref().and_then(ContactZone::parse);
+        let hours = zone.as_ref().map(|zone| campaign.hours.in_zone(zone)).filter(|hours| !hours.lets_through(now));
+        let opens_at = hours.and_then(|hours| hours.next_through(now));
+        [standing.wakes_at(now), opens_at].into_iter().flatten().min()
+    }
+
     /// Contacts that are ready, in order, and whether others are but for a call of their customer.
     fn ready(&self, campaign: &CampaignId, now: Timestamp) -> (Vec<Contact>, bool) {
+        let Some(defined) = self.defined(campaign) else { return (Vec::new(), false) };
         let (customers, numbers) = self.ledger.occupied();
         let on_call = |contact: &Contact| {
             customers.contains(&contact.customer)
                 || contact.progress.numbers.iter().any(|number| numbers.contains(&number.e164))
         };
-        let due = |contact: &Contact| order::next(contact, now).filter(|next| next.ready_at <= now);
+        let due = |contact: &Contact| order::next(defined, contact, now).filter(|next| next.ready_at <= now);
         let all = self.idle(campaign).into_iter();
-        let due = all.filter_map(|contact| Some((order::rank(contact, &due(contact)?), contact)));
+        let due = all.filter_map(|contact| Some((order::rank(defined, contact, &due(contact)?), contact)));
         let (occupied, mut ready): (Vec<_>, Vec<_>) = due.partition(|(_, contact)| on_call(contact));
-        ready.sort_by_key(|(rank, _)| *rank);
+        ready.sort_by(|(a, _), (b, _)| a.cmp(b));
         (ready.into_iter().map(|(_, contact)| contact.clone()).collect(), !occupied.is_empty())
     }
 }
@@ -293,10 +304,8 @@ impl Store for MemoryStore {
         let on_call = on_call && ready.len() < limit_of(limit) && self.settings.permission != DialPermission::None;
         ready.truncate(limit_of(limit));
         let idle = state.idle(campaign).into_iter();
-        let next_ready_at = idle
-            .filter_map(|contact| order::readiness(contact).earliest())
-            .filter(|at| *at > now && *at < HELD_FOR_GOOD)
-            .min();
+        let wakes = idle.filter_map(|contact| State::wakes_at(state.defined(campaign)?, contact, now));
+        let next_ready_at = wakes.min().filter(|at| *at < HELD_FOR_GOOD);
         let (open, left_out) = state.open(campaign);
         let total = held.customers.len();
         Ok(CandidatePage {
@@ -343,19 +352,20 @@ impl Store for MemoryStore {
         };
         let answer = verdict::ask(&question, &generation, &self.settings, &state.ledger);
         if let Err(hold) = answer {
-            let after = verdict::after_refusal(campaign, &hold, &contact.progress, request.number, now.wall);
+            let after = gate::after_refusal(campaign, &hold, &contact, request.number, now.wall);
             if let Some(progress) = after {
                 state.write(contact.reference, progress);
             }
             return Ok(IntentDecision::Refused(hold));
         }
+        let hours = campaign.hours_of(&contact, &contact.progress.numbers[request.number]);
         let intent = RecordedIntent {
             at: now.wall,
             revision: generation.revision.clone(),
             policy: campaign.results.clone(),
-            local_date: campaign.hours.local_date(now.wall),
-            next_day_at: campaign.hours.next_day_starts(now.wall),
-            contact,
+            local_date: hours.local_date(now.wall),
+            next_day_at: hours.next_day_starts(now.wall),
+            contact: contact.clone(),
         };
         state.record(request, &intent, &self.opener, mono);
         Ok(IntentDecision::Recorded(Box::new(intent)))
@@ -520,8 +530,11 @@ impl Store for MemoryStore {
         let mono = monotonic(self.clock.now().mono);
         let state = self.state()?;
         let Some(contact) = state.find(campaign, customer)? else { return Ok(None) };
-        let next = order::next(contact, now);
-        let hold = next.and_then(|next| state.hold(contact, &next, now, mono, &self.settings));
+        let next = state.defined(campaign).and_then(|campaign| order::next(campaign, contact, now));
+        let hold = match next {
+            Some(next) => state.hold(contact, &next, now, mono, &self.settings),
+            None => verdict::without_work(state.generation.as_deref(), contact),
+        };
         let lists = state.defined(campaign).map_or(&[][..], |campaign| &campaign.do_not_call);
         let entries = state.do_not_call.of(lists, contact);
         let do_not_call =
@@ -588,16 +601,15 @@ impl State {
                     digest,
                     retired: false,
                 };
-                let filter = defined.filter.as_ref().map(ToString::to_string);
-                let lists = defined.do_not_call.clone();
+                let (selection, lists) = (defined.selection(), defined.do_not_call.clone());
                 if let Some(held) = self.campaigns.get_mut(&id) {
                     held.stored = stored;
                     if held.lists.iter().any(|list| !lists.contains(list)) {
                         held.unlisted_to = Some(ContactRef(0));
                     }
                     held.lists = lists;
-                    if held.filter != filter {
-                        held.filter = filter;
+                    if held.selection != selection {
+                        held.selection = selection;
                         held.evaluated_to = Some(String::new());
                     }
                     self.release_holds(&id);
@@ -608,7 +620,7 @@ impl State {
                         stored,
                         customers,
                         next_order: 1,
-                        filter,
+                        selection,
                         evaluated_to,
                         lists,
                         unlisted_to,

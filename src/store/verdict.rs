@@ -8,13 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::{GateSettings, ledger::Ledger};
 use crate::domain::{
     campaign::{Campaign, DialPermission, Generation},
-    contact::{Contact, ContactEnd, HELD_FOR_GOOD, Progress},
+    contact::{Contact, Progress},
     do_not_call::Entry,
-    gate::{self, Caps, Facts, NumberHistory},
+    gate::{self, Caps, Counts, Facts, NumberHistory},
     ids::TrunkId,
     phone::E164,
     reason::Hold,
-    retry,
 };
 
 /// One question to the gate.
@@ -44,13 +43,14 @@ pub(super) fn ask(
     settings: &GateSettings,
     ledger: &Ledger,
 ) -> Result<(), Hold> {
-    let trunks: Vec<&TrunkId> = match question.trunk {
-        Some(trunk) => vec![trunk],
-        None => settings.caps.keys().collect(),
-    };
-    let mut answer = Err(Hold::TrunkAtLimit { limit: 0 });
-    for trunk in trunks {
-        answer = ask_for(question, trunk, generation, settings, ledger);
+    let ask_for = |trunk| ask_for(question, trunk, generation, settings, ledger);
+    if let Some(trunk) = question.trunk {
+        return ask_for(Some(trunk));
+    }
+    // Without any trunk there is still all the rest that may hold it.
+    let mut answer = ask_for(None);
+    for trunk in settings.caps.keys() {
+        answer = ask_for(Some(trunk));
         if answer.is_ok() {
             break;
         }
@@ -60,7 +60,7 @@ pub(super) fn ask(
 
 fn ask_for(
     question: &Question<'_>,
-    trunk: &TrunkId,
+    trunk: Option<&TrunkId>,
     generation: &Generation,
     settings: &GateSettings,
     ledger: &Ledger,
@@ -79,12 +79,25 @@ fn ask_for(
         number: question.number,
         customer_on_call,
         number_on_call,
-        live: ledger.live(&contact.campaign, trunk),
-        placed_last_second: ledger.placed_last_second(&contact.campaign, trunk, question.mono),
-        caps: settings.caps.get(trunk).copied().unwrap_or(NO_CAPS),
+        live: trunk.map_or_else(Counts::default, |trunk| ledger.live(&contact.campaign, trunk)),
+        placed_last_second: trunk
+            .map_or_else(Counts::default, |trunk| ledger.placed_last_second(&contact.campaign, trunk, question.mono)),
+        caps: trunk.and_then(|trunk| settings.caps.get(trunk)).copied().unwrap_or(NO_CAPS),
         history: question.history,
         do_not_call: question.do_not_call,
     })
+}
+
+/// What holds a contact that has no work at all; `None` for one that has ended.
+pub(super) fn without_work(generation: Option<&Generation>, contact: &Contact) -> Option<Hold> {
+    if contact.progress.ended.is_some() {
+        return None;
+    }
+    match generation {
+        None => Some(Hold::StoreUnavailable),
+        Some(generation) if generation.definitions.campaigns.contains_key(&contact.campaign) => Some(Hold::NoNumber),
+        Some(_) => Some(Hold::Retired),
+    }
 }
 
 /// Whether this daemon may ever call one of the contact's numbers; others are not worth picking.
@@ -96,7 +109,7 @@ pub(super) fn may_be_called(permission: &DialPermission, contact: &Contact) -> b
     }
 }
 
-/// Caps of a trunk that the settings don't name: it carries nothing.
+/// Caps of no trunk, or of one that the settings don't name: it carries nothing.
 const NO_CAPS: Caps =
     Caps { tenant_calls: u32::MAX, tenant_calls_per_second: u32::MAX, trunk_calls: 0, trunk_calls_per_second: 0 };
 
@@ -106,37 +119,6 @@ pub(super) fn history_since(campaign: &Campaign, now: Timestamp) -> Option<Times
     let days = campaign.limits.on_a_number().map(|limit| limit.days.get()).max()?;
     let period = SignedDuration::from_hours(24 * i64::from(days));
     Some(now.saturating_sub(period).unwrap_or(Timestamp::MIN))
-}
-
-/// The progress of a contact whose `number` the gate refused with `hold`; `None` if a refusal of
-/// that kind leaves no trace.
-pub(super) fn after_refusal(
-    campaign: &Campaign,
-    hold: &Hold,
-    progress: &Progress,
-    number: usize,
-    now: Timestamp,
-) -> Option<Progress> {
-    match hold {
-        Hold::NumberAtLimit { released_at: until }
-        | Hold::AfterConversation { released_at: until }
-        | Hold::DayBudgetSpent { next_day_at: until } => {
-            let mut after = progress.clone();
-            after.numbers.get_mut(number)?.held_until = Some(*until);
-            Some(after)
-        }
-        Hold::DoNotCall { until, .. } => {
-            let mut after = progress.clone();
-            after.numbers.get_mut(number)?.listed_until = Some(until.unwrap_or(HELD_FOR_GOOD));
-            Some(after)
-        }
-        Hold::ContactAttemptsSpent => {
-            let ended = Some(ContactEnd::AttemptsSpent);
-            Some(Progress { ended, pass: None, ..progress.clone() })
-        }
-        Hold::NumberEnded => retry::expire(&campaign.results, progress, campaign.hours.local_date(now)),
-        _ => None,
-    }
 }
 
 /// The progress without holds that caps set: after an edit of the campaign the gate decides anew.

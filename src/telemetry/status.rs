@@ -31,6 +31,8 @@ pub struct SourceStatus {
     pub conditions: Vec<Condition>,
     /// Every problem of the last attempted revision; empty when it was good.
     pub problems: Vec<Problem>,
+    /// Limits of the commit in force that the settings' ceilings lower.
+    pub lowered: Vec<Problem>,
     /// Files read from the last attempted revision.
     pub files: usize,
 }
@@ -115,12 +117,20 @@ pub struct CampaignStatus {
     pub waiting: Option<Waiting>,
     /// Attempts without an outcome.
     pub live_calls: u32,
-    /// All contacts.
-    pub contacts: u64,
-    /// Contacts that have not ended.
-    pub open_contacts: u64,
+    /// All contacts; `None` while they are being counted, after a start or the campaign's return.
+    pub contacts: Option<u64>,
+    /// Contacts that have not ended; `None` while they are being counted.
+    pub open_contacts: Option<u64>,
     /// Attempts by result, since this daemon started.
     pub results: std::collections::BTreeMap<String, u64>,
+}
+
+impl CampaignStatus {
+    /// Contacts that have ended; `None` while they are being counted.
+    #[must_use]
+    pub fn done(&self) -> Option<u64> {
+        Some(self.contacts?.saturating_sub(self.open_contacts?))
+    }
 }
 
 /// A hold, rendered.

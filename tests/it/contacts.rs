@@ -274,3 +274,41 @@ async fn attributes_and_zones_from_both_formats_are_the_same() {
     assert_eq!((contact.priority.get(), contact.not_before), (1, Some(at("2031-03-03T01:00:00Z"))));
     assert_eq!(contact.progress.numbers[1].e164.expose(), "+8613800000005");
 }
+
+/// What one format refuses the other refuses too.
+#[tokio::test]
+async fn json_is_as_strict_as_csv() {
+    let (_dir, store) = store().await;
+    let number = r#""numbers":[{"category":"mobile","number":"13800000001"}]"#;
+    let json = [
+        (r#""attributes":{"tier":"a","score":1e300}"#, "attributes.score: must be a decimal number"),
+        (r#""attributes":{"tier":"a","score":1E2}"#, "attributes.score: must be a decimal number"),
+        (r#""attributes":{"tier":"a","tier":"b"}"#, "attributes: key \"tier\" stands twice"),
+        (r#""attributes":{"tier":"a"},"attributes":{"tier":"a"}"#, "key \"attributes\" stands twice"),
+        (r#""attributes":{"tier":"a"},"customer_id":"c"#, "is not JSON"),
+        (r#""attributes":{"tier":"a"},"customer_id":"c2""#, "key \"customer_id\" stands twice"),
+        (r#""attributes":{"tier":"a"},"priority":1.0"#, "priority: must be 1 to 5"),
+        (r#""attributes":{"tier":"\ud800"}"#, "attributes.tier: must be a text"),
+        (r#""attributes":{"tier":"a","13800000009":"b"}"#, "attributes: the tenant defines no such attribute"),
+        (r#""attributes":{"tier":"a"},"13800000009":"b""#, "a key is not known"),
+        (r#""attributes":{"tier":"a","score":-12.50,"due":null},"priority":2"#, ""),
+    ];
+    let lines: Vec<String> =
+        json.iter().enumerate().map(|(i, (rest, _))| format!("{{\"customer_id\":\"c{i}\",{number},{rest}}}")).collect();
+    let twice =
+        r#"{"customer_id":"c","attributes":{"tier":"a"},"numbers":[{"category":"mobile","number":"1","number":"2"}]}"#;
+    let text = format!("{}\n{twice}\n", lines.join("\n"));
+    let (counts, events) = import_by(&*store, &rules(), ImportFormat::JsonLines, text.into()).await;
+    assert_eq!(counts.unwrap(), ImportCounts { rows: 12, added: 1, updated: 0, unchanged: 0, rejected: 11 });
+    let told = rejects(&events);
+    for ((_, expected), (_, reason, _)) in json.iter().zip(&told) {
+        assert!(reason.contains(expected) && !reason.contains("1380000"), "{expected}: {reason}");
+    }
+    assert!(told[10].1.contains("numbers: key \"number\" stands twice"), "{told:?}");
+    let csv = "customer_id,number.mobile,attr.tier,attr.score\nc1,13800000001,a,1e300\nc10,13800000001,a,1E2\n";
+    let (counts, _) = import_by(&*store, &rules(), ImportFormat::Csv, csv.into()).await;
+    assert_eq!(counts.unwrap().rejected, 2);
+    let header = "customer_id,number.mobile,attr.tier,attr.tier\nc1,13800000001,a,b\n";
+    let (outcome, _) = import_by(&*store, &rules(), ImportFormat::Csv, header.into()).await;
+    assert!(outcome.unwrap_err().to_string().contains("\"attr.tier\" stands twice"));
+}

@@ -25,6 +25,7 @@ mod reference;
 mod repository;
 mod schema;
 mod served;
+mod shown;
 mod sip;
 mod stage;
 mod store;

@@ -1,5 +1,7 @@
 //! `dialops plan`: real repositories, and counts of a real daemon held against a plain re-statement.
 
+mod explained;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -108,7 +110,7 @@ pause   spring "Spring | <b>offer</b>": places no new calls; live ones finish
 create  autumn "Autumn | <b>offer</b>": is new (running)
         campaigns/autumn.toml
 
-shared  campaigns/shared/agents.toml agents[a1]: touches autumn
+shared  campaigns/shared/agents.toml agents[a1]: touches autumn, spring (paused)
         agents[a1].sip: "sip:a1@10.0.0.5" → "sip:a1@10.0.0.6"  campaigns/shared/agents.toml:4:7
 
 campaigns: 1 to create, 1 to pause, 1 shared change; 0 unchanged
@@ -123,15 +125,45 @@ no counts: no daemon answers at none.sock (No such file or directory (os error 2
 #[test]
 fn markdown_is_safe_to_post() {
     let repository = repository();
-    repository.write("campaigns/spring.toml", SPRING.replace("+862160001000", "+862160001009"));
+    let callback = "callback = { url = \"https://crm.example.net/calls?token=s3cret\" }\n";
+    let spring = SPRING
+        .replace("+862160001000", "+862160001009")
+        .replace("[calling_hours]", &format!("{callback}[calling_hours]"));
+    repository.write("campaigns/spring.toml", spring.replace("name = \"Spring", "name = \"@you 13800138000 Spring"));
+    let agents = AGENTS.replace("sip:a1@", "sip:+8613800138000@");
+    repository.write("campaigns/shared/agents.toml", &agents);
     let (code, out, err) = plan(repository.path(), &["--format", "markdown"]);
+    assert!(!out.contains("s3cret") && !out.contains("138000") && out.contains("calls&#63;…"), "{out}");
+    assert!(agents.contains("+8613800138000") && out.contains("sip:+8613&#42;"), "{out}");
+    assert!(out.contains("<code>&#64;you "), "{out}");
     assert_eq!(code, Some(2), "{out}{err}");
     assert!(!out.contains("+86216000100") && out.contains("+8621&#42;"), "numbers are masked: {out}");
     assert!(!out.contains("<b>") && out.contains("Spring &#124; &#60;b&#62;offer"), "{out}");
     assert!(
-        out.contains("| <code>spring</code> ") && out.contains("<details><summary><code>spring</code>: 1 setting"),
+        out.contains("| <code>spring</code> ") && out.contains("<details><summary><code>spring</code>: 3 settings"),
         "{out}"
     );
+}
+
+#[test]
+fn an_id_that_changed_is_one_campaign_retired_and_another_begun() {
+    let repository = repository();
+    std::fs::remove_file(repository.path().join("campaigns/spring.toml")).unwrap();
+    repository.write("campaigns/renamed.toml", SPRING.replace("\"spring\"", "\"spring-2\""));
+    let (code, out, err) = plan(repository.path(), &[]);
+    assert_eq!(code, Some(2), "{out}{err}");
+    let expected = "retire  spring \"Spring | <b>offer</b>\": its id is spring-2 now, which is another campaign; \
+                    no new calls, contacts and results stay here\n        campaigns/spring.toml\n\n\
+                    create  spring-2 \"Spring | <b>offer</b>\": the id changed from spring, whose contacts and results \
+                    stay there; is new (running)\n";
+    assert!(out.contains(expected), "{out}");
+    let (_, out, _) = plan(repository.path(), &["--format", "json"]);
+    let json: Value = serde_json::from_str(&out).unwrap();
+    let ids = |at: usize| (&json["campaigns"][at]["id"], &json["campaigns"][at]["idChanged"]);
+    assert_eq!(ids(0), (&json!("spring"), &json!("spring-2")));
+    assert_eq!(ids(1), (&json!("spring-2"), &json!("spring")));
+    let (_, out, _) = plan(repository.path(), &["--format", "markdown"]);
+    assert!(out.contains("the id changed from spring, whose contacts"), "{out}");
 }
 
 #[test]
@@ -474,7 +506,7 @@ fn the_live_commit_is_found_in_a_clone_or_asked_for() {
     git(&dir, ["fetch", "--quiet"], b"");
     let (code, out, err) = plan(&["--from", "HEAD"]);
     assert_eq!(code, Some(2), "{out}{err}");
-    assert!(out.ends_with("spring  0 contacts, 0 open: when they come due stays\n"), "{out}");
+    assert!(out.ends_with("spring  0 contacts, none open\n"), "{out}");
 
     // What the daemon's own ceilings refuse is no plan.
     std::fs::write(&file, text.replace("+862160001000", "+862160001001")).unwrap();

@@ -25,7 +25,7 @@ use dialops::{
         tenant::Tenant,
     },
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
-    reconcile::{self, Reconcile},
+    reconcile::{self, Checked, Reconcile},
     store::{
         AttemptRecord, CampaignChange, ContactHistory, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome,
         IntentDecision, IntentRequest, Leftovers, LegRecord, ListedNumber, ListingOutcome, Milestone, Opener,
@@ -54,7 +54,7 @@ fn problem(file: &str, message: &str) -> Problem {
 }
 
 /// Stands in for `config`: a file has `id`, `name` and `state`.
-fn load(files: &CommitFiles) -> Result<Definitions, Vec<Problem>> {
+fn load(files: &CommitFiles) -> Result<Checked, Vec<Problem>> {
     let mut campaigns = BTreeMap::new();
     let mut problems = vec![];
     for file in &files.files {
@@ -67,7 +67,7 @@ fn load(files: &CommitFiles) -> Result<Definitions, Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems);
     }
-    Ok(Definitions { campaigns, ..Definitions::of(tenant) })
+    Ok(Checked { definitions: Definitions { campaigns, ..Definitions::of(tenant) }, lowered: vec![] })
 }
 
 fn campaign(bytes: &[u8]) -> Result<Campaign, &'static str> {
@@ -462,7 +462,7 @@ async fn the_example_is_checked_as_the_command_does() {
     let revision = repository.commit_index("the example");
     let files = repository.source("main", "").read(&revision).await.unwrap();
     let check = reconcile::check(Arc::new(Loader::new(outer_ceilings())));
-    let definitions = check(&files).unwrap();
+    let definitions = check(&files).unwrap().definitions;
     assert!(definitions.campaigns.contains_key(&CampaignId::parse("spring-offer").unwrap()));
 
     repository.git(["checkout", "--quiet", "--force", "main"]);
@@ -472,7 +472,7 @@ async fn the_example_is_checked_as_the_command_does() {
     }
     let moved = repository.commit("in a folder of their own");
     let source = repository.source("main", "campaigns");
-    assert_eq!(check(&source.read(&moved).await.unwrap()).unwrap(), definitions);
+    assert_eq!(check(&source.read(&moved).await.unwrap()).unwrap().definitions, definitions);
 
     let path = "campaigns/spring-offer.toml";
     let text = std::fs::read_to_string(repository.path().join(path)).unwrap();

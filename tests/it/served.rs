@@ -143,7 +143,8 @@ impl Served {
         let now = self.clock.now().wall;
         let page = self.store.candidates(&campaign_id(), now, 1).await.unwrap();
         let contact = page.ready.first().expect("a contact is ready").clone();
-        let number = dialops::domain::order::next(&contact, now).unwrap().number;
+        let due = |n: &dialops::domain::contact::Number| n.ended.is_none() && n.due_at.is_none_or(|at| at <= now);
+        let number = contact.progress.numbers.iter().position(due).expect("a number is due");
         self.attempts += 1;
         let (epoch, serial) = (self.store.epoch(), self.attempts);
         let (attempt, leg) = (AttemptId { epoch, serial }, LegId { epoch, serial });
@@ -241,6 +242,7 @@ fn source_status() -> SourceStatus {
             last_transition_time: START.into(),
         }],
         problems: vec![],
+        lowered: vec![],
         files: 6,
     }
 }
@@ -256,8 +258,8 @@ fn dial_status() -> DialStatus {
             revision: COMMIT.into(),
             waiting: Some(Waiting { reason: "no_agent_idle".into(), message: "no agent idle".into(), until: None }),
             live_calls: 1,
-            contacts: 3,
-            open_contacts: 2,
+            contacts: Some(3),
+            open_contacts: Some(2),
             results: BTreeMap::from([("busy".into(), 2)]),
         }],
         agents: vec![AgentStatus {
@@ -314,6 +316,7 @@ async fn stand_in_dialer(
                 let _caller_gone = reply.send(if known { Ok(()) } else { Err(AgentError::Unknown(agent)) });
             }
             DialCommand::ContactsAdded { campaign } => imported.send(campaign).unwrap(),
+            DialCommand::DoNotCallChanged { .. } => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::Arc,
@@ -12,7 +12,7 @@ use crate::config::{
     Diagnostic, FILE_BYTES_MAX, Settings, SourceFile,
     code::Code,
     diagnostic::{Location, Severity},
-    is_configuration,
+    is_configuration, render,
 };
 
 /// The same for the system.
@@ -96,6 +96,11 @@ impl Checked {
                 self.refuse(&format!("{shown}/{}", name.to_string_lossy()), "has a name that is not UTF-8".to_owned());
                 continue;
             };
+            if name.contains(char::is_control) {
+                // The daemon would refuse the whole commit.
+                self.refuse(&format!("{shown}/{name}"), "has a name with a control character; rename it".to_owned());
+                continue;
+            }
             if name.starts_with('.') {
                 continue;
             }
@@ -156,8 +161,10 @@ impl Checked {
     /// Says in a line how many files were read and what was found.
     pub(in crate::cli) fn write_summary(&self, err: &mut dyn Write) -> io::Result<()> {
         let files = counted(self.files.len(), "file");
-        write!(err, "checked {files} in {}: {}", self.folder, summary(&self.diagnostics))?;
-        let safe = self.diagnostics.iter().filter(|d| d.suggestion.as_ref().is_some_and(|edit| edit.safe)).count();
+        write!(err, "checked {files} in {}: {}", render::visible_line(&self.folder), summary(&self.diagnostics))?;
+        let written = |file: &str| self.inside(file).is_some_and(|inside| self.files.contains_key(inside));
+        let safe = self.diagnostics.iter().filter(|d| d.suggestion.as_ref().is_some_and(|edit| edit.safe));
+        let safe = safe.filter(|d| written(&d.location.file)).count();
         if safe > 0 {
             write!(err, "; `--fix` mends {safe}")?;
         }
@@ -177,8 +184,10 @@ fn summary(diagnostics: &[Diagnostic]) -> String {
     if found.is_empty() { "nothing wrong".to_owned() } else { found.join(", ") }
 }
 
-pub(in crate::cli) fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+/// `2 errors`, `1 error`.
+pub(in crate::cli) fn counted<N: fmt::Display + From<u8> + PartialEq>(number: N, noun: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// Reads a file that is small enough.

@@ -26,7 +26,7 @@ impl Snapshot {
 
     /// Customers with whom the campaign is done.
     pub(super) fn done(&self) -> u64 {
-        self.campaign.contacts.saturating_sub(self.campaign.open_contacts)
+        self.campaign.done().unwrap_or(0)
     }
 
     fn agents(&self) -> String {
@@ -110,7 +110,7 @@ impl View {
             return;
         }
         self.told_at = now;
-        let (done, contacts) = (snapshot.done(), snapshot.campaign.contacts);
+        let (done, contacts) = (snapshot.done(), snapshot.campaign.contacts.unwrap_or(0));
         let (agents, results) = (snapshot.agents(), snapshot.results());
         self.say("", &format!("{done:>3}/{contacts} done · agents: {agents} · calls: {results}"));
     }
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn counts_are_plain_words() {
         let snapshot = Snapshot {
-            campaign: CampaignStatus { contacts: 9, open_contacts: 4, ..CampaignStatus::default() },
+            campaign: CampaignStatus { contacts: Some(9), open_contacts: Some(4), ..CampaignStatus::default() },
             agents: BTreeMap::from([("talking".to_owned(), 5), ("wrap_up".to_owned(), 2), ("rest".to_owned(), 0)]),
         };
         assert_eq!((snapshot.done(), snapshot.agents().as_str()), (5, "5 talking, 2 wrap up"));

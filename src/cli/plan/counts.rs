@@ -40,7 +40,8 @@ impl<'a> Counts<'a> {
     /// Asks for nothing yet.
     pub(super) fn ask(plan: &Plan, place: &Place, client: &'a Client, within: Duration) -> Self {
         let state = if plan.comparison.is_empty() {
-            State::Over(None)
+            // Nothing is to be counted; but without a daemon nobody has said so.
+            State::Over(plan.live.as_ref().err().cloned())
         } else if within.is_zero() {
             State::Over(Some("none were asked for".to_owned()))
         } else {

@@ -14,6 +14,7 @@ use crate::{
         diagnostic::Location,
         difference::{Difference, Shown},
     },
+    domain::{campaign::DesiredState, ids::CampaignId, reason::Hold},
     http::wire::plan::CampaignCounts,
 };
 
@@ -50,22 +51,36 @@ struct LiveView<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct CampaignView<'a> {
     id: &'a str,
     name: &'a str,
     step: &'static str,
     state: Option<&'static str>,
     file: Option<&'a str>,
+    /// The other id, where the id of what may still be one campaign to people changed.
+    id_changed: Option<&'a str>,
     settings: Vec<SettingView<'a>>,
+    /// What keeps it from every call until its file says something else, beside `paused`.
+    holds: Vec<HoldView>,
     counts: Option<&'a CampaignCounts>,
 }
 
 #[derive(Serialize)]
+struct HoldView {
+    reason: &'static str,
+    message: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct SharedView<'a> {
     file: &'a str,
     entry: Option<&'a str>,
     settings: Vec<SettingView<'a>>,
+    /// Running campaigns.
     touches: Vec<&'a str>,
+    touches_paused: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -136,18 +151,29 @@ fn view<'a>(campaign: &'a ChangedCampaign, counted: &'a Counted) -> CampaignView
         step: campaign.verb.as_str(),
         state: campaign.state.map(|state| state.as_str()),
         file: campaign.file.as_deref(),
+        id_changed: campaign.id_changed.as_ref().map(CampaignId::as_str),
         settings: settings(&campaign.differences),
+        holds: campaign.held.iter().map(hold).collect(),
         counts: counted.campaigns.iter().find(|counts| counts.campaign == id),
     }
 }
 
 fn shared(change: &SharedChange) -> SharedView<'_> {
+    let touched = |asked: DesiredState| {
+        let touched = change.touches.iter().filter(|(_, state)| *state == asked);
+        touched.map(|(id, _)| id.as_str()).collect()
+    };
     SharedView {
         file: &change.file,
         entry: change.entry.as_deref(),
         settings: settings(&change.differences),
-        touches: change.touches.iter().map(|id| id.as_str()).collect(),
+        touches: touched(DesiredState::Running),
+        touches_paused: touched(DesiredState::Paused),
     }
+}
+
+fn hold(hold: &Hold) -> HoldView {
+    HoldView { reason: hold.code(), message: hold.to_string() }
 }
 
 fn settings(differences: &[Difference]) -> Vec<SettingView<'_>> {

@@ -1,9 +1,12 @@
 //! The form for a merge request: a table of campaigns, details folded, telephone numbers masked.
+//!
+//! What people wrote stands in `<code>`, where it mentions nobody and links nowhere.
 
 use std::fmt::Write as _;
 
 use super::{
     Counted, Plan,
+    masked::masked,
     show::{self, Numbers},
     text::against,
 };
@@ -12,6 +15,7 @@ use crate::{
     config::{
         compare::ChangedCampaign,
         difference::{Difference, Shown},
+        render::visible_line,
     },
 };
 
@@ -21,9 +25,9 @@ pub(super) fn write(plan: &Plan, counted: &Counted) -> Result<(), Failure> {
     out.line("### What this changes\n")?;
     out.line(format!(
         "From {} to {}; against {}.\n",
-        plain(&plan.from.title()),
-        plain(&plan.to.title()),
-        plain(&against(plan))
+        code(&masked(&plan.from.title())),
+        code(&masked(&plan.to.title())),
+        code(&against(plan))
     ))?;
     out.line(format!("{}\n", plain(&show::summary(plan))))?;
     if !plan.comparison.campaigns.is_empty() {
@@ -33,16 +37,15 @@ pub(super) fn write(plan: &Plan, counted: &Counted) -> Result<(), Failure> {
         }
         out.line("")?;
     }
-    if let Some(why) = &counted.missing {
-        out.line(format!("No counts: {}.\n", plain(why)))?;
+    if let Some(why) = counted.missing.as_ref().filter(|_| !plan.comparison.is_empty()) {
+        out.line(format!("No counts: {}.\n", code(&masked(why))))?;
     }
     for campaign in plan.comparison.campaigns.iter().filter(|campaign| !campaign.differences.is_empty()) {
         out.line(folded(&code(campaign.id.as_str()), &campaign.differences))?;
     }
     for change in &plan.comparison.shared {
         let entry = change.entry.as_ref().map(|entry| format!(" {}", code(entry))).unwrap_or_default();
-        let touches: Vec<String> = change.touches.iter().map(|id| code(id.as_str())).collect();
-        let touches = if touches.is_empty() { "no running campaign".to_owned() } else { touches.join(", ") };
+        let touches = show::touches(change, |id| code(id.as_str()));
         let title = format!("{}{entry}, touches {touches}", code(&change.file));
         out.line(folded(&title, &change.differences))?;
     }
@@ -51,9 +54,11 @@ pub(super) fn write(plan: &Plan, counted: &Counted) -> Result<(), Failure> {
 
 fn row(campaign: &ChangedCampaign, counted: &Counted) -> String {
     let counts = counted.campaigns.iter().find(|counts| counts.campaign == campaign.id.as_str());
-    let counts = counts.map(|counts| show::counts(campaign.verb, counts)).unwrap_or_default();
-    let (id, name) = (code(campaign.id.as_str()), plain(&campaign.name));
-    format!("| {id} {name} | {} | {} | {} |", campaign.verb.as_str(), plain(&show::step(campaign)), plain(&counts))
+    let counts = counts.map(|counts| show::counts(Some(campaign), counts)).unwrap_or_default();
+    let (id, name) = (code(campaign.id.as_str()), code(&masked(&campaign.name)));
+    let holds = show::holds(campaign).into_iter();
+    let does: Vec<String> = std::iter::once(show::step(campaign)).chain(holds).map(|line| plain(&line)).collect();
+    format!("| {id} {name} | {} | {} | {} |", campaign.verb.as_str(), does.join("<br>"), plain(&counts))
 }
 
 /// A table of settings that opens at a click.
@@ -89,9 +94,8 @@ fn cells(difference: &Difference) -> (String, String) {
 /// Text that means nothing to Markdown or HTML.
 fn plain(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in visible_line(text).chars() {
         match c {
-            c if c.is_control() => safe.push(' '),
             ' ' | ',' | '.' | ';' | ':' | '-' | '/' | '"' | '(' | ')' | '+' | '=' => safe.push(c),
             c if c.is_ascii_punctuation() => {
                 let _written = write!(safe, "&#{};", u32::from(c));

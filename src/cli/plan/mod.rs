@@ -6,6 +6,7 @@
 mod counts;
 mod json;
 mod markdown;
+mod masked;
 mod show;
 mod side;
 mod text;
@@ -20,6 +21,7 @@ use super::{
     target::Target,
 };
 use crate::{
+    clock::Clock,
     config::{
         compare::{Comparison, compare},
         settings::outer_ceilings,
@@ -95,6 +97,7 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
 }
 
 async fn planned(args: Args, target: &Target) -> Result<Exit, Failure> {
+    words(&args)?;
     let settings = side::settings(args.settings.as_ref().or(target.config.as_ref()))?;
     let name = settings.as_ref().map_or("campaigns", |settings| &settings.source.path);
     let place = Place::find(&args.dir, name)?;
@@ -116,7 +119,8 @@ async fn planned(args: Args, target: &Target) -> Result<Exit, Failure> {
     let (from, to) = (from.load(&ceilings)?, to.load(&ceilings)?);
     let retired = live.iter().flat_map(|live| &live.retired).filter_map(|id| CampaignId::parse(id).ok());
     let retired: Vec<CampaignId> = retired.collect();
-    let comparison = from.with(|from| to.with(|to| compare(from, to, &retired)));
+    let now = Clock::system().now().wall;
+    let comparison = from.with(|from| to.with(|to| compare(from, to, &retired, now)));
     let plan = Plan { from, to, live: live.map_err(|failure| failure.message), comparison };
     let mut counts = Counts::ask(&plan, &place, &client, Duration::from_secs(args.counts_within));
     match args.format {
@@ -128,6 +132,21 @@ async fn planned(args: Args, target: &Target) -> Result<Exit, Failure> {
         return Err(refused);
     }
     Ok(if plan.comparison.is_empty() { Exit::Ok } else { Exit::BadInput })
+}
+
+/// `live` is where a plan starts and `worktree` where it goes; a branch of such a name has a longer one.
+fn words(args: &Args) -> Result<(), Failure> {
+    let usage = |error: &str, hint: &str| Err(Failure { exit: Exit::Usage, ..Failure::failed(error, hint) });
+    if args.to == "live" {
+        let hint =
+            "say what it leads away from with `--from live`, and what it leads to with `--to`: a commit or `worktree`";
+        return usage("a plan can start at `live`, what is in force, and not lead to it", hint);
+    }
+    if args.from.as_deref() == Some("worktree") {
+        let hint = "say what it leads to with `--to worktree`, and where it starts with `--from`: a commit or `live`";
+        return usage("a plan can lead to `worktree`, the files as they are, and not start there", hint);
+    }
+    Ok(())
 }
 
 async fn live(client: &Client) -> Result<Live, Failure> {

@@ -2,10 +2,14 @@
 
 use serde_json::Value as Json;
 
-use super::Plan;
+use super::{Plan, masked::masked};
 use crate::{
-    config::{compare::ChangedCampaign, difference::Shown},
-    domain::{phone::E164, plan::Verb},
+    cli::check::folder::counted,
+    config::{
+        compare::{ChangedCampaign, SharedChange},
+        difference::Shown,
+    },
+    domain::{campaign::DesiredState, ids::CampaignId, plan::Verb},
     http::wire::plan::CampaignCounts,
 };
 
@@ -21,10 +25,8 @@ pub(super) enum Numbers {
 /// A value as TOML writes it in one line.
 pub(super) fn value(value: &Json, numbers: Numbers) -> String {
     match value {
-        Json::String(text) => match (numbers, E164::parse(text)) {
-            (Numbers::Masked, Ok(number)) => Json::from(number.masked()).to_string(),
-            _ => value.to_string(),
-        },
+        Json::String(text) if numbers == Numbers::Masked => Json::from(masked(text)).to_string(),
+        Json::String(_) => value.to_string(),
         Json::Array(items) => {
             let items: Vec<String> = items.iter().map(|item| self::value(item, numbers)).collect();
             format!("[{}]", items.join(", "))
@@ -33,6 +35,8 @@ pub(super) fn value(value: &Json, numbers: Numbers) -> String {
             let pairs = table.iter().map(|(key, item)| format!("{key} = {}", self::value(item, numbers)));
             format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
         }
+        // A whole number of an attribute, which may have fractions.
+        Json::Number(number) if number.is_f64() => number.as_f64().unwrap_or_default().to_string(),
         Json::Null | Json::Bool(_) | Json::Number(_) => value.to_string(),
     }
 }
@@ -54,15 +58,49 @@ pub(super) fn place(shown: &Shown) -> Option<String> {
 /// What a step does, in words.
 pub(super) fn step(campaign: &ChangedCampaign) -> String {
     let state = campaign.state.map_or("retired", |state| state.as_str());
-    match campaign.verb {
-        Verb::Retire => "its file is gone; no new calls, results stay".to_owned(),
-        Verb::Pause => "places no new calls; live ones finish".to_owned(),
-        Verb::Amend if campaign.differences.is_empty() => format!("changes by what it refers to ({state})"),
-        Verb::Amend => format!("its settings change ({state})"),
-        Verb::Create => format!("is new ({state})"),
-        Verb::Return => format!("its file is back, its history goes on ({state})"),
-        Verb::Resume => "may dial again".to_owned(),
+    let step = match (campaign.verb, &campaign.id_changed) {
+        (Verb::Retire, Some(new)) => {
+            return format!(
+                "its id is {new} now, which is another campaign; no new calls, contacts and results stay here"
+            );
+        }
+        (Verb::Retire, None) => "its file is gone; no new calls, results stay".to_owned(),
+        (Verb::Pause, _) => "places no new calls; live ones finish".to_owned(),
+        (Verb::Amend, _) if campaign.differences.is_empty() => format!("changes by what it refers to ({state})"),
+        (Verb::Amend, _) => format!("its settings change ({state})"),
+        (Verb::Create, _) => format!("is new ({state})"),
+        (Verb::Return, _) => format!("its file is back, its history goes on ({state})"),
+        (Verb::Resume, _) => "may dial again".to_owned(),
+    };
+    match &campaign.id_changed {
+        Some(old) => format!("the id changed from {old}, whose contacts and results stay there; {step}"),
+        None => step,
     }
+}
+
+/// What keeps a campaign from every call until its file says something else, and what no longer does.
+pub(super) fn holds(campaign: &ChangedCampaign) -> Vec<String> {
+    let ChangedCampaign { held_before, held, verb, .. } = campaign;
+    let still = held.iter().map(|hold| {
+        let so_far = if held_before.contains(hold) { "stays" } else { "is" };
+        format!("{so_far} held: {hold}")
+    });
+    let over = match verb {
+        Verb::Retire => &[][..],
+        Verb::Pause | Verb::Amend | Verb::Create | Verb::Return | Verb::Resume => held_before.as_slice(),
+    };
+    let over = over.iter().filter(|was| !held.iter().any(|is| is.code() == was.code()));
+    still.chain(over.map(|hold| format!("is no longer held: {hold}"))).collect()
+}
+
+/// The campaigns that a shared change touches; `show` writes an id.
+pub(super) fn touches(change: &SharedChange, show: impl Fn(&CampaignId) -> String) -> String {
+    let touched = change.touches.iter().map(|(id, state)| match state {
+        DesiredState::Running => show(id),
+        DesiredState::Paused => format!("{} (paused)", show(id)),
+    });
+    let touched: Vec<String> = touched.collect();
+    if touched.is_empty() { "no campaign".to_owned() } else { touched.join(", ") }
 }
 
 /// `2 to change, 1 to pause; 7 stay as they are`
@@ -84,34 +122,50 @@ pub(super) fn summary(plan: &Plan) -> String {
     }
 }
 
-/// A campaign's counts in a sentence.
-pub(super) fn counts(verb: Verb, counts: &CampaignCounts) -> String {
-    let CampaignCounts { contacts, open, live_calls, .. } = counts;
-    let mut said = match verb {
-        Verb::Create => format!("{contacts} contacts"),
-        Verb::Retire => format!("{open} of {contacts} contacts are left uncalled"),
+/// A campaign's counts in a sentence. Against another generation than the plan's own start, campaigns may
+/// change that the plan knows nothing of.
+pub(super) fn counts(campaign: Option<&ChangedCampaign>, counts: &CampaignCounts) -> String {
+    let CampaignCounts { contacts, open, live_calls, .. } = *counts;
+    let mut said = match campaign.map_or(Verb::Amend, |campaign| campaign.verb) {
+        Verb::Create => counted(contacts, "contact"),
+        Verb::Retire => format!("{open} of {} left uncalled", counted(contacts, "contact")),
+        Verb::Pause | Verb::Amend | Verb::Return | Verb::Resume if open == 0 => {
+            format!("{}, none open", counted(contacts, "contact"))
+        }
         Verb::Pause | Verb::Amend | Verb::Return | Verb::Resume => {
-            format!("{contacts} contacts, {open} open: {}", effects(verb, counts))
+            format!("{}, {open} open: {}", counted(contacts, "contact"), effects(campaign, counts))
         }
     };
-    if *live_calls > 0 {
-        said.push_str(&format!("; {live_calls} live calls finish"));
+    match live_calls {
+        0 => {}
+        1 => said.push_str("; 1 live call finishes"),
+        _ => said.push_str(&format!("; {live_calls} live calls finish")),
     }
     said
 }
 
-fn effects(verb: Verb, counts: &CampaignCounts) -> String {
-    let never = if verb == Verb::Pause { "wait until it runs again" } else { "can no longer be called" };
+fn effects(campaign: Option<&ChangedCampaign>, counts: &CampaignCounts) -> String {
+    let holds: Vec<String> = campaign.iter().flat_map(|campaign| &campaign.held).map(ToString::to_string).collect();
+    let is_paused = campaign.is_some_and(|campaign| campaign.state == Some(DesiredState::Paused));
+    // A hold outlasts a pause.
+    let (never, no_effect) = match (holds.is_empty(), is_paused) {
+        (false, _) => {
+            let holds = holds.join("; ");
+            (format!("can no longer be called ({holds})"), format!("none can be called ({holds})"))
+        }
+        (true, true) => ("wait until it runs again".to_owned(), "none is called while it is paused".to_owned()),
+        (true, false) => ("can no longer be called before it ends".to_owned(), "when they come due stays".to_owned()),
+    };
     let effects = [
         (counts.ended_by_budget, "end by the smaller budget or cap"),
         (counts.leaves_filter, "leave the filter"),
         (counts.enters_filter, "enter the filter"),
         (counts.due_earlier, "come due earlier"),
         (counts.due_later, "come due later"),
-        (counts.due_never, never),
+        (counts.due_never, never.as_str()),
         (counts.due_again, "can be called that could not"),
     ];
     let effects = effects.into_iter().filter(|(count, _)| *count > 0);
     let effects: Vec<String> = effects.map(|(count, effect)| format!("{count} {effect}")).collect();
-    if effects.is_empty() { "when they come due stays".to_owned() } else { effects.join(", ") }
+    if effects.is_empty() { no_effect } else { effects.join(", ") }
 }

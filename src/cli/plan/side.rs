@@ -9,7 +9,6 @@ use crate::{
     cli::{
         check::folder::{Checked, campaigns_folder, shown_path},
         output::{Failure, note},
-        text::clean,
     },
     config::{self, Diagnostic, Settings, SourceFile, compare, diagnostic::Severity, render},
     domain::{
@@ -138,7 +137,7 @@ impl Side {
 
     fn read(place: &Place, read: &CommitFiles, name: Name) -> Self {
         let files = read.files.iter().map(|file| (read.inside(&file.path).to_owned(), Arc::clone(&file.bytes)));
-        let (folder, files, subject) = (place.shown.clone(), files.collect(), Some(clean(&read.subject)));
+        let (folder, files, subject) = (place.shown.clone(), files.collect(), Some(read.subject.clone()));
         Self { name, subject, folder, files, definitions: None }
     }
 

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     cli::{
         output::{Failure, Out, Tint},
-        text::{Zone, clean},
+        text::{Zone, clean_line},
     },
     config::{
         compare::{ChangedCampaign, SharedChange},
@@ -20,8 +20,8 @@ use crate::{
 /// Writes the whole plan, and counts while the daemon tells them.
 pub(super) async fn write(plan: &Plan, counts: &mut Counts<'_>) -> Result<(), Failure> {
     let mut out = Out::stdout();
-    out.line(format!("plan     from {}", plan.from.title()))?;
-    out.line(format!("         to {}", plan.to.title()))?;
+    out.line(format!("plan     from {}", clean_line(&plan.from.title())))?;
+    out.line(format!("         to {}", clean_line(&plan.to.title())))?;
     out.line(format!("against  {}", against(plan)))?;
     for campaign in &plan.comparison.campaigns {
         campaign_lines(&mut out, campaign)?;
@@ -44,12 +44,11 @@ async fn write_counts(out: &mut Out, plan: &Plan, counts: &mut Counts<'_>) -> Re
         }
         let known = plan.comparison.campaigns.iter().find(|campaign| campaign.id.as_str() == counted.campaign);
         // Against another generation than the plan's own start, other campaigns may change too.
-        let verb = known.map_or(Verb::Amend, |campaign| campaign.verb);
-        out.line(format!("{}  {}", out.bold(&counted.campaign), show::counts(verb, &counted)))?;
+        out.line(format!("{}  {}", out.bold(&clean_line(&counted.campaign)), show::counts(known, &counted)))?;
         out.flush()?;
     }
-    match counts.missing() {
-        Some(why) => out.line(format!("no counts: {}", clean(why))),
+    match counts.missing().filter(|_| !plan.comparison.is_empty()) {
+        Some(why) => out.line(format!("no counts: {}", clean_line(why))),
         None => Ok(()),
     }
 }
@@ -58,9 +57,9 @@ async fn write_counts(out: &mut Out, plan: &Plan, counts: &mut Counts<'_>) -> Re
 pub(super) fn against(plan: &Plan) -> String {
     let live = match &plan.live {
         Ok(live) => live,
-        Err(why) => return format!("no daemon: {}", clean(why)),
+        Err(why) => return format!("no daemon: {}", clean_line(why)),
     };
-    let (instance, epoch) = (clean(&live.instance), live.epoch);
+    let (instance, epoch) = (clean_line(&live.instance), live.epoch);
     match (&live.revision, &live.applied_at) {
         (Some(revision), Some(since)) => {
             let revision = revision.get(..12).unwrap_or(revision);
@@ -82,9 +81,13 @@ fn campaign_lines(out: &mut Out, campaign: &ChangedCampaign) -> Result<(), Failu
     out.line("")?;
     let verb = out.tinted(tint, &format!("{:<7}", campaign.verb.as_str()));
     let id = out.bold(campaign.id.as_str());
-    out.line(format!("{verb} {id} {:?}: {}", clean(&campaign.name), show::step(campaign)))?;
+    let name = clean_line(&show::value(&campaign.name.as_str().into(), Numbers::InFull));
+    out.line(format!("{verb} {id} {name}: {}", show::step(campaign)))?;
+    for hold in show::holds(campaign) {
+        out.line(format!("        {hold}"))?;
+    }
     if let (true, Some(file)) = (campaign.differences.is_empty(), &campaign.file) {
-        let line = out.tinted(Tint::Dim, &format!("        {}", clean(file)));
+        let line = out.tinted(Tint::Dim, &format!("        {}", clean_line(file)));
         out.line(line)?;
     }
     campaign.differences.iter().try_for_each(|difference| difference_lines(out, difference))
@@ -94,21 +97,16 @@ fn shared_lines(out: &mut Out, change: &SharedChange) -> Result<(), Failure> {
     out.line("")?;
     let verb = out.tinted(Tint::Yellow, "shared ");
     let entry = change.entry.as_ref().map(|entry| format!(" {entry}")).unwrap_or_default();
-    let touches = match change.touches.as_slice() {
-        [] => "touches no running campaign".to_owned(),
-        some => {
-            format!("touches {}", some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-        }
-    };
-    let title = out.bold(&clean(&format!("{}{entry}", change.file)));
-    out.line(format!("{verb} {title}: {touches}"))?;
+    let touches = show::touches(change, ToString::to_string);
+    let title = out.bold(&clean_line(&format!("{}{entry}", change.file)));
+    out.line(format!("{verb} {title}: touches {touches}"))?;
     change.differences.iter().try_for_each(|difference| difference_lines(out, difference))
 }
 
 fn difference_lines(out: &mut Out, difference: &Difference) -> Result<(), Failure> {
     let Difference { key, from, to, added, removed, meaning } = difference;
     let newest = to.as_ref().or(from.as_ref());
-    let place = newest.and_then(show::place).map(|place| out.tinted(Tint::Dim, &format!("  {}", clean(&place))));
+    let place = newest.and_then(show::place).map(|place| out.tinted(Tint::Dim, &format!("  {}", clean_line(&place))));
     let place = place.unwrap_or_default();
     if difference.is_of_lists() {
         let order = if added.is_empty() && removed.is_empty() { ": another order" } else { "" };
@@ -116,7 +114,7 @@ fn difference_lines(out: &mut Out, difference: &Difference) -> Result<(), Failur
         items(out, Tint::Red, '-', removed)?;
         items(out, Tint::Green, '+', added)?;
     } else {
-        let shown = |shown: &Option<Shown>| clean(&show::side(shown.as_ref(), Numbers::InFull));
+        let shown = |shown: &Option<Shown>| clean_line(&show::side(shown.as_ref(), Numbers::InFull));
         out.line(format!("        {key}: {} → {}{place}", shown(from), shown(to)))?;
     }
     match meaning {
@@ -127,7 +125,7 @@ fn difference_lines(out: &mut Out, difference: &Difference) -> Result<(), Failur
 
 fn items(out: &mut Out, tint: Tint, sign: char, items: &[Shown]) -> Result<(), Failure> {
     items.iter().try_for_each(|item| {
-        let value = clean(&show::value(&item.value, Numbers::InFull));
+        let value = clean_line(&show::value(&item.value, Numbers::InFull));
         let line = out.tinted(tint, &format!("          {sign} {value}"));
         out.line(line)
     })

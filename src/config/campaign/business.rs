@@ -21,8 +21,9 @@ use crate::{
 impl Campaigns<'_, '_> {
     /// The rules in force; none while they are not enabled, though they are checked.
     pub(super) fn business_results(&mut self, file: usize, table: BusinessResultsTable) -> Option<Vec<BusinessRule>> {
-        let BusinessResultsTable { enabled, rules } = table;
-        if let (true, Some(span)) = (!enabled.value && !rules.value.is_empty(), rules.span) {
+        let BusinessResultsTable { enabled, rules, unclear } = table;
+        let disabled = !enabled.value && !unclear.has("enabled");
+        if let (true, Some(span)) = (disabled && !rules.value.is_empty(), rules.span) {
             self.no_effect(&InFile { file, value: Some(span) }, "business_results.rules", "`enabled` is not true");
         }
         let mut seen = BTreeMap::new();
@@ -87,11 +88,15 @@ impl Campaigns<'_, '_> {
             }
             return Some(BusinessAction::Stop);
         }
-        if let (Some(wait), false) = (&rule.same_agent_wait, rule.same_agent.value) {
+        let any_agent = !rule.same_agent.value && !rule.unclear.has("same_agent");
+        if let (Some(wait), true) = (&rule.same_agent_wait, any_agent) {
             let place = InFile { file, value: wait.span };
             self.no_effect(&place, "same_agent_wait", "`same_agent` is not true");
         }
         let Some(interval) = &rule.interval else {
+            if rule.unclear.has("interval") {
+                return None;
+            }
             self.commit
                 .error(Code::RuleKeys, &InFile { file, value: span }, "a rule that calls needs an `interval`")
                 .label("calls when?")

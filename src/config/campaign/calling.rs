@@ -12,6 +12,7 @@ use crate::{
         load::InFile,
         read::At,
         tables::campaign::{CallingTable, Order, SortTable},
+        unclear::Unclear,
     },
     domain::{
         attribute::{Attribute, AttributeType},
@@ -34,7 +35,7 @@ pub(super) struct Calling {
 
 impl Campaigns<'_, '_> {
     pub(super) fn calling(&mut self, file: usize, table: CallingTable, used: &Used) -> Calling {
-        let CallingTable { order, rounds, others, filter, sort } = table;
+        let CallingTable { order, rounds, others, filter, sort, unclear } = table;
         let filter = match filter {
             None => Some(None),
             Some(filter) => {
@@ -42,7 +43,8 @@ impl Campaigns<'_, '_> {
                 self.filter(file, filter, used).map(Some)
             }
         };
-        Calling { order: self.order(file, &order, rounds, &others), filter, sort: self.sort(file, sort.value, used) }
+        let order = if unclear.has("order") { None } else { self.order(file, &order, rounds, &others, &unclear) };
+        Calling { order, filter, sort: self.sort(file, sort.value, used) }
     }
 
     fn order(
@@ -51,6 +53,7 @@ impl Campaigns<'_, '_> {
         order: &At<Order>,
         rounds: Option<At<Vec<At<WrittenRound>>>>,
         others: &At<crate::domain::campaign::Others>,
+        unclear: &Unclear,
     ) -> Option<NumberOrder> {
         if order.value == Order::Sequence {
             let extra = rounds.map(|rounds| ("rounds", rounds.span));
@@ -66,6 +69,9 @@ impl Campaigns<'_, '_> {
             return whole.then_some(NumberOrder::Sequence);
         }
         let Some(rounds) = rounds else {
+            if unclear.has("rounds") {
+                return None;
+            }
             let place = InFile { file, value: order.span };
             let rounds = if order.value == Order::RoundsByIndex { "[1, 2]" } else { "[\"mobile\", \"home\"]" };
             self.commit
@@ -149,7 +155,7 @@ impl Campaigns<'_, '_> {
         let mut keys = Vec::new();
         let mut whole = true;
         for key in list {
-            let SortTable { attribute, direction, r#as } = key.value;
+            let SortTable { attribute, direction, r#as, .. } = key.value;
             let Some(attribute) = attribute else {
                 whole = false;
                 continue;

@@ -22,7 +22,8 @@ impl Campaigns<'_, '_> {
     pub(super) fn calling_hours(&mut self, file: usize, table: CallingHoursTable) -> Option<CallingHours> {
         let windows = table.windows.map(|windows| self.windows(file, windows.value));
         let fallback = table.fallback_timezone;
-        let zone = table.timezone.and_then(|zone| self.zone(file, zone, fallback));
+        let unclear = table.unclear.has("fallback_timezone");
+        let zone = table.timezone.and_then(|zone| self.zone(file, zone, fallback, unclear));
         let special: Vec<Option<Special>> =
             table.special.value.into_iter().map(|special| self.special(file, special)).collect();
         let special: Option<Vec<Special>> = special.into_iter().collect();
@@ -36,11 +37,19 @@ impl Campaigns<'_, '_> {
         values(windows)
     }
 
-    /// The zone that the hours are computed in, and whether contacts' own zones go before it.
-    fn zone(&mut self, file: usize, zone: At<Governing>, fallback: Option<At<NamedZone>>) -> Option<(NamedZone, bool)> {
+    /// The zone that the hours are computed in, and whether contacts' own zones go before it; `unclear` if the fallback
+    /// may be there and can't be read.
+    fn zone(
+        &mut self,
+        file: usize,
+        zone: At<Governing>,
+        fallback: Option<At<NamedZone>>,
+        unclear: bool,
+    ) -> Option<(NamedZone, bool)> {
         match (zone.value, fallback) {
             (Governing::Zone(zone), None) => Some((zone, false)),
             (Governing::Contact, Some(fallback)) => Some((fallback.value, true)),
+            (Governing::Contact, None) if unclear => None,
             (Governing::Contact, None) => {
                 self.commit
                     .error(
@@ -84,6 +93,7 @@ impl Campaigns<'_, '_> {
                 self.special_fault(&place, "a special day names a `calendar` and days of its own", "two sets of days");
                 None
             }
+            (None, false) if table.unclear.has_any(&["calendar", "weekdays", "dates", "yearly"]) => None,
             (None, false) => {
                 self.special_fault(&place, "a special day names no day", "which days?");
                 None
@@ -97,6 +107,7 @@ impl Campaigns<'_, '_> {
                 self.special_fault(&place, "a special day is closed and has windows", "one or the other");
                 None
             }
+            (None, false) if table.unclear.has_any(&["windows", "closed"]) => None,
             (None, false) => {
                 self.special_fault(&place, "a special day has neither `windows` nor `closed = true`", "when, then?");
                 None

@@ -21,7 +21,7 @@ use self::{
 };
 use super::{
     code::Code,
-    diagnostic::Span,
+    diagnostic::{Diagnostic, Span},
     items::once,
     kinds::{duration::shown, text::Slug},
     load::{Commit, InFile, Place},
@@ -36,9 +36,19 @@ use crate::domain::{
     ids::{CampaignId, DoNotCallId, QueueId},
 };
 
+/// What becomes of a limit that is over a ceiling of the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// It is an error: whoever writes it shall know.
+    Refused,
+    /// The ceiling holds, with a warning: a ceiling that shrinks stops nobody.
+    Lowered,
+}
+
 /// Resolves campaigns against the rest of the commit and the ceilings.
 pub(crate) struct Campaigns<'a, 'c> {
     pub(crate) ceilings: &'a Ceilings,
+    pub(crate) over: Over,
     pub(crate) references: References<'a>,
     pub(crate) commit: &'a mut Commit<'c>,
 }
@@ -81,9 +91,9 @@ impl Campaigns<'_, '_> {
             lint.shares(known, &Places::of(file, &campaign));
             return Some(Arc::clone(known));
         }
-        let Self { ceilings, references, .. } = *self;
+        let Self { ceilings, over, references, .. } = *self;
         let (built, found) = self.commit.found_by(|commit| {
-            Campaigns { ceilings, references, commit }.campaign(file, Arc::unwrap_or_clone(campaign), lint)
+            Campaigns { ceilings, over, references, commit }.campaign(file, Arc::unwrap_or_clone(campaign), lint)
         });
         let built = Arc::new(built?);
         if let Some(found) = found {
@@ -94,10 +104,10 @@ impl Campaigns<'_, '_> {
 
     /// Checks what templates say whatever a campaign adds.
     pub(crate) fn templates(&mut self, templates: Vec<InFile<CampaignFile>>) {
-        let Self { ceilings, references, .. } = *self;
+        let Self { ceilings, over, references, .. } = *self;
         for InFile { file, value } in templates {
             self.commit.alone(OF_ONE_VALUE, |commit| {
-                Campaigns { ceilings, references, commit }.campaign(file, value, &mut Lint::default());
+                Campaigns { ceilings, over, references, commit }.campaign(file, value, &mut Lint::default());
             });
         }
     }
@@ -153,6 +163,7 @@ impl Campaigns<'_, '_> {
         if let Some(queue) = &campaign.skill_queue {
             self.skill_queue(file, queue);
         }
+        let clear = campaign.unclear.is_empty();
         let places = Places::of(file, &campaign);
         let strategy = campaign.strategy.value;
         let used = self.used(file, strategy.attributes);
@@ -168,6 +179,10 @@ impl Campaigns<'_, '_> {
         let callback = campaign.callback.map(|callback| self.callback(file, callback.value, &used));
         if let (Some(sms), Some(known)) = (&campaign.failure_sms, self.references.sms) {
             known.refer(sms, file, self.commit);
+        }
+        // What it is as a whole is only known once all of it could be read.
+        if !clear {
+            return None;
         }
         let built = Campaign {
             id: campaign.id?.value,
@@ -239,7 +254,7 @@ impl Campaigns<'_, '_> {
         if let Some(extra) = list.value.get(cap) {
             let message = format!("{} caller numbers, and the settings allow {cap}", list.value.len());
             let place = InFile { file, value: extra.span };
-            self.commit.error(Code::OverCeiling, &place, message).label("one too many");
+            self.over(&place, message, "those that go first are used").label("one too many");
         }
         let mut seen = BTreeMap::new();
         for number in &list.value {
@@ -254,7 +269,12 @@ impl Campaigns<'_, '_> {
                     .help("use a number that is listed there, or ask for this one to be added");
             }
         }
-        list.value.into_iter().map(|number| number.value).collect()
+        let mut numbers: Vec<CallerNumber> = list.value.into_iter().map(|number| number.value).collect();
+        if numbers.len() > cap {
+            numbers.sort_by_key(|number| number.priority);
+            numbers.truncate(cap);
+        }
+        numbers
     }
 
     fn max_ring(&mut self, file: usize, ring: &At<Duration>) -> Duration {
@@ -264,50 +284,52 @@ impl Campaigns<'_, '_> {
         }
         if ring.value > ceiling {
             let ceiling = shown(ceiling.as_secs());
-            self.over(&InFile { file, value: ring.span }, "max_ring", &ceiling, format!("{ceiling:?}"));
+            self.over_limit(&InFile { file, value: ring.span }, "max_ring", &ceiling, format!("{ceiling:?}"));
         }
-        ring.value
+        ring.value.min(ceiling)
     }
 
     fn limits(&mut self, file: usize, limits: LimitsTable) -> Option<Limits> {
-        self.limit(
-            file,
-            limits.max_concurrent_calls.as_ref(),
-            "max_concurrent_calls",
-            self.ceilings.max_concurrent_calls,
-        );
-        self.limit(
-            file,
-            limits.max_calls_per_second.as_ref(),
-            "max_calls_per_second",
-            self.ceilings.max_calls_per_second,
-        );
+        let (calls, per_second) = (self.ceilings.max_concurrent_calls, self.ceilings.max_calls_per_second);
+        let max_concurrent_calls = self.limit(file, limits.max_concurrent_calls, "max_concurrent_calls", calls);
+        let max_calls_per_second = self.limit(file, limits.max_calls_per_second, "max_calls_per_second", per_second);
         let per_number = match limits.per_number {
             Some(At { value: table, .. }) => Some(per_number(table)?),
             None => None,
         };
-        let number = |limit: Option<At<NonZeroU32>>| limit.map(|limit| limit.value);
         Some(Limits {
-            max_concurrent_calls: number(limits.max_concurrent_calls),
-            max_calls_per_second: number(limits.max_calls_per_second),
-            max_attempts_per_contact: number(limits.max_attempts_per_contact),
+            max_concurrent_calls,
+            max_calls_per_second,
+            max_attempts_per_contact: limits.max_attempts_per_contact.map(|limit| limit.value),
             per_number,
             per_number_of_tenant: self.references.tenant.and_then(|tenant| tenant.per_number),
         })
     }
 
-    fn limit(&mut self, file: usize, limit: Option<&At<NonZeroU32>>, key: &str, ceiling: u32) {
-        let Some(limit) = limit.filter(|limit| limit.value.get() > ceiling) else { return };
-        let ceiling = ceiling.to_string();
-        self.over(&InFile { file, value: limit.span }, key, &ceiling, ceiling.clone());
+    /// A limit under its ceiling.
+    fn limit(&mut self, file: usize, limit: Option<At<NonZeroU32>>, key: &str, ceiling: u32) -> Option<NonZeroU32> {
+        let At { value: limit, span } = limit?;
+        let highest = NonZeroU32::new(ceiling).unwrap_or(NonZeroU32::MIN);
+        if limit > highest {
+            let ceiling = highest.to_string();
+            self.over_limit(&InFile { file, value: span }, key, &ceiling, ceiling.clone());
+        }
+        Some(limit.min(highest))
     }
 
-    fn over(&mut self, place: &Place, key: &str, ceiling: &str, edit: String) {
+    fn over_limit(&mut self, place: &Place, key: &str, ceiling: &str, edit: String) {
         let span: Span = place.value.unwrap_or_default();
-        self.commit
-            .error(Code::OverCeiling, place, format!("`{key}` is over the settings' ceiling of {ceiling}"))
+        self.over(place, format!("`{key}` is over the settings' ceiling of {ceiling}"), "the ceiling holds")
             .label(format!("at most {ceiling}"))
             .suggest("use the ceiling", span, edit);
+    }
+
+    /// Reports what is over a ceiling; `instead` says what is used where that is no error.
+    fn over(&mut self, place: &Place, message: String, instead: &str) -> &mut Diagnostic {
+        match self.over {
+            Over::Refused => self.commit.error(Code::OverCeiling, place, message),
+            Over::Lowered => self.commit.warning(Code::OverCeiling, place, format!("{message}; {instead}")),
+        }
     }
 }
 

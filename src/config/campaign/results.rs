@@ -20,7 +20,7 @@ use crate::{
 
 impl Campaigns<'_, '_> {
     pub(super) fn results(&mut self, file: usize, table: ResultsTable) -> Option<ResultPolicy> {
-        let ResultsTable { policy, global, no_retry, by_category } = table;
+        let ResultsTable { policy, global, no_retry, by_category, unclear } = table;
         once::<Choice<CallResult>>(file, &no_retry.value, self.commit);
         let global_place = InFile { file, value: global.span };
         let global_written = global.span.is_some();
@@ -28,7 +28,9 @@ impl Campaigns<'_, '_> {
             Policy::Global => {
                 if let Some(by_category) = by_category {
                     let place = InFile { file, value: by_category.span };
-                    self.no_effect(&place, "results.by_category", "`policy` is \"global\"");
+                    if !unclear.has("policy") {
+                        self.no_effect(&place, "results.by_category", "`policy` is \"global\"");
+                    }
                     self.by_category(file, by_category.value);
                 }
                 let no_retry: BTreeSet<CallResult> = no_retry.value.iter().map(|result| result.value).collect();
@@ -104,7 +106,7 @@ impl Campaigns<'_, '_> {
         let mut by_result = BTreeMap::new();
         let mut whole = true;
         for rule in rules {
-            let ByResultTable { result, retries, interval } = rule.value;
+            let ByResultTable { result, retries, interval, .. } = rule.value;
             let (Some(result), Some(retries), Some(interval)) = (result, retries, interval) else {
                 whole = false;
                 continue;

@@ -98,7 +98,7 @@ impl Campaigns<'_, '_> {
     }
 
     pub(super) fn callback(&mut self, file: usize, table: CallbackTable, used: &Used) -> Option<Callback> {
-        let CallbackTable { url, fields, signing_secret } = table;
+        let CallbackTable { url, fields, signing_secret, .. } = table;
         once::<Slug<AttributeId>>(file, &fields.value, self.commit);
         for field in &fields.value {
             self.callback_field(file, field, used);

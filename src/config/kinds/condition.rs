@@ -126,19 +126,20 @@ impl Kind for Condition {
             return None;
         }
         reader.depth += 1;
-        let before = reader.diagnostics.len();
+        let faults = reader.faults;
         let table = ConditionTable::read(node, reader);
         reader.depth -= 1;
         let table = table?;
-        let whole = reader.diagnostics.len() == before;
-        written(table).or_else(|| {
-            if whole {
-                reader
-                    .error(Code::Condition, Span::from(node.span()), "a condition says one thing")
-                    .label("expected `attribute` and `op`, or one of `all`, `any` and `not`");
-            }
-            None
-        })
+        if table.unclear.has("value") {
+            return None;
+        }
+        let whole = reader.faults == faults;
+        let lacks = lacks(&table);
+        let written = written(table);
+        if written.is_none() && whole {
+            report(lacks, Span::from(node.span()), reader);
+        }
+        written
     }
 
     fn schema() -> Json {
@@ -163,19 +164,41 @@ impl Kind for Condition {
     }
 }
 
+/// What a test lacks that says one thing otherwise, with an example.
+fn lacks(table: &ConditionTable) -> Option<(&'static str, &'static str)> {
+    match table {
+        ConditionTable { all: None, any: None, not: None, attribute: Some(_), op: None, .. } => Some(("op", "\"eq\"")),
+        ConditionTable { all: None, any: None, not: None, attribute: None, op: Some(_), .. } => {
+            Some(("attribute", "\"tier\""))
+        }
+        _ => None,
+    }
+}
+
+fn report(lacks: Option<(&str, &str)>, span: Span, reader: &mut Reader<'_>) {
+    if let Some((key, example)) = lacks {
+        let diagnostic = reader.error(Code::Condition, span, format!("the condition has no `{key}`"));
+        diagnostic.label(format!("needs `{key}`")).help(format!("add `{key} = {example}`"));
+    } else {
+        reader
+            .error(Code::Condition, span, "a condition says one thing")
+            .label("expected `attribute` and `op`, or one of `all`, `any` and `not`");
+    }
+}
+
 /// The condition of a table that says one thing.
 fn written(table: ConditionTable) -> Option<Written> {
     match table {
-        ConditionTable { all: Some(all), any: None, not: None, attribute: None, op: None, value: None } => {
+        ConditionTable { all: Some(all), any: None, not: None, attribute: None, op: None, value: None, .. } => {
             Some(Written::All(all.value))
         }
-        ConditionTable { all: None, any: Some(any), not: None, attribute: None, op: None, value: None } => {
+        ConditionTable { all: None, any: Some(any), not: None, attribute: None, op: None, value: None, .. } => {
             Some(Written::Any(any.value))
         }
-        ConditionTable { all: None, any: None, not: Some(not), attribute: None, op: None, value: None } => {
+        ConditionTable { all: None, any: None, not: Some(not), attribute: None, op: None, value: None, .. } => {
             Some(Written::Not(Box::new(not)))
         }
-        ConditionTable { all: None, any: None, not: None, attribute: Some(attribute), op: Some(op), value } => {
+        ConditionTable { all: None, any: None, not: None, attribute: Some(attribute), op: Some(op), value, .. } => {
             Some(Written::Test { attribute, op, value })
         }
         _ => None,
@@ -193,7 +216,8 @@ impl Kind for Compared {
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Operand> {
         match node.get_ref() {
             DeValue::Array(items) => {
-                Some(Operand::List(items.iter().filter_map(|item| reader.value::<Single>(item)).collect()))
+                let items: Vec<_> = items.iter().map(|item| reader.value::<Single>(item)).collect();
+                items.into_iter().collect::<Option<_>>().map(Operand::List)
             }
             _ => Single::read(node, reader),
         }

@@ -27,7 +27,7 @@ impl<const MIN: u64, const MAX: u64> Kind for Lasting<MIN, MAX> {
     type Value = Duration;
 
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Duration> {
-        let bounds = format!("{} to {}", shown(MIN), shown(MAX));
+        let bounds = bounds(MIN, MAX);
         if let DeValue::Integer(seconds) = node.get_ref() {
             let text = format!("\"{}s\"", seconds.as_str());
             let span = Span::from(node.span());
@@ -56,7 +56,7 @@ impl<const MIN: u64, const MAX: u64> Kind for Lasting<MIN, MAX> {
     }
 
     fn schema() -> Json {
-        let title = format!("duration from {} to {}", shown(MIN), shown(MAX));
+        let title = format!("duration from {}", bounds(MIN, MAX));
         let pattern = format!("^(0|[1-9][0-9]{{0,{}}})[smhd]$", DIGITS_MAX - 1);
         json!({ "title": title, "type": "string", "pattern": pattern })
     }
@@ -76,6 +76,12 @@ fn parse(text: &str) -> Option<u64> {
         return None;
     }
     digits.parse::<u64>().ok().map(|number| number * seconds)
+}
+
+/// Both ends, in seconds as long as these are easily read.
+fn bounds(least: u64, most: u64) -> String {
+    let most = if most <= 3600 { format!("{most}s") } else { shown(most) };
+    format!("{} to {most}", shown(least))
 }
 
 /// Seconds in the largest unit that divides them, and of which they are more than one.

@@ -27,7 +27,12 @@ impl<K: Kind, const MIN: usize> Kind for List<K, MIN> {
             reader.fault(Code::TooFewItems, node, format_args!("needs at least {MIN} item")).label("too few items");
             return None;
         }
-        Some(reader.whole(|reader| items.iter().filter_map(|item| reader.value::<K>(item)).collect()))
+        let faults = reader.faults;
+        let read = reader.whole(|reader| items.iter().filter_map(|item| reader.value::<K>(item)).collect());
+        if reader.faults > faults {
+            reader.doubt_repeats(items);
+        }
+        Some(read)
     }
 
     fn schema() -> Json {

@@ -88,17 +88,17 @@ impl Kind for Question {
     type Value = Asked;
 
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Asked> {
-        let before = reader.diagnostics.len();
+        let before = reader.faults;
         let table = QuestionTable::read(node, reader)?;
         // What is wrong inside has been said, and what it was meant to be is not known.
-        if reader.diagnostics.len() > before {
+        if reader.faults > before {
             return Some(Asked { table, answer: None });
         }
         let answer = answer(&table, reader);
         if let Some(answer) = &answer {
             check_answers(answer, &table, reader);
         }
-        let answer = answer.filter(|_| reader.diagnostics.len() == before);
+        let answer = answer.filter(|_| reader.faults == before);
         Some(Asked { table, answer })
     }
 

@@ -79,13 +79,21 @@ impl Kind for Secret {
             reader.wrong_type(node, "a reference to a secret").help(HELP).location.span = None;
             return None;
         }
-        let before = reader.diagnostics.len();
+        let before = reader.faults;
         let table = SecretTable::read(node, reader)?;
         match (table.file, table.credential) {
             (Some(file), None) => Some(SecretRef::File(file.value)),
             (None, Some(name)) if !name.value.contains('/') => Some(SecretRef::Credential(name.value)),
+            (None, Some(name)) => {
+                let span = name.span.unwrap_or_default();
+                reader
+                    .error(Code::Text, span, "`credential` must be a name, not a path")
+                    .label("has a `/`")
+                    .help("credentials have no folders; a path is written { file = \"…\" }");
+                None
+            }
             // What is wrong inside has been said.
-            _ if reader.diagnostics.len() > before => None,
+            _ if reader.faults > before => None,
             _ => {
                 reader.fault(Code::OneOf, node, "must have one of `file` and `credential`").help(HELP);
                 None

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::plain;
+use super::{plain, visible};
 use crate::config::diagnostic::{Diagnostic, Severity};
 
 /// One command for each diagnostic, in a line of its own.
@@ -24,7 +24,8 @@ pub fn github(diagnostics: &[Diagnostic]) -> String {
                 place += &format!(",col={},endColumn={}", at.column, at.end_column);
             }
         }
-        let (file, title, message) = (property(&at.file), property(diagnostic.code.as_str()), data(&plain(diagnostic)));
+        let (file, title, message) =
+            (property(&visible(&at.file)), property(diagnostic.code.as_str()), data(&visible(&plain(diagnostic))));
         // Writing to a string never fails.
         let _written = writeln!(lines, "::{command} file={file}{place},title={title}::{message}");
     }

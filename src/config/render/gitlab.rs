@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::plain;
+use super::{plain, visible};
 use crate::config::diagnostic::{Diagnostic, Severity};
 
 #[derive(Serialize)]
@@ -34,7 +34,8 @@ struct Lines {
 pub fn gitlab(diagnostics: &[Diagnostic]) -> Result<String, serde_json::Error> {
     let mut seen = BTreeMap::new();
     let issue = |diagnostic| issue(diagnostic, fingerprint(diagnostic, &mut seen));
-    serde_json::to_string_pretty(&diagnostics.iter().map(issue).collect::<Vec<_>>())
+    let report = serde_json::to_string_pretty(&diagnostics.iter().map(issue).collect::<Vec<_>>())?;
+    Ok(visible(&report).into_owned())
 }
 
 fn issue(diagnostic: &Diagnostic, fingerprint: String) -> Issue<'_> {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::visible;
 use crate::config::diagnostic::{Diagnostic, Location, Severity};
 
 #[derive(Serialize)]
@@ -61,21 +62,22 @@ struct Related<'a> {
 /// All diagnostics as one JSON object; `files` is how many were read.
 pub fn json(diagnostics: &[Diagnostic], files: usize) -> Result<String, serde_json::Error> {
     let count = |severity| diagnostics.iter().filter(|d| d.severity == severity).count();
-    serde_json::to_string_pretty(&Report {
+    let report = serde_json::to_string_pretty(&Report {
         version: 1,
         files,
         errors: count(Severity::Error),
         warnings: count(Severity::Warning),
         notes: count(Severity::Note),
         problems: diagnostics.iter().map(problem).collect(),
-    })
+    })?;
+    Ok(visible(&report).into_owned())
 }
 
 /// Each diagnostic as a JSON object in a line of its own.
 pub fn json_lines(diagnostics: &[Diagnostic]) -> Result<String, serde_json::Error> {
     let mut lines = String::new();
     for diagnostic in diagnostics {
-        lines += &serde_json::to_string(&problem(diagnostic))?;
+        lines += &visible(&serde_json::to_string(&problem(diagnostic))?);
         lines.push('\n');
     }
     Ok(lines)

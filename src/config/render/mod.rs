@@ -6,6 +6,7 @@ mod json;
 mod junit;
 mod sarif;
 mod text;
+mod visible;
 
 use std::{borrow::Cow, fmt::Write};
 
@@ -15,6 +16,7 @@ pub use json::{json, json_lines};
 pub use junit::junit;
 pub use sarif::sarif;
 pub use text::text;
+pub use visible::{visible, visible_line};
 
 use super::diagnostic::Diagnostic;
 
@@ -52,11 +54,10 @@ fn uri(path: &str) -> String {
     uri
 }
 
-/// Text without the control characters that XML has no way to write.
+/// Text without the control characters that XML has no way to write, and those escaped that turn the direction.
 fn xml(text: &str) -> Cow<'_, str> {
-    let special =
-        |c: char| matches!(c, '<' | '>' | '&' | '"') || c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
-    if !text.contains(special) {
+    let special = |c: char| matches!(c, '<' | '>' | '&' | '"' | '\u{fffe}' | '\u{ffff}');
+    if !text.contains(|c| special(c) || visible::is_unseen(c)) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);
@@ -67,7 +68,8 @@ fn xml(text: &str) -> Cow<'_, str> {
             '&' => escaped += "&amp;",
             '"' => escaped += "&quot;",
             '\n' | '\t' => escaped.push(c),
-            c if special(c) => escaped.push(char::REPLACEMENT_CHARACTER),
+            c if c.is_control() || special(c) => escaped.push(char::REPLACEMENT_CHARACTER),
+            c if visible::is_unseen(c) => write!(escaped, "&#x{:x};", u32::from(c)).unwrap_or_default(),
             c => escaped.push(c),
         }
     }

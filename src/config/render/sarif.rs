@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::{gitlab::fingerprint, uri};
+use super::{gitlab::fingerprint, uri, visible};
 use crate::config::{
     code::Code,
     diagnostic::{Diagnostic, Location, Severity, Source, Suggestion},
@@ -30,7 +30,7 @@ pub fn sarif<'s>(
             result
         })
         .collect();
-    serde_json::to_string_pretty(&json!({
+    let report = serde_json::to_string_pretty(&json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
         "runs": [{
@@ -42,7 +42,8 @@ pub fn sarif<'s>(
             "columnKind": "unicodeCodePoints",
             "results": results,
         }],
-    }))
+    }))?;
+    Ok(visible(&report).into_owned())
 }
 
 fn rule(code: Code) -> Json {

@@ -4,6 +4,7 @@ use annotate_snippets::{
     Annotation, AnnotationKind, Element, Group, Level, Origin, Patch, Renderer, Snippet, renderer::DecorStyle,
 };
 
+use super::{visible, visible_line};
 use crate::config::diagnostic::{Diagnostic, Location, Severity, Span, Suggestion};
 
 /// Longest line that is shown whole, in bytes.
@@ -23,17 +24,17 @@ pub fn text<'s>(diagnostic: &'s Diagnostic, source: impl Fn(&str) -> Option<&'s 
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str());
+    let title = level.primary_title(visible_line(&diagnostic.message)).id(diagnostic.code.as_str());
     let mut main = Group::with_title(title).elements(places(diagnostic, &source));
     if let Some(help) = &diagnostic.help {
-        main = main.element(Level::HELP.message(help.as_str()));
+        main = main.element(Level::HELP.message(visible(help)));
     }
     if let Some(about) = diagnostic.about {
         main = main.element(Level::NOTE.message(about));
     }
     let mut groups = vec![main];
     if let Some(suggestion) = &diagnostic.suggestion {
-        let title = Level::HELP.secondary_title(suggestion.message.as_str());
+        let title = Level::HELP.secondary_title(visible_line(&suggestion.message));
         let text = source(&diagnostic.location.file);
         groups.push(match text.and_then(|text| edit(text, &diagnostic.location, suggestion)) {
             Some(edit) => title.element(edit),
@@ -41,7 +42,17 @@ pub fn text<'s>(diagnostic: &'s Diagnostic, source: impl Fn(&str) -> Option<&'s 
         });
     }
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    without_bare_origins(renderer.decor_style(DecorStyle::Ascii).render(&groups))
+    without_c1_controls(without_bare_origins(renderer.decor_style(DecorStyle::Ascii).render(&groups)))
+}
+
+/// Of a source's lines the renderer shows control characters as signs, but not those behind U+007F, which some
+/// terminals obey as they obey an escape. One stays one wide, so that what is underlined stays so.
+fn without_c1_controls(shown: String) -> String {
+    if shown.contains(is_c1) { shown.replace(is_c1, "\u{fffd}") } else { shown }
+}
+
+fn is_c1(c: char) -> bool {
+    ('\u{80}'..='\u{9f}').contains(&c)
 }
 
 /// An excerpt has no path, as its columns are not the line's: the line that would show the path goes.
@@ -106,7 +117,7 @@ impl<'s> InFile<'s> {
             let range = span.range();
             annotation(*kind, range.start - whole.start..range.end - whole.start, label)
         });
-        vec![Snippet::source(shown).path(self.path).line_start(first).annotations(annotations).into()]
+        vec![Snippet::source(shown).path(visible_line(self.path)).line_start(first).annotations(annotations).into()]
     }
 
     /// What is around one place in its first line.
@@ -128,7 +139,7 @@ impl<'s> InFile<'s> {
 
 fn annotation<'s>(kind: AnnotationKind, range: std::ops::Range<usize>, label: &'s str) -> Annotation<'s> {
     let annotation = kind.span(range);
-    if label.is_empty() { annotation } else { annotation.label(label) }
+    if label.is_empty() { annotation } else { annotation.label(visible_line(label)) }
 }
 
 /// The lines with an edit in them; `None` if it can't be shown shortly.
@@ -141,7 +152,12 @@ fn edit<'s>(text: &'s str, fault: &'s Location, edit: &'s Suggestion) -> Option<
     }
     let range = edit.span.range();
     let patch = Patch::new(range.start - start..range.end - start, edit.text.as_str());
-    Some(Snippet::source(shown).path(fault.file.as_ref()).line_start(line_of(text, fault, range.start)).patch(patch))
+    Some(
+        Snippet::source(shown)
+            .path(visible_line(&fault.file))
+            .line_start(line_of(text, fault, range.start))
+            .patch(patch),
+    )
 }
 
 /// The line of a byte, counted from the fault's own place, which is near.
@@ -173,7 +189,7 @@ fn lines(text: &str, span: Span) -> Lines {
 }
 
 fn origin(location: &Location) -> Origin<'_> {
-    let origin = Origin::path(location.file.as_ref());
+    let origin = Origin::path(visible_line(&location.file));
     match (location.line, location.column) {
         (0, _) => origin,
         (line, column) => origin.line(line).char_column(column),

@@ -20,19 +20,21 @@ pub(crate) fn business_results(file: InFile<BusinessResultsFile>, commit: &mut C
     for table in value.business_results.map(|list| list.value).unwrap_or_default() {
         let result = table.value;
         results.take_up(file, result.id.as_ref(), result.name.as_ref(), commit);
-        unique_sub_results(file, &result.sub_results.value, commit);
-        results.put(definition(result));
+        let differ = unique_sub_results(file, &result.sub_results.value, commit);
+        results.put(definition(result).filter(|_| differ));
     }
     results
 }
 
-fn unique_sub_results(file: usize, sub_results: &[At<SubResultTable>], commit: &mut Commit<'_>) {
+/// Reports sub-results that have what another has, and tells whether all ids differ.
+fn unique_sub_results(file: usize, sub_results: &[At<SubResultTable>], commit: &mut Commit<'_>) -> bool {
+    let mut differ = true;
     let (mut ids, mut names) = (BTreeMap::new(), BTreeMap::new());
     for At { value: sub_result, .. } in sub_results {
         if let Some(id) = &sub_result.id {
             let place = InFile { file, value: id.span };
             let message = || format!("two sub-results have the id {:?}", id.value.as_str());
-            commit.unique(Code::DuplicateId, &mut ids, id.value.as_str(), place, message);
+            differ &= commit.unique(Code::DuplicateId, &mut ids, id.value.as_str(), place, message);
         }
         if let Some(name) = &sub_result.name {
             let place = InFile { file, value: name.span };
@@ -40,6 +42,7 @@ fn unique_sub_results(file: usize, sub_results: &[At<SubResultTable>], commit: &
             commit.unique(Code::DuplicateName, &mut names, &name.value, place, message);
         }
     }
+    differ
 }
 
 fn definition(table: BusinessResultTable) -> Option<BusinessResult> {

@@ -1,6 +1,6 @@
 //! What a kind of file defines, and what may refer to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     config::{
@@ -41,6 +41,8 @@ pub(crate) struct Defined<T: Definition> {
     /// Every id in the file, those of broken tables too.
     ids: BTreeMap<String, Place>,
     names: BTreeMap<String, Place>,
+    /// Ids that several definitions have, so that nobody knows what is meant by them.
+    doubtful: BTreeSet<T::Id>,
     /// Whether an id could not be read, so that a missing one may be there.
     gaps: bool,
     /// Whether there is no such file.
@@ -50,7 +52,14 @@ pub(crate) struct Defined<T: Definition> {
 impl<T: Definition> Default for Defined<T> {
     /// Nothing, for want of a file.
     fn default() -> Self {
-        Self { by_id: BTreeMap::new(), ids: BTreeMap::new(), names: BTreeMap::new(), gaps: false, absent: true }
+        Self {
+            by_id: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            names: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
+            gaps: false,
+            absent: true,
+        }
     }
 }
 
@@ -72,7 +81,11 @@ impl<T: Definition> Defined<T> {
         if let Some(id) = id {
             let place = InFile { file, value: id.span };
             let message = || format!("two {} have the id {:?}", T::MANY, id.value.as_str());
-            commit.unique(Code::DuplicateId, &mut self.ids, id.value.as_str(), place, message);
+            if !commit.unique(Code::DuplicateId, &mut self.ids, id.value.as_str(), place, message) {
+                // One of them was meant to have another id, which something may refer to.
+                self.gaps = true;
+                self.doubtful.insert(id.value.clone());
+            }
         }
         if let Some(name) = name {
             let place = InFile { file, value: name.span };
@@ -81,9 +94,12 @@ impl<T: Definition> Defined<T> {
         }
     }
 
-    /// Adds a definition, if it could be built.
+    /// Adds a definition, if it could be built and is the only one of its id.
     pub(crate) fn put(&mut self, definition: Option<T>) {
-        if let Some(definition) = definition {
+        let Some(definition) = definition else { return };
+        if self.doubtful.contains(definition.id()) {
+            self.by_id.remove(definition.id());
+        } else {
             self.by_id.insert(definition.id().clone(), definition);
         }
     }
@@ -128,10 +144,25 @@ impl<T: Definition> Defined<T> {
         if self.has(id, file, commit) { self.by_id.get(&id.value) } else { None }
     }
 
+    /// The file, if there is none.
+    pub(crate) fn absent(&self) -> Option<Absent> {
+        self.absent.then_some(Absent { unknown: T::UNKNOWN, path: T::FILE, many: T::MANY })
+    }
+
     /// Where the definition of that id stands.
     pub(crate) fn place(&self, id: &T::Id) -> Option<&Place> {
         self.ids.get(id.as_str())
     }
+}
+
+/// A file that is not there.
+pub(crate) struct Absent {
+    /// What it is to refer to something in it.
+    pub(crate) unknown: Code,
+    /// Where it would stand in the folder of campaigns.
+    pub(crate) path: &'static str,
+    /// What it would define: "queues".
+    pub(crate) many: &'static str,
 }
 
 /// What something could have referred to.

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Agents, Defined, References, agents::agents, attributes::attributes, business_results::business_results,
+    Absent, Agents, Defined, References, agents::agents, attributes::attributes, business_results::business_results,
     calendars::calendars, categories::categories, defined::Definition, do_not_call::do_not_call, queues::queues,
     results::result_names, sms::sms, surveys::surveys, tenant::tenant,
 };
 use crate::{
     config::{
+        layout::FileKind,
         load::{Commit, InFile},
         tables::{
             agents::AgentsFile, attributes::AttributesFile, business_results::BusinessResultsFile,
@@ -53,6 +54,12 @@ impl<T> Kept<T> {
         }
     }
 
+    fn misplace(&mut self) {
+        if matches!(self, Self::Absent) {
+            *self = Self::Broken;
+        }
+    }
+
     /// What it defines: nothing if there is no file, and nobody knows what if it is broken.
     fn define<D: Definition>(self, read: impl FnOnce(InFile<T>) -> Defined<D>) -> Option<Defined<D>> {
         match self {
@@ -80,6 +87,24 @@ pub(crate) struct SharedFiles {
 }
 
 impl SharedFiles {
+    /// Takes a file that is not there for one that can't be read: it stands elsewhere, which has been said.
+    pub(crate) fn misplace(&mut self, kind: FileKind) {
+        match kind {
+            FileKind::Tenant => self.tenant.misplace(),
+            FileKind::Queues => self.queues.misplace(),
+            FileKind::Agents => self.agents.misplace(),
+            FileKind::Attributes => self.attributes.misplace(),
+            FileKind::Categories => self.categories.misplace(),
+            FileKind::BusinessResults => self.business_results.misplace(),
+            FileKind::Calendars => self.calendars.misplace(),
+            FileKind::Results => self.results.misplace(),
+            FileKind::Sms => self.sms.misplace(),
+            FileKind::Survey => self.surveys.push(Kept::Broken),
+            FileKind::DoNotCall => self.do_not_call.misplace(),
+            FileKind::Template | FileKind::Campaign => {}
+        }
+    }
+
     /// What they define; every fault between them is reported.
     pub(crate) fn define(self, commit: &mut Commit<'_>) -> Shared {
         let queues = self.queues.read().map(|file| queues(file, commit));
@@ -143,6 +168,20 @@ impl Shared {
             surveys: Some(&self.surveys),
             do_not_call: self.do_not_call.as_ref(),
         }
+    }
+
+    /// The files that are not there and that campaigns may refer to.
+    pub(crate) fn absent(&self) -> Vec<Absent> {
+        let absent = [
+            self.attributes.as_ref().and_then(Defined::absent),
+            self.categories.as_ref().and_then(Defined::absent),
+            self.business_results.as_ref().and_then(Defined::absent),
+            self.calendars.as_ref().and_then(Defined::absent),
+            self.sms.as_ref().and_then(Defined::absent),
+            self.surveys.absent(),
+            self.do_not_call.as_ref().and_then(Defined::absent),
+        ];
+        absent.into_iter().flatten().collect()
     }
 
     /// All of it with the campaigns; `None` if something is not there.

@@ -16,7 +16,7 @@ mod surveys;
 mod tenant;
 
 pub(crate) use agents::Agents;
-pub(crate) use defined::Defined;
+pub(crate) use defined::{Absent, Defined};
 pub(crate) use files::{Kept, SharedFiles};
 
 use defined::Definition;

@@ -51,7 +51,7 @@ pub(crate) fn questions(file: usize, asked: Vec<At<Asked>>, commit: &mut Commit<
 struct Version {
     file: usize,
     ids: BTreeMap<String, Place>,
-    /// Whether an id could not be read, so that a missing one may be there.
+    /// Whether an id could not be read or stands twice, so that a missing one may be there.
     gaps: bool,
 }
 
@@ -71,7 +71,7 @@ impl Version {
                 continue;
             }
             let message = || format!("two questions have the id {text:?}");
-            commit.unique(Code::DuplicateId, &mut version.ids, text, place, message);
+            version.gaps |= !commit.unique(Code::DuplicateId, &mut version.ids, text, place, message);
         }
         version
     }

@@ -28,9 +28,8 @@ pub(crate) fn surveys(files: Vec<InFile<SurveyFile>>, gaps: bool, commit: &mut C
 
 fn definition(file: usize, survey: SurveyFile, commit: &mut Commit<'_>) -> Option<Survey> {
     let tables = survey.versions?.value;
-    unique_numbers(file, &tables, commit);
+    let mut whole = unique_numbers(file, &tables, commit);
     let mut versions = BTreeMap::new();
-    let mut whole = true;
     for At { value: table, .. } in tables {
         let questions = table.questions.and_then(|list| questions(file, list.value, commit));
         match (table.version, table.state, questions) {
@@ -44,11 +43,14 @@ fn definition(file: usize, survey: SurveyFile, commit: &mut Commit<'_>) -> Optio
     Some(Survey { id: survey.id?.value, name: survey.name?.value, kind: survey.r#type?.value, versions: versions? })
 }
 
-fn unique_numbers(file: usize, versions: &[At<VersionTable>], commit: &mut Commit<'_>) {
+/// Reports versions that have the number of another, and tells whether all differ.
+fn unique_numbers(file: usize, versions: &[At<VersionTable>], commit: &mut Commit<'_>) -> bool {
     let mut seen = BTreeMap::new();
+    let mut differ = true;
     for number in versions.iter().filter_map(|version| version.value.version.as_ref()) {
         let place = InFile { file, value: number.span };
         let message = || format!("two versions have the number {}", number.value);
-        commit.unique(Code::DuplicateVersion, &mut seen, &number.value.to_string(), place, message);
+        differ &= commit.unique(Code::DuplicateVersion, &mut seen, &number.value.to_string(), place, message);
     }
+    differ
 }

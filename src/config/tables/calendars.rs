@@ -52,11 +52,11 @@ impl Kind for Calendar {
     type Value = CalendarTable;
 
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<CalendarTable> {
-        let before = reader.diagnostics.len();
+        let before = reader.faults;
         let table = CalendarTable::read(node, reader)?;
         let empty = table.weekdays.value.is_empty() && table.dates.value.is_empty() && table.yearly.value.is_empty();
         // What is wrong inside has been said.
-        if empty && reader.diagnostics.len() == before {
+        if empty && reader.faults == before {
             reader
                 .error(Code::NoDays, Span::from(node.span()), "the calendar names no day")
                 .label("holds no day")

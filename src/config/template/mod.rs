@@ -59,6 +59,11 @@ pub(crate) struct Templates<'a> {
 }
 
 impl<'a> Templates<'a> {
+    /// Knows of a template that can't be read at all.
+    pub(crate) fn miss_one(&mut self) {
+        self.gaps = true;
+    }
+
     /// Reads a template by itself.
     pub(crate) fn add(&mut self, file: usize, path: &Arc<str>, text: &'a str) -> Vec<Diagnostic> {
         self.paths.insert(file, Arc::clone(path));
@@ -158,7 +163,8 @@ impl<'a> Templates<'a> {
 
     fn known(&self, file: usize, extends: &At<TemplateId>, commit: &mut Commit<'_>) {
         let id = extends.value.as_str();
-        if self.gaps || self.by_id.contains_key(id) || self.broken.contains_key(id) {
+        // A copy that kept the id of its original was meant to have another.
+        if self.gaps || !self.again.is_empty() || self.by_id.contains_key(id) || self.broken.contains_key(id) {
             return;
         }
         let known: Vec<&str> = self.by_id.keys().map(String::as_str).collect();

@@ -13,13 +13,13 @@ use jiff::Timestamp;
 use super::{
     Due, Effect, Engine, LegRole, Observation, Settling,
     agents::{MISSED_BACKOFF, MISSES_MAX, Phase, Phone},
-    campaigns::SET_ASIDE_FOR,
 };
 use crate::domain::{
     agent::Availability,
     call::{CallCommand, Destination, EndedBy, HangUpCause, LegEnd, MediaOffer},
     campaign::{AgentTerms, Campaign},
     contact::Contact,
+    gate,
     ids::{AgentId, AttemptId, CampaignId, LegId},
     intent::{Intent, RecordedIntent, Settlement},
     now::Now,
@@ -234,22 +234,19 @@ impl Engine {
             self.wait(attempt, Stage::WaitingRate, now.mono + RATE_ASK_AGAIN);
             return;
         }
-        let (campaign, contact) = (call.campaign.clone(), call.contact.reference);
+        let (id, contact, number) = (call.campaign.clone(), call.contact.clone(), call.number);
         if *hold == Hold::StoreUnavailable {
             self.back_off(now);
         }
-        let Some(run) = self.campaigns.get_mut(&campaign) else { return };
-        if matches!(hold, Hold::DoNotCall { .. }) {
-            // The store has marked the number, and knows which one is next.
-            run.touch(contact);
-            run.recount();
-        } else {
-            run.set_aside(contact, now.mono + SET_ASIDE_FOR);
-        }
-        if let Some(until) = hold.until() {
-            run.ready_later(until);
-        }
         self.drop_claim(now, attempt, effects);
+        let Some(run) = self.campaigns.get_mut(&id) else { return };
+        // The store's writer has written the same; if by a newer definition, the next intent tells.
+        let progress = run.definition.as_ref().and_then(|c| gate::after_refusal(c, hold, &contact, number, now.wall));
+        match progress {
+            Some(progress) => self.moved(now, &id, contact, progress),
+            None => run.leave(now, &contact, hold),
+        }
+        self.refresh(now, &id);
     }
 
     /// Sends the customer's INVITE if that is still right; an intent that waited too long is taken
@@ -271,7 +268,8 @@ impl Engine {
         };
         let ring = campaign.max_ring;
         // A repeat of the INVITE, or one that answers a challenge, leaves before the hours end too.
-        let closes = campaign.hours.closes_at(now.wall).unwrap_or(Timestamp::MAX).min(campaign.ends_at);
+        let hours = campaign.hours_of(&call.contact, &call.contact.progress.numbers[call.number]);
+        let closes = hours.closes_at(now.wall).unwrap_or(Timestamp::MAX).min(campaign.ends_at);
         let send_within = Some(Duration::try_from(closes.duration_since(now.wall)).unwrap_or_default());
         match self.placed.room_at(&id, self.rate_caps(&id)) {
             Some(at) if at <= now.mono => self.placed.record(&id, now.mono),
@@ -316,7 +314,7 @@ impl Engine {
         }
         let (campaign, contact) = (call.campaign.clone(), call.contact.reference);
         if let Some(run) = self.campaigns.get_mut(&campaign) {
-            run.set_aside(contact, now.mono + SET_ASIDE_FOR);
+            run.set_aside(now, contact, false);
         }
         self.drop_claim(now, attempt, effects);
     }
@@ -567,7 +565,8 @@ impl Engine {
         })));
         effects.push(Effect::Observe(Observation::Settled(settled)));
         let contact = Contact { version: call.contact.version + 1, progress, ..call.contact };
-        let ready_at = order::next(&contact, now.wall).map(|next| next.ready_at);
+        let campaign = self.campaigns.get(&call.campaign).and_then(|run| run.definition.as_deref());
+        let ready_at = campaign.and_then(|c| order::next(c, &contact, now.wall)).map(|next| next.ready_at);
         let settling = Settling { campaign: call.campaign.clone(), contact: contact.reference, ready_at };
         self.settling.insert(attempt, settling);
         self.move_on(now, &call.campaign, contact, settled);
@@ -597,7 +596,7 @@ impl Engine {
         run.touch(contact.reference);
         if contact.progress.ended.is_some() {
             run.count_end(&contact.attributes);
-        } else if order::next(&contact, now.wall).is_some() {
+        } else {
             run.offer(now.wall, contact);
         }
         if run.definition.is_none() && run.live == 0 {

@@ -1,7 +1,7 @@
 //! Campaigns as the engine runs them: the hold in force, the hopper and its refills.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
@@ -16,7 +16,7 @@ use crate::domain::{
     ids::{ContactRef, QueueId, Revision},
     intent::CandidatePage,
     now::Now,
-    order,
+    order::{self, Rank},
     phone::E164,
     reason::Hold,
     results::CallResult,
@@ -43,6 +43,14 @@ struct Loading {
     unsure: bool,
 }
 
+/// A contact that is left alone for a while.
+#[derive(Debug, Clone, Copy)]
+struct Aside {
+    until: Duration,
+    /// Its customer was in a call, whose end ends the wait.
+    on_call: bool,
+}
+
 /// A campaign of the generation in force, or one whose file is gone and whose calls still live.
 #[derive(Debug, Clone)]
 pub(super) struct CampaignRun {
@@ -55,15 +63,20 @@ pub(super) struct CampaignRun {
     hold_until: Timestamp,
     /// When `hold` was found; a wall clock that steps back before it makes it void.
     hold_since: Timestamp,
-    hopper: VecDeque<Contact>,
+    /// Contacts to take, best first.
+    hopper: BTreeMap<(Rank, ContactRef), Contact>,
     loading: Option<Loading>,
     pub(super) wants_load: bool,
+    /// The store may have one that goes before the hopper's first: a page is awaited before any is taken.
+    stale: bool,
     /// A page is wanted even on hold, to count the open contacts.
     recount: bool,
     exhausted: bool,
     pub(super) loaded_once: bool,
+    /// `total` and `open` are what a page told.
+    pub(super) counted: bool,
     pub(super) next_ready_at: Option<Timestamp>,
-    set_aside: BTreeMap<ContactRef, Duration>,
+    set_aside: BTreeMap<ContactRef, Aside>,
     /// When to ask again, as contacts were left out whose customer was in a call.
     ask_again_at: Option<Duration>,
     /// Attempts claimed or live.
@@ -91,12 +104,14 @@ impl CampaignRun {
             hold: None,
             hold_until: Timestamp::MIN,
             hold_since: Timestamp::MIN,
-            hopper: VecDeque::new(),
+            hopper: BTreeMap::new(),
             loading: None,
             wants_load: true,
+            stale: true,
             recount: false,
             exhausted: false,
             loaded_once: false,
+            counted: false,
             next_ready_at: None,
             set_aside: BTreeMap::new(),
             ask_again_at: None,
@@ -122,6 +137,7 @@ impl CampaignRun {
         if !same {
             self.revision = revision.clone();
             self.wants_load = true;
+            self.stale = true;
             self.matching = None;
         }
         if let Some(definition) = &definition {
@@ -147,7 +163,9 @@ impl CampaignRun {
         self.hold_until = match &self.hold {
             Some(hold) => hold.until().unwrap_or(Timestamp::MAX).min(campaign_turn(now, campaign)),
             None => {
-                let closes = campaign.hours.closes_at(now).unwrap_or(Timestamp::MAX).min(campaign.ends_at);
+                let home = &campaign.hours;
+                let hours = if home.is_in_contact_zone() { None } else { home.closes_at(now) };
+                let closes = hours.unwrap_or(Timestamp::MAX).min(campaign.ends_at);
                 closes.saturating_sub(gate::CLOSES_BEFORE).unwrap_or(now)
             }
         };
@@ -157,6 +175,7 @@ impl CampaignRun {
         }
         if before.is_some() && self.hold.is_none() {
             self.wants_load = true;
+            self.stale = true;
         }
     }
 
@@ -169,12 +188,31 @@ impl CampaignRun {
 
     /// When by the monotonic clock a contact that was set aside or left out may be looked at again.
     pub(super) fn set_aside_until(&self) -> Option<Duration> {
-        self.set_aside.values().copied().chain(self.ask_again_at).min()
+        self.set_aside.values().map(|aside| aside.until).chain(self.ask_again_at).min()
     }
 
     /// Whether a contact could be taken from it, caps aside.
     pub(super) fn is_ready(&self) -> bool {
-        self.hold.is_none() && !self.hopper.is_empty()
+        self.hold.is_none() && !self.stale && !self.hopper.is_empty()
+    }
+
+    /// Whether a page that may make it ready is on its way: nobody is taken of campaigns that come
+    /// after it.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.hold.is_none() && self.stale && (self.wants_load || self.loading.is_some())
+    }
+
+    /// Whether contacts were left out for a call of their customer.
+    pub(super) fn waits_for_a_call(&self) -> bool {
+        self.ask_again_at.is_some() || self.set_aside.values().any(|aside| aside.on_call)
+    }
+
+    /// A call has ended: contacts that waited for one may go on.
+    pub(super) fn call_ended(&mut self) {
+        self.set_aside.retain(|_, aside| !aside.on_call);
+        self.ask_again_at = None;
+        self.wants_load = true;
+        self.stale = true;
     }
 
     /// Notices contacts that became due, or that were set aside for long enough.
@@ -182,13 +220,14 @@ impl CampaignRun {
         if self.next_ready_at.is_some_and(|at| at <= now.wall) {
             self.next_ready_at = None;
             self.wants_load = true;
+            self.stale = true;
         }
         if self.ask_again_at.is_some_and(|at| at <= now.mono) {
             self.ask_again_at = None;
             self.wants_load = true;
         }
         let before = self.set_aside.len();
-        self.set_aside.retain(|_, until| *until > now.mono);
+        self.set_aside.retain(|_, aside| aside.until > now.mono);
         if self.set_aside.len() < before {
             // What was set aside may have ended since, and a page from before that counts it as open.
             self.recount();
@@ -248,6 +287,7 @@ impl CampaignRun {
     pub(super) fn loaded(&mut self, now: Now, page: CandidatePage, busy: impl Fn(ContactRef) -> bool) {
         let Some(Loading { limit, touched, unsure }) = self.loading.take() else { return };
         self.loaded_once = true;
+        self.counted = true;
         self.open = page.open;
         self.open_unsure = unsure || !touched.is_empty();
         self.matching = page.matching;
@@ -260,31 +300,34 @@ impl CampaignRun {
         self.wants_load |= page.cut;
         self.ask_again_at = page.on_call.then(|| now.mono + SET_ASIDE_FOR);
         self.next_ready_at = [self.next_ready_at, page.next_ready_at].into_iter().flatten().min();
-        self.hopper.retain(|c| touched.contains(&c.reference) || busy(c.reference));
+        self.stale = false;
+        let kept = std::mem::take(&mut self.hopper).into_values();
+        let kept = kept.filter(|c| touched.contains(&c.reference) || busy(c.reference));
         let fresh = |c: &Contact| {
             !touched.contains(&c.reference) && !self.set_aside.contains_key(&c.reference) && !busy(c.reference)
         };
-        self.hopper.extend(page.ready.into_iter().filter(fresh));
-        self.sort(now.wall);
+        let all: Vec<Contact> = kept.chain(page.ready.into_iter().filter(fresh)).collect();
+        for contact in all {
+            self.enter(now.wall, contact);
+        }
     }
 
-    fn sort(&mut self, now: Timestamp) {
-        self.hopper.make_contiguous().sort_by_cached_key(|c| order::next(c, now).map(|next| order::rank(c, &next)));
-    }
-
-    /// Puts a contact back, or in after an attempt; one that is not ready yet only sets the time.
-    pub(super) fn offer(&mut self, now: Timestamp, contact: Contact) {
-        self.touch(contact.reference);
-        let Some(next) = order::next(&contact, now) else { return };
+    /// Enters a contact in the hopper at its place; one that is not ready yet only sets the time.
+    fn enter(&mut self, now: Timestamp, contact: Contact) {
+        let Some(campaign) = &self.definition else { return };
+        let Some(next) = order::next(campaign, &contact, now) else { return };
         if next.ready_at > now {
             self.ready_later(next.ready_at);
             return;
         }
-        let rank = order::rank(&contact, &next);
-        let place = self
-            .hopper
-            .partition_point(|other| order::next(other, now).is_some_and(|next| order::rank(other, &next) <= rank));
-        self.hopper.insert(place, contact);
+        let rank = order::rank(campaign, &contact, &next);
+        self.hopper.insert((rank, contact.reference), contact);
+    }
+
+    /// Puts a contact back, or in after an attempt.
+    pub(super) fn offer(&mut self, now: Timestamp, contact: Contact) {
+        self.touch(contact.reference);
+        self.enter(now, contact);
     }
 
     /// A page under way no longer knows best about this contact.
@@ -301,17 +344,33 @@ impl CampaignRun {
         self.next_ready_at = Some(self.next_ready_at.map_or(at, |known| known.min(at)));
     }
 
-    pub(super) fn set_aside(&mut self, contact: ContactRef, until: Duration) {
+    /// Leaves out a contact that `hold` keeps: until it lifts by time, else for a while.
+    pub(super) fn leave(&mut self, now: Now, contact: &Contact, hold: &Hold) {
+        match hold {
+            Hold::NotDue { due_at: at } => {
+                self.touch(contact.reference);
+                self.ready_later(*at);
+            }
+            // From a page of an older filter; newer ones leave it out.
+            Hold::FilteredOut => self.touch(contact.reference),
+            Hold::CustomerOnCall | Hold::NumberOnCall => self.set_aside(now, contact.reference, true),
+            _ => {
+                self.set_aside(now, contact.reference, false);
+                if let Some(at) = hold.until() {
+                    self.ready_later(at);
+                }
+            }
+        }
+    }
+
+    /// Leaves a contact alone for a while; `on_call` if its customer is in a call.
+    pub(super) fn set_aside(&mut self, now: Now, contact: ContactRef, on_call: bool) {
         self.touch(contact);
-        self.set_aside.insert(contact, until);
+        self.set_aside.insert(contact, Aside { until: now.mono + SET_ASIDE_FOR, on_call });
     }
 
     pub(super) fn take_first(&mut self) -> Option<Contact> {
-        self.hopper.pop_front()
-    }
-
-    pub(super) fn put_first(&mut self, contact: Contact) {
-        self.hopper.push_front(contact);
+        self.hopper.pop_first().map(|(_, contact)| contact)
     }
 
     pub(super) fn clear_hopper(&mut self) {
@@ -321,7 +380,7 @@ impl CampaignRun {
 
     /// Whether a contact is in the hopper or set aside.
     pub(super) fn holds(&self, contact: ContactRef) -> bool {
-        self.set_aside.contains_key(&contact) || self.hopper.iter().any(|c| c.reference == contact)
+        self.set_aside.contains_key(&contact) || self.hopper.keys().any(|(_, reference)| *reference == contact)
     }
 
     pub(super) fn hopper_is_empty(&self) -> bool {

@@ -117,6 +117,8 @@ pub struct Engine {
     withdrawing: BTreeMap<AttemptId, CampaignId>,
     /// Campaigns with a contact to take, in serving order, by queue.
     ready: BTreeMap<QueueId, BTreeSet<Place>>,
+    /// Campaigns that may be ready once their page is here, likewise.
+    awaited: BTreeMap<QueueId, BTreeSet<Place>>,
     wants_load: BTreeSet<CampaignId>,
     asked: Rates,
     placed: Rates,
@@ -147,6 +149,7 @@ impl Engine {
             settling: BTreeMap::new(),
             withdrawing: BTreeMap::new(),
             ready: BTreeMap::new(),
+            awaited: BTreeMap::new(),
             wants_load: BTreeSet::new(),
             asked: Rates::default(),
             placed: Rates::default(),
@@ -204,6 +207,7 @@ impl Engine {
             Input::Settled { attempt } => self.settled(now, attempt),
             Input::Withdrawn { attempt } => {
                 if let Some(campaign) = self.withdrawing.remove(&attempt) {
+                    self.call_over(now);
                     self.look_again(now, &campaign);
                 }
             }
@@ -228,6 +232,7 @@ impl Engine {
     /// The store has an attempt's end: from now on its pages know better than we do.
     fn settled(&mut self, now: Now, attempt: AttemptId) {
         let Some(settling) = self.settling.remove(&attempt) else { return };
+        self.call_over(now);
         if self.busy.get(&settling.contact) == Some(&attempt) {
             self.busy.remove(&settling.contact);
         }
@@ -242,6 +247,18 @@ impl Engine {
                 self.look_again(now, &settling.campaign);
             }
             Some(_) | None => self.refresh(now, &settling.campaign),
+        }
+    }
+
+    /// A call is over in the store too: campaigns that left contacts out for one look again.
+    fn call_over(&mut self, now: Now) {
+        let waiting = self.campaigns.iter().filter(|(_, run)| run.waits_for_a_call());
+        let waiting: Vec<CampaignId> = waiting.map(|(id, _)| id.clone()).collect();
+        for id in waiting {
+            if let Some(run) = self.campaigns.get_mut(&id) {
+                run.call_ended();
+            }
+            self.refresh(now, &id);
         }
     }
 
@@ -359,19 +376,25 @@ impl Engine {
         self.list(id);
     }
 
-    /// Enters a campaign in its queue's ready list, or takes it out.
+    /// Enters a campaign in its queue's list of those that are ready or awaited, or takes it out.
     fn list(&mut self, id: &CampaignId) {
         let Some(run) = self.campaigns.get_mut(id) else { return };
-        if let Some((queue, place)) = run.listed.take()
-            && let Some(list) = self.ready.get_mut(&queue)
-        {
-            list.remove(&place);
+        if let Some((queue, place)) = run.listed.take() {
+            for lists in [&mut self.ready, &mut self.awaited] {
+                if let Some(list) = lists.get_mut(&queue) {
+                    list.remove(&place);
+                }
+            }
         }
-        if let (true, Some(campaign)) = (run.is_ready(), &run.definition) {
-            let place = (campaign.priority, run.last_served, id.clone());
-            run.listed = Some((campaign.skill_queue.clone(), place.clone()));
-            self.ready.entry(campaign.skill_queue.clone()).or_default().insert(place);
-        }
+        let lists = match (run.is_ready(), run.is_awaited()) {
+            (true, _) => &mut self.ready,
+            (false, true) => &mut self.awaited,
+            (false, false) => return,
+        };
+        let Some(campaign) = &run.definition else { return };
+        let place = (campaign.priority, run.last_served, id.clone());
+        run.listed = Some((campaign.skill_queue.clone(), place.clone()));
+        lists.entry(campaign.skill_queue.clone()).or_default().insert(place);
     }
 
     fn ask_for_candidates(&mut self, now: Now, effects: &mut Vec<Effect>) {

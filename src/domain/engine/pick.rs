@@ -2,19 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::{BTreeMap, campaigns::SET_ASIDE_FOR};
+use super::BTreeMap;
 use super::{Due, Effect, Engine, LegRole, agents::Phase, agents::Phone, calls::LiveCall, calls::Stage};
 use crate::domain::{
     call::Destination,
     campaign::{CallerNumber, Campaign},
-    contact::{Contact, ContactEnd},
+    contact::{Contact, Progress},
     gate::{self, Counts, Facts, NumberHistory},
     ids::{AgentId, AttemptId, CampaignId},
     now::Now,
     order,
     phone::E164,
     reason::Hold,
-    retry,
 };
 
 /// A contact and what to do with it.
@@ -76,7 +75,12 @@ impl Engine {
         loop {
             let lists = queues.iter().filter_map(|queue| self.ready.get(queue));
             let first = lists.filter_map(|list| list.iter().find(|(_, _, id)| !blocked.contains(id))).min();
-            let (_, _, id) = first?.clone();
+            let first = first?.clone();
+            let awaited = queues.iter().filter_map(|queue| self.awaited.get(queue)?.first()).min();
+            if awaited.is_some_and(|awaited| *awaited < first) {
+                return None;
+            }
+            let (_, _, id) = first;
             match self.look(now, &id, effects) {
                 Look::Take(pick) => return Some(*pick),
                 Look::Pass => {}
@@ -102,7 +106,7 @@ impl Engine {
         }
         let Some(contact) = run.take_first() else { return Look::Blocked };
         let Some(campaign) = run.definition.clone() else { return Look::Blocked };
-        let Some(next) = order::next(&contact, now.wall) else { return Look::Pass };
+        let Some(next) = order::next(&campaign, &contact, now.wall) else { return Look::Pass };
         if next.ready_at > now.wall {
             run.ready_later(next.ready_at);
             return Look::Pass;
@@ -112,7 +116,7 @@ impl Engine {
                 let caller_number = self.caller_number(id, &campaign, &contact, next.number);
                 Look::Take(Box::new(Pick { campaign: id.clone(), contact, number: next.number, caller_number }))
             }
-            Err(hold) => self.leave(now, &campaign, contact, &hold, effects),
+            Err(hold) => self.leave(now, &campaign, contact, next.number, &hold, effects),
         }
     }
 
@@ -149,77 +153,35 @@ impl Engine {
         now: Now,
         campaign: &Campaign,
         contact: Contact,
+        number: usize,
         hold: &Hold,
         effects: &mut Vec<Effect>,
     ) -> Look {
         let Some(run) = self.campaigns.get_mut(&campaign.id) else { return Look::Blocked };
-        let reference = contact.reference;
-        match hold {
-            Hold::CampaignAtLimit { .. }
-            | Hold::TenantAtLimit { .. }
-            | Hold::TrunkAtLimit { .. }
-            | Hold::CallRate { .. } => {
-                run.put_first(contact);
-                return Look::Blocked;
+        if hold.is_cap() {
+            run.offer(now.wall, contact);
+            return Look::Blocked;
+        }
+        match gate::after_refusal(campaign, hold, &contact, number, now.wall) {
+            Some(progress) => {
+                let (reference, version) = (contact.reference, contact.version);
+                effects.push(Effect::Advance { contact: reference, version, progress: progress.clone() });
+                self.moved(now, &campaign.id, contact, progress);
             }
-            Hold::ContactAttemptsSpent => {
-                let mut progress = contact.progress;
-                progress.ended = Some(ContactEnd::AttemptsSpent);
-                progress.pass = None;
-                run.count_end(&contact.attributes);
-                run.set_aside(reference, now.mono + SET_ASIDE_FOR);
-                effects.push(Effect::Advance { contact: reference, version: contact.version, progress });
-            }
-            Hold::DayBudgetSpent { next_day_at } => {
-                let next = order::next(&contact, now.wall);
-                let mut progress = contact.progress;
-                if let Some(next) = next {
-                    progress.numbers[next.number].held_until = Some(*next_day_at);
-                }
-                run.set_aside(reference, now.mono + SET_ASIDE_FOR);
-                effects.push(Effect::Advance { contact: reference, version: contact.version, progress });
-            }
-            Hold::NumberEnded => {
-                let today = campaign.hours.local_date(now.wall);
-                if let Some(progress) = retry::expire(&campaign.results, &contact.progress, today) {
-                    if progress.ended.is_some() {
-                        run.count_end(&contact.attributes);
-                    }
-                    effects.push(Effect::Advance { contact: reference, version: contact.version, progress });
-                }
-                run.set_aside(reference, now.mono + SET_ASIDE_FOR);
-            }
-            Hold::NotDue { due_at } => {
-                run.touch(reference);
-                run.ready_later(*due_at);
-            }
-            // From a page of an older filter; newer ones leave it out.
-            Hold::FilteredOut => run.touch(reference),
-            Hold::DiallingOff
-            | Hold::NotListed
-            | Hold::Retired
-            | Hold::Paused
-            | Hold::NotStarted { .. }
-            | Hold::Expired
-            | Hold::NotDialledYet { .. }
-            | Hold::WindowClosed { .. }
-            | Hold::NoContacts
-            | Hold::NothingDue { .. }
-            | Hold::AllContactsEnded
-            | Hold::NothingMatches { .. }
-            | Hold::NoAgentSignedIn
-            | Hold::NoAgentIdle
-            | Hold::LowerPriority
-            | Hold::DoNotCall { .. }
-            | Hold::CustomerOnCall
-            | Hold::NumberOnCall
-            | Hold::NumberAtLimit { .. }
-            | Hold::AfterConversation { .. }
-            | Hold::ContactEnded
-            | Hold::Stale
-            | Hold::StoreUnavailable => run.set_aside(reference, now.mono + SET_ASIDE_FOR),
+            None => run.leave(now, &contact, hold),
         }
         Look::Pass
+    }
+
+    /// A contact has made progress that the store has, or is told of before it is asked again.
+    pub(super) fn moved(&mut self, now: Now, id: &CampaignId, contact: Contact, progress: Progress) {
+        let Some(run) = self.campaigns.get_mut(id) else { return };
+        if progress.ended.is_some() {
+            run.touch(contact.reference);
+            run.count_end(&contact.attributes);
+        } else {
+            run.offer(now.wall, Contact { version: contact.version + 1, progress, ..contact });
+        }
     }
 
     /// The number to show: the one this number was last called from while it is still listed, else

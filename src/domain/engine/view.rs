@@ -44,10 +44,10 @@ pub struct CampaignView {
     pub hold: Option<Hold>,
     /// Attempts claimed or live.
     pub live_calls: u32,
-    /// All contacts.
-    pub contacts: u64,
-    /// Contacts that have not ended.
-    pub open_contacts: u64,
+    /// All contacts; `None` until they have been counted.
+    pub contacts: Option<u64>,
+    /// Contacts that have not ended; `None` until they have been counted.
+    pub open_contacts: Option<u64>,
     /// Attempts by result, in this life of the daemon.
     pub results: BTreeMap<CallResult, u64>,
 }
@@ -126,8 +126,8 @@ impl Engine {
             revision: run.revision.clone(),
             hold,
             live_calls: run.live,
-            contacts: run.total,
-            open_contacts: run.open,
+            contacts: run.counted.then_some(run.total),
+            open_contacts: run.counted.then_some(run.open),
             results: run.results.clone(),
         }
     }

@@ -58,8 +58,7 @@ impl<'a> Outlook<'a> {
     /// Whether this definition's budget or cap ends a contact that is not ended yet.
     #[must_use]
     pub fn ends(&self, contact: &Contact) -> bool {
-        let today = self.campaign.hours.local_date(self.now);
-        let spent = || retry::expire(&self.campaign.results, &contact.progress, today);
+        let spent = || retry::expire(self.campaign, contact, self.now);
         contact.progress.ended.is_none()
             && (self.attempts_spent(contact) || spent().is_some_and(|after| after.ended.is_some()))
     }

@@ -2,21 +2,43 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::domain::campaign::{Campaign, DesiredState};
+use crate::domain::{
+    campaign::{Campaign, DesiredState},
+    reason::Hold,
+};
 
-/// What it means that the setting at `key` of a campaign is another one; `None` where old and new
+/// What keeps a campaign from every call until its file says something else, beside `paused`.
+#[must_use]
+pub fn holds(campaign: &Campaign, now: Timestamp) -> Vec<Hold> {
+    let expired = (now >= campaign.ends_at).then_some(Hold::Expired);
+    let settings = campaign.not_dialled_yet();
+    let not_dialled = (!settings.is_empty()).then_some(Hold::NotDialledYet { settings });
+    expired.into_iter().chain(not_dialled).collect()
+}
+
+/// What it means that the setting at `key` of a campaign is another one at `now`; `None` where old and new
 /// value say it all.
 #[must_use]
-pub fn meaning(key: &str, before: &Campaign, after: &Campaign) -> Option<String> {
+pub fn meaning(key: &str, before: &Campaign, after: &Campaign, now: Timestamp) -> Option<String> {
     match key {
         "state" => Some(match after.desired {
             DesiredState::Paused => "places no new calls; live ones finish".to_owned(),
             DesiredState::Running => "may dial again".to_owned(),
         }),
         "starts_at" => Some(moved("may dial from", before.starts_at, after.starts_at, after)),
+        "ends_at" if after.ends_at <= now => {
+            Some("has passed: it expires, and no contact is called any more".to_owned())
+        }
         "ends_at" => Some(moved("dials until", before.ends_at, after.ends_at, after)),
         "calling_hours.windows" => windows(before, after),
-        "calling_hours.timezone" => Some(format!("reads its windows in {}", after.hours.timezone())),
+        "calling_hours.timezone" if after.hours.is_in_contact_zone() => {
+            let fallback = after.hours.timezone();
+            Some(format!("reads its windows in each contact's own zone, or its number's, else in {fallback}"))
+        }
+        "calling_hours.timezone" => Some(format!("reads its windows in {} for all contacts", after.hours.timezone())),
+        "calling_hours.fallback_timezone" if after.hours.is_in_contact_zone() => {
+            Some(format!("reads its windows in {} where a contact's zone is not known", after.hours.timezone()))
+        }
         "skill_queue" => {
             Some(format!("agents of {} take its calls, those of {} don't", after.skill_queue, before.skill_queue))
         }
@@ -28,6 +50,12 @@ pub fn meaning(key: &str, before: &Campaign, after: &Campaign) -> Option<String>
         "caller_numbers" => Some("retries keep their caller number while it is listed".to_owned()),
         "results.global.max_days" | "results.global.max_attempts_per_day" => {
             Some("what was counted stays counted, and a number that has ended stays ended".to_owned())
+        }
+        "results.policy" | "results.by_category" | "results.global.by_result" => {
+            Some("what was counted stays counted, and due times that are set stay".to_owned())
+        }
+        "limits.per_number.attempts" | "limits.per_number.days" | "limits.per_number.after_conversation_days" => {
+            Some("counts calls of all campaigns to a number; which contacts wait for it is not counted here".to_owned())
         }
         "results.global.retry_interval" => Some("holds from the next try on; due times that are set stay".to_owned()),
         _ => None,
@@ -44,7 +72,7 @@ fn moved(what: &str, before: Timestamp, after: Timestamp, campaign: &Campaign) -
 /// When the day's calls begin and end, if that changes.
 fn windows(before: &Campaign, after: &Campaign) -> Option<String> {
     let ((was_from, was_to), (from, to)) = (day(before)?, day(after)?);
-    let timezone = after.hours.timezone();
+    let timezone = if after.hours.is_in_contact_zone() { "in the contact's zone" } else { after.hours.timezone() };
     match (was_from == from, was_to == to) {
         (true, true) => None,
         (false, true) => Some(format!("dials from {from} {timezone} instead of {was_from}")),

@@ -89,7 +89,7 @@ async fn the_next_number_of_a_sequence_is_called_at_once(mut world: World) {
     world.import(&spring, vec![contact("a", &[NUMBER, "+8613800000002", "+8613800000003"])]).await;
     add(&world, "objected", "+8613800000003", Some(world.now() + Duration::from_secs(7200))).await;
     let ready = world.ready(&spring).await.remove(0);
-    assert_eq!(order::next(&ready, world.now()).unwrap().number, 1);
+    assert_eq!(order::next(&spring, &ready, world.now()).unwrap().number, 1);
     let why = world.store.why(&spring.id, &customer_id("a"), world.now()).await.unwrap().unwrap();
     assert_eq!((why.hold, why.do_not_call[1].as_ref()), (None, None));
     world.call(&ready, 1, CallResult::Busy).await;
@@ -97,7 +97,7 @@ async fn the_next_number_of_a_sequence_is_called_at_once(mut world: World) {
     // The third number goes on with the pass when it may; the first comes when it is let go.
     world.wait(Duration::from_secs(7200));
     let ready = world.ready(&spring).await.remove(0);
-    assert_eq!(order::next(&ready, world.now()).unwrap().number, 2);
+    assert_eq!(order::next(&spring, &ready, world.now()).unwrap().number, 2);
     world.call(&ready, 2, CallResult::Busy).await;
     world.wait(Duration::from_secs(1));
     assert!(remove(&world, "objected", NUMBER).await);
@@ -224,7 +224,7 @@ async fn a_release_during_a_call_is_not_undone_by_its_end(mut world: World) {
     remove(&world, "objected", NUMBER).await;
     world.settle(attempt, &recorded, 1, CallResult::Busy).await;
     let ready = world.ready(&spring).await.remove(0);
-    assert_eq!(order::next(&ready, world.now()).unwrap().number, 0);
+    assert_eq!(order::next(&spring, &ready, world.now()).unwrap().number, 0);
 }
 
 async fn a_call_under_way_goes_on_and_is_not_tried_again(mut world: World) {
@@ -242,7 +242,7 @@ async fn a_call_under_way_goes_on_and_is_not_tried_again(mut world: World) {
     assert_eq!((page.ready.len(), page.next_ready_at), (0, None));
     remove(&world, "objected", NUMBER).await;
     let again = world.ready(&spring).await.remove(0);
-    assert_eq!(order::next(&again, world.now()).unwrap().class, order::Class::Retry);
+    assert_eq!(order::next(&spring, &again, world.now()).unwrap().class, order::Class::Retry);
 }
 
 async fn listed_contacts_at_the_head_are_gone_past_once(mut world: World) {

@@ -194,7 +194,7 @@ async fn a_number_at_its_limit_gives_way_to_the_next(mut world: World) {
     assert_eq!(held.version, first.version + 1);
     assert_eq!(held.progress.numbers[0].held_until, Some(released_at));
     assert!(!held.progress.numbers[0].tried);
-    assert_eq!(crate::domain::order::next(&held, world.now()).unwrap().number, 1);
+    assert_eq!(crate::domain::order::next(&spring, &held, world.now()).unwrap().number, 1);
     world.call(&held, 1, CallResult::Busy).await;
     assert_eq!(world.customers(&spring).await, [""; 0]);
     let page = world.store.candidates(&spring.id, world.now(), 9).await.unwrap();

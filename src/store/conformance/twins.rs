@@ -203,7 +203,7 @@ impl Twins {
             }
         }
         let Some(contact) = found.get(nth) else { return };
-        let number = order::next(contact, self.worlds[0].now()).map_or(0, |next| next.number);
+        let number = order::next(&campaign, contact, self.worlds[0].now()).map_or(0, |next| next.number);
         let [a, b] = &mut self.worlds;
         let request = a.request(contact, number);
         b.serial = a.serial;

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::{
-    contact, do_not_call,
+    contact::{self, Rules},
+    do_not_call,
     fault::{Doing, Fault},
     writer::Writer,
 };
@@ -28,12 +30,12 @@ pub(super) async fn apply(
     generation: Arc<Generation>,
     changes: Vec<CampaignChange>,
 ) -> Result<(), Fault> {
-    let now = micros(writer.now());
+    let now = writer.now();
     let conn = &mut writer.conn;
-    put_in_force(conn, &generation, now).await?;
+    put_in_force(conn, &generation, micros(now)).await?;
     for change in changes {
         match change {
-            CampaignChange::Put { id, digest } => put(conn, &generation, &id, &digest).await?,
+            CampaignChange::Put { id, digest } => put(conn, &generation, &id, &digest, now).await?,
             CampaignChange::Retire { id } => retire(conn, &generation, &id).await?,
         }
     }
@@ -56,16 +58,22 @@ async fn put_in_force(conn: &mut SqliteConnection, generation: &Generation, now:
     sqlx::query("UPDATE store SET generation = ?1").bind(id).execute(conn).await.doing(doing).map(drop)
 }
 
-async fn put(conn: &mut SqliteConnection, generation: &Generation, id: &CampaignId, digest: &str) -> Result<(), Fault> {
+async fn put(
+    conn: &mut SqliteConnection,
+    generation: &Generation,
+    id: &CampaignId,
+    digest: &str,
+    now: Timestamp,
+) -> Result<(), Fault> {
     let defined = generation.definitions.campaigns.get(id).ok_or_else(|| StoreError::UnknownCampaign(id.clone()))?;
     const FOLLOWED: &str = "SELECT do_not_call FROM campaign WHERE slug = ?1";
     let followed = sqlx::query_scalar(FOLLOWED).bind(id.as_str()).fetch_optional(&mut *conn).await;
     let followed: Option<String> = followed.doing("writing a campaign")?;
     const PUT: &str = "INSERT INTO campaign (slug, name, desired, revision, digest, retired, next_order, \
-                       filter, do_not_call) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7) ON CONFLICT (slug) DO UPDATE \
+                       selection, do_not_call) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7) ON CONFLICT (slug) DO UPDATE \
                        SET name = excluded.name, desired = excluded.desired, revision = excluded.revision, \
-                       digest = excluded.digest, retired = 0, filter = excluded.filter, evaluated_to = \
-                       CASE WHEN filter IS excluded.filter THEN evaluated_to ELSE '' END, \
+                       digest = excluded.digest, retired = 0, selection = excluded.selection, evaluated_to = \
+                       CASE WHEN selection IS excluded.selection THEN evaluated_to ELSE '' END, \
                        do_not_call = excluded.do_not_call RETURNING id";
     let key = sqlx::query_scalar(PUT)
         .bind(id.as_str())
@@ -73,7 +81,7 @@ async fn put(conn: &mut SqliteConnection, generation: &Generation, id: &Campaign
         .bind(defined.desired.as_str())
         .bind(generation.revision.as_str())
         .bind(digest)
-        .bind(defined.filter.as_ref().map(ToString::to_string))
+        .bind(defined.selection())
         .bind(row::lists_text(&defined.do_not_call))
         .fetch_one(&mut *conn)
         .await
@@ -82,7 +90,7 @@ async fn put(conn: &mut SqliteConnection, generation: &Generation, id: &Campaign
     if followed.iter().any(|list| !defined.do_not_call.contains(list)) {
         do_not_call::begin_unlisting(conn, key).await?;
     }
-    release_holds(conn, key).await
+    release_holds(conn, Rules { defined: Some(defined), now }, key).await
 }
 
 async fn retire(conn: &mut SqliteConnection, generation: &Generation, id: &CampaignId) -> Result<(), Fault> {
@@ -95,14 +103,15 @@ async fn retire(conn: &mut SqliteConnection, generation: &Generation, id: &Campa
 }
 
 /// A cap may have been loosened: whoever one holds is asked about anew.
-async fn release_holds(conn: &mut SqliteConnection, campaign: i64) -> Result<(), Fault> {
+async fn release_holds(conn: &mut SqliteConnection, rules: Rules<'_>, campaign: i64) -> Result<(), Fault> {
     const HELD: &str = "SELECT g.contact FROM progress g JOIN contact c ON c.id = g.contact \
                         WHERE g.held IS NOT NULL AND c.campaign = ?1";
     let held = sqlx::query_scalar(HELD).bind(campaign).fetch_all(&mut *conn).await;
     let held: Vec<i64> = held.doing("finding held contacts")?;
     for reference in held {
         if let Some(kept) = contact::load(conn, ContactRef(reference)).await? {
-            contact::write(conn, &kept, &verdict::release_holds(&kept.contact.progress), kept.live).await?;
+            let progress = verdict::release_holds(&kept.contact.progress);
+            contact::write(conn, rules, &kept, &progress, kept.live).await?;
         }
     }
     Ok(())

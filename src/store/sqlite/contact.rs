@@ -1,5 +1,8 @@
 //! Contacts in their three tables: the hot row, the personal one, and progress.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
@@ -8,10 +11,10 @@ use super::{
 };
 use crate::{
     domain::{
-        campaign::Priority,
-        contact::{Contact, ContactEnd, HELD_FOR_GOOD, Progress},
+        campaign::{Campaign, Priority},
+        contact::{Contact, ContactEnd, Progress},
         ids::{CampaignId, ContactRef, CustomerId},
-        order,
+        order::{self, Standing},
         zone::ContactZone,
     },
     store::{
@@ -134,31 +137,48 @@ where
     row.try_get(index).doing("reading a row")
 }
 
-/// Writes `progress` to a contact as its next version, with what follows from it: from when it is
-/// ready, and the campaign's counts. `live` says whether it has a live call afterwards.
+/// What decides how a contact stands: its campaign as the generation in force has it, and the instant.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules<'a> {
+    /// `None` while its file is gone: then nobody of it is called.
+    pub(super) defined: Option<&'a Campaign>,
+    /// As of when.
+    pub(super) now: Timestamp,
+}
+
+impl Rules<'_> {
+    /// How a contact stands; `never` is for one in a call, and for one that is left out.
+    pub(super) fn standing(&self, contact: &Contact, never: bool) -> Standing {
+        match self.defined {
+            _ if never || contact.progress.ended.is_some() => Standing::default(),
+            Some(campaign) => order::standing(campaign, contact, self.now),
+            // To be found out as soon as there is a definition again.
+            None => Standing { changes_at: Some(Timestamp::UNIX_EPOCH), ..Standing::default() },
+        }
+    }
+}
+
+/// Writes `progress` to a contact as its next version, with what follows from it: how it stands, and
+/// the campaign's counts. `live` says whether it has a live call afterwards.
 pub(super) async fn write(
     conn: &mut SqliteConnection,
+    rules: Rules<'_>,
     before: &Kept,
     progress: &Progress,
     live: bool,
 ) -> Result<(), Fault> {
     let after = Contact { progress: progress.clone(), version: before.contact.version + 1, ..before.contact.clone() };
-    let ready = readiness(&after, live || before.filtered_out);
-    const SQL: &str = "UPDATE contact SET version = ?2, pass = ?3, attempts = ?4, ended = ?5, pass_at = ?6, \
-                       retry_at = ?7, fresh_at = ?8, wakes_at = ?9 WHERE id = ?1";
+    const SQL: &str = "UPDATE contact SET version = ?2, pass = ?3, attempts = ?4, ended = ?5 WHERE id = ?1";
     sqlx::query(SQL)
         .bind(after.reference.0)
         .bind(after.version)
         .bind(progress.pass)
         .bind(progress.attempts)
         .bind(progress.ended.map(ContactEnd::as_str))
-        .bind(ready.pass.map(row::micros))
-        .bind(ready.retry.map(row::micros))
-        .bind(ready.fresh.map(row::micros))
-        .bind(wakes_at(&ready))
         .execute(&mut *conn)
         .await
         .doing("writing a contact")?;
+    stand(conn, rules, &after, live || before.filtered_out).await?;
     if progress.numbers != before.contact.progress.numbers {
         write_numbers(conn, after.reference, progress).await?;
         do_not_call::remark(conn, after.reference, &before.contact.progress, progress).await?;
@@ -173,9 +193,40 @@ pub(super) async fn write(
     moved(conn, before.campaign, state(&before.contact.progress, before.live), state(progress, live)).await
 }
 
-/// From when a contact is ready; `never` is for one in a call, and for one that is left out.
-pub(super) fn readiness(contact: &Contact, never: bool) -> order::Readiness {
-    if never { order::Readiness::default() } else { order::readiness(contact) }
+/// Writes how a contact stands.
+async fn stand(conn: &mut SqliteConnection, rules: Rules<'_>, contact: &Contact, never: bool) -> Result<(), Fault> {
+    let standing = rules.standing(contact, never);
+    know_zones(conn, standing.zone.iter()).await?;
+    const SQL: &str = "UPDATE contact SET pass_at = ?2, retry_at = ?3, fresh_at = ?4, fresh_round = ?5, wakes_at = ?6, \
+                       changes_at = ?7, zone = coalesce((SELECT id FROM zone WHERE name = ?8), 0) WHERE id = ?1";
+    sqlx::query(SQL)
+        .bind(contact.reference.0)
+        .bind(standing.pass.map(row::micros))
+        .bind(standing.retry.map(row::micros))
+        .bind(standing.fresh.map(|(at, _)| row::micros(at)))
+        .bind(standing.fresh.map_or(0, |(_, round)| round))
+        .bind(wakes_at(&standing))
+        .bind(standing.changes_at.map(row::micros))
+        .bind(standing.zone)
+        .execute(conn)
+        .await
+        .doing("writing a contact")
+        .map(drop)
+}
+
+/// The values that a campaign sorts a contact by, as hexadecimal digits.
+pub(super) fn sorted(defined: Option<&Campaign>, contact: &Contact) -> String {
+    let sorted = defined.map(|campaign| order::sorted(&campaign.sort, &contact.attributes)).unwrap_or_default();
+    sorted.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Gives zones their keys.
+pub(super) async fn know_zones(conn: &mut SqliteConnection, names: impl Iterator<Item = &String>) -> Result<(), Fault> {
+    for name in names.collect::<BTreeSet<_>>() {
+        let query = sqlx::query("INSERT INTO zone (name) VALUES (?1) ON CONFLICT (name) DO NOTHING").bind(name);
+        query.execute(&mut *conn).await.doing("noting a time zone")?;
+    }
+    Ok(())
 }
 
 async fn write_numbers(conn: &mut SqliteConnection, contact: ContactRef, progress: &Progress) -> Result<(), Fault> {
@@ -187,25 +238,20 @@ async fn write_numbers(conn: &mut SqliteConnection, contact: ContactRef, progres
 }
 
 /// Marks an unchanged contact as being in a call, or no longer.
-pub(super) async fn set_live(conn: &mut SqliteConnection, kept: &Kept, live: bool) -> Result<(), Fault> {
-    const SQL: &str = "UPDATE contact SET pass_at = ?2, retry_at = ?3, fresh_at = ?4, wakes_at = ?5 WHERE id = ?1";
-    let ready = readiness(&kept.contact, live || kept.filtered_out);
-    sqlx::query(SQL)
-        .bind(kept.contact.reference.0)
-        .bind(ready.pass.map(row::micros))
-        .bind(ready.retry.map(row::micros))
-        .bind(ready.fresh.map(row::micros))
-        .bind(wakes_at(&ready))
-        .execute(&mut *conn)
-        .await
-        .doing("writing a contact")?;
+pub(super) async fn set_live(
+    conn: &mut SqliteConnection,
+    rules: Rules<'_>,
+    kept: &Kept,
+    live: bool,
+) -> Result<(), Fault> {
+    stand(conn, rules, &kept.contact, live || kept.filtered_out).await?;
     let progress = &kept.contact.progress;
     moved(conn, kept.campaign, state(progress, !live), state(progress, live)).await
 }
 
 /// The column `wakes_at`: when a waiting contact gets ready; `NULL` for "always" and for "never".
-pub(super) fn wakes_at(ready: &order::Readiness) -> Option<i64> {
-    ready.earliest().filter(|at| *at > jiff::Timestamp::MIN && *at < HELD_FOR_GOOD).map(row::micros)
+pub(super) fn wakes_at(standing: &Standing) -> Option<i64> {
+    standing.earliest().filter(|at| *at > Timestamp::MIN).map(row::micros)
 }
 
 /// The name under which a contact is counted.

@@ -4,14 +4,15 @@
 //! of the ranges of who is next; it is written when picking first comes past the contact, so each
 //! contact costs it once, and nothing has to be gone through when millions of entries are imported.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    contact::{self, Kept, column, contact_columns, contact_joins},
+    contact::{self, Kept, Rules, column, contact_columns, contact_joins},
+    evaluate::{self, Placed},
     fault::{Doing, Fault},
     writer::Writer,
 };
@@ -28,11 +29,15 @@ use crate::{
     },
 };
 
-/// What the lists of parameter 4 say of the numbers of `personal p`, as `row::entries` reads it.
+/// What the lists of a parameter say of the numbers of `personal p`, as `row::entries` reads it.
 macro_rules! entries_column {
-    () => {
-        "(SELECT json_group_array(json_array(n.key, d.list, d.expires_at)) FROM json_each(?4) l \
-         CROSS JOIN json_each(p.numbers) n CROSS JOIN do_not_call d ON d.list = l.value AND d.number = n.value ->> 1)"
+    ($lists:literal) => {
+        concat!(
+            "(SELECT json_group_array(json_array(n.key, d.list, d.expires_at)) FROM json_each(",
+            $lists,
+            ") l CROSS JOIN json_each(p.numbers) n \
+             CROSS JOIN do_not_call d ON d.list = l.value AND d.number = n.value ->> 1)"
+        )
     };
 }
 pub(super) use entries_column;
@@ -72,8 +77,8 @@ pub(super) async fn import(
     let rows: Vec<Value> = changed.into_iter().map(|(number, expires_at)| json!([number, expires_at])).collect();
     let put = sqlx::query(PUT).bind(list.as_str()).bind(Value::Array(rows).to_string()).bind(now);
     put.execute(&mut *conn).await.doing("importing do-not-call entries")?;
-    release(conn, &updated).await?;
-    rise(conn).await?;
+    release(writer, &updated).await?;
+    rise(&mut writer.conn).await?;
     Ok(outcome)
 }
 
@@ -93,13 +98,13 @@ async fn existing<'e>(
 }
 
 /// Takes a number off a list and releases whom it held; whether it was there.
-pub(super) async fn remove(conn: &mut SqliteConnection, list: &DoNotCallId, number: &E164) -> Result<bool, Fault> {
+pub(super) async fn remove(writer: &mut Writer, list: &DoNotCallId, number: &E164) -> Result<bool, Fault> {
     let query = sqlx::query("DELETE FROM do_not_call WHERE list = ?1 AND number = ?2");
     let query = query.bind(list.as_str()).bind(number.expose());
-    let removed = query.execute(&mut *conn).await.doing("removing a do-not-call entry")?.rows_affected() > 0;
+    let removed = query.execute(&mut writer.conn).await.doing("removing a do-not-call entry")?.rows_affected() > 0;
     if removed {
-        release(conn, &[number.expose()]).await?;
-        rise(conn).await?;
+        release(writer, &[number.expose()]).await?;
+        rise(&mut writer.conn).await?;
     }
     Ok(removed)
 }
@@ -110,17 +115,17 @@ async fn rise(conn: &mut SqliteConnection) -> Result<(), Fault> {
 }
 
 /// Whoever is marked because of one of `numbers` is screened anew before it is picked.
-async fn release(conn: &mut SqliteConnection, numbers: &[&str]) -> Result<(), Fault> {
+async fn release(writer: &mut Writer, numbers: &[&str]) -> Result<(), Fault> {
     if numbers.is_empty() {
         return Ok(());
     }
     const HELD: &str = "SELECT DISTINCT l.contact FROM json_each(?1) j \
                         CROSS JOIN listed_number l INDEXED BY listed_number_number ON l.number = j.value";
-    let held = sqlx::query_scalar(HELD).bind(json!(numbers).to_string()).fetch_all(&mut *conn).await;
+    let held = sqlx::query_scalar(HELD).bind(json!(numbers).to_string()).fetch_all(&mut writer.conn).await;
     let held: Vec<i64> = held.doing("finding contacts that a list holds")?;
-    let kept = load(conn, &held, &[]).await?;
+    let kept = load(&mut writer.conn, &held, &[]).await?;
     let released = kept.into_iter().map(|(kept, _)| (do_not_call::unlisted(&kept.contact.progress), kept));
-    write(conn, released.collect()).await
+    write(writer, released.collect()).await
 }
 
 /// Marks contacts of `campaign` as its lists want it at `now`.
@@ -138,7 +143,7 @@ pub(super) async fn screen(
         let after = do_not_call::screened(&kept.contact.progress, &entries, &defined.do_not_call, now)?;
         Some((after, kept))
     });
-    write(&mut writer.conn, screened.collect()).await
+    write(writer, screened.collect()).await
 }
 
 /// Contacts, and what `lists` say of their numbers.
@@ -151,12 +156,12 @@ async fn load(
         "SELECT ",
         contact_columns!(),
         ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.filtered_out, ",
-        entries_column!(),
+        entries_column!("?2"),
         " FROM json_each(?1) j CROSS JOIN contact c ON c.id = j.value",
         contact_joins!(),
         "ORDER BY c.id"
     );
-    let query = sqlx::query(SQL).bind(json!(contacts).to_string()).bind(0).bind(0).bind(row::lists_text(lists));
+    let query = sqlx::query(SQL).bind(json!(contacts).to_string()).bind(row::lists_text(lists));
     let rows = query.fetch_all(conn).await.doing("reading contacts that a list holds")?;
     let with_entries = |row: &SqliteRow| {
         let kept = contact::kept(row)?;
@@ -167,39 +172,33 @@ async fn load(
 }
 
 /// Writes other marks to contacts, each as its next version; nothing else of them may differ.
-async fn write(conn: &mut SqliteConnection, changed: Vec<(Progress, Kept)>) -> Result<(), Fault> {
+async fn write(writer: &mut Writer, changed: Vec<(Progress, Kept)>) -> Result<(), Fault> {
     if changed.is_empty() {
         return Ok(());
     }
-    let doing = "marking contacts that a list holds";
-    let (mut contacts, mut marks) = (Vec::new(), Vec::new());
+    let (generation, now, doing) = (writer.generation.clone(), writer.now(), "marking contacts that a list holds");
+    let conn = &mut writer.conn;
+    let (mut contacts, mut marks, mut placed) = (Vec::new(), Vec::new(), Vec::new());
     for (progress, kept) in changed {
         let reference = kept.contact.reference.0;
         marks.extend(marked(&progress).map(|number| json!([reference, number])));
         let after = Contact { progress, version: kept.contact.version + 1, ..kept.contact };
-        let ready = contact::readiness(&after, kept.live || kept.filtered_out);
-        contacts.push(json!([
-            reference,
-            after.version,
-            ready.pass.map(micros),
-            ready.retry.map(micros),
-            ready.fresh.map(micros),
-            contact::wakes_at(&ready),
-            row::progress_text(&after.progress),
-        ]));
+        contacts.push(json!([reference, after.version, row::progress_text(&after.progress)]));
+        let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(&after.campaign));
+        let rules = Rules { defined: defined.map(Arc::as_ref), now };
+        placed.push(Placed { rules, contact: after, live: kept.live, filtered_out: kept.filtered_out });
     }
     let (contacts, marks) = (Value::Array(contacts).to_string(), Value::Array(marks).to_string());
-    const CONTACTS: &str = "UPDATE contact SET version = value ->> 1, pass_at = value ->> 2, retry_at = value ->> 3, \
-                            fresh_at = value ->> 4, wakes_at = value ->> 5 FROM json_each(?1) \
-                            WHERE contact.id = value ->> 0";
-    const PROGRESS: &str = "INSERT INTO progress (contact, numbers) SELECT value ->> 0, value ->> 6 \
+    const CONTACTS: &str = "UPDATE contact SET version = value ->> 1 FROM json_each(?1) WHERE contact.id = value ->> 0";
+    const PROGRESS: &str = "INSERT INTO progress (contact, numbers) SELECT value ->> 0, value ->> 2 \
                             FROM json_each(?1) WHERE true \
                             ON CONFLICT (contact) DO UPDATE SET numbers = excluded.numbers";
     const UNMARK: &str = "DELETE FROM listed_number WHERE contact IN (SELECT value ->> 0 FROM json_each(?1))";
     for sql in [CONTACTS, PROGRESS, UNMARK] {
         sqlx::query(sql).bind(&contacts).execute(&mut *conn).await.doing(doing)?;
     }
-    mark(conn, &marks).await
+    mark(conn, &marks).await?;
+    evaluate::place(conn, &placed).await
 }
 
 async fn mark(conn: &mut SqliteConnection, marks: &str) -> Result<(), Fault> {
@@ -238,8 +237,8 @@ pub(super) async fn entries(
     if lists.is_empty() {
         return Ok(vec![Vec::new(); numbers]);
     }
-    const SQL: &str = concat!("SELECT ", entries_column!(), " FROM personal p WHERE p.contact = ?1");
-    let query = sqlx::query_scalar(SQL).bind(contact.reference.0).bind(0).bind(0).bind(row::lists_text(lists));
+    const SQL: &str = concat!("SELECT ", entries_column!("?2"), " FROM personal p WHERE p.contact = ?1");
+    let query = sqlx::query_scalar(SQL).bind(contact.reference.0).bind(row::lists_text(lists));
     let text: String = query.fetch_one(conn).await.doing("reading do-not-call entries")?;
     Ok(row::entries(&text, numbers)?)
 }
@@ -251,7 +250,8 @@ pub(super) async fn begin_unlisting(conn: &mut SqliteConnection, campaign: i64) 
 }
 
 /// Releases the next marked contacts of a campaign that follows fewer lists; `None` if there is none.
-pub(super) async fn unlist_slice(conn: &mut SqliteConnection) -> Result<Option<Evaluated>, Fault> {
+pub(super) async fn unlist_slice(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
+    let conn = &mut writer.conn;
     let doing = "releasing contacts from a list";
     const PENDING: &str = "SELECT id, slug, unlisted_to FROM campaign WHERE unlisted_to IS NOT NULL \
                            ORDER BY slug LIMIT 1";
@@ -265,11 +265,11 @@ pub(super) async fn unlist_slice(conn: &mut SqliteConnection) -> Result<Option<E
     kept.retain(|(kept, _)| kept.campaign == key);
     let admitted = kept.iter().filter(|(kept, _)| kept.contact.progress.ended.is_none()).count() as u64;
     let released = kept.into_iter().map(|(kept, _)| (do_not_call::unlisted(&kept.contact.progress), kept));
-    write(conn, released.collect()).await?;
+    write(writer, released.collect()).await?;
     let complete = i64::try_from(slice.len()).is_ok_and(|read| read < EVALUATION_SLICE);
     let reached = slice.last().filter(|_| !complete);
     let query = sqlx::query("UPDATE campaign SET unlisted_to = ?2 WHERE id = ?1").bind(key).bind(reached);
-    query.execute(conn).await.doing(doing)?;
+    query.execute(&mut writer.conn).await.doing(doing)?;
     let campaign = CampaignId::parse(&slug).map_err(|_| damaged("campaign.slug"))?;
     Ok(Some(Evaluated { campaign, admitted, complete }))
 }

@@ -7,70 +7,134 @@ use serde_json::{Value, json};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    contact::{self, column, contact_columns, contact_joins},
+    contact::{self, Rules, column, contact_columns, contact_joins},
     do_not_call,
     fault::{Doing, Fault},
     writer::Writer,
 };
 use crate::{
-    domain::{campaign::Campaign, contact::Contact, ids::CampaignId},
+    domain::{contact::Contact, ids::CampaignId, order::Standing},
     store::{EVALUATION_SLICE, Evaluated, row},
 };
 
-/// Releases the next contacts from lists that are followed no longer, then applies the filter in force
-/// to the next that have not seen it; `None` if there are none.
+/// Releases the next contacts from lists that are followed no longer, then applies the definition in
+/// force to the next contacts that have not seen it, then to those that time has made stand otherwise;
+/// `None` if there are none.
 pub(super) async fn slice(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
     let Some(generation) = writer.generation.clone() else { return Ok(None) };
-    if let Some(released) = do_not_call::unlist_slice(&mut writer.conn).await? {
+    if let Some(released) = do_not_call::unlist_slice(writer).await? {
         return Ok(Some(released));
     }
-    let doing = "looking for contacts that a filter has not been applied to";
+    let now = writer.now();
+    let conn = &mut writer.conn;
+    let doing = "looking for contacts that a definition has not been applied to";
     const PENDING: &str = "SELECT id, slug, evaluated_to FROM campaign WHERE evaluated_to IS NOT NULL ORDER BY slug";
-    let pending = sqlx::query_as(PENDING).fetch_all(&mut writer.conn).await.doing(doing)?;
-    let pending: Vec<(i64, String, String)> = pending;
+    let pending: Vec<(i64, String, String)> = sqlx::query_as(PENDING).fetch_all(&mut *conn).await.doing(doing)?;
+    let defined = |slug: &str| generation.definitions.campaigns.get(&CampaignId::parse(slug).ok()?);
     // A campaign whose file is gone has no filter now; it waits for its return.
-    let mut defined = pending.into_iter().filter_map(|(key, slug, after)| {
-        let id = CampaignId::parse(&slug).ok()?;
-        Some((key, generation.definitions.campaigns.get(&id)?, after))
-    });
-    match defined.next() {
-        Some((key, campaign, after)) => apply(&mut writer.conn, key, campaign, &after).await.map(Some),
+    if let Some((key, campaign, after)) =
+        pending.into_iter().find_map(|(key, slug, after)| Some((key, defined(&slug)?, after)))
+    {
+        return apply(conn, key, Rules { defined: Some(campaign), now }, &after).await;
+    }
+    const CHANGED: &str = "SELECT id, slug FROM campaign k WHERE EXISTS (SELECT 1 FROM contact c INDEXED BY \
+                           contact_changes WHERE c.campaign = k.id AND c.changes_at <= ?1) ORDER BY slug";
+    let changed = sqlx::query_as(CHANGED).bind(row::micros(now)).fetch_all(&mut *conn).await;
+    let changed: Vec<(i64, String)> = changed.doing(doing)?;
+    match changed.into_iter().find_map(|(key, slug)| Some((key, defined(&slug)?))) {
+        Some((key, campaign)) => wake(conn, key, Rules { defined: Some(campaign), now }).await,
         None => Ok(None),
     }
 }
 
-async fn apply(conn: &mut SqliteConnection, key: i64, campaign: &Campaign, after: &str) -> Result<Evaluated, Fault> {
-    let doing = "applying a filter";
-    const SLICE: &str = concat!(
-        "SELECT ",
-        contact_columns!(),
-        ", c.filtered_out, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id) FROM contact c",
-        contact_joins!(),
-        "WHERE c.campaign = ?1 AND c.customer_id > ?2 ORDER BY c.customer_id LIMIT ?3"
-    );
+macro_rules! slice_sql {
+    ($where:literal) => {
+        concat!(
+            "SELECT ",
+            contact_columns!(),
+            ", c.filtered_out, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id) FROM contact c",
+            contact_joins!(),
+            "WHERE c.campaign = ?1 AND ",
+            $where,
+            " LIMIT ?3"
+        )
+    };
+}
+
+/// Applies a new definition to the next contacts in the order of customers.
+async fn apply(
+    conn: &mut SqliteConnection,
+    key: i64,
+    rules: Rules<'_>,
+    after: &str,
+) -> Result<Option<Evaluated>, Fault> {
+    let doing = "applying a definition";
+    let Some(campaign) = rules.defined else { return Ok(None) };
+    const SLICE: &str = slice_sql!("c.customer_id > ?2 ORDER BY c.customer_id");
     let rows = sqlx::query(SLICE).bind(key).bind(after).bind(EVALUATION_SLICE).fetch_all(&mut *conn).await;
     let rows = rows.doing(doing)?;
-    let (mut changed, mut admitted, mut left_out, mut last) = (Vec::new(), 0, 0, None);
-    for row in &rows {
+    let admitted = stand(conn, key, rules, &rows).await?;
+    let complete = i64::try_from(rows.len()).is_ok_and(|read| read < EVALUATION_SLICE);
+    let last = rows.last().filter(|_| !complete).map(|row| column::<String>(row, 2)).transpose()?;
+    const REACHED: &str = "UPDATE campaign SET evaluated_to = ?2 WHERE id = ?1";
+    sqlx::query(REACHED).bind(key).bind(last).execute(conn).await.doing(doing)?;
+    Ok(Some(Evaluated { campaign: campaign.id.clone(), admitted, complete }))
+}
+
+/// Finds out anew how contacts stand that time has made stand otherwise.
+async fn wake(conn: &mut SqliteConnection, key: i64, rules: Rules<'_>) -> Result<Option<Evaluated>, Fault> {
+    let Some(campaign) = rules.defined else { return Ok(None) };
+    const SLICE: &str = slice_sql!("c.changes_at <= ?2");
+    let rows = sqlx::query(SLICE).bind(key).bind(row::micros(rules.now)).bind(EVALUATION_SLICE);
+    let rows = rows.fetch_all(&mut *conn).await.doing("waking contacts")?;
+    let admitted = stand(conn, key, rules, &rows).await?;
+    Ok(Some(Evaluated { campaign: campaign.id.clone(), admitted, complete: false }))
+}
+
+/// A contact whose place is to be written anew.
+pub(super) struct Placed<'a> {
+    /// What decides it.
+    pub(super) rules: Rules<'a>,
+    /// The contact as it is now.
+    pub(super) contact: Contact,
+    /// Whether it has a live call.
+    pub(super) live: bool,
+    /// Whether the filter leaves it out.
+    pub(super) filtered_out: bool,
+}
+
+/// Writes how contacts stand whose filter says what it said.
+pub(super) async fn place(conn: &mut SqliteConnection, contacts: &[Placed<'_>]) -> Result<(), Fault> {
+    let (mut changed, mut zones) = (Vec::new(), Vec::new());
+    for Placed { rules, contact, live, filtered_out } in contacts {
+        let standing = rules.standing(contact, *live || *filtered_out);
+        changed.push(value(*rules, contact, &standing, *filtered_out));
+        zones.extend(standing.zone);
+    }
+    contact::know_zones(conn, zones.iter()).await?;
+    write(conn, changed).await
+}
+
+/// Writes how contacts stand; tells how many the filter no longer leaves out.
+async fn stand(conn: &mut SqliteConnection, key: i64, rules: Rules<'_>, rows: &[SqliteRow]) -> Result<u64, Fault> {
+    let (mut changed, mut zones, mut admitted, mut left_out) = (Vec::new(), Vec::new(), 0, 0);
+    for row in rows {
         let Slot { contact, filtered_out, live } = slot(row)?;
-        let now_out = !campaign.matches(&contact.attributes);
+        let now_out = rules.defined.is_some_and(|campaign| !campaign.matches(&contact.attributes));
         if now_out != filtered_out {
-            changed.push(value(&contact, now_out, live));
             let open = i64::from(contact.progress.ended.is_none());
             if now_out { left_out += open } else { admitted += open }
         }
-        last = Some(contact.customer);
+        let standing = rules.standing(&contact, live || now_out);
+        changed.push(value(rules, &contact, &standing, now_out));
+        zones.extend(standing.zone);
     }
+    contact::know_zones(conn, zones.iter()).await?;
     write(conn, changed).await?;
     if left_out != admitted {
         contact::count(conn, key, (contact::FILTERED_OUT, ""), left_out - admitted).await?;
     }
-    let complete = i64::try_from(rows.len()).is_ok_and(|read| read < EVALUATION_SLICE);
-    let to = last.filter(|_| !complete);
-    const REACHED: &str = "UPDATE campaign SET evaluated_to = ?2 WHERE id = ?1";
-    let reached = sqlx::query(REACHED).bind(key).bind(to.as_ref().map(|customer| customer.as_str()));
-    reached.execute(conn).await.doing(doing)?;
-    Ok(Evaluated { campaign: campaign.id.clone(), admitted: admitted.unsigned_abs(), complete })
+    Ok(admitted.unsigned_abs())
 }
 
 /// A contact of a slice.
@@ -85,27 +149,29 @@ fn slot(row: &SqliteRow) -> Result<Slot, Fault> {
     Ok(Slot { contact: contact::read(row)?, filtered_out, live })
 }
 
-fn value(contact: &Contact, filtered_out: bool, live: bool) -> Value {
-    let ready = contact::readiness(contact, live || filtered_out);
+fn value(rules: Rules<'_>, contact: &Contact, standing: &Standing, filtered_out: bool) -> Value {
     json!([
         contact.reference.0,
         filtered_out,
-        ready.pass.map(row::micros),
-        ready.retry.map(row::micros),
-        ready.fresh.map(row::micros),
-        contact::wakes_at(&ready),
+        standing.pass.map(row::micros),
+        standing.retry.map(row::micros),
+        standing.fresh.map(|(at, _)| row::micros(at)),
+        standing.fresh.map_or(0, |(_, round)| round),
+        contact::wakes_at(standing),
+        standing.changes_at.map(row::micros),
+        contact::sorted(rules.defined, contact),
+        standing.zone,
     ])
 }
 
 async fn write(conn: &mut SqliteConnection, changed: Vec<Value>) -> Result<(), Fault> {
-    if changed.is_empty() {
-        return Ok(());
-    }
     const SQL: &str = "UPDATE contact SET filtered_out = value ->> 1, pass_at = value ->> 2, retry_at = value ->> 3, \
-                       fresh_at = value ->> 4, wakes_at = value ->> 5 FROM json_each(?1) \
-                       WHERE contact.id = value ->> 0";
+                       fresh_at = value ->> 4, fresh_round = value ->> 5, wakes_at = value ->> 6, \
+                       changes_at = value ->> 7, sorted = unhex(value ->> 8), \
+                       zone = coalesce((SELECT id FROM zone WHERE name = value ->> 9), 0) \
+                       FROM json_each(?1) WHERE contact.id = value ->> 0";
     let query = sqlx::query(SQL).bind(Value::Array(changed).to_string());
-    query.execute(conn).await.doing("applying a filter").map(drop)
+    query.execute(conn).await.doing("applying a definition").map(drop)
 }
 
 /// The contacts of a campaign have yet to see its filter, from the first on.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use super::{
-    contact::{self, column},
+    contact::{self, Rules, column},
     evaluate,
     fault::{Doing, Fault},
 };
@@ -15,6 +15,7 @@ use crate::{
         campaign::Campaign,
         contact::{Contact, NewContact, Progress},
         ids::{CampaignId, ContactRef},
+        order::Standing,
     },
     store::{
         ImportOutcome, attributes,
@@ -49,11 +50,11 @@ impl Content {
     }
 }
 
-/// Adds contacts that are not there yet; `defined` is the campaign as the generation in force has it.
+/// Adds contacts that are not there yet.
 pub(super) async fn import(
     conn: &mut SqliteConnection,
     campaign: &CampaignId,
-    defined: Option<&Campaign>,
+    rules: Rules<'_>,
     contacts: &[NewContact],
 ) -> Result<ImportOutcome, Fault> {
     let key = contact::campaign_key(conn, campaign).await?;
@@ -73,9 +74,9 @@ pub(super) async fn import(
             }
         }
         outcome.added += u64::try_from(added.len()).unwrap_or(u64::MAX);
-        insert(conn, campaign, key, defined, &added).await?;
+        insert(conn, campaign, key, rules, &added).await?;
     }
-    if defined.is_none() && outcome.added > 0 {
+    if rules.defined.is_none() && outcome.added > 0 {
         evaluate::begin(conn, key).await?;
     }
     Ok(outcome)
@@ -112,7 +113,7 @@ async fn insert(
     conn: &mut SqliteConnection,
     campaign: &CampaignId,
     key: i64,
-    defined: Option<&Campaign>,
+    rules: Rules<'_>,
     rows: &[&NewContact],
 ) -> Result<(), Fault> {
     let doing = "importing contacts";
@@ -122,14 +123,22 @@ async fn insert(
     const NEXT_ORDER: &str = "UPDATE campaign SET next_order = next_order + ?2 WHERE id = ?1 RETURNING next_order - ?2";
     let first_order = sqlx::query_scalar(NEXT_ORDER).bind(key).bind(count);
     let first_order: i64 = first_order.fetch_one(&mut *conn).await.doing(doing)?;
-    let left_out = |row: &NewContact| defined.is_some_and(|campaign| !campaign.matches(&row.attributes));
-    let value = |(n, row): (i64, &&NewContact)| value(campaign, row, left_out(row), first_id + n, first_order + n);
-    let values: Vec<Value> = (0..).zip(rows).map(value).collect();
+    let left_out = |row: &NewContact| rules.defined.is_some_and(|campaign| !campaign.matches(&row.attributes));
+    let (mut values, mut zones) = (Vec::new(), Vec::new());
+    for (n, row) in (0..).zip(rows) {
+        let contact = contact(campaign, row, first_id + n, first_order + n);
+        let standing = rules.standing(&contact, left_out(row));
+        values.push(value(row, &contact, &standing, rules.defined, left_out(row)));
+        zones.extend(standing.zone);
+    }
+    contact::know_zones(conn, zones.iter()).await?;
     let values = Value::Array(values).to_string();
     const CONTACTS: &str = "INSERT INTO contact (id, campaign, customer_id, priority, import_order, not_before, \
-                            version, attempts, fresh_at, wakes_at, filtered_out) SELECT value ->> 0, ?2, \
+                            version, attempts, fresh_at, wakes_at, filtered_out, fresh_round, sorted, changes_at, \
+                            zone) SELECT value ->> 0, ?2, \
                             value ->> 1, value ->> 2, value ->> 3, value ->> 4, 1, 0, value ->> 5, value ->> 6, \
-                            value ->> 7 FROM json_each(?1)";
+                            value ->> 7, value ->> 12, unhex(value ->> 13), value ->> 14, \
+                            coalesce((SELECT id FROM zone WHERE name = value ->> 15), 0) FROM json_each(?1)";
     sqlx::query(CONTACTS).bind(&values).bind(key).execute(&mut *conn).await.doing(doing)?;
     const PERSONAL: &str = "INSERT INTO personal (contact, numbers, custom_field, timezone, attributes) \
                             SELECT value ->> 0, value ->> 8, value ->> 9, value ->> 10, value ->> 11 \
@@ -142,8 +151,8 @@ async fn insert(
     contact::count(conn, key, (contact::OPEN, contact::FRESH), count).await
 }
 
-fn value(campaign: &CampaignId, row: &NewContact, filtered_out: bool, id: i64, import_order: i64) -> Value {
-    let contact = Contact {
+fn contact(campaign: &CampaignId, row: &NewContact, id: i64, import_order: i64) -> Contact {
+    Contact {
         reference: ContactRef(id),
         campaign: campaign.clone(),
         customer: row.customer.clone(),
@@ -154,21 +163,33 @@ fn value(campaign: &CampaignId, row: &NewContact, filtered_out: bool, id: i64, i
         attributes: row.attributes.clone(),
         version: 1,
         progress: Progress::fresh(&row.numbers),
-    };
-    let ready = contact::readiness(&contact, filtered_out);
+    }
+}
+
+fn value(
+    row: &NewContact,
+    contact: &Contact,
+    standing: &Standing,
+    defined: Option<&Campaign>,
+    filtered_out: bool,
+) -> Value {
     let content = Content::of(row);
     json!([
-        id,
+        contact.reference.0,
         row.customer.as_str(),
         content.priority,
-        import_order,
+        contact.import_order,
         content.not_before,
-        ready.fresh.map(micros),
-        contact::wakes_at(&ready),
+        standing.fresh.map(|(at, _)| micros(at)),
+        contact::wakes_at(standing),
         filtered_out,
         content.numbers,
         content.custom_field,
         content.timezone,
         content.attributes,
+        standing.fresh.map_or(0, |(_, round)| round),
+        contact::sorted(defined, contact),
+        standing.changes_at.map(micros),
+        standing.zone,
     ])
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::{
-    contact::{self, Kept, column},
+    contact::{self, Kept, Rules, column},
     do_not_call,
     fault::{Doing, Fault},
     outcome,
@@ -14,7 +14,7 @@ use crate::{
     domain::{
         campaign::Campaign,
         contact::Contact,
-        gate::NumberHistory,
+        gate::{self, NumberHistory},
         ids::{AttemptId, CampaignId, CustomerId, TrunkId},
         intent::RecordedIntent,
         now::Now,
@@ -64,15 +64,16 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
     if let Err(hold) = answer {
         return refuse(writer, campaign, &kept, request.number, hold, now.wall).await;
     }
+    let hours = campaign.hours_of(&kept.contact, &kept.contact.progress.numbers[request.number]);
     let intent = RecordedIntent {
         at: now.wall,
         revision: generation.revision.clone(),
         policy: campaign.results.clone(),
-        local_date: campaign.hours.local_date(now.wall),
-        next_day_at: campaign.hours.next_day_starts(now.wall),
+        local_date: hours.local_date(now.wall),
+        next_day_at: hours.next_day_starts(now.wall),
         contact: kept.contact.clone(),
     };
-    admit(writer, &request, &kept, intent, mono).await
+    admit(writer, campaign, &request, &kept, intent, mono).await
 }
 
 async fn refuse(
@@ -83,21 +84,26 @@ async fn refuse(
     hold: Hold,
     now: Timestamp,
 ) -> Result<IntentDecision, Fault> {
-    if let Some(progress) = verdict::after_refusal(campaign, &hold, &kept.contact.progress, number, now) {
-        contact::write(&mut writer.conn, kept, &progress, kept.live).await?;
+    if let Some(progress) = gate::after_refusal(campaign, &hold, &kept.contact, number, now) {
+        let rules = Rules { defined: Some(campaign), now };
+        contact::write(&mut writer.conn, rules, kept, &progress, kept.live).await?;
     }
     Ok(IntentDecision::Refused(hold))
 }
 
 async fn admit(
     writer: &mut Writer,
+    campaign: &Campaign,
     request: &IntentRequest,
     kept: &Kept,
     intent: RecordedIntent,
     mono: i64,
 ) -> Result<IntentDecision, Fault> {
     let called = kept.contact.progress.numbers[request.number].e164.clone();
-    if let Err(fault) = write(&mut writer.conn, request, kept, &intent, &called).await {
+    if let Err(fault) =
+        write(&mut writer.conn, Rules { defined: Some(campaign), now: intent.at }, request, kept, &intent, &called)
+            .await
+    {
         let Some(constraint) = fault.unique_violation() else { return Err(fault) };
         return on_call_after_all(writer, &constraint, &called).await.ok_or(fault);
     }
@@ -125,6 +131,7 @@ async fn on_call_after_all(writer: &mut Writer, constraint: &str, called: &E164)
 
 async fn write(
     conn: &mut SqliteConnection,
+    rules: Rules<'_>,
     request: &IntentRequest,
     kept: &Kept,
     intent: &RecordedIntent,
@@ -167,7 +174,7 @@ async fn write(
     outcome::record_leg(conn, &request.leg, Some(request.attempt)).await?;
     use_caller_number(conn, kept.campaign, request.caller_number.expose(), 1).await?;
     contact::count(conn, kept.campaign, (contact::LIVE, ""), 1).await?;
-    contact::set_live(conn, kept, true).await
+    contact::set_live(conn, rules, kept, true).await
 }
 
 async fn use_caller_number(conn: &mut SqliteConnection, campaign: i64, number: &str, by: i64) -> Result<(), Fault> {
@@ -186,13 +193,15 @@ pub(super) async fn withdraw(writer: &mut Writer, attempt: AttemptId) -> Result<
     let Some((contact, caller_number)): Option<(i64, String)> = found else { return Ok(()) };
     let contact = crate::domain::ids::ContactRef(contact);
     let kept = contact::load(&mut writer.conn, contact).await?.ok_or_else(|| damaged("live_call.contact"))?;
+    let (defined, now) = (writer.defined(&kept.contact.campaign), writer.now());
     let conn = &mut writer.conn;
     for sql in ["DELETE FROM leg WHERE attempt = ?1", "DELETE FROM attempt WHERE id = ?1"] {
         sqlx::query(sql).bind(attempt.to_i64()).execute(&mut *conn).await.doing(doing)?;
     }
     use_caller_number(conn, kept.campaign, &caller_number, -1).await?;
     contact::count(conn, kept.campaign, (contact::LIVE, ""), -1).await?;
-    contact::set_live(conn, &kept, false).await?;
+    let rules = Rules { defined: defined.as_deref(), now };
+    contact::set_live(conn, rules, &kept, false).await?;
     writer.shared.ledger().withdraw(attempt);
     Ok(())
 }

@@ -19,14 +19,15 @@ use crate::{
         agent::Availability,
         call::Destination,
         campaign::{Campaign, DialPermission},
-        contact::{Contact, ContactEnd},
+        contact::{Contact, ContactEnd, HELD_FOR_GOOD},
         do_not_call::{self, Entry},
         gate::NumberHistory,
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
-        order::{self, Next},
+        order::{self, Next, Rank},
         phone::E164,
         reason::Hold,
         results::CallResult,
+        zone::ContactZone,
     },
     store::{
         AttemptRecord, CandidatePage, ContactHistory, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord,
@@ -75,7 +76,7 @@ macro_rules! ready_sql {
         concat!(
             "SELECT EXISTS (SELECT 1 FROM contact c INDEXED BY ",
             $index,
-            " JOIN personal p ON p.contact = c.id WHERE c.campaign = ?1 AND ",
+            " JOIN personal p ON p.contact = c.id WHERE c.campaign = ?1 AND c.zone = ?3 AND ",
             $ready,
             " AND (EXISTS (SELECT 1 FROM live_call l WHERE l.customer_id = c.customer_id) \
              OR EXISTS (SELECT 1 FROM json_each(p.numbers) n JOIN live_number l ON l.number = n.value ->> 1)))"
@@ -86,11 +87,11 @@ macro_rules! ready_sql {
             "SELECT ",
             contact_columns!(),
             ", ",
-            entries_column!(),
+            entries_column!("?5"),
             " FROM contact c INDEXED BY ",
             $index,
             contact_joins!(),
-            "WHERE c.campaign = ?1 AND ",
+            "WHERE c.campaign = ?1 AND c.zone = ?4 AND ",
             $ready,
             " AND NOT EXISTS (SELECT 1 FROM live_call l WHERE l.customer_id = c.customer_id) \
              AND NOT EXISTS (SELECT 1 FROM json_each(p.numbers) n JOIN live_number l ON l.number = n.value ->> 1) \
@@ -103,16 +104,16 @@ macro_rules! ready_sql {
 
 /// The three ranges in serving order (`domain::order::Class`); each leaves out what the earlier hold.
 pub(in crate::store) const READY: [&str; 3] = [
-    ready_sql!("contact_pass", "c.pass_at <= ?2", "c.priority, c.import_order"),
+    ready_sql!("contact_pass", "c.pass_at <= ?2", "c.sorted, c.priority, c.import_order"),
     ready_sql!(
         "contact_retry",
         "c.retry_at <= ?2 AND (c.pass_at IS NULL OR c.pass_at > ?2)",
-        "c.retry_at, c.priority, c.import_order"
+        "c.retry_at, c.sorted, c.priority, c.import_order"
     ),
     ready_sql!(
         "contact_fresh",
         "c.fresh_at <= ?2 AND (c.pass_at IS NULL OR c.pass_at > ?2) AND (c.retry_at IS NULL OR c.retry_at > ?2)",
-        "c.priority, c.import_order"
+        "c.fresh_round, c.sorted, c.priority, c.import_order"
     ),
 ];
 
@@ -122,6 +123,23 @@ const ON_CALL: [&str; 3] = [
     ready_sql!("contact_retry", "c.retry_at <= ?2"),
     ready_sql!("contact_fresh", "c.fresh_at <= ?2"),
 ];
+
+/// Contacts that time has made stand otherwise than the indexes have it.
+const CHANGED: &str = concat!(
+    "SELECT ",
+    contact_columns!(),
+    ", ",
+    entries_column!("?5"),
+    " FROM contact c INDEXED BY contact_changes",
+    contact_joins!(),
+    "WHERE c.campaign = ?1 AND c.changes_at <= ?2 \
+     AND NOT EXISTS (SELECT 1 FROM live_call l WHERE l.customer_id = c.customer_id) \
+     AND NOT EXISTS (SELECT 1 FROM json_each(p.numbers) n JOIN live_number l ON l.number = n.value ->> 1) \
+     ORDER BY c.changes_at LIMIT ?3"
+);
+
+/// How many of [`CHANGED`] a page looks at; the writer keeps them few.
+const CHANGED_MAX: i64 = 1_000;
 
 /// What picking found.
 pub(super) struct Found {
@@ -140,104 +158,203 @@ pub(super) async fn candidates(
     limit: u32,
 ) -> Result<Found, Fault> {
     let key = campaign_key(conn, campaign).await?;
-    let generation = shared.generation();
-    let search = Search {
-        permission: &shared.settings.permission,
-        defined: generation
-            .as_ref()
-            .and_then(|generation| generation.definitions.campaigns.get(campaign))
-            .map(Arc::as_ref),
-        evaluating: evaluate::is_under_way(conn, key).await?,
-        wanted: usize::try_from(limit).unwrap_or(usize::MAX),
-    };
-    let Picked { ready, unscreened, given_up: mut on_call } = search.run(conn, key, now).await?;
-    if unscreened.is_empty() && ready.len() < search.wanted && !search.ranges().is_empty() {
-        for sql in ON_CALL {
-            let query = sqlx::query_scalar(sql).bind(key).bind(micros(now));
-            let found: bool = query.fetch_one(&mut *conn).await.doing("picking contacts")?;
-            on_call |= found;
-        }
-    }
-    const WAKES: &str = "SELECT min(wakes_at) FROM contact INDEXED BY contact_wakes \
-                         WHERE campaign = ?1 AND wakes_at IS NOT NULL AND wakes_at > ?2";
-    let wakes = sqlx::query_scalar(WAKES).bind(key).bind(micros(now));
-    let wakes: Option<i64> = wakes.fetch_one(&mut *conn).await.doing("picking contacts")?;
     let tally = counts(conn, key).await?;
-    let caller_usage = caller_usage(conn, key).await?;
     let open = tally.fresh + tally.in_progress;
-    let next_ready_at = wakes.map(row::timestamp).transpose()?;
-    let matching = (!search.evaluating).then(|| open.saturating_sub(tally.filtered_out));
-    let page = CandidatePage {
-        ready,
-        next_ready_at,
-        on_call,
+    let evaluating = evaluate::is_under_way(conn, key).await?;
+    let mut page = CandidatePage {
+        ready: Vec::new(),
+        next_ready_at: None,
+        on_call: false,
         cut: false,
         open,
-        matching,
+        matching: (!evaluating).then(|| open.saturating_sub(tally.filtered_out)),
         total: tally.contacts,
-        caller_usage,
+        caller_usage: caller_usage(conn, key).await?,
     };
+    let generation = shared.generation();
+    let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
+    let Some(campaign) = defined.map(Arc::as_ref) else { return Ok(Found { page, unscreened: Vec::new() }) };
+    let mut search = Search {
+        permission: &shared.settings.permission,
+        campaign,
+        lists: row::lists_text(&campaign.do_not_call),
+        evaluating,
+        now,
+        wanted: usize::try_from(limit).unwrap_or(usize::MAX),
+        skipped: 0,
+        unscreened: BTreeMap::new(),
+        later: None,
+    };
+    let zones = zones(conn, key, &search).await?;
+    if search.permission != &DialPermission::None {
+        (page.ready, page.on_call) = search.run(conn, key, &zones.open).await?;
+    }
+    page.next_ready_at =
+        [wakes_at(conn, key, now).await?, zones.next_opening, search.later].into_iter().flatten().min();
+    page.next_ready_at = page.next_ready_at.filter(|at| *at < HELD_FOR_GOOD);
+    let unscreened = search.unscreened.into_keys().collect();
     Ok(Found { page, unscreened })
 }
 
-/// Contacts against a new filter, or to be screened, that one look goes past.
-const SKIPPED_MAX: usize = 10_000;
-
-/// What a search came past.
-#[derive(Default)]
-struct Picked {
-    /// Contacts that may be called.
-    ready: Vec<Contact>,
-    /// Contacts that are not marked as do-not-call lists want it.
-    unscreened: Vec<ContactRef>,
-    /// Too many did not match a new filter.
-    given_up: bool,
+/// When the next contact gets ready, or stands otherwise.
+async fn wakes_at(conn: &mut SqliteConnection, key: i64, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
+    const WAKES: &str = "SELECT min(at) FROM (SELECT min(wakes_at) AS at FROM contact INDEXED BY contact_wakes \
+                         WHERE campaign = ?1 AND wakes_at IS NOT NULL AND wakes_at > ?2 UNION ALL \
+                         SELECT min(changes_at) FROM contact INDEXED BY contact_changes \
+                         WHERE campaign = ?1 AND changes_at IS NOT NULL AND changes_at > ?2)";
+    let wakes = sqlx::query_scalar(WAKES).bind(key).bind(micros(now));
+    let wakes: Option<i64> = wakes.fetch_one(conn).await.doing("picking contacts")?;
+    wakes.map(row::timestamp).transpose().map_err(Fault::from)
 }
+
+/// Where contacts of a campaign are awake.
+struct Zones {
+    /// Keys of the zones in which it may call now; 0 for contacts of no zone of their own.
+    open: Vec<i64>,
+    /// When the next of the others opens.
+    next_opening: Option<Timestamp>,
+}
+
+async fn zones(conn: &mut SqliteConnection, key: i64, search: &Search<'_>) -> Result<Zones, Fault> {
+    let mut zones = Zones { open: vec![0], next_opening: None };
+    if !(search.campaign.hours.is_in_contact_zone() || search.evaluating) {
+        return Ok(zones);
+    }
+    const PRESENT: &str = "SELECT id, name FROM zone z WHERE \
+        EXISTS (SELECT 1 FROM contact INDEXED BY contact_fresh WHERE campaign = ?1 AND zone = z.id AND fresh_at NOT NULL) \
+        OR EXISTS (SELECT 1 FROM contact INDEXED BY contact_retry WHERE campaign = ?1 AND zone = z.id AND retry_at NOT NULL) \
+        OR EXISTS (SELECT 1 FROM contact INDEXED BY contact_pass WHERE campaign = ?1 AND zone = z.id AND pass_at NOT NULL)";
+    let present = sqlx::query_as(PRESENT).bind(key).fetch_all(conn).await;
+    let present: Vec<(i64, String)> = present.doing("looking for zones")?;
+    for (id, name) in present {
+        let zone = ContactZone::parse(&name).ok_or_else(|| damaged("zone.name"))?;
+        let hours = search.campaign.hours.in_zone(&zone);
+        // What stands there may be from an earlier definition, and is looked at one by one.
+        if search.evaluating || hours.lets_through(search.now) {
+            zones.open.push(id);
+        } else {
+            zones.next_opening = [zones.next_opening, hours.next_through(search.now)].into_iter().flatten().min();
+        }
+    }
+    Ok(zones)
+}
+
+/// Contacts against a new definition, or to be screened, that one look goes past.
+const SKIPPED_MAX: usize = 10_000;
 
 /// A search for contacts that are ready.
 struct Search<'a> {
     permission: &'a DialPermission,
     /// The campaign as the generation in force has it.
-    defined: Option<&'a Campaign>,
-    /// Its filter has not been applied to all contacts yet.
+    campaign: &'a Campaign,
+    /// The do-not-call lists that it follows, as text.
+    lists: String,
+    /// It has not been applied to all contacts yet.
     evaluating: bool,
+    now: Timestamp,
     wanted: usize,
+    skipped: usize,
+    /// Contacts that would be ready, and are not marked as do-not-call lists want it.
+    unscreened: BTreeMap<ContactRef, Rank>,
+    /// When the first of those gets ready that were looked at and are not.
+    later: Option<Timestamp>,
 }
 
 impl Search<'_> {
-    fn ranges(&self) -> &'static [&'static str] {
-        if *self.permission == DialPermission::None { &[] } else { &READY }
+    /// The contacts, best first, and whether others are left out for a call of their customer, or
+    /// because it was given up before all had been looked at.
+    async fn run(
+        &mut self,
+        conn: &mut SqliteConnection,
+        key: i64,
+        zones: &[i64],
+    ) -> Result<(Vec<Contact>, bool), Fault> {
+        let mut found: BTreeMap<ContactRef, (Rank, Contact)> = BTreeMap::new();
+        let changed = sqlx::query(CHANGED).bind(key).bind(micros(self.now)).bind(CHANGED_MAX).bind(0);
+        let changed = changed.bind(self.lists.clone());
+        for row in changed.fetch_all(&mut *conn).await.doing("picking contacts")? {
+            self.look(&row, &mut found)?;
+        }
+        let awake = found.len();
+        for sql in READY {
+            // A later class comes after all of an earlier one.
+            if found.len() - awake >= self.wanted {
+                break;
+            }
+            for &zone in zones {
+                self.range(conn, sql, (key, zone), &mut found).await?;
+            }
+        }
+        let full = found.len() >= self.wanted;
+        let mut ready: Vec<(Rank, Contact)> = found.into_values().collect();
+        ready.sort_by(|(a, _), (b, _)| a.cmp(b));
+        ready.truncate(self.wanted);
+        // Those behind the page are not in its way.
+        if let Some((last, _)) = ready.last().filter(|_| full) {
+            self.unscreened.retain(|_, rank| *rank < *last);
+        }
+        let given_up = self.skipped >= SKIPPED_MAX;
+        let on_call = given_up || (!full && self.unscreened.is_empty() && self.any_on_call(conn, key, zones).await?);
+        Ok((ready.into_iter().map(|(_, contact)| contact).collect(), on_call))
     }
 
-    async fn run(&self, conn: &mut SqliteConnection, key: i64, now: Timestamp) -> Result<Picked, Fault> {
-        let (mut picked, mut skipped) = (Picked::default(), 0);
-        let lists = self.defined.map_or(&[][..], |campaign| &campaign.do_not_call);
-        let lists_text = row::lists_text(lists);
-        // Test numbers, who matches a new filter, and who is on no list, may stand anywhere in the order:
-        // then the range has no limit but the page has.
-        let all = *self.permission == DialPermission::All && !self.evaluating && lists.is_empty();
-        for &sql in self.ranges() {
-            let left = i64::try_from(self.wanted - picked.ready.len()).unwrap_or(i64::MAX);
-            let query = sqlx::query(sql).bind(key).bind(micros(now)).bind(if all { left } else { i64::MAX });
-            let mut rows = query.bind(&lists_text).fetch(&mut *conn);
-            while picked.ready.len() < self.wanted && picked.unscreened.len() < SKIPPED_MAX {
-                let Some(row) = rows.try_next().await.doing("picking contacts")? else { break };
-                let contact = contact::read(&row)?;
-                if self.defined.is_some_and(|campaign| !campaign.matches(&contact.attributes)) {
-                    skipped += 1;
-                    if skipped >= SKIPPED_MAX {
-                        return Ok(Picked { given_up: true, ..picked });
-                    }
-                } else if verdict::may_be_called(self.permission, &contact) {
-                    let entries = row::entries(column(&row, contact::COLUMNS)?, contact.progress.numbers.len())?;
-                    match do_not_call::screened(&contact.progress, &entries, lists, now) {
-                        Some(_) => picked.unscreened.push(contact.reference),
-                        None => picked.ready.push(contact),
-                    }
+    /// Looks at one zone's range of a class, as far as the page has room.
+    async fn range(
+        &mut self,
+        conn: &mut SqliteConnection,
+        sql: &'static str,
+        (key, zone): (i64, i64),
+        found: &mut BTreeMap<ContactRef, (Rank, Contact)>,
+    ) -> Result<(), Fault> {
+        // Test numbers, who matches a new definition, and who is on no list, may stand anywhere in the
+        // order: then the range has no limit but the page has.
+        let all = *self.permission == DialPermission::All && !self.evaluating && self.campaign.do_not_call.is_empty();
+        let limit = if all { i64::try_from(self.wanted).unwrap_or(i64::MAX) } else { i64::MAX };
+        let lists = self.lists.clone();
+        let query = sqlx::query(sql).bind(key).bind(micros(self.now)).bind(limit).bind(zone).bind(lists);
+        let mut rows = query.fetch(conn);
+        let before = found.len();
+        while found.len() - before < self.wanted && self.skipped < SKIPPED_MAX && self.unscreened.len() < SKIPPED_MAX {
+            let Some(row) = rows.try_next().await.doing("picking contacts")? else { break };
+            if !self.look(&row, found)? {
+                self.skipped += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters a contact if it is ready; tells whether it is, as far as its row knows.
+    fn look(&mut self, row: &SqliteRow, found: &mut BTreeMap<ContactRef, (Rank, Contact)>) -> Result<bool, Fault> {
+        let contact = contact::read(row)?;
+        let may = self.campaign.matches(&contact.attributes) && verdict::may_be_called(self.permission, &contact);
+        let Some(next) = order::next(self.campaign, &contact, self.now).filter(|_| may) else { return Ok(false) };
+        if next.ready_at > self.now {
+            self.later = [self.later, Some(next.ready_at)].into_iter().flatten().min();
+            return Ok(false);
+        }
+        let rank = order::rank(self.campaign, &contact, &next);
+        let entries = row::entries(column(row, contact::COLUMNS)?, contact.progress.numbers.len())?;
+        match do_not_call::screened(&contact.progress, &entries, &self.campaign.do_not_call, self.now) {
+            Some(_) => {
+                self.unscreened.insert(contact.reference, rank);
+            }
+            None => {
+                found.insert(contact.reference, (rank, contact));
+            }
+        }
+        Ok(true)
+    }
+
+    async fn any_on_call(&self, conn: &mut SqliteConnection, key: i64, zones: &[i64]) -> Result<bool, Fault> {
+        for &zone in zones {
+            for sql in ON_CALL {
+                let query = sqlx::query_scalar(sql).bind(key).bind(micros(self.now)).bind(zone);
+                if query.fetch_one(&mut *conn).await.doing("picking contacts")? {
+                    return Ok(true);
                 }
             }
         }
-        Ok(picked)
+        Ok(false)
     }
 }
 
@@ -387,14 +504,14 @@ pub(super) async fn why(
     now: Timestamp,
 ) -> Result<Option<Why>, Fault> {
     let Some(history) = history(conn, campaign, customer).await? else { return Ok(None) };
-    let next = order::next(&history.contact, now);
     let generation = shared.generation();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
     let lists = defined.map_or(&[][..], |campaign| &campaign.do_not_call);
     let entries = listing::entries(conn, lists, &history.contact).await?;
+    let next = defined.and_then(|campaign| order::next(campaign, &history.contact, now));
     let hold = match &next {
         Some(next) => hold(conn, shared, &history.contact, next, &entries, now).await?,
-        None => None,
+        None => verdict::without_work(generation.as_deref(), &history.contact),
     };
     let do_not_call = entries.iter().map(|entries| do_not_call::holding(entries, lists, now).cloned()).collect();
     Ok(Some(Why { history, do_not_call, next, hold }))

@@ -10,7 +10,9 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    campaigns, contact, do_not_call, evaluate,
+    campaigns,
+    contact::{self, Rules},
+    do_not_call, evaluate,
     fault::{Doing, Fault},
     import, intent, outcome,
 };
@@ -18,7 +20,7 @@ use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        campaign::Generation,
+        campaign::{Campaign, Generation},
         contact::{NewContact, Progress},
         do_not_call::NewEntry,
         ids::{AgentId, AttemptId, CampaignId, ContactRef, DoNotCallId, Epoch},
@@ -258,16 +260,16 @@ impl Writer {
             }
             Work::Apply(generation, changes) => campaigns::apply(self, generation, changes).await?,
             Work::Import(campaign, contacts) => {
-                let generation = self.generation.clone();
-                let defined = generation.as_ref().and_then(|g| g.definitions.campaigns.get(&campaign)).map(Arc::as_ref);
-                return import::import(&mut self.conn, &campaign, defined, &contacts).await.map(Reply::Imported);
+                let defined = self.defined(&campaign);
+                let rules = Rules { defined: defined.as_deref(), now: self.now() };
+                return import::import(&mut self.conn, &campaign, rules, &contacts).await.map(Reply::Imported);
             }
             Work::Evaluate => return evaluate::slice(self).await.map(Reply::Evaluated),
             Work::ImportDoNotCall(list, entries) => {
                 return do_not_call::import(self, &list, &entries).await.map(Reply::Listed);
             }
             Work::RemoveDoNotCall(list, number) => {
-                return do_not_call::remove(&mut self.conn, &list, &number).await.map(Reply::Removed);
+                return do_not_call::remove(self, &list, &number).await.map(Reply::Removed);
             }
             Work::Screen(campaign, contacts, now) => do_not_call::screen(self, &campaign, &contacts, now).await?,
         }
@@ -301,7 +303,9 @@ impl Writer {
     async fn advance(&mut self, contact: ContactRef, version: u32, progress: &Progress) -> Result<(), Fault> {
         match contact::load(&mut self.conn, contact).await? {
             Some(kept) if kept.contact.version == version => {
-                contact::write(&mut self.conn, &kept, progress, kept.live).await
+                let defined = self.defined(&kept.contact.campaign);
+                let rules = Rules { defined: defined.as_deref(), now: self.now() };
+                contact::write(&mut self.conn, rules, &kept, progress, kept.live).await
             }
             _ => Ok(()),
         }
@@ -318,6 +322,11 @@ impl Writer {
 
     async fn execute(&mut self, sql: &'static str, doing: &'static str) -> Result<(), Fault> {
         sqlx::query(sql).execute(&mut self.conn).await.doing(doing).map(drop)
+    }
+
+    /// A campaign as the generation in force has it; `None` while its file is gone.
+    pub(super) fn defined(&self, campaign: &CampaignId) -> Option<Arc<Campaign>> {
+        self.generation.as_ref()?.definitions.campaigns.get(campaign).cloned()
     }
 
     /// Wall time of this instant.

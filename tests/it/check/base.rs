@@ -57,19 +57,59 @@ fn without_a_base_every_campaign_is_new() {
 }
 
 #[test]
-fn an_id_that_changed_is_told_with_what_it_costs() {
+fn an_id_that_changed_is_an_error_that_tells_what_it_costs() {
     let repository = repository();
     repository.write("campaigns/spring.toml", campaign("spring-2", "2020-01-01T00:00:00Z"));
     let (exit, out, err) = check(&repository, &["--base", "main"]);
-    assert_eq!(exit, 0, "{out}");
-    let message = "warning[E0402]: an id cannot change: this retires \"spring\" and creates \"spring-2\", \
-                   whose contacts start from nothing";
+    assert_eq!(exit, 2, "{out}");
+    let message = "error[E0402]: an id cannot change: \"spring\" is retired, and its contacts, results and history \
+                   stay behind with it";
     assert!(out.contains(message) && out.contains("campaigns/spring.toml:1:6"), "{out}");
-    assert!(err.contains("1 warning"), "{err}");
+    assert!(
+        out.contains("was \"spring\" at main") && out.contains("to go on with \"spring\", put its id back"),
+        "{out}"
+    );
+    assert!(err.contains("1 error"), "one fault, one message: {err}");
     // Moved to a file of its own it lives on.
     let moved = campaign("spring", "2031-03-01T09:00:00+08:00").replace("priority = 2", "priority = 3");
     repository.write("campaigns/moved.toml", moved);
     assert_eq!(check(&repository, &["--base", "main", "--at", "2019-01-01T00:00:00Z"]).1, "");
+}
+
+#[test]
+fn an_id_that_changed_is_found_under_another_file_name() {
+    let repository = repository();
+    repository.git(["mv", "campaigns/spring.toml", "campaigns/other.toml"]);
+    let renamed = campaign("spring-2", "2031-03-01T09:00:00+08:00").replace("Offer spring-2", "Spring offer");
+    repository.write("campaigns/other.toml", &renamed);
+    let (exit, out, _) = check(&repository, &["--base", "main"]);
+    assert!(exit == 2 && out.contains("error[E0402]") && out.contains("campaigns/other.toml:1:6"), "{out}");
+    assert!(out.contains("was \"spring\" in campaigns/spring.toml at main"), "{out}");
+    // With a name of its own it is another campaign, and the old one is retired on purpose.
+    repository.write("campaigns/other.toml", renamed.replace("Spring offer", "Autumn offer"));
+    assert_eq!(check(&repository, &["--base", "main"]).0, 0);
+}
+
+#[test]
+fn an_id_that_is_there_already_is_no_way_to_change_one() {
+    let repository = repository();
+    repository.write("campaigns/other.toml", campaign("other", "2031-03-01T09:00:00+08:00"));
+    repository.commit("campaigns: other");
+    // The other one's file goes, and its id takes the place of the first.
+    std::fs::remove_file(repository.path().join("campaigns/other.toml")).unwrap();
+    let taken = campaign("other", "2031-03-01T09:00:00+08:00").replace("Offer other", "Spring offer");
+    repository.write("campaigns/spring.toml", taken);
+    let (exit, out, _) = check(&repository, &["--base", "main"]);
+    assert!(exit == 2 && out.contains("error[E0402]") && out.contains("\"spring\" is retired"), "{out}");
+    assert!(!out.contains("create"), "it is there already: {out}");
+    // Both are there, each under the other's id: contacts would get the settings of the other.
+    let spring = campaign("spring", "2031-03-01T09:00:00+08:00").replace("Offer spring", "Spring offer");
+    let other = campaign("other", "2031-03-01T09:00:00+08:00");
+    repository.write("campaigns/spring.toml", spring.replace("\"spring\"", "\"other\""));
+    repository.write("campaigns/other.toml", other.replace("\"other\"", "\"spring\""));
+    let (exit, out, _) = check(&repository, &["--base", "main"]);
+    assert!(exit == 2 && out.matches("error[E0402]").count() == 2, "{out}");
+    assert!(out.contains("\"spring\" is another campaign now, and its contacts"), "{out}");
 }
 
 #[test]

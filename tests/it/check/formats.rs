@@ -5,6 +5,7 @@ use std::{fs, path::Path, process::Command as Process};
 use serde_json::Value as Json;
 
 use super::{dialops, ended, repository, run};
+use crate::config_fixtures::{FIXTURES, files, write};
 
 /// Checks a case in its root, so that paths are as in a repository.
 fn check(case: &str, args: &[&str]) -> (i32, String, String) {
@@ -162,4 +163,38 @@ fn sarif_has_rules_regions_and_fixes() {
         }
     }
     assert!(results.len() > 1 && fixes > 1, "{report:#}");
+}
+
+/// A path and a line that would clear a terminal and turn the direction of reading.
+const STEERS: &str = "\u{1b}[2J\u{202e}";
+
+#[test]
+fn nothing_that_a_file_says_steers_the_terminal() {
+    let mut files = files(&Path::new(FIXTURES).join("base"));
+    let path = format!("campaigns/a{STEERS}\n::error::b.toml");
+    let text = format!("id = 7 # \u{9b}2J\u{2066} C1\nname = \"\u{202e}\u{9b}\"\n\"{STEERS}x\" = 1\n");
+    files.insert("campaigns/c\u{202e}.toml".to_owned(), text.clone().into_bytes());
+    files.insert(path, text.into_bytes());
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &files);
+    let at = folder.path().to_str().unwrap();
+    let unseen =
+        |c: char| c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    for format in ["text", "json", "json-lines", "github", "gitlab", "junit", "sarif"] {
+        let (exit, out, err) = run(&[at, "--format", format]);
+        assert_eq!(exit, 2, "{err}");
+        for text in [&out, &err] {
+            assert!(!text.contains(unseen), "{format}: {:?}", text.chars().find(|c| unseen(*c)));
+        }
+        if format == "json" {
+            let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+            let mut problems = report["problems"].as_array().unwrap().iter();
+            assert!(problems.any(|p| p["file"].as_str().unwrap().contains(STEERS)), "the value is what it was: {out}");
+        }
+    }
+    let (_, out, _) = ended(dialops().args(["check", at, "--color", "always"]));
+    assert!(
+        out.contains("\x1b[") && !out.contains("\x1b[2J") && out.contains("a\\u001b[2J\\u202e\\u000a::error"),
+        "{out}"
+    );
 }

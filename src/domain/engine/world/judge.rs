@@ -66,7 +66,8 @@ fn least_wait(
 
 /// One contact's tries against caps, success and the order of a pass.
 pub(super) fn contact(contact: &Contact, attempts: &[&Attempt], generation: &Generation) {
-    let limits = generation.definitions.campaigns[&contact.campaign].limits;
+    let campaign = &generation.definitions.campaigns[&contact.campaign];
+    let limits = campaign.limits;
     if let Some(most) = limits.max_attempts_per_contact {
         assert!(attempts.len() as u32 <= most.get(), "over max_attempts_per_contact");
     }
@@ -81,8 +82,8 @@ pub(super) fn contact(contact: &Contact, attempts: &[&Attempt], generation: &Gen
         _ => false,
     });
     assert!(no_retry.is_none_or(|at| at + 1 == attempts.len()), "called again after a result of `no_retry`");
-    // First tries come in index order: a sequence pass never jumps ahead, caps aside.
-    if limits.on_a_number().next().is_none() {
+    // First tries come in index order: a sequence pass never jumps ahead, caps and do-not-call lists aside.
+    if limits.on_a_number().next().is_none() && campaign.do_not_call.is_empty() {
         let mut first_tries: Vec<usize> = Vec::new();
         for attempt in attempts {
             if !first_tries.contains(&attempt.number) {

@@ -8,6 +8,7 @@
 mod judge;
 mod random;
 mod store;
+mod suppress;
 mod wire;
 
 use std::{
@@ -19,6 +20,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
+use self::suppress::Suppression;
 use super::*;
 use crate::domain::{
     attribute::{AttributeValue, Attributes},
@@ -72,6 +74,8 @@ pub(super) struct Faults {
     /// INVITEs that the network does not take.
     pub(super) unsent: u64,
     pub(super) meddling: bool,
+    /// Whether numbers come on a do-not-call list and go.
+    pub(super) suppressing: bool,
     pub(super) crashes: bool,
 }
 
@@ -113,6 +117,10 @@ enum Event {
     Refilter(CampaignId),
     /// The store has applied the filter in force to all contacts of a campaign.
     Evaluated(CampaignId),
+    /// A number comes on the do-not-call list.
+    Suppress,
+    /// A number is taken off it.
+    Unlist(E164),
 }
 
 #[derive(Debug, Clone)]
@@ -166,6 +174,7 @@ pub(super) struct World {
     filtered_out: BTreeSet<ContactRef>,
     /// How many filters of a campaign the store has yet to apply.
     evaluating: BTreeMap<CampaignId, u32>,
+    suppression: Suppression,
     attempts: BTreeMap<AttemptId, Attempt>,
     writer: VecDeque<Command>,
     legs: BTreeMap<LegId, Leg>,
@@ -230,6 +239,7 @@ impl World {
             wanted: BTreeMap::new(),
             filtered_out: BTreeSet::new(),
             evaluating: BTreeMap::new(),
+            suppression: Suppression::default(),
             attempts: BTreeMap::new(),
             writer: VecDeque::new(),
             legs: BTreeMap::new(),
@@ -250,6 +260,9 @@ impl World {
         for campaign in campaigns {
             world.choose_filter(&campaign);
             world.evaluate(&campaign);
+        }
+        if faults.suppressing {
+            world.begin_suppressing();
         }
         world.start();
         if faults.meddling || faults.crashes {
@@ -377,6 +390,7 @@ impl World {
         match event {
             Event::Give(input) => self.give(input),
             Event::Read(campaign, limit) => {
+                self.screen(&campaign);
                 let page = (!self.dice.chance(self.faults.store_fails)).then(|| self.page(&campaign, limit));
                 let delay = self.millis(20);
                 self.later(delay, Event::Give(Input::Candidates { campaign, page }));
@@ -390,6 +404,8 @@ impl World {
                 self.give(Input::Applied(Arc::new(self.generation.clone())));
             }
             Event::Refilter(campaign) => self.refilter(&campaign),
+            Event::Suppress => self.suppress(),
+            Event::Unlist(number) => self.unlist(&number),
             Event::Evaluated(campaign) => {
                 *self.evaluating.get_mut(&campaign).unwrap() -= 1;
                 self.evaluate(&campaign);
@@ -489,7 +505,7 @@ impl World {
     fn crash(&mut self) {
         let now = self.wall();
         self.writer.clear();
-        self.events.retain(|_, event| matches!(event, Event::Meddle));
+        self.events.retain(|_, event| matches!(event, Event::Meddle | Event::Suppress | Event::Unlist(_)));
         self.legs.clear();
         self.wire_live.clear();
         for attempt in self.attempts.values_mut().filter(|a| a.result.is_none() && !a.withdrawn) {
@@ -529,6 +545,7 @@ impl World {
         for ((contact, number), attempts) in &by_number {
             judge::number(&self.contacts[contact].progress.numbers[*number].category, attempts);
         }
+        self.judge_suppression();
         for (contact, attempts) in &by_contact {
             judge::contact(&self.contacts[contact], attempts, &self.generation);
         }
@@ -556,7 +573,7 @@ impl World {
         }
         let campaigns = self.engine.view(self.now()).campaigns;
         if campaigns.iter().all(|campaign| campaign.live_calls == 0) {
-            let shown: u64 = campaigns.iter().map(|campaign| campaign.open_contacts).sum();
+            let shown: u64 = campaigns.iter().filter_map(|campaign| campaign.open_contacts).sum();
             assert_eq!(shown, self.open_contacts() as u64, "open contacts are not counted as they are");
             let applied = |c: &&CampaignView| self.evaluating.get(&c.id).is_none_or(|times| *times == 0);
             campaigns.iter().filter(applied).for_each(|campaign| self.judge_matches(campaign));
@@ -607,6 +624,7 @@ mod tests {
         ends_lost: 0,
         unsent: 0,
         meddling: false,
+        suppressing: false,
         crashes: false,
     };
 
@@ -618,6 +636,7 @@ mod tests {
         ends_lost: 0,
         unsent: 5,
         meddling: true,
+        suppressing: false,
         crashes: false,
     };
 
@@ -648,6 +667,7 @@ mod tests {
             run(seed, CALM);
             run(seed, ROUGH);
             run(seed, Faults { crashes: true, ..ROUGH });
+            run(seed, Faults { suppressing: true, ..ROUGH });
         }
     }
 
@@ -671,6 +691,18 @@ mod tests {
         }
     }
 
+    /// Entries that expire or go hold nobody for ever.
+    #[test]
+    fn who_is_let_go_is_called_in_the_end() {
+        let mut held = 0;
+        for seed in 0..30 {
+            let world = run(seed, Faults { suppressing: true, ..CALM });
+            assert_eq!(world.left_open(), 0, "seed {seed} left contacts open");
+            held += world.held();
+        }
+        assert!(held > 100, "worlds in which nobody is held prove little: {held}");
+    }
+
     #[test]
     fn the_same_seed_gives_the_same_run() {
         assert_eq!(run(7, ROUGH).log(), run(7, ROUGH).log());
@@ -682,6 +714,11 @@ mod tests {
         #[test]
         fn a_rough_world_breaks_no_rule(seed in any::<u64>()) {
             run(seed, ROUGH);
+        }
+
+        #[test]
+        fn nobody_on_a_list_is_called(seed in any::<u64>(), crashes in any::<bool>()) {
+            run(seed, Faults { suppressing: true, crashes, ..ROUGH });
         }
 
         #[test]

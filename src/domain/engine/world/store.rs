@@ -20,7 +20,7 @@ impl World {
         let campaign = &self.generation.definitions.campaigns[campaign];
         let eligible = |c: &&&Contact| !self.filtered_out.contains(&c.reference) && !live.contains(&c.reference);
         for contact in own.iter().filter(eligible) {
-            let Some(next) = order::next(contact, now) else { continue };
+            let Some(next) = order::next(campaign, contact, now) else { continue };
             let occupied = contact.progress.numbers.iter().any(|n| occupied.contains(&n.e164));
             if next.ready_at <= now && (occupied || customers.contains(&contact.customer)) {
                 on_call = true;
@@ -28,12 +28,12 @@ impl World {
                 if !campaign.matches(&contact.attributes) {
                     continue;
                 }
-                ready.push((order::rank(contact, &next), (*contact).clone()));
+                ready.push((order::rank(campaign, contact, &next), (*contact).clone()));
             } else {
                 next_ready_at = Some(next_ready_at.map_or(next.ready_at, |at| at.min(next.ready_at)));
             }
         }
-        ready.sort_by_key(|(rank, _)| *rank);
+        ready.sort_by(|(a, _), (b, _)| a.cmp(b));
         CandidatePage {
             ready: ready.into_iter().map(|(_, c)| c).take(usize::try_from(limit).unwrap()).collect(),
             next_ready_at,
@@ -80,7 +80,10 @@ impl World {
                 attempt.result = Some(result);
                 attempt.ended_at = Some(ended_at);
                 let contact = self.contacts.get_mut(&attempt.contact).unwrap();
-                contact.progress = progress;
+                let held = std::mem::replace(&mut contact.progress, progress);
+                for (number, held) in contact.progress.numbers.iter_mut().zip(held.numbers) {
+                    number.listed_until = held.listed_until;
+                }
                 contact.version += 1;
                 Input::Settled { attempt: id }
             }
@@ -132,7 +135,7 @@ impl World {
             },
             caps: self.caps,
             history: &history,
-            do_not_call: &[],
+            do_not_call: &self.entries(called),
         });
         match decided {
             Err(hold) => {
@@ -141,6 +144,12 @@ impl World {
                 {
                     c.progress.numbers[intent.number].held_until = Some(*released_at);
                     c.version += 1;
+                }
+                if let (Hold::DoNotCall { .. }, Some(campaign)) = (&hold, campaign)
+                    && let Some(progress) = gate::after_refusal(campaign, &hold, &contact, intent.number, now)
+                    && let Some(c) = self.contacts.get_mut(&intent.contact)
+                {
+                    (c.progress, c.version) = (progress, c.version + 1);
                 }
                 Input::IntentRefused { attempt: intent.attempt, hold }
             }
