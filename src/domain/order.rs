@@ -122,7 +122,7 @@ fn work_at_any_hour(campaign: &Campaign, contact: &Contact, index: usize, number
         (false, true) => Class::Pass,
         (false, false) => Class::Fresh,
     };
-    let from = [contact.not_before, number.due_at, number.held_until].into_iter().flatten().max();
+    let from = [contact.not_before, number.due_at, number.held_until, number.listed_until].into_iter().flatten().max();
     let round = if class == Class::Fresh { round } else { 0 };
     Some(Next { class, ready_at: from.unwrap_or(Timestamp::MIN), round, number: index })
 }

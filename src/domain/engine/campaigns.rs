@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::{
     attribute::Attributes,
     campaign::{Campaign, DesiredState, DialPermission},
-    contact::Contact,
+    contact::{Contact, HELD_FOR_GOOD},
     gate,
     ids::{ContactRef, QueueId, Revision},
     intent::CandidatePage,
@@ -302,6 +302,7 @@ impl CampaignRun {
             *seen = uses.max(*seen);
         }
         self.exhausted = page.ready.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+        self.wants_load |= page.cut;
         self.ask_again_at = page.on_call.then(|| now.mono + SET_ASIDE_FOR);
         self.next_ready_at = [self.next_ready_at, page.next_ready_at].into_iter().flatten().min();
         self.stale = false;
@@ -342,6 +343,9 @@ impl CampaignRun {
     }
 
     pub(super) fn ready_later(&mut self, at: Timestamp) {
+        if at >= HELD_FOR_GOOD {
+            return;
+        }
         self.next_ready_at = Some(self.next_ready_at.map_or(at, |known| known.min(at)));
     }
 

@@ -76,7 +76,7 @@ impl<'a> Outlook<'a> {
         if number.ended.is_some() {
             return None;
         }
-        let waits = [contact.not_before, number.due_at, number.held_until];
+        let waits = [contact.not_before, number.due_at, number.held_until, number.listed_until];
         let hours = self.campaign.hours_of(contact, number);
         let opens = match self.campaign.hours.is_in_contact_zone() {
             true => self.opening(&hours, self.now.max(self.campaign.starts_at))?,
@@ -290,6 +290,7 @@ mod tests {
                 placed_last_second: gate::Counts::default(),
                 caps: free,
                 history: &NumberHistory::default(),
+                do_not_call: &[],
             })
             .is_ok()
         })

@@ -66,7 +66,8 @@ fn least_wait(
 
 /// One contact's tries against caps, success and the order of a pass.
 pub(super) fn contact(contact: &Contact, attempts: &[&Attempt], generation: &Generation) {
-    let limits = generation.definitions.campaigns[&contact.campaign].limits;
+    let campaign = &generation.definitions.campaigns[&contact.campaign];
+    let limits = campaign.limits;
     if let Some(most) = limits.max_attempts_per_contact {
         assert!(attempts.len() as u32 <= most.get(), "over max_attempts_per_contact");
     }
@@ -85,8 +86,9 @@ pub(super) fn contact(contact: &Contact, attempts: &[&Attempt], generation: &Gen
     let rounds: Vec<Option<usize>> = (0..contact.progress.numbers.len()).map(|n| round(campaign, contact, n)).collect();
     assert!(attempts.iter().all(|attempt| rounds[attempt.number].is_some()), "called a number of no round");
     // First tries come in the order of rounds, and of indexes within one: a sequence pass never jumps
-    // ahead. Caps, and numbers whose customers sleep at other times, may have it otherwise.
-    if limits.on_a_number().next().is_none() && !campaign.hours.is_in_contact_zone() {
+    // ahead. Caps, lists, and numbers whose customers sleep at other times, may have it otherwise.
+    let free = limits.on_a_number().next().is_none() && campaign.do_not_call.is_empty();
+    if free && !campaign.hours.is_in_contact_zone() {
         let mut first_tries: Vec<usize> = Vec::new();
         for attempt in attempts {
             if !first_tries.contains(&attempt.number) {

@@ -38,6 +38,7 @@ impl World {
             ready: ready.into_iter().map(|(_, c)| c).take(usize::try_from(limit).unwrap()).collect(),
             next_ready_at,
             on_call,
+            cut: false,
             open: open as u64,
             matching: self.evaluating.get(&campaign.id).is_none_or(|times| *times == 0).then_some(matching as u64),
             total: own.len() as u64,
@@ -79,7 +80,10 @@ impl World {
                 attempt.result = Some(result);
                 attempt.ended_at = Some(ended_at);
                 let contact = self.contacts.get_mut(&attempt.contact).unwrap();
-                contact.progress = progress;
+                let held = std::mem::replace(&mut contact.progress, progress);
+                for (number, held) in contact.progress.numbers.iter_mut().zip(held.numbers) {
+                    number.listed_until = held.listed_until;
+                }
                 contact.version += 1;
                 Input::Settled { attempt: id }
             }
@@ -131,6 +135,7 @@ impl World {
             },
             caps: self.caps,
             history: &history,
+            do_not_call: &self.entries(called),
         });
         match decided {
             Err(hold) => {
@@ -138,6 +143,12 @@ impl World {
                 if let (Some(progress), Some(contact)) = (after, self.contacts.get_mut(&intent.contact)) {
                     contact.progress = progress;
                     contact.version += 1;
+                }
+                if let (Hold::DoNotCall { .. }, Some(campaign)) = (&hold, campaign)
+                    && let Some(progress) = gate::after_refusal(campaign, &hold, &contact, intent.number, now)
+                    && let Some(c) = self.contacts.get_mut(&intent.contact)
+                {
+                    (c.progress, c.version) = (progress, c.version + 1);
                 }
                 Input::IntentRefused { attempt: intent.attempt, hold }
             }
