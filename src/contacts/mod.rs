@@ -13,8 +13,8 @@ mod records;
 mod row;
 mod rows;
 mod rules;
-mod whole;
 mod shown;
+mod whole;
 
 pub use self::{
     import::{ImportCounts, ImportError, ImportEvent, import},
