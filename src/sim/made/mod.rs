@@ -80,3 +80,74 @@ impl Made {
         Ok(report::report(machine, &generation, &shifts, &self.world.expect, (self.from, self.until), self.seed))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::{
+        config::Simulation,
+        domain::{
+            calendar::Window,
+            campaign::{Campaign, Definitions},
+            ids::TenantId,
+            policy::{DaysPolicy, ResultPolicy},
+            tenant::{PerMille, Tenant},
+        },
+    };
+
+    /// A day of one campaign that never runs out of contacts.
+    fn busy_day(agents: u32, answer_rate: u16, hours: &str) -> Report {
+        let tenant = Tenant::new(TenantId::parse("t").unwrap(), "T", "UTC", "CN");
+        let mut definitions = Definitions::of(tenant);
+        let mut campaign = Campaign::example();
+        campaign.agents.wrap_up = Duration::from_secs(3600);
+        let days = DaysPolicy {
+            max_days: NonZeroU32::MIN,
+            max_attempts_per_day: NonZeroU32::MIN,
+            retry_interval: Duration::from_secs(60),
+        };
+        campaign.results = ResultPolicy::days(days);
+        let id = campaign.id.clone();
+        definitions.campaigns.insert(id.clone(), Arc::new(campaign));
+        let mut world = Simulation::default();
+        world.contacts.count = 30_000;
+        world.calls.answer_rate = PerMille(answer_rate);
+        world.agents.count = Some(agents);
+        world.agents.shifts = vec![Window::parse(hours).unwrap()];
+        let contacts = contacts(&world.contacts, &definitions, 0).unwrap();
+        let contacts = contacts.into_iter().map(|contact| (id.clone(), contact)).collect();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let (from, until) = (at("2031-03-03T00:00:00Z"), at("2031-03-04T00:00:00Z"));
+        Made { definitions, contacts, world, from, until, seed: 3 }.run().unwrap()
+    }
+
+    /// H / (H + D) of the defaults: talk 120 s and wrap-up 20 s; answers after 9 s, a quarter of the rest
+    /// busy after 4 s and three quarters rung for 22 s.
+    fn by_formula(answer_rate: u16) -> f64 {
+        let (p, unanswered, work) = (f64::from(answer_rate) / 1000.0, 0.25 * 4.0 + 0.75 * 22.0, 140.0);
+        work / (work + (1.0 - p) / p * unanswered + 9.0)
+    }
+
+    /// Agents are as busy as reserving them first allows, and nobody is abandoned.
+    #[test]
+    fn utilisation_is_what_arithmetic_says() {
+        for (agents, answer_rate, hours) in
+            [(5, 300, "00:00-24:00"), (20, 500, "06:00-13:00"), (20, 200, "06:00-13:00")]
+        {
+            let report = busy_day(agents, answer_rate, hours);
+            let (is, wanted) = (f64::from(report.agents.utilisation.0) / 1000.0, by_formula(answer_rate));
+            assert!((is - wanted).abs() <= 0.01, "{agents} agents at {answer_rate}: {is}, not {wanted}");
+            assert_eq!(report.abandoned, 0);
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_report() {
+        let day = || busy_day(3, 300, "09:00-10:00");
+        assert_eq!(day(), day());
+        assert!(day().attempts > 100);
+        assert_eq!(day().agents.count, 3);
+    }
+}

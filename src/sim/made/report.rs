@@ -184,8 +184,12 @@ fn timeline(machine: &Machine<Crowd>, shifts: &Shifts, from: Timestamp, until: T
     for shift in shifts.times() {
         spread(*shift, &|hour, part| hour.there += part * agents);
     }
-    for work in &machine.work {
-        spread(*work, &|hour, part| hour.busy += part);
+    for (begins, ends) in &machine.work {
+        // What an agent finishes after the shift is not part of the time that is looked at.
+        let later = shifts.times().partition_point(|(_, until)| until <= begins);
+        if let Some((from, until)) = shifts.times().get(later) {
+            spread(((*begins).max(*from), (*ends).min(*until)), &|hour, part| hour.busy += part);
+        }
     }
     hours
 }
