@@ -614,7 +614,7 @@ impl State {
                         held.selection = selection;
                         held.evaluated_to = Some(String::new());
                     }
-                    self.release_holds(&id);
+                    self.release_holds(defined);
                 } else {
                     let (customers, caller_usage) = (BTreeMap::new(), BTreeMap::new());
                     let (evaluated_to, unlisted_to) = (None, None);
@@ -640,9 +640,9 @@ impl State {
         Ok(())
     }
 
-    fn release_holds(&mut self, campaign: &CampaignId) {
-        for contact in self.contacts.values_mut().filter(|contact| contact.campaign == *campaign) {
-            let after = verdict::release_holds(&contact.progress);
+    fn release_holds(&mut self, campaign: &Campaign) {
+        for contact in self.contacts.values_mut().filter(|contact| contact.campaign == campaign.id) {
+            let after = verdict::release_holds(campaign, &contact.progress);
             if contact.progress != after {
                 contact.progress = after;
                 contact.version += 1;

@@ -306,6 +306,8 @@ impl Engine {
         effects.push(Effect::WithdrawIntent { attempt });
         let Some(call) = self.calls.get_mut(&attempt) else { return };
         self.withdrawing.insert(attempt, call.campaign.clone());
+        self.call_ends(now);
+        let Some(call) = self.calls.get_mut(&attempt) else { return };
         if let Some(leg) = call.customer_leg.take() {
             self.legs.remove(&leg);
         }
@@ -468,9 +470,11 @@ impl Engine {
                 self.missed(now, id, effects);
                 self.withdraw(now, attempt, effects);
             }
+            // Who had picked up is free again at once, and the phone is rung for the next call.
             Stage::Dialing => {
                 call.agent = None;
-                self.missed(now, id, effects);
+                let instead = self.agents.get(id).and_then(|agent| agent.after_call);
+                self.free_agent(now, id, instead, effects);
                 self.hang_up_customer(now, attempt, CallResult::AgentLost, HangUpCause::Normal, effects);
             }
             Stage::Connecting | Stage::Rescuing => self.agent_failed(now, attempt, effects),
@@ -566,6 +570,7 @@ impl Engine {
         let ready_at = campaign.and_then(|c| order::next(c, &contact, now.wall)).map(|next| next.ready_at);
         let settling = Settling { campaign: call.campaign.clone(), contact: contact.reference, ready_at };
         self.settling.insert(attempt, settling);
+        self.call_ends(now);
         self.move_on(now, &call.campaign, contact, settled);
         if let Some(agent) = call.agent {
             let wrap_up = call.connected_at.map(|_| self.terms_of(&call.campaign).map(|terms| terms.wrap_up));

@@ -69,6 +69,8 @@ pub(super) struct CampaignRun {
     pub(super) wants_load: bool,
     /// The store may have one that goes before the hopper's first: a page is awaited before any is taken.
     stale: bool,
+    /// A call has ended that kept one of its contacts, and the store has yet to confirm it.
+    unconfirmed: bool,
     /// A page is wanted even on hold, to count the open contacts.
     recount: bool,
     exhausted: bool,
@@ -110,6 +112,7 @@ impl CampaignRun {
             loading: None,
             wants_load: true,
             stale: true,
+            unconfirmed: false,
             recount: false,
             exhausted: false,
             loaded_once: false,
@@ -202,7 +205,7 @@ impl CampaignRun {
     /// Whether a page that may make it ready is on its way: nobody is taken of campaigns that come
     /// after it.
     pub(super) fn is_awaited(&self) -> bool {
-        self.hold.is_none() && self.stale && (self.wants_load || self.loading.is_some())
+        self.hold.is_none() && self.stale && (self.wants_load || self.loading.is_some() || self.unconfirmed)
     }
 
     /// Whether contacts were left out for a call of their customer.
@@ -210,8 +213,15 @@ impl CampaignRun {
         self.ask_again_at.is_some() || self.set_aside.values().any(|aside| aside.on_call)
     }
 
-    /// A call has ended: contacts that waited for one may go on.
+    /// A call ends: contacts that wait for one may come first, as soon as the store has its end.
+    pub(super) fn call_ends(&mut self) {
+        self.stale = true;
+        self.unconfirmed = true;
+    }
+
+    /// A call has ended in the store too: contacts that waited for one may go on.
     pub(super) fn call_ended(&mut self) {
+        self.unconfirmed = false;
         self.set_aside.retain(|_, aside| !aside.on_call);
         self.ask_again_at = None;
         self.wants_load = true;

@@ -277,12 +277,19 @@ impl Engine {
 
     /// A call is over in the store too: campaigns that left contacts out for one look again.
     fn call_over(&mut self, now: Now) {
+        self.tell_waiting(now, CampaignRun::call_ended);
+    }
+
+    /// A call ends, and the store is told: campaigns that left contacts out for one wait for it.
+    fn call_ends(&mut self, now: Now) {
+        self.tell_waiting(now, CampaignRun::call_ends);
+    }
+
+    fn tell_waiting(&mut self, now: Now, tell: impl Fn(&mut CampaignRun)) {
         let waiting = self.campaigns.iter().filter(|(_, run)| run.waits_for_a_call());
         let waiting: Vec<CampaignId> = waiting.map(|(id, _)| id.clone()).collect();
         for id in waiting {
-            if let Some(run) = self.campaigns.get_mut(&id) {
-                run.call_ended();
-            }
+            self.campaigns.get_mut(&id).into_iter().for_each(&tell);
             self.refresh(now, &id);
         }
     }

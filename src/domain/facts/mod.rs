@@ -161,11 +161,14 @@ impl Facts {
             for &at in &places {
                 shelf.take_off(&mut self.contacts[at]);
             }
+            let defined = now.clone();
             let lists = now.as_ref().map(|campaign| campaign.do_not_call.clone()).unwrap_or_default();
             shelf.redefine(now);
             for &at in &places {
                 let kept = &mut self.contacts[at];
-                let released = verdict::release_holds(&kept.contact.progress);
+                let progress = &kept.contact.progress;
+                let released = defined.as_ref().map(|campaign| verdict::release_holds(campaign, progress));
+                let released = released.unwrap_or_else(|| progress.clone());
                 if released != kept.contact.progress {
                     kept.contact.progress = released;
                     kept.contact.version += 1;

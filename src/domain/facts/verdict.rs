@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{GateSettings, ledger::Ledger};
 use crate::domain::{
     campaign::{Campaign, DialPermission, Generation},
-    contact::{Contact, Progress},
+    contact::{Contact, ContactEnd, Progress},
     do_not_call::Entry,
     gate::{self, Caps, Counts, Facts, NumberHistory},
     ids::TrunkId,
@@ -121,11 +121,16 @@ pub fn history_since(campaign: &Campaign, now: Timestamp) -> Option<Timestamp> {
     Some(now.saturating_sub(period).unwrap_or(Timestamp::MIN))
 }
 
-/// The progress without holds that caps set: after an edit of the campaign the gate decides anew.
-pub fn release_holds(progress: &Progress) -> Progress {
+/// The progress without what caps hold: after an edit of the campaign the gate decides anew, also of a
+/// contact whose attempts are no longer spent.
+pub fn release_holds(campaign: &Campaign, progress: &Progress) -> Progress {
     let mut after = progress.clone();
     for number in &mut after.numbers {
         number.held_until = None;
+    }
+    let most = campaign.limits.max_attempts_per_contact;
+    if after.ended == Some(ContactEnd::AttemptsSpent) && most.is_none_or(|most| after.attempts < most.get()) {
+        after.ended = None;
     }
     after
 }

@@ -236,6 +236,13 @@ async fn attempts_spent_end_the_contact(mut world: World) {
     assert_eq!((page.ready.len(), page.next_ready_at, page.open, page.total), (0, None, 0, 1));
     let tally = world.store.tally(&spring.id).await.unwrap();
     assert_eq!(tally.ended, BTreeMap::from([("attempts_spent", 1)]));
+    // The same cap again changes nothing; a commit that raises it gives the contact more attempts.
+    world.apply(&[&spring]).await;
+    assert_eq!(world.find(&spring, "a").await.progress.ended, Some(ContactEnd::AttemptsSpent));
+    spring.limits.max_attempts_per_contact = Some(nonzero(2));
+    world.apply(&[&spring]).await;
+    assert_eq!(world.find(&spring, "a").await.progress.ended, None);
+    assert_eq!(world.store.tally(&spring.id).await.unwrap().ended, BTreeMap::new());
 }
 
 async fn a_shrunken_day_budget_waits_for_the_next_day(mut world: World) {
@@ -261,7 +268,7 @@ async fn spent_days_end_the_number(mut world: World) {
     world.wait(Duration::from_secs(24 * 3600));
     let again = world.ready(&spring).await.remove(0);
     assert_eq!(world.refusal(&again, 0).await, Hold::NumberEnded);
-    assert_eq!(world.find(&spring, "c1").await.progress.ended, Some(ContactEnd::NotReached));
+    assert_eq!(world.find(&spring, "a").await.progress.ended, Some(ContactEnd::NotReached));
     assert_eq!(world.customers(&spring).await, [""; 0]);
 }
 
@@ -274,7 +281,7 @@ async fn an_edit_releases_what_a_cap_held(mut world: World) {
     }
     let elsewhere = world.find(&summer, "c1").await;
     world.call(&elsewhere, 0, CallResult::Busy).await;
-    let first = world.find(&spring, "c1").await;
+    let first = world.find(&spring, "a").await;
     let hold = world.refusal(&first, 0).await;
     assert!(matches!(hold, Hold::NumberAtLimit { .. }));
     world.apply(&[&spring, &summer]).await;

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     domain::{
         agent::Availability,
-        campaign::Generation,
+        campaign::{Campaign, Generation},
         facts::verdict,
         ids::{AgentId, CampaignId, ContactRef},
     },
@@ -90,7 +90,7 @@ async fn put(
     if followed.iter().any(|list| !defined.do_not_call.contains(list)) {
         do_not_call::begin_unlisting(conn, key).await?;
     }
-    release_holds(conn, Rules { defined: Some(defined), now }, key).await
+    release_holds(conn, defined, now, key).await
 }
 
 async fn retire(conn: &mut SqliteConnection, generation: &Generation, id: &CampaignId) -> Result<(), Fault> {
@@ -103,14 +103,23 @@ async fn retire(conn: &mut SqliteConnection, generation: &Generation, id: &Campa
 }
 
 /// A cap may have been loosened: whoever one holds is asked about anew.
-async fn release_holds(conn: &mut SqliteConnection, rules: Rules<'_>, campaign: i64) -> Result<(), Fault> {
+async fn release_holds(
+    conn: &mut SqliteConnection,
+    defined: &Campaign,
+    now: Timestamp,
+    campaign: i64,
+) -> Result<(), Fault> {
     const HELD: &str = "SELECT g.contact FROM progress g JOIN contact c ON c.id = g.contact \
-                        WHERE g.held IS NOT NULL AND c.campaign = ?1";
-    let held = sqlx::query_scalar(HELD).bind(campaign).fetch_all(&mut *conn).await;
+                        WHERE g.held IS NOT NULL AND c.campaign = ?1 UNION \
+                        SELECT id FROM contact INDEXED BY contact_spent \
+                        WHERE campaign = ?1 AND ended = 'attempts_spent' AND attempts < ?2";
+    let most = defined.limits.max_attempts_per_contact.map_or(u32::MAX, std::num::NonZero::get);
+    let held = sqlx::query_scalar(HELD).bind(campaign).bind(most).fetch_all(&mut *conn).await;
     let held: Vec<i64> = held.doing("finding held contacts")?;
     for reference in held {
         if let Some(kept) = contact::load(conn, ContactRef(reference)).await? {
-            let progress = verdict::release_holds(&kept.contact.progress);
+            let progress = verdict::release_holds(defined, &kept.contact.progress);
+            let rules = Rules { defined: Some(defined), now };
             contact::write(conn, rules, &kept, &progress, kept.live).await?;
         }
     }
