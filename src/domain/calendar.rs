@@ -356,7 +356,7 @@ impl ZonedHours<'_> {
             }
         }
         let midnight = |date: Date| self.readings(date, 0).next().unwrap_or(Timestamp::MAX);
-        let (start, end) = (midnight(from).max(t), midnight(from.saturating_add(Span::new().days(days))));
+        let (start, end) = (midnight(from).max(t), midnight(from.saturating_add(Span::new().days(days + 1))));
         let transitions = self.zone.following(start).map(|change| change.timestamp());
         edges.extend(transitions.take_while(|&at| at <= end));
         edges.retain(|&edge| edge > t);

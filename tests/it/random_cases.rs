@@ -1,6 +1,6 @@
 //! Random cases: what the specification says is always true holds of the calls that the oracle asks for in them.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, process::Command};
 
 use crate::{oracle, worked_cases};
 
@@ -62,4 +62,59 @@ fn a_seed_gives_one_case() {
     };
     assert_eq!(files(7), files(7));
     assert_ne!(files(7), files(8));
+}
+
+/// How many random cases the engine is held to the oracle by; `ORACLE_SEEDS=FIRST..LAST` asks for others.
+fn seeds() -> std::ops::Range<u64> {
+    let given = std::env::var("ORACLE_SEEDS").ok();
+    let range = given.as_deref().and_then(|text| text.split_once(".."));
+    range.map_or(0..150, |(first, last)| first.parse().unwrap()..last.parse().unwrap())
+}
+
+/// The engine in the simulator against the oracle, call by call: who was called when, on which number,
+/// from which, by whom and how it ended.
+#[test]
+fn the_engine_calls_as_the_oracle_says() {
+    let shared = worked_cases::folder().join("shared");
+    let (mut made, mut wrong) = (0, Vec::new());
+    for seed in seeds() {
+        let case = tempfile::tempdir().unwrap();
+        oracle::random::write(seed, case.path());
+        let mut expected: Vec<String> = oracle::expected(case.path(), &shared).iter().map(line).collect();
+        let output = Command::new(env!("CARGO_BIN_EXE_dialops"))
+            .args(["simulate", "--format", "json", "--case"])
+            .arg(case.path())
+            .arg("--shared")
+            .arg(&shared)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        let Ok(simulated) = serde_json::from_slice::<serde_json::Value>(&output.stdout) else {
+            wrong.push(format!("seed {seed}: {told}"));
+            continue;
+        };
+        let mut called: Vec<String> = simulated["attempts"].as_array().unwrap().iter().map(simulated_line).collect();
+        expected.sort();
+        called.sort();
+        made += called.len();
+        if called != expected {
+            let differs = |a: &[String], b: &[String]| a.iter().filter(|l| !b.contains(l)).cloned().collect::<Vec<_>>();
+            let (missing, surplus) = (differs(&expected, &called), differs(&called, &expected));
+            wrong.push(format!("seed {seed}: not called {missing:#?}\nbut {surplus:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), seeds().count(), wrong.join("\n"));
+    assert!(made > 500, "only {made} calls: the cases say little");
+}
+
+fn line(attempt: &oracle::Attempt) -> String {
+    let oracle::Attempt { at, campaign, customer_id, number, caller_number, agent, result, .. } = attempt;
+    format!("{at} {campaign} {customer_id} {number} from {caller_number} by {agent}: {result}")
+}
+
+fn simulated_line(attempt: &serde_json::Value) -> String {
+    let text = |key: &str| attempt[key].as_str().unwrap_or_default().to_owned();
+    let at: jiff::Timestamp = text("at").parse().unwrap();
+    let (campaign, customer, number) = (text("campaign"), text("customer_id"), text("number"));
+    format!("{at} {campaign} {customer} {number} from {} by {}: {}", text("caller_number"), text("agent"), text("result"))
 }

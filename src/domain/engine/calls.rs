@@ -470,11 +470,8 @@ impl Engine {
                 self.missed(now, id, effects);
                 self.withdraw(now, attempt, effects);
             }
-            // Who had picked up is free again at once, and the phone is rung for the next call.
+            // Who had picked up is free again when the call has ended, and is rung for the next.
             Stage::Dialing => {
-                call.agent = None;
-                let instead = self.agents.get(id).and_then(|agent| agent.after_call);
-                self.free_agent(now, id, instead, effects);
                 self.hang_up_customer(now, attempt, CallResult::AgentLost, HangUpCause::Normal, effects);
             }
             Stage::Connecting | Stage::Rescuing => self.agent_failed(now, attempt, effects),

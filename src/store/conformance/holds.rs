@@ -268,7 +268,7 @@ async fn spent_days_end_the_number(mut world: World) {
     world.wait(Duration::from_secs(24 * 3600));
     let again = world.ready(&spring).await.remove(0);
     assert_eq!(world.refusal(&again, 0).await, Hold::NumberEnded);
-    assert_eq!(world.find(&spring, "a").await.progress.ended, Some(ContactEnd::NotReached));
+    assert_eq!(world.find(&spring, "c1").await.progress.ended, Some(ContactEnd::NotReached));
     assert_eq!(world.customers(&spring).await, [""; 0]);
 }
 
@@ -281,7 +281,7 @@ async fn an_edit_releases_what_a_cap_held(mut world: World) {
     }
     let elsewhere = world.find(&summer, "c1").await;
     world.call(&elsewhere, 0, CallResult::Busy).await;
-    let first = world.find(&spring, "a").await;
+    let first = world.find(&spring, "c1").await;
     let hold = world.refusal(&first, 0).await;
     assert!(matches!(hold, Hold::NumberAtLimit { .. }));
     world.apply(&[&spring, &summer]).await;
