@@ -72,7 +72,7 @@ pub enum ImportError {
     #[error("region {0:?} of the tenant is not an ISO 3166-1 code that has phone numbers; change shared/tenant.toml")]
     Region(String),
     /// The file has no header that says what the columns are.
-    #[error("line 1 is not the header of such a file: {}", .0.join("; "))]
+    #[error("line 1 is no header: {}", .0.join("; "))]
     Header(Vec<String>),
     /// The file could not be read.
     #[error("the file could not be read to its end; import it again, what is in stays")]

@@ -77,7 +77,7 @@ fn entries_imported_while_dialling_hold_on_the_very_next_decision() {
     let text = stage.cli(&["why", CAMPAIGN, "c2"]);
     assert!(text.contains("on do-not-call list \"objected\" [do_not_call]"), "{text}");
     let why = stage.why("c1");
-    assert_eq!(why["contact"]["numbers"][0]["do_not_call"]["list"], LIST, "{why:#}");
+    assert_eq!(why["contact"]["numbers"][0]["doNotCall"]["list"], LIST, "{why:#}");
     let versions: Vec<u64> = stage.results().iter().map(|attempt| attempt.do_not_call_version).collect();
     assert_eq!(versions, [0, 1, 1]);
 
@@ -120,7 +120,7 @@ fn lists_are_shown_counted_and_held_to_their_form() {
     assert_eq!(out, "objected: 4 rows, 2 added, 1 there already, 1 rejected\n");
     assert!(err.contains("mixed.rejects.csv"), "{err}");
     let rejects = std::fs::read_to_string(stage.path("mixed.rejects.csv")).unwrap();
-    assert!(rejects.contains("\n3,number: is not a phone number of CN") && rejects.contains("expires_at: must be"));
+    assert!(rejects.contains("\n3,\"number: is not a phone number of CN") && rejects.contains("expires_at: must be"));
 
     let listed = stage.cli(&["do-not-call", "list", LIST]);
     let lines: Vec<&str> = listed.lines().collect();

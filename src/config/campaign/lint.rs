@@ -195,21 +195,12 @@ impl Campaigns<'_, '_> {
 
     /// Warns of each setting that this version does not dial by.
     fn not_dialled_yet(&mut self, campaign: &Campaign, places: &Places) {
-        let of_tenant = self.references.tenant.is_some_and(|tenant| !tenant.do_not_call.is_empty());
         for setting in campaign.not_dialled_yet() {
-            let mut settings = vec![(setting, places.of_setting(setting))];
-            if setting.starts_with("do-not-call") {
-                let own = places.do_not_call.map(|own| ("strategy.do_not_call", Some(own)));
-                let tenants = of_tenant.then_some(("the tenant's do-not-call lists (shared/tenant.toml)", None));
-                settings = own.into_iter().chain(tenants).collect();
-            }
-            for (what, span) in settings {
-                let message = format!("this version does not dial by {what} yet, so it holds the campaign");
-                self.commit
-                    .warning(Code::NotDialledYet, &places.at(span.or(places.id)), message)
-                    .label("holds the campaign")
-                    .help("nobody is called too much: the campaign waits until the setting is gone or the daemon is newer");
-            }
+            let message = format!("this version does not dial by {setting} yet, so it holds the campaign");
+            self.commit
+                .warning(Code::NotDialledYet, &places.at(places.of_setting(setting).or(places.id)), message)
+                .label("holds the campaign")
+                .help("nobody is called too much: the campaign waits until the setting is gone or the daemon is newer");
         }
     }
 }

@@ -24,7 +24,6 @@ pub(super) struct Places {
     /// Special days of the campaign's own, by date and by day of the year.
     pub(super) dates: Vec<At<DateRange>>,
     pub(super) yearly: Vec<At<YearlyRange>>,
-    pub(super) do_not_call: Option<Span>,
     pub(super) business: Option<Span>,
     pub(super) hold: Option<Span>,
     pub(super) max_attempts_per_contact: Option<Span>,
@@ -43,14 +42,13 @@ impl Places {
             dates.extend(special.value.dates.iter().flat_map(|dates| dates.value.iter().cloned()));
             yearly.extend(special.value.yearly.iter().flat_map(|yearly| yearly.value.iter().cloned()));
         }
-        let (limits, do_not_call) = (&campaign.limits.value, &campaign.strategy.value.do_not_call);
+        let limits = &campaign.limits.value;
         Self {
             file,
             id: campaign.id.as_ref().and_then(|id| id.span),
             hours: hours.and_then(|hours| hours.span),
             dates,
             yearly,
-            do_not_call: do_not_call.span.filter(|_| !do_not_call.value.is_empty()),
             business: campaign.business_results.value.rules.span,
             hold: campaign.agents.value.hold.as_ref().and_then(|hold| hold.span),
             max_attempts_per_contact: limits.max_attempts_per_contact.as_ref().and_then(|limit| limit.span),
