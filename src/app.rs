@@ -27,7 +27,7 @@ use crate::{
     control,
     dialer::{self, Dialer, DialerError, crash::CrashPoint},
     domain::{
-        engine::{EngineSettings, Slack},
+        engine::{EngineSettings, HOPPER_PAGE, Slack},
         gate::Caps,
         ids::TrunkId,
     },
@@ -144,6 +144,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
             trunk: trunk.map_or_else(no_trunk, |trunk| trunk.id.clone()),
             epoch: store.epoch(),
             slack: Slack::NETWORK,
+            page: HOPPER_PAGE,
         },
         drain_within: options.drain_within,
         hang_up: hang_up.clone(),

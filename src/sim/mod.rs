@@ -18,6 +18,9 @@ pub use self::{
     record::{Attempt, CampaignHold, Refusal, RefusedEvent, Rule},
 };
 
+/// Contacts that the engine asks for at once: few, since the facts answer at once.
+const PAGE: u32 = 8;
+
 /// A trunk and a tenant without limits.
 const NO_CAPS: Caps = Caps {
     tenant_calls: u32::MAX,

@@ -257,16 +257,21 @@ impl Engine {
         let campaign = run.and_then(|run| {
             run.refresh_hold(now.wall, &self.settings.permission);
             let matches = |campaign: &&Arc<Campaign>| campaign.matches(&call.contact.attributes);
-            run.definition.as_ref().filter(matches).filter(|_| run.hold.is_none())
+            let campaign = run.definition.as_ref().filter(matches).filter(|_| run.hold.is_none())?;
+            Some((campaign, run.closes_at()))
         });
-        let (Some(Phone::Up(agent_leg)), Some(campaign), false) = (phone, campaign, self.draining) else {
+        let (Some(Phone::Up(agent_leg)), Some((campaign, closes)), false) = (phone, campaign, self.draining) else {
             self.withdraw(now, attempt, effects);
             return;
         };
         let ring = campaign.max_ring;
         // A repeat of the INVITE, or one that answers a challenge, leaves before the hours end too.
-        let hours = campaign.hours_of(&call.contact, &call.contact.progress.numbers[call.number]);
-        let closes = hours.closes_at(now.wall).unwrap_or(Timestamp::MAX).min(campaign.ends_at);
+        let closes = if campaign.hours.is_in_contact_zone() {
+            let hours = campaign.hours_of(&call.contact, &call.contact.progress.numbers[call.number]);
+            hours.closes_at(now.wall).map_or(closes, |at| at.min(closes))
+        } else {
+            closes
+        };
         let send_within = Some(Duration::try_from(closes.duration_since(now.wall)).unwrap_or_default());
         match self.placed.room_at(&id, self.rate_caps(&id)) {
             Some(at) if at <= now.mono => self.placed.record(&id, now.mono),

@@ -26,9 +26,6 @@ use crate::domain::{
 /// that few contacts make many pages.
 pub const HOPPER_PAGE: u32 = if cfg!(test) { 3 } else { 100 };
 
-/// A hopper with fewer contacts is refilled.
-const HOPPER_LOW: usize = if cfg!(test) { 2 } else { 30 };
-
 /// How long a contact that the gate refused for a passing reason is left alone.
 pub(super) const SET_ASIDE_FOR: Duration = Duration::from_secs(5);
 
@@ -66,6 +63,8 @@ pub(super) struct CampaignRun {
     /// Contacts to take, best first.
     hopper: BTreeMap<(Rank, ContactRef), Contact>,
     loading: Option<Loading>,
+    /// How many contacts are wanted at once.
+    page: usize,
     pub(super) wants_load: bool,
     /// The store may have one that goes before the hopper's first: a page is awaited before any is taken.
     stale: bool,
@@ -100,7 +99,7 @@ pub(super) struct CampaignRun {
 }
 
 impl CampaignRun {
-    pub(super) fn new(definition: Arc<Campaign>, revision: Revision) -> Self {
+    pub(super) fn new(definition: Arc<Campaign>, revision: Revision, page: u32) -> Self {
         Self {
             name: definition.name.clone(),
             definition: Some(definition),
@@ -110,6 +109,7 @@ impl CampaignRun {
             hold_since: Timestamp::MIN,
             hopper: BTreeMap::new(),
             loading: None,
+            page: usize::try_from(page).unwrap_or(usize::MAX),
             wants_load: true,
             stale: true,
             unconfirmed: false,
@@ -183,6 +183,11 @@ impl CampaignRun {
             self.wants_load = true;
             self.stale = true;
         }
+    }
+
+    /// The first instant at which hours or the campaign are closed, while nothing holds it.
+    pub(super) fn closes_at(&self) -> Timestamp {
+        self.hold_until.saturating_add(gate::CLOSES_BEFORE).unwrap_or(Timestamp::MAX)
     }
 
     /// When by the wall clock something changes by itself.
@@ -267,15 +272,16 @@ impl CampaignRun {
 
     /// Whether more contacts are wanted from the store, and it can be asked.
     pub(super) fn should_load(&self) -> bool {
-        let low = self.hopper.len() < HOPPER_LOW && !self.exhausted;
+        let low = self.hopper.len() <= self.page / 3 && !self.exhausted;
         let useful = self.hold.is_none() || !self.loaded_once || self.recount;
         (self.wants_load || low) && useful && self.loading.is_none() && self.definition.is_some()
     }
 
     /// How many contacts to ask for, if any; then they count as asked for. The page has room for
-    /// those that are claimed or set aside, which the store does not know of. `settling` tells whether
-    /// the store has settlements of it to confirm.
-    pub(super) fn take_load(&mut self, now: Now, settling: bool) -> Option<u32> {
+    /// those that are claimed or set aside, of which the store does not know that nobody takes them:
+    /// `claimed` are without an intent that is known to be durable, `settling` with a settlement that is
+    /// not.
+    pub(super) fn take_load(&mut self, now: Now, claimed: usize, settling: usize) -> Option<u32> {
         self.notice_due(now);
         if !self.should_load() {
             return None;
@@ -283,9 +289,8 @@ impl CampaignRun {
         self.wants_load = false;
         self.recount = false;
         self.next_ready_at = None;
-        let aside = u32::try_from(self.set_aside.len()).unwrap_or(u32::MAX);
-        let limit = HOPPER_PAGE.saturating_add(self.live).saturating_add(aside);
-        self.loading = Some(Loading { limit, touched: BTreeSet::new(), unsure: settling || self.live > 0 });
+        let limit = u32::try_from(self.page + claimed + settling + self.set_aside.len()).unwrap_or(u32::MAX);
+        self.loading = Some(Loading { limit, touched: BTreeSet::new(), unsure: settling > 0 || self.live > 0 });
         Some(limit)
     }
 

@@ -80,6 +80,8 @@ pub struct EngineSettings {
     pub epoch: Epoch,
     /// How exact the outside is.
     pub slack: Slack,
+    /// How many contacts are asked for at once: [`HOPPER_PAGE`] where the store takes its time.
+    pub page: u32,
 }
 
 /// What a leg is for.
@@ -345,7 +347,8 @@ impl Engine {
             match self.campaigns.get_mut(id) {
                 Some(run) => run.redefine(Some(Arc::clone(definition)), &generation.revision),
                 None => {
-                    let run = CampaignRun::new(Arc::clone(definition), generation.revision.clone());
+                    let (revision, page) = (generation.revision.clone(), self.settings.page);
+                    let run = CampaignRun::new(Arc::clone(definition), revision, page);
                     self.campaigns.insert(id.clone(), run);
                 }
             }
@@ -434,9 +437,10 @@ impl Engine {
             return;
         }
         for id in std::mem::take(&mut self.wants_load) {
-            let settling = self.is_settling(&id);
+            let claimed = self.calls.values().filter(|call| call.campaign == id && call.intent.is_none()).count();
+            let settling = self.settling.values().filter(|settling| settling.campaign == id).count();
             let Some(run) = self.campaigns.get_mut(&id) else { continue };
-            if let Some(limit) = run.take_load(now, settling) {
+            if let Some(limit) = run.take_load(now, claimed, settling) {
                 effects.push(Effect::LoadCandidates { campaign: id.clone(), limit });
             }
             self.refresh(now, &id);

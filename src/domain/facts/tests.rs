@@ -1,3 +1,7 @@
+//! The index of candidates beside a look at every contact, in facts that are written to at random.
+
+#![expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "small worlds")]
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, tz::TimeZone};
@@ -88,12 +92,12 @@ impl World {
 
     fn import(&mut self, pick: u64) {
         let mobile = CategoryId::parse("mobile").unwrap();
-        let number = |n: u64| (mobile.clone(), E164::parse(&format!("+86138{:08}", n)).unwrap());
+        let number = |n: u64| (mobile.clone(), E164::parse(&format!("+86138{n:08}")).unwrap());
         let new = NewContact {
             customer: CustomerId::parse(&format!("c{}", pick % 30)).unwrap(),
             numbers: vec![number(pick % 40), number(100 + pick % 7), number(200 + pick)],
             priority: Priority::new(u8::try_from(1 + pick % 5).unwrap()).unwrap(),
-            not_before: (pick % 3 == 0).then(|| self.now.wall + SignedDuration::from_secs(pick as i64 * 60)),
+            not_before: pick.is_multiple_of(3).then(|| self.now.wall + SignedDuration::from_secs(pick as i64 * 60)),
             timezone: ContactZone::parse(["Asia/Tokyo", "America/Lima", ""][pick as usize % 3]),
             attributes: Attributes::from([(tier(), value(pick / 2))]),
             custom_field: None,
@@ -130,7 +134,7 @@ impl World {
             return;
         }
         let (intent, recorded) = self.live.remove(pick as usize % self.live.len());
-        if pick % 11 == 0 {
+        if pick.is_multiple_of(11) {
             self.facts.withdraw(intent.attempt);
             return;
         }

@@ -23,7 +23,7 @@ use crate::{
         phone::E164,
     },
     sim::{
-        NO_CAPS,
+        NO_CAPS, PAGE,
         machine::{Halt, Happening, Machine},
         outside::{Fate, Outside},
         record::{Attempt, CampaignHold, Refusal, RefusedEvent},
@@ -124,7 +124,7 @@ pub(super) fn play(case: Case, contacts: Vec<(CampaignId, NewContact)>) -> Resul
     let trunk = TrunkId::parse("simulated").expect("a slug");
     let permission = DialPermission::All;
     let gate = GateSettings { permission: permission.clone(), caps: BTreeMap::from([(trunk.clone(), NO_CAPS)]) };
-    let settings = EngineSettings { permission, caps: NO_CAPS, trunk, epoch: Epoch(1), slack: EXACT };
+    let settings = EngineSettings { permission, caps: NO_CAPS, trunk, epoch: Epoch(1), slack: EXACT, page: PAGE };
     let mut machine = Machine::new(settings, Facts::new(gate), outside, from, setup);
     let applied = machine.outside.apply(0, &mut machine.facts)?;
     machine.give(applied)?;

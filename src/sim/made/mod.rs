@@ -14,7 +14,7 @@ pub use self::{
     report::{AgentsReport, CampaignReport, Expectation, Hour, Report, part},
 };
 use super::{
-    NO_CAPS,
+    NO_CAPS, PAGE,
     machine::{Halt, Happening, Machine},
 };
 use crate::{
@@ -63,7 +63,7 @@ impl Made {
         let permission = DialPermission::All;
         let gate = GateSettings { permission: permission.clone(), caps: BTreeMap::from([(trunk.clone(), NO_CAPS)]) };
         let slack = Slack::NETWORK;
-        let settings = EngineSettings { permission, caps: NO_CAPS, trunk, epoch: Epoch(1), slack };
+        let settings = EngineSettings { permission, caps: NO_CAPS, trunk, epoch: Epoch(1), slack, page: PAGE };
         let crowd = Crowd::new(&self.world, &generation.definitions, self.seed);
         let setup = self.world.calls.setup;
         let mut machine = Machine::new(settings, Facts::new(gate), crowd, self.from, setup).looking_every(LOOK_EVERY);

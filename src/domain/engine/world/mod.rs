@@ -620,6 +620,7 @@ fn settings(caps: Caps, epoch: u32) -> EngineSettings {
         trunk: slug(TrunkId::parse, "t1"),
         epoch: Epoch(epoch),
         slack: Slack::NETWORK,
+        page: HOPPER_PAGE,
     }
 }
 
