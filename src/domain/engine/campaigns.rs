@@ -341,7 +341,12 @@ impl CampaignRun {
             return;
         }
         let rank = order::rank(campaign, &contact, &next);
+        // Its place may get better by time alone: a retry that comes due goes before an untried number.
+        let improves = order::standing(campaign, &contact, now).wakes_at(now);
         self.hopper.insert((rank, contact.reference), contact);
+        if let Some(at) = improves {
+            self.ready_later(at);
+        }
     }
 
     /// Puts a contact back, or in after an attempt.
