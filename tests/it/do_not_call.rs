@@ -46,7 +46,7 @@ fn entries_imported_while_dialling_hold_on_the_very_next_decision() {
     let daemon = stage.run();
     let live = number::talks(1);
     stage.import(&[
-        ("c0", &[live.clone()]),
+        ("c0", std::slice::from_ref(&live)),
         ("c1", &[number::quick(1), number::quick(11)]),
         ("c2", &[number::quick(2)]),
         ("c3", &[number::quick(3)]),

@@ -66,8 +66,8 @@ fn a_seed_gives_one_case() {
 
 /// How many random cases the engine is held to the oracle by; `ORACLE_SEEDS=FIRST..LAST` asks for others.
 fn seeds() -> std::ops::Range<u64> {
-    let given = std::env::var("ORACLE_SEEDS").ok();
-    let range = given.as_deref().and_then(|text| text.split_once(".."));
+    let given = std::env::var_os("ORACLE_SEEDS");
+    let range = given.as_deref().and_then(std::ffi::OsStr::to_str).and_then(|text| text.split_once(".."));
     range.map_or(0..150, |(first, last)| first.parse().unwrap()..last.parse().unwrap())
 }
 
@@ -116,5 +116,10 @@ fn simulated_line(attempt: &serde_json::Value) -> String {
     let text = |key: &str| attempt[key].as_str().unwrap_or_default().to_owned();
     let at: jiff::Timestamp = text("at").parse().unwrap();
     let (campaign, customer, number) = (text("campaign"), text("customer_id"), text("number"));
-    format!("{at} {campaign} {customer} {number} from {} by {}: {}", text("caller_number"), text("agent"), text("result"))
+    format!(
+        "{at} {campaign} {customer} {number} from {} by {}: {}",
+        text("caller_number"),
+        text("agent"),
+        text("result")
+    )
 }

@@ -21,11 +21,12 @@ enum Verdict {
 }
 
 /// Settles a call. SPEC §3: "edits | an attempt is settled by the definition it was placed under".
-pub(crate) fn settle(call: &Call, contact: &mut Contact) {
+pub(crate) fn settle(call: &mut Call, contact: &mut Contact) {
     if contact.stopped {
         return;
     }
-    let result = counted_as(&call.result);
+    let result = counted_as(&call.result).to_owned();
+    let result = result.as_str();
     if result == "answered" {
         return succeed(call, contact);
     }
@@ -38,9 +39,10 @@ pub(crate) fn settle(call: &Call, contact: &mut Contact) {
             let retry = Retry { due: call.end + wait, per_day: day_limits(call, contact) };
             return set_retry(call, contact, retry);
         }
-        // READING: the sixth in a row is a counted try with the result `unreachable` for the policy and for
-        // `no_retry`; the attempt itself keeps its own result. The row then begins anew.
+        // READING: the sixth in a row is a counted try with the result `unreachable`, for the policy, for
+        // `no_retry` and in what is told of the attempt. The row then begins anew.
         result = "unreachable";
+        result.clone_into(&mut call.result);
     }
     contact.numbers[index].faults = 0;
     if hits_no_retry(call, result) {

@@ -200,7 +200,7 @@ impl Simulation {
             // READING: also after `agent_lost`: what the agent does then, a case says by the agent's `until`.
             let end = call.end;
             let target = call.target;
-            settle::settle(&self.calls[place], &mut self.campaigns[target.campaign].contacts[target.contact]);
+            settle::settle(&mut self.calls[place], &mut self.campaigns[target.campaign].contacts[target.contact]);
             for agent in &mut self.agents {
                 if matches!(agent.doing, Doing::Calling { call } if call == place) {
                     agent.doing = Doing::Idle { since: end };
