@@ -7,6 +7,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use super::ids::AgentId;
+
 /// A reason for "not now".
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[must_use]
@@ -87,6 +89,13 @@ pub enum Hold {
         /// When it is due.
         due_at: Timestamp,
     },
+    /// The call waits for the agent of the last one.
+    WaitsForAgent {
+        /// Who.
+        agent: AgentId,
+        /// When anyone of the queue may take it.
+        until: Timestamp,
+    },
     /// All tries of this local day are used.
     DayBudgetSpent {
         /// Start of the next local day.
@@ -120,7 +129,7 @@ pub enum Hold {
 
 impl Hold {
     /// Every code, for metrics that start at 0.
-    pub const CODES: [&'static str; 32] = [
+    pub const CODES: [&'static str; 33] = [
         "dialling_off",
         "not_listed",
         "retired",
@@ -143,6 +152,7 @@ impl Hold {
         "customer_on_call",
         "number_on_call",
         "not_due",
+        "waits_for_agent",
         "day_budget_spent",
         "number_at_limit",
         "after_conversation",
@@ -181,6 +191,7 @@ impl Hold {
             Self::CustomerOnCall => "customer_on_call",
             Self::NumberOnCall => "number_on_call",
             Self::NotDue { .. } => "not_due",
+            Self::WaitsForAgent { .. } => "waits_for_agent",
             Self::DayBudgetSpent { .. } => "day_budget_spent",
             Self::NumberAtLimit { .. } => "number_at_limit",
             Self::AfterConversation { .. } => "after_conversation",
@@ -214,6 +225,7 @@ impl Hold {
             Self::WindowClosed { opens_at, .. } => *opens_at,
             Self::NothingDue { next_at } => *next_at,
             Self::NotDue { due_at } => Some(*due_at),
+            Self::WaitsForAgent { until, .. } => Some(*until),
             Self::DayBudgetSpent { next_day_at } => Some(*next_day_at),
             Self::NumberAtLimit { released_at } | Self::AfterConversation { released_at } => Some(*released_at),
             Self::DiallingOff
@@ -277,6 +289,9 @@ impl fmt::Display for Hold {
             Self::CustomerOnCall => f.write_str("the customer is in a call"),
             Self::NumberOnCall => f.write_str("the number is in a call"),
             Self::NotDue { due_at } => write!(f, "not due until {due_at}"),
+            Self::WaitsForAgent { agent, until } => {
+                write!(f, "waits for agent {agent}, and for anyone of the queue from {until}")
+            }
             Self::DayBudgetSpent { next_day_at } => {
                 write!(f, "tries of this day are used; next day starts {next_day_at}")
             }

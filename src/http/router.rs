@@ -12,7 +12,8 @@ use axum::{
 };
 
 use super::{
-    access, agents, campaigns, contacts, error::ApiError, health, page, plan, reconcile, state::ServerState, status,
+    access, agents, business, campaigns, contacts, error::ApiError, health, page, plan, reconcile, state::ServerState,
+    status,
 };
 
 /// Longest body, but for plans and for imports, which are streamed.
@@ -36,6 +37,7 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .route("/api/v1/campaigns/{campaign}/tally", get(campaigns::tally))
         .route("/api/v1/campaigns/{campaign}/why", get(campaigns::campaign_why))
         .route("/api/v1/campaigns/{campaign}/contacts/{customer}/why", get(campaigns::contact_why))
+        .route("/api/v1/campaigns/{campaign}/contacts/{customer}/business-results", post(business::set))
         .layer(middleware::from_fn(in_time));
     let lengthy = Router::new()
         .route("/api/v1/campaigns/{campaign}/contacts", post(contacts::import))

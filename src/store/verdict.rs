@@ -7,10 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{GateSettings, ledger::Ledger};
 use crate::domain::{
+    business::BusinessKey,
     campaign::{Campaign, DialPermission, Generation},
     contact::{Contact, Progress},
     gate::{self, Caps, Counts, Facts, NumberHistory},
-    ids::TrunkId,
+    ids::{AgentId, TrunkId},
     phone::E164,
     reason::Hold,
 };
@@ -27,6 +28,10 @@ pub(super) struct Question<'a> {
     pub(super) picked_version: u32,
     /// Which number, by index from 0.
     pub(super) number: usize,
+    /// The business rule that asks for the call; `None` for the result policy.
+    pub(super) rule: Option<&'a BusinessKey>,
+    /// The held agent; `None` asks for no one in particular (for `why`).
+    pub(super) agent: Option<&'a AgentId>,
     /// The trunk; `None` asks for whichever has room (for `why`).
     pub(super) trunk: Option<&'a TrunkId>,
     /// The frequency ledger of the number.
@@ -74,6 +79,8 @@ fn ask_for(
         contact,
         picked_version: question.picked_version,
         number: question.number,
+        rule: question.rule,
+        agent: question.agent,
         customer_on_call,
         number_on_call,
         live: trunk.map_or_else(Counts::default, |trunk| ledger.live(&contact.campaign, trunk)),
@@ -84,9 +91,9 @@ fn ask_for(
     })
 }
 
-/// What holds a contact that has no work at all; `None` for one that has ended.
+/// What holds a contact that has no work at all; `None` for one that needs nothing more.
 pub(super) fn without_work(generation: Option<&Generation>, contact: &Contact) -> Option<Hold> {
-    if contact.progress.ended.is_some() {
+    if contact.progress.is_over() {
         return None;
     }
     match generation {
@@ -120,8 +127,9 @@ pub(super) fn history_since(campaign: &Campaign, now: Timestamp) -> Option<Times
 /// The progress without holds that caps set: after an edit of the campaign the gate decides anew.
 pub(super) fn release_holds(progress: &Progress) -> Progress {
     let mut after = progress.clone();
-    for number in &mut after.numbers {
-        number.held_until = None;
+    let scheduled = after.business.scheduled.iter_mut().map(|call| &mut call.tries);
+    for tries in after.numbers.iter_mut().chain(scheduled) {
+        tries.held_until = None;
     }
     after
 }

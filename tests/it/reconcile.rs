@@ -25,9 +25,9 @@ use dialops::{
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Checked, Reconcile},
     store::{
-        AttemptRecord, CampaignChange, ContactHistory, Evaluated, GateSettings, ImportOutcome, IntentDecision,
-        IntentRequest, Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally,
-        Why, memory::MemoryStore,
+        AttemptRecord, BusinessDecision, BusinessRequest, CampaignChange, ContactHistory, Evaluated, GateSettings,
+        ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Milestone, Opener, Settlement, Store,
+        StoreError, StoredCampaign, Tally, Why, memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -540,7 +540,11 @@ impl Store for Flaky {
         unreachable!()
     }
 
-    async fn settle(&self, _: Settlement) -> Result<(), StoreError> {
+    async fn settle(&self, _: Settlement) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn set_business_result(&self, _: BusinessRequest) -> Result<BusinessDecision, StoreError> {
         unreachable!()
     }
 

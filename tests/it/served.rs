@@ -157,6 +157,7 @@ impl Served {
         let answered = (result == CallResult::Answered).then_some(now);
         let ended = EndedAttempt {
             number,
+            rule: None,
             result,
             ended_at,
             local_date: intent.local_date,
@@ -297,6 +298,7 @@ fn intent(attempt: AttemptId, leg: LegId, contact: &dialops::domain::contact::Co
         contact: contact.reference,
         picked_version: contact.version,
         number,
+        rule: None,
         caller_number,
         agent: AgentId::parse("anna").unwrap(),
         trunk,
@@ -316,6 +318,8 @@ async fn stand_in_dialer(
                 let _caller_gone = reply.send(if known { Ok(()) } else { Err(AgentError::Unknown(agent)) });
             }
             DialCommand::ContactsAdded { campaign } => imported.send(campaign).unwrap(),
+            // The store has it; this one dials nobody.
+            DialCommand::ContactChanged { .. } => {}
         }
     }
 }

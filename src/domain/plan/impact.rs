@@ -43,10 +43,12 @@ impl<'a> Outlook<'a> {
             return None;
         }
         let held = self.campaign.desired == DesiredState::Paused || !self.campaign.not_dialled_yet().is_empty();
-        if held || progress.ended.is_some() || self.attempts_spent(contact) {
+        if held || progress.is_over() || self.attempts_spent(contact) {
             return None;
         }
-        progress.numbers.iter().filter_map(|number| self.next_call_of(contact, number)).min()
+        let numbers = progress.numbers.iter().filter(|_| progress.ended.is_none());
+        let scheduled = progress.business.scheduled.iter().map(|call| &call.tries);
+        numbers.chain(scheduled).filter_map(|number| self.next_call_of(contact, number)).min()
     }
 
     /// Whether the filter holds for the contact.
@@ -173,7 +175,7 @@ impl Counts {
     /// Counts one contact.
     pub fn add(&mut self, before: Option<&Outlook<'_>>, after: Option<&Outlook<'_>>, contact: &Contact) {
         self.contacts += 1;
-        if contact.progress.ended.is_some() {
+        if contact.progress.is_over() {
             return;
         }
         self.open += 1;
@@ -255,7 +257,7 @@ mod tests {
             attributes: crate::domain::attribute::Attributes::new(),
             timezone: None,
             version: 1,
-            progress: Progress { numbers, pass: None, attempts, ended: None },
+            progress: Progress { numbers, attempts, ..Progress::fresh(&[]) },
         }
     }
 
@@ -279,6 +281,8 @@ mod tests {
                 contact,
                 picked_version: contact.version,
                 number,
+                rule: None,
+                agent: None,
                 customer_on_call: false,
                 number_on_call: false,
                 live: gate::Counts::default(),

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::{
+    business,
     contact::{self, Kept, Rules, column},
     fault::{Doing, Fault},
     outcome,
@@ -11,6 +12,7 @@ use super::{
 };
 use crate::{
     domain::{
+        business::BusinessKey,
         campaign::Campaign,
         contact::Contact,
         gate::{self, NumberHistory},
@@ -50,6 +52,8 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
         contact: &kept.contact,
         picked_version: request.picked_version,
         number: request.number,
+        rule: request.rule.as_ref(),
+        agent: Some(&request.agent),
         trunk: Some(&request.trunk),
         history: &history,
     };
@@ -59,7 +63,8 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
         verdict::ask(&question, &generation, &writer.shared.settings, &ledger)
     };
     if let Err(hold) = answer {
-        return refuse(writer, campaign, &kept, request.number, hold, now.wall).await;
+        let place = (request.number, request.rule.as_ref());
+        return refuse(writer, campaign, &kept, place, hold, now.wall).await;
     }
     let hours = campaign.hours_of(&kept.contact, &kept.contact.progress.numbers[request.number]);
     let intent = RecordedIntent {
@@ -77,11 +82,11 @@ async fn refuse(
     writer: &mut Writer,
     campaign: &Campaign,
     kept: &Kept,
-    number: usize,
+    place: (usize, Option<&BusinessKey>),
     hold: Hold,
     now: Timestamp,
 ) -> Result<IntentDecision, Fault> {
-    if let Some(progress) = gate::after_refusal(campaign, &hold, &kept.contact, number, now) {
+    if let Some(progress) = gate::after_refusal(campaign, &hold, &kept.contact, place, now) {
         let rules = Rules { defined: Some(campaign), now };
         contact::write(&mut writer.conn, rules, kept, &progress, kept.live).await?;
     }
@@ -136,8 +141,8 @@ async fn write(
 ) -> Result<(), Fault> {
     let (attempt, contact) = (request.attempt.to_i64(), &kept.contact);
     const ATTEMPT: &str = "INSERT INTO attempt (id, campaign, contact, generation, number_index, number, \
-                           caller_number, agent, trunk, placed_at) VALUES (?1, ?2, ?3, \
-                           (SELECT generation FROM store), ?4, ?5, ?6, ?7, ?8, ?9)";
+                           caller_number, agent, trunk, placed_at, rule) VALUES (?1, ?2, ?3, \
+                           (SELECT generation FROM store), ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     sqlx::query(ATTEMPT)
         .bind(attempt)
         .bind(kept.campaign)
@@ -148,6 +153,7 @@ async fn write(
         .bind(request.agent.as_str())
         .bind(request.trunk.as_str())
         .bind(micros(intent.at))
+        .bind(request.rule.as_ref().map(BusinessKey::to_string))
         .execute(&mut *conn)
         .await
         .doing("writing an intent")?;
@@ -200,6 +206,7 @@ pub(super) async fn withdraw(writer: &mut Writer, attempt: AttemptId) -> Result<
     let rules = Rules { defined: defined.as_deref(), now };
     contact::set_live(conn, rules, &kept, false).await?;
     writer.shared.ledger().withdraw(attempt);
+    business::take_effect(writer, contact).await?;
     Ok(())
 }
 

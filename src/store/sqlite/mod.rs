@@ -4,12 +4,13 @@
 //! |---|---|
 //! | `open` | instance lock, checks, migrations, the epoch |
 //! | `writer` | the loop that turns what is queued into one transaction |
-//! | `intent` `outcome` `campaigns` `import` | what the writer does |
+//! | `intent` `outcome` `business` `campaigns` `import` | what the writer does |
 //! | `evaluate` | a new filter, applied to contacts slice by slice |
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` | moving the log into the database, beside the writer |
 //! | `read` | what readers do |
 
+mod business;
 mod campaigns;
 mod checkpoint;
 mod contact;
@@ -37,15 +38,15 @@ use tokio::{
 };
 
 #[cfg(test)]
-pub(super) use self::read::READY;
+pub(super) use self::read::{PINNED, READY};
 use self::{
     fault::{Doing, Fault},
     writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},
 };
 use super::{
-    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, Evaluated, GateSettings, ImportOutcome,
-    IntentDecision, IntentRequest, Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError,
-    StoredCampaign, Tally, Why,
+    AttemptRecord, BusinessDecision, BusinessRequest, CampaignChange, CandidatePage, ContactHistory, Evaluated,
+    GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Milestone, Opener, Settlement,
+    Store, StoreError, StoredCampaign, Tally, Why,
 };
 use crate::{
     clock::Clock,
@@ -174,10 +175,10 @@ impl Store for SqliteStore {
     }
 
     async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError> {
-        match self.ask(&self.long, Work::Evaluate).await? {
-            Reply::Evaluated(evaluated) => Ok(evaluated),
-            Reply::Done | Reply::Decision(_) | Reply::Imported(_) => Err(StoreError::Closed),
-        }
+        let Reply::Evaluated(evaluated) = self.ask(&self.long, Work::Evaluate).await? else {
+            return Err(StoreError::Closed);
+        };
+        Ok(evaluated)
     }
 
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
@@ -189,10 +190,10 @@ impl Store for SqliteStore {
     }
 
     async fn record_intent(&self, request: IntentRequest) -> Result<IntentDecision, StoreError> {
-        match self.ask(&self.urgent, Work::Intent(Box::new(request))).await? {
-            Reply::Decision(decision) => Ok(decision),
-            Reply::Done | Reply::Imported(_) | Reply::Evaluated(_) => Err(StoreError::Closed),
-        }
+        let Reply::Decision(decision) = self.ask(&self.urgent, Work::Intent(Box::new(request))).await? else {
+            return Err(StoreError::Closed);
+        };
+        Ok(decision)
     }
 
     async fn withdraw_intent(&self, attempt: AttemptId) -> Result<(), StoreError> {
@@ -203,8 +204,18 @@ impl Store for SqliteStore {
         self.urgent(Work::Note(Box::new(milestone))).await
     }
 
-    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
-        self.urgent(Work::Settle(Box::new(settlement))).await
+    async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
+        let Reply::Settled(changed) = self.ask(&self.urgent, Work::Settle(Box::new(settlement))).await? else {
+            return Err(StoreError::Closed);
+        };
+        Ok(changed)
+    }
+
+    async fn set_business_result(&self, request: BusinessRequest) -> Result<BusinessDecision, StoreError> {
+        let Reply::Business(decision) = self.ask(&self.urgent, Work::Business(Box::new(request))).await? else {
+            return Err(StoreError::Closed);
+        };
+        Ok(decision)
     }
 
     async fn advance(&self, contact: ContactRef, version: u32, progress: Progress) -> Result<(), StoreError> {
@@ -216,10 +227,10 @@ impl Store for SqliteStore {
     }
 
     async fn import(&self, campaign: &CampaignId, contacts: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
-        match self.ask(&self.long, Work::Import(campaign.clone(), contacts)).await? {
-            Reply::Imported(outcome) => Ok(outcome),
-            Reply::Done | Reply::Decision(_) | Reply::Evaluated(_) => Err(StoreError::Closed),
-        }
+        let Reply::Imported(outcome) = self.ask(&self.long, Work::Import(campaign.clone(), contacts)).await? else {
+            return Err(StoreError::Closed);
+        };
+        Ok(outcome)
     }
 
     async fn contact(

@@ -10,7 +10,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    campaigns,
+    business, campaigns,
     contact::{self, Rules},
     evaluate,
     fault::{Doing, Fault},
@@ -25,8 +25,8 @@ use crate::{
         ids::{AgentId, AttemptId, CampaignId, ContactRef, Epoch},
     },
     store::{
-        CampaignChange, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, LegRecord, Milestone,
-        Settlement, StoreError,
+        BusinessDecision, BusinessRequest, CampaignChange, Evaluated, GateSettings, ImportOutcome, IntentDecision,
+        IntentRequest, LegRecord, Milestone, Settlement, StoreError,
         ledger::{Ledger, monotonic},
         row::micros,
     },
@@ -51,6 +51,7 @@ pub(super) enum Work {
     Leg(Box<LegRecord>),
     Note(Box<Milestone>),
     Settle(Box<Settlement>),
+    Business(Box<BusinessRequest>),
     Advance(ContactRef, u32, Progress),
     Availability(AgentId, Availability),
     Apply(Arc<Generation>, Vec<CampaignChange>),
@@ -62,6 +63,9 @@ pub(super) enum Work {
 pub(super) enum Reply {
     Done,
     Decision(IntentDecision),
+    /// Whether a business result changed the contact once more.
+    Settled(bool),
+    Business(BusinessDecision),
     Imported(ImportOutcome),
     Evaluated(Option<Evaluated>),
 }
@@ -246,7 +250,8 @@ impl Writer {
             Work::Withdraw(attempt) => intent::withdraw(self, attempt).await?,
             Work::Leg(leg) => outcome::record_leg(&mut self.conn, &leg, None).await?,
             Work::Note(milestone) => outcome::note(self, &milestone).await?,
-            Work::Settle(settlement) => outcome::settle(self, &settlement).await?,
+            Work::Settle(settlement) => return outcome::settle(self, &settlement).await.map(Reply::Settled),
+            Work::Business(request) => return business::set(self, *request).await.map(Reply::Business),
             Work::Advance(contact, version, progress) => self.advance(contact, version, &progress).await?,
             Work::Availability(agent, availability) => {
                 campaigns::set_availability(&mut self.conn, &agent, availability).await?;
