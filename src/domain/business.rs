@@ -262,7 +262,7 @@ fn follow(
     let agent = again.same_agent.zip(call);
     let pin = agent.map(|(same, call)| Pin { agent: call.agent.clone(), wait: same.wait });
     let Some(scheduled) = BusinessCall::new(rule, after, number, due_at, pin) else { return Outcome::NoCall };
-    after.business.scheduled = Some(scheduled);
+    after.business.scheduled = Some(Box::new(scheduled));
     Outcome::Scheduled
 }
 

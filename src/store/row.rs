@@ -276,7 +276,7 @@ pub(super) fn business_text(business: &Business) -> Option<String> {
         }),
     };
     let row = BusinessRow {
-        scheduled: business.scheduled.as_ref().map(scheduled),
+        scheduled: business.scheduled.as_deref().map(scheduled),
         placed: business.placed.iter().map(|(rule, placed)| (rule.to_string(), *placed)).collect(),
         cancelled: business.cancelled.as_ref().map(|gone| (gone.rule.to_string(), gone.reason.as_str().to_owned())),
     };
@@ -291,7 +291,7 @@ pub(super) fn business(text: &str, numbers: &[Number]) -> Result<Business, Store
         Ok::<_, StoreError>(Cancelled { rule: business_key(&rule)?, reason })
     };
     Ok(Business {
-        scheduled: row.scheduled.map(|row| scheduled(row, numbers)).transpose()?,
+        scheduled: row.scheduled.map(|row| scheduled(row, numbers).map(Box::new)).transpose()?,
         placed: row
             .placed
             .iter()

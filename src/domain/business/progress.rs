@@ -14,7 +14,7 @@ use crate::domain::{
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Business {
     /// The call that a rule asks for; it stays while that call is live.
-    pub scheduled: Option<BusinessCall>,
+    pub scheduled: Option<Box<BusinessCall>>,
     /// Calls that each rule has placed, their retries apart.
     pub placed: BTreeMap<BusinessKey, u32>,
     /// The newest scheduled call that came to nothing.
@@ -122,8 +122,8 @@ impl Business {
 
     /// Gives up the scheduled call, if there is one.
     pub fn cancel(&mut self, reason: CancelReason) {
-        if let Some(BusinessCall { rule, .. }) = self.scheduled.take() {
-            self.cancelled = Some(Cancelled { rule, reason });
+        if let Some(call) = self.scheduled.take() {
+            self.cancelled = Some(Cancelled { rule: call.rule, reason });
         }
     }
 }

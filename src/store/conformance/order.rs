@@ -66,7 +66,7 @@ prop_compose! {
     ) -> Row {
         let mut numbers = vec![numbers.0, numbers.1, numbers.2];
         numbers.truncate(count);
-        let business = Business { scheduled: scheduled.map(|(due, pin)| call_of(&numbers, due, pin)), ..Business::default() };
+        let business = Business { scheduled: scheduled.map(|(due, pin)| Box::new(call_of(&numbers, due, pin))), ..Business::default() };
         Row { progress: Progress { numbers, pass, attempts: 0, ended, business }, priority, not_before, timezone, tier, score }
     }
 }

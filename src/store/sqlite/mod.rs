@@ -219,7 +219,7 @@ impl Store for SqliteStore {
     }
 
     async fn advance(&self, contact: ContactRef, version: u32, progress: Progress) -> Result<(), StoreError> {
-        self.urgent(Work::Advance(contact, version, progress)).await
+        self.urgent(Work::Advance(contact, version, Box::new(progress))).await
     }
 
     async fn leftovers(&self) -> Result<Leftovers, StoreError> {

@@ -52,7 +52,7 @@ pub(super) enum Work {
     Note(Box<Milestone>),
     Settle(Box<Settlement>),
     Business(Box<BusinessRequest>),
-    Advance(ContactRef, u32, Progress),
+    Advance(ContactRef, u32, Box<Progress>),
     Availability(AgentId, Availability),
     Apply(Arc<Generation>, Vec<CampaignChange>),
     Import(CampaignId, Vec<NewContact>),
