@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::{
     agent::Availability,
-    ids::{AgentId, CampaignId, ContactRef},
+    ids::{AgentId, CampaignId, ContactRef, DoNotCallId},
 };
 
 /// Most commands waiting for a loop; more than that and the sender is told to try again.
@@ -33,6 +33,11 @@ pub enum DialCommand {
         campaign: CampaignId,
         /// Which one.
         contact: ContactRef,
+    },
+    /// Entries of a do-not-call list came or went: look again.
+    DoNotCallChanged {
+        /// Which list.
+        list: DoNotCallId,
     },
 }
 

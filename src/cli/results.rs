@@ -103,7 +103,7 @@ async fn print(client: &Client, campaign: &str, mut after: Option<String>, forma
         query.extend(after.as_deref().map(|after| ("after", after)));
         let page: Results = client.get(&["campaigns", campaign, "results"], &query).await?;
         match format {
-            Format::Json => page.attempts.iter().try_for_each(|attempt| json_line(&mut out, attempt))?,
+            Format::Json => page.attempts.iter().try_for_each(|attempt| out.json_line(attempt))?,
             Format::Text => table(&page.attempts, first).into_iter().try_for_each(|line| out.line(line))?,
         }
         first = false;
@@ -113,11 +113,6 @@ async fn print(client: &Client, campaign: &str, mut after: Option<String>, forma
         }
     }
     out.finish()
-}
-
-fn json_line(out: &mut Out, attempt: &Attempt) -> Result<(), Failure> {
-    let line = serde_json::to_string(attempt).map_err(|error| Failure::failed(error.to_string(), "report this"))?;
-    out.line(line)
 }
 
 fn table(attempts: &[Attempt], with_header: bool) -> Vec<String> {

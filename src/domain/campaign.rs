@@ -245,10 +245,7 @@ impl Campaign {
     /// campaign is held.
     #[must_use]
     pub fn not_dialled_yet(&self) -> Vec<&'static str> {
-        let settings = [
-            ("do-not-call lists (its own or the tenant's)", !self.do_not_call.is_empty()),
-            ("agents.hold = \"off_hook\"", self.agents.hold == AgentHold::OffHook),
-        ];
+        let settings = [("agents.hold = \"off_hook\"", self.agents.hold == AgentHold::OffHook)];
         settings.into_iter().filter(|(_, used)| *used).map(|(setting, _)| setting).collect()
     }
 

@@ -15,6 +15,7 @@ pub mod contact;
 pub mod days;
 pub mod do_not_call;
 pub mod engine;
+pub mod facts;
 pub mod filter;
 pub mod gate;
 pub mod ids;

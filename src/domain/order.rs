@@ -128,7 +128,10 @@ fn all_work(campaign: &Campaign, contact: &Contact) -> impl Iterator<Item = Next
 /// The call that a business result has scheduled.
 fn business_call(contact: &Contact) -> Option<Next> {
     let call = contact.progress.business.scheduled.as_ref()?;
-    Some(Next { class: Class::Business, ready_at: ready_at(contact, &call.tries), round: 0, number: call.number })
+    // What a list holds is the number, whoever calls it.
+    let listed_until = contact.progress.numbers.get(call.number)?.listed_until;
+    let ready_at = ready_at(contact, &call.tries).max(listed_until.unwrap_or(Timestamp::MIN));
+    Some(Next { class: Class::Business, ready_at, round: 0, number: call.number })
 }
 
 /// What one number needs by the result policy.
@@ -150,12 +153,12 @@ fn work_of(campaign: &Campaign, contact: &Contact, index: usize, number: &Number
 
 /// From when a ledger lets its number be called.
 fn ready_at(contact: &Contact, tries: &Number) -> Timestamp {
-    let from = [contact.not_before, tries.due_at, tries.held_until].into_iter().flatten().max();
+    let from = [contact.not_before, tries.due_at, tries.held_until, tries.listed_until].into_iter().flatten().max();
     from.unwrap_or(Timestamp::MIN)
 }
 
 /// The round of a number, from 0; `None` if the campaign does not call it.
-fn round(order: &NumberOrder, index: usize, number: &Number) -> Option<u16> {
+pub(super) fn round(order: &NumberOrder, index: usize, number: &Number) -> Option<u16> {
     let (place, rounds, others) = match order {
         NumberOrder::Sequence => return Some(0),
         NumberOrder::RoundsByCategory { rounds, others } => {

@@ -99,7 +99,7 @@ pub(super) async fn contact_why(
     Ok(Json(ContactWhy {
         campaign: dial_status(&state, &campaign),
         timezone: timezone(&state, &campaign),
-        contact: ContactView::from(contact),
+        contact: ContactView::of(contact, &why.do_not_call),
         attempts: why.history.attempts.iter().map(Attempt::from).collect(),
         business_results: why.history.business.iter().map(BusinessResultView::from).collect(),
         scheduled: ScheduledView::of(defined.map(Arc::as_ref), contact, now),

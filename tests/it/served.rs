@@ -331,7 +331,7 @@ async fn stand_in_dialer(
             }
             DialCommand::ContactsAdded { campaign } => imported.send(campaign).unwrap(),
             // The store has it; this one dials nobody.
-            DialCommand::ContactChanged { .. } => {}
+            DialCommand::ContactChanged { .. } | DialCommand::DoNotCallChanged { .. } => {}
         }
     }
 }

@@ -137,6 +137,7 @@ impl Life {
             placed_last_second: Counts::default(),
             caps: free,
             history,
+            do_not_call: &[],
         })
     }
 

@@ -42,9 +42,6 @@ pub const RESCUE_WITHIN: Duration = Duration::from_secs(2);
 /// says nothing for longer is given up, so that no agent and no contact waits for a lost event.
 pub(super) const ENDS_WITHIN: Duration = Duration::from_secs(45);
 
-/// The driver cancels by itself when the ring limit comes; a little later we stop counting on it.
-const CANCEL_MARGIN: Duration = Duration::from_secs(1);
-
 /// After the store's clock refused for calls per second, ask again.
 const RATE_ASK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -290,7 +287,7 @@ impl Engine {
         let Some(call) = self.calls.get_mut(&attempt) else { return };
         let Some(leg) = call.customer_leg else { return };
         call.stage = Stage::Dialing;
-        self.mono_timers.set(Due::Call(attempt), Some(now.mono + ring + CANCEL_MARGIN));
+        self.mono_timers.set(Due::Call(attempt), Some(now.mono + ring + self.settings.slack.cancel));
         let destination = Destination::Customer {
             number: call.called.clone(),
             caller_number: call.caller_number.clone(),

@@ -52,6 +52,21 @@ use super::{
 /// After the store failed or a call could not be sent, nobody is claimed for so long.
 const BACKOFF: Duration = Duration::from_secs(1);
 
+/// How much later than asked for the outside does what it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slack {
+    /// How differently long INVITEs take from the decision to the wire; added to the second in which
+    /// calls are counted.
+    pub wire: Duration,
+    /// How long after the ring limit a driver cancels by itself; then we stop counting on it.
+    pub cancel: Duration,
+}
+
+impl Slack {
+    /// A network's: half a percent of the second, within SPEC's tolerance.
+    pub const NETWORK: Self = Self { wire: Duration::from_millis(5), cancel: Duration::from_secs(1) };
+}
+
 /// What a life of the daemon is started with.
 #[derive(Debug, Clone)]
 pub struct EngineSettings {
@@ -63,6 +78,8 @@ pub struct EngineSettings {
     pub trunk: TrunkId,
     /// This life, for ids.
     pub epoch: Epoch,
+    /// How exact the outside is.
+    pub slack: Slack,
 }
 
 /// What a leg is for.
@@ -136,6 +153,7 @@ impl Engine {
     /// An engine that knows nothing yet; give it [`Input::Applied`] first.
     #[must_use]
     pub fn new(settings: EngineSettings) -> Self {
+        let slack = settings.slack;
         Self {
             settings,
             generation: None,
@@ -151,8 +169,8 @@ impl Engine {
             ready: BTreeMap::new(),
             awaited: BTreeMap::new(),
             wants_load: BTreeSet::new(),
-            asked: Rates::default(),
-            placed: Rates::default(),
+            asked: Rates::new(slack.wire),
+            placed: Rates::new(slack.wire),
             mono_timers: Timers::default(),
             wall_timers: Timers::default(),
             backoff_until: None,
@@ -165,8 +183,15 @@ impl Engine {
 
     /// Takes in what happened at `now` and appends what is to be done, in order.
     pub fn step(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
+        self.step_all(now, [input], effects);
+    }
+
+    /// The same for several things that happened at one instant: work is given once all are known.
+    pub fn step_all(&mut self, now: Now, inputs: impl IntoIterator<Item = Input>, effects: &mut Vec<Effect>) {
         self.fire_timers(now, effects);
-        self.take_in(now, input, effects);
+        for input in inputs {
+            self.take_in(now, input, effects);
+        }
         self.assign(now, effects);
         self.ask_for_candidates(now, effects);
     }

@@ -125,7 +125,7 @@ impl Engine {
     }
 
     /// The gate's own question on what the engine knows, so that no agent is bothered in vain; the
-    /// rolling caps per number are known to the store alone.
+    /// rolling caps per number and do-not-call lists are known to the store alone.
     fn admits(
         &self,
         now: Now,
@@ -156,6 +156,7 @@ impl Engine {
             placed_last_second: Counts::default(),
             caps: self.settings.caps,
             history: &NumberHistory::default(),
+            do_not_call: &[],
         })
     }
 

@@ -1,6 +1,7 @@
 //! One suite for all stores: each test here runs on the SQLite store and on its twin.
 
 mod business;
+mod do_not_call;
 mod filters;
 mod holds;
 mod order;

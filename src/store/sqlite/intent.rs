@@ -6,6 +6,7 @@ use sqlx::SqliteConnection;
 use super::{
     business,
     contact::{self, Kept, Rules, column},
+    do_not_call,
     fault::{Doing, Fault},
     outcome,
     writer::Writer,
@@ -15,6 +16,10 @@ use crate::{
         business::BusinessKey,
         campaign::Campaign,
         contact::Contact,
+        facts::{
+            ledger::{Ledger, LiveCall, monotonic},
+            verdict::{self, Question},
+        },
         gate::{self, NumberHistory},
         ids::{AttemptId, CampaignId, CustomerId, TrunkId},
         intent::RecordedIntent,
@@ -25,9 +30,7 @@ use crate::{
     },
     store::{
         IntentDecision, IntentRequest,
-        ledger::{Ledger, LiveCall, monotonic},
         row::{self, damaged, micros},
-        verdict::{self, Question},
     },
 };
 
@@ -45,6 +48,7 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
         return Ok(IntentDecision::Refused(Hold::Stale));
     };
     let history = history(&mut writer.conn, campaign, &kept.contact, request.number, now.wall).await?;
+    let do_not_call = do_not_call::entries(&mut writer.conn, &campaign.do_not_call, &kept.contact).await?;
     let mono = monotonic(now.mono);
     let question = Question {
         now: now.wall,
@@ -56,6 +60,7 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
         agent: Some(&request.agent),
         trunk: Some(&request.trunk),
         history: &history,
+        do_not_call: do_not_call.get(request.number).map_or(&[], Vec::as_slice),
     };
     let answer = {
         let mut ledger = writer.shared.ledger();
@@ -141,8 +146,8 @@ async fn write(
 ) -> Result<(), Fault> {
     let (attempt, contact) = (request.attempt.to_i64(), &kept.contact);
     const ATTEMPT: &str = "INSERT INTO attempt (id, campaign, contact, generation, number_index, number, \
-                           caller_number, agent, trunk, placed_at, rule) VALUES (?1, ?2, ?3, \
-                           (SELECT generation FROM store), ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+                           caller_number, agent, trunk, placed_at, rule, do_not_call_version) SELECT ?1, ?2, ?3, \
+                           generation, ?4, ?5, ?6, ?7, ?8, ?9, ?10, do_not_call_version FROM store";
     sqlx::query(ATTEMPT)
         .bind(attempt)
         .bind(kept.campaign)

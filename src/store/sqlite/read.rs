@@ -8,6 +8,7 @@ use sqlx::{Acquire, Sqlite, SqliteConnection, Transaction, sqlite::SqliteRow};
 
 use super::{
     contact::{self, Kept, campaign_key, column, contact_columns, contact_joins},
+    do_not_call::{self as listing, entries_column},
     evaluate,
     fault::{Doing, Fault},
     intent,
@@ -19,7 +20,12 @@ use crate::{
         business::{self, BusinessKey},
         call::Destination,
         campaign::{Campaign, DialPermission},
-        contact::{Contact, ContactEnd},
+        contact::{Contact, ContactEnd, HELD_FOR_GOOD},
+        do_not_call::{self, Entry},
+        facts::{
+            ledger::monotonic,
+            verdict::{self, Question},
+        },
         gate::NumberHistory,
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
         order::{self, Class, Next, Rank},
@@ -31,9 +37,7 @@ use crate::{
     store::{
         AttemptRecord, CandidatePage, ContactHistory, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord,
         StoredCampaign, Tally, Why,
-        ledger::monotonic,
         row::{self, damaged, micros},
-        verdict::{self, Question},
     },
 };
 
@@ -85,6 +89,8 @@ macro_rules! ready_sql {
         concat!(
             "SELECT ",
             contact_columns!(),
+            ", ",
+            entries_column!("?5"),
             " FROM contact c INDEXED BY ",
             $index,
             contact_joins!(),
@@ -129,7 +135,7 @@ pub(in crate::store) const READY: [&str; 4] = [
 /// The range of those whose scheduled call waits for an agent.
 pub(in crate::store) const PINNED: &str = ready_sql!(
     "contact_pinned",
-    "c.pinned = ?5 AND c.business_at <= ?2",
+    "c.pinned = ?6 AND c.business_at <= ?2",
     "c.business_at, c.sorted, c.priority, c.import_order"
 );
 
@@ -146,6 +152,8 @@ const ON_CALL: [&str; 5] = [
 const CHANGED: &str = concat!(
     "SELECT ",
     contact_columns!(),
+    ", ",
+    entries_column!("?5"),
     " FROM contact c INDEXED BY contact_changes",
     contact_joins!(),
     "WHERE c.campaign = ?1 AND c.changes_at <= ?2 \
@@ -157,6 +165,14 @@ const CHANGED: &str = concat!(
 /// How many of [`CHANGED`] a page looks at; the writer keeps them few.
 const CHANGED_MAX: i64 = 1_000;
 
+/// What picking found.
+pub(super) struct Found {
+    /// The page.
+    pub(super) page: CandidatePage,
+    /// Contacts that stood in its way, and that are not marked as do-not-call lists want it.
+    pub(super) unscreened: Vec<ContactRef>,
+}
+
 /// Up to `limit` contacts that are ready at `now`, with what else a hopper wants to know.
 pub(super) async fn candidates(
     conn: &mut SqliteConnection,
@@ -164,7 +180,7 @@ pub(super) async fn candidates(
     campaign: &CampaignId,
     now: Timestamp,
     limit: u32,
-) -> Result<CandidatePage, Fault> {
+) -> Result<Found, Fault> {
     let key = campaign_key(conn, campaign).await?;
     let tally = counts(conn, key).await?;
     let open = tally.fresh + tally.in_progress;
@@ -174,6 +190,7 @@ pub(super) async fn candidates(
         pinned: Vec::new(),
         next_ready_at: None,
         on_call: false,
+        cut: false,
         open,
         matching: (!evaluating).then(|| open.saturating_sub(tally.filtered_out)),
         total: tally.contacts,
@@ -181,17 +198,27 @@ pub(super) async fn candidates(
     };
     let generation = shared.generation();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
-    let Some(campaign) = defined.map(Arc::as_ref) else { return Ok(page) };
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut search =
-        Search { permission: &shared.settings.permission, campaign, evaluating, now, wanted, skipped: 0, later: None };
+    let Some(campaign) = defined.map(Arc::as_ref) else { return Ok(Found { page, unscreened: Vec::new() }) };
+    let mut search = Search {
+        permission: &shared.settings.permission,
+        campaign,
+        lists: row::lists_text(&campaign.do_not_call),
+        evaluating,
+        now,
+        wanted: usize::try_from(limit).unwrap_or(usize::MAX),
+        skipped: 0,
+        unscreened: BTreeMap::new(),
+        later: None,
+    };
     let zones = zones(conn, key, &search).await?;
     if search.permission != &DialPermission::None {
         (page.ready, page.pinned, page.on_call) = search.run(conn, key, &zones.open).await?;
     }
     page.next_ready_at =
         [wakes_at(conn, key, now).await?, zones.next_opening, search.later].into_iter().flatten().min();
-    Ok(page)
+    page.next_ready_at = page.next_ready_at.filter(|at| *at < HELD_FOR_GOOD);
+    let unscreened = search.unscreened.into_keys().collect();
+    Ok(Found { page, unscreened })
 }
 
 /// When the next contact gets ready, or stands otherwise.
@@ -241,7 +268,7 @@ async fn zones(conn: &mut SqliteConnection, key: i64, search: &Search<'_>) -> Re
     Ok(zones)
 }
 
-/// Contacts against a new definition that one page goes past before it is given as it is.
+/// Contacts against a new definition, or to be screened, that one look goes past.
 const SKIPPED_MAX: usize = 10_000;
 
 /// A search for contacts that are ready.
@@ -249,24 +276,35 @@ struct Search<'a> {
     permission: &'a DialPermission,
     /// The campaign as the generation in force has it.
     campaign: &'a Campaign,
+    /// The do-not-call lists that it follows, as text.
+    lists: String,
     /// It has not been applied to all contacts yet.
     evaluating: bool,
     now: Timestamp,
     wanted: usize,
     skipped: usize,
+    /// Contacts that would be ready, and are not marked as do-not-call lists want it.
+    unscreened: BTreeMap<ContactRef, Rank>,
     /// When the first of those gets ready that were looked at and are not.
     later: Option<Timestamp>,
 }
 
 /// Contacts that were found to be ready, with their place.
 #[derive(Default)]
-struct Found {
+struct Picked {
     ready: BTreeMap<ContactRef, (Rank, Contact)>,
     /// With the agent whom each waits for.
     pinned: BTreeMap<ContactRef, (Rank, AgentId, Contact)>,
 }
 
-impl Found {
+impl Picked {
+    /// The place of the last of `wanted` that are for anyone.
+    fn last_rank(&self, wanted: usize) -> Option<Rank> {
+        let mut ranks: Vec<&Rank> = self.ready.values().map(|(rank, _)| rank).collect();
+        ranks.sort();
+        ranks.into_iter().take(wanted).next_back().cloned()
+    }
+
     /// Those that are for anyone, and those that wait for an agent, best first: `wanted` of all, and
     /// `wanted` of each agent.
     fn best(self, wanted: usize) -> (Vec<Contact>, Vec<Contact>) {
@@ -286,6 +324,16 @@ impl Found {
     }
 }
 
+/// What became of a row.
+enum Look {
+    /// It is ready.
+    Entered,
+    /// Whether a list holds it is yet to be written down.
+    Listed,
+    /// It is not ready, or not to be called.
+    Not,
+}
+
 impl Search<'_> {
     /// The contacts, best first, those that wait for an agent apart, and whether others are left out for
     /// a call of their customer, or because it was given up before all had been looked at.
@@ -295,8 +343,9 @@ impl Search<'_> {
         key: i64,
         zones: &[i64],
     ) -> Result<(Vec<Contact>, Vec<Contact>, bool), Fault> {
-        let mut found = Found::default();
-        let changed = sqlx::query(CHANGED).bind(key).bind(micros(self.now)).bind(CHANGED_MAX);
+        let mut found = Picked::default();
+        let changed = sqlx::query(CHANGED).bind(key).bind(micros(self.now)).bind(CHANGED_MAX).bind(0);
+        let changed = changed.bind(self.lists.clone());
         for row in changed.fetch_all(&mut *conn).await.doing("picking contacts")? {
             self.look(&row, &mut found)?;
         }
@@ -316,9 +365,13 @@ impl Search<'_> {
             }
         }
         let full = found.ready.len() >= self.wanted;
+        // Those behind the page are not in its way.
+        if let Some(last) = found.last_rank(self.wanted).filter(|_| full) {
+            self.unscreened.retain(|_, rank| *rank < last);
+        }
         let (ready, pinned) = found.best(self.wanted);
         let given_up = self.skipped >= SKIPPED_MAX;
-        let on_call = given_up || (!full && self.any_on_call(conn, key, zones).await?);
+        let on_call = given_up || (!full && self.unscreened.is_empty() && self.any_on_call(conn, key, zones).await?);
         Ok((ready, pinned, on_call))
     }
 
@@ -329,42 +382,51 @@ impl Search<'_> {
         sql: &'static str,
         (key, zone): (i64, i64),
         agent: Option<&str>,
-        found: &mut Found,
+        found: &mut Picked,
     ) -> Result<(), Fault> {
-        // Test numbers, and who matches a new definition, may stand anywhere in the order: then the
-        // range has no limit but the page has.
-        let all = *self.permission == DialPermission::All && !self.evaluating;
+        // Test numbers, who matches a new definition, who is on no list, and who is awake while another of
+        // the contact's numbers is not, may stand anywhere in the order: then the range has no limit but the
+        // page has.
+        let mixed = self.evaluating || self.campaign.hours.is_in_contact_zone();
+        let listed = !self.campaign.do_not_call.is_empty();
+        let all = *self.permission == DialPermission::All && !mixed && !listed;
         let limit = if all { i64::try_from(self.wanted).unwrap_or(i64::MAX) } else { i64::MAX };
-        let query = sqlx::query(sql).bind(key).bind(micros(self.now)).bind(limit).bind(zone);
+        let query = sqlx::query(sql).bind(key).bind(micros(self.now)).bind(limit).bind(zone).bind(self.lists.clone());
         let query = if agent.is_some() { query.bind(agent) } else { query };
         let mut rows = query.fetch(conn);
         let mut room = self.wanted;
-        while room > 0 && self.skipped < SKIPPED_MAX {
+        while room > 0 && self.skipped < SKIPPED_MAX && self.unscreened.len() < SKIPPED_MAX {
             let Some(row) = rows.try_next().await.doing("picking contacts")? else { break };
-            if self.look(&row, found)? {
-                room -= 1;
-            } else {
-                self.skipped += 1;
+            match self.look(&row, found)? {
+                Look::Entered => room -= 1,
+                Look::Listed => {}
+                Look::Not => self.skipped += 1,
             }
         }
         Ok(())
     }
 
-    /// Enters a contact if it is ready; tells whether it was entered.
-    fn look(&mut self, row: &SqliteRow, found: &mut Found) -> Result<bool, Fault> {
+    /// Enters a contact if it is ready; tells what became of it, as far as its row knows.
+    fn look(&mut self, row: &SqliteRow, found: &mut Picked) -> Result<Look, Fault> {
         let contact = contact::read(row)?;
         let may = self.campaign.matches(&contact.attributes) && verdict::may_be_called(self.permission, &contact);
-        let Some(next) = order::next(self.campaign, &contact, self.now).filter(|_| may) else { return Ok(false) };
+        let Some(next) = order::next(self.campaign, &contact, self.now).filter(|_| may) else { return Ok(Look::Not) };
         if next.ready_at > self.now {
             self.later = [self.later, Some(next.ready_at)].into_iter().flatten().min();
-            return Ok(false);
+            return Ok(Look::Not);
         }
         let (rank, reference) = (order::rank(self.campaign, &contact, &next), contact.reference);
+        let entries = row::entries(column(row, contact::COLUMNS)?, contact.progress.numbers.len())?;
+        if do_not_call::screened(&contact.progress, &entries, &self.campaign.do_not_call, self.now).is_some() {
+            self.unscreened.insert(reference, rank);
+            return Ok(Look::Listed);
+        }
         let waits = business::waits_for(self.campaign, &contact, self.now).filter(|_| next.class == Class::Business);
-        Ok(match waits.map(|(agent, _)| agent.clone()) {
-            Some(agent) => found.pinned.insert(reference, (rank, agent, contact)).is_none(),
-            None => found.ready.insert(reference, (rank, contact)).is_none(),
-        })
+        match waits.map(|(agent, _)| agent.clone()) {
+            Some(agent) => drop(found.pinned.insert(reference, (rank, agent, contact))),
+            None => drop(found.ready.insert(reference, (rank, contact))),
+        }
+        Ok(Look::Entered)
     }
 
     async fn any_on_call(&self, conn: &mut SqliteConnection, key: i64, zones: &[i64]) -> Result<bool, Fault> {
@@ -433,7 +495,7 @@ macro_rules! attempts_sql {
         concat!(
             "SELECT a.id, k.slug, c.customer_id, a.number_index, a.number, a.caller_number, a.agent, a.trunk, \
              a.placed_at, a.answered_at, a.connected_at, a.ended_at, a.result, a.fail_code, a.sip_status, a.q850, \
-             g.revision, i.daemon_version, i.tzdb_version, i.settings_digest, a.rule, \
+             g.revision, i.daemon_version, i.tzdb_version, i.settings_digest, a.do_not_call_version, a.rule, \
              (SELECT b.result FROM business_result b WHERE b.attempt = a.id ORDER BY b.id DESC LIMIT 1) \
              FROM attempt a \
              JOIN campaign k ON k.id = a.campaign JOIN contact c ON c.id = a.contact \
@@ -469,7 +531,7 @@ fn attempt(row: &SqliteRow) -> Result<AttemptRecord, Fault> {
         customer: CustomerId::parse(column(row, 2)?).map_err(|_| damaged("contact.customer_id"))?,
         number_index: index(column(row, 3)?)?,
         number: row::e164(column(row, 4)?)?,
-        rule: rule(row, 20)?,
+        rule: rule(row, 21)?,
         caller_number: row::e164(column(row, 5)?)?,
         agent: AgentId::parse(column(row, 6)?).map_err(|_| damaged("attempt.agent"))?,
         trunk: TrunkId::parse(column(row, 7)?).map_err(|_| damaged("attempt.trunk"))?,
@@ -481,11 +543,12 @@ fn attempt(row: &SqliteRow) -> Result<AttemptRecord, Fault> {
         fail_code: column(row, 13)?,
         sip_status: column(row, 14)?,
         q850: column(row, 15)?,
-        business: rule(row, 21)?,
+        business: rule(row, 22)?,
         revision: Revision::parse(column(row, 16)?).ok_or_else(|| damaged("generation.revision"))?,
         daemon_version: column(row, 17)?,
         tzdb_version: column(row, 18)?,
         settings_digest: column(row, 19)?,
+        do_not_call_version: column::<i64>(row, 20)?.unsigned_abs(),
     })
 }
 
@@ -545,12 +608,15 @@ pub(super) async fn why(
     let Some(history) = history(conn, campaign, customer).await? else { return Ok(None) };
     let generation = shared.generation();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
+    let lists = defined.map_or(&[][..], |campaign| &campaign.do_not_call);
+    let entries = listing::entries(conn, lists, &history.contact).await?;
     let next = defined.and_then(|campaign| order::next(campaign, &history.contact, now));
     let hold = match &next {
-        Some(next) => hold(conn, shared, &history.contact, next, now).await?,
+        Some(next) => hold(conn, shared, &history.contact, next, &entries, now).await?,
         None => verdict::without_work(generation.as_deref(), &history.contact),
     };
-    Ok(Some(Why { history, next, hold }))
+    let do_not_call = entries.iter().map(|entries| do_not_call::holding(entries, lists, now).cloned()).collect();
+    Ok(Some(Why { history, do_not_call, next, hold }))
 }
 
 async fn hold(
@@ -558,6 +624,7 @@ async fn hold(
     shared: &Shared,
     contact: &Contact,
     next: &Next,
+    do_not_call: &[Vec<Entry>],
     now: Timestamp,
 ) -> Result<Option<Hold>, Fault> {
     let Some(generation) = shared.generation() else { return Ok(Some(Hold::StoreUnavailable)) };
@@ -575,6 +642,7 @@ async fn hold(
         agent: None,
         trunk: None,
         history: &history,
+        do_not_call: do_not_call.get(next.number).map_or(&[], Vec::as_slice),
     };
     Ok(verdict::ask(&question, &generation, &shared.settings, &shared.ledger()).err())
 }

@@ -48,6 +48,7 @@ impl World {
             pinned: pinned.into_iter().map(|(_, c)| c).collect(),
             next_ready_at,
             on_call,
+            cut: false,
             open: open as u64,
             matching: self.evaluating.get(&campaign.id).is_none_or(|times| *times == 0).then_some(matching as u64),
             total: own.len() as u64,
@@ -91,7 +92,10 @@ impl World {
                 attempt.result = Some(result);
                 attempt.ended_at = Some(ended_at);
                 let contact = self.contacts.get_mut(&attempt.contact).unwrap();
-                contact.progress = progress;
+                let held = std::mem::replace(&mut contact.progress, progress);
+                for (number, held) in contact.progress.numbers.iter_mut().zip(held.numbers) {
+                    number.listed_until = held.listed_until;
+                }
                 contact.version += 1;
                 let reference = contact.reference;
                 Input::Settled { attempt: id, changed: self.results_take_effect(reference) }
@@ -146,25 +150,27 @@ impl World {
             },
             caps: self.caps,
             history: &history,
+            do_not_call: &self.entries(called),
         });
         match decided {
             Err(hold) => {
-                if let (Hold::NumberAtLimit { released_at } | Hold::AfterConversation { released_at }, Some(c)) =
-                    (&hold, self.contacts.get_mut(&intent.contact))
-                {
-                    c.progress.tries_mut(intent.number, intent.rule.as_ref()).unwrap().held_until = Some(*released_at);
-                    c.version += 1;
+                let after = campaign
+                    .and_then(|c| gate::after_refusal(c, &hold, &contact, (intent.number, intent.rule.as_ref()), now));
+                if let (Some(progress), Some(contact)) = (after, self.contacts.get_mut(&intent.contact)) {
+                    contact.progress = progress;
+                    contact.version += 1;
                 }
                 Input::IntentRefused { attempt: intent.attempt, hold }
             }
             Ok(()) => {
                 let campaign = campaign.unwrap();
+                let hours = campaign.hours_of(&contact, &contact.progress.numbers[intent.number]);
                 let recorded = RecordedIntent {
                     at: now,
                     revision: self.generation.revision.clone(),
                     policy: campaign.results.clone(),
-                    local_date: campaign.hours.local_date(now),
-                    next_day_at: campaign.hours.next_day_starts(now),
+                    local_date: hours.local_date(now),
+                    next_day_at: hours.next_day_starts(now),
                     contact: contact.clone(),
                 };
                 self.tick += 1;
