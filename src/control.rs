@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::{
     agent::Availability,
-    ids::{AgentId, CampaignId, DoNotCallId},
+    ids::{AgentId, CampaignId, ContactRef, DoNotCallId},
 };
 
 /// Most commands waiting for a loop; more than that and the sender is told to try again.
@@ -26,6 +26,13 @@ pub enum DialCommand {
     ContactsAdded {
         /// Into which campaign.
         campaign: CampaignId,
+    },
+    /// A business result changed a contact: forget what was known of it.
+    ContactChanged {
+        /// Of which campaign.
+        campaign: CampaignId,
+        /// Which one.
+        contact: ContactRef,
     },
     /// Entries of a do-not-call list came or went: look again.
     DoNotCallChanged {

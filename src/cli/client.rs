@@ -52,6 +52,15 @@ impl Client {
         self.answer(self.request(Method::PUT, self.url(path)).timeout(ANSWER_TIMEOUT).json(body)).await
     }
 
+    /// `POST` of JSON, an answer in JSON.
+    pub(super) async fn post_json<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.answer(self.request(Method::POST, self.url(path)).timeout(ANSWER_TIMEOUT).json(body)).await
+    }
+
     /// `POST` without a body, an answer in JSON.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, bool)]) -> Result<T, Failure> {
         let mut url = self.url(path);

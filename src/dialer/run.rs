@@ -278,6 +278,7 @@ impl Looper {
             contact: intent.contact,
             picked_version: intent.picked_version,
             number: intent.number,
+            rule: intent.rule,
             caller_number: intent.caller_number,
             agent: intent.agent,
             trunk: intent.trunk,
@@ -304,7 +305,7 @@ impl Looper {
         let store = Arc::clone(&self.parts.store);
         let written = insist("settling an attempt", move || {
             let (store, settlement) = (Arc::clone(&store), settlement.clone());
-            async move { store.settle(settlement).await }
+            async move { store.settle(settlement).await.map(drop) }
         });
         self.begin(written.map(move |done| done.or(Input::ContactsAdded(campaign))));
     }
@@ -314,11 +315,12 @@ impl Looper {
         self.point(CrashPoint::Ended);
         let store = Arc::clone(&self.parts.store);
         let attempt = settlement.attempt;
-        let written = insist("settling an attempt", move || {
+        let written = until_done("settling an attempt", move || {
             let (store, settlement) = (Arc::clone(&store), settlement.clone());
             async move { store.settle(settlement).await }
         });
-        self.begin(written.map(move |done| done.or(Input::Settled { attempt })));
+        let settled = move |changed| Done::Give(Input::Settled { attempt, changed });
+        self.begin(written.map(move |changed| changed.map_or_else(Done::Fatal, settled)));
     }
 
     /// Writes a milestone without anyone waiting for it. The next life lives on these, so they are
@@ -485,6 +487,9 @@ impl Looper {
     fn command(&mut self, command: DialCommand) {
         match command {
             DialCommand::ContactsAdded { campaign } => self.give(Input::ContactsAdded(campaign)),
+            DialCommand::ContactChanged { campaign, contact } => {
+                self.give(Input::ContactChanged { campaign, contact });
+            }
             DialCommand::DoNotCallChanged { list } => {
                 let generation = self.parts.generation.borrow().clone();
                 let campaigns = generation.iter().flat_map(|generation| generation.definitions.campaigns.values());

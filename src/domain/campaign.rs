@@ -245,10 +245,7 @@ impl Campaign {
     /// campaign is held.
     #[must_use]
     pub fn not_dialled_yet(&self) -> Vec<&'static str> {
-        let settings = [
-            ("business_results", !self.business.is_empty()),
-            ("agents.hold = \"off_hook\"", self.agents.hold == AgentHold::OffHook),
-        ];
+        let settings = [("agents.hold = \"off_hook\"", self.agents.hold == AgentHold::OffHook)];
         settings.into_iter().filter(|(_, used)| *used).map(|(setting, _)| setting).collect()
     }
 

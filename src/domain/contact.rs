@@ -6,6 +6,7 @@ use jiff::{Timestamp, civil::Date};
 
 use super::{
     attribute::Attributes,
+    business::{Business, BusinessKey},
     campaign::Priority,
     ids::{CampaignId, CategoryId, ContactRef, CustomerId},
     phone::E164,
@@ -72,8 +73,11 @@ pub struct Progress {
     pub pass: Option<u8>,
     /// INVITEs that left for it (frequency ledger of `max_attempts_per_contact`).
     pub attempts: u32,
-    /// Set once nothing more will be tried.
+    /// Set once none of its numbers will be tried by the result policy; a business result may still
+    /// have scheduled a call.
     pub ended: Option<ContactEnd>,
+    /// What business results have brought about.
+    pub business: Business,
 }
 
 /// One number of a contact.
@@ -145,8 +149,10 @@ pub enum ContactEnd {
     NotReached,
     /// `max_attempts_per_contact` is used up.
     AttemptsSpent,
-    /// A result of `results.no_retry`.
+    /// A result of `results.no_retry`; final.
     NoRetry,
+    /// A business result whose rule says `stop`; final.
+    Stopped,
 }
 
 impl ContactEnd {
@@ -158,13 +164,14 @@ impl ContactEnd {
             Self::NotReached => "not_reached",
             Self::AttemptsSpent => "attempts_spent",
             Self::NoRetry => "no_retry",
+            Self::Stopped => "stopped",
         }
     }
 
     /// The end of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Reached, Self::NotReached, Self::AttemptsSpent, Self::NoRetry]
+        [Self::Reached, Self::NotReached, Self::AttemptsSpent, Self::NoRetry, Self::Stopped]
             .into_iter()
             .find(|end| end.as_str() == name)
     }
@@ -179,7 +186,30 @@ impl Progress {
             pass: None,
             attempts: 0,
             ended: None,
+            business: Business::default(),
         }
+    }
+
+    /// Whether nothing more will be tried.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.ended.is_some() && self.business.scheduled.is_none()
+    }
+
+    /// The ledger that a call of a number goes by: the number's own, or that of the call which `rule` has
+    /// scheduled; `None` if there is no such call.
+    #[must_use]
+    pub fn tries(&self, number: usize, rule: Option<&BusinessKey>) -> Option<&Number> {
+        let Some(rule) = rule else { return self.numbers.get(number) };
+        let call = self.business.scheduled.as_ref();
+        call.filter(|call| call.rule == *rule && call.number == number).map(|call| &call.tries)
+    }
+
+    /// The same ledger, to write to.
+    pub fn tries_mut(&mut self, number: usize, rule: Option<&BusinessKey>) -> Option<&mut Number> {
+        let Some(rule) = rule else { return self.numbers.get_mut(number) };
+        let call = self.business.scheduled.as_mut();
+        call.filter(|call| call.rule == *rule && call.number == number).map(|call| &mut call.tries)
     }
 }
 

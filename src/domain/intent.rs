@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
+    business::BusinessKey,
     contact::{Contact, Progress},
     ids::{AgentId, AttemptId, CampaignId, ContactRef, LegId, Revision, TrunkId},
     phone::E164,
@@ -25,6 +26,8 @@ pub struct Intent {
     pub picked_version: u32,
     /// Which number, by index from 0.
     pub number: usize,
+    /// The business rule that asks for the call; `None` for the result policy.
+    pub rule: Option<BusinessKey>,
     /// The number to call.
     pub called: E164,
     /// The number to show.
@@ -40,9 +43,12 @@ pub struct Intent {
 /// Contacts that a campaign could dial, best first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CandidatePage {
-    /// Ready at the instant asked for: passes under way, then retries by due time, then fresh ones
-    /// by priority and import order. None of them has a live call.
+    /// Ready at the instant asked for, in the order of [`crate::domain::order::Rank`]. None of them has a
+    /// live call, and none waits for an agent.
     pub ready: Vec<Contact>,
+    /// Those that are ready and wait for an agent, in the same order: of each agent as many as were asked
+    /// for, at most.
+    pub pinned: Vec<Contact>,
     /// When the earliest of the others gets ready; `None` if none ever does by time alone.
     pub next_ready_at: Option<Timestamp>,
     /// Whether others are ready and left out because their customer is in a call, perhaps of another

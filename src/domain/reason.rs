@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::ids::DoNotCallId;
+use super::ids::{AgentId, DoNotCallId};
 
 /// A reason for "not now".
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,6 +96,13 @@ pub enum Hold {
         /// When it is due.
         due_at: Timestamp,
     },
+    /// The call waits for the agent of the last one.
+    WaitsForAgent {
+        /// Who.
+        agent: AgentId,
+        /// When anyone of the queue may take it.
+        until: Timestamp,
+    },
     /// All tries of this local day are used.
     DayBudgetSpent {
         /// Start of the next local day.
@@ -129,7 +136,7 @@ pub enum Hold {
 
 impl Hold {
     /// Every code, for metrics that start at 0.
-    pub const CODES: [&'static str; 33] = [
+    pub const CODES: [&'static str; 34] = [
         "dialling_off",
         "not_listed",
         "retired",
@@ -153,6 +160,7 @@ impl Hold {
         "customer_on_call",
         "number_on_call",
         "not_due",
+        "waits_for_agent",
         "day_budget_spent",
         "number_at_limit",
         "after_conversation",
@@ -192,6 +200,7 @@ impl Hold {
             Self::CustomerOnCall => "customer_on_call",
             Self::NumberOnCall => "number_on_call",
             Self::NotDue { .. } => "not_due",
+            Self::WaitsForAgent { .. } => "waits_for_agent",
             Self::DayBudgetSpent { .. } => "day_budget_spent",
             Self::NumberAtLimit { .. } => "number_at_limit",
             Self::AfterConversation { .. } => "after_conversation",
@@ -226,6 +235,7 @@ impl Hold {
             Self::NothingDue { next_at } => *next_at,
             Self::DoNotCall { until, .. } => *until,
             Self::NotDue { due_at } => Some(*due_at),
+            Self::WaitsForAgent { until, .. } => Some(*until),
             Self::DayBudgetSpent { next_day_at } => Some(*next_day_at),
             Self::NumberAtLimit { released_at } | Self::AfterConversation { released_at } => Some(*released_at),
             Self::DiallingOff
@@ -291,6 +301,9 @@ impl fmt::Display for Hold {
             Self::CustomerOnCall => f.write_str("the customer is in a call"),
             Self::NumberOnCall => f.write_str("the number is in a call"),
             Self::NotDue { due_at } => write!(f, "not due until {due_at}"),
+            Self::WaitsForAgent { agent, until } => {
+                write!(f, "waits for agent {agent}, and for anyone of the queue from {until}")
+            }
             Self::DayBudgetSpent { next_day_at } => {
                 write!(f, "tries of this day are used; next day starts {next_day_at}")
             }

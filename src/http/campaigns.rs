@@ -12,7 +12,10 @@ use serde::Deserialize;
 use super::{
     error::ApiError,
     state::ServerState,
-    wire::{Attempt, CampaignWhy, ContactView, ContactWhy, NextView, Results, TallyView},
+    wire::{
+        Attempt, CampaignWhy, ContactView, ContactWhy, NextView, Results, TallyView,
+        business::{BusinessResultView, CancelledView, ScheduledView},
+    },
 };
 use crate::{
     domain::ids::{AttemptId, CampaignId, CustomerId},
@@ -49,7 +52,8 @@ pub(super) async fn results(
     Ok(Json(Results { attempts: records.iter().map(Attempt::from).collect(), next }))
 }
 
-fn parse_attempt(text: &str) -> Result<AttemptId, ApiError> {
+/// The id of an attempt.
+pub(super) fn parse_attempt(text: &str) -> Result<AttemptId, ApiError> {
     AttemptId::parse(text)
         .ok_or_else(|| ApiError::bad_request(format!("{text:?} is no attempt id"), "they look like `a3-17`"))
 }
@@ -89,11 +93,17 @@ pub(super) async fn contact_why(
     let id = CustomerId::parse(&customer).map_err(|_| unknown())?;
     let now = state.clock.now().wall;
     let why = state.store.why(&campaign, &id, now).await?.ok_or_else(unknown)?;
+    let contact = &why.history.contact;
+    let generation = state.generation.borrow().clone();
+    let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(&campaign));
     Ok(Json(ContactWhy {
         campaign: dial_status(&state, &campaign),
         timezone: timezone(&state, &campaign),
-        contact: ContactView::of(&why.history.contact, &why.do_not_call),
+        contact: ContactView::of(contact, &why.do_not_call),
         attempts: why.history.attempts.iter().map(Attempt::from).collect(),
+        business_results: why.history.business.iter().map(BusinessResultView::from).collect(),
+        scheduled: ScheduledView::of(defined.map(Arc::as_ref), contact, now),
+        cancelled: CancelledView::of(contact),
         next: why.next.as_ref().map(NextView::from),
         hold: why.hold.as_ref().map(Waiting::of),
         as_of: now.to_string(),

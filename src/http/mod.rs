@@ -6,6 +6,7 @@
 
 pub mod access;
 mod agents;
+mod business;
 mod campaigns;
 mod contacts;
 mod do_not_call;

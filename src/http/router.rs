@@ -12,7 +12,7 @@ use axum::{
 };
 
 use super::{
-    access, agents, campaigns, contacts, do_not_call, error::ApiError, health, page, plan, reconcile,
+    access, agents, business, campaigns, contacts, do_not_call, error::ApiError, health, page, plan, reconcile,
     state::ServerState, status,
 };
 
@@ -37,6 +37,7 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .route("/api/v1/campaigns/{campaign}/tally", get(campaigns::tally))
         .route("/api/v1/campaigns/{campaign}/why", get(campaigns::campaign_why))
         .route("/api/v1/campaigns/{campaign}/contacts/{customer}/why", get(campaigns::contact_why))
+        .route("/api/v1/campaigns/{campaign}/contacts/{customer}/business-results", post(business::set))
         .route("/api/v1/do-not-call", get(do_not_call::lists))
         .route("/api/v1/do-not-call/{list}/remove", post(do_not_call::remove))
         .layer(middleware::from_fn(in_time));

@@ -2,6 +2,7 @@
 //!
 //! Times are RFC 3339. Numbers stand in full: whoever gets these has shown a credential.
 
+pub mod business;
 pub mod do_not_call;
 pub mod plan;
 
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use self::business::{BusinessResultView, CancelledView, ScheduledView};
 use crate::{
     domain::{
         contact::{Contact, Number},
@@ -202,6 +204,9 @@ pub struct Attempt {
     pub number_index: usize,
     /// The number called.
     pub number: String,
+    /// The business rule that placed it; `None` for the result policy.
+    #[serde(default)]
+    pub rule: Option<String>,
     /// The number shown.
     pub caller_number: String,
     /// The held agent.
@@ -224,6 +229,9 @@ pub struct Attempt {
     pub sip_status: Option<u16>,
     /// Q.850 cause.
     pub q850: Option<u8>,
+    /// The business result that was last set for it, `callback` or `callback/soon`.
+    #[serde(default)]
+    pub business_result: Option<String>,
     /// Commit it was placed under.
     pub revision: String,
     /// Version of the daemon that placed it.
@@ -244,6 +252,7 @@ impl From<&AttemptRecord> for Attempt {
             customer: record.customer.to_string(),
             number_index: record.number_index + 1,
             number: record.number.expose().to_owned(),
+            rule: record.rule.as_ref().map(ToString::to_string),
             caller_number: record.caller_number.expose().to_owned(),
             agent: record.agent.to_string(),
             trunk: record.trunk.to_string(),
@@ -255,6 +264,7 @@ impl From<&AttemptRecord> for Attempt {
             fail_code: record.fail_code.clone(),
             sip_status: record.sip_status,
             q850: record.q850,
+            business_result: record.business.as_ref().map(ToString::to_string),
             revision: record.revision.to_string(),
             daemon_version: record.daemon_version.clone(),
             tzdb_version: record.tzdb_version.clone(),
@@ -330,6 +340,15 @@ pub struct ContactWhy {
     pub contact: ContactView,
     /// Its attempts, oldest first.
     pub attempts: Vec<Attempt>,
+    /// Business results that were set for it, oldest first.
+    #[serde(default)]
+    pub business_results: Vec<BusinessResultView>,
+    /// The call that one of them has scheduled.
+    #[serde(default)]
+    pub scheduled: Option<ScheduledView>,
+    /// The newest scheduled call that came to nothing.
+    #[serde(default)]
+    pub cancelled: Option<CancelledView>,
     /// What it needs next; `None` once it has ended.
     pub next: Option<NextView>,
     /// What holds that back now; `None` if only a free agent is missing.
@@ -396,7 +415,7 @@ pub struct ListedView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NextView {
-    /// `pass`, `retry` or `fresh`.
+    /// `business`, `pass`, `retry` or `fresh`.
     pub kind: String,
     /// Which number, from 1.
     pub number_index: usize,
@@ -441,6 +460,7 @@ impl NumberView {
 impl From<&Next> for NextView {
     fn from(next: &Next) -> Self {
         let kind = match next.class {
+            Class::Business => "business",
             Class::Pass => "pass",
             Class::Retry => "retry",
             Class::Fresh => "fresh",

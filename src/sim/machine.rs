@@ -461,7 +461,7 @@ impl<O: Outside> Machine<O> {
             over.result = Some(settlement.result);
             self.attempts.push(over);
         }
-        self.pending.push_back(Input::Settled { attempt: settlement.attempt });
+        self.pending.push_back(Input::Settled { attempt: settlement.attempt, changed: false });
     }
 
     fn call(&mut self, now: Now, command: CallCommand) -> Result<(), Halt> {

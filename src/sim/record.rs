@@ -17,6 +17,8 @@ use crate::domain::{
 /// Why an attempt was placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
+    /// A business result has scheduled it.
+    Business,
     /// The number had not been called.
     Fresh,
     /// The next number of a `sequence` pass under way.
@@ -63,6 +65,7 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fresh => f.write_str("fresh"),
+            Self::Business => f.write_str("business"),
             Self::Pass => f.write_str("pass"),
             Self::Retry { policy, after } => write!(f, "retry {} after {after}", policy.as_str()),
         }
@@ -73,6 +76,7 @@ impl Rule {
     /// Why a number whose work is of this class is called under this policy.
     pub(super) fn of(class: Class, policy: &ResultPolicy, number: &Number) -> Self {
         match class {
+            Class::Business => Self::Business,
             Class::Pass => Self::Pass,
             Class::Fresh => Self::Fresh,
             Class::Retry => {

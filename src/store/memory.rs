@@ -3,6 +3,7 @@
 //! It serves tests and simulations, and is what the SQL of `sqlite` is held equal to. Nothing in it
 //! is fast on purpose: candidates are found by sorting all contacts.
 
+mod business;
 mod do_not_call;
 
 use std::{
@@ -16,15 +17,16 @@ use jiff::{Timestamp, civil::Date};
 
 use self::do_not_call::DoNotCall;
 use super::{
-    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, DoNotCallCounts, EVALUATION_SLICE, Evaluated,
-    GateSettings, ImportOutcome, IntentDecision, IntentRequest, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord,
-    ListedNumber, ListingOutcome, Milestone, Opener, RecordedIntent, Settlement, Store, StoreError, StoredCampaign,
-    Tally, Why,
+    AttemptRecord, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage, ContactHistory,
+    DoNotCallCounts, EVALUATION_SLICE, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest,
+    LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, ListedNumber, ListingOutcome, Milestone, Opener,
+    RecordedIntent, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
 };
 use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
+        business::waits_for,
         campaign::{Campaign, DialPermission, Generation},
         contact::{Contact, HELD_FOR_GOOD, NewContact, Progress},
         do_not_call::NewEntry,
@@ -34,7 +36,7 @@ use crate::{
         },
         gate::{self, NumberHistory},
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
-        order::{self, Next},
+        order::{self, Class, Next},
         phone::E164,
         policy::ResultPolicy,
         reason::Hold,
@@ -66,6 +68,8 @@ struct State {
     /// Contacts that their campaign's filter left out when it was last applied.
     filtered_out: BTreeSet<ContactRef>,
     attempts: BTreeMap<AttemptId, Attempt>,
+    /// Business results in the order in which they were set.
+    business: Vec<(ContactRef, BusinessRecord)>,
     legs: BTreeMap<LegId, Leg>,
     agents: BTreeMap<AgentId, Availability>,
     do_not_call: DoNotCall,
@@ -187,7 +191,12 @@ impl State {
 
     fn history_of(&self, contact: &Contact) -> ContactHistory {
         let attempts = self.attempts.values().filter(|attempt| attempt.contact == contact.reference);
-        ContactHistory { contact: contact.clone(), attempts: attempts.map(|attempt| attempt.record.clone()).collect() }
+        let business = self.business.iter().filter(|(reference, _)| *reference == contact.reference);
+        ContactHistory {
+            contact: contact.clone(),
+            attempts: attempts.map(|attempt| attempt.record.clone()).collect(),
+            business: business.map(|(_, record)| record.clone()).collect(),
+        }
     }
 
     fn find(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<Option<&Contact>, StoreError> {
@@ -209,7 +218,7 @@ impl State {
 
     /// Contacts that have not ended, and those of them that the filter leaves out.
     fn open(&self, campaign: &CampaignId) -> (u64, u64) {
-        let open = || self.contacts_of(campaign).filter(|contact| contact.progress.ended.is_none());
+        let open = || self.contacts_of(campaign).filter(|contact| !contact.progress.is_over());
         let left_out = open().filter(|contact| self.filtered_out.contains(&contact.reference)).count();
         (open().count() as u64, left_out as u64)
     }
@@ -301,7 +310,18 @@ impl Store for MemoryStore {
         let matches =
             |contact: &Contact| state.defined(campaign).is_none_or(|campaign| campaign.matches(&contact.attributes));
         let may = |contact: &Contact| matches(contact) && verdict::may_be_called(&self.settings.permission, contact);
-        let mut ready: Vec<Contact> = ready.into_iter().filter(may).collect();
+        let now_pinned = |contact: &Contact| {
+            let next = order::next(state.defined(campaign)?, contact, now).filter(|next| next.class == Class::Business);
+            next.and(waits_for(state.defined(campaign)?, contact, now)).map(|(agent, _)| agent.clone())
+        };
+        let (mut pinned, mut ready): (Vec<_>, Vec<_>) =
+            ready.into_iter().filter(may).partition(|contact| now_pinned(contact).is_some());
+        let mut of_agent: BTreeMap<Option<AgentId>, usize> = BTreeMap::new();
+        pinned.retain(|contact| {
+            let seen = of_agent.entry(now_pinned(contact)).or_default();
+            *seen += 1;
+            *seen <= limit_of(limit)
+        });
         // A full page tells of nobody else: what is in it comes first.
         let on_call = on_call && ready.len() < limit_of(limit) && self.settings.permission != DialPermission::None;
         ready.truncate(limit_of(limit));
@@ -312,6 +332,7 @@ impl Store for MemoryStore {
         let total = held.customers.len();
         Ok(CandidatePage {
             ready,
+            pinned,
             next_ready_at,
             on_call,
             cut: false,
@@ -348,13 +369,16 @@ impl Store for MemoryStore {
             contact: &contact,
             picked_version: request.picked_version,
             number: request.number,
+            rule: request.rule.as_ref(),
+            agent: Some(&request.agent),
             trunk: Some(&request.trunk),
             history: &history,
             do_not_call: entries.get(request.number).map_or(&[], Vec::as_slice),
         };
         let answer = verdict::ask(&question, &generation, &self.settings, &state.ledger);
         if let Err(hold) = answer {
-            let after = gate::after_refusal(campaign, &hold, &contact, request.number, now.wall);
+            let place = (request.number, request.rule.as_ref());
+            let after = gate::after_refusal(campaign, &hold, &contact, place, now.wall);
             if let Some(progress) = after {
                 state.write(contact.reference, progress);
             }
@@ -387,6 +411,8 @@ impl Store for MemoryStore {
                 }
                 held.caller_usage.retain(|_, used| *used > 0);
             }
+            state.forget_attempt(attempt);
+            state.results_take_effect(gone.contact);
         }
         Ok(())
     }
@@ -418,11 +444,11 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
+    async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
         let mut state = self.state()?;
-        let Some(attempt) = state.attempts.get_mut(&settlement.attempt) else { return Ok(()) };
+        let Some(attempt) = state.attempts.get_mut(&settlement.attempt) else { return Ok(false) };
         if attempt.live.take().is_none() {
-            return Ok(());
+            return Ok(false);
         }
         let record = &mut attempt.record;
         record.result = Some(settlement.result);
@@ -438,7 +464,11 @@ impl Store for MemoryStore {
             let progress = verdict::settled(&held.progress, settlement.progress);
             state.write(contact, progress);
         }
-        Ok(())
+        Ok(state.results_take_effect(contact))
+    }
+
+    async fn set_business_result(&self, request: BusinessRequest) -> Result<BusinessDecision, StoreError> {
+        self.state()?.set_business_result(request)
     }
 
     async fn advance(&self, contact: ContactRef, version: u32, progress: Progress) -> Result<(), StoreError> {
@@ -564,7 +594,7 @@ impl Store for MemoryStore {
         tally.filtered_out = state.open(campaign).1;
         for contact in state.contacts_of(campaign) {
             tally.contacts += 1;
-            match contact.progress.ended {
+            match contact.progress.ended.filter(|_| contact.progress.is_over()) {
                 Some(end) => *tally.ended.entry(end.as_str()).or_default() += 1,
                 None if contact.progress.attempts > 0 || live.contains(&contact.reference) => tally.in_progress += 1,
                 None => tally.fresh += 1,
@@ -659,6 +689,7 @@ impl State {
             customer: contact.customer.clone(),
             number_index: request.number,
             number: called.clone(),
+            rule: request.rule,
             caller_number: request.caller_number.clone(),
             agent: request.agent,
             trunk: request.trunk.clone(),
@@ -670,6 +701,7 @@ impl State {
             fail_code: None,
             sip_status: None,
             q850: None,
+            business: None,
             revision: intent.revision.clone(),
             daemon_version: opener.daemon_version.clone(),
             tzdb_version: opener.tzdb_version.clone(),
@@ -742,7 +774,7 @@ impl State {
             if !campaign.matches(&contact.attributes) {
                 self.filtered_out.insert(contact.reference);
             } else if self.filtered_out.remove(&contact.reference) {
-                admitted += u64::from(contact.progress.ended.is_none());
+                admitted += u64::from(!contact.progress.is_over());
             }
         }
         held.evaluated_to = last.filter(|_| !complete);
@@ -757,8 +789,10 @@ impl State {
         let lists = campaign.map_or(&[][..], |campaign| &campaign.do_not_call);
         let entries = self.do_not_call.of(lists, contact);
         let do_not_call = entries.get(number).map_or(&[][..], Vec::as_slice);
+        let (rule, agent, trunk) = (next.rule(contact), None, None);
+        let history = &history;
         let question =
-            Question { now, mono, contact, picked_version, number, trunk: None, history: &history, do_not_call };
+            Question { now, mono, contact, picked_version, number, rule, agent, trunk, history, do_not_call };
         verdict::ask(&question, generation, settings, &self.ledger).err()
     }
 }
@@ -776,6 +810,7 @@ impl Attempt {
             attempt: record.attempt,
             contact: contacts.get(&self.contact)?.clone(),
             number: record.number_index,
+            rule: record.rule.clone(),
             caller_number: record.caller_number.clone(),
             placed_at: record.placed_at,
             answered_at: record.answered_at,

@@ -19,6 +19,7 @@ pub mod sqlite;
 
 use crate::domain::{
     agent::Availability,
+    business::{BusinessKey, Outcome, Refusal},
     call::{Destination, LegIdentity},
     campaign::{DesiredState, Generation},
     contact::{Contact, NewContact, Progress},
@@ -182,6 +183,8 @@ pub struct IntentRequest {
     pub picked_version: u32,
     /// Which number, by index from 0.
     pub number: usize,
+    /// The business rule that asks for the call; `None` for the result policy.
+    pub rule: Option<BusinessKey>,
     /// The number to show.
     pub caller_number: E164,
     /// The held agent.
@@ -247,6 +250,8 @@ pub struct LeftoverAttempt {
     pub contact: Contact,
     /// Which number, by index from 0.
     pub number: usize,
+    /// The business rule that had placed it; `None` for the result policy.
+    pub rule: Option<BusinessKey>,
     /// The number it was called from.
     pub caller_number: E164,
     /// When its intent was recorded.
@@ -287,6 +292,8 @@ pub struct AttemptRecord {
     pub number_index: usize,
     /// The number called.
     pub number: E164,
+    /// The business rule that placed it; `None` for the result policy.
+    pub rule: Option<BusinessKey>,
     /// The number shown.
     pub caller_number: E164,
     /// The held agent.
@@ -309,6 +316,8 @@ pub struct AttemptRecord {
     pub sip_status: Option<u16>,
     /// Q.850 cause.
     pub q850: Option<u8>,
+    /// The business result that was last set for it.
+    pub business: Option<BusinessKey>,
     /// The commit it was placed under.
     pub revision: Revision,
     /// Version of the daemon that placed it.
@@ -404,6 +413,56 @@ pub struct Tally {
     pub live: u64,
 }
 
+/// Asks for a business result to be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusinessRequest {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// The customer.
+    pub customer: CustomerId,
+    /// For which attempt; `None` for the newest.
+    pub attempt: Option<AttemptId>,
+    /// What was achieved.
+    pub key: BusinessKey,
+    /// What else is to be known.
+    pub note: Option<String>,
+    /// Who sets it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What the writer answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BusinessDecision {
+    /// It is recorded.
+    Set {
+        /// For which contact.
+        contact: ContactRef,
+        /// What came of it; `None` while the contact is in a call, whose end it waits for.
+        outcome: Option<Outcome>,
+    },
+    /// Nothing was written.
+    Refused(Refusal),
+}
+
+/// A business result that was set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusinessRecord {
+    /// For which attempt; `None` if nobody had called the contact.
+    pub attempt: Option<AttemptId>,
+    /// What was achieved.
+    pub key: BusinessKey,
+    /// What else is to be known.
+    pub note: Option<String>,
+    /// Who set it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// What came of it; `None` while the contact is in a call, whose end it waits for.
+    pub outcome: Option<Outcome>,
+}
+
 /// A contact with all its attempts, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContactHistory {
@@ -411,6 +470,8 @@ pub struct ContactHistory {
     pub contact: Contact,
     /// Its attempts.
     pub attempts: Vec<AttemptRecord>,
+    /// Business results that were set for it.
+    pub business: Vec<BusinessRecord>,
 }
 
 /// What happened to a contact and what will.
@@ -479,8 +540,14 @@ pub trait Store: Send + Sync + 'static {
     async fn note(&self, milestone: Milestone) -> Result<(), StoreError>;
 
     /// Ends an attempt and moves its contact on, whose version rises by exactly one; doing it again
-    /// changes nothing. Settlements and intents are served in the order in which they were handed in.
-    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError>;
+    /// changes nothing. Business results that were set during the call take effect with it: if they
+    /// change the contact once more, the answer is `true` and the version higher. Settlements and
+    /// intents are served in the order in which they were handed in.
+    async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError>;
+
+    /// Records a business result, checked against the definitions in force, and has it take effect: at
+    /// once, or with the end of the call that the contact is in.
+    async fn set_business_result(&self, request: BusinessRequest) -> Result<BusinessDecision, StoreError>;
 
     /// Writes progress that no attempt caused (a number whose days passed); refused as stale by
     /// doing nothing when the contact's version is not `version`.

@@ -27,9 +27,9 @@ use dialops::{
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Checked, Reconcile},
     store::{
-        AttemptRecord, CampaignChange, ContactHistory, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome,
-        IntentDecision, IntentRequest, Leftovers, LegRecord, ListedNumber, ListingOutcome, Milestone, Opener,
-        Settlement, Store, StoreError, StoredCampaign, Tally, Why, memory::MemoryStore,
+        AttemptRecord, BusinessDecision, BusinessRequest, CampaignChange, ContactHistory, DoNotCallCounts, Evaluated,
+        GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, ListedNumber, ListingOutcome,
+        Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why, memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -542,7 +542,11 @@ impl Store for Flaky {
         unreachable!()
     }
 
-    async fn settle(&self, _: Settlement) -> Result<(), StoreError> {
+    async fn settle(&self, _: Settlement) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn set_business_result(&self, _: BusinessRequest) -> Result<BusinessDecision, StoreError> {
         unreachable!()
     }
 

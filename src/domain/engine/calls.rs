@@ -16,6 +16,7 @@ use super::{
 };
 use crate::domain::{
     agent::Availability,
+    business::BusinessKey,
     call::{CallCommand, Destination, EndedBy, HangUpCause, LegEnd, MediaOffer},
     campaign::{AgentTerms, Campaign},
     contact::Contact,
@@ -72,6 +73,7 @@ pub(super) struct LiveCall {
     pub(super) campaign: CampaignId,
     pub(super) contact: Contact,
     pub(super) number: usize,
+    pub(super) rule: Option<BusinessKey>,
     pub(super) called: E164,
     pub(super) caller_number: E164,
     /// `None` once lost.
@@ -186,6 +188,7 @@ impl Engine {
             contact: call.contact.reference,
             picked_version: call.contact.version,
             number: call.number,
+            rule: call.rule.clone(),
             called: call.called.clone(),
             caller_number: call.caller_number.clone(),
             agent,
@@ -231,14 +234,16 @@ impl Engine {
             self.wait(attempt, Stage::WaitingRate, now.mono + RATE_ASK_AGAIN);
             return;
         }
-        let (id, contact, number) = (call.campaign.clone(), call.contact.clone(), call.number);
+        let (id, contact) = (call.campaign.clone(), call.contact.clone());
+        let (number, rule) = (call.number, call.rule.clone());
         if *hold == Hold::StoreUnavailable {
             self.back_off(now);
         }
         self.drop_claim(now, attempt, effects);
         let Some(run) = self.campaigns.get_mut(&id) else { return };
         // The store's writer has written the same; if by a newer definition, the next intent tells.
-        let progress = run.definition.as_ref().and_then(|c| gate::after_refusal(c, hold, &contact, number, now.wall));
+        let place = (number, rule.as_ref());
+        let progress = run.definition.as_ref().and_then(|c| gate::after_refusal(c, hold, &contact, place, now.wall));
         match progress {
             Some(progress) => self.moved(now, &id, contact, progress),
             None => run.leave(now, &contact, hold),
@@ -548,6 +553,7 @@ impl Engine {
         let Some(intent) = &call.intent else { return };
         let ended = EndedAttempt {
             number: call.number,
+            rule: call.rule,
             result,
             ended_at: now.wall,
             local_date: intent.local_date,
@@ -598,7 +604,7 @@ impl Engine {
         let Some(run) = self.campaigns.get_mut(id) else { return };
         *run.results.entry(settled).or_default() += 1;
         run.touch(contact.reference);
-        if contact.progress.ended.is_some() {
+        if contact.progress.is_over() {
             run.count_end(&contact.attributes);
         } else {
             run.offer(now.wall, contact);

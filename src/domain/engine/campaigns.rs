@@ -10,13 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     attribute::Attributes,
+    business,
     campaign::{Campaign, DesiredState, DialPermission},
     contact::{Contact, HELD_FOR_GOOD},
     gate,
-    ids::{ContactRef, QueueId, Revision},
+    ids::{AgentId, ContactRef, QueueId, Revision},
     intent::CandidatePage,
     now::Now,
-    order::{self, Rank},
+    order::{self, Class, Rank},
     phone::E164,
     reason::Hold,
     results::CallResult,
@@ -28,6 +29,9 @@ pub const HOPPER_PAGE: u32 = if cfg!(test) { 3 } else { 100 };
 
 /// How long a contact that the gate refused for a passing reason is left alone.
 pub(super) const SET_ASIDE_FOR: Duration = Duration::from_secs(5);
+
+/// Contacts by their place in the order.
+type Hopper = BTreeMap<(Rank, ContactRef), Contact>;
 
 /// A page under way.
 #[derive(Debug, Clone)]
@@ -61,7 +65,9 @@ pub(super) struct CampaignRun {
     /// When `hold` was found; a wall clock that steps back before it makes it void.
     hold_since: Timestamp,
     /// Contacts to take, best first.
-    hopper: BTreeMap<(Rank, ContactRef), Contact>,
+    hopper: Hopper,
+    /// Those that wait for an agent, likewise.
+    pinned: BTreeMap<AgentId, Hopper>,
     loading: Option<Loading>,
     /// How many contacts are wanted at once.
     page: usize,
@@ -108,6 +114,7 @@ impl CampaignRun {
             hold_until: Timestamp::MIN,
             hold_since: Timestamp::MIN,
             hopper: BTreeMap::new(),
+            pinned: BTreeMap::new(),
             loading: None,
             page: usize::try_from(page).unwrap_or(usize::MAX),
             wants_load: true,
@@ -204,7 +211,7 @@ impl CampaignRun {
 
     /// Whether a contact could be taken from it, caps aside.
     pub(super) fn is_ready(&self) -> bool {
-        self.hold.is_none() && !self.stale && !self.hopper.is_empty()
+        self.hold.is_none() && !self.stale && !(self.hopper.is_empty() && self.pinned.is_empty())
     }
 
     /// Whether a page that may make it ready is on its way: nobody is taken of campaigns that come
@@ -321,12 +328,13 @@ impl CampaignRun {
         self.ask_again_at = page.on_call.then(|| now.mono + SET_ASIDE_FOR);
         self.next_ready_at = [self.next_ready_at, page.next_ready_at].into_iter().flatten().min();
         self.stale = false;
-        let kept = std::mem::take(&mut self.hopper).into_values();
+        let pinned = std::mem::take(&mut self.pinned).into_values().flat_map(Hopper::into_values);
+        let kept = std::mem::take(&mut self.hopper).into_values().chain(pinned);
         let kept = kept.filter(|c| touched.contains(&c.reference) || busy(c.reference));
         let fresh = |c: &Contact| {
             !touched.contains(&c.reference) && !self.set_aside.contains_key(&c.reference) && !busy(c.reference)
         };
-        let all: Vec<Contact> = kept.chain(page.ready.into_iter().filter(fresh)).collect();
+        let all: Vec<Contact> = kept.chain(page.ready.into_iter().chain(page.pinned).filter(fresh)).collect();
         for contact in all {
             self.enter(now.wall, contact);
         }
@@ -340,11 +348,21 @@ impl CampaignRun {
             self.ready_later(next.ready_at);
             return;
         }
-        let rank = order::rank(campaign, &contact, &next);
+        let place = (order::rank(campaign, &contact, &next), contact.reference);
         // Its place may get better by time alone: a retry that comes due goes before an untried number.
         let improves = order::standing(campaign, &contact, now).wakes_at(now);
-        self.hopper.insert((rank, contact.reference), contact);
-        if let Some(at) = improves {
+        let waits = business::waits_for(campaign, &contact, now).filter(|_| next.class == Class::Business);
+        let until = match waits.map(|(agent, until)| (agent.clone(), until)) {
+            Some((agent, until)) => {
+                self.pinned.entry(agent).or_default().insert(place, contact);
+                Some(until)
+            }
+            None => {
+                self.hopper.insert(place, contact);
+                None
+            }
+        };
+        if let Some(at) = [improves, until].into_iter().flatten().min() {
             self.ready_later(at);
         }
     }
@@ -394,18 +412,52 @@ impl CampaignRun {
         self.set_aside.insert(contact, Aside { until: now.mono + SET_ASIDE_FOR, on_call });
     }
 
-    pub(super) fn take_first(&mut self) -> Option<Contact> {
-        self.hopper.pop_first().map(|(_, contact)| contact)
+    /// Takes the first contact that an agent may take: those that wait for this very one go before all
+    /// others.
+    pub(super) fn take_first(&mut self, agent: &AgentId) -> Option<Contact> {
+        let Some(own) = self.pinned.get_mut(agent) else {
+            return self.hopper.pop_first().map(|(_, contact)| contact);
+        };
+        let first = own.pop_first();
+        if own.is_empty() {
+            self.pinned.remove(agent);
+            // A page holds so many of each agent and no more.
+            self.wants_load = true;
+        }
+        first.map(|(_, contact)| contact)
+    }
+
+    /// A contact has changed in the store, not by a call of ours: pages from before are old news of it.
+    pub(super) fn changed(&mut self, contact: ContactRef) {
+        self.touch(contact);
+        self.set_aside.remove(&contact);
+        self.hopper.retain(|(_, reference), _| *reference != contact);
+        self.pinned.values_mut().for_each(|own| own.retain(|(_, reference), _| *reference != contact));
+        self.pinned.retain(|_, own| !own.is_empty());
+        self.stale = true;
+        self.recount();
     }
 
     pub(super) fn clear_hopper(&mut self) {
         self.hopper.clear();
+        self.pinned.clear();
         self.exhausted = false;
     }
 
     /// Whether a contact is in the hopper or set aside.
     pub(super) fn holds(&self, contact: ContactRef) -> bool {
-        self.set_aside.contains_key(&contact) || self.hopper.keys().any(|(_, reference)| *reference == contact)
+        let hoppers = self.pinned.values().chain([&self.hopper]);
+        self.set_aside.contains_key(&contact)
+            || hoppers.flat_map(BTreeMap::keys).any(|(_, reference)| *reference == contact)
+    }
+
+    /// The agent whom the first of those waits for that are ready for nobody else.
+    pub(super) fn waits_for_agent(&self) -> Option<Hold> {
+        let campaign = self.definition.as_ref().filter(|_| self.hopper.is_empty())?;
+        let first = self.pinned.values().filter_map(BTreeMap::first_key_value).min_by_key(|(place, _)| *place);
+        let contact = first.map(|(_, contact)| contact)?;
+        let (agent, until) = business::waits_for(campaign, contact, Timestamp::MIN)?;
+        Some(Hold::WaitsForAgent { agent: agent.clone(), until })
     }
 
     pub(super) fn hopper_is_empty(&self) -> bool {

@@ -31,6 +31,13 @@ pub enum Input {
     },
     /// Contacts were imported, a new filter has been applied to some, or a do-not-call list has changed.
     ContactsAdded(CampaignId),
+    /// A contact was changed in the store: a business result took effect.
+    ContactChanged {
+        /// Of which campaign.
+        campaign: CampaignId,
+        /// Which one.
+        contact: ContactRef,
+    },
     /// The answer to [`Effect::StoreLeg`].
     LegStored {
         /// Which leg.
@@ -56,6 +63,8 @@ pub enum Input {
     Settled {
         /// Which attempt.
         attempt: AttemptId,
+        /// Whether a business result that had been set during the call has changed the contact once more.
+        changed: bool,
     },
     /// The answer to [`Effect::WithdrawIntent`].
     Withdrawn {

@@ -231,7 +231,13 @@ impl Engine {
             Input::LegStored { leg, stored } => self.leg_stored(now, leg, stored, effects),
             Input::IntentRecorded { attempt, intent } => self.intent_recorded(now, attempt, *intent, effects),
             Input::IntentRefused { attempt, hold } => self.intent_refused(now, attempt, &hold, effects),
-            Input::Settled { attempt } => self.settled(now, attempt),
+            Input::ContactChanged { campaign, contact } => {
+                if let Some(run) = self.campaigns.get_mut(&campaign) {
+                    run.changed(contact);
+                }
+                self.refresh(now, &campaign);
+            }
+            Input::Settled { attempt, changed } => self.settled(now, attempt, changed),
             Input::Withdrawn { attempt } => {
                 if let Some(campaign) = self.withdrawing.remove(&attempt) {
                     self.call_over(now);
@@ -257,7 +263,7 @@ impl Engine {
     }
 
     /// The store has an attempt's end: from now on its pages know better than we do.
-    fn settled(&mut self, now: Now, attempt: AttemptId) {
+    fn settled(&mut self, now: Now, attempt: AttemptId, changed: bool) {
         let Some(settling) = self.settling.remove(&attempt) else { return };
         self.call_over(now);
         if self.busy.get(&settling.contact) == Some(&attempt) {
@@ -265,6 +271,10 @@ impl Engine {
         }
         let Some(run) = self.campaigns.get_mut(&settling.campaign) else { return };
         match settling.ready_at {
+            _ if changed => {
+                run.changed(settling.contact);
+                self.refresh(now, &settling.campaign);
+            }
             Some(at) if at > now.wall => {
                 run.ready_later(at);
                 self.refresh(now, &settling.campaign);

@@ -163,6 +163,9 @@ impl Engine {
         if staff.signed_in == 0 {
             return Some(Hold::NoAgentSignedIn);
         }
+        if let Some(hold) = run.waits_for_agent() {
+            return (run.live == 0).then_some(hold);
+        }
         if run.hopper_is_empty() {
             return (run.live == 0).then_some(Hold::NothingDue { next_at: run.next_ready_at });
         }

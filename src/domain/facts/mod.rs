@@ -22,6 +22,7 @@ use self::{
 };
 use super::{
     attribute::Attributes,
+    business,
     campaign::{DialPermission, Generation, Priority},
     contact::{Contact, HELD_FOR_GOOD, NewContact, Progress},
     gate::{self, Caps, NumberHistory},
@@ -287,7 +288,7 @@ impl Facts {
         let (contacts, open) = (shelf.customers.len() as u64, shelf.open);
         let mut counts = CampaignCounts { contacts, open, left_out: open - shelf.matching, ended: BTreeMap::new() };
         let own = shelf.customers.values().filter_map(|reference| self.contact(*reference));
-        for end in own.filter_map(|contact| contact.progress.ended) {
+        for end in own.filter(|contact| contact.progress.is_over()).filter_map(|contact| contact.progress.ended) {
             *counts.ended.entry(end.as_str()).or_default() += 1;
         }
         Some(counts)
@@ -300,14 +301,34 @@ impl Facts {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let contacts = shelf.ready().filter_map(position).map(|at| &self.contacts[at].contact);
         let may = contacts.filter(|contact| verdict::may_be_called(&self.settings.permission, contact));
-        let ready: Vec<Contact> = may.take(limit).cloned().collect();
+        let (mut ready, mut pinned, mut of_agent) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let mut next_ready_at = shelf.turns_at().filter(|at| *at < HELD_FOR_GOOD);
+        for contact in may {
+            if ready.len() >= limit {
+                break;
+            }
+            let campaign = shelf.definition.as_deref();
+            let due = contact.progress.business.scheduled.as_ref().is_some_and(|call| call.due_at() <= now);
+            match campaign.filter(|_| due).and_then(|campaign| business::waits_for(campaign, contact, now)) {
+                Some((agent, until)) => {
+                    let seen = of_agent.entry(agent).or_insert(0);
+                    *seen += 1;
+                    if *seen <= limit {
+                        pinned.push(contact.clone());
+                    }
+                    next_ready_at = Some(next_ready_at.map_or(until, |at: Timestamp| at.min(until)));
+                }
+                None => ready.push(contact.clone()),
+            }
+        }
         let callable = self.settings.permission != DialPermission::None;
         Some(CandidatePage {
             // A full page tells of nobody else: what is in it comes first.
             on_call: ready.len() < limit && callable && shelf.is_kept_by_a_call(&self.contacts),
             cut: false,
             ready,
-            next_ready_at: shelf.turns_at().filter(|at| *at < HELD_FOR_GOOD),
+            pinned,
+            next_ready_at,
             open: shelf.open,
             matching: Some(shelf.matching),
             total: shelf.customers.len() as u64,
@@ -333,12 +354,15 @@ impl Facts {
             contact: &contact,
             picked_version: intent.picked_version,
             number: intent.number,
+            rule: intent.rule.as_ref(),
+            agent: Some(&intent.agent),
             trunk: Some(&intent.trunk),
             history,
             do_not_call: called.as_ref().map_or(&[], |called| self.do_not_call.of(called)),
         };
         if let Err(hold) = verdict::ask(&question, &generation, &self.settings, &self.ledger) {
-            let after = gate::after_refusal(campaign, &hold, &contact, intent.number, now.wall);
+            let place = (intent.number, intent.rule.as_ref());
+            let after = gate::after_refusal(campaign, &hold, &contact, place, now.wall);
             if let Some(progress) = after {
                 self.write(intent.contact, progress);
             }

@@ -49,7 +49,7 @@ impl Kept {
     }
 
     fn is_open(&self) -> bool {
-        self.contact.progress.ended.is_none()
+        !self.contact.progress.is_over()
     }
 }
 

@@ -118,6 +118,7 @@ impl World {
             contact: contact.reference,
             picked_version: contact.version,
             number,
+            rule: None,
             called: contact.progress.numbers[number].e164.clone(),
             caller_number: E164::parse("+864005550100").unwrap(),
             agent: AgentId::parse("x").unwrap(),
@@ -141,6 +142,7 @@ impl World {
         let results = [CallResult::Busy, CallResult::NoAnswer, CallResult::NetworkFailure, CallResult::Answered];
         let ended = EndedAttempt {
             number: intent.number,
+            rule: None,
             result: results[pick as usize % results.len()],
             ended_at: self.now.wall,
             local_date: recorded.local_date,

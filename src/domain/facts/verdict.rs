@@ -7,11 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{GateSettings, ledger::Ledger};
 use crate::domain::{
+    business::BusinessKey,
     campaign::{Campaign, DialPermission, Generation},
     contact::{Contact, ContactEnd, Progress},
     do_not_call::Entry,
     gate::{self, Caps, Counts, Facts, NumberHistory},
-    ids::TrunkId,
+    ids::{AgentId, TrunkId},
     phone::E164,
     reason::Hold,
 };
@@ -28,6 +29,10 @@ pub struct Question<'a> {
     pub picked_version: u32,
     /// Which number, by index from 0.
     pub number: usize,
+    /// The business rule that asks for the call; `None` for the result policy.
+    pub rule: Option<&'a BusinessKey>,
+    /// The held agent; `None` asks for no one in particular (for `why`).
+    pub agent: Option<&'a AgentId>,
     /// The trunk; `None` asks for whichever has room (for `why`).
     pub trunk: Option<&'a TrunkId>,
     /// The frequency ledger of the number.
@@ -77,6 +82,8 @@ fn ask_for(
         contact,
         picked_version: question.picked_version,
         number: question.number,
+        rule: question.rule,
+        agent: question.agent,
         customer_on_call,
         number_on_call,
         live: trunk.map_or_else(Counts::default, |trunk| ledger.live(&contact.campaign, trunk)),
@@ -88,9 +95,9 @@ fn ask_for(
     })
 }
 
-/// What holds a contact that has no work at all; `None` for one that has ended.
+/// What holds a contact that has no work at all; `None` for one that needs nothing more.
 pub fn without_work(generation: Option<&Generation>, contact: &Contact) -> Option<Hold> {
-    if contact.progress.ended.is_some() {
+    if contact.progress.is_over() {
         return None;
     }
     match generation {
@@ -125,8 +132,9 @@ pub fn history_since(campaign: &Campaign, now: Timestamp) -> Option<Timestamp> {
 /// contact whose attempts are no longer spent.
 pub fn release_holds(campaign: &Campaign, progress: &Progress) -> Progress {
     let mut after = progress.clone();
-    for number in &mut after.numbers {
-        number.held_until = None;
+    let scheduled = after.business.scheduled.iter_mut().map(|call| &mut call.tries);
+    for tries in after.numbers.iter_mut().chain(scheduled) {
+        tries.held_until = None;
     }
     let most = campaign.limits.max_attempts_per_contact;
     if after.ended == Some(ContactEnd::AttemptsSpent) && most.is_none_or(|most| after.attempts < most.get()) {

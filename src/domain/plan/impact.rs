@@ -46,12 +46,13 @@ impl<'a> Outlook<'a> {
             return None;
         }
         let held = self.campaign.desired == DesiredState::Paused || !self.campaign.not_dialled_yet().is_empty();
-        if held || progress.ended.is_some() || self.attempts_spent(contact) {
+        if held || progress.is_over() || self.attempts_spent(contact) {
             return None;
         }
-        let numbers = progress.numbers.iter().enumerate();
+        let numbers = progress.numbers.iter().enumerate().filter(|_| progress.ended.is_none());
         let called = numbers.filter(|(index, number)| order::round(&self.campaign.order, *index, number).is_some());
-        called.filter_map(|(_, number)| self.next_call_of(contact, number)).min()
+        let scheduled = progress.business.scheduled.iter().map(|call| &call.tries);
+        called.map(|(_, number)| number).chain(scheduled).filter_map(|number| self.next_call_of(contact, number)).min()
     }
 
     /// Whether the filter holds for the contact.
@@ -177,7 +178,7 @@ impl Counts {
     /// Counts one contact.
     pub fn add(&mut self, before: Option<&Outlook<'_>>, after: Option<&Outlook<'_>>, contact: &Contact) {
         self.contacts += 1;
-        if contact.progress.ended.is_some() {
+        if contact.progress.is_over() {
             return;
         }
         self.open += 1;
@@ -260,7 +261,7 @@ mod tests {
             attributes: crate::domain::attribute::Attributes::new(),
             timezone: None,
             version: 1,
-            progress: Progress { numbers, pass: None, attempts, ended: None },
+            progress: Progress { numbers, attempts, ..Progress::fresh(&[]) },
         }
     }
 
@@ -284,6 +285,8 @@ mod tests {
                 contact,
                 picked_version: contact.version,
                 number,
+                rule: None,
+                agent: None,
                 customer_on_call: false,
                 number_on_call: false,
                 live: gate::Counts::default(),

@@ -8,6 +8,7 @@ use super::{do_not_call::list, *};
 use crate::{
     domain::{
         attribute::{AttributeValue, Number},
+        business::SameAgent,
         campaign::PerNumberLimit,
         do_not_call::NewEntry,
         filter::{Comparison, Filter, Test},
@@ -32,6 +33,8 @@ enum Step {
     Withdraw { nth: usize },
     /// Answers the nth live call.
     Answer { nth: usize },
+    /// Sets a business result for a customer, or for no one.
+    Mark { campaign: usize, customer: u8, result: &'static str },
     /// Lets time pass.
     Wait(u32),
     /// Changes a campaign's limits and filter and applies both.
@@ -64,6 +67,8 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (0_usize..3, results).prop_map(|(nth, result)| Step::Settle { nth, result }),
         1 => (0_usize..3).prop_map(|nth| Step::Withdraw { nth }),
         1 => (0_usize..3).prop_map(|nth| Step::Answer { nth }),
+        3 => (0_usize..2, 0_u8..6, prop::sample::select(vec!["callback", "callback", "refused", "wrong_person", "sold"]))
+            .prop_map(|(campaign, customer, result)| Step::Mark { campaign, customer, result }),
         4 => prop::sample::select(vec![1_u32, 900, 1_000, 20_000, 1_800_000, 86_400_000]).prop_map(Step::Wait),
         1 => (prop::option::of(1_u32..3), 1_u32..4, 1_u32..3, prop::option::of(0_u8..4))
             .prop_map(|(per_number, days, per_day, tier)| Step::Apply { per_number, days, per_day, tier }),
@@ -88,8 +93,9 @@ impl Twins {
         let mut first = campaign("first");
         first.limits.max_concurrent_calls = Some(nonzero(2));
         first.limits.max_attempts_per_contact = Some(nonzero(4));
+        first.business = business::rules(Some(SameAgent { wait: Some(Duration::from_secs(1_000)) }));
         first.do_not_call = vec![list(LISTS[0])];
-        let mut second = campaign("second");
+        let mut second = Campaign { business: business::rules(None), ..campaign("second") };
         second.limits.max_calls_per_second = Some(nonzero(1));
         second.do_not_call = LISTS.map(list).to_vec();
         let mut worlds = [World::memory(), World::sqlite().await];
@@ -116,9 +122,11 @@ impl Twins {
             Step::Settle { nth, result } => {
                 let Some((attempt, recorded, number)) = self.nth_live(*nth) else { return };
                 self.live.remove(&attempt);
-                for world in &self.worlds {
-                    world.settle(attempt, &recorded, number, *result).await;
-                }
+                let ended_at = self.worlds[0].now();
+                let settled = settlement(attempt, &recorded, number, *result, ended_at);
+                let [a, b] = &self.worlds;
+                let changed = (a.store.settle(settled.clone()).await.unwrap(), b.store.settle(settled).await.unwrap());
+                assert_eq!(changed.0, changed.1);
             }
             Step::Withdraw { nth } => {
                 let Some((attempt, ..)) = self.nth_live(*nth) else { return };
@@ -136,6 +144,16 @@ impl Twins {
                     world.store.note(Milestone::Leg { leg, identity, answered_at }).await.unwrap();
                     world.store.note(Milestone::Connected { attempt, at: world.now() }).await.unwrap();
                 }
+            }
+            Step::Mark { campaign, customer, result } => {
+                let at = self.worlds[0].now();
+                let request = business::request(&self.campaigns[*campaign], &format!("c{customer}"), result, at);
+                let [a, b] = &self.worlds;
+                let decisions = (
+                    a.store.set_business_result(request.clone()).await.unwrap(),
+                    b.store.set_business_result(request).await.unwrap(),
+                );
+                assert_eq!(decisions.0, decisions.1);
             }
             Step::Wait(millis) => {
                 self.worlds.iter().for_each(|world| world.wait(Duration::from_millis(u64::from(*millis))));
@@ -193,7 +211,8 @@ impl Twins {
 
     async fn intent(&mut self, campaign: usize, nth: usize, any: bool) {
         let campaign = self.campaigns[campaign].clone();
-        let mut found = self.worlds[0].ready(&campaign).await;
+        let page = self.worlds[0].store.candidates(&campaign.id, self.worlds[0].now(), 1000).await.unwrap();
+        let mut found: Vec<Contact> = page.pinned.into_iter().chain(page.ready).collect();
         if any {
             found = Vec::new();
             for customer in 0..6 {

@@ -11,9 +11,10 @@ use super::{
 };
 use crate::{
     domain::{
+        business::Business,
         campaign::{Campaign, Priority},
         contact::{Contact, ContactEnd, Progress},
-        ids::{CampaignId, ContactRef, CustomerId},
+        ids::{AgentId, CampaignId, ContactRef, CustomerId},
         order::{self, Standing},
         zone::ContactZone,
     },
@@ -27,7 +28,7 @@ use crate::{
 macro_rules! contact_columns {
     () => {
         "c.id, k.slug, c.customer_id, c.priority, c.import_order, c.not_before, c.version, c.pass, c.attempts, \
-         c.ended, p.numbers, g.numbers, p.attributes, p.timezone"
+         c.ended, p.numbers, g.numbers, p.attributes, p.timezone, g.business"
     };
 }
 /// The tables beside `contact c`; `CROSS JOIN` keeps the hot table outermost.
@@ -39,7 +40,7 @@ macro_rules! contact_joins {
 }
 
 /// How many columns these are.
-pub(super) const COLUMNS: usize = 14;
+pub(super) const COLUMNS: usize = 15;
 
 /// With those that [`kept`] takes behind them.
 pub(super) const KEPT_COLUMNS: usize = COLUMNS + 3;
@@ -110,7 +111,11 @@ pub(super) fn read(row: &SqliteRow) -> Result<Contact, Fault> {
         Some(end) => Some(ContactEnd::parse(end).ok_or_else(|| damaged("contact.ended"))?),
         None => None,
     };
-    let progress = Progress { numbers, pass: column(row, 7)?, attempts: column(row, 8)?, ended };
+    let business = match column::<Option<&str>>(row, 14)? {
+        Some(business) => row::business(business, &numbers)?,
+        None => Business::default(),
+    };
+    let progress = Progress { numbers, pass: column(row, 7)?, attempts: column(row, 8)?, ended, business };
     Ok(Contact {
         reference: ContactRef(column(row, 0)?),
         campaign: CampaignId::parse(column(row, 1)?).map_err(|_| damaged("campaign.slug"))?,
@@ -150,7 +155,7 @@ impl Rules<'_> {
     /// How a contact stands; `never` is for one in a call, and for one that is left out.
     pub(super) fn standing(&self, contact: &Contact, never: bool) -> Standing {
         match self.defined {
-            _ if never || contact.progress.ended.is_some() => Standing::default(),
+            _ if never || contact.progress.is_over() => Standing::default(),
             Some(campaign) => order::standing(campaign, contact, self.now),
             // To be found out as soon as there is a definition again.
             None => Standing { changes_at: Some(Timestamp::UNIX_EPOCH), ..Standing::default() },
@@ -179,12 +184,13 @@ pub(super) async fn write(
         .await
         .doing("writing a contact")?;
     stand(conn, rules, &after, live || before.filtered_out).await?;
-    if progress.numbers != before.contact.progress.numbers {
+    let was = &before.contact.progress;
+    if (&progress.numbers, &progress.business) != (&was.numbers, &was.business) {
         write_numbers(conn, after.reference, progress).await?;
         do_not_call::remark(conn, after.reference, &before.contact.progress, progress).await?;
     }
     if before.filtered_out {
-        let left_out = |progress: &Progress| i64::from(progress.ended.is_none());
+        let left_out = |progress: &Progress| i64::from(!progress.is_over());
         let by = left_out(progress) - left_out(&before.contact.progress);
         if by != 0 {
             count(conn, before.campaign, (FILTERED_OUT, ""), by).await?;
@@ -198,7 +204,8 @@ async fn stand(conn: &mut SqliteConnection, rules: Rules<'_>, contact: &Contact,
     let standing = rules.standing(contact, never);
     know_zones(conn, standing.zone.iter()).await?;
     const SQL: &str = "UPDATE contact SET pass_at = ?2, retry_at = ?3, fresh_at = ?4, fresh_round = ?5, wakes_at = ?6, \
-                       changes_at = ?7, zone = coalesce((SELECT id FROM zone WHERE name = ?8), 0) WHERE id = ?1";
+                       changes_at = ?7, zone = coalesce((SELECT id FROM zone WHERE name = ?8), 0), \
+                       business_at = ?9, pinned = ?10 WHERE id = ?1";
     sqlx::query(SQL)
         .bind(contact.reference.0)
         .bind(standing.pass.map(row::micros))
@@ -208,6 +215,8 @@ async fn stand(conn: &mut SqliteConnection, rules: Rules<'_>, contact: &Contact,
         .bind(wakes_at(&standing))
         .bind(standing.changes_at.map(row::micros))
         .bind(standing.zone)
+        .bind(standing.business.map(row::micros))
+        .bind(standing.agent.as_ref().map(AgentId::as_str))
         .execute(conn)
         .await
         .doing("writing a contact")
@@ -230,10 +239,13 @@ pub(super) async fn know_zones(conn: &mut SqliteConnection, names: impl Iterator
 }
 
 async fn write_numbers(conn: &mut SqliteConnection, contact: ContactRef, progress: &Progress) -> Result<(), Fault> {
-    const SQL: &str = "INSERT INTO progress (contact, numbers, held) VALUES (?1, ?2, ?3) \
-                       ON CONFLICT (contact) DO UPDATE SET numbers = excluded.numbers, held = excluded.held";
-    let held = progress.numbers.iter().filter_map(|number| number.held_until).max();
+    const SQL: &str = "INSERT INTO progress (contact, numbers, held, business) VALUES (?1, ?2, ?3, ?4) \
+                       ON CONFLICT (contact) DO UPDATE SET numbers = excluded.numbers, held = excluded.held, \
+                       business = excluded.business";
+    let scheduled = progress.business.scheduled.iter().map(|call| &call.tries);
+    let held = progress.numbers.iter().chain(scheduled).filter_map(|tries| tries.held_until).max();
     let query = sqlx::query(SQL).bind(contact.0).bind(row::progress_text(progress)).bind(held.map(row::micros));
+    let query = query.bind(row::business_text(&progress.business));
     query.execute(conn).await.doing("writing a contact's progress").map(drop)
 }
 
@@ -257,7 +269,8 @@ pub(super) fn wakes_at(standing: &Standing) -> Option<i64> {
 /// The name under which a contact is counted.
 fn state(progress: &Progress, live: bool) -> (&'static str, &'static str) {
     match progress.ended {
-        Some(end) => (ENDED, end.as_str()),
+        Some(end) if progress.is_over() => (ENDED, end.as_str()),
+        Some(_) => (OPEN, IN_PROGRESS),
         None if live || progress.attempts > 0 => (OPEN, IN_PROGRESS),
         None => (OPEN, FRESH),
     }

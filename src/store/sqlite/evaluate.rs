@@ -13,7 +13,11 @@ use super::{
     writer::Writer,
 };
 use crate::{
-    domain::{contact::Contact, ids::CampaignId, order::Standing},
+    domain::{
+        contact::Contact,
+        ids::{AgentId, CampaignId},
+        order::Standing,
+    },
     store::{EVALUATION_SLICE, Evaluated, row},
 };
 
@@ -122,7 +126,7 @@ async fn stand(conn: &mut SqliteConnection, key: i64, rules: Rules<'_>, rows: &[
         let Slot { contact, filtered_out, live } = slot(row)?;
         let now_out = rules.defined.is_some_and(|campaign| !campaign.matches(&contact.attributes));
         if now_out != filtered_out {
-            let open = i64::from(contact.progress.ended.is_none());
+            let open = i64::from(!contact.progress.is_over());
             if now_out { left_out += open } else { admitted += open }
         }
         let standing = rules.standing(&contact, live || now_out);
@@ -161,6 +165,8 @@ fn value(rules: Rules<'_>, contact: &Contact, standing: &Standing, filtered_out:
         standing.changes_at.map(row::micros),
         contact::sorted(rules.defined, contact),
         standing.zone,
+        standing.business.map(row::micros),
+        standing.agent.as_ref().map(AgentId::as_str),
     ])
 }
 
@@ -168,7 +174,8 @@ async fn write(conn: &mut SqliteConnection, changed: Vec<Value>) -> Result<(), F
     const SQL: &str = "UPDATE contact SET filtered_out = value ->> 1, pass_at = value ->> 2, retry_at = value ->> 3, \
                        fresh_at = value ->> 4, fresh_round = value ->> 5, wakes_at = value ->> 6, \
                        changes_at = value ->> 7, sorted = unhex(value ->> 8), \
-                       zone = coalesce((SELECT id FROM zone WHERE name = value ->> 9), 0) \
+                       zone = coalesce((SELECT id FROM zone WHERE name = value ->> 9), 0), \
+                       business_at = value ->> 10, pinned = value ->> 11 \
                        FROM json_each(?1) WHERE contact.id = value ->> 0";
     let query = sqlx::query(SQL).bind(Value::Array(changed).to_string());
     query.execute(conn).await.doing("applying a definition").map(drop)

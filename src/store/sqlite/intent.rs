@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::{
+    business,
     contact::{self, Kept, Rules, column},
     do_not_call,
     fault::{Doing, Fault},
@@ -12,6 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
+        business::BusinessKey,
         campaign::Campaign,
         contact::Contact,
         facts::{
@@ -54,6 +56,8 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
         contact: &kept.contact,
         picked_version: request.picked_version,
         number: request.number,
+        rule: request.rule.as_ref(),
+        agent: Some(&request.agent),
         trunk: Some(&request.trunk),
         history: &history,
         do_not_call: do_not_call.get(request.number).map_or(&[], Vec::as_slice),
@@ -64,7 +68,8 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
         verdict::ask(&question, &generation, &writer.shared.settings, &ledger)
     };
     if let Err(hold) = answer {
-        return refuse(writer, campaign, &kept, request.number, hold, now.wall).await;
+        let place = (request.number, request.rule.as_ref());
+        return refuse(writer, campaign, &kept, place, hold, now.wall).await;
     }
     let hours = campaign.hours_of(&kept.contact, &kept.contact.progress.numbers[request.number]);
     let intent = RecordedIntent {
@@ -82,11 +87,11 @@ async fn refuse(
     writer: &mut Writer,
     campaign: &Campaign,
     kept: &Kept,
-    number: usize,
+    place: (usize, Option<&BusinessKey>),
     hold: Hold,
     now: Timestamp,
 ) -> Result<IntentDecision, Fault> {
-    if let Some(progress) = gate::after_refusal(campaign, &hold, &kept.contact, number, now) {
+    if let Some(progress) = gate::after_refusal(campaign, &hold, &kept.contact, place, now) {
         let rules = Rules { defined: Some(campaign), now };
         contact::write(&mut writer.conn, rules, kept, &progress, kept.live).await?;
     }
@@ -141,8 +146,8 @@ async fn write(
 ) -> Result<(), Fault> {
     let (attempt, contact) = (request.attempt.to_i64(), &kept.contact);
     const ATTEMPT: &str = "INSERT INTO attempt (id, campaign, contact, generation, number_index, number, \
-                           caller_number, agent, trunk, placed_at, do_not_call_version) SELECT ?1, ?2, ?3, \
-                           generation, ?4, ?5, ?6, ?7, ?8, ?9, do_not_call_version FROM store";
+                           caller_number, agent, trunk, placed_at, rule, do_not_call_version) SELECT ?1, ?2, ?3, \
+                           generation, ?4, ?5, ?6, ?7, ?8, ?9, ?10, do_not_call_version FROM store";
     sqlx::query(ATTEMPT)
         .bind(attempt)
         .bind(kept.campaign)
@@ -153,6 +158,7 @@ async fn write(
         .bind(request.agent.as_str())
         .bind(request.trunk.as_str())
         .bind(micros(intent.at))
+        .bind(request.rule.as_ref().map(BusinessKey::to_string))
         .execute(&mut *conn)
         .await
         .doing("writing an intent")?;
@@ -205,6 +211,7 @@ pub(super) async fn withdraw(writer: &mut Writer, attempt: AttemptId) -> Result<
     let rules = Rules { defined: defined.as_deref(), now };
     contact::set_live(conn, rules, &kept, false).await?;
     writer.shared.ledger().withdraw(attempt);
+    business::take_effect(writer, contact).await?;
     Ok(())
 }
 

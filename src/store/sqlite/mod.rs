@@ -4,13 +4,14 @@
 //! |---|---|
 //! | `open` | instance lock, checks, migrations, the epoch |
 //! | `writer` | the loop that turns what is queued into one transaction |
-//! | `intent` `outcome` `campaigns` `import` | what the writer does |
+//! | `intent` `outcome` `business` `campaigns` `import` | what the writer does |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
 //! | `evaluate` | a new filter, applied to contacts slice by slice |
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` | moving the log into the database, beside the writer |
 //! | `read` | what readers do |
 
+mod business;
 mod campaigns;
 mod checkpoint;
 mod contact;
@@ -39,16 +40,16 @@ use tokio::{
 };
 
 #[cfg(test)]
-pub(super) use self::read::READY;
+pub(super) use self::read::{PINNED, READY};
 use self::{
     fault::{Doing, Fault},
     read::Found,
     writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},
 };
 use super::{
-    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, DoNotCallCounts, Evaluated, GateSettings,
-    ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, ListedNumber, ListingOutcome, Milestone,
-    Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
+    AttemptRecord, BusinessDecision, BusinessRequest, CampaignChange, CandidatePage, ContactHistory, DoNotCallCounts,
+    Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, ListedNumber,
+    ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
 };
 use crate::{
     clock::Clock,
@@ -221,12 +222,22 @@ impl Store for SqliteStore {
         self.urgent(Work::Note(Box::new(milestone))).await
     }
 
-    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
-        self.urgent(Work::Settle(Box::new(settlement))).await
+    async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
+        let Reply::Settled(changed) = self.ask(&self.urgent, Work::Settle(Box::new(settlement))).await? else {
+            return Err(StoreError::Closed);
+        };
+        Ok(changed)
+    }
+
+    async fn set_business_result(&self, request: BusinessRequest) -> Result<BusinessDecision, StoreError> {
+        let Reply::Business(decision) = self.ask(&self.urgent, Work::Business(Box::new(request))).await? else {
+            return Err(StoreError::Closed);
+        };
+        Ok(decision)
     }
 
     async fn advance(&self, contact: ContactRef, version: u32, progress: Progress) -> Result<(), StoreError> {
-        self.urgent(Work::Advance(contact, version, progress)).await
+        self.urgent(Work::Advance(contact, version, Box::new(progress))).await
     }
 
     async fn leftovers(&self) -> Result<Leftovers, StoreError> {

@@ -10,7 +10,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    campaigns,
+    business, campaigns,
     contact::{self, Rules},
     do_not_call, evaluate,
     fault::{Doing, Fault},
@@ -28,8 +28,8 @@ use crate::{
         phone::E164,
     },
     store::{
-        CampaignChange, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, LegRecord,
-        ListingOutcome, Milestone, Settlement, StoreError, row::micros,
+        BusinessDecision, BusinessRequest, CampaignChange, Evaluated, GateSettings, ImportOutcome, IntentDecision,
+        IntentRequest, LegRecord, ListingOutcome, Milestone, Settlement, StoreError, row::micros,
     },
 };
 
@@ -52,7 +52,8 @@ pub(super) enum Work {
     Leg(Box<LegRecord>),
     Note(Box<Milestone>),
     Settle(Box<Settlement>),
-    Advance(ContactRef, u32, Progress),
+    Business(Box<BusinessRequest>),
+    Advance(ContactRef, u32, Box<Progress>),
     Availability(AgentId, Availability),
     Apply(Arc<Generation>, Vec<CampaignChange>),
     Import(CampaignId, Vec<NewContact>),
@@ -66,6 +67,9 @@ pub(super) enum Work {
 pub(super) enum Reply {
     Done,
     Decision(IntentDecision),
+    /// Whether a business result changed the contact once more.
+    Settled(bool),
+    Business(BusinessDecision),
     Imported(ImportOutcome),
     Evaluated(Option<Evaluated>),
     Listed(ListingOutcome),
@@ -252,7 +256,8 @@ impl Writer {
             Work::Withdraw(attempt) => intent::withdraw(self, attempt).await?,
             Work::Leg(leg) => outcome::record_leg(&mut self.conn, &leg, None).await?,
             Work::Note(milestone) => outcome::note(self, &milestone).await?,
-            Work::Settle(settlement) => outcome::settle(self, &settlement).await?,
+            Work::Settle(settlement) => return outcome::settle(self, &settlement).await.map(Reply::Settled),
+            Work::Business(request) => return business::set(self, *request).await.map(Reply::Business),
             Work::Advance(contact, version, progress) => self.advance(contact, version, &progress).await?,
             Work::Availability(agent, availability) => {
                 campaigns::set_availability(&mut self.conn, &agent, availability).await?;

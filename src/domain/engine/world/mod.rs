@@ -5,6 +5,7 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "small worlds")]
 
+mod business;
 mod judge;
 mod random;
 mod store;
@@ -24,6 +25,7 @@ use self::suppress::Suppression;
 use super::*;
 use crate::domain::{
     attribute::{AttributeValue, Attributes},
+    business::{BusinessKey, Mark, waits_for},
     calendar::{CallingHours, Special, Window},
     call::{Destination, EndedBy, LegEnd, LegIdentity},
     campaign::*,
@@ -87,6 +89,11 @@ struct Attempt {
     contact: ContactRef,
     customer: CustomerId,
     number: usize,
+    /// The business rule that placed it.
+    rule: Option<BusinessKey>,
+    agent: AgentId,
+    /// Its place among intents and business results.
+    tick: u64,
     e164: E164,
     intent: RecordedIntent,
     recorded_at: Timestamp,
@@ -112,6 +119,8 @@ enum Event {
     Customer(LegId, CustomerAct),
     Agent(LegId, AgentAct),
     Meddle,
+    /// Somebody sets a business result.
+    Mark(ContactRef),
     /// A commit that pauses or resumes a campaign.
     Commit(CampaignId, DesiredState),
     /// A commit that changes a campaign's filter.
@@ -178,6 +187,11 @@ pub(super) struct World {
     suppression: Suppression,
     attempts: BTreeMap<AttemptId, Attempt>,
     writer: VecDeque<Command>,
+    /// Business results that wait for the end of a call.
+    pending: Vec<(ContactRef, Mark)>,
+    /// Those that took effect, in order.
+    marks: BTreeMap<ContactRef, Vec<business::MarkLog>>,
+    tick: u64,
     legs: BTreeMap<LegId, Leg>,
     agents_wanted: BTreeMap<AgentId, Availability>,
     caps: Caps,
@@ -243,6 +257,9 @@ impl World {
             suppression: Suppression::default(),
             attempts: BTreeMap::new(),
             writer: VecDeque::new(),
+            pending: Vec::new(),
+            marks: BTreeMap::new(),
+            tick: 0,
             legs: BTreeMap::new(),
             agents_wanted: BTreeMap::new(),
             caps,
@@ -364,6 +381,7 @@ impl World {
             Effect::Call(command) => self.call(command),
             Effect::NoteConnected { attempt, .. } => {
                 self.connects += 1;
+                self.mark_later(attempt);
                 if let Some(attempt) = self.attempts.get_mut(&attempt) {
                     attempt.connected = true;
                 }
@@ -400,6 +418,7 @@ impl World {
             Event::Customer(leg, act) => self.customer_acts(leg, act),
             Event::Agent(leg, act) => self.agent_acts(leg, act),
             Event::Meddle => self.meddle(),
+            Event::Mark(contact) => self.mark(contact),
             Event::Commit(campaign, desired) => {
                 self.definition(&campaign).desired = desired;
                 self.give(Input::Applied(Arc::new(self.generation.clone())));
@@ -428,7 +447,12 @@ impl World {
         }
         let agents: Vec<AgentId> = self.agents_wanted.keys().cloned().collect();
         let agent = agents[usize::try_from(self.dice.below(agents.len() as u64)).unwrap()].clone();
-        match self.dice.below(6) {
+        match self.dice.below(7) {
+            6 => {
+                let all: Vec<ContactRef> = self.contacts.keys().copied().collect();
+                let one = all[usize::try_from(self.dice.below(all.len() as u64)).unwrap()];
+                self.mark(one);
+            }
             0 => {
                 self.agents_wanted.insert(agent.clone(), Availability::Busy);
                 self.give(Input::SetAvailability { agent, availability: Availability::Busy });
@@ -506,7 +530,9 @@ impl World {
     fn crash(&mut self) {
         let now = self.wall();
         self.writer.clear();
-        self.events.retain(|_, event| matches!(event, Event::Meddle | Event::Suppress | Event::Unlist(_)));
+        let stays =
+            |event: &Event| matches!(event, Event::Meddle | Event::Mark(_) | Event::Suppress | Event::Unlist(_));
+        self.events.retain(|_, event| stays(event));
         self.legs.clear();
         self.wire_live.clear();
         for attempt in self.attempts.values_mut().filter(|a| a.result.is_none() && !a.withdrawn) {
@@ -518,6 +544,7 @@ impl World {
             let contact = self.contacts.get_mut(&attempt.contact).unwrap();
             let ended = EndedAttempt {
                 number: attempt.number,
+                rule: attempt.rule.clone(),
                 result,
                 ended_at: now,
                 local_date: attempt.intent.local_date,
@@ -530,6 +557,10 @@ impl World {
             attempt.result = Some(settled);
             attempt.ended_at = Some(now);
         }
+        let marked: BTreeSet<ContactRef> = self.pending.iter().map(|(contact, _)| *contact).collect();
+        for contact in marked {
+            self.results_take_effect(contact);
+        }
         self.epoch += 1;
         self.engine = Engine::new(settings(self.caps, self.epoch));
         self.start();
@@ -540,7 +571,9 @@ impl World {
         let mut by_number: BTreeMap<(ContactRef, usize), Vec<&Attempt>> = BTreeMap::new();
         let mut by_contact: BTreeMap<ContactRef, Vec<&Attempt>> = BTreeMap::new();
         for attempt in self.attempts.values().filter(|a| !a.withdrawn) {
-            by_number.entry((attempt.contact, attempt.number)).or_default().push(attempt);
+            if attempt.rule.is_none() {
+                by_number.entry((attempt.contact, attempt.number)).or_default().push(attempt);
+            }
             by_contact.entry(attempt.contact).or_default().push(attempt);
         }
         for ((contact, number), attempts) in &by_number {
@@ -549,23 +582,25 @@ impl World {
         self.judge_suppression();
         for (contact, attempts) in &by_contact {
             judge::contact(&self.contacts[contact], attempts, &self.generation);
+            self.judge_business(&self.contacts[contact], attempts);
         }
     }
 
     /// How many contacts that may be called did not come to an end; the campaigns' lives are long
     /// enough for that.
     pub(super) fn left_open(&self) -> usize {
-        let open = self.contacts.values().filter(|c| c.progress.ended.is_none());
+        let open = self.contacts.values().filter(|c| !c.progress.is_over());
         let numbers = |contact: &Contact| {
             let campaign = &self.generation.definitions.campaigns[&contact.campaign];
             let all = contact.progress.numbers.iter().enumerate();
             all.filter(|(n, number)| number.ended.is_none() && judge::round(campaign, contact, *n).is_some()).count()
         };
-        open.filter(|contact| self.is_wanted(contact) && numbers(contact) > 0).count()
+        let has_work = |contact: &Contact| contact.progress.ended.is_some() || numbers(contact) > 0;
+        open.filter(|contact| self.is_wanted(contact) && has_work(contact)).count()
     }
 
     fn open_contacts(&self) -> usize {
-        self.contacts.values().filter(|c| c.progress.ended.is_none()).count()
+        self.contacts.values().filter(|c| !c.progress.is_over()).count()
     }
 
     /// Once nothing is under way, the engine counts as many open contacts as there are.
@@ -589,7 +624,7 @@ impl World {
     /// A campaign says that its filter matches nobody when and only when that is so.
     fn judge_matches(&self, campaign: &CampaignView) {
         let open: Vec<&Contact> =
-            self.contacts.values().filter(|c| c.campaign == campaign.id && c.progress.ended.is_none()).collect();
+            self.contacts.values().filter(|c| c.campaign == campaign.id && !c.progress.is_over()).collect();
         let wanted = open.iter().filter(|contact| self.is_wanted(contact)).count();
         match campaign.hold {
             Some(Hold::NothingMatches { contacts }) => assert_eq!((contacts, wanted), (open.len() as u64, 0)),
@@ -602,6 +637,11 @@ impl World {
 
     pub(super) fn connects(&self) -> u32 {
         self.connects
+    }
+
+    /// Calls that business rules placed.
+    pub(super) fn business_calls(&self) -> usize {
+        self.attempts.values().filter(|a| a.rule.is_some() && !a.withdrawn).count()
     }
 
     pub(super) fn log(&self) -> String {
@@ -686,13 +726,15 @@ mod tests {
 
     #[test]
     fn a_calm_world_ends_every_contact() {
-        let mut connects = 0;
+        let (mut connects, mut business) = (0, 0);
         for seed in 0..60 {
             let world = run(seed, CALM);
             assert_eq!(world.left_open(), 0, "seed {seed} left contacts open");
             connects += world.connects();
+            business += world.business_calls();
         }
         assert!(connects > 100, "worlds in which nobody talks prove little");
+        assert!(business > 100, "worlds in which no rule calls prove little");
     }
 
     #[test]

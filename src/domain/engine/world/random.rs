@@ -53,6 +53,7 @@ pub(super) fn generation(dice: &mut Dice, wall0: Timestamp) -> Generation {
             sort: sort(dice),
             max_ring: Duration::from_secs(5 + dice.below(30)),
             results: results(dice),
+            business: business::rules(dice),
             limits,
             agents: AgentTerms {
                 hold: AgentHold::PerCall,
@@ -205,7 +206,7 @@ pub(super) fn contacts(dice: &mut Dice, generation: &Generation, wall0: Timestam
                 timezone: dice.chance(30).then(|| ContactZone::parse("Australia/Lord_Howe").unwrap()),
                 attributes: attributes(dice),
                 version: 1,
-                progress: Progress { numbers, pass: None, attempts: 0, ended: None },
+                progress: Progress { numbers, ..Progress::fresh(&[]) },
             };
             contacts.insert(contact.reference, contact);
         }
