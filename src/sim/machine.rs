@@ -455,13 +455,13 @@ impl<O: Outside> Machine<O> {
         if over.as_ref().is_some_and(|over| over.heard == Some(CallResult::Unknown)) {
             settlement.result = CallResult::Unknown;
         }
-        self.facts.settle(&settlement);
+        let changed = self.facts.settle(&settlement);
         if let Some(mut over) = over {
             over.ended_at = Some(settlement.ended_at);
             over.result = Some(settlement.result);
             self.attempts.push(over);
         }
-        self.pending.push_back(Input::Settled { attempt: settlement.attempt, changed: false });
+        self.pending.push_back(Input::Settled { attempt: settlement.attempt, changed });
     }
 
     fn call(&mut self, now: Now, command: CallCommand) -> Result<(), Halt> {

@@ -6,6 +6,7 @@
 
 mod do_not_call;
 pub mod ledger;
+mod marks;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -22,11 +23,11 @@ use self::{
 };
 use super::{
     attribute::Attributes,
-    business,
+    business::{self, EndedCall, Mark},
     campaign::{DialPermission, Generation, Priority},
     contact::{Contact, HELD_FOR_GOOD, NewContact, Progress},
     gate::{self, Caps, NumberHistory},
-    ids::{AttemptId, CampaignId, ContactRef, CustomerId, TrunkId},
+    ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, TrunkId},
     intent::{CandidatePage, Intent, RecordedIntent, Settlement},
     now::Now,
     phone::E164,
@@ -95,6 +96,8 @@ struct LiveAttempt {
     contact: ContactRef,
     called: E164,
     caller_number: E164,
+    number: usize,
+    agent: AgentId,
     placed_at: Timestamp,
 }
 
@@ -111,6 +114,10 @@ pub struct Facts {
     live: BTreeMap<AttemptId, LiveAttempt>,
     history: BTreeMap<E164, NumberHistory>,
     do_not_call: do_not_call::Entries,
+    /// The newest call of each contact that has ended.
+    last_calls: BTreeMap<ContactRef, EndedCall>,
+    /// Business results that wait for the end of a call.
+    marks: BTreeMap<ContactRef, Vec<Mark>>,
     ledger: Ledger,
 }
 
@@ -133,6 +140,8 @@ impl Facts {
             live: BTreeMap::new(),
             history: BTreeMap::new(),
             do_not_call: do_not_call::Entries::default(),
+            last_calls: BTreeMap::new(),
+            marks: BTreeMap::new(),
             ledger: Ledger::default(),
         }
     }
@@ -395,7 +404,8 @@ impl Facts {
             *shelf.caller_usage.entry(intent.caller_number.clone()).or_default() += 1;
         }
         let (contact, caller_number) = (intent.contact, intent.caller_number.clone());
-        let attempt = LiveAttempt { campaign, contact, called, caller_number, placed_at: recorded.at };
+        let (number, agent, placed_at) = (intent.number, intent.agent.clone(), recorded.at);
+        let attempt = LiveAttempt { campaign, contact, called, caller_number, number, agent, placed_at };
         self.live.insert(intent.attempt, attempt);
         self.occupy(contact, true);
     }
@@ -429,9 +439,10 @@ impl Facts {
         self.occupy(gone.contact, false);
     }
 
-    /// Ends an attempt and moves its contact on; doing it again changes nothing.
-    pub fn settle(&mut self, settlement: &Settlement) {
-        let Some(over) = self.live.remove(&settlement.attempt) else { return };
+    /// Ends an attempt and moves its contact on; doing it again changes nothing. Tells whether business
+    /// results that waited for the end have changed the contact once more.
+    pub fn settle(&mut self, settlement: &Settlement) -> bool {
+        let Some(over) = self.live.remove(&settlement.attempt) else { return false };
         self.ledger.remove(settlement.attempt);
         if settlement.result.is_conversation() {
             let history = self.history.entry(over.called).or_default();
@@ -442,6 +453,9 @@ impl Facts {
         if let Some(held) = held {
             self.write(over.contact, verdict::settled(&held, settlement.progress.clone()));
         }
+        let call = EndedCall { number: over.number, agent: over.agent, ended_at: settlement.ended_at };
+        self.last_calls.insert(over.contact, call);
+        self.marks_take_effect(over.contact)
     }
 
     /// Writes progress that no attempt caused; nothing if the contact has changed since `version`.

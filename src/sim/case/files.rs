@@ -11,10 +11,11 @@ use crate::{
     config::{Diagnostic, Loader, settings::outer_ceilings},
     domain::{
         attribute::{AttributeType, AttributeValue, Number},
+        business::BusinessKey,
         campaign::{Ceilings, Definitions, Generation, Priority},
         do_not_call::NewEntry,
         facts::ContactEdit,
-        ids::{AttributeId, CampaignId, CustomerId, DoNotCallId},
+        ids::{AttributeId, BusinessResultId, CampaignId, CustomerId, DoNotCallId, SubResultId},
         phone::E164,
         zone::ContactZone,
     },
@@ -149,8 +150,8 @@ pub(super) enum EventKind {
     EditContact(Table),
     /// One entry of a do-not-call list is imported.
     DoNotCall { list: DoNotCallId, entry: NewEntry },
-    /// The newest call of a contact gets a business result.
-    BusinessResult,
+    /// The newest call to a customer gets a business result.
+    BusinessResult { campaign: Option<CampaignId>, customer: CustomerId, key: BusinessKey },
 }
 
 /// An edit of one contact.
@@ -212,7 +213,7 @@ impl Folder {
     pub(super) fn commits(&self, world: &World) -> Result<Commits, CaseError> {
         let applied = world.events.iter().filter_map(|event| match &event.kind {
             EventKind::Apply { file } => Some((event.at, file.as_str())),
-            EventKind::EditContact(_) | EventKind::DoNotCall { .. } | EventKind::BusinessResult => None,
+            EventKind::EditContact(_) | EventKind::DoNotCall { .. } | EventKind::BusinessResult { .. } => None,
         });
         let applied: Vec<(Timestamp, &str)> = applied.collect();
         let first = self.files.keys().filter(|name| is_of_first_commit(name));
@@ -317,10 +318,27 @@ fn event(mut table: Table) -> Result<WorldEvent, CaseError> {
         },
         "edit_contact" => EventKind::EditContact(table),
         "do_not_call" => listing(&table)?,
-        "business_result" => EventKind::BusinessResult,
+        "business_result" => business_result(&table)?,
         other => return Err(CaseError::world(format!("events: no kind {other:?}"))),
     };
     Ok(WorldEvent { at: at.0, kind })
+}
+
+fn business_result(table: &Table) -> Result<EventKind, CaseError> {
+    let wrong = |what: &str| CaseError::world(format!("business_result: {what}"));
+    let campaign =
+        text(table, "campaign").map(CampaignId::parse).transpose().map_err(|_| wrong("`campaign` is no id"))?;
+    let customer = text(table, "customer_id").and_then(|customer| CustomerId::parse(customer).ok());
+    let result = text(table, "result").and_then(|result| BusinessResultId::parse(result).ok());
+    let sub_result = text(table, "sub_result").map(SubResultId::parse).transpose();
+    Ok(EventKind::BusinessResult {
+        campaign,
+        customer: customer.ok_or_else(|| wrong("needs `customer_id`"))?,
+        key: BusinessKey {
+            result: result.ok_or_else(|| wrong("needs `result`, the id of one"))?,
+            sub_result: sub_result.map_err(|_| wrong("`sub_result` is no id"))?,
+        },
+    })
 }
 
 fn listing(table: &Table) -> Result<EventKind, CaseError> {

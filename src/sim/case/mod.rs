@@ -22,10 +22,11 @@ use self::{
 };
 use super::machine::Halt;
 use crate::domain::{
+    business::{self, BusinessKey},
     campaign::{Definitions, Generation},
     contact::NewContact,
     do_not_call::NewEntry,
-    ids::{AgentId, CampaignId, DoNotCallId, Revision},
+    ids::{AgentId, CampaignId, CustomerId, DoNotCallId, Revision},
 };
 
 /// One case, read and checked.
@@ -67,6 +68,8 @@ enum Event {
     Edit(Box<files::Edit>),
     /// A number enters a do-not-call list.
     List(DoNotCallId, NewEntry),
+    /// A customer's newest call gets a business result.
+    Mark(Option<CampaignId>, CustomerId, BusinessKey),
 }
 
 impl Case {
@@ -148,8 +151,9 @@ fn events(folder: &Folder, world: &World, definitions: &Definitions) -> Result<V
             files::EventKind::DoNotCall { list, .. } => {
                 return Err(CaseError::world(format!("do_not_call: no list \"{list}\" in shared/do-not-call.toml")));
             }
-            files::EventKind::BusinessResult => {
-                return Err(CaseError::NotYet("business results (the event `business_result`)"));
+            files::EventKind::BusinessResult { campaign, customer, key } => {
+                business::check(definitions, key).map_err(|refusal| CaseError::world(refusal.to_string()))?;
+                Event::Mark(campaign.clone(), customer.clone(), key.clone())
             }
         };
         events.push((event.at, happens));

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     domain::{
+        business::Mark,
         campaign::{DialPermission, Generation},
         contact::NewContact,
         engine::{EngineSettings, Input, Slack},
@@ -105,6 +106,13 @@ impl Outside for Scripted {
             Event::List(list, entry) => {
                 facts.list(&list, entry);
                 facts.campaigns().cloned().map(Input::ContactsAdded).collect()
+            }
+            Event::Mark(campaign, customer, key) => {
+                let marked = facts.mark(campaign.as_ref(), &customer, Mark { key, at: now.wall });
+                let changed = marked.and_then(|contact| facts.contact(contact));
+                let changed =
+                    changed.map(|c| Input::ContactChanged { campaign: c.campaign.clone(), contact: c.reference });
+                changed.into_iter().collect()
             }
         })
     }
