@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::{
     agent::Availability,
-    ids::{AgentId, CampaignId},
+    ids::{AgentId, CampaignId, DoNotCallId},
 };
 
 /// Most commands waiting for a loop; more than that and the sender is told to try again.
@@ -26,6 +26,11 @@ pub enum DialCommand {
     ContactsAdded {
         /// Into which campaign.
         campaign: CampaignId,
+    },
+    /// Entries of a do-not-call list came or went: look again.
+    DoNotCallChanged {
+        /// Which list.
+        list: DoNotCallId,
     },
 }
 

@@ -8,6 +8,8 @@ pub mod check;
 mod client;
 mod contacts;
 mod demo;
+mod do_not_call;
+mod import;
 pub mod output;
 mod plan;
 mod reconcile;
@@ -62,6 +64,8 @@ enum Command {
     Why(why::Args),
     /// Import contacts
     Contacts(contacts::Args),
+    /// Import, show and remove numbers that may not be called
+    DoNotCall(do_not_call::Args),
     /// List agents, or set what one is available for
     Agents(agents::Args),
     /// Make the daemon look at its branch now, and say what it found
@@ -110,6 +114,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Results(args) => client_runtime()?.block_on(results::run(args, &target)),
         Command::Why(args) => client_runtime()?.block_on(why::run(args, &target)),
         Command::Contacts(args) => client_runtime()?.block_on(contacts::run(args, &target)),
+        Command::DoNotCall(args) => client_runtime()?.block_on(do_not_call::run(args, &target)),
         Command::Agents(args) => client_runtime()?.block_on(agents::run(args, &target)),
         Command::Reconcile(args) => client_runtime()?.block_on(reconcile::run(args, &target)),
     }
@@ -123,6 +128,7 @@ fn to_stdout(run: impl FnOnce(&mut dyn Write, &mut dyn Write) -> io::Result<u8>)
     Ok(match code {
         0 => Exit::Ok,
         2 => Exit::BadInput,
+        64 => Exit::Usage,
         _ => Exit::Failed,
     })
 }

@@ -35,7 +35,7 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
         query.extend(after.as_deref().map(|after| ("after", after)));
         let page: Results = client.get(&["campaigns", &args.campaign, "results"], &query).await?;
         match args.format {
-            Format::Json => page.attempts.iter().try_for_each(|attempt| json_line(&mut out, attempt))?,
+            Format::Json => page.attempts.iter().try_for_each(|attempt| out.json_line(attempt))?,
             Format::Text => table(&page.attempts, first).into_iter().try_for_each(|line| out.line(line))?,
         }
         first = false;
@@ -46,11 +46,6 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
     }
     out.finish()?;
     Ok(Exit::Ok)
-}
-
-fn json_line(out: &mut Out, attempt: &Attempt) -> Result<(), Failure> {
-    let line = serde_json::to_string(attempt).map_err(|error| Failure::failed(error.to_string(), "report this"))?;
-    out.line(line)
 }
 
 fn table(attempts: &[Attempt], with_header: bool) -> Vec<String> {

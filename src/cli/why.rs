@@ -7,6 +7,7 @@ use super::{
     text::{Table, Zone, clean, or_dash, seconds_between, short_revision},
 };
 use crate::{
+    domain::contact::HELD_FOR_GOOD,
     http::wire::{Attempt, CampaignWhy, ContactView, ContactWhy, NextView, NumberView, TallyView},
     telemetry::status::{CampaignStatus, Waiting},
 };
@@ -131,6 +132,10 @@ fn number_table(why: &ContactWhy, zone: &Zone) -> Table {
 
 fn next_try(why: &ContactWhy, number: &NumberView, zone: &Zone) -> String {
     let contact = &why.contact;
+    if let (Some(listed), None, None) = (&number.do_not_call, &number.ended, &contact.ended) {
+        let until = listed.until.as_ref().map(|until| format!(" until {}", zone.show(until))).unwrap_or_default();
+        return format!("on do-not-call list {}{until}", listed.list);
+    }
     let times = [&contact.not_before, &number.due_at, &number.held_until];
     match (&number.ended, &contact.ended, latest(times)) {
         (Some(end), _, _) => format!("never: {end}"),
@@ -194,6 +199,7 @@ fn next_text(why: &ContactWhy, next: &NextView, zone: &Zone) -> String {
 fn due_text(why: &ContactWhy, next: &NextView, zone: &Zone) -> String {
     let until = why.hold.as_ref().and_then(|hold| hold.until.clone());
     match latest([&next.ready_at, &until]) {
+        Some(at) if instant(at) >= Some(HELD_FOR_GOOD) => "not due by time alone".to_owned(),
         Some(at) if instant(at) > instant(&why.as_of) => format!("due {}", zone.show(at)),
         _ if why.hold.is_some() => "due as soon as nothing holds it".to_owned(),
         Some(at) => format!("due since {}", zone.show(at)),

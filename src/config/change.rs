@@ -60,7 +60,7 @@ pub fn review(folder: &str, files: &[SourceFile<'_>], base: Option<Base<'_>>, no
         let unread = || old.iter().any(|(old, head)| old.path == file.path && head.is_none());
         match (changed.get(id), base) {
             (Some(left), Some(base)) => {
-                found.push(id_changed(&source, head, left, &full_path(folder, left.was.path), base))
+                found.push(id_changed(&source, head, left, &full_path(folder, left.was.path), base));
             }
             // What the base had here can't be read: it may well be this campaign.
             (Some(_) | None, _) if known.contains(id) || unread() => {}

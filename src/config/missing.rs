@@ -26,7 +26,7 @@ pub(crate) fn fold(folder: &str, absent: &[Absent], diagnostics: &mut Vec<Diagno
 fn missing(folder: &str, file: &Absent, references: &[Diagnostic]) -> Diagnostic {
     let path = full_path(folder, file.path.trim_end_matches("/*.toml"));
     let Absent { many, .. } = file;
-    let message = format!("is not there, and {} places refer to {many} in it", references.len());
+    let message = format!("nothing is here, and {} places refer to {many} in it", references.len());
     let mut diagnostic = Diagnostic::error(Code::MissingFile, Location::file(&path), message);
     for (index, reference) in references.iter().take(SHOWN_MAX).enumerate() {
         let label = match references.len() - SHOWN_MAX.min(references.len()) {

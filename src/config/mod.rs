@@ -19,6 +19,7 @@ mod load;
 mod loader;
 mod missing;
 mod newer;
+mod open;
 mod read;
 pub mod reference;
 pub mod render;

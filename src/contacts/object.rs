@@ -27,13 +27,13 @@ const KEYS: [&str; 7] = ["customer_id", "numbers", "attributes", "priority", "ti
 const NUMBER_KEYS: [&str; 2] = ["category", "number"];
 
 /// A key and its value.
-type Member<'a> = (String, &'a RawValue);
+pub(super) type Member<'a> = (String, &'a RawValue);
 
 /// An object's members in order, repeated ones too.
-struct Members<'a>(Vec<Member<'a>>);
+pub(super) struct Members<'a>(pub(super) Vec<Member<'a>>);
 
 /// A value, opened as far as its own kind.
-enum Value<'a> {
+pub(super) enum Value<'a> {
     Null,
     Text(String),
     Number(&'a str),
@@ -66,7 +66,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
 }
 
 impl<'a> Value<'a> {
-    fn of(raw: &'a RawValue) -> Self {
+    pub(super) fn of(raw: &'a RawValue) -> Self {
         let text = raw.get();
         let opened = match text.as_bytes().first() {
             Some(b'n') => Some(Self::Null),
@@ -80,13 +80,18 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Reads a line.
-pub(super) fn read(line: &str, context: Context<'_>) -> Result<NewContact, String> {
+/// The members of a line.
+pub(super) fn open(line: &str) -> Result<Members<'_>, String> {
     let raw: &RawValue = serde_json::from_str(line).map_err(|error| match error.column() {
         0 => "is not JSON".to_owned(),
         column => format!("is not JSON, at column {column}"),
     })?;
-    let Value::Object(object) = Value::of(raw) else { return Err("must be a JSON object".to_owned()) };
+    if let Value::Object(object) = Value::of(raw) { Ok(object) } else { Err("must be a JSON object".to_owned()) }
+}
+
+/// Reads a line.
+pub(super) fn read(line: &str, context: Context<'_>) -> Result<NewContact, String> {
+    let object = open(line)?;
     let mut draft = Draft::new(context);
     let members = once(&mut draft, "", object);
     if !members.iter().any(|(key, _)| key == "customer_id") {
@@ -183,7 +188,8 @@ fn attributes(draft: &mut Draft<'_>, context: Context<'_>, value: Value<'_>) {
     }
 }
 
-fn unknown(key: &str, known: &[&str]) -> String {
+/// What to say of a key that is none of `known`.
+pub(super) fn unknown(key: &str, known: &[&str]) -> String {
     let key_is = format!("{} is not known", named(key));
     match suggest::nearest(key, known.iter().copied()) {
         Some(meant) => format!("{key_is}; did you mean {meant:?}?"),
@@ -192,6 +198,6 @@ fn unknown(key: &str, known: &[&str]) -> String {
 }
 
 /// A key by its name, unless that could be a customer's.
-fn named(key: &str) -> String {
+pub(super) fn named(key: &str) -> String {
     shown::name(key).map_or_else(|| "a key".to_owned(), |name| format!("key {name}"))
 }

@@ -1,10 +1,10 @@
 //! A whole file of contacts at once, for those who dial from memory.
 
-use rlibphonenumber::enums::Region;
 use tokio::io::AsyncRead;
 
 use super::{
-    import::ImportError,
+    contact_rows::ContactRows,
+    import::{self, ImportError},
     rows::{ImportFormat, Rows},
     rules::ImportRules,
 };
@@ -25,11 +25,12 @@ pub async fn read(
     format: ImportFormat,
     source: impl AsyncRead + Unpin,
 ) -> Result<Read, ImportError> {
-    let region = Region::from_code(&rules.region).map_err(|_| ImportError::Region(rules.region.clone()))?;
-    let mut rows = Rows::open(format, source, rules, region).await?;
+    let region = import::region(rules)?;
+    let (mut rows, names) = Rows::open(format, source).await?;
+    let mut contacts = ContactRows::new(rules, region, names).map_err(ImportError::Header)?;
     let mut read = Read::default();
     while let Some(row) = rows.next().await.map_err(ImportError::Read)? {
-        match row.contact {
+        match contacts.read(&row) {
             Ok(contact) => read.contacts.push(contact),
             Err(reason) => read.rejected.push((row.line, reason)),
         }

@@ -485,6 +485,13 @@ impl Looper {
     fn command(&mut self, command: DialCommand) {
         match command {
             DialCommand::ContactsAdded { campaign } => self.give(Input::ContactsAdded(campaign)),
+            DialCommand::DoNotCallChanged { list } => {
+                let generation = self.parts.generation.borrow().clone();
+                let campaigns = generation.iter().flat_map(|generation| generation.definitions.campaigns.values());
+                for campaign in campaigns.filter(|campaign| campaign.do_not_call.contains(&list)) {
+                    self.give(Input::ContactsAdded(campaign.id.clone()));
+                }
+            }
             DialCommand::SetAgent { agent, availability, reply } => {
                 let known =
                     self.parts.generation.borrow().as_ref().is_some_and(|g| g.definitions.agents.contains_key(&agent));

@@ -246,7 +246,6 @@ impl Campaign {
     #[must_use]
     pub fn not_dialled_yet(&self) -> Vec<&'static str> {
         let settings = [
-            ("do-not-call lists (its own or the tenant's)", !self.do_not_call.is_empty()),
             ("business_results", !self.business.is_empty()),
             ("agents.hold = \"off_hook\"", self.agents.hold == AgentHold::OffHook),
         ];

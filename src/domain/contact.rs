@@ -13,6 +13,9 @@ use super::{
     zone::ContactZone,
 };
 
+/// What `listed_until` is where no passing of time releases a number.
+pub const HELD_FOR_GOOD: Timestamp = Timestamp::constant(253_370_764_800, 0);
+
 /// Most numbers of one contact.
 pub const NUMBERS_PER_CONTACT_MAX: usize = 16;
 
@@ -86,6 +89,9 @@ pub struct Number {
     pub due_at: Option<Timestamp>,
     /// Skipped until then by a cap; an untried number stays untried.
     pub held_until: Option<Timestamp>,
+    /// Skipped until then by a do-not-call list, [`HELD_FOR_GOOD`] if its entry has no expiry; an
+    /// untried number stays untried.
+    pub listed_until: Option<Timestamp>,
     /// Different local days with a counted try.
     pub days: u32,
     /// The newest of those days.
@@ -187,6 +193,7 @@ impl Number {
             tried: false,
             due_at: None,
             held_until: None,
+            listed_until: None,
             days: 0,
             last_day: None,
             tries_on_last_day: 0,

@@ -11,7 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     calendar::ZonedHours,
     campaign::{Campaign, DesiredState, DialPermission, PerNumberLimit},
-    contact::{Contact, ContactEnd, Number, Progress},
+    contact::{Contact, ContactEnd, HELD_FOR_GOOD, Number, Progress},
+    do_not_call::{self, Entry},
     phone::E164,
     reason::Hold,
     retry,
@@ -79,6 +80,8 @@ pub struct Facts<'a> {
     pub caps: Caps,
     /// The frequency ledger of the number.
     pub history: &'a NumberHistory,
+    /// What do-not-call lists say of the number.
+    pub do_not_call: &'a [Entry],
 }
 
 /// A campaign that holds everything back, whatever the contact.
@@ -129,6 +132,7 @@ pub fn decide(facts: &Facts<'_>) -> Result<(), Hold> {
     }
     let number = progress.numbers.get(facts.number).ok_or(Hold::Stale)?;
     listed(facts.permission, &number.e164)?;
+    suppressed(facts.now, campaign, facts.do_not_call)?;
     window(facts.now, &campaign.hours_of(facts.contact, number))?;
     on_call(facts)?;
     due(facts.now, campaign, facts.contact, number)?;
@@ -141,6 +145,13 @@ fn listed(permission: &DialPermission, number: &E164) -> Result<(), Hold> {
         DialPermission::None => Err(Hold::DiallingOff),
         DialPermission::Listed(numbers) if !numbers.contains(number) => Err(Hold::NotListed),
         DialPermission::Listed(_) | DialPermission::All => Ok(()),
+    }
+}
+
+fn suppressed(now: Timestamp, campaign: &Campaign, entries: &[Entry]) -> Result<(), Hold> {
+    match do_not_call::holding(entries, &campaign.do_not_call, now) {
+        Some(entry) => Err(Hold::DoNotCall { list: entry.list.clone(), until: entry.expires_at }),
+        None => Ok(()),
     }
 }
 
@@ -242,6 +253,11 @@ pub fn after_refusal(
         | Hold::DayBudgetSpent { next_day_at: until } => {
             let mut after = progress.clone();
             after.numbers.get_mut(number)?.held_until = Some(*until);
+            Some(after)
+        }
+        Hold::DoNotCall { until, .. } => {
+            let mut after = progress.clone();
+            after.numbers.get_mut(number)?.listed_until = Some(until.unwrap_or(HELD_FOR_GOOD));
             Some(after)
         }
         Hold::ContactAttemptsSpent => {

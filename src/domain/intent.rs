@@ -48,6 +48,8 @@ pub struct CandidatePage {
     /// Whether others are ready and left out because their customer is in a call, perhaps of another
     /// campaign, or because too many had to be gone past that a new filter leaves out: look again soon.
     pub on_call: bool,
+    /// Whether more may be ready, behind contacts that a do-not-call list was found to hold: ask again at once.
+    pub cut: bool,
     /// Contacts that have not ended.
     pub open: u64,
     /// Those of them for which the filter holds; `None` while a new filter is being applied to them.

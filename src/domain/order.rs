@@ -122,13 +122,13 @@ fn work_at_any_hour(campaign: &Campaign, contact: &Contact, index: usize, number
         (false, true) => Class::Pass,
         (false, false) => Class::Fresh,
     };
-    let from = [contact.not_before, number.due_at, number.held_until].into_iter().flatten().max();
+    let from = [contact.not_before, number.due_at, number.held_until, number.listed_until].into_iter().flatten().max();
     let round = if class == Class::Fresh { round } else { 0 };
     Some(Next { class, ready_at: from.unwrap_or(Timestamp::MIN), round, number: index })
 }
 
 /// The round of a number, from 0; `None` if the campaign does not call it.
-fn round(order: &NumberOrder, index: usize, number: &Number) -> Option<u16> {
+pub(super) fn round(order: &NumberOrder, index: usize, number: &Number) -> Option<u16> {
     let (place, rounds, others) = match order {
         NumberOrder::Sequence => return Some(0),
         NumberOrder::RoundsByCategory { rounds, others } => {

@@ -7,6 +7,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use super::ids::DoNotCallId;
+
 /// A reason for "not now".
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[must_use]
@@ -78,6 +80,13 @@ pub enum Hold {
         /// The cap in force.
         limit: u32,
     },
+    /// A do-not-call list has the number; of several, the one that holds longest.
+    DoNotCall {
+        /// Which list.
+        list: DoNotCallId,
+        /// When its entry expires; `None` if never.
+        until: Option<Timestamp>,
+    },
     /// The customer is in a call, perhaps of another campaign.
     CustomerOnCall,
     /// The number is in a call, perhaps of another campaign.
@@ -120,7 +129,7 @@ pub enum Hold {
 
 impl Hold {
     /// Every code, for metrics that start at 0.
-    pub const CODES: [&'static str; 32] = [
+    pub const CODES: [&'static str; 33] = [
         "dialling_off",
         "not_listed",
         "retired",
@@ -140,6 +149,7 @@ impl Hold {
         "tenant_at_limit",
         "trunk_at_limit",
         "call_rate",
+        "do_not_call",
         "customer_on_call",
         "number_on_call",
         "not_due",
@@ -178,6 +188,7 @@ impl Hold {
             Self::TenantAtLimit { .. } => "tenant_at_limit",
             Self::TrunkAtLimit { .. } => "trunk_at_limit",
             Self::CallRate { .. } => "call_rate",
+            Self::DoNotCall { .. } => "do_not_call",
             Self::CustomerOnCall => "customer_on_call",
             Self::NumberOnCall => "number_on_call",
             Self::NotDue { .. } => "not_due",
@@ -213,6 +224,7 @@ impl Hold {
             Self::NotStarted { starts_at } => Some(*starts_at),
             Self::WindowClosed { opens_at, .. } => *opens_at,
             Self::NothingDue { next_at } => *next_at,
+            Self::DoNotCall { until, .. } => *until,
             Self::NotDue { due_at } => Some(*due_at),
             Self::DayBudgetSpent { next_day_at } => Some(*next_day_at),
             Self::NumberAtLimit { released_at } | Self::AfterConversation { released_at } => Some(*released_at),
@@ -274,6 +286,8 @@ impl fmt::Display for Hold {
             Self::TenantAtLimit { limit } => write!(f, "tenant at its limit of {limit} live calls"),
             Self::TrunkAtLimit { limit } => write!(f, "trunk at its limit of {limit} live calls"),
             Self::CallRate { limit } => write!(f, "{limit} calls per second are used up"),
+            Self::DoNotCall { list, until: Some(at) } => write!(f, "on do-not-call list \"{list}\" until {at}"),
+            Self::DoNotCall { list, until: None } => write!(f, "on do-not-call list \"{list}\""),
             Self::CustomerOnCall => f.write_str("the customer is in a call"),
             Self::NumberOnCall => f.write_str("the number is in a call"),
             Self::NotDue { due_at } => write!(f, "not due until {due_at}"),

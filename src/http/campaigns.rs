@@ -92,7 +92,7 @@ pub(super) async fn contact_why(
     Ok(Json(ContactWhy {
         campaign: dial_status(&state, &campaign),
         timezone: timezone(&state, &campaign),
-        contact: ContactView::from(&why.history.contact),
+        contact: ContactView::of(&why.history.contact, &why.do_not_call),
         attempts: why.history.attempts.iter().map(Attempt::from).collect(),
         next: why.next.as_ref().map(NextView::from),
         hold: why.hold.as_ref().map(Waiting::of),

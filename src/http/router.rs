@@ -12,7 +12,8 @@ use axum::{
 };
 
 use super::{
-    access, agents, campaigns, contacts, error::ApiError, health, page, plan, reconcile, state::ServerState, status,
+    access, agents, campaigns, contacts, do_not_call, error::ApiError, health, page, plan, reconcile,
+    state::ServerState, status,
 };
 
 /// Longest body, but for plans and for imports, which are streamed.
@@ -36,9 +37,12 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .route("/api/v1/campaigns/{campaign}/tally", get(campaigns::tally))
         .route("/api/v1/campaigns/{campaign}/why", get(campaigns::campaign_why))
         .route("/api/v1/campaigns/{campaign}/contacts/{customer}/why", get(campaigns::contact_why))
+        .route("/api/v1/do-not-call", get(do_not_call::lists))
+        .route("/api/v1/do-not-call/{list}/remove", post(do_not_call::remove))
         .layer(middleware::from_fn(in_time));
     let lengthy = Router::new()
         .route("/api/v1/campaigns/{campaign}/contacts", post(contacts::import))
+        .route("/api/v1/do-not-call/{list}", get(do_not_call::entries).post(do_not_call::import))
         .route("/api/v1/plan", post(plan::post).layer(DefaultBodyLimit::max(plan::BODY_BYTES_MAX)))
         .route("/api/v1/reconcile", post(reconcile::post));
     let closed = prompt.merge(lengthy).layer(middleware::from_fn_with_state(Arc::clone(&state), access::require));

@@ -2,6 +2,7 @@
 //!
 //! Times are RFC 3339. Numbers stand in full: whoever gets these has shown a credential.
 
+pub mod do_not_call;
 pub mod plan;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     domain::{
         contact::{Contact, Number},
+        do_not_call::Entry,
         order::{Class, Next},
     },
     store::{AttemptRecord, Tally},
@@ -120,7 +122,8 @@ pub struct AgentList {
     pub agents: Vec<AgentStatus>,
 }
 
-/// One line of the answer of `POST /api/v1/campaigns/{id}/contacts`; the last is `done` or `failed`.
+/// One line of the answer of `POST /api/v1/campaigns/{id}/contacts` and of `POST
+/// /api/v1/do-not-call/{id}`; the last is `done` or `failed`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ImportEvent {
@@ -146,9 +149,12 @@ pub enum ImportEvent {
 pub struct ImportCounts {
     /// Rows read.
     pub rows: u64,
-    /// New contacts.
+    /// New contacts, or entries.
     pub added: u64,
-    /// Contacts that were there already, the same.
+    /// Entries that had another expiry; contacts are never changed.
+    #[serde(default)]
+    pub updated: u64,
+    /// Contacts, or entries, that were there already, the same.
     pub unchanged: u64,
     /// Rows left out.
     pub rejected: u64,
@@ -226,6 +232,8 @@ pub struct Attempt {
     pub tzdb_version: String,
     /// Digest of its settings.
     pub settings_digest: String,
+    /// Version of the do-not-call lists that its gate read.
+    pub do_not_call_version: u64,
 }
 
 impl From<&AttemptRecord> for Attempt {
@@ -251,6 +259,7 @@ impl From<&AttemptRecord> for Attempt {
             daemon_version: record.daemon_version.clone(),
             tzdb_version: record.tzdb_version.clone(),
             settings_digest: record.settings_digest.clone(),
+            do_not_call_version: record.do_not_call_version,
         }
     }
 }
@@ -366,10 +375,21 @@ pub struct NumberView {
     pub due_at: Option<String>,
     /// Held back by a cap until then.
     pub held_until: Option<String>,
+    /// What holds it as an entry of a do-not-call list.
+    pub do_not_call: Option<ListedView>,
     /// Different local days with a counted try.
     pub days: u32,
     /// Why it is not tried again.
     pub ended: Option<String>,
+}
+
+/// An entry of a do-not-call list that holds a number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedView {
+    /// Which list.
+    pub list: String,
+    /// Until when; `None` for good.
+    pub until: Option<String>,
 }
 
 /// The next try.
@@ -384,9 +404,11 @@ pub struct NextView {
     pub ready_at: Option<String>,
 }
 
-impl From<&Contact> for ContactView {
-    fn from(contact: &Contact) -> Self {
-        let numbers = contact.progress.numbers.iter().enumerate();
+impl ContactView {
+    /// A contact, and the entries of do-not-call lists that hold its numbers, by index.
+    pub(super) fn of(contact: &Contact, listed: &[Option<Entry>]) -> Self {
+        let listed = listed.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let numbers = contact.progress.numbers.iter().enumerate().zip(listed);
         Self {
             customer: contact.customer.to_string(),
             priority: contact.priority.get(),
@@ -394,13 +416,14 @@ impl From<&Contact> for ContactView {
             timezone: contact.timezone.as_ref().map(|zone| zone.name().to_owned()),
             attempts: contact.progress.attempts,
             ended: contact.progress.ended.map(|end| end.as_str().to_owned()),
-            numbers: numbers.map(|(index, number)| NumberView::of(index, number)).collect(),
+            numbers: numbers.map(|((index, number), listed)| NumberView::of(index, number, listed)).collect(),
         }
     }
 }
 
 impl NumberView {
-    fn of(index: usize, number: &Number) -> Self {
+    fn of(index: usize, number: &Number, listed: Option<&Entry>) -> Self {
+        let listed = listed.map(|entry| ListedView { list: entry.list.to_string(), until: text(entry.expires_at) });
         Self {
             index: index + 1,
             category: number.category.to_string(),
@@ -408,6 +431,7 @@ impl NumberView {
             last_result: number.last_result.map(|result| result.as_str().to_owned()),
             due_at: text(number.due_at),
             held_until: text(number.held_until),
+            do_not_call: listed,
             days: number.days,
             ended: number.ended.map(|end| end.as_str().to_owned()),
         }

@@ -3,6 +3,8 @@
 //! It serves tests and simulations, and is what the SQL of `sqlite` is held equal to. Nothing in it
 //! is fast on purpose: candidates are found by sorting all contacts.
 
+mod do_not_call;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
@@ -12,23 +14,26 @@ use std::{
 use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
+use self::do_not_call::DoNotCall;
 use super::{
-    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, EVALUATION_SLICE, Evaluated, GateSettings,
-    ImportOutcome, IntentDecision, IntentRequest, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Milestone,
-    Opener, RecordedIntent, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
+    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, DoNotCallCounts, EVALUATION_SLICE, Evaluated,
+    GateSettings, ImportOutcome, IntentDecision, IntentRequest, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord,
+    ListedNumber, ListingOutcome, Milestone, Opener, RecordedIntent, Settlement, Store, StoreError, StoredCampaign,
+    Tally, Why,
 };
 use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
         campaign::{Campaign, DialPermission, Generation},
-        contact::{Contact, NewContact, Progress},
+        contact::{Contact, HELD_FOR_GOOD, NewContact, Progress},
+        do_not_call::NewEntry,
         facts::{
             ledger::{Ledger, LiveCall, monotonic},
             verdict::{self, Question},
         },
         gate::{self, NumberHistory},
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision},
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
         order::{self, Next},
         phone::E164,
         policy::ResultPolicy,
@@ -63,6 +68,7 @@ struct State {
     attempts: BTreeMap<AttemptId, Attempt>,
     legs: BTreeMap<LegId, Leg>,
     agents: BTreeMap<AgentId, Availability>,
+    do_not_call: DoNotCall,
     ledger: Ledger,
 }
 
@@ -75,6 +81,10 @@ struct Held {
     selection: String,
     /// The last customer that it has been applied to; `None` once it has been to all.
     evaluated_to: Option<String>,
+    /// The do-not-call lists that it follows.
+    lists: Vec<DoNotCallId>,
+    /// The last contact that was released from those that it follows no longer; `None` once all were.
+    unlisted_to: Option<ContactRef>,
     caller_usage: BTreeMap<E164, u64>,
 }
 
@@ -284,7 +294,8 @@ impl Store for MemoryStore {
     }
 
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
-        let state = self.state()?;
+        let mut state = self.state()?;
+        state.screen(campaign, now, limit, &self.settings.permission);
         let held = state.held(campaign)?;
         let (ready, on_call) = state.ready(campaign, now);
         let matches =
@@ -295,13 +306,15 @@ impl Store for MemoryStore {
         let on_call = on_call && ready.len() < limit_of(limit) && self.settings.permission != DialPermission::None;
         ready.truncate(limit_of(limit));
         let idle = state.idle(campaign).into_iter();
-        let next_ready_at = idle.filter_map(|contact| State::wakes_at(state.defined(campaign)?, contact, now)).min();
+        let wakes = idle.filter_map(|contact| State::wakes_at(state.defined(campaign)?, contact, now));
+        let next_ready_at = wakes.min().filter(|at| *at < HELD_FOR_GOOD);
         let (open, left_out) = state.open(campaign);
         let total = held.customers.len();
         Ok(CandidatePage {
             ready,
             next_ready_at,
             on_call,
+            cut: false,
             open,
             matching: held.evaluated_to.is_none().then(|| open - left_out),
             total: total as u64,
@@ -327,6 +340,7 @@ impl Store for MemoryStore {
         let campaign = generation.definitions.campaigns.get(&request.campaign);
         let Some(campaign) = campaign else { return Ok(IntentDecision::Refused(Hold::Retired)) };
         let history = state.history(campaign, &contact, request.number);
+        let entries = state.do_not_call.of(&campaign.do_not_call, &contact);
         state.ledger.forget_before(mono);
         let question = Question {
             now: now.wall,
@@ -336,6 +350,7 @@ impl Store for MemoryStore {
             number: request.number,
             trunk: Some(&request.trunk),
             history: &history,
+            do_not_call: entries.get(request.number).map_or(&[], Vec::as_slice),
         };
         let answer = verdict::ask(&question, &generation, &self.settings, &state.ledger);
         if let Err(hold) = answer {
@@ -419,7 +434,10 @@ impl Store for MemoryStore {
         record.connected_at = settlement.connected_at.or(record.connected_at);
         let contact = attempt.contact;
         state.ledger.remove(settlement.attempt);
-        state.write(contact, settlement.progress);
+        if let Some(held) = state.contacts.get(&contact) {
+            let progress = verdict::settled(&held.progress, settlement.progress);
+            state.write(contact, progress);
+        }
         Ok(())
     }
 
@@ -455,6 +473,32 @@ impl Store for MemoryStore {
             }
         }
         Ok(outcome)
+    }
+
+    async fn import_do_not_call(
+        &self,
+        list: &DoNotCallId,
+        entries: Vec<NewEntry>,
+    ) -> Result<ListingOutcome, StoreError> {
+        let now = self.clock.now().wall;
+        Ok(self.state()?.import_do_not_call(list, entries, now))
+    }
+
+    async fn remove_do_not_call(&self, list: &DoNotCallId, number: &E164) -> Result<bool, StoreError> {
+        Ok(self.state()?.remove_do_not_call(list, number))
+    }
+
+    async fn do_not_call_counts(&self, now: Timestamp) -> Result<DoNotCallCounts, StoreError> {
+        Ok(self.state()?.do_not_call.counts(now))
+    }
+
+    async fn do_not_call_page(
+        &self,
+        list: &DoNotCallId,
+        after: Option<&E164>,
+        limit: u32,
+    ) -> Result<Vec<ListedNumber>, StoreError> {
+        Ok(self.state()?.do_not_call.page(list, after, limit))
     }
 
     async fn contact(
@@ -493,7 +537,11 @@ impl Store for MemoryStore {
             Some(next) => state.hold(contact, &next, now, mono, &self.settings),
             None => verdict::without_work(state.generation.as_deref(), contact),
         };
-        Ok(Some(Why { history: state.history_of(contact), next, hold }))
+        let lists = state.defined(campaign).map_or(&[][..], |campaign| &campaign.do_not_call);
+        let entries = state.do_not_call.of(lists, contact);
+        let do_not_call =
+            entries.iter().map(|entries| crate::domain::do_not_call::holding(entries, lists, now).cloned()).collect();
+        Ok(Some(Why { history: state.history_of(contact), do_not_call, next, hold }))
     }
 
     async fn attempts(
@@ -555,9 +603,13 @@ impl State {
                     digest,
                     retired: false,
                 };
-                let selection = defined.selection();
+                let (selection, lists) = (defined.selection(), defined.do_not_call.clone());
                 if let Some(held) = self.campaigns.get_mut(&id) {
                     held.stored = stored;
+                    if held.lists.iter().any(|list| !lists.contains(list)) {
+                        held.unlisted_to = Some(ContactRef(0));
+                    }
+                    held.lists = lists;
                     if held.selection != selection {
                         held.selection = selection;
                         held.evaluated_to = Some(String::new());
@@ -565,8 +617,17 @@ impl State {
                     self.release_holds(&id);
                 } else {
                     let (customers, caller_usage) = (BTreeMap::new(), BTreeMap::new());
-                    let evaluated_to = None;
-                    let held = Held { stored, customers, next_order: 1, selection, evaluated_to, caller_usage };
+                    let (evaluated_to, unlisted_to) = (None, None);
+                    let held = Held {
+                        stored,
+                        customers,
+                        next_order: 1,
+                        selection,
+                        evaluated_to,
+                        lists,
+                        unlisted_to,
+                        caller_usage,
+                    };
                     self.campaigns.insert(id, held);
                 }
             }
@@ -613,6 +674,7 @@ impl State {
             daemon_version: opener.daemon_version.clone(),
             tzdb_version: opener.tzdb_version.clone(),
             settings_digest: opener.settings_digest.clone(),
+            do_not_call_version: self.do_not_call.version,
         };
         let live = Live {
             policy: intent.policy.clone(),
@@ -664,6 +726,9 @@ impl State {
 
     fn evaluate(&mut self) -> Option<Evaluated> {
         let generation = self.generation.clone()?;
+        if let Some(released) = self.unlist_slice() {
+            return Some(released);
+        }
         let slice = usize::try_from(EVALUATION_SLICE).unwrap_or(usize::MAX);
         let defined = |id: &CampaignId| generation.definitions.campaigns.get(id);
         let (campaign, held, after) = self.campaigns.iter_mut().find_map(|(id, held)| {
@@ -689,7 +754,11 @@ impl State {
         let campaign = generation.definitions.campaigns.get(&contact.campaign);
         let history = campaign.map(|campaign| self.history(campaign, contact, next.number)).unwrap_or_default();
         let (picked_version, number) = (contact.version, next.number);
-        let question = Question { now, mono, contact, picked_version, number, trunk: None, history: &history };
+        let lists = campaign.map_or(&[][..], |campaign| &campaign.do_not_call);
+        let entries = self.do_not_call.of(lists, contact);
+        let do_not_call = entries.get(number).map_or(&[][..], Vec::as_slice);
+        let question =
+            Question { now, mono, contact, picked_version, number, trunk: None, history: &history, do_not_call };
         verdict::ask(&question, generation, settings, &self.ledger).err()
     }
 }

@@ -22,7 +22,8 @@ use crate::domain::{
     call::{Destination, LegIdentity},
     campaign::{DesiredState, Generation},
     contact::{Contact, NewContact, Progress},
-    ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
+    do_not_call::{Entry, NewEntry},
+    ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision, TrunkId},
     order::Next,
     phone::E164,
     policy::ResultPolicy,
@@ -196,8 +197,8 @@ pub struct IntentRequest {
 pub enum IntentDecision {
     /// Durable: the INVITE may leave.
     Recorded(Box<RecordedIntent>),
-    /// The gate refused; nothing was written but, for a cap with a release time, the number's
-    /// `held_until`.
+    /// The gate refused; nothing was written but, for a cap with a release time or a do-not-call list,
+    /// until when the number is held.
     Refused(Hold),
 }
 
@@ -316,6 +317,8 @@ pub struct AttemptRecord {
     pub tzdb_version: String,
     /// Digest of its settings.
     pub settings_digest: String,
+    /// Version of the do-not-call lists that the gate read.
+    pub do_not_call_version: u64,
 }
 
 /// What became of a batch of imported contacts, by position in the batch.
@@ -329,17 +332,56 @@ pub struct ImportOutcome {
     pub conflicting: Vec<usize>,
 }
 
+/// What became of a batch of entries of a do-not-call list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ListingOutcome {
+    /// New entries.
+    pub added: u64,
+    /// Entries that had another expiry.
+    pub updated: u64,
+    /// Entries that were there already, the same.
+    pub unchanged: u64,
+}
+
+/// An entry of a do-not-call list, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedNumber {
+    /// The number, its expiry.
+    pub entry: NewEntry,
+    /// When it was imported.
+    pub imported_at: Timestamp,
+}
+
+/// What the do-not-call lists hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DoNotCallCounts {
+    /// Rises with each change of any list.
+    pub version: u64,
+    /// Lists that have entries, by id.
+    pub lists: BTreeMap<DoNotCallId, ListCount>,
+}
+
+/// Entries of one do-not-call list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ListCount {
+    /// All of them.
+    pub entries: u64,
+    /// Those that hold no longer.
+    pub expired: u64,
+}
+
 /// Contacts that one call of [`Store::evaluate`] looks at: few, since intents wait meanwhile.
 const EVALUATION_SLICE: i64 = 200;
 
-/// A filter has been applied to some contacts.
+/// A filter has been applied to some contacts, or some were released from lists that their campaign
+/// follows no longer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evaluated {
     /// Of which campaign.
     pub campaign: CampaignId,
-    /// How many of them, not ended, it no longer leaves out.
+    /// How many of them, not ended, are no longer left out or held.
     pub admitted: u64,
-    /// Whether it has been applied to all now.
+    /// Whether that is all of them.
     pub complete: bool,
 }
 
@@ -376,6 +418,8 @@ pub struct ContactHistory {
 pub struct Why {
     /// The past.
     pub history: ContactHistory,
+    /// The entry of a do-not-call list that holds each number, by index.
+    pub do_not_call: Vec<Option<Entry>>,
     /// What it needs next; `None` once it has ended.
     pub next: Option<Next>,
     /// What holds that back now; `None` if only a free agent is missing.
@@ -412,11 +456,13 @@ pub trait Store: Send + Sync + 'static {
     /// its definitions. Doing it again changes nothing.
     async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError>;
 
-    /// Applies filters that have changed to some contacts; `None` once there are none that have not
-    /// seen theirs. Until then candidates may miss contacts that a new filter admits.
+    /// Applies filters that have changed to some contacts, and releases some from lists that are followed
+    /// no longer; `None` once there are none left. Until then candidates may miss contacts that a new
+    /// definition admits.
     async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError>;
 
-    /// Up to `limit` contacts that are ready at `now`, and for which the filter in force holds.
+    /// Up to `limit` contacts that are ready at `now`, and for which the filter in force holds. Contacts
+    /// with numbers on do-not-call lists that stand in the way are marked as held, each once.
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError>;
 
     /// Stores a leg before it is dialled; returns once durable against the death of the process.
@@ -445,6 +491,28 @@ pub trait Store: Send + Sync + 'static {
 
     /// Adds contacts to a campaign, in one transaction.
     async fn import(&self, campaign: &CampaignId, contacts: Vec<NewContact>) -> Result<ImportOutcome, StoreError>;
+
+    /// Adds entries to a do-not-call list, in one transaction; of several for a number the last counts.
+    /// From the moment this returns the gate refuses their numbers.
+    async fn import_do_not_call(
+        &self,
+        list: &DoNotCallId,
+        entries: Vec<NewEntry>,
+    ) -> Result<ListingOutcome, StoreError>;
+
+    /// Takes a number off a do-not-call list, and releases who was held by it; whether it was there.
+    async fn remove_do_not_call(&self, list: &DoNotCallId, number: &E164) -> Result<bool, StoreError>;
+
+    /// How much the do-not-call lists hold at `now`.
+    async fn do_not_call_counts(&self, now: Timestamp) -> Result<DoNotCallCounts, StoreError>;
+
+    /// Entries of a do-not-call list by number, those after `after`, at most `limit`.
+    async fn do_not_call_page(
+        &self,
+        list: &DoNotCallId,
+        after: Option<&E164>,
+        limit: u32,
+    ) -> Result<Vec<ListedNumber>, StoreError>;
 
     /// One contact with its attempts.
     async fn contact(&self, campaign: &CampaignId, customer: &CustomerId)

@@ -14,7 +14,8 @@ use crate::domain::{
     call::LegIdentity,
     campaign::DesiredState,
     contact::{Number, NumberEnd, Progress},
-    ids::CategoryId,
+    do_not_call::Entry,
+    ids::{CategoryId, DoNotCallId},
     phone::E164,
     policy::{DaysPolicy, NumberPolicy, ResultPolicy, Retries},
     results::CallResult,
@@ -164,6 +165,29 @@ pub(super) fn numbers(text: &str) -> Result<Vec<Number>, StoreError> {
     pairs.into_iter().map(number).collect()
 }
 
+/// Lists as a column has them: `["objected",…]`.
+pub(super) fn lists_text(lists: &[DoNotCallId]) -> String {
+    json(&lists.iter().map(DoNotCallId::as_str).collect::<Vec<_>>())
+}
+
+/// The lists of a column.
+pub(super) fn lists(text: &str) -> Result<Vec<DoNotCallId>, StoreError> {
+    let lists: Vec<String> = serde_json::from_str(text).map_err(|_| damaged("do_not_call"))?;
+    lists.iter().map(|list| DoNotCallId::parse(list).map_err(|_| damaged("do_not_call"))).collect()
+}
+
+/// What lists say of the numbers of a contact that has `numbers`, by index: `[[0,"objected",null],…]`.
+pub(super) fn entries(text: &str, numbers: usize) -> Result<Vec<Vec<Entry>>, StoreError> {
+    let rows: Vec<(usize, String, Option<i64>)> = serde_json::from_str(text).map_err(|_| damaged("do_not_call"))?;
+    let mut entries = vec![Vec::new(); numbers];
+    for (index, list, expires_at) in rows {
+        let list = DoNotCallId::parse(&list).map_err(|_| damaged("do_not_call.list"))?;
+        let expires_at = expires_at.map(timestamp).transpose()?;
+        entries.get_mut(index).ok_or_else(|| damaged("do_not_call"))?.push(Entry { list, expires_at });
+    }
+    Ok(entries)
+}
+
 /// How far one number has come, without the number itself.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -173,6 +197,8 @@ struct NumberProgress {
     due_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     held_until: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    listed_until: Option<i64>,
     days: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_day: Option<String>,
@@ -199,6 +225,7 @@ fn number_progress(number: &Number) -> NumberProgress {
         tried: number.tried,
         due_at: number.due_at.map(micros),
         held_until: number.held_until.map(micros),
+        listed_until: number.listed_until.map(micros),
         days: number.days,
         last_day: number.last_day.map(|day| day.to_string()),
         tries_on_last_day: number.tries_on_last_day,
@@ -221,6 +248,7 @@ pub(super) fn read_progress(text: &str, numbers: &mut [Number]) -> Result<(), St
         number.tried = row.tried;
         number.due_at = row.due_at.map(timestamp).transpose()?;
         number.held_until = row.held_until.map(timestamp).transpose()?;
+        number.listed_until = row.listed_until.map(timestamp).transpose()?;
         number.days = row.days;
         number.last_day = row.last_day.map(|day| day.parse().map_err(|_| damaged("progress"))).transpose()?;
         number.tries_on_last_day = row.tries_on_last_day;

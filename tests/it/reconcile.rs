@@ -18,16 +18,18 @@ use dialops::{
         agent::Availability,
         campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation},
         contact::{Contact, NewContact, Progress},
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, Revision, TenantId},
+        do_not_call::NewEntry,
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision, TenantId},
         intent::CandidatePage,
+        phone::E164,
         tenant::Tenant,
     },
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Checked, Reconcile},
     store::{
-        AttemptRecord, CampaignChange, ContactHistory, Evaluated, GateSettings, ImportOutcome, IntentDecision,
-        IntentRequest, Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally,
-        Why, memory::MemoryStore,
+        AttemptRecord, CampaignChange, ContactHistory, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome,
+        IntentDecision, IntentRequest, Leftovers, LegRecord, ListedNumber, ListingOutcome, Milestone, Opener,
+        Settlement, Store, StoreError, StoredCampaign, Tally, Why, memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -557,6 +559,27 @@ impl Store for Flaky {
     }
 
     async fn import(&self, _: &CampaignId, _: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
+        unreachable!()
+    }
+
+    async fn import_do_not_call(&self, _: &DoNotCallId, _: Vec<NewEntry>) -> Result<ListingOutcome, StoreError> {
+        unreachable!()
+    }
+
+    async fn remove_do_not_call(&self, _: &DoNotCallId, _: &E164) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn do_not_call_counts(&self, _: Timestamp) -> Result<DoNotCallCounts, StoreError> {
+        unreachable!()
+    }
+
+    async fn do_not_call_page(
+        &self,
+        _: &DoNotCallId,
+        _: Option<&E164>,
+        _: u32,
+    ) -> Result<Vec<ListedNumber>, StoreError> {
         unreachable!()
     }
 

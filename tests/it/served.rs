@@ -316,6 +316,7 @@ async fn stand_in_dialer(
                 let _caller_gone = reply.send(if known { Ok(()) } else { Err(AgentError::Unknown(agent)) });
             }
             DialCommand::ContactsAdded { campaign } => imported.send(campaign).unwrap(),
+            DialCommand::DoNotCallChanged { .. } => {}
         }
     }
 }

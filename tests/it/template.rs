@@ -95,6 +95,19 @@ fn comments_and_form_stay_and_identity_goes() {
 }
 
 #[test]
+fn line_ends_stay() {
+    let root = repository(Path::new("campaigns"));
+    for file in ["spring-offer.toml", "workshop-survey.toml", "templates/evening-survey.toml"] {
+        put(root.path(), file, &text(root.path(), file).replace('\n', "\r\n"));
+    }
+    for campaign in ["spring-offer", "workshop-survey"] {
+        assert!(save(root.path(), &[campaign, campaign]).status.success());
+        let template = text(root.path(), &format!("templates/{campaign}.toml"));
+        assert!(template.lines().count() > 10 && !template.replace("\r\n", "").contains('\n'), "{template:?}");
+    }
+}
+
+#[test]
 fn what_a_template_gave_is_written_out() {
     let root = repository(Path::new("campaigns"));
     assert!(save(root.path(), &["workshop-survey", "workshop"]).status.success());

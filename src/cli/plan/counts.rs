@@ -57,7 +57,7 @@ impl<'a> Counts<'a> {
                 State::Unasked(request) => {
                     let body = serde_json::to_vec(request).unwrap_or_default();
                     let mut deadline = Box::pin(tokio::time::sleep(self.within));
-                    let asking = self.client.upload(&["plan"], "application/json", Body::from(body));
+                    let asking = self.client.upload(&["plan"], &[], "application/json", Body::from(body));
                     self.state = tokio::select! {
                         answer = asking => match answer {
                             Ok(response) => State::Coming { response, read: Vec::new(), deadline },

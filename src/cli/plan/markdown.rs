@@ -33,7 +33,7 @@ pub(super) fn write(plan: &Plan, counted: &Counted) -> Result<(), Failure> {
     if !plan.comparison.campaigns.is_empty() {
         out.line("| Campaign | Step | What it does | Contacts |\n|---|---|---|---|")?;
         for campaign in &plan.comparison.campaigns {
-            out.line(row(campaign, counted))?;
+            out.line(row(plan, campaign, counted))?;
         }
         out.line("")?;
     }
@@ -52,12 +52,12 @@ pub(super) fn write(plan: &Plan, counted: &Counted) -> Result<(), Failure> {
     out.finish()
 }
 
-fn row(campaign: &ChangedCampaign, counted: &Counted) -> String {
+fn row(plan: &Plan, campaign: &ChangedCampaign, counted: &Counted) -> String {
     let counts = counted.campaigns.iter().find(|counts| counts.campaign == campaign.id.as_str());
     let counts = counts.map(|counts| show::counts(Some(campaign), counts)).unwrap_or_default();
     let (id, name) = (code(campaign.id.as_str()), code(&masked(&campaign.name)));
     let holds = show::holds(campaign).into_iter();
-    let does: Vec<String> = std::iter::once(show::step(campaign)).chain(holds).map(|line| plain(&line)).collect();
+    let does: Vec<String> = std::iter::once(show::step(plan, campaign)).chain(holds).map(|line| plain(&line)).collect();
     format!("| {id} {name} | {} | {} | {} |", campaign.verb.as_str(), does.join("<br>"), plain(&counts))
 }
 

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::{
     attribute::Attributes,
     campaign::{Campaign, DesiredState, DialPermission},
-    contact::Contact,
+    contact::{Contact, HELD_FOR_GOOD},
     gate,
     ids::{ContactRef, QueueId, Revision},
     intent::CandidatePage,
@@ -83,6 +83,8 @@ pub(super) struct CampaignRun {
     pub(super) open: u64,
     /// `open` is from a page that may be older than a settlement.
     open_unsure: bool,
+    /// The store has open contacts, and the campaign calls none of their numbers.
+    pub(super) without_numbers: bool,
     /// Open contacts for which the filter holds, as far as known.
     pub(super) matching: Option<u64>,
     pub(super) total: u64,
@@ -118,6 +120,7 @@ impl CampaignRun {
             live: 0,
             open: 0,
             open_unsure: false,
+            without_numbers: false,
             matching: None,
             total: 0,
             caller_usage: BTreeMap::new(),
@@ -295,6 +298,8 @@ impl CampaignRun {
         self.counted = true;
         self.open = page.open;
         self.open_unsure = unsure || !touched.is_empty();
+        let nobody = page.ready.is_empty() && page.next_ready_at.is_none() && !page.on_call;
+        self.without_numbers = nobody && !self.open_unsure && page.open > 0 && page.matching == Some(page.open);
         self.matching = page.matching;
         self.total = page.total;
         for (number, uses) in page.caller_usage {
@@ -302,6 +307,7 @@ impl CampaignRun {
             *seen = uses.max(*seen);
         }
         self.exhausted = page.ready.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+        self.wants_load |= page.cut;
         self.ask_again_at = page.on_call.then(|| now.mono + SET_ASIDE_FOR);
         self.next_ready_at = [self.next_ready_at, page.next_ready_at].into_iter().flatten().min();
         self.stale = false;
@@ -342,6 +348,9 @@ impl CampaignRun {
     }
 
     pub(super) fn ready_later(&mut self, at: Timestamp) {
+        if at >= HELD_FOR_GOOD {
+            return;
+        }
         self.next_ready_at = Some(self.next_ready_at.map_or(at, |known| known.min(at)));
     }
 
@@ -397,7 +406,7 @@ impl CampaignRun {
             if self.live > 0 { "draining" } else { "paused" }
         } else if now < campaign.starts_at {
             "not_started"
-        } else if self.loaded_once && self.total > 0 && self.open == 0 && self.live == 0 {
+        } else if self.loaded_once && self.total > 0 && (self.open == 0 || self.without_numbers) && self.live == 0 {
             "completed"
         } else {
             "running"

@@ -29,7 +29,7 @@ pub enum Input {
         /// What the store has; `None` if it did not answer.
         page: Option<CandidatePage>,
     },
-    /// Contacts were imported, or a new filter has been applied to some.
+    /// Contacts were imported, a new filter has been applied to some, or a do-not-call list has changed.
     ContactsAdded(CampaignId),
     /// The answer to [`Effect::StoreLeg`].
     LegStored {

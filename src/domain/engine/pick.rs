@@ -121,7 +121,7 @@ impl Engine {
     }
 
     /// The gate's own question on what the engine knows, so that no agent is bothered in vain; the
-    /// rolling caps per number are known to the store alone.
+    /// rolling caps per number and do-not-call lists are known to the store alone.
     fn admits(&self, now: Now, campaign: &Campaign, contact: &Contact, number: usize) -> Result<(), Hold> {
         let called = &contact.progress.numbers[number].e164;
         let live = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
@@ -143,6 +143,7 @@ impl Engine {
             placed_last_second: Counts::default(),
             caps: self.settings.caps,
             history: &NumberHistory::default(),
+            do_not_call: &[],
         })
     }
 

@@ -143,6 +143,9 @@ impl Engine {
         if run.loaded_once && run.matching == Some(0) {
             return (run.live == 0).then_some(Hold::NothingMatches { contacts: run.open });
         }
+        if run.without_numbers {
+            return (run.live == 0).then_some(Hold::NoNumber);
+        }
         let calls = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
         let caps = self.settings.caps;
         if let Some(limit) = campaign.limits.max_concurrent_calls.map(std::num::NonZero::get)

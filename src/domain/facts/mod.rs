@@ -4,6 +4,7 @@
 //! answered at once. The simulator dials on it; candidates are an index, so that a hundred thousand
 //! contacts cost no more to pick from than a hundred.
 
+mod do_not_call;
 pub mod ledger;
 mod shelf;
 #[cfg(test)]
@@ -22,7 +23,7 @@ use self::{
 use super::{
     attribute::Attributes,
     campaign::{DialPermission, Generation, Priority},
-    contact::{Contact, NewContact, Progress},
+    contact::{Contact, HELD_FOR_GOOD, NewContact, Progress},
     gate::{self, Caps, NumberHistory},
     ids::{AttemptId, CampaignId, ContactRef, CustomerId, TrunkId},
     intent::{CandidatePage, Intent, RecordedIntent, Settlement},
@@ -108,6 +109,7 @@ pub struct Facts {
     by_number: BTreeMap<E164, Vec<ContactRef>>,
     live: BTreeMap<AttemptId, LiveAttempt>,
     history: BTreeMap<E164, NumberHistory>,
+    do_not_call: do_not_call::Entries,
     ledger: Ledger,
 }
 
@@ -129,6 +131,7 @@ impl Facts {
             by_number: BTreeMap::new(),
             live: BTreeMap::new(),
             history: BTreeMap::new(),
+            do_not_call: do_not_call::Entries::default(),
             ledger: Ledger::default(),
         }
     }
@@ -158,6 +161,7 @@ impl Facts {
             for &at in &places {
                 shelf.take_off(&mut self.contacts[at]);
             }
+            let lists = now.as_ref().map(|campaign| campaign.do_not_call.clone()).unwrap_or_default();
             shelf.redefine(now);
             for &at in &places {
                 let kept = &mut self.contacts[at];
@@ -165,6 +169,9 @@ impl Facts {
                 if released != kept.contact.progress {
                     kept.contact.progress = released;
                     kept.contact.version += 1;
+                }
+                if let Some(progress) = self.do_not_call.screened(&kept.contact, &lists) {
+                    kept.contact.progress = progress;
                 }
                 shelf.put_on(kept);
             }
@@ -178,6 +185,11 @@ impl Facts {
         self.generation.as_ref()
     }
 
+    /// All campaigns that have ever been defined.
+    pub fn campaigns(&self) -> impl Iterator<Item = &CampaignId> {
+        self.campaigns.keys()
+    }
+
     /// Adds a contact to a campaign.
     pub fn import(&mut self, campaign: &CampaignId, new: NewContact) -> Result<ContactRef, ContactRefused> {
         let shelf = self.campaigns.get_mut(campaign);
@@ -189,7 +201,8 @@ impl Facts {
         let import_order = i64::try_from(shelf.customers.len()).unwrap_or(i64::MAX).saturating_add(1);
         shelf.customers.insert(new.customer.clone(), reference);
         let calls = self.ledger.calls_to(&new.customer, new.numbers.iter().map(|(_, number)| number));
-        let contact = Contact {
+        let lists = shelf.definition.as_ref().map(|campaign| campaign.do_not_call.clone()).unwrap_or_default();
+        let mut contact = Contact {
             reference,
             campaign: campaign.clone(),
             customer: new.customer,
@@ -201,6 +214,9 @@ impl Facts {
             version: 1,
             progress: Progress::fresh(&new.numbers),
         };
+        if let Some(progress) = self.do_not_call.screened(&contact, &lists) {
+            contact.progress = progress;
+        }
         let related = self.relate(&contact);
         let mut kept = Kept::new(contact, related, calls);
         if let Some(shelf) = self.campaigns.get_mut(campaign) {
@@ -286,8 +302,9 @@ impl Facts {
         Some(CandidatePage {
             // A full page tells of nobody else: what is in it comes first.
             on_call: ready.len() < limit && callable && shelf.is_kept_by_a_call(&self.contacts),
+            cut: false,
             ready,
-            next_ready_at: shelf.turns_at(),
+            next_ready_at: shelf.turns_at().filter(|at| *at < HELD_FOR_GOOD),
             open: shelf.open,
             matching: Some(shelf.matching),
             total: shelf.customers.len() as u64,
@@ -315,6 +332,7 @@ impl Facts {
             number: intent.number,
             trunk: Some(&intent.trunk),
             history,
+            do_not_call: called.as_ref().map_or(&[], |called| self.do_not_call.of(called)),
         };
         if let Err(hold) = verdict::ask(&question, &generation, &self.settings, &self.ledger) {
             let after = gate::after_refusal(campaign, &hold, &contact, intent.number, now.wall);
@@ -393,7 +411,10 @@ impl Facts {
             history.conversation_ended_at = history.conversation_ended_at.max(Some(settlement.ended_at));
         }
         self.occupy(over.contact, false);
-        self.write(over.contact, settlement.progress.clone());
+        let held = self.contact(over.contact).map(|contact| contact.progress.clone());
+        if let Some(held) = held {
+            self.write(over.contact, verdict::settled(&held, settlement.progress.clone()));
+        }
     }
 
     /// Writes progress that no attempt caused; nothing if the contact has changed since `version`.

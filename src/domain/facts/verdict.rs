@@ -9,6 +9,7 @@ use super::{GateSettings, ledger::Ledger};
 use crate::domain::{
     campaign::{Campaign, DialPermission, Generation},
     contact::{Contact, Progress},
+    do_not_call::Entry,
     gate::{self, Caps, Counts, Facts, NumberHistory},
     ids::TrunkId,
     phone::E164,
@@ -31,6 +32,8 @@ pub struct Question<'a> {
     pub trunk: Option<&'a TrunkId>,
     /// The frequency ledger of the number.
     pub history: &'a NumberHistory,
+    /// What do-not-call lists say of the number.
+    pub do_not_call: &'a [Entry],
 }
 
 /// The gate's answer.
@@ -81,6 +84,7 @@ fn ask_for(
             .map_or_else(Counts::default, |trunk| ledger.placed_last_second(&contact.campaign, trunk, question.mono)),
         caps: trunk.and_then(|trunk| settings.caps.get(trunk)).copied().unwrap_or(NO_CAPS),
         history: question.history,
+        do_not_call: question.do_not_call,
     })
 }
 
@@ -122,6 +126,17 @@ pub fn release_holds(progress: &Progress) -> Progress {
     let mut after = progress.clone();
     for number in &mut after.numbers {
         number.held_until = None;
+    }
+    after
+}
+
+/// The progress that a settlement brings: what is `held` in the store may have been released during
+/// the call, and that stays so.
+pub fn settled(held: &Progress, settlement: Progress) -> Progress {
+    let mut after = settlement;
+    for (number, held) in after.numbers.iter_mut().zip(&held.numbers) {
+        number.held_until = number.held_until.and(held.held_until);
+        number.listed_until = held.listed_until;
     }
     after
 }

@@ -12,8 +12,9 @@ use crate::{
     domain::{
         attribute::{AttributeType, AttributeValue, Number},
         campaign::{Ceilings, Definitions, Generation, Priority},
+        do_not_call::NewEntry,
         facts::ContactEdit,
-        ids::{AttributeId, CampaignId, CustomerId},
+        ids::{AttributeId, CampaignId, CustomerId, DoNotCallId},
         phone::E164,
         zone::ContactZone,
     },
@@ -147,7 +148,7 @@ pub(super) enum EventKind {
     /// A contact is edited; the rest of the event says how.
     EditContact(Table),
     /// One entry of a do-not-call list is imported.
-    DoNotCall,
+    DoNotCall { list: DoNotCallId, entry: NewEntry },
     /// The newest call of a contact gets a business result.
     BusinessResult,
 }
@@ -211,7 +212,7 @@ impl Folder {
     pub(super) fn commits(&self, world: &World) -> Result<Commits, CaseError> {
         let applied = world.events.iter().filter_map(|event| match &event.kind {
             EventKind::Apply { file } => Some((event.at, file.as_str())),
-            EventKind::EditContact(_) | EventKind::DoNotCall | EventKind::BusinessResult => None,
+            EventKind::EditContact(_) | EventKind::DoNotCall { .. } | EventKind::BusinessResult => None,
         });
         let applied: Vec<(Timestamp, &str)> = applied.collect();
         let first = self.files.keys().filter(|name| is_of_first_commit(name));
@@ -315,11 +316,22 @@ fn event(mut table: Table) -> Result<WorldEvent, CaseError> {
             _ => return Err(CaseError::world("apply: needs `file`")),
         },
         "edit_contact" => EventKind::EditContact(table),
-        "do_not_call" => EventKind::DoNotCall,
+        "do_not_call" => listing(&table)?,
         "business_result" => EventKind::BusinessResult,
         other => return Err(CaseError::world(format!("events: no kind {other:?}"))),
     };
     Ok(WorldEvent { at: at.0, kind })
+}
+
+fn listing(table: &Table) -> Result<EventKind, CaseError> {
+    let list = text(table, "list").and_then(|list| DoNotCallId::parse(list).ok());
+    let list = list.ok_or_else(|| CaseError::world("do_not_call: needs `list`, the id of one"))?;
+    let number = text(table, "number").and_then(|number| E164::parse(number).ok());
+    let number = number.ok_or_else(|| CaseError::world("do_not_call: needs `number`, in E.164"))?;
+    let expires_at = table.get("expires_at").cloned().map(Value::try_into::<Instant>).transpose();
+    let expires_at =
+        expires_at.map_err(|_| CaseError::world("do_not_call: `expires_at` must be a time with an offset"))?;
+    Ok(EventKind::DoNotCall { list, entry: NewEntry { number, expires_at: expires_at.map(|at| at.0) } })
 }
 
 fn text<'t>(table: &'t Table, key: &str) -> Option<&'t str> {

@@ -24,7 +24,8 @@ use super::machine::Halt;
 use crate::domain::{
     campaign::{Definitions, Generation},
     contact::NewContact,
-    ids::{AgentId, CampaignId, Revision},
+    do_not_call::NewEntry,
+    ids::{AgentId, CampaignId, DoNotCallId, Revision},
 };
 
 /// One case, read and checked.
@@ -64,6 +65,8 @@ enum Event {
     Apply(usize),
     /// A contact is edited.
     Edit(Box<files::Edit>),
+    /// A number enters a do-not-call list.
+    List(DoNotCallId, NewEntry),
 }
 
 impl Case {
@@ -139,8 +142,11 @@ fn events(folder: &Folder, world: &World, definitions: &Definitions) -> Result<V
                 Event::Apply(commits)
             }
             files::EventKind::EditContact(edit) => Event::Edit(Box::new(folder.edit(edit, definitions)?)),
-            files::EventKind::DoNotCall => {
-                return Err(CaseError::NotYet("do-not-call lists (the event `do_not_call`)"));
+            files::EventKind::DoNotCall { list, entry } if definitions.do_not_call.contains_key(list) => {
+                Event::List(list.clone(), entry.clone())
+            }
+            files::EventKind::DoNotCall { list, .. } => {
+                return Err(CaseError::world(format!("do_not_call: no list \"{list}\" in shared/do-not-call.toml")));
             }
             files::EventKind::BusinessResult => {
                 return Err(CaseError::NotYet("business results (the event `business_result`)"));

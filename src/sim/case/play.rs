@@ -102,6 +102,10 @@ impl Outside for Scripted {
                 }
                 Err(error) => return Err(Halt::Event { at: now.wall, why: error.to_string() }),
             },
+            Event::List(list, entry) => {
+                facts.list(&list, entry);
+                facts.campaigns().cloned().map(Input::ContactsAdded).collect()
+            }
         })
     }
 }

@@ -1,5 +1,6 @@
 //! One suite for all stores: each test here runs on the SQLite store and on its twin.
 
+mod do_not_call;
 mod filters;
 mod holds;
 mod order;

@@ -4,17 +4,20 @@ use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{do_not_call::list, *};
 use crate::{
     domain::{
         attribute::{AttributeValue, Number},
         campaign::PerNumberLimit,
+        do_not_call::NewEntry,
         filter::{Comparison, Filter, Test},
         ids::AttributeId,
         order,
     },
     store::Milestone,
 };
+
+const LISTS: [&str; 2] = ["objected", "no-marketing"];
 
 /// One step of a life.
 #[derive(Debug, Clone)]
@@ -35,6 +38,12 @@ enum Step {
     Apply { per_number: Option<u32>, days: u32, per_day: u32, tier: Option<u8> },
     /// Applies filters to a few contacts.
     Evaluate,
+    /// Puts numbers on a list, perhaps with an expiry so many seconds ahead.
+    List { list: usize, numbers: Vec<(u8, Option<u32>)> },
+    /// Takes a number off a list.
+    Unlist { list: usize, number: u8 },
+    /// Has the first campaign follow these lists.
+    Follow(Vec<&'static str>),
     /// Begins a new life.
     Crash,
 }
@@ -59,6 +68,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (prop::option::of(1_u32..3), 1_u32..4, 1_u32..3, prop::option::of(0_u8..4))
             .prop_map(|(per_number, days, per_day, tier)| Step::Apply { per_number, days, per_day, tier }),
         2 => Just(Step::Evaluate),
+        2 => (0_usize..2, prop::collection::vec((0_u8..8, prop::option::of(0_u32..3_600)), 1..4))
+            .prop_map(|(list, numbers)| Step::List { list, numbers }),
+        1 => (0_usize..2, 0_u8..8).prop_map(|(list, number)| Step::Unlist { list, number }),
+        1 => prop::sample::subsequence(LISTS.to_vec(), 0..=2).prop_map(Step::Follow),
         1 => Just(Step::Crash),
     ]
 }
@@ -75,8 +88,10 @@ impl Twins {
         let mut first = campaign("first");
         first.limits.max_concurrent_calls = Some(nonzero(2));
         first.limits.max_attempts_per_contact = Some(nonzero(4));
+        first.do_not_call = vec![list(LISTS[0])];
         let mut second = campaign("second");
         second.limits.max_calls_per_second = Some(nonzero(1));
+        second.do_not_call = LISTS.map(list).to_vec();
         let mut worlds = [World::memory(), World::sqlite().await];
         for world in &mut worlds {
             world.apply(&[&first, &second]).await;
@@ -128,6 +143,32 @@ impl Twins {
             Step::Evaluate => {
                 let [a, b] = &self.worlds;
                 assert_eq!(a.store.evaluate().await.unwrap(), b.store.evaluate().await.unwrap());
+            }
+            Step::List { list: nth, numbers } => {
+                let [a, b] = &self.worlds;
+                let entry = |(number, seconds): &(u8, Option<u32>)| NewEntry {
+                    number: e164(&format!("+8613800000{number:03}")),
+                    expires_at: seconds.map(|seconds| a.now() + Duration::from_secs(u64::from(seconds))),
+                };
+                let (list, entries): (_, Vec<NewEntry>) = (list(LISTS[*nth]), numbers.iter().map(entry).collect());
+                assert_eq!(
+                    a.store.import_do_not_call(&list, entries.clone()).await.unwrap(),
+                    b.store.import_do_not_call(&list, entries).await.unwrap()
+                );
+            }
+            Step::Unlist { list: nth, number } => {
+                let (list, number) = (list(LISTS[*nth]), e164(&format!("+8613800000{number:03}")));
+                let [a, b] = &self.worlds;
+                assert_eq!(
+                    a.store.remove_do_not_call(&list, &number).await.unwrap(),
+                    b.store.remove_do_not_call(&list, &number).await.unwrap()
+                );
+            }
+            Step::Follow(lists) => {
+                self.campaigns[0].do_not_call = lists.iter().map(|id| list(id)).collect();
+                for world in &mut self.worlds {
+                    world.apply(&[&self.campaigns[0], &self.campaigns[1]]).await;
+                }
             }
             Step::Apply { per_number, days, per_day, tier } => {
                 let limit = |attempts| PerNumberLimit { attempts, days: nonzero(2), after_conversation_days: 1 };
@@ -193,6 +234,13 @@ impl Twins {
             assert_eq!(
                 a.store.attempts(id, None, 1000).await.unwrap(),
                 b.store.attempts(id, None, 1000).await.unwrap()
+            );
+        }
+        assert_eq!(a.store.do_not_call_counts(now).await.unwrap(), b.store.do_not_call_counts(now).await.unwrap());
+        for id in LISTS.map(list) {
+            assert_eq!(
+                a.store.do_not_call_page(&id, None, 9).await.unwrap(),
+                b.store.do_not_call_page(&id, None, 9).await.unwrap()
             );
         }
         assert_eq!(a.store.leftovers().await.unwrap(), b.store.leftovers().await.unwrap());

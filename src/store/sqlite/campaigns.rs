@@ -7,6 +7,7 @@ use sqlx::SqliteConnection;
 
 use super::{
     contact::{self, Rules},
+    do_not_call,
     fault::{Doing, Fault},
     writer::Writer,
 };
@@ -17,7 +18,10 @@ use crate::{
         facts::verdict,
         ids::{AgentId, CampaignId, ContactRef},
     },
-    store::{CampaignChange, StoreError, row::micros},
+    store::{
+        CampaignChange, StoreError,
+        row::{self, micros},
+    },
 };
 
 /// Puts a generation in force, with what its plan changes.
@@ -62,11 +66,15 @@ async fn put(
     now: Timestamp,
 ) -> Result<(), Fault> {
     let defined = generation.definitions.campaigns.get(id).ok_or_else(|| StoreError::UnknownCampaign(id.clone()))?;
+    const FOLLOWED: &str = "SELECT do_not_call FROM campaign WHERE slug = ?1";
+    let followed = sqlx::query_scalar(FOLLOWED).bind(id.as_str()).fetch_optional(&mut *conn).await;
+    let followed: Option<String> = followed.doing("writing a campaign")?;
     const PUT: &str = "INSERT INTO campaign (slug, name, desired, revision, digest, retired, next_order, \
-                       selection) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6) ON CONFLICT (slug) DO UPDATE SET \
-                       name = excluded.name, desired = excluded.desired, revision = excluded.revision, \
+                       selection, do_not_call) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7) ON CONFLICT (slug) DO UPDATE \
+                       SET name = excluded.name, desired = excluded.desired, revision = excluded.revision, \
                        digest = excluded.digest, retired = 0, selection = excluded.selection, evaluated_to = \
-                       CASE WHEN selection IS excluded.selection THEN evaluated_to ELSE '' END RETURNING id";
+                       CASE WHEN selection IS excluded.selection THEN evaluated_to ELSE '' END, \
+                       do_not_call = excluded.do_not_call RETURNING id";
     let key = sqlx::query_scalar(PUT)
         .bind(id.as_str())
         .bind(&defined.name)
@@ -74,9 +82,14 @@ async fn put(
         .bind(generation.revision.as_str())
         .bind(digest)
         .bind(defined.selection())
+        .bind(row::lists_text(&defined.do_not_call))
         .fetch_one(&mut *conn)
         .await
         .doing("writing a campaign")?;
+    let followed = followed.map(|lists| row::lists(&lists)).transpose()?.unwrap_or_default();
+    if followed.iter().any(|list| !defined.do_not_call.contains(list)) {
+        do_not_call::begin_unlisting(conn, key).await?;
+    }
     release_holds(conn, Rules { defined: Some(defined), now }, key).await
 }
 

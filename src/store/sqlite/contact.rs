@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::fault::{Doing, Fault};
+use super::{
+    do_not_call,
+    fault::{Doing, Fault},
+};
 use crate::{
     domain::{
         campaign::{Campaign, Priority},
@@ -38,6 +41,9 @@ macro_rules! contact_joins {
 /// How many columns these are.
 pub(super) const COLUMNS: usize = 14;
 
+/// With those that [`kept`] takes behind them.
+pub(super) const KEPT_COLUMNS: usize = COLUMNS + 3;
+
 pub(super) use {contact_columns, contact_joins};
 
 /// A contact, and what the writer must know of its row.
@@ -63,15 +69,17 @@ pub(super) async fn load(conn: &mut SqliteConnection, contact: ContactRef) -> Re
         "WHERE c.id = ?1"
     );
     let row = sqlx::query(SQL).bind(contact.0).fetch_optional(conn).await.doing("reading a contact")?;
-    let kept = |row: SqliteRow| {
-        Ok(Kept {
-            contact: read(&row)?,
-            campaign: column(&row, COLUMNS)?,
-            live: column(&row, COLUMNS + 1)?,
-            filtered_out: column(&row, COLUMNS + 2)?,
-        })
-    };
-    row.map(kept).transpose()
+    row.as_ref().map(kept).transpose()
+}
+
+/// The contact in a row of [`contact_columns`], its campaign's key, whether it is live and left out.
+pub(super) fn kept(row: &SqliteRow) -> Result<Kept, Fault> {
+    Ok(Kept {
+        contact: read(row)?,
+        campaign: column(row, COLUMNS)?,
+        live: column(row, COLUMNS + 1)?,
+        filtered_out: column(row, COLUMNS + 2)?,
+    })
 }
 
 /// Finds one contact by its customer.
@@ -173,6 +181,7 @@ pub(super) async fn write(
     stand(conn, rules, &after, live || before.filtered_out).await?;
     if progress.numbers != before.contact.progress.numbers {
         write_numbers(conn, after.reference, progress).await?;
+        do_not_call::remark(conn, after.reference, &before.contact.progress, progress).await?;
     }
     if before.filtered_out {
         let left_out = |progress: &Progress| i64::from(progress.ended.is_none());

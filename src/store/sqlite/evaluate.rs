@@ -8,6 +8,7 @@ use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     contact::{self, Rules, column, contact_columns, contact_joins},
+    do_not_call,
     fault::{Doing, Fault},
     writer::Writer,
 };
@@ -16,10 +17,14 @@ use crate::{
     store::{EVALUATION_SLICE, Evaluated, row},
 };
 
-/// Applies the definition in force to the next contacts that have not seen it, then to those that time
-/// has made stand otherwise; `None` if there are none.
+/// Releases the next contacts from lists that are followed no longer, then applies the definition in
+/// force to the next contacts that have not seen it, then to those that time has made stand otherwise;
+/// `None` if there are none.
 pub(super) async fn slice(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
     let Some(generation) = writer.generation.clone() else { return Ok(None) };
+    if let Some(released) = do_not_call::unlist_slice(writer).await? {
+        return Ok(Some(released));
+    }
     let now = writer.now();
     let conn = &mut writer.conn;
     let doing = "looking for contacts that a definition has not been applied to";
@@ -84,6 +89,30 @@ async fn wake(conn: &mut SqliteConnection, key: i64, rules: Rules<'_>) -> Result
     let rows = rows.fetch_all(&mut *conn).await.doing("waking contacts")?;
     let admitted = stand(conn, key, rules, &rows).await?;
     Ok(Some(Evaluated { campaign: campaign.id.clone(), admitted, complete: false }))
+}
+
+/// A contact whose place is to be written anew.
+pub(super) struct Placed<'a> {
+    /// What decides it.
+    pub(super) rules: Rules<'a>,
+    /// The contact as it is now.
+    pub(super) contact: Contact,
+    /// Whether it has a live call.
+    pub(super) live: bool,
+    /// Whether the filter leaves it out.
+    pub(super) filtered_out: bool,
+}
+
+/// Writes how contacts stand whose filter says what it said.
+pub(super) async fn place(conn: &mut SqliteConnection, contacts: &[Placed<'_>]) -> Result<(), Fault> {
+    let (mut changed, mut zones) = (Vec::new(), Vec::new());
+    for Placed { rules, contact, live, filtered_out } in contacts {
+        let standing = rules.standing(contact, *live || *filtered_out);
+        changed.push(value(*rules, contact, &standing, *filtered_out));
+        zones.extend(standing.zone);
+    }
+    contact::know_zones(conn, zones.iter()).await?;
+    write(conn, changed).await
 }
 
 /// Writes how contacts stand; tells how many the filter no longer leaves out.

@@ -5,6 +5,7 @@ use sqlx::SqliteConnection;
 
 use super::{
     contact::{self, Kept, Rules, column},
+    do_not_call,
     fault::{Doing, Fault},
     outcome,
     writer::Writer,
@@ -45,6 +46,7 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
         return Ok(IntentDecision::Refused(Hold::Stale));
     };
     let history = history(&mut writer.conn, campaign, &kept.contact, request.number, now.wall).await?;
+    let do_not_call = do_not_call::entries(&mut writer.conn, &campaign.do_not_call, &kept.contact).await?;
     let mono = monotonic(now.mono);
     let question = Question {
         now: now.wall,
@@ -54,6 +56,7 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
         number: request.number,
         trunk: Some(&request.trunk),
         history: &history,
+        do_not_call: do_not_call.get(request.number).map_or(&[], Vec::as_slice),
     };
     let answer = {
         let mut ledger = writer.shared.ledger();
@@ -138,8 +141,8 @@ async fn write(
 ) -> Result<(), Fault> {
     let (attempt, contact) = (request.attempt.to_i64(), &kept.contact);
     const ATTEMPT: &str = "INSERT INTO attempt (id, campaign, contact, generation, number_index, number, \
-                           caller_number, agent, trunk, placed_at) VALUES (?1, ?2, ?3, \
-                           (SELECT generation FROM store), ?4, ?5, ?6, ?7, ?8, ?9)";
+                           caller_number, agent, trunk, placed_at, do_not_call_version) SELECT ?1, ?2, ?3, \
+                           generation, ?4, ?5, ?6, ?7, ?8, ?9, do_not_call_version FROM store";
     sqlx::query(ATTEMPT)
         .bind(attempt)
         .bind(kept.campaign)

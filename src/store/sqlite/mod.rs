@@ -5,6 +5,7 @@
 //! | `open` | instance lock, checks, migrations, the epoch |
 //! | `writer` | the loop that turns what is queued into one transaction |
 //! | `intent` `outcome` `campaigns` `import` | what the writer does |
+//! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
 //! | `evaluate` | a new filter, applied to contacts slice by slice |
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` | moving the log into the database, beside the writer |
@@ -13,6 +14,7 @@
 mod campaigns;
 mod checkpoint;
 mod contact;
+mod do_not_call;
 mod evaluate;
 mod fault;
 mod import;
@@ -40,12 +42,13 @@ use tokio::{
 pub(super) use self::read::READY;
 use self::{
     fault::{Doing, Fault},
+    read::Found,
     writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},
 };
 use super::{
-    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, Evaluated, GateSettings, ImportOutcome,
-    IntentDecision, IntentRequest, Leftovers, LegRecord, Milestone, Opener, Settlement, Store, StoreError,
-    StoredCampaign, Tally, Why,
+    AttemptRecord, CampaignChange, CandidatePage, ContactHistory, DoNotCallCounts, Evaluated, GateSettings,
+    ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, ListedNumber, ListingOutcome, Milestone,
+    Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
 };
 use crate::{
     clock::Clock,
@@ -53,9 +56,17 @@ use crate::{
         agent::Availability,
         campaign::Generation,
         contact::{Contact, NewContact, Progress},
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, Revision},
+        do_not_call::NewEntry,
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
+        phone::E164,
     },
 };
+
+/// How often one page has contacts marked and looks again before it is given as it is.
+const SCREENINGS_MAX: u32 = 3;
+
+/// Contacts that are marked in one transaction: few, since intents wait meanwhile.
+const SCREENED_AT_ONCE: usize = 500;
 
 /// A store in one SQLite file.
 #[derive(Debug)]
@@ -174,14 +185,23 @@ impl Store for SqliteStore {
     }
 
     async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError> {
-        match self.ask(&self.long, Work::Evaluate).await? {
-            Reply::Evaluated(evaluated) => Ok(evaluated),
-            Reply::Done | Reply::Decision(_) | Reply::Imported(_) => Err(StoreError::Closed),
-        }
+        let reply = self.ask(&self.long, Work::Evaluate).await?;
+        if let Reply::Evaluated(evaluated) = reply { Ok(evaluated) } else { Err(StoreError::Closed) }
     }
 
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
-        read!(self, candidates, &self.shared, campaign, now, limit)
+        let mut screenings = 0;
+        loop {
+            let found: Found = read!(self, candidates, &self.shared, campaign, now, limit)?;
+            let cut = !found.unscreened.is_empty();
+            if !cut || screenings == SCREENINGS_MAX {
+                return Ok(CandidatePage { cut, ..found.page });
+            }
+            screenings += 1;
+            for slice in found.unscreened.chunks(SCREENED_AT_ONCE) {
+                self.ask(&self.long, Work::Screen(campaign.clone(), slice.to_vec(), now)).await?;
+            }
+        }
     }
 
     async fn record_leg(&self, leg: LegRecord) -> Result<(), StoreError> {
@@ -189,10 +209,8 @@ impl Store for SqliteStore {
     }
 
     async fn record_intent(&self, request: IntentRequest) -> Result<IntentDecision, StoreError> {
-        match self.ask(&self.urgent, Work::Intent(Box::new(request))).await? {
-            Reply::Decision(decision) => Ok(decision),
-            Reply::Done | Reply::Imported(_) | Reply::Evaluated(_) => Err(StoreError::Closed),
-        }
+        let reply = self.ask(&self.urgent, Work::Intent(Box::new(request))).await?;
+        if let Reply::Decision(decision) = reply { Ok(decision) } else { Err(StoreError::Closed) }
     }
 
     async fn withdraw_intent(&self, attempt: AttemptId) -> Result<(), StoreError> {
@@ -216,10 +234,37 @@ impl Store for SqliteStore {
     }
 
     async fn import(&self, campaign: &CampaignId, contacts: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
-        match self.ask(&self.long, Work::Import(campaign.clone(), contacts)).await? {
-            Reply::Imported(outcome) => Ok(outcome),
-            Reply::Done | Reply::Decision(_) | Reply::Evaluated(_) => Err(StoreError::Closed),
-        }
+        let reply = self.ask(&self.long, Work::Import(campaign.clone(), contacts)).await?;
+        if let Reply::Imported(outcome) = reply { Ok(outcome) } else { Err(StoreError::Closed) }
+    }
+
+    async fn import_do_not_call(
+        &self,
+        list: &DoNotCallId,
+        entries: Vec<NewEntry>,
+    ) -> Result<ListingOutcome, StoreError> {
+        let reply = self.ask(&self.long, Work::ImportDoNotCall(list.clone(), entries)).await?;
+        if let Reply::Listed(outcome) = reply { Ok(outcome) } else { Err(StoreError::Closed) }
+    }
+
+    async fn remove_do_not_call(&self, list: &DoNotCallId, number: &E164) -> Result<bool, StoreError> {
+        let reply = self.ask(&self.long, Work::RemoveDoNotCall(list.clone(), number.clone())).await?;
+        if let Reply::Removed(removed) = reply { Ok(removed) } else { Err(StoreError::Closed) }
+    }
+
+    async fn do_not_call_counts(&self, now: Timestamp) -> Result<DoNotCallCounts, StoreError> {
+        let mut reader = self.reader().await?;
+        do_not_call::counts(&mut reader, now).await.map_err(|fault| self.told(fault))
+    }
+
+    async fn do_not_call_page(
+        &self,
+        list: &DoNotCallId,
+        after: Option<&E164>,
+        limit: u32,
+    ) -> Result<Vec<ListedNumber>, StoreError> {
+        let mut reader = self.reader().await?;
+        do_not_call::page(&mut reader, list, after, limit).await.map_err(|fault| self.told(fault))
     }
 
     async fn contact(

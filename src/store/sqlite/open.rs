@@ -22,8 +22,12 @@ use crate::{
 };
 
 /// Migrations in order; the position of each, from 1, is the schema version it leads to.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0004.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003_do_not_call.sql"),
+    include_str!("migrations/0004.sql"),
+];
 
 /// "dial" in the file's header, so that another program's database is not taken for a store.
 const APPLICATION_ID: i64 = 0x6469_616c;

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     domain::{
         call::Destination,
+        facts::verdict,
         ids::{AttemptId, ContactRef},
     },
     store::{
@@ -103,7 +104,8 @@ pub(super) async fn settle(writer: &mut Writer, settlement: &Settlement) -> Resu
     let defined = writer.defined(&kept.contact.campaign);
     let rules = Rules { defined: defined.as_deref(), now: writer.now() };
     let conn = &mut writer.conn;
-    contact::write(conn, rules, &kept, &settlement.progress, false).await?;
+    let progress = verdict::settled(&kept.contact.progress, settlement.progress.clone());
+    contact::write(conn, rules, &kept, &progress, false).await?;
     contact::count(conn, kept.campaign, (contact::LIVE, ""), -1).await?;
     contact::count(conn, kept.campaign, (contact::RESULT, settlement.result.as_str()), 1).await?;
     writer.shared.ledger().remove(settlement.attempt);

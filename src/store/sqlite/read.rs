@@ -8,6 +8,7 @@ use sqlx::{Acquire, Sqlite, SqliteConnection, Transaction, sqlite::SqliteRow};
 
 use super::{
     contact::{self, Kept, campaign_key, column, contact_columns, contact_joins},
+    do_not_call::{self as listing, entries_column},
     evaluate,
     fault::{Doing, Fault},
     intent,
@@ -18,7 +19,8 @@ use crate::{
         agent::Availability,
         call::Destination,
         campaign::{Campaign, DialPermission},
-        contact::{Contact, ContactEnd},
+        contact::{Contact, ContactEnd, HELD_FOR_GOOD},
+        do_not_call::{self, Entry},
         facts::{
             ledger::monotonic,
             verdict::{self, Question},
@@ -86,6 +88,8 @@ macro_rules! ready_sql {
         concat!(
             "SELECT ",
             contact_columns!(),
+            ", ",
+            entries_column!("?5"),
             " FROM contact c INDEXED BY ",
             $index,
             contact_joins!(),
@@ -126,6 +130,8 @@ const ON_CALL: [&str; 3] = [
 const CHANGED: &str = concat!(
     "SELECT ",
     contact_columns!(),
+    ", ",
+    entries_column!("?5"),
     " FROM contact c INDEXED BY contact_changes",
     contact_joins!(),
     "WHERE c.campaign = ?1 AND c.changes_at <= ?2 \
@@ -137,6 +143,14 @@ const CHANGED: &str = concat!(
 /// How many of [`CHANGED`] a page looks at; the writer keeps them few.
 const CHANGED_MAX: i64 = 1_000;
 
+/// What picking found.
+pub(super) struct Found {
+    /// The page.
+    pub(super) page: CandidatePage,
+    /// Contacts that stood in its way, and that are not marked as do-not-call lists want it.
+    pub(super) unscreened: Vec<ContactRef>,
+}
+
 /// Up to `limit` contacts that are ready at `now`, with what else a hopper wants to know.
 pub(super) async fn candidates(
     conn: &mut SqliteConnection,
@@ -144,7 +158,7 @@ pub(super) async fn candidates(
     campaign: &CampaignId,
     now: Timestamp,
     limit: u32,
-) -> Result<CandidatePage, Fault> {
+) -> Result<Found, Fault> {
     let key = campaign_key(conn, campaign).await?;
     let tally = counts(conn, key).await?;
     let open = tally.fresh + tally.in_progress;
@@ -153,6 +167,7 @@ pub(super) async fn candidates(
         ready: Vec::new(),
         next_ready_at: None,
         on_call: false,
+        cut: false,
         open,
         matching: (!evaluating).then(|| open.saturating_sub(tally.filtered_out)),
         total: tally.contacts,
@@ -160,17 +175,27 @@ pub(super) async fn candidates(
     };
     let generation = shared.generation();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
-    let Some(campaign) = defined.map(Arc::as_ref) else { return Ok(page) };
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut search =
-        Search { permission: &shared.settings.permission, campaign, evaluating, now, wanted, skipped: 0, later: None };
+    let Some(campaign) = defined.map(Arc::as_ref) else { return Ok(Found { page, unscreened: Vec::new() }) };
+    let mut search = Search {
+        permission: &shared.settings.permission,
+        campaign,
+        lists: row::lists_text(&campaign.do_not_call),
+        evaluating,
+        now,
+        wanted: usize::try_from(limit).unwrap_or(usize::MAX),
+        skipped: 0,
+        unscreened: BTreeMap::new(),
+        later: None,
+    };
     let zones = zones(conn, key, &search).await?;
     if search.permission != &DialPermission::None {
         (page.ready, page.on_call) = search.run(conn, key, &zones.open).await?;
     }
     page.next_ready_at =
         [wakes_at(conn, key, now).await?, zones.next_opening, search.later].into_iter().flatten().min();
-    Ok(page)
+    page.next_ready_at = page.next_ready_at.filter(|at| *at < HELD_FOR_GOOD);
+    let unscreened = search.unscreened.into_keys().collect();
+    Ok(Found { page, unscreened })
 }
 
 /// When the next contact gets ready, or stands otherwise.
@@ -216,7 +241,7 @@ async fn zones(conn: &mut SqliteConnection, key: i64, search: &Search<'_>) -> Re
     Ok(zones)
 }
 
-/// Contacts against a new definition that one page goes past before it is given as it is.
+/// Contacts against a new definition, or to be screened, that one look goes past.
 const SKIPPED_MAX: usize = 10_000;
 
 /// A search for contacts that are ready.
@@ -224,11 +249,15 @@ struct Search<'a> {
     permission: &'a DialPermission,
     /// The campaign as the generation in force has it.
     campaign: &'a Campaign,
+    /// The do-not-call lists that it follows, as text.
+    lists: String,
     /// It has not been applied to all contacts yet.
     evaluating: bool,
     now: Timestamp,
     wanted: usize,
     skipped: usize,
+    /// Contacts that would be ready, and are not marked as do-not-call lists want it.
+    unscreened: BTreeMap<ContactRef, Rank>,
     /// When the first of those gets ready that were looked at and are not.
     later: Option<Timestamp>,
 }
@@ -243,7 +272,8 @@ impl Search<'_> {
         zones: &[i64],
     ) -> Result<(Vec<Contact>, bool), Fault> {
         let mut found: BTreeMap<ContactRef, (Rank, Contact)> = BTreeMap::new();
-        let changed = sqlx::query(CHANGED).bind(key).bind(micros(self.now)).bind(CHANGED_MAX);
+        let changed = sqlx::query(CHANGED).bind(key).bind(micros(self.now)).bind(CHANGED_MAX).bind(0);
+        let changed = changed.bind(self.lists.clone());
         for row in changed.fetch_all(&mut *conn).await.doing("picking contacts")? {
             self.look(&row, &mut found)?;
         }
@@ -261,8 +291,12 @@ impl Search<'_> {
         let mut ready: Vec<(Rank, Contact)> = found.into_values().collect();
         ready.sort_by(|(a, _), (b, _)| a.cmp(b));
         ready.truncate(self.wanted);
+        // Those behind the page are not in its way.
+        if let Some((last, _)) = ready.last().filter(|_| full) {
+            self.unscreened.retain(|_, rank| *rank < *last);
+        }
         let given_up = self.skipped >= SKIPPED_MAX;
-        let on_call = given_up || (!full && self.any_on_call(conn, key, zones).await?);
+        let on_call = given_up || (!full && self.unscreened.is_empty() && self.any_on_call(conn, key, zones).await?);
         Ok((ready.into_iter().map(|(_, contact)| contact).collect(), on_call))
     }
 
@@ -274,14 +308,18 @@ impl Search<'_> {
         (key, zone): (i64, i64),
         found: &mut BTreeMap<ContactRef, (Rank, Contact)>,
     ) -> Result<(), Fault> {
-        // Test numbers, and who matches a new definition, may stand anywhere in the order: then the
-        // range has no limit but the page has.
-        let all = *self.permission == DialPermission::All && !self.evaluating;
+        // Test numbers, who matches a new definition, who is on no list, and who is awake while another of
+        // the contact's numbers is not, may stand anywhere in the order: then the range has no limit but the
+        // page has.
+        let mixed = self.evaluating || self.campaign.hours.is_in_contact_zone();
+        let listed = !self.campaign.do_not_call.is_empty();
+        let all = *self.permission == DialPermission::All && !mixed && !listed;
         let limit = if all { i64::try_from(self.wanted).unwrap_or(i64::MAX) } else { i64::MAX };
-        let query = sqlx::query(sql).bind(key).bind(micros(self.now)).bind(limit).bind(zone);
+        let lists = self.lists.clone();
+        let query = sqlx::query(sql).bind(key).bind(micros(self.now)).bind(limit).bind(zone).bind(lists);
         let mut rows = query.fetch(conn);
         let before = found.len();
-        while found.len() - before < self.wanted && self.skipped < SKIPPED_MAX {
+        while found.len() - before < self.wanted && self.skipped < SKIPPED_MAX && self.unscreened.len() < SKIPPED_MAX {
             let Some(row) = rows.try_next().await.doing("picking contacts")? else { break };
             if !self.look(&row, found)? {
                 self.skipped += 1;
@@ -290,7 +328,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Enters a contact if it is ready; tells whether it is.
+    /// Enters a contact if it is ready; tells whether it is, as far as its row knows.
     fn look(&mut self, row: &SqliteRow, found: &mut BTreeMap<ContactRef, (Rank, Contact)>) -> Result<bool, Fault> {
         let contact = contact::read(row)?;
         let may = self.campaign.matches(&contact.attributes) && verdict::may_be_called(self.permission, &contact);
@@ -299,7 +337,16 @@ impl Search<'_> {
             self.later = [self.later, Some(next.ready_at)].into_iter().flatten().min();
             return Ok(false);
         }
-        found.insert(contact.reference, (order::rank(self.campaign, &contact, &next), contact));
+        let rank = order::rank(self.campaign, &contact, &next);
+        let entries = row::entries(column(row, contact::COLUMNS)?, contact.progress.numbers.len())?;
+        match do_not_call::screened(&contact.progress, &entries, &self.campaign.do_not_call, self.now) {
+            Some(_) => {
+                self.unscreened.insert(contact.reference, rank);
+            }
+            None => {
+                found.insert(contact.reference, (rank, contact));
+            }
+        }
         Ok(true)
     }
 
@@ -361,7 +408,7 @@ macro_rules! attempts_sql {
         concat!(
             "SELECT a.id, k.slug, c.customer_id, a.number_index, a.number, a.caller_number, a.agent, a.trunk, \
              a.placed_at, a.answered_at, a.connected_at, a.ended_at, a.result, a.fail_code, a.sip_status, a.q850, \
-             g.revision, i.daemon_version, i.tzdb_version, i.settings_digest FROM attempt a \
+             g.revision, i.daemon_version, i.tzdb_version, i.settings_digest, a.do_not_call_version FROM attempt a \
              JOIN campaign k ON k.id = a.campaign JOIN contact c ON c.id = a.contact \
              JOIN generation g ON g.id = a.generation JOIN instance i ON i.epoch = a.id >> 32 ",
             $tail
@@ -410,6 +457,7 @@ fn attempt(row: &SqliteRow) -> Result<AttemptRecord, Fault> {
         daemon_version: column(row, 17)?,
         tzdb_version: column(row, 18)?,
         settings_digest: column(row, 19)?,
+        do_not_call_version: column::<i64>(row, 20)?.unsigned_abs(),
     })
 }
 
@@ -463,12 +511,15 @@ pub(super) async fn why(
     let Some(history) = history(conn, campaign, customer).await? else { return Ok(None) };
     let generation = shared.generation();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
+    let lists = defined.map_or(&[][..], |campaign| &campaign.do_not_call);
+    let entries = listing::entries(conn, lists, &history.contact).await?;
     let next = defined.and_then(|campaign| order::next(campaign, &history.contact, now));
     let hold = match &next {
-        Some(next) => hold(conn, shared, &history.contact, next, now).await?,
+        Some(next) => hold(conn, shared, &history.contact, next, &entries, now).await?,
         None => verdict::without_work(generation.as_deref(), &history.contact),
     };
-    Ok(Some(Why { history, next, hold }))
+    let do_not_call = entries.iter().map(|entries| do_not_call::holding(entries, lists, now).cloned()).collect();
+    Ok(Some(Why { history, do_not_call, next, hold }))
 }
 
 async fn hold(
@@ -476,6 +527,7 @@ async fn hold(
     shared: &Shared,
     contact: &Contact,
     next: &Next,
+    do_not_call: &[Vec<Entry>],
     now: Timestamp,
 ) -> Result<Option<Hold>, Fault> {
     let Some(generation) = shared.generation() else { return Ok(Some(Hold::StoreUnavailable)) };
@@ -491,6 +543,7 @@ async fn hold(
         number: next.number,
         trunk: None,
         history: &history,
+        do_not_call: do_not_call.get(next.number).map_or(&[], Vec::as_slice),
     };
     Ok(verdict::ask(&question, &generation, &shared.settings, &shared.ledger()).err())
 }

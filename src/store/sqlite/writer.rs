@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     campaigns,
     contact::{self, Rules},
-    evaluate,
+    do_not_call, evaluate,
     fault::{Doing, Fault},
     import, intent, outcome,
 };
@@ -22,12 +22,14 @@ use crate::{
         agent::Availability,
         campaign::{Campaign, Generation},
         contact::{NewContact, Progress},
+        do_not_call::NewEntry,
         facts::ledger::{Ledger, monotonic},
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, Epoch},
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, DoNotCallId, Epoch},
+        phone::E164,
     },
     store::{
-        CampaignChange, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, LegRecord, Milestone,
-        Settlement, StoreError, row::micros,
+        CampaignChange, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, LegRecord,
+        ListingOutcome, Milestone, Settlement, StoreError, row::micros,
     },
 };
 
@@ -55,6 +57,9 @@ pub(super) enum Work {
     Apply(Arc<Generation>, Vec<CampaignChange>),
     Import(CampaignId, Vec<NewContact>),
     Evaluate,
+    ImportDoNotCall(DoNotCallId, Vec<NewEntry>),
+    RemoveDoNotCall(DoNotCallId, E164),
+    Screen(CampaignId, Vec<ContactRef>, Timestamp),
 }
 
 /// What it answers.
@@ -63,6 +68,8 @@ pub(super) enum Reply {
     Decision(IntentDecision),
     Imported(ImportOutcome),
     Evaluated(Option<Evaluated>),
+    Listed(ListingOutcome),
+    Removed(bool),
 }
 
 /// A piece of work, and who waits for it.
@@ -257,6 +264,13 @@ impl Writer {
                 return import::import(&mut self.conn, &campaign, rules, &contacts).await.map(Reply::Imported);
             }
             Work::Evaluate => return evaluate::slice(self).await.map(Reply::Evaluated),
+            Work::ImportDoNotCall(list, entries) => {
+                return do_not_call::import(self, &list, &entries).await.map(Reply::Listed);
+            }
+            Work::RemoveDoNotCall(list, number) => {
+                return do_not_call::remove(self, &list, &number).await.map(Reply::Removed);
+            }
+            Work::Screen(campaign, contacts, now) => do_not_call::screen(self, &campaign, &contacts, now).await?,
         }
         Ok(Reply::Done)
     }

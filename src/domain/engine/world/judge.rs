@@ -66,7 +66,8 @@ fn least_wait(
 
 /// One contact's tries against caps, success and the order of a pass.
 pub(super) fn contact(contact: &Contact, attempts: &[&Attempt], generation: &Generation) {
-    let limits = generation.definitions.campaigns[&contact.campaign].limits;
+    let campaign = &generation.definitions.campaigns[&contact.campaign];
+    let limits = campaign.limits;
     if let Some(most) = limits.max_attempts_per_contact {
         assert!(attempts.len() as u32 <= most.get(), "over max_attempts_per_contact");
     }
@@ -81,18 +82,39 @@ pub(super) fn contact(contact: &Contact, attempts: &[&Attempt], generation: &Gen
         _ => false,
     });
     assert!(no_retry.is_none_or(|at| at + 1 == attempts.len()), "called again after a result of `no_retry`");
-    // First tries come in index order: a sequence pass never jumps ahead, caps aside.
-    if limits.on_a_number().next().is_none() {
+    let campaign = &generation.definitions.campaigns[&contact.campaign];
+    let rounds: Vec<Option<usize>> = (0..contact.progress.numbers.len()).map(|n| round(campaign, contact, n)).collect();
+    assert!(attempts.iter().all(|attempt| rounds[attempt.number].is_some()), "called a number of no round");
+    // First tries come in the order of rounds, and of indexes within one: a sequence pass never jumps
+    // ahead. Caps, lists, and numbers whose customers sleep at other times, may have it otherwise.
+    let free = limits.on_a_number().next().is_none() && campaign.do_not_call.is_empty();
+    if free && !campaign.hours.is_in_contact_zone() {
         let mut first_tries: Vec<usize> = Vec::new();
         for attempt in attempts {
             if !first_tries.contains(&attempt.number) {
                 first_tries.push(attempt.number);
             }
         }
-        assert!(first_tries.is_sorted(), "a pass went {first_tries:?}");
+        assert!(first_tries.is_sorted_by_key(|n| (rounds[*n], *n)), "first tries went {first_tries:?}");
+        if campaign.order != NumberOrder::Sequence {
+            return;
+        }
         // Nothing comes between the numbers of a pass.
         let pass_end = attempts.iter().position(|a| a.number == first_tries[first_tries.len() - 1]).unwrap();
         let in_pass: Vec<usize> = attempts[..=pass_end].iter().map(|a| a.number).collect();
         assert!(in_pass.windows(2).all(|w| w[0] < w[1]), "a retry inside a pass: {in_pass:?}");
     }
+}
+
+/// The round of a number, by the campaign's words; `None` for one that is never called.
+pub(super) fn round(campaign: &Campaign, contact: &Contact, number: usize) -> Option<usize> {
+    let category = &contact.progress.numbers[number].category;
+    let (listed, others) = match &campaign.order {
+        NumberOrder::Sequence => return Some(0),
+        NumberOrder::RoundsByCategory { rounds, others } => (rounds.iter().position(|c| c == category), others),
+        NumberOrder::RoundsByIndex { rounds, others } => {
+            (rounds.iter().position(|place| usize::from(*place - 1) == number), others)
+        }
+    };
+    listed.or((*others == Others::Last).then_some(usize::MAX))
 }

@@ -8,6 +8,7 @@
 mod judge;
 mod random;
 mod store;
+mod suppress;
 mod wire;
 
 use std::{
@@ -19,6 +20,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
+use self::suppress::Suppression;
 use super::*;
 use crate::domain::{
     attribute::{AttributeValue, Attributes},
@@ -37,6 +39,7 @@ use crate::domain::{
     results::CallResult,
     retry::{self, EndedAttempt},
     tenant::{AgentHold, Tenant},
+    zone::ContactZone,
 };
 
 /// splitmix64: enough for choices in tests, and the same on every machine.
@@ -72,6 +75,8 @@ pub(super) struct Faults {
     /// INVITEs that the network does not take.
     pub(super) unsent: u64,
     pub(super) meddling: bool,
+    /// Whether numbers come on a do-not-call list and go.
+    pub(super) suppressing: bool,
     pub(super) crashes: bool,
 }
 
@@ -113,6 +118,10 @@ enum Event {
     Refilter(CampaignId),
     /// The store has applied the filter in force to all contacts of a campaign.
     Evaluated(CampaignId),
+    /// A number comes on the do-not-call list.
+    Suppress,
+    /// A number is taken off it.
+    Unlist(E164),
 }
 
 #[derive(Debug, Clone)]
@@ -166,6 +175,7 @@ pub(super) struct World {
     filtered_out: BTreeSet<ContactRef>,
     /// How many filters of a campaign the store has yet to apply.
     evaluating: BTreeMap<CampaignId, u32>,
+    suppression: Suppression,
     attempts: BTreeMap<AttemptId, Attempt>,
     writer: VecDeque<Command>,
     legs: BTreeMap<LegId, Leg>,
@@ -230,6 +240,7 @@ impl World {
             wanted: BTreeMap::new(),
             filtered_out: BTreeSet::new(),
             evaluating: BTreeMap::new(),
+            suppression: Suppression::default(),
             attempts: BTreeMap::new(),
             writer: VecDeque::new(),
             legs: BTreeMap::new(),
@@ -250,6 +261,9 @@ impl World {
         for campaign in campaigns {
             world.choose_filter(&campaign);
             world.evaluate(&campaign);
+        }
+        if faults.suppressing {
+            world.begin_suppressing();
         }
         world.start();
         if faults.meddling || faults.crashes {
@@ -377,6 +391,7 @@ impl World {
         match event {
             Event::Give(input) => self.give(input),
             Event::Read(campaign, limit) => {
+                self.screen(&campaign);
                 let page = (!self.dice.chance(self.faults.store_fails)).then(|| self.page(&campaign, limit));
                 let delay = self.millis(20);
                 self.later(delay, Event::Give(Input::Candidates { campaign, page }));
@@ -390,6 +405,8 @@ impl World {
                 self.give(Input::Applied(Arc::new(self.generation.clone())));
             }
             Event::Refilter(campaign) => self.refilter(&campaign),
+            Event::Suppress => self.suppress(),
+            Event::Unlist(number) => self.unlist(&number),
             Event::Evaluated(campaign) => {
                 *self.evaluating.get_mut(&campaign).unwrap() -= 1;
                 self.evaluate(&campaign);
@@ -489,7 +506,7 @@ impl World {
     fn crash(&mut self) {
         let now = self.wall();
         self.writer.clear();
-        self.events.retain(|_, event| matches!(event, Event::Meddle));
+        self.events.retain(|_, event| matches!(event, Event::Meddle | Event::Suppress | Event::Unlist(_)));
         self.legs.clear();
         self.wire_live.clear();
         for attempt in self.attempts.values_mut().filter(|a| a.result.is_none() && !a.withdrawn) {
@@ -529,6 +546,7 @@ impl World {
         for ((contact, number), attempts) in &by_number {
             judge::number(&self.contacts[contact].progress.numbers[*number].category, attempts);
         }
+        self.judge_suppression();
         for (contact, attempts) in &by_contact {
             judge::contact(&self.contacts[contact], attempts, &self.generation);
         }
@@ -538,7 +556,12 @@ impl World {
     /// enough for that.
     pub(super) fn left_open(&self) -> usize {
         let open = self.contacts.values().filter(|c| c.progress.ended.is_none());
-        open.filter(|contact| self.is_wanted(contact)).count()
+        let numbers = |contact: &Contact| {
+            let campaign = &self.generation.definitions.campaigns[&contact.campaign];
+            let all = contact.progress.numbers.iter().enumerate();
+            all.filter(|(n, number)| number.ended.is_none() && judge::round(campaign, contact, *n).is_some()).count()
+        };
+        open.filter(|contact| self.is_wanted(contact) && numbers(contact) > 0).count()
     }
 
     fn open_contacts(&self) -> usize {
@@ -614,6 +637,7 @@ mod tests {
         ends_lost: 0,
         unsent: 0,
         meddling: false,
+        suppressing: false,
         crashes: false,
     };
 
@@ -625,6 +649,7 @@ mod tests {
         ends_lost: 0,
         unsent: 5,
         meddling: true,
+        suppressing: false,
         crashes: false,
     };
 
@@ -655,6 +680,7 @@ mod tests {
             run(seed, CALM);
             run(seed, ROUGH);
             run(seed, Faults { crashes: true, ..ROUGH });
+            run(seed, Faults { suppressing: true, ..ROUGH });
         }
     }
 
@@ -678,6 +704,18 @@ mod tests {
         }
     }
 
+    /// Entries that expire or go hold nobody for ever.
+    #[test]
+    fn who_is_let_go_is_called_in_the_end() {
+        let mut held = 0;
+        for seed in 0..30 {
+            let world = run(seed, Faults { suppressing: true, ..CALM });
+            assert_eq!(world.left_open(), 0, "seed {seed} left contacts open");
+            held += world.held();
+        }
+        assert!(held > 100, "worlds in which nobody is held prove little: {held}");
+    }
+
     #[test]
     fn the_same_seed_gives_the_same_run() {
         assert_eq!(run(7, ROUGH).log(), run(7, ROUGH).log());
@@ -689,6 +727,11 @@ mod tests {
         #[test]
         fn a_rough_world_breaks_no_rule(seed in any::<u64>()) {
             run(seed, ROUGH);
+        }
+
+        #[test]
+        fn nobody_on_a_list_is_called(seed in any::<u64>(), crashes in any::<bool>()) {
+            run(seed, Faults { suppressing: true, crashes, ..ROUGH });
         }
 
         #[test]

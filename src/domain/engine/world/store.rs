@@ -38,6 +38,7 @@ impl World {
             ready: ready.into_iter().map(|(_, c)| c).take(usize::try_from(limit).unwrap()).collect(),
             next_ready_at,
             on_call,
+            cut: false,
             open: open as u64,
             matching: self.evaluating.get(&campaign.id).is_none_or(|times| *times == 0).then_some(matching as u64),
             total: own.len() as u64,
@@ -79,7 +80,10 @@ impl World {
                 attempt.result = Some(result);
                 attempt.ended_at = Some(ended_at);
                 let contact = self.contacts.get_mut(&attempt.contact).unwrap();
-                contact.progress = progress;
+                let held = std::mem::replace(&mut contact.progress, progress);
+                for (number, held) in contact.progress.numbers.iter_mut().zip(held.numbers) {
+                    number.listed_until = held.listed_until;
+                }
                 contact.version += 1;
                 Input::Settled { attempt: id }
             }
@@ -131,25 +135,32 @@ impl World {
             },
             caps: self.caps,
             history: &history,
+            do_not_call: &self.entries(called),
         });
         match decided {
             Err(hold) => {
-                if let (Hold::NumberAtLimit { released_at } | Hold::AfterConversation { released_at }, Some(c)) =
-                    (&hold, self.contacts.get_mut(&intent.contact))
+                let after = campaign.and_then(|c| gate::after_refusal(c, &hold, &contact, intent.number, now));
+                if let (Some(progress), Some(contact)) = (after, self.contacts.get_mut(&intent.contact)) {
+                    contact.progress = progress;
+                    contact.version += 1;
+                }
+                if let (Hold::DoNotCall { .. }, Some(campaign)) = (&hold, campaign)
+                    && let Some(progress) = gate::after_refusal(campaign, &hold, &contact, intent.number, now)
+                    && let Some(c) = self.contacts.get_mut(&intent.contact)
                 {
-                    c.progress.numbers[intent.number].held_until = Some(*released_at);
-                    c.version += 1;
+                    (c.progress, c.version) = (progress, c.version + 1);
                 }
                 Input::IntentRefused { attempt: intent.attempt, hold }
             }
             Ok(()) => {
                 let campaign = campaign.unwrap();
+                let hours = campaign.hours_of(&contact, &contact.progress.numbers[intent.number]);
                 let recorded = RecordedIntent {
                     at: now,
                     revision: self.generation.revision.clone(),
                     policy: campaign.results.clone(),
-                    local_date: campaign.hours.local_date(now),
-                    next_day_at: campaign.hours.next_day_starts(now),
+                    local_date: hours.local_date(now),
+                    next_day_at: hours.next_day_starts(now),
                     contact: contact.clone(),
                 };
                 self.attempts.insert(
