@@ -46,11 +46,13 @@ impl Engine {
         if self.ready.values().all(BTreeSet::is_empty) {
             return;
         }
+        // What is at a cap for one agent is for all that follow.
+        let mut blocked = BTreeSet::new();
         for agent in self.available_agents(now) {
             if self.ready.values().all(BTreeSet::is_empty) {
                 return;
             }
-            if let Some(pick) = self.pick(now, &agent, effects) {
+            if let Some(pick) = self.pick(now, &agent, &mut blocked, effects) {
                 self.claim(now, &agent, pick, effects);
             }
         }
@@ -72,9 +74,14 @@ impl Engine {
     }
 
     /// The best contact for an agent: campaigns by priority, then least recently served, then id.
-    fn pick(&mut self, now: Now, agent: &AgentId, effects: &mut Vec<Effect>) -> Option<Pick> {
+    fn pick(
+        &mut self,
+        now: Now,
+        agent: &AgentId,
+        blocked: &mut BTreeSet<CampaignId>,
+        effects: &mut Vec<Effect>,
+    ) -> Option<Pick> {
         let queues = self.agents.get(agent)?.definition.as_ref()?.queues.clone();
-        let mut blocked: BTreeSet<CampaignId> = BTreeSet::new();
         loop {
             let lists = queues.iter().filter_map(|queue| self.ready.get(queue));
             let first = lists.filter_map(|list| list.iter().find(|(_, _, id)| !blocked.contains(id))).min();
