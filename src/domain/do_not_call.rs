@@ -60,8 +60,8 @@ pub fn holding<'a>(entries: &'a [Entry], lists: &[DoNotCallId], now: Timestamp) 
     holding.min_by_key(|entry| (std::cmp::Reverse(entry.until()), &entry.list))
 }
 
-/// The progress with `listed_until` of each open number as its `entries` want it, by index; `None` if
-/// it is so already. A time that has passed says the same as none.
+/// The progress with `listed_until` of each number as its `entries` want it, by index; `None` if it is
+/// so already. An ended number counts too: a business rule may have it called again. A time that has passed says the same as none.
 #[must_use]
 pub fn screened(
     progress: &Progress,
@@ -72,7 +72,7 @@ pub fn screened(
     let mut after = progress.clone();
     for (number, entries) in after.numbers.iter_mut().zip(entries) {
         let until = holding(entries, lists, now).map(Entry::until);
-        if number.ended.is_none() && number.listed_until.filter(|&at| at > now) != until {
+        if number.listed_until.filter(|&at| at > now) != until {
             number.listed_until = until;
         }
     }
@@ -94,7 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{contact::NumberEnd, ids::CategoryId};
+    use crate::domain::ids::CategoryId;
 
     fn id(text: &str) -> DoNotCallId {
         DoNotCallId::parse(text).unwrap()
@@ -147,7 +147,6 @@ mod tests {
         fn screening_again_changes_nothing(
             entries in prop::collection::vec(prop::collection::vec(entry(), 0..3), 2),
             before in prop::collection::vec(prop::option::of(0_i64..6), 2),
-            ended in any::<bool>(),
             now in 0_i64..6,
         ) {
             let category = CategoryId::parse("mobile").unwrap();
@@ -157,14 +156,12 @@ mod tests {
             for (number, before) in progress.numbers.iter_mut().zip(before) {
                 number.listed_until = before.map(minute);
             }
-            progress.numbers[1].ended = ended.then_some(NumberEnd::BudgetSpent);
             let (lists, now) = ([id("a"), id("b")], minute(now));
             let after = screened(&progress, &entries, &lists, now).unwrap_or_else(|| progress.clone());
             prop_assert_eq!(screened(&after, &entries, &lists, now), None);
-            let until = holding(&entries[0], &lists, now).map(Entry::until);
-            prop_assert_eq!(after.numbers[0].listed_until.filter(|&at| at > now), until);
-            if ended {
-                prop_assert_eq!(&after.numbers[1], &progress.numbers[1]);
+            for (number, entries) in after.numbers.iter().zip(&entries) {
+                let until = holding(entries, &lists, now).map(Entry::until);
+                prop_assert_eq!(number.listed_until.filter(|&at| at > now), until);
             }
             prop_assert_eq!(unlisted(&Progress { numbers: after.numbers[..1].to_vec(), ..after }).numbers, &fresh.numbers[..1]);
         }

@@ -11,7 +11,7 @@ use super::{
     attribute::{AttributeValue, Attributes, Number as Decimal},
     business::{self, BusinessKey},
     campaign::{Campaign, Direction, NumberOrder, Others, Priority, SortKey, SortType},
-    contact::{Contact, Number},
+    contact::{Contact, HELD_FOR_GOOD, Number},
     ids::AgentId,
 };
 
@@ -215,7 +215,8 @@ impl Standing {
 #[must_use]
 pub fn standing(campaign: &Campaign, contact: &Contact, now: Timestamp) -> Standing {
     let mut standing = Standing::default();
-    let mut all: Vec<Next> = all_work(campaign, contact).collect();
+    // What waits for no instant stands nowhere: picking would go past it again and again.
+    let mut all: Vec<Next> = all_work(campaign, contact).filter(|work| work.ready_at < HELD_FOR_GOOD).collect();
     if campaign.hours.is_in_contact_zone() {
         standing.zone = common_zone(campaign, contact, &all);
         if standing.zone.is_none() {

@@ -145,7 +145,7 @@ fn lists_are_shown_counted_and_held_to_their_form() {
     assert_eq!(code, Some(64), "{err}");
     std::fs::write(stage.path("wrong.csv"), "phone\n13800000001\n").unwrap();
     let (code, err) = stage.cli_fails(&["do-not-call", "import", LIST, stage.path("wrong.csv").to_str().unwrap()]);
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(2));
     assert!(err.contains("column \"phone\" is not known") && err.contains("columns: number, expires_at"), "{err}");
     stage.cli(&["do-not-call", "remove", LIST, "138 0000 0001"]);
     assert_eq!(stage.cli(&["do-not-call", "list", LIST]).lines().count(), 2);
