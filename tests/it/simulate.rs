@@ -8,23 +8,11 @@ use std::{
 
 use serde_json::Value;
 
-/// Cases that need what is not dialled by yet. One that passes must leave this list.
-const PENDING: &[&str] = &[
-    "07-due-now-four-classes",
-    "29-business-call-same-number-max-times",
-    "30-business-next-number-skips-ended-then-stop",
-    "31-business-most-specific-match",
-    "32-business-last-result-wins",
-    "33-business-interval-from-the-later",
-    "34-business-stop-is-final",
-    "35-business-same-agent-waits",
-    "50-no-call-after-a-conversation",
-    "60-business-call-has-its-own-budget",
-    "63-starts-at-and-expired",
-    "65-same-agent-until-the-end-of-the-day",
-    "66-no-retry-cancels-what-was-scheduled",
-    "68-attempts-per-contact-hold-business-calls",
-];
+/// Cases that are not called as expected yet. One that passes must leave this list.
+///
+/// 35: an agent who gets free within `same_agent_wait` is not given the contact at once.
+/// 63: a commit that moves `ends_at` brings an expired campaign back.
+const PENDING: &[&str] = &["35-business-same-agent-waits", "63-starts-at-and-expired"];
 
 fn cases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/cases")

@@ -326,7 +326,9 @@ impl CampaignRun {
         self.exhausted = page.ready.len() < usize::try_from(limit).unwrap_or(usize::MAX);
         self.wants_load |= page.cut;
         self.ask_again_at = page.on_call.then(|| now.mono + SET_ASIDE_FOR);
-        self.next_ready_at = [self.next_ready_at, page.next_ready_at].into_iter().flatten().min();
+        // The page has told of all that is ready by now.
+        let later = page.next_ready_at.filter(|at| *at > now.wall);
+        self.next_ready_at = [self.next_ready_at, later].into_iter().flatten().min();
         self.stale = false;
         let pinned = std::mem::take(&mut self.pinned).into_values().flat_map(Hopper::into_values);
         let kept = std::mem::take(&mut self.hopper).into_values().chain(pinned);
@@ -362,7 +364,7 @@ impl CampaignRun {
                 None
             }
         };
-        if let Some(at) = [improves, until].into_iter().flatten().min() {
+        if let Some(at) = [improves, until].into_iter().flatten().filter(|at| *at > now).min() {
             self.ready_later(at);
         }
     }
@@ -397,6 +399,12 @@ impl CampaignRun {
             // From a page of an older filter; newer ones leave it out.
             Hold::FilteredOut => self.touch(contact.reference),
             Hold::CustomerOnCall | Hold::NumberOnCall => self.set_aside(now, contact.reference, true),
+            // The store knows it better, and tells with the next page.
+            Hold::Stale => {
+                self.touch(contact.reference);
+                self.wants_load = true;
+                self.stale = true;
+            }
             _ => {
                 self.set_aside(now, contact.reference, false);
                 if let Some(at) = hold.until() {
@@ -421,10 +429,13 @@ impl CampaignRun {
         let first = own.pop_first();
         if own.is_empty() {
             self.pinned.remove(agent);
-            // A page holds so many of each agent and no more.
-            self.wants_load = true;
         }
         first.map(|(_, contact)| contact)
+    }
+
+    /// A contact was taken for `agent`: a page holds so many of each agent and no more.
+    pub(super) fn taken(&mut self, agent: &AgentId, class: Class) {
+        self.wants_load |= class == Class::Business && !self.pinned.contains_key(agent);
     }
 
     /// A contact has changed in the store, not by a call of ours: pages from before are old news of it.

@@ -124,6 +124,9 @@ impl Engine {
         let (number, rule) = (next.number, next.rule(&contact).cloned());
         match self.admits(now, &campaign, &contact, (number, rule.as_ref()), agent) {
             Ok(()) => {
+                if let Some(run) = self.campaigns.get_mut(id) {
+                    run.taken(agent, next.class);
+                }
                 let caller_number = self.caller_number(id, &campaign, &contact, number);
                 Look::Take(Box::new(Pick { campaign: id.clone(), contact, number, rule, caller_number }))
             }
@@ -197,8 +200,9 @@ impl Engine {
     pub(super) fn moved(&mut self, now: Now, id: &CampaignId, contact: Contact, progress: Progress) {
         let Some(run) = self.campaigns.get_mut(id) else { return };
         if progress.is_over() {
-            run.touch(contact.reference);
             run.count_end(&contact.attributes);
+            // A page from before counts it as open; after the wait all are counted again.
+            run.set_aside(now, contact.reference, false);
         } else {
             run.offer(now.wall, Contact { version: contact.version + 1, progress, ..contact });
         }
