@@ -10,9 +10,8 @@ use serde_json::Value;
 
 /// Cases that are not called as expected yet. One that passes must leave this list.
 ///
-/// 35: an agent who gets free within `same_agent_wait` is not given the contact at once.
 /// 63: a commit that moves `ends_at` brings an expired campaign back.
-const PENDING: &[&str] = &["35-business-same-agent-waits", "63-starts-at-and-expired"];
+const PENDING: &[&str] = &["63-starts-at-and-expired"];
 
 fn cases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/cases")

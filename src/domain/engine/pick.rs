@@ -34,6 +34,8 @@ enum Look {
     Pass,
     /// The campaign as a whole is at a cap.
     Blocked,
+    /// It has nothing for this agent.
+    Nothing,
 }
 
 impl Engine {
@@ -82,9 +84,12 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) -> Option<Pick> {
         let queues = self.agents.get(agent)?.definition.as_ref()?.queues.clone();
+        let mut nothing: BTreeSet<CampaignId> = BTreeSet::new();
         loop {
             let lists = queues.iter().filter_map(|queue| self.ready.get(queue));
-            let first = lists.filter_map(|list| list.iter().find(|(_, _, id)| !blocked.contains(id))).min();
+            let first = lists
+                .filter_map(|list| list.iter().find(|(_, _, id)| !blocked.contains(id) && !nothing.contains(id)))
+                .min();
             let first = first?.clone();
             let awaited = queues.iter().filter_map(|queue| self.awaited.get(queue)?.first()).min();
             if awaited.is_some_and(|awaited| *awaited < first) {
@@ -96,6 +101,9 @@ impl Engine {
                 Look::Pass => {}
                 Look::Blocked => {
                     blocked.insert(id);
+                }
+                Look::Nothing => {
+                    nothing.insert(id);
                 }
             }
         }
@@ -114,7 +122,7 @@ impl Engine {
         if run.hold.is_some() {
             return Look::Blocked;
         }
-        let Some(contact) = run.take_first(agent) else { return Look::Blocked };
+        let Some(contact) = run.take_first(agent) else { return Look::Nothing };
         let Some(campaign) = run.definition.clone() else { return Look::Blocked };
         let Some(next) = order::next(&campaign, &contact, now.wall) else { return Look::Pass };
         if next.ready_at > now.wall {

@@ -160,7 +160,7 @@ impl World {
         {
             let until = match same.wait {
                 Some(wait) => due + SignedDuration::try_from(wait).unwrap(),
-                None => campaign.hours.next_day_starts(due),
+                None => self.next_day(campaign, attempt, due),
             };
             assert!(attempt.recorded_at >= until, "{} taken by another agent", attempt.id);
         }

@@ -65,6 +65,13 @@ impl World {
         zone.unwrap_or_else(|| TimeZone::get(campaign.hours.timezone()).unwrap())
     }
 
+    /// When the customer's next day starts.
+    pub(super) fn next_day(&self, campaign: &Campaign, attempt: &Attempt, at: Timestamp) -> Timestamp {
+        let zone = self.zone_of(campaign, attempt);
+        let tomorrow = zone.to_datetime(at).date().tomorrow().unwrap();
+        zone.to_ambiguous_timestamp(tomorrow.at(0, 0, 0, 0)).compatible().unwrap()
+    }
+
     /// Whether the customer's local time lies in the hours.
     fn is_awake(&self, campaign: &Campaign, attempt: &Attempt, at: Timestamp) -> bool {
         let zone = self.zone_of(campaign, attempt);
