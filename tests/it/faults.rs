@@ -171,7 +171,7 @@ fn what_stands_in_the_way_of_a_start_is_named() {
 
     pragma(&store, "PRAGMA user_version = 99");
     refused(&["dialops.db has schema 99", "run a newer dialops"]);
-    pragma(&store, "PRAGMA user_version = 2");
+    pragma(&store, "PRAGMA user_version = 5");
 
     stage.settings(|text| text.replace("dialops.db", "token"));
     refused(&["token is not a dialops store", "give another path"]);

@@ -35,7 +35,7 @@ fn definitions(root: &Path) -> Definitions {
     let all = files(&root.join("campaigns"));
     let sources: Vec<_> = all
         .iter()
-        .filter(|(path, _)| path.ends_with(".toml"))
+        .filter(|(path, _)| path.ends_with(".toml") && !path.ends_with("sim.toml"))
         .map(|(path, bytes)| SourceFile { path, bytes })
         .collect();
     match config::load("campaigns", &sources, &outer_ceilings()) {
