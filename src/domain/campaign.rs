@@ -264,10 +264,14 @@ impl Campaign {
         format!("{filter:?} {:?} {:?} {hours:?}", self.sort, self.order)
     }
 
-    /// Whether two definitions are equal; told at once of one and itself.
+    /// Whether two definitions are equal, or neither is there; told at once of one and itself.
     #[must_use]
-    pub fn same(a: &Arc<Self>, b: &Arc<Self>) -> bool {
-        Arc::ptr_eq(a, b) || a == b
+    pub fn same(a: Option<&Arc<Self>>, b: Option<&Arc<Self>>) -> bool {
+        match (a, b) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
     }
 
     /// Whether a contact with these attributes may be called at all.

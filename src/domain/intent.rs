@@ -6,6 +6,7 @@ use jiff::{Timestamp, civil::Date};
 
 use super::{
     business::BusinessKey,
+    campaign::Campaign,
     contact::{Contact, Progress},
     ids::{AgentId, AttemptId, CampaignId, ContactRef, LegId, Revision, TrunkId},
     phone::E164,
@@ -66,6 +67,19 @@ pub struct CandidatePage {
     pub caller_usage: BTreeMap<E164, u64>,
 }
 
+/// Room in a page for contacts that wait for an agent: so many of each, and no more.
+#[derive(Debug, Default)]
+pub struct PinnedRoom(BTreeMap<AgentId, usize>);
+
+impl PinnedRoom {
+    /// Whether there is room for one more of `agent`, of `most`; then it is taken.
+    pub fn take(&mut self, agent: &AgentId, most: usize) -> bool {
+        let seen = self.0.entry(agent.clone()).or_default();
+        *seen += 1;
+        *seen <= most
+    }
+}
+
 /// An intent that is durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedIntent {
@@ -81,6 +95,22 @@ pub struct RecordedIntent {
     pub next_day_at: Timestamp,
     /// The contact as the gate saw it.
     pub contact: Contact,
+}
+
+impl RecordedIntent {
+    /// What an intent for the number at `number` is recorded as, once the gate has admitted it at `at`.
+    #[must_use]
+    pub fn new(revision: &Revision, campaign: &Campaign, contact: &Contact, number: usize, at: Timestamp) -> Self {
+        let hours = campaign.hours_of(contact, &contact.progress.numbers[number]);
+        Self {
+            at,
+            revision: revision.clone(),
+            policy: campaign.results.clone(),
+            local_date: hours.local_date(at),
+            next_day_at: hours.next_day_starts(at),
+            contact: contact.clone(),
+        }
+    }
 }
 
 /// The end of an attempt.

@@ -13,6 +13,7 @@ pub mod campaign;
 pub mod category;
 pub mod contact;
 pub mod days;
+pub mod dice;
 pub mod do_not_call;
 pub mod engine;
 pub mod facts;

@@ -197,6 +197,14 @@ pub struct Standing {
     pub changes_at: Option<Timestamp>,
 }
 
+impl Rank {
+    /// What kind of work it is.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.class
+    }
+}
+
 impl Standing {
     /// When the contact first has any work.
     #[must_use]
@@ -265,6 +273,18 @@ fn wait_for_hours(
     }
     *changes_at = [*changes_at, changes].into_iter().flatten().min();
     true
+}
+
+/// The agent whom a contact's next work, of this class, waits for at `now`, and until when; `None` if
+/// anyone may take it.
+#[must_use]
+pub fn pinned_to<'a>(
+    campaign: &Campaign,
+    contact: &'a Contact,
+    class: Class,
+    now: Timestamp,
+) -> Option<(&'a AgentId, Timestamp)> {
+    if class == Class::Business { business::waits_for(campaign, contact, now) } else { None }
 }
 
 /// Where a contact whose next work is `next` stands among the ready ones.

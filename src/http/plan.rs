@@ -132,7 +132,7 @@ type Changed<'d> = (Option<&'d Arc<Campaign>>, &'d Arc<Campaign>);
 /// Every campaign that is new or not the same.
 fn changed<'d>(now: &'d Definitions, planned: &'d Definitions) -> Vec<Changed<'d>> {
     let pairs = planned.campaigns.values().map(|campaign| (now.campaigns.get(&campaign.id), campaign));
-    pairs.filter(|(before, campaign)| before.is_none_or(|before| !Campaign::same(before, campaign))).collect()
+    pairs.filter(|(before, campaign)| !Campaign::same(*before, Some(campaign))).collect()
 }
 
 /// What is done to every campaign that is not the same, what stops calls first.

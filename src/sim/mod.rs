@@ -5,7 +5,6 @@
 //! reads a file or a clock.
 
 pub mod case;
-mod dice;
 mod machine;
 pub mod made;
 mod outside;

@@ -1,10 +1,11 @@
 //! The in-memory twin: the same verbs over plain maps and the domain's own comparators.
 //!
-//! It serves tests and simulations, and is what the SQL of `sqlite` is held equal to. Nothing in it
-//! is fast on purpose: candidates are found by sorting all contacts.
+//! It serves tests, and is what the SQL of `sqlite` is held equal to. Nothing in it is fast on purpose:
+//! candidates are found by sorting all contacts. The simulator dials on `domain::facts`.
 
 mod business;
 mod do_not_call;
+mod page;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,9 +27,8 @@ use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        business::waits_for,
-        campaign::{Campaign, DialPermission, Generation},
-        contact::{Contact, HELD_FOR_GOOD, NewContact, Progress},
+        campaign::{Campaign, Generation},
+        contact::{Contact, NewContact, Progress},
         do_not_call::NewEntry,
         facts::{
             ledger::{Ledger, LiveCall, monotonic},
@@ -36,12 +36,11 @@ use crate::{
         },
         gate::{self, NumberHistory},
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
-        order::{self, Class, Next},
+        order::{self, Next},
         phone::E164,
         policy::ResultPolicy,
         reason::Hold,
         results::CallResult,
-        zone::ContactZone,
     },
 };
 
@@ -204,14 +203,6 @@ impl State {
         Ok(reference.and_then(|reference| self.contacts.get(reference)))
     }
 
-    /// Contacts that may get ready: not in a call, and not left out by the filter.
-    fn idle(&self, campaign: &CampaignId) -> Vec<&Contact> {
-        let live = self.live_contacts();
-        let never =
-            |contact: &Contact| live.contains(&contact.reference) || self.filtered_out.contains(&contact.reference);
-        self.contacts.values().filter(|contact| contact.campaign == *campaign && !never(contact)).collect()
-    }
-
     fn defined(&self, campaign: &CampaignId) -> Option<&Campaign> {
         self.generation.as_ref()?.definitions.campaigns.get(campaign).map(Arc::as_ref)
     }
@@ -221,31 +212,6 @@ impl State {
         let open = || self.contacts_of(campaign).filter(|contact| !contact.progress.is_over());
         let left_out = open().filter(|contact| self.filtered_out.contains(&contact.reference)).count();
         (open().count() as u64, left_out as u64)
-    }
-
-    /// When time alone may give a contact work that it has not.
-    fn wakes_at(campaign: &Campaign, contact: &Contact, now: Timestamp) -> Option<Timestamp> {
-        let standing = order::standing(campaign, contact, now);
-        let zone = standing.zone.as_deref().and_then(ContactZone::parse);
-        let hours = zone.as_ref().map(|zone| campaign.hours.in_zone(zone)).filter(|hours| !hours.lets_through(now));
-        let opens_at = hours.and_then(|hours| hours.next_through(now));
-        [standing.wakes_at(now), opens_at].into_iter().flatten().min()
-    }
-
-    /// Contacts that are ready, in order, and whether others are but for a call of their customer.
-    fn ready(&self, campaign: &CampaignId, now: Timestamp) -> (Vec<Contact>, bool) {
-        let Some(defined) = self.defined(campaign) else { return (Vec::new(), false) };
-        let (customers, numbers) = self.ledger.occupied();
-        let on_call = |contact: &Contact| {
-            customers.contains(&contact.customer)
-                || contact.progress.numbers.iter().any(|number| numbers.contains(&number.e164))
-        };
-        let due = |contact: &Contact| order::next(defined, contact, now).filter(|next| next.ready_at <= now);
-        let all = self.idle(campaign).into_iter();
-        let due = all.filter_map(|contact| Some((order::rank(defined, contact, &due(contact)?), contact)));
-        let (occupied, mut ready): (Vec<_>, Vec<_>) = due.partition(|(_, contact)| on_call(contact));
-        ready.sort_by(|(a, _), (b, _)| a.cmp(b));
-        (ready.into_iter().map(|(_, contact)| contact.clone()).collect(), !occupied.is_empty())
     }
 }
 
@@ -303,44 +269,7 @@ impl Store for MemoryStore {
     }
 
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
-        let mut state = self.state()?;
-        state.screen(campaign, now, limit, &self.settings.permission);
-        let held = state.held(campaign)?;
-        let (ready, on_call) = state.ready(campaign, now);
-        let matches =
-            |contact: &Contact| state.defined(campaign).is_none_or(|campaign| campaign.matches(&contact.attributes));
-        let may = |contact: &Contact| matches(contact) && verdict::may_be_called(&self.settings.permission, contact);
-        let now_pinned = |contact: &Contact| {
-            let next = order::next(state.defined(campaign)?, contact, now).filter(|next| next.class == Class::Business);
-            next.and(waits_for(state.defined(campaign)?, contact, now)).map(|(agent, _)| agent.clone())
-        };
-        let (mut pinned, mut ready): (Vec<_>, Vec<_>) =
-            ready.into_iter().filter(may).partition(|contact| now_pinned(contact).is_some());
-        let mut of_agent: BTreeMap<Option<AgentId>, usize> = BTreeMap::new();
-        pinned.retain(|contact| {
-            let seen = of_agent.entry(now_pinned(contact)).or_default();
-            *seen += 1;
-            *seen <= limit_of(limit)
-        });
-        // A full page tells of nobody else: what is in it comes first.
-        let on_call = on_call && ready.len() < limit_of(limit) && self.settings.permission != DialPermission::None;
-        ready.truncate(limit_of(limit));
-        let idle = state.idle(campaign).into_iter();
-        let wakes = idle.filter_map(|contact| State::wakes_at(state.defined(campaign)?, contact, now));
-        let next_ready_at = wakes.min().filter(|at| *at < HELD_FOR_GOOD);
-        let (open, left_out) = state.open(campaign);
-        let total = held.customers.len();
-        Ok(CandidatePage {
-            ready,
-            pinned,
-            next_ready_at,
-            on_call,
-            cut: false,
-            open,
-            matching: held.evaluated_to.is_none().then(|| open - left_out),
-            total: total as u64,
-            caller_usage: held.caller_usage.clone(),
-        })
+        self.state()?.candidates(campaign, now, limit, &self.settings.permission)
     }
 
     async fn record_leg(&self, leg: LegRecord) -> Result<(), StoreError> {
@@ -384,15 +313,7 @@ impl Store for MemoryStore {
             }
             return Ok(IntentDecision::Refused(hold));
         }
-        let hours = campaign.hours_of(&contact, &contact.progress.numbers[request.number]);
-        let intent = RecordedIntent {
-            at: now.wall,
-            revision: generation.revision.clone(),
-            policy: campaign.results.clone(),
-            local_date: hours.local_date(now.wall),
-            next_day_at: hours.next_day_starts(now.wall),
-            contact: contact.clone(),
-        };
+        let intent = RecordedIntent::new(&generation.revision, campaign, &contact, request.number, now.wall);
         state.record(request, &intent, &self.opener, mono);
         Ok(IntentDecision::Recorded(Box::new(intent)))
     }

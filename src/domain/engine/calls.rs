@@ -314,14 +314,13 @@ impl Engine {
     /// Takes back an intent whose INVITE never left.
     fn withdraw(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
         effects.push(Effect::WithdrawIntent { attempt });
-        let Some(call) = self.calls.get_mut(&attempt) else { return };
-        self.withdrawing.insert(attempt, call.campaign.clone());
         self.call_ends(now);
         let Some(call) = self.calls.get_mut(&attempt) else { return };
         if let Some(leg) = call.customer_leg.take() {
             self.legs.remove(&leg);
         }
         let (campaign, contact) = (call.campaign.clone(), call.contact.reference);
+        self.withdrawing.insert(attempt, campaign.clone());
         if let Some(run) = self.campaigns.get_mut(&campaign) {
             run.set_aside(now, contact, false);
         }

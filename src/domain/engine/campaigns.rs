@@ -142,12 +142,7 @@ impl CampaignRun {
 
     /// Takes over a new definition; `None` for a file that is gone.
     pub(super) fn redefine(&mut self, definition: Option<Arc<Campaign>>, revision: &Revision) {
-        let same = match (&self.definition, &definition) {
-            (Some(before), Some(now)) => Campaign::same(before, now),
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        if !same {
+        if !Campaign::same(self.definition.as_ref(), definition.as_ref()) {
             self.revision = revision.clone();
             self.wants_load = true;
             self.stale = true;
@@ -353,7 +348,7 @@ impl CampaignRun {
         let place = (order::rank(campaign, &contact, &next), contact.reference);
         // Its place may get better by time alone: a retry that comes due goes before an untried number.
         let improves = order::standing(campaign, &contact, now).wakes_at(now);
-        let waits = business::waits_for(campaign, &contact, now).filter(|_| next.class == Class::Business);
+        let waits = order::pinned_to(campaign, &contact, next.class, now);
         let until = match waits.map(|(agent, until)| (agent.clone(), until)) {
             Some((agent, until)) => {
                 self.pinned.entry(agent).or_default().insert(place, contact);
@@ -405,7 +400,35 @@ impl CampaignRun {
                 self.wants_load = true;
                 self.stale = true;
             }
-            _ => {
+            Hold::DiallingOff
+            | Hold::NotListed
+            | Hold::Retired
+            | Hold::Paused
+            | Hold::NotStarted { .. }
+            | Hold::Expired
+            | Hold::NotDialledYet { .. }
+            | Hold::WindowClosed { .. }
+            | Hold::NoContacts
+            | Hold::NothingDue { .. }
+            | Hold::AllContactsEnded
+            | Hold::NothingMatches { .. }
+            | Hold::NoAgentSignedIn
+            | Hold::NoAgentIdle
+            | Hold::WaitsForAgent { .. }
+            | Hold::LowerPriority
+            | Hold::CampaignAtLimit { .. }
+            | Hold::TenantAtLimit { .. }
+            | Hold::TrunkAtLimit { .. }
+            | Hold::CallRate { .. }
+            | Hold::DayBudgetSpent { .. }
+            | Hold::NumberAtLimit { .. }
+            | Hold::AfterConversation { .. }
+            | Hold::DoNotCall { .. }
+            | Hold::ContactAttemptsSpent
+            | Hold::NoNumber
+            | Hold::NumberEnded
+            | Hold::ContactEnded
+            | Hold::StoreUnavailable => {
                 self.set_aside(now, contact.reference, false);
                 if let Some(at) = hold.until() {
                     self.ready_later(at);

@@ -139,6 +139,8 @@ pub struct Engine {
     /// Campaigns that may be ready once their page is here, likewise.
     awaited: BTreeMap<QueueId, BTreeSet<Place>>,
     wants_load: BTreeSet<CampaignId>,
+    /// Campaigns that left contacts out for a call of their customer.
+    wait_for_calls: BTreeSet<CampaignId>,
     asked: Rates,
     placed: Rates,
     mono_timers: Timers<Due, Duration>,
@@ -171,6 +173,7 @@ impl Engine {
             ready: BTreeMap::new(),
             awaited: BTreeMap::new(),
             wants_load: BTreeSet::new(),
+            wait_for_calls: BTreeSet::new(),
             asked: Rates::new(slack.wire),
             placed: Rates::new(slack.wire),
             mono_timers: Timers::default(),
@@ -298,10 +301,10 @@ impl Engine {
     }
 
     fn tell_waiting(&mut self, now: Now, tell: impl Fn(&mut CampaignRun)) {
-        let waiting = self.campaigns.iter().filter(|(_, run)| run.waits_for_a_call());
-        let waiting: Vec<CampaignId> = waiting.map(|(id, _)| id.clone()).collect();
-        for id in waiting {
-            self.campaigns.get_mut(&id).into_iter().for_each(&tell);
+        for id in self.wait_for_calls.clone() {
+            if let Some(run) = self.campaigns.get_mut(&id) {
+                tell(run);
+            }
             self.refresh(now, &id);
         }
     }
@@ -408,7 +411,10 @@ impl Engine {
     /// Brings hold, timers and the ready list of a campaign up to date.
     fn refresh(&mut self, now: Now, id: &CampaignId) {
         let recount = self.campaigns.get(id).is_some_and(CampaignRun::is_unsure_at_rest) && !self.is_settling(id);
-        let Some(run) = self.campaigns.get_mut(id) else { return };
+        let Some(run) = self.campaigns.get_mut(id) else {
+            self.wait_for_calls.remove(id);
+            return;
+        };
         if recount {
             run.recount();
         }
@@ -417,6 +423,11 @@ impl Engine {
         self.mono_timers.set(Due::SetAside(id.clone()), run.set_aside_until());
         if run.should_load() {
             self.wants_load.insert(id.clone());
+        }
+        if run.waits_for_a_call() {
+            self.wait_for_calls.insert(id.clone());
+        } else {
+            self.wait_for_calls.remove(id);
         }
         self.list(id);
     }

@@ -23,13 +23,14 @@ use self::{
 };
 use super::{
     attribute::Attributes,
-    business::{self, EndedCall, Mark},
-    campaign::{DialPermission, Generation, Priority},
+    business::{EndedCall, Mark},
+    campaign::{Campaign, DialPermission, Generation, Priority},
     contact::{Contact, HELD_FOR_GOOD, NewContact, Progress},
     gate::{self, Caps, NumberHistory},
     ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, TrunkId},
-    intent::{CandidatePage, Intent, RecordedIntent, Settlement},
+    intent::{CandidatePage, Intent, PinnedRoom, RecordedIntent, Settlement},
     now::Now,
+    order,
     phone::E164,
     reason::Hold,
     zone::ContactZone,
@@ -154,36 +155,24 @@ impl Facts {
             self.campaigns.entry(id.clone()).or_insert_with(Shelf::new);
         }
         for (id, shelf) in &mut self.campaigns {
-            let before = shelf.definition.take();
             let now = defined.get(id).cloned();
-            let same = match (&before, &now) {
-                (Some(before), Some(now)) => super::campaign::Campaign::same(before, now),
-                (None, None) => true,
-                (Some(_), None) | (None, Some(_)) => false,
-            };
-            shelf.definition = before;
-            if same {
+            if Campaign::same(shelf.definition.as_ref(), now.as_ref()) {
                 continue;
             }
-            let own: Vec<ContactRef> = shelf.customers.values().copied().collect();
-            let mut own = own.into_iter().filter_map(position);
-            let places: Vec<usize> = own.by_ref().collect();
+            let places: Vec<usize> = shelf.customers.values().copied().filter_map(position).collect();
             for &at in &places {
                 shelf.take_off(&mut self.contacts[at]);
             }
-            let defined = now.clone();
-            let lists = now.as_ref().map(|campaign| campaign.do_not_call.clone()).unwrap_or_default();
-            shelf.redefine(now);
+            shelf.redefine(now.clone());
             for &at in &places {
                 let kept = &mut self.contacts[at];
-                let progress = &kept.contact.progress;
-                let released = defined.as_ref().map(|campaign| verdict::release_holds(campaign, progress));
-                let released = released.unwrap_or_else(|| progress.clone());
-                if released != kept.contact.progress {
+                let released = now.as_ref().map(|campaign| verdict::release_holds(campaign, &kept.contact.progress));
+                if let Some(released) = released.filter(|released| *released != kept.contact.progress) {
                     kept.contact.progress = released;
                     kept.contact.version += 1;
                 }
-                if let Some(progress) = self.do_not_call.screened(&kept.contact, &lists) {
+                let lists = now.as_ref().map_or(&[][..], |campaign| &campaign.do_not_call);
+                if let Some(progress) = self.do_not_call.screened(&kept.contact, lists) {
                     kept.contact.progress = progress;
                 }
                 shelf.put_on(kept);
@@ -308,21 +297,20 @@ impl Facts {
         let shelf = self.campaigns.get_mut(campaign)?;
         shelf.wake(now, &mut self.contacts);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let contacts = shelf.ready().filter_map(position).map(|at| &self.contacts[at].contact);
-        let may = contacts.filter(|contact| verdict::may_be_called(&self.settings.permission, contact));
-        let (mut ready, mut pinned, mut of_agent) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let (mut ready, mut pinned, mut room) = (Vec::new(), Vec::new(), PinnedRoom::default());
         let mut next_ready_at = shelf.turns_at().filter(|at| *at < HELD_FOR_GOOD);
-        for contact in may {
+        for (rank, reference) in shelf.ready() {
+            let Some(contact) = position(*reference).map(|at| &self.contacts[at].contact) else { continue };
             if ready.len() >= limit {
                 break;
             }
-            let campaign = shelf.definition.as_deref();
-            let due = contact.progress.business.scheduled.as_ref().is_some_and(|call| call.due_at() <= now);
-            match campaign.filter(|_| due).and_then(|campaign| business::waits_for(campaign, contact, now)) {
+            if !verdict::may_be_called(&self.settings.permission, contact) {
+                continue;
+            }
+            let defined = shelf.definition.as_deref();
+            match defined.and_then(|campaign| order::pinned_to(campaign, contact, rank.class(), now)) {
                 Some((agent, until)) => {
-                    let seen = of_agent.entry(agent).or_insert(0);
-                    *seen += 1;
-                    if *seen <= limit {
+                    if room.take(agent, limit) {
                         pinned.push(contact.clone());
                     }
                     next_ready_at = Some(next_ready_at.map_or(until, |at: Timestamp| at.min(until)));
@@ -377,15 +365,7 @@ impl Facts {
             }
             return Err(hold);
         }
-        let hours = campaign.hours_of(&contact, &contact.progress.numbers[intent.number]);
-        let recorded = RecordedIntent {
-            at: now.wall,
-            revision: generation.revision.clone(),
-            policy: campaign.results.clone(),
-            local_date: hours.local_date(now.wall),
-            next_day_at: hours.next_day_starts(now.wall),
-            contact: contact.clone(),
-        };
+        let recorded = RecordedIntent::new(&generation.revision, campaign, &contact, intent.number, now.wall);
         self.admit(intent, &recorded, mono);
         Ok(recorded)
     }

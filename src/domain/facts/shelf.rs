@@ -185,8 +185,8 @@ impl Shelf {
     }
 
     /// Contacts that are ready, the first to be served first.
-    pub(super) fn ready(&self) -> impl Iterator<Item = ContactRef> {
-        self.ready.iter().map(|(_, reference)| *reference)
+    pub(super) fn ready(&self) -> impl Iterator<Item = &(Rank, ContactRef)> {
+        self.ready.iter()
     }
 
     /// When the place of any contact changes by itself.

@@ -144,7 +144,7 @@ impl<O: Outside> Machine<O> {
 }
 
 pub(super) fn answered(leg: LegId) -> Input {
-    Input::Call(CallEvent::Answered { leg, identity: identity() })
+    Input::Call(CallEvent::Answered { leg, identity: LegIdentity::default() })
 }
 
 fn hung_up(by: EndedBy, answered: bool) -> LegEnd {
@@ -153,20 +153,4 @@ fn hung_up(by: EndedBy, answered: bool) -> LegEnd {
 
 pub(super) fn rang_out() -> LegEnd {
     LegEnd { cancelled: true, status: Some(487), ..hung_up(EndedBy::Us, false) }
-}
-
-/// No wire, no identifiers.
-fn identity() -> LegIdentity {
-    LegIdentity {
-        call_id: String::new(),
-        local_uri: String::new(),
-        local_tag: String::new(),
-        remote_uri: String::new(),
-        remote_tag: None,
-        target_uri: String::new(),
-        routes: Vec::new(),
-        cseq: 1,
-        branch: String::new(),
-        peer: String::new(),
-    }
 }

@@ -12,6 +12,7 @@ use crate::{
     domain::{
         calendar::CallingHours,
         campaign::Definitions,
+        dice::Dice,
         engine::Input,
         facts::Facts,
         ids::{AgentId, CampaignId},
@@ -21,7 +22,6 @@ use crate::{
         tenant::PerMille,
     },
     sim::{
-        dice::Dice,
         machine::Halt,
         outside::{Fate, Outside},
     },

@@ -137,7 +137,7 @@ impl State {
         permission: &DialPermission,
     ) -> Vec<ContactRef> {
         let (mut unscreened, mut found) = (Vec::new(), 0);
-        for contact in self.ready(&campaign.id, now).0 {
+        for (_, contact) in self.ready(&campaign.id, now).0 {
             if found == limit_of(limit) {
                 break;
             }

@@ -121,20 +121,17 @@ pub(super) async fn place(conn: &mut SqliteConnection, contacts: &[Placed<'_>]) 
 
 /// Writes how contacts stand; tells how many the filter no longer leaves out.
 async fn stand(conn: &mut SqliteConnection, key: i64, rules: Rules<'_>, rows: &[SqliteRow]) -> Result<u64, Fault> {
-    let (mut changed, mut zones, mut admitted, mut left_out) = (Vec::new(), Vec::new(), 0, 0);
+    let (mut placed, mut admitted, mut left_out) = (Vec::new(), 0, 0);
     for row in rows {
-        let Slot { contact, filtered_out, live } = slot(row)?;
-        let now_out = rules.defined.is_some_and(|campaign| !campaign.matches(&contact.attributes));
-        if now_out != filtered_out {
+        let Slot { contact, filtered_out: before, live } = slot(row)?;
+        let filtered_out = rules.defined.is_some_and(|campaign| !campaign.matches(&contact.attributes));
+        if filtered_out != before {
             let open = i64::from(!contact.progress.is_over());
-            if now_out { left_out += open } else { admitted += open }
+            if filtered_out { left_out += open } else { admitted += open }
         }
-        let standing = rules.standing(&contact, live || now_out);
-        changed.push(value(rules, &contact, &standing, now_out));
-        zones.extend(standing.zone);
+        placed.push(Placed { rules, contact, live, filtered_out });
     }
-    contact::know_zones(conn, zones.iter()).await?;
-    write(conn, changed).await?;
+    place(conn, &placed).await?;
     if left_out != admitted {
         contact::count(conn, key, (contact::FILTERED_OUT, ""), left_out - admitted).await?;
     }

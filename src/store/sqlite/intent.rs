@@ -71,15 +71,7 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
         let place = (request.number, request.rule.as_ref());
         return refuse(writer, campaign, &kept, place, hold, now.wall).await;
     }
-    let hours = campaign.hours_of(&kept.contact, &kept.contact.progress.numbers[request.number]);
-    let intent = RecordedIntent {
-        at: now.wall,
-        revision: generation.revision.clone(),
-        policy: campaign.results.clone(),
-        local_date: hours.local_date(now.wall),
-        next_day_at: hours.next_day_starts(now.wall),
-        contact: kept.contact.clone(),
-    };
+    let intent = RecordedIntent::new(&generation.revision, campaign, &kept.contact, request.number, now.wall);
     admit(writer, campaign, &request, &kept, intent, mono).await
 }
 

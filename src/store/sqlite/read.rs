@@ -17,7 +17,7 @@ use super::{
 use crate::{
     domain::{
         agent::Availability,
-        business::{self, BusinessKey},
+        business::BusinessKey,
         call::Destination,
         campaign::{Campaign, DialPermission},
         contact::{Contact, ContactEnd, HELD_FOR_GOOD},
@@ -28,7 +28,8 @@ use crate::{
         },
         gate::NumberHistory,
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
-        order::{self, Class, Next, Rank},
+        intent::PinnedRoom,
+        order::{self, Next, Rank},
         phone::E164,
         reason::Hold,
         results::CallResult,
@@ -313,12 +314,8 @@ impl Picked {
         ready.truncate(wanted);
         let mut pinned: Vec<(Rank, AgentId, Contact)> = self.pinned.into_values().collect();
         pinned.sort_by(|(a, ..), (b, ..)| a.cmp(b));
-        let mut of_agent: BTreeMap<AgentId, usize> = BTreeMap::new();
-        pinned.retain(|(_, agent, _)| {
-            let seen = of_agent.entry(agent.clone()).or_default();
-            *seen += 1;
-            *seen <= wanted
-        });
+        let mut room = PinnedRoom::default();
+        pinned.retain(|(_, agent, _)| room.take(agent, wanted));
         let ready = ready.into_iter().map(|(_, contact)| contact).collect();
         (ready, pinned.into_iter().map(|(.., contact)| contact).collect())
     }
@@ -421,7 +418,7 @@ impl Search<'_> {
             self.unscreened.insert(reference, rank);
             return Ok(Look::Listed);
         }
-        let waits = business::waits_for(self.campaign, &contact, self.now).filter(|_| next.class == Class::Business);
+        let waits = order::pinned_to(self.campaign, &contact, next.class, self.now);
         match waits.map(|(agent, _)| agent.clone()) {
             Some(agent) => drop(found.pinned.insert(reference, (rank, agent, contact))),
             None => drop(found.ready.insert(reference, (rank, contact))),

@@ -31,6 +31,7 @@ use crate::domain::{
     campaign::*,
     contact::{Contact, ContactEnd, Number, Progress},
     days::Days,
+    dice::Dice,
     filter::{Comparison, Filter, Test},
     gate::{self, Counts, Facts, NumberHistory},
     ids::{AttributeId, CategoryId, Revision, TenantId},
@@ -44,22 +45,7 @@ use crate::domain::{
     zone::ContactZone,
 };
 
-/// splitmix64: enough for choices in tests, and the same on every machine.
-pub(super) struct Dice(u64);
-
 impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.roll() % n
-    }
-
     fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
@@ -212,24 +198,9 @@ fn nonzero(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).unwrap()
 }
 
-fn identity() -> LegIdentity {
-    LegIdentity {
-        call_id: String::new(),
-        local_uri: String::new(),
-        local_tag: String::new(),
-        remote_uri: String::new(),
-        remote_tag: None,
-        target_uri: String::new(),
-        routes: Vec::new(),
-        cseq: 1,
-        branch: String::new(),
-        peer: String::new(),
-    }
-}
-
 impl World {
     pub(super) fn new(seed: u64, faults: Faults) -> Self {
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let starts = ["2031-03-28T12:00:00Z", "2031-10-24T20:00:00Z", "2031-06-01T00:00:00Z"];
         let wall0: Timestamp = starts[usize::try_from(dice.below(3)).unwrap()].parse().unwrap();
         let generation = random::generation(&mut dice, wall0);

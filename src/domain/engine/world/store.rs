@@ -163,16 +163,8 @@ impl World {
                 Input::IntentRefused { attempt: intent.attempt, hold }
             }
             Ok(()) => {
-                let campaign = campaign.unwrap();
-                let hours = campaign.hours_of(&contact, &contact.progress.numbers[intent.number]);
-                let recorded = RecordedIntent {
-                    at: now,
-                    revision: self.generation.revision.clone(),
-                    policy: campaign.results.clone(),
-                    local_date: hours.local_date(now),
-                    next_day_at: hours.next_day_starts(now),
-                    contact: contact.clone(),
-                };
+                let revision = &self.generation.revision;
+                let recorded = RecordedIntent::new(revision, campaign.unwrap(), &contact, intent.number, now);
                 self.tick += 1;
                 self.attempts.insert(
                     intent.attempt,

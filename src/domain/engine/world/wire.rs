@@ -159,7 +159,7 @@ impl World {
                     let talk = Duration::from_secs(1) + self.millis(90_000);
                     let talk = if self.dice.chance(5) { Duration::from_millis(5) } else { talk };
                     self.later(talk, Event::Customer(leg, CustomerAct::HangUp));
-                    self.give(Input::Call(CallEvent::Answered { leg, identity: identity() }));
+                    self.give(Input::Call(CallEvent::Answered { leg, identity: LegIdentity::default() }));
                     return;
                 }
             }
@@ -185,7 +185,7 @@ impl World {
                 let after = self.millis(30_000);
                 self.later(after, Event::Agent(leg, AgentAct::Drop));
             }
-            self.give(Input::Call(CallEvent::Answered { leg, identity: identity() }));
+            self.give(Input::Call(CallEvent::Answered { leg, identity: LegIdentity::default() }));
             return;
         }
         state.over = true;

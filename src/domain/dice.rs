@@ -1,20 +1,26 @@
-//! Chance, the same on every machine: what happens follows from a seed and from what it happens to.
+//! Chance, the same on every machine: what happens in a made-up world follows from a seed and from
+//! what it happens to.
 
 /// splitmix64, seeded by whatever tells one draw from another.
 #[derive(Debug, Clone)]
-pub(super) struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
+    /// Dice that roll one after the other what follows from `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// Dice for one thing: the seed of the world, what it is about, and how many there were before.
-    pub(super) fn of(seed: u64, about: &str, nth: u64) -> Self {
+    #[must_use]
+    pub fn of(seed: u64, about: &str, nth: u64) -> Self {
         // FNV-1a over the text, so that neighbours differ in every bit after the mixing below.
         let hash = about.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
-        let mut dice = Self(seed);
-        let seed = dice.roll();
-        let mut dice = Self(seed ^ hash);
-        let seed = dice.roll();
+        let seed = Self(seed).roll();
+        let seed = Self(seed ^ hash).roll();
         Self(seed ^ nth)
     }
 
@@ -26,14 +32,19 @@ impl Dice {
         z ^ (z >> 31)
     }
 
+    /// From 0 up to `n`, which it never is; `n` is not 0.
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.roll() % n
+    }
+
     /// Whether something that happens so many times in a thousand happens.
-    pub(super) fn per_mille(&mut self, share: u16) -> bool {
-        self.roll() % 1000 < u64::from(share)
+    pub fn per_mille(&mut self, share: u16) -> bool {
+        self.below(1000) < u64::from(share)
     }
 
     /// From 0 up to 1, which it never is.
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
-    pub(super) fn unit(&mut self) -> f64 {
+    pub fn unit(&mut self) -> f64 {
         (self.roll() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
