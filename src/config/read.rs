@@ -219,21 +219,18 @@ impl<'s> Reader<'s> {
     /// Reports an error at a span; the caller adds to it.
     pub(crate) fn error(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Diagnostic {
         self.faults += 1;
-        if self.diagnostics.len() < self.problems_max() {
-            self.places.push(span);
-            self.diagnostics.push(Diagnostic::error(code, self.locate(span), message));
-        } else {
+        if self.diagnostics.len() >= self.problems_max() {
             self.left_out += 1;
+            // Those are kept that come first in the file.
             let last = self.places.iter().enumerate().max_by_key(|(_, place)| **place);
             let Some((index, _)) = last.filter(|(_, place)| **place > span) else { return &mut self.unseen };
-            // Those are kept that come first in the file.
             self.places.swap_remove(index);
             self.diagnostics.swap_remove(self.given + index);
-            self.places.push(span);
-            self.diagnostics.push(Diagnostic::error(code, self.locate(span), message));
         }
-        let index = self.diagnostics.len() - 1;
-        self.diagnostics[index].about = self.about;
+        let index = self.diagnostics.len();
+        let diagnostic = Diagnostic::error(code, self.locate(span), message);
+        self.places.push(span);
+        self.diagnostics.push(Diagnostic { about: self.about, ..diagnostic });
         &mut self.diagnostics[index]
     }
 

@@ -558,6 +558,10 @@ impl Looper {
         }
         if now >= self.beat_at {
             self.beat_at = now + HEARTBEAT_EVERY;
+            // Time alone makes contacts stand otherwise, and a page looks at few of those.
+            if self.drain_until.is_none() {
+                self.evaluate();
+            }
             let store = Arc::clone(&self.parts.store);
             self.begin(async move {
                 match store.heartbeat().await {

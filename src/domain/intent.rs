@@ -100,16 +100,11 @@ pub struct RecordedIntent {
 impl RecordedIntent {
     /// What an intent for the number at `number` is recorded as, once the gate has admitted it at `at`.
     #[must_use]
-    pub fn new(revision: &Revision, campaign: &Campaign, contact: &Contact, number: usize, at: Timestamp) -> Self {
-        let hours = campaign.hours_of(contact, &contact.progress.numbers[number]);
-        Self {
-            at,
-            revision: revision.clone(),
-            policy: campaign.results.clone(),
-            local_date: hours.local_date(at),
-            next_day_at: hours.next_day_starts(at),
-            contact: contact.clone(),
-        }
+    pub fn new(revision: &Revision, campaign: &Campaign, contact: Contact, number: usize, at: Timestamp) -> Self {
+        let hours = campaign.hours_of(&contact, &contact.progress.numbers[number]);
+        let (local_date, next_day_at) = (hours.local_date(at), hours.next_day_starts(at));
+        let (revision, policy) = (revision.clone(), campaign.results.clone());
+        Self { at, revision, policy, local_date, next_day_at, contact }
     }
 }
 

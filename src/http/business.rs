@@ -11,7 +11,7 @@ use axum::{
 
 use super::{
     access::Peer,
-    campaigns::{campaign_id, parse_attempt},
+    campaigns::{campaign_id, no_customer, parse_attempt},
     error::ApiError,
     state::ServerState,
     wire::business::{BusinessResultSet, SetBusinessResult},
@@ -38,7 +38,7 @@ pub(super) async fn set(
     let wanted: SetBusinessResult = serde_json::from_slice(&body)
         .map_err(|error| ApiError::bad_request(format!("the body is not a business result: {error}"), BODY))?;
     let campaign = campaign_id(&campaign)?;
-    let unknown = || no_customer(campaign.as_str(), &customer);
+    let unknown = || no_customer(&campaign, &customer);
     let request = BusinessRequest {
         customer: CustomerId::parse(&customer).map_err(|_| unknown())?,
         attempt: wanted.attempt.as_deref().map(parse_attempt).transpose()?,
@@ -79,11 +79,6 @@ fn note(note: Option<String>) -> Result<Option<String>, ApiError> {
         }
         Some(_) | None => Ok(note),
     }
-}
-
-fn no_customer(campaign: &str, customer: &str) -> ApiError {
-    let error = format!("no customer {customer:?} in campaign \"{campaign}\"");
-    ApiError::new(StatusCode::NOT_FOUND, error, "`dialops contacts import` adds contacts")
 }
 
 fn refused(refusal: &Refusal) -> ApiError {

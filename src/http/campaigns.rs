@@ -80,16 +80,19 @@ pub(super) async fn campaign_why(
     Ok(Json(CampaignWhy { campaign: shown, timezone, tally: TallyView::of(campaign.as_str(), &tally) }))
 }
 
+/// The campaign does not have that customer.
+pub(super) fn no_customer(campaign: &CampaignId, customer: &str) -> ApiError {
+    let error = format!("no customer {customer:?} in campaign \"{campaign}\"");
+    ApiError::new(StatusCode::NOT_FOUND, error, "`dialops contacts import` adds contacts")
+}
+
 /// What happened to a contact and what will.
 pub(super) async fn contact_why(
     State(state): State<Arc<ServerState>>,
     Path((campaign, customer)): Path<(String, String)>,
 ) -> Result<Json<ContactWhy>, ApiError> {
     let campaign = campaign_id(&campaign)?;
-    let unknown = || {
-        let error = format!("no customer {customer:?} in campaign \"{campaign}\"");
-        ApiError::new(StatusCode::NOT_FOUND, error, "`dialops contacts import` adds contacts")
-    };
+    let unknown = || no_customer(&campaign, &customer);
     let id = CustomerId::parse(&customer).map_err(|_| unknown())?;
     let now = state.clock.now().wall;
     let why = state.store.why(&campaign, &id, now).await?.ok_or_else(unknown)?;

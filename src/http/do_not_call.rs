@@ -6,8 +6,8 @@ use axum::{
     Json,
     body::{Body, Bytes},
     extract::{Path, Query, State, rejection::QueryRejection},
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
 use futures_util::stream;
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use serde::Deserialize;
 use super::{
     error::ApiError,
     import::{self, Subject},
+    lines::{answer, line},
     state::ServerState,
     wire::do_not_call::{EntryView, ListEvent, ListView, Lists, RemoveEntry},
 };
@@ -81,13 +82,13 @@ pub(super) async fn entries(
         async move {
             let page = state.store.do_not_call_page(&list, after?.as_ref(), PAGE_LENGTH).await;
             let (lines, rest) = page.map_or_else(
-                |error| (line(&ListEvent::Failed(ApiError::from(error).into_body())), None),
+                |error| (line(&ListEvent::Failed(ApiError::from(error).into_body())).to_vec(), None),
                 |page| page_lines(&page),
             );
             Some((Ok::<Bytes, Infallible>(lines.into()), rest))
         }
     });
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response())
+    Ok(answer(Body::from_stream(lines)))
 }
 
 /// The lines of a page, and behind which number the next one begins.
@@ -98,12 +99,6 @@ fn page_lines(page: &[ListedNumber]) -> (Vec<u8>, Option<Option<E164>>) {
     }
     lines.extend(line(&ListEvent::Done));
     (lines, None)
-}
-
-fn line(event: &ListEvent) -> Vec<u8> {
-    let mut line = serde_json::to_vec(event).unwrap_or_default();
-    line.push(b'\n');
-    line
 }
 
 /// Takes a number off a list. It comes in the body: addresses are written down in many places.

@@ -8,7 +8,7 @@ use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use futures_util::{Stream, StreamExt, stream};
 use jiff::Timestamp;
@@ -21,6 +21,7 @@ use tokio_util::io::StreamReader;
 
 use super::{
     error::ApiError,
+    lines::{answer, line},
     state::ServerState,
     wire::{ImportCounts, ImportEvent},
 };
@@ -122,7 +123,7 @@ pub(super) async fn serve(
         return Err(failure(importing, columns).await);
     };
     let lines = stream::unfold(Some(Answer { first: Some(first), events, importing, columns }), next_line);
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response())
+    Ok(answer(Body::from_stream(lines)))
 }
 
 /// The format that the content type tells of; CSV where it says nothing that is known.
@@ -240,12 +241,6 @@ async fn next_line(answer: Option<Answer>) -> Option<(Result<Bytes, Infallible>,
         None => (ImportEvent::Failed(failure(answer.importing, answer.columns).await.into_body()), None),
     };
     Some((Ok(line(&event)), rest))
-}
-
-fn line(event: &ImportEvent) -> Bytes {
-    let mut line = serde_json::to_vec(event).unwrap_or_default();
-    line.push(b'\n');
-    line.into()
 }
 
 /// Why an import ended without its last event.

@@ -13,6 +13,7 @@ mod do_not_call;
 mod error;
 mod health;
 mod import;
+mod lines;
 pub mod listen;
 mod page;
 mod plan;

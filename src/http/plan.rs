@@ -10,8 +10,8 @@ use axum::{
     Json,
     body::{Body, Bytes},
     extract::{State, rejection::JsonRejection},
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
+    http::StatusCode,
+    response::Response,
 };
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
@@ -19,6 +19,7 @@ use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 
 use super::{
     error::ApiError,
+    lines::{answer, line},
     state::ServerState,
     wire::plan::{CampaignCounts, Live, PlanEvent, PlanRequest, Step, Structure},
 };
@@ -90,7 +91,7 @@ pub(super) async fn post(
     let counting = Counting { state, generation, planned: Arc::new(planned), steps, now, lines, _permit: permit };
     tokio::spawn(counting.run());
     let body = Body::from_stream(ReceiverStream::new(told).map(Ok::<Bytes, Infallible>));
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+    Ok(answer(body))
 }
 
 /// The generation in force, if it is the one that the client means.
@@ -194,9 +195,7 @@ impl Counting {
     }
 
     async fn tell(&self, event: &PlanEvent) -> bool {
-        let mut line = serde_json::to_vec(event).unwrap_or_default();
-        line.push(b'\n');
-        self.lines.send(line.into()).await.is_ok()
+        self.lines.send(line(event)).await.is_ok()
     }
 
     /// Goes through a campaign's contacts, page by page.

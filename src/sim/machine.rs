@@ -6,22 +6,24 @@
 mod wire;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::wire::{answered, rang_out};
+use self::wire::answered;
 use super::{
-    outside::{Fate, Outside},
+    outside::{Fate, Outside, rang_out},
     record::{Attempt, CampaignHold, Holds, Refusal, Rule},
 };
 use crate::domain::{
     agent::Availability,
-    engine::{Effect, Engine, EngineSettings, Input, Observation},
-    facts::{ContactRefused, Facts},
-    ids::{AgentId, AttemptId, LegId},
+    campaign::DialPermission,
+    engine::{Effect, Engine, EngineSettings, Input, Observation, Slack},
+    facts::{ContactRefused, Facts, GateSettings},
+    gate::Caps,
+    ids::{AgentId, AttemptId, Epoch, LegId, TrunkId},
     intent::{Intent, Settlement},
     now::Now,
     order,
@@ -64,6 +66,17 @@ pub enum Halt {
     #[error(transparent)]
     Contact(#[from] ContactRefused),
 }
+
+/// Contacts that the engine asks for at once: few, since the facts answer at once.
+const PAGE: u32 = 8;
+
+/// A trunk and a tenant without limits.
+const NO_CAPS: Caps = Caps {
+    tenant_calls: u32::MAX,
+    tenant_calls_per_second: u32::MAX,
+    trunk_calls: u32::MAX,
+    trunk_calls_per_second: u32::MAX,
+};
 
 /// Steps at one instant after which the engine counts as restless.
 const STEPS_AT_ONCE_MAX: u32 = 1_000_000;
@@ -126,8 +139,7 @@ pub(super) struct Machine<O> {
     mono: Duration,
     /// From the engine's decision to the INVITE.
     setup: Duration,
-    queue: BTreeMap<(Duration, Happening, u64), ()>,
-    serial: u64,
+    queue: BTreeSet<(Duration, Happening)>,
     pending: VecDeque<Input>,
     legs: BTreeMap<LegId, Leg>,
     agents: BTreeMap<AgentId, AgentHere>,
@@ -144,16 +156,20 @@ pub(super) struct Machine<O> {
 }
 
 impl<O: Outside> Machine<O> {
-    pub(super) fn new(settings: EngineSettings, facts: Facts, outside: O, starts: Timestamp, setup: Duration) -> Self {
+    /// One trunk without limits; everybody may be called.
+    pub(super) fn new(slack: Slack, outside: O, starts: Timestamp, setup: Duration) -> Self {
+        let trunk = TrunkId::parse("simulated").expect("a slug");
+        let permission = DialPermission::All;
+        let gate = GateSettings { permission: permission.clone(), caps: BTreeMap::from([(trunk.clone(), NO_CAPS)]) };
+        let settings = EngineSettings { permission, caps: NO_CAPS, trunk, epoch: Epoch(1), slack, page: PAGE };
         Self {
             engine: Engine::new(settings),
-            facts,
+            facts: Facts::new(gate),
             outside,
             started: starts,
             mono: Duration::ZERO,
             setup,
-            queue: BTreeMap::new(),
-            serial: 0,
+            queue: BTreeSet::new(),
             pending: VecDeque::new(),
             legs: BTreeMap::new(),
             agents: BTreeMap::new(),
@@ -193,8 +209,7 @@ impl<O: Outside> Machine<O> {
     }
 
     fn push(&mut self, at: Duration, happening: Happening) {
-        self.serial += 1;
-        self.queue.insert((at, happening, self.serial), ());
+        self.queue.insert((at, happening));
     }
 
     /// Tells the engine something before anything happens.
@@ -230,7 +245,7 @@ impl<O: Outside> Machine<O> {
 
     fn next_instant(&self) -> Option<Duration> {
         let wake = self.engine.next_wakeup();
-        let happens = self.queue.keys().next().map(|(at, ..)| *at);
+        let happens = self.queue.first().map(|(at, _)| *at);
         let wall = wake.wall.map(|at| self.mono_of(at));
         [happens, wall, wake.mono].into_iter().flatten().min().map(|at| at.max(self.mono))
     }
@@ -258,11 +273,11 @@ impl<O: Outside> Machine<O> {
     }
 
     fn take_due(&mut self, which: impl Fn(&Happening) -> bool) -> Option<Happening> {
-        let (at, happening, _) = self.queue.keys().next()?;
+        let (at, happening) = self.queue.first()?;
         if *at > self.mono || !which(happening) {
             return None;
         }
-        self.queue.pop_first().map(|((_, happening, _), ())| happening)
+        self.queue.pop_first().map(|(_, happening)| happening)
     }
 
     /// Steps the engine until it has nothing more to say at this instant.

@@ -10,20 +10,7 @@ pub mod made;
 mod outside;
 mod record;
 
-use crate::domain::gate::Caps;
-
 pub use self::{
     machine::Halt,
     record::{Attempt, CampaignHold, Refusal, RefusedEvent, Rule},
-};
-
-/// Contacts that the engine asks for at once: few, since the facts answer at once.
-const PAGE: u32 = 8;
-
-/// A trunk and a tenant without limits.
-const NO_CAPS: Caps = Caps {
-    tenant_calls: u32::MAX,
-    tenant_calls_per_second: u32::MAX,
-    trunk_calls: u32::MAX,
-    trunk_calls_per_second: u32::MAX,
 };

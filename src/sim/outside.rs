@@ -54,9 +54,7 @@ pub(super) fn end_of(result: CallResult) -> Option<LegEnd> {
     Some(match result {
         CallResult::Vacant => end(404, Some(1), None),
         CallResult::Busy => end(486, Some(17), None),
-        CallResult::NoAnswer | CallResult::Unknown => {
-            LegEnd { by: EndedBy::Us, cancelled: true, ..end(487, None, None) }
-        }
+        CallResult::NoAnswer | CallResult::Unknown => rang_out(),
         CallResult::Rejected => end(603, Some(21), None),
         CallResult::PoweredOff => end(480, Some(20), Some("Q.850;cause=20;text=\"powered off\"")),
         CallResult::Suspended => end(480, Some(54), None),
@@ -71,6 +69,19 @@ pub(super) fn end_of(result: CallResult) -> Option<LegEnd> {
             return None;
         }
     })
+}
+
+/// The end of a leg that rang until we cancelled it.
+pub(super) fn rang_out() -> LegEnd {
+    LegEnd {
+        by: EndedBy::Us,
+        answered: false,
+        cancelled: true,
+        status: Some(487),
+        q850: None,
+        retry_after: None,
+        reason: None,
+    }
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ use crate::{
         },
         gate::{self, NumberHistory},
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
-        order::{self, Next},
+        order,
         phone::E164,
         policy::ResultPolicy,
         reason::Hold,
@@ -313,7 +313,7 @@ impl Store for MemoryStore {
             }
             return Ok(IntentDecision::Refused(hold));
         }
-        let intent = RecordedIntent::new(&generation.revision, campaign, &contact, request.number, now.wall);
+        let intent = RecordedIntent::new(&generation.revision, campaign, contact, request.number, now.wall);
         state.record(request, &intent, &self.opener, mono);
         Ok(IntentDecision::Recorded(Box::new(intent)))
     }
@@ -483,13 +483,29 @@ impl Store for MemoryStore {
         let mono = monotonic(self.clock.now().mono);
         let state = self.state()?;
         let Some(contact) = state.find(campaign, customer)? else { return Ok(None) };
-        let next = state.defined(campaign).and_then(|campaign| order::next(campaign, contact, now));
-        let hold = match next {
-            Some(next) => state.hold(contact, &next, now, mono, &self.settings),
-            None => verdict::without_work(state.generation.as_deref(), contact),
-        };
-        let lists = state.defined(campaign).map_or(&[][..], |campaign| &campaign.do_not_call);
+        let defined = state.defined(campaign);
+        let lists = defined.map_or(&[][..], |campaign| &campaign.do_not_call);
         let entries = state.do_not_call.of(lists, contact);
+        let next = defined.and_then(|campaign| order::next(campaign, contact, now));
+        let hold = match (&state.generation, defined, &next) {
+            (Some(generation), Some(campaign), Some(next)) => {
+                let number = next.number;
+                let question = Question {
+                    now,
+                    mono,
+                    contact,
+                    picked_version: contact.version,
+                    number,
+                    rule: next.rule(contact),
+                    agent: None,
+                    trunk: None,
+                    history: &state.history(campaign, contact, number),
+                    do_not_call: entries.get(number).map_or(&[], Vec::as_slice),
+                };
+                verdict::ask(&question, generation, &self.settings, &state.ledger).err()
+            }
+            _ => verdict::without_work(state.generation.as_deref(), contact),
+        };
         let do_not_call =
             entries.iter().map(|entries| crate::domain::do_not_call::holding(entries, lists, now).cloned()).collect();
         Ok(Some(Why { history: state.history_of(contact), do_not_call, next, hold }))
@@ -700,21 +716,6 @@ impl State {
         }
         held.evaluated_to = last.filter(|_| !complete);
         Some(Evaluated { campaign: campaign.id.clone(), admitted, complete })
-    }
-
-    fn hold(&self, contact: &Contact, next: &Next, now: Timestamp, mono: i64, settings: &GateSettings) -> Option<Hold> {
-        let Some(generation) = &self.generation else { return Some(Hold::StoreUnavailable) };
-        let campaign = generation.definitions.campaigns.get(&contact.campaign);
-        let history = campaign.map(|campaign| self.history(campaign, contact, next.number)).unwrap_or_default();
-        let (picked_version, number) = (contact.version, next.number);
-        let lists = campaign.map_or(&[][..], |campaign| &campaign.do_not_call);
-        let entries = self.do_not_call.of(lists, contact);
-        let do_not_call = entries.get(number).map_or(&[][..], Vec::as_slice);
-        let (rule, agent, trunk) = (next.rule(contact), None, None);
-        let history = &history;
-        let question =
-            Question { now, mono, contact, picked_version, number, rule, agent, trunk, history, do_not_call };
-        verdict::ask(&question, generation, settings, &self.ledger).err()
     }
 }
 

@@ -8,7 +8,7 @@ use dialops::{clock::Clock, domain::ids::Revision};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::stage::{CAMPAIGN, Campaign, Stage, number, pause, traffic};
+use crate::stage::{Campaign, Stage, number, pause, traffic};
 
 const ATTRIBUTES: &str = "[[attributes]]\nid = \"tier\"\nname = \"Tier\"\ntype = \"string\"\n\
     [[attributes]]\nid = \"score\"\nname = \"Score\"\ntype = \"number\"\n\
@@ -107,12 +107,6 @@ fn json_lines(contacts: &[Contact]) -> String {
     contacts.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn import(stage: &Stage, name: &str, text: String) {
-    let file = stage.path(name);
-    std::fs::write(&file, text).unwrap();
-    stage.cli(&["contacts", "import", CAMPAIGN, file.to_str().unwrap()]);
-}
-
 fn commit(stage: &Stage, filter: &str) -> Revision {
     stage.write_campaign(&Campaign { retry_interval: "2s", ..Campaign::default() });
     let path = stage.repository.path().join("campaigns/spring.toml");
@@ -144,8 +138,8 @@ fn whom_the_filter_in_force_admits_is_called_and_nobody_else() {
     stage.repository.write("campaigns/shared/attributes.toml", ATTRIBUTES);
     commit(&stage, FIRST);
     let daemon = stage.run();
-    import(&stage, "contacts.csv", csv(&from_csv()));
-    import(&stage, "contacts.jsonl", json_lines(&from_json()));
+    stage.import_file("contacts.csv", &csv(&from_csv()));
+    stage.import_file("contacts.jsonl", &json_lines(&from_json()));
     stage.sign_in(&["a1", "a2"]);
 
     // In the middle of the run: two long calls are up, and many contacts of the first filter are left.
@@ -154,7 +148,7 @@ fn whom_the_filter_in_force_admits_is_called_and_nobody_else() {
     let second = commit(&stage, SECOND);
     stage.until("the second filter is in force", || in_force(&stage, &second).is_some());
     let applied_at = in_force(&stage, &second).unwrap();
-    import(&stage, "late.jsonl", json_lines(&late()));
+    stage.import_file("late.jsonl", &json_lines(&late()));
     let contacts: Vec<Contact> = [from_csv(), from_json(), late()].concat();
     stage.until("all of the second filter were called", || {
         let (invited, results) = (invited(&stage), stage.results());

@@ -1,8 +1,8 @@
 //! Random cases: what the specification says is always true holds of the calls that the oracle asks for in them.
 
-use std::{collections::BTreeMap, path::Path, process::Command};
+use std::{collections::BTreeMap, path::Path};
 
-use crate::{oracle, worked_cases};
+use crate::{config_fixtures, oracle, simulate, worked_cases};
 
 /// A call by its beginning and end, in seconds.
 struct Call {
@@ -56,9 +56,7 @@ fn a_seed_gives_one_case() {
     let files = |seed| {
         let case = tempfile::tempdir().unwrap();
         oracle::random::write(seed, case.path());
-        let entries = std::fs::read_dir(case.path()).unwrap().map(|entry| entry.unwrap().path());
-        let read = |path: std::path::PathBuf| (path.file_name().unwrap().to_owned(), std::fs::read(&path).unwrap());
-        entries.map(read).collect::<BTreeMap<_, _>>()
+        config_fixtures::files(case.path())
     };
     assert_eq!(files(7), files(7));
     assert_ne!(files(7), files(8));
@@ -76,11 +74,8 @@ const DIFFERENT: [u64; 6] = [31, 32, 36, 80, 112, 149];
 
 /// Whether any campaign of a case has business rules: these are held to worked cases alone so far.
 fn has_business_rules(case: &Path) -> bool {
-    let files = std::fs::read_dir(case).unwrap().map(|entry| entry.unwrap().path());
-    let text = |path| std::fs::read_to_string(path).unwrap();
-    files
-        .filter(|path| path.extension().is_some_and(|kind| kind == "toml"))
-        .any(|path| text(path).contains("[business_results]"))
+    let files = config_fixtures::files(case);
+    files.values().any(|bytes| String::from_utf8_lossy(bytes).contains("[business_results]"))
 }
 
 /// The engine in the simulator against the oracle, call by call: who was called when, on which number,
@@ -96,13 +91,7 @@ fn the_engine_calls_as_the_oracle_says() {
             continue;
         }
         let mut expected: Vec<String> = oracle::expected(case.path(), &shared).iter().map(line).collect();
-        let output = Command::new(env!("CARGO_BIN_EXE_dialops"))
-            .args(["simulate", "--format", "json", "--case"])
-            .arg(case.path())
-            .arg("--shared")
-            .arg(&shared)
-            .output()
-            .unwrap();
+        let output = simulate::play(case.path(), "json");
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         let Ok(simulated) = serde_json::from_slice::<serde_json::Value>(&output.stdout) else {
             wrong.push(format!("seed {seed}: {told}"));

@@ -2,28 +2,29 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output, Stdio},
 };
 
 use serde_json::Value;
+
+use crate::{
+    config_fixtures::{files, write},
+    worked_cases,
+};
 
 /// Cases that are not called as expected yet. One that passes must leave this list.
 ///
 /// 63: a commit that moves `ends_at` brings an expired campaign back.
 const PENDING: &[&str] = &["63-starts-at-and-expired"];
 
-fn cases() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/cases")
-}
-
 fn simulate(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dialops"));
     command.arg("simulate").args(args).stdin(Stdio::null()).output().unwrap()
 }
 
-fn play(case: &Path, format: &str) -> Output {
-    let shared = cases().join("shared");
+pub(crate) fn play(case: &Path, format: &str) -> Output {
+    let shared = worked_cases::folder().join("shared");
     simulate(&["--case", case.to_str().unwrap(), "--shared", shared.to_str().unwrap(), "--format", format])
 }
 
@@ -34,27 +35,23 @@ fn told(output: &Output) -> String {
 #[test]
 fn every_case_is_called_as_expected() {
     let mut wrong = Vec::new();
-    let mut played = 0;
-    for entry in fs::read_dir(cases()).unwrap() {
-        let (name, path) = entry.map(|entry| (entry.file_name().into_string().unwrap(), entry.path())).unwrap();
-        if !name.starts_with(|c: char| c.is_ascii_digit()) {
-            continue;
-        }
-        played += 1;
-        let output = play(&path, "text");
-        match (output.status.code(), PENDING.contains(&name.as_str())) {
+    let all = worked_cases::all();
+    for path in &all {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let output = play(path, "text");
+        match (output.status.code(), PENDING.contains(&name)) {
             (Some(0), false) | (Some(1 | 2), true) => {}
             (Some(0), true) => wrong.push(format!("{name} passes: take it off PENDING")),
             (code, _) => wrong.push(format!("{name} ended with {code:?}:\n{}", told(&output))),
         }
     }
-    assert!(played > 60, "the cases were not found");
+    assert!(all.len() > 60, "the cases were not found");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn a_case_in_json_tells_every_attempt_and_hold() {
-    let output = play(&cases().join("36-special-days-last-match-wins"), "json");
+    let output = play(&worked_cases::folder().join("36-special-days-last-match-wins"), "json");
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     let first = &told["attempts"][0];
     assert_eq!(first["at"], "2031-03-07T17:00:00+08:00");
@@ -71,12 +68,10 @@ fn a_case_in_json_tells_every_attempt_and_hold() {
 /// Copies a case and changes one of its files.
 fn changed(case: &str, file: &str, change: impl Fn(&str) -> String) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(cases().join(case)).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
-    }
-    let path = folder.path().join(file);
-    fs::write(&path, change(&fs::read_to_string(&path).unwrap())).unwrap();
+    let mut all = files(&worked_cases::folder().join(case));
+    let bytes = all.get_mut(file).unwrap();
+    *bytes = change(std::str::from_utf8(bytes).unwrap()).into_bytes();
+    write(folder.path(), &all);
     folder
 }
 

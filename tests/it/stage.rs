@@ -297,7 +297,12 @@ max_calls_per_second = 1000
             row.resize(most, String::new());
             writeln!(text, "{customer},{}", row.join(",")).unwrap();
         }
-        let file = self.path("contacts.csv");
+        self.import_file("contacts.csv", &text);
+    }
+
+    /// Imports a file of contacts with that name and text.
+    pub(crate) fn import_file(&self, name: &str, text: &str) {
+        let file = self.path(name);
         std::fs::write(&file, text).unwrap();
         self.cli(&["contacts", "import", CAMPAIGN, file.to_str().unwrap()]);
     }

@@ -11,7 +11,10 @@ use super::{
     text::against,
 };
 use crate::{
-    cli::output::{Failure, Out},
+    cli::{
+        check::folder::counted,
+        output::{Failure, Out},
+    },
     config::{
         compare::ChangedCampaign,
         difference::{Difference, Shown},
@@ -63,9 +66,8 @@ fn row(plan: &Plan, campaign: &ChangedCampaign, counted: &Counted) -> String {
 
 /// A table of settings that opens at a click.
 fn folded(title: &str, differences: &[Difference]) -> String {
-    let count = differences.len();
-    let settings = if count == 1 { "setting" } else { "settings" };
-    let mut text = format!("<details><summary>{title}: {count} {settings}</summary>\n\n");
+    let settings = counted(differences.len(), "setting");
+    let mut text = format!("<details><summary>{title}: {settings}</summary>\n\n");
     text.push_str("| Setting | Before | After | What it means |\n|---|---|---|---|\n");
     for difference in differences {
         let (before, after) = cells(difference);

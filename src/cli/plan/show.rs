@@ -114,7 +114,7 @@ pub(super) fn summary(plan: &Plan) -> String {
     let mut steps: Vec<String> = steps.map(|(count, verb)| format!("{count} to {}", verb.as_str())).collect();
     let shared = plan.comparison.shared.len();
     if shared > 0 {
-        steps.push(format!("{shared} shared {}", if shared == 1 { "change" } else { "changes" }));
+        steps.push(counted(shared, "shared change"));
     }
     let unchanged = plan.comparison.unchanged;
     match (steps.is_empty(), unchanged) {
@@ -138,10 +138,9 @@ pub(super) fn counts(campaign: Option<&ChangedCampaign>, counts: &CampaignCounts
             format!("{}, {open} open: {}", counted(contacts, "contact"), effects(campaign, counts))
         }
     };
-    match live_calls {
-        0 => {}
-        1 => said.push_str("; 1 live call finishes"),
-        _ => said.push_str(&format!("; {live_calls} live calls finish")),
+    if live_calls > 0 {
+        let finish = if live_calls == 1 { "finishes" } else { "finish" };
+        said.push_str(&format!("; {} {finish}", counted(live_calls, "live call")));
     }
     said
 }

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{
-        check::folder::Checked,
-        output::{Exit, Failure, Format, Out, Tint, note},
+        check::folder::{Checked, tell},
+        output::{Exit, Failure, Format, Out, Tint},
         text::Table,
     },
-    config::{Diagnostic, FILE_BYTES_MAX, diagnostic::Severity, render},
+    config::FILE_BYTES_MAX,
     contacts::{self, ImportFormat, ImportRules},
     domain::{contact::NewContact, ids::CampaignId, results::CallResult},
     sim::{
@@ -67,19 +67,12 @@ fn shared_files(folder: &Path) -> Result<Vec<CaseFile>, Failure> {
 
 fn refused(error: &CaseError, files: &[CaseFile], shared: &[CaseFile]) -> Failure {
     if let CaseError::Configuration(found) = error {
-        tell(found, files, shared);
+        tell(found, |path| {
+            let (files, name) = path.strip_prefix("shared/").map_or((files, path), |name| (shared, name));
+            files.iter().find(|file| file.name == name).and_then(|file| std::str::from_utf8(&file.bytes).ok())
+        });
     }
     Failure::failed(error.to_string(), "")
-}
-
-fn tell(found: &[Diagnostic], files: &[CaseFile], shared: &[CaseFile]) {
-    let source = |path: &str| {
-        let (files, name) = path.strip_prefix("shared/").map_or((files, path), |name| (shared, name));
-        files.iter().find(|file| file.name == name).and_then(|file| std::str::from_utf8(&file.bytes).ok())
-    };
-    for diagnostic in found.iter().filter(|d| d.severity == Severity::Error) {
-        note(format_args!("{}\n", render::text(diagnostic, source, false)));
-    }
 }
 
 async fn contacts_of(case: &Case) -> Result<Vec<(CampaignId, NewContact)>, Failure> {

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use super::{Args, Form, picture};
 use crate::{
     cli::{
-        check::folder::{Checked, campaigns_folder, counted},
+        check::folder::{Checked, campaigns_folder, counted, tell},
         output::{Exit, Failure, Out, Tint, note},
-        text::Table,
+        text::{Table, local},
     },
-    config::{self, Diagnostic, Simulation, diagnostic::Severity, render, settings::outer_ceilings},
+    config::{self, Simulation, settings::outer_ceilings},
     contacts::{self, ImportFormat, ImportRules},
     domain::{campaign::Definitions, contact::NewContact, ids::CampaignId, tenant::PerMille},
     sim::made::{CampaignReport, Hour, Made, Report},
@@ -73,12 +73,6 @@ fn definitions(folder: &Path) -> Result<Definitions, Failure> {
     };
     tell(&found, |path| checked.source(path));
     Err(Failure::bad_input("the campaigns are not good", "`dialops check` tells more"))
-}
-
-fn tell<'s>(found: &'s [Diagnostic], source: impl Fn(&str) -> Option<&'s str>) {
-    for diagnostic in found.iter().filter(|d| d.severity == Severity::Error) {
-        note(format_args!("{}\n", render::text(diagnostic, &source, false)));
-    }
 }
 
 /// Leaves the named campaigns alone in the definitions.
@@ -175,11 +169,6 @@ async fn read(path: &Path, definitions: &Definitions) -> Result<Vec<NewContact>,
         note(format_args!("{}: {rows} left out; the first is line {line}: {reason}", path.display()));
     }
     Ok(read.contacts)
-}
-
-/// `2031-03-03 09:00`, in the tenant's zone.
-fn local(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 fn at_or_dash(at: Option<Timestamp>, zone: &TimeZone) -> String {

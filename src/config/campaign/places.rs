@@ -24,7 +24,6 @@ pub(super) struct Places {
     /// Special days of the campaign's own, by date and by day of the year.
     pub(super) dates: Vec<At<DateRange>>,
     pub(super) yearly: Vec<At<YearlyRange>>,
-    pub(super) business: Option<Span>,
     pub(super) hold: Option<Span>,
     pub(super) max_attempts_per_contact: Option<Span>,
     pub(super) per_number: Option<Span>,
@@ -49,7 +48,6 @@ impl Places {
             hours: hours.and_then(|hours| hours.span),
             dates,
             yearly,
-            business: campaign.business_results.value.rules.span,
             hold: campaign.agents.value.hold.as_ref().and_then(|hold| hold.span),
             max_attempts_per_contact: limits.max_attempts_per_contact.as_ref().and_then(|limit| limit.span),
             per_number: limits.per_number.as_ref().and_then(|limit| limit.span),
@@ -59,11 +57,7 @@ impl Places {
 
     /// Where a setting stands that `Campaign::not_dialled_yet` names.
     pub(super) fn of_setting(&self, setting: &str) -> Option<Span> {
-        match setting.split_once(" = ").map_or(setting, |(key, _)| key) {
-            "business_results" => self.business,
-            "agents.hold" => self.hold,
-            _ => None,
-        }
+        self.hold.filter(|_| setting.starts_with("agents.hold"))
     }
 
     /// A place in the campaign's file.

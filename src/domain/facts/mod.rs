@@ -203,7 +203,7 @@ impl Facts {
         let import_order = i64::try_from(shelf.customers.len()).unwrap_or(i64::MAX).saturating_add(1);
         shelf.customers.insert(new.customer.clone(), reference);
         let calls = self.ledger.calls_to(&new.customer, new.numbers.iter().map(|(_, number)| number));
-        let lists = shelf.definition.as_ref().map(|campaign| campaign.do_not_call.clone()).unwrap_or_default();
+        let lists = shelf.definition.as_ref().map_or(&[][..], |campaign| &campaign.do_not_call);
         let mut contact = Contact {
             reference,
             campaign: campaign.clone(),
@@ -216,7 +216,7 @@ impl Facts {
             version: 1,
             progress: Progress::fresh(&new.numbers),
         };
-        if let Some(progress) = self.do_not_call.screened(&contact, &lists) {
+        if let Some(progress) = self.do_not_call.screened(&contact, lists) {
             contact.progress = progress;
         }
         let related = self.relate(&contact);
@@ -340,9 +340,9 @@ impl Facts {
         let contact = self.contact(intent.contact).filter(|contact| contact.campaign == intent.campaign);
         let contact = contact.ok_or(Hold::Stale)?.clone();
         let campaign = generation.definitions.campaigns.get(&intent.campaign).ok_or(Hold::Retired)?;
-        let called = contact.progress.numbers.get(intent.number).map(|number| number.e164.clone());
+        let called = contact.progress.numbers.get(intent.number).map(|number| &number.e164);
         let none = NumberHistory::default();
-        let history = called.as_ref().and_then(|called| self.history.get(called)).unwrap_or(&none);
+        let history = called.and_then(|called| self.history.get(called)).unwrap_or(&none);
         let mono = ledger::monotonic(now.mono);
         self.ledger.forget_before(mono);
         let question = Question {
@@ -355,7 +355,7 @@ impl Facts {
             agent: Some(&intent.agent),
             trunk: Some(&intent.trunk),
             history,
-            do_not_call: called.as_ref().map_or(&[], |called| self.do_not_call.of(called)),
+            do_not_call: called.map_or(&[], |called| self.do_not_call.of(called)),
         };
         if let Err(hold) = verdict::ask(&question, &generation, &self.settings, &self.ledger) {
             let place = (intent.number, intent.rule.as_ref());
@@ -365,7 +365,7 @@ impl Facts {
             }
             return Err(hold);
         }
-        let recorded = RecordedIntent::new(&generation.revision, campaign, &contact, intent.number, now.wall);
+        let recorded = RecordedIntent::new(&generation.revision, campaign, contact, intent.number, now.wall);
         self.admit(intent, &recorded, mono);
         Ok(recorded)
     }
@@ -428,11 +428,12 @@ impl Facts {
             let history = self.history.entry(over.called).or_default();
             history.conversation_ended_at = history.conversation_ended_at.max(Some(settlement.ended_at));
         }
-        self.occupy(over.contact, false);
-        let held = self.contact(over.contact).map(|contact| contact.progress.clone());
-        if let Some(held) = held {
-            self.write(over.contact, verdict::settled(&held, settlement.progress.clone()));
+        // Written while the call still counts, so that its place is worked out once.
+        if let Some(contact) = self.contact(over.contact) {
+            let progress = verdict::settled(&contact.progress, settlement.progress.clone());
+            self.write(over.contact, progress);
         }
+        self.occupy(over.contact, false);
         let call = EndedCall { number: over.number, agent: over.agent, ended_at: settlement.ended_at };
         self.last_calls.insert(over.contact, call);
         self.marks_take_effect(over.contact)

@@ -87,7 +87,7 @@ pub(super) struct World {
 struct Written {
     from: Instant,
     until: Instant,
-    agents: Vec<WrittenAgent>,
+    agents: Vec<WorldAgent>,
     #[serde(default)]
     wrap_up_s: f64,
     #[serde(default)]
@@ -98,12 +98,12 @@ struct Written {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenAgent {
-    id: String,
+pub(super) struct WorldAgent {
+    pub(super) id: String,
     #[serde(default = "yes")]
-    picks_up: bool,
-    from: Option<Instant>,
-    until: Option<Instant>,
+    pub(super) picks_up: bool,
+    pub(super) from: Option<Instant>,
+    pub(super) until: Option<Instant>,
 }
 
 fn yes() -> bool {
@@ -113,7 +113,7 @@ fn yes() -> bool {
 /// A date-time with an offset.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "toml::value::Datetime")]
-struct Instant(Timestamp);
+pub(super) struct Instant(pub(super) Timestamp);
 
 impl TryFrom<toml::value::Datetime> for Instant {
     type Error = String;
@@ -123,15 +123,6 @@ impl TryFrom<toml::value::Datetime> for Instant {
         let at = text.parse().map_err(|_| format!("{text} must be a date-time with an offset"))?;
         Ok(Self(at))
     }
-}
-
-/// An agent of the world.
-#[derive(Debug)]
-pub(super) struct WorldAgent {
-    pub(super) id: String,
-    pub(super) picks_up: bool,
-    pub(super) from: Option<Timestamp>,
-    pub(super) until: Option<Timestamp>,
 }
 
 /// An event of the world.
@@ -192,16 +183,10 @@ impl Folder {
     pub(super) fn world(&self) -> Result<World, CaseError> {
         let bytes = &self.file(WORLD)?.bytes;
         let written: Written = toml::from_slice(bytes).map_err(|error| CaseError::world(error.to_string()))?;
-        let agent = |agent: WrittenAgent| WorldAgent {
-            id: agent.id,
-            picks_up: agent.picks_up,
-            from: agent.from.map(|at| at.0),
-            until: agent.until.map(|at| at.0),
-        };
         Ok(World {
             from: written.from.0,
             until: written.until.0,
-            agents: written.agents.into_iter().map(agent).collect(),
+            agents: written.agents,
             wrap_up_s: written.wrap_up_s,
             setup_delay_s: written.setup_delay_s,
             events: written.events.into_iter().map(event).collect::<Result<_, _>>()?,

@@ -12,7 +12,7 @@ pub use self::{
     play::Played,
 };
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -121,15 +121,16 @@ fn revision(number: usize) -> Revision {
 }
 
 fn shifts(world: &World, definitions: &Definitions) -> Result<Vec<Shift>, CaseError> {
-    let mut seen = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     let shift = |agent: &files::WorldAgent| {
         let id = AgentId::parse(&agent.id).ok().filter(|id| definitions.agents.contains_key(id));
         let id =
             id.ok_or_else(|| CaseError::world(format!("agents: no agent {:?} in shared/agents.toml", agent.id)))?;
-        if seen.insert(id.clone(), ()).is_some() {
+        if !seen.insert(id.clone()) {
             return Err(CaseError::world(format!("agents: {id} stands twice")));
         }
-        let (from, until) = (agent.from.unwrap_or(world.from), agent.until.unwrap_or(world.until));
+        let from = agent.from.map_or(world.from, |at| at.0);
+        let until = agent.until.map_or(world.until, |at| at.0);
         Ok(Shift { agent: id, picks_up: agent.picks_up, from: from.max(world.from), until: until.min(world.until) })
     };
     world.agents.iter().map(shift).collect()

@@ -15,16 +15,15 @@ use super::{
 use crate::{
     domain::{
         business::Mark,
-        campaign::{DialPermission, Generation},
+        campaign::Generation,
         contact::NewContact,
-        engine::{EngineSettings, Input, Slack},
-        facts::{ContactRefused, Facts, GateSettings},
-        ids::{AgentId, CampaignId, Epoch, TrunkId},
+        engine::{Input, Slack},
+        facts::{ContactRefused, Facts},
+        ids::{AgentId, CampaignId},
         now::Now,
         phone::E164,
     },
     sim::{
-        NO_CAPS, PAGE,
         machine::{Halt, Happening, Machine},
         outside::{Fate, Outside},
         record::{Attempt, CampaignHold, Refusal, RefusedEvent},
@@ -129,11 +128,7 @@ pub(super) fn play(case: Case, contacts: Vec<(CampaignId, NewContact)>) -> Resul
     let (times, events): (Vec<_>, Vec<_>) = events.into_iter().unzip();
     let outside =
         Scripted { script, generations, events, contacts: by_campaign, never_picks_up, wrap_up, refused: Vec::new() };
-    let trunk = TrunkId::parse("simulated").expect("a slug");
-    let permission = DialPermission::All;
-    let gate = GateSettings { permission: permission.clone(), caps: BTreeMap::from([(trunk.clone(), NO_CAPS)]) };
-    let settings = EngineSettings { permission, caps: NO_CAPS, trunk, epoch: Epoch(1), slack: EXACT, page: PAGE };
-    let mut machine = Machine::new(settings, Facts::new(gate), outside, from, setup);
+    let mut machine = Machine::new(EXACT, outside, from, setup);
     let applied = machine.outside.apply(0, &mut machine.facts)?;
     machine.give(applied)?;
     for (index, at) in times.into_iter().enumerate() {

@@ -150,7 +150,3 @@ pub(super) fn answered(leg: LegId) -> Input {
 fn hung_up(by: EndedBy, answered: bool) -> LegEnd {
     LegEnd { by, answered, cancelled: false, status: None, q850: None, retry_after: None, reason: None }
 }
-
-pub(super) fn rang_out() -> LegEnd {
-    LegEnd { cancelled: true, status: Some(487), ..hung_up(EndedBy::Us, false) }
-}

@@ -4,7 +4,7 @@ mod crowd;
 mod people;
 mod report;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -13,18 +13,14 @@ pub use self::{
     people::{MadeError, contacts},
     report::{AgentsReport, CampaignReport, Expectation, Hour, Report, part},
 };
-use super::{
-    NO_CAPS, PAGE,
-    machine::{Halt, Happening, Machine},
-};
+use super::machine::{Halt, Happening, Machine};
 use crate::{
     config::Simulation,
     domain::{
-        campaign::{DesiredState, DialPermission, Generation},
+        campaign::{DesiredState, Generation},
         contact::NewContact,
-        engine::{EngineSettings, Input, Slack},
-        facts::{Facts, GateSettings},
-        ids::{CampaignId, Epoch, Revision, TrunkId},
+        engine::{Input, Slack},
+        ids::{CampaignId, Revision},
     },
 };
 
@@ -59,14 +55,9 @@ impl Made {
         let shifts = Shifts::of(&self.definitions, &self.world.agents, self.from, self.until);
         let revision = Revision::parse(&"0".repeat(40)).expect("forty hex digits are an id");
         let generation = Arc::new(Generation { revision, committed_at: self.from, definitions: self.definitions });
-        let trunk = TrunkId::parse("simulated").expect("a slug");
-        let permission = DialPermission::All;
-        let gate = GateSettings { permission: permission.clone(), caps: BTreeMap::from([(trunk.clone(), NO_CAPS)]) };
-        let slack = Slack::NETWORK;
-        let settings = EngineSettings { permission, caps: NO_CAPS, trunk, epoch: Epoch(1), slack, page: PAGE };
         let crowd = Crowd::new(&self.world, &generation.definitions, self.seed);
         let setup = self.world.calls.setup;
-        let mut machine = Machine::new(settings, Facts::new(gate), crowd, self.from, setup).looking_every(LOOK_EVERY);
+        let mut machine = Machine::new(Slack::NETWORK, crowd, self.from, setup).looking_every(LOOK_EVERY);
         machine.facts.apply(Arc::clone(&generation));
         for (campaign, contact) in self.contacts {
             machine.facts.import(&campaign, contact)?;

@@ -161,7 +161,7 @@ impl State {
         let marked = rest.filter(|contact| contact.progress.numbers.iter().any(|n| n.listed_until.is_some()));
         let seen: Vec<Contact> = marked.take(slice).cloned().collect();
         let own = seen.iter().filter(|contact| contact.campaign == campaign);
-        let admitted = own.clone().filter(|contact| contact.progress.ended.is_none()).count() as u64;
+        let admitted = own.clone().filter(|contact| !contact.progress.is_over()).count() as u64;
         for contact in own {
             self.release(contact.reference);
         }

@@ -39,13 +39,23 @@ macro_rules! contact_joins {
     };
 }
 
-/// How many columns these are.
+/// The columns that [`kept`] takes.
+macro_rules! kept_columns {
+    () => {
+        concat!(
+            contact_columns!(),
+            ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.filtered_out"
+        )
+    };
+}
+
+/// How many columns [`read`] takes.
 pub(super) const COLUMNS: usize = 15;
 
 /// With those that [`kept`] takes behind them.
 pub(super) const KEPT_COLUMNS: usize = COLUMNS + 3;
 
-pub(super) use {contact_columns, contact_joins};
+pub(super) use {contact_columns, contact_joins, kept_columns};
 
 /// A contact, and what the writer must know of its row.
 #[derive(Debug, Clone)]
@@ -62,18 +72,12 @@ pub(super) struct Kept {
 
 /// Reads one contact.
 pub(super) async fn load(conn: &mut SqliteConnection, contact: ContactRef) -> Result<Option<Kept>, Fault> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        contact_columns!(),
-        ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.filtered_out FROM contact c",
-        contact_joins!(),
-        "WHERE c.id = ?1"
-    );
+    const SQL: &str = concat!("SELECT ", kept_columns!(), " FROM contact c", contact_joins!(), "WHERE c.id = ?1");
     let row = sqlx::query(SQL).bind(contact.0).fetch_optional(conn).await.doing("reading a contact")?;
     row.as_ref().map(kept).transpose()
 }
 
-/// The contact in a row of [`contact_columns`], its campaign's key, whether it is live and left out.
+/// A row of [`kept_columns`].
 pub(super) fn kept(row: &SqliteRow) -> Result<Kept, Fault> {
     Ok(Kept {
         contact: read(row)?,
@@ -173,16 +177,6 @@ pub(super) async fn write(
     live: bool,
 ) -> Result<(), Fault> {
     let after = Contact { progress: progress.clone(), version: before.contact.version + 1, ..before.contact.clone() };
-    const SQL: &str = "UPDATE contact SET version = ?2, pass = ?3, attempts = ?4, ended = ?5 WHERE id = ?1";
-    sqlx::query(SQL)
-        .bind(after.reference.0)
-        .bind(after.version)
-        .bind(progress.pass)
-        .bind(progress.attempts)
-        .bind(progress.ended.map(ContactEnd::as_str))
-        .execute(&mut *conn)
-        .await
-        .doing("writing a contact")?;
     stand(conn, rules, &after, live || before.filtered_out).await?;
     let was = &before.contact.progress;
     if (&progress.numbers, &progress.business) != (&was.numbers, &was.business) {
@@ -199,13 +193,15 @@ pub(super) async fn write(
     moved(conn, before.campaign, state(&before.contact.progress, before.live), state(progress, live)).await
 }
 
-/// Writes how a contact stands.
+/// Writes a contact's own row, and how it stands.
 async fn stand(conn: &mut SqliteConnection, rules: Rules<'_>, contact: &Contact, never: bool) -> Result<(), Fault> {
     let standing = rules.standing(contact, never);
     know_zones(conn, standing.zone.iter()).await?;
     const SQL: &str = "UPDATE contact SET pass_at = ?2, retry_at = ?3, fresh_at = ?4, fresh_round = ?5, wakes_at = ?6, \
                        changes_at = ?7, zone = coalesce((SELECT id FROM zone WHERE name = ?8), 0), \
-                       business_at = ?9, pinned = ?10 WHERE id = ?1";
+                       business_at = ?9, pinned = ?10, version = ?11, pass = ?12, attempts = ?13, ended = ?14 \
+                       WHERE id = ?1";
+    let progress = &contact.progress;
     sqlx::query(SQL)
         .bind(contact.reference.0)
         .bind(standing.pass.map(row::micros))
@@ -217,6 +213,10 @@ async fn stand(conn: &mut SqliteConnection, rules: Rules<'_>, contact: &Contact,
         .bind(standing.zone)
         .bind(standing.business.map(row::micros))
         .bind(standing.agent.as_ref().map(AgentId::as_str))
+        .bind(contact.version)
+        .bind(progress.pass)
+        .bind(progress.attempts)
+        .bind(progress.ended.map(ContactEnd::as_str))
         .execute(conn)
         .await
         .doing("writing a contact")

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    contact::{self, Kept, Rules, column, contact_columns, contact_joins},
+    contact::{self, Kept, Rules, column, contact_columns, contact_joins, kept_columns},
     evaluate::{self, Placed},
     fault::{Doing, Fault},
     writer::Writer,
@@ -135,8 +135,7 @@ pub(super) async fn screen(
     contacts: &[ContactRef],
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let generation = writer.generation.clone();
-    let Some(defined) = generation.as_ref().and_then(|g| g.definitions.campaigns.get(campaign)) else { return Ok(()) };
+    let Some(defined) = writer.defined(campaign) else { return Ok(()) };
     let contacts: Vec<i64> = contacts.iter().map(|contact| contact.0).collect();
     let kept = load(&mut writer.conn, &contacts, &defined.do_not_call).await?;
     let screened = kept.into_iter().filter_map(|(kept, entries)| {
@@ -154,8 +153,8 @@ async fn load(
 ) -> Result<Vec<(Kept, Vec<Vec<Entry>>)>, Fault> {
     const SQL: &str = concat!(
         "SELECT ",
-        contact_columns!(),
-        ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.filtered_out, ",
+        kept_columns!(),
+        ", ",
         entries_column!("?2"),
         " FROM json_each(?1) j CROSS JOIN contact c ON c.id = j.value",
         contact_joins!(),
@@ -263,7 +262,7 @@ pub(super) async fn unlist_slice(writer: &mut Writer) -> Result<Option<Evaluated
     let slice: Vec<i64> = slice.doing(doing)?;
     let mut kept = load(conn, &slice, &[]).await?;
     kept.retain(|(kept, _)| kept.campaign == key);
-    let admitted = kept.iter().filter(|(kept, _)| kept.contact.progress.ended.is_none()).count() as u64;
+    let admitted = kept.iter().filter(|(kept, _)| !kept.contact.progress.is_over()).count() as u64;
     let released = kept.into_iter().map(|(kept, _)| (do_not_call::unlisted(&kept.contact.progress), kept));
     write(writer, released.collect()).await?;
     let complete = i64::try_from(slice.len()).is_ok_and(|read| read < EVALUATION_SLICE);

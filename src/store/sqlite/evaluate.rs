@@ -3,17 +3,19 @@
 //! A new filter is applied slice by slice, in the order of customers, while dialling goes on; what
 //! the gate uses is the filter in force, whatever stands here.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    contact::{self, Rules, column, contact_columns, contact_joins},
+    contact::{self, Kept, Rules, column, contact_columns, contact_joins, kept_columns},
     do_not_call,
     fault::{Doing, Fault},
     writer::Writer,
 };
 use crate::{
     domain::{
+        campaign::Campaign,
         contact::Contact,
         ids::{AgentId, CampaignId},
         order::Standing,
@@ -39,14 +41,14 @@ pub(super) async fn slice(writer: &mut Writer) -> Result<Option<Evaluated>, Faul
     if let Some((key, campaign, after)) =
         pending.into_iter().find_map(|(key, slug, after)| Some((key, defined(&slug)?, after)))
     {
-        return apply(conn, key, Rules { defined: Some(campaign), now }, &after).await;
+        return apply(conn, key, (campaign, now), &after).await.map(Some);
     }
     const CHANGED: &str = "SELECT id, slug FROM campaign k WHERE EXISTS (SELECT 1 FROM contact c INDEXED BY \
                            contact_changes WHERE c.campaign = k.id AND c.changes_at <= ?1) ORDER BY slug";
     let changed = sqlx::query_as(CHANGED).bind(row::micros(now)).fetch_all(&mut *conn).await;
     let changed: Vec<(i64, String)> = changed.doing(doing)?;
     match changed.into_iter().find_map(|(key, slug)| Some((key, defined(&slug)?))) {
-        Some((key, campaign)) => wake(conn, key, Rules { defined: Some(campaign), now }).await,
+        Some((key, campaign)) => wake(conn, key, (campaign, now)).await.map(Some),
         None => Ok(None),
     }
 }
@@ -55,8 +57,8 @@ macro_rules! slice_sql {
     ($where:literal) => {
         concat!(
             "SELECT ",
-            contact_columns!(),
-            ", c.filtered_out, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id) FROM contact c",
+            kept_columns!(),
+            " FROM contact c",
             contact_joins!(),
             "WHERE c.campaign = ?1 AND ",
             $where,
@@ -69,30 +71,32 @@ macro_rules! slice_sql {
 async fn apply(
     conn: &mut SqliteConnection,
     key: i64,
-    rules: Rules<'_>,
+    (campaign, now): (&Campaign, Timestamp),
     after: &str,
-) -> Result<Option<Evaluated>, Fault> {
+) -> Result<Evaluated, Fault> {
     let doing = "applying a definition";
-    let Some(campaign) = rules.defined else { return Ok(None) };
     const SLICE: &str = slice_sql!("c.customer_id > ?2 ORDER BY c.customer_id");
     let rows = sqlx::query(SLICE).bind(key).bind(after).bind(EVALUATION_SLICE).fetch_all(&mut *conn).await;
     let rows = rows.doing(doing)?;
-    let admitted = stand(conn, key, rules, &rows).await?;
+    let admitted = stand(conn, key, Rules { defined: Some(campaign), now }, &rows).await?;
     let complete = i64::try_from(rows.len()).is_ok_and(|read| read < EVALUATION_SLICE);
     let last = rows.last().filter(|_| !complete).map(|row| column::<String>(row, 2)).transpose()?;
     const REACHED: &str = "UPDATE campaign SET evaluated_to = ?2 WHERE id = ?1";
     sqlx::query(REACHED).bind(key).bind(last).execute(conn).await.doing(doing)?;
-    Ok(Some(Evaluated { campaign: campaign.id.clone(), admitted, complete }))
+    Ok(Evaluated { campaign: campaign.id.clone(), admitted, complete })
 }
 
 /// Finds out anew how contacts stand that time has made stand otherwise.
-async fn wake(conn: &mut SqliteConnection, key: i64, rules: Rules<'_>) -> Result<Option<Evaluated>, Fault> {
-    let Some(campaign) = rules.defined else { return Ok(None) };
+async fn wake(
+    conn: &mut SqliteConnection,
+    key: i64,
+    (campaign, now): (&Campaign, Timestamp),
+) -> Result<Evaluated, Fault> {
     const SLICE: &str = slice_sql!("c.changes_at <= ?2");
-    let rows = sqlx::query(SLICE).bind(key).bind(row::micros(rules.now)).bind(EVALUATION_SLICE);
+    let rows = sqlx::query(SLICE).bind(key).bind(row::micros(now)).bind(EVALUATION_SLICE);
     let rows = rows.fetch_all(&mut *conn).await.doing("waking contacts")?;
-    let admitted = stand(conn, key, rules, &rows).await?;
-    Ok(Some(Evaluated { campaign: campaign.id.clone(), admitted, complete: false }))
+    let admitted = stand(conn, key, Rules { defined: Some(campaign), now }, &rows).await?;
+    Ok(Evaluated { campaign: campaign.id.clone(), admitted, complete: false })
 }
 
 /// A contact whose place is to be written anew.
@@ -123,7 +127,7 @@ pub(super) async fn place(conn: &mut SqliteConnection, contacts: &[Placed<'_>]) 
 async fn stand(conn: &mut SqliteConnection, key: i64, rules: Rules<'_>, rows: &[SqliteRow]) -> Result<u64, Fault> {
     let (mut placed, mut admitted, mut left_out) = (Vec::new(), 0, 0);
     for row in rows {
-        let Slot { contact, filtered_out: before, live } = slot(row)?;
+        let Kept { contact, filtered_out: before, live, .. } = contact::kept(row)?;
         let filtered_out = rules.defined.is_some_and(|campaign| !campaign.matches(&contact.attributes));
         if filtered_out != before {
             let open = i64::from(!contact.progress.is_over());
@@ -136,18 +140,6 @@ async fn stand(conn: &mut SqliteConnection, key: i64, rules: Rules<'_>, rows: &[
         contact::count(conn, key, (contact::FILTERED_OUT, ""), left_out - admitted).await?;
     }
     Ok(admitted.unsigned_abs())
-}
-
-/// A contact of a slice.
-struct Slot {
-    contact: Contact,
-    filtered_out: bool,
-    live: bool,
-}
-
-fn slot(row: &SqliteRow) -> Result<Slot, Fault> {
-    let (filtered_out, live) = (column(row, contact::COLUMNS)?, column(row, contact::COLUMNS + 1)?);
-    Ok(Slot { contact: contact::read(row)?, filtered_out, live })
 }
 
 fn value(rules: Rules<'_>, contact: &Contact, standing: &Standing, filtered_out: bool) -> Value {

@@ -71,7 +71,7 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
         let place = (request.number, request.rule.as_ref());
         return refuse(writer, campaign, &kept, place, hold, now.wall).await;
     }
-    let intent = RecordedIntent::new(&generation.revision, campaign, &kept.contact, request.number, now.wall);
+    let intent = RecordedIntent::new(&generation.revision, campaign, kept.contact.clone(), request.number, now.wall);
     admit(writer, campaign, &request, &kept, intent, mono).await
 }
 

@@ -135,12 +135,12 @@ impl SqliteStore {
     }
 }
 
-/// Runs a function of [`read`] in one snapshot.
+/// Runs a function that reads in one snapshot.
 macro_rules! read {
-    ($self:ident, $function:ident $(, $argument:expr)*) => {{
+    ($self:ident, $function:path $(, $argument:expr)*) => {{
         let mut reader = $self.reader().await?;
         let mut snapshot = read::snapshot(&mut reader).await.map_err(|fault| $self.told(fault))?;
-        read::$function(&mut snapshot $(, $argument)*).await.map_err(|fault| $self.told(fault))
+        $function(&mut snapshot $(, $argument)*).await.map_err(|fault| $self.told(fault))
     }};
 }
 
@@ -174,11 +174,11 @@ impl Store for SqliteStore {
     }
 
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
-        read!(self, applied)
+        read!(self, read::applied)
     }
 
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {
-        read!(self, campaigns)
+        read!(self, read::campaigns)
     }
 
     async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError> {
@@ -193,7 +193,7 @@ impl Store for SqliteStore {
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
         let mut screenings = 0;
         loop {
-            let found: Found = read!(self, candidates, &self.shared, campaign, now, limit)?;
+            let found: Found = read!(self, read::candidates, &self.shared, campaign, now, limit)?;
             let cut = !found.unscreened.is_empty();
             if !cut || screenings == SCREENINGS_MAX {
                 return Ok(CandidatePage { cut, ..found.page });
@@ -241,7 +241,7 @@ impl Store for SqliteStore {
     }
 
     async fn leftovers(&self) -> Result<Leftovers, StoreError> {
-        read!(self, leftovers, self.shared.epoch)
+        read!(self, read::leftovers, self.shared.epoch)
     }
 
     async fn import(&self, campaign: &CampaignId, contacts: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
@@ -264,8 +264,7 @@ impl Store for SqliteStore {
     }
 
     async fn do_not_call_counts(&self, now: Timestamp) -> Result<DoNotCallCounts, StoreError> {
-        let mut reader = self.reader().await?;
-        do_not_call::counts(&mut reader, now).await.map_err(|fault| self.told(fault))
+        read!(self, do_not_call::counts, now)
     }
 
     async fn do_not_call_page(
@@ -274,8 +273,7 @@ impl Store for SqliteStore {
         after: Option<&E164>,
         limit: u32,
     ) -> Result<Vec<ListedNumber>, StoreError> {
-        let mut reader = self.reader().await?;
-        do_not_call::page(&mut reader, list, after, limit).await.map_err(|fault| self.told(fault))
+        read!(self, do_not_call::page, list, after, limit)
     }
 
     async fn contact(
@@ -283,7 +281,7 @@ impl Store for SqliteStore {
         campaign: &CampaignId,
         customer: &CustomerId,
     ) -> Result<Option<ContactHistory>, StoreError> {
-        read!(self, history, campaign, customer)
+        read!(self, read::history, campaign, customer)
     }
 
     async fn contacts_page(
@@ -292,7 +290,7 @@ impl Store for SqliteStore {
         after: Option<&CustomerId>,
         limit: u32,
     ) -> Result<Vec<Contact>, StoreError> {
-        read!(self, contacts_page, campaign, after, limit)
+        read!(self, read::contacts_page, campaign, after, limit)
     }
 
     async fn why(
@@ -301,7 +299,7 @@ impl Store for SqliteStore {
         customer: &CustomerId,
         now: Timestamp,
     ) -> Result<Option<Why>, StoreError> {
-        read!(self, why, &self.shared, campaign, customer, now)
+        read!(self, read::why, &self.shared, campaign, customer, now)
     }
 
     async fn attempts(
@@ -310,15 +308,15 @@ impl Store for SqliteStore {
         after: Option<AttemptId>,
         limit: u32,
     ) -> Result<Vec<AttemptRecord>, StoreError> {
-        read!(self, attempts, campaign, after, limit)
+        read!(self, read::attempts, campaign, after, limit)
     }
 
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {
-        read!(self, tally, campaign)
+        read!(self, read::tally, campaign)
     }
 
     async fn availabilities(&self) -> Result<BTreeMap<AgentId, Availability>, StoreError> {
-        read!(self, availabilities)
+        read!(self, read::availabilities)
     }
 
     async fn set_availability(&self, agent: &AgentId, availability: Availability) -> Result<(), StoreError> {

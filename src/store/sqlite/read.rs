@@ -19,14 +19,13 @@ use crate::{
         agent::Availability,
         business::BusinessKey,
         call::Destination,
-        campaign::{Campaign, DialPermission},
+        campaign::{Campaign, DialPermission, Generation},
         contact::{Contact, ContactEnd, HELD_FOR_GOOD},
         do_not_call::{self, Entry},
         facts::{
             ledger::monotonic,
             verdict::{self, Question},
         },
-        gate::NumberHistory,
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
         intent::PinnedRoom,
         order::{self, Next, Rank},
@@ -78,7 +77,7 @@ pub(super) async fn campaigns(conn: &mut SqliteConnection) -> Result<Vec<StoredC
 macro_rules! ready_sql {
     ($index:literal, $ready:literal) => {
         concat!(
-            "SELECT EXISTS (SELECT 1 FROM contact c INDEXED BY ",
+            "EXISTS (SELECT 1 FROM contact c INDEXED BY ",
             $index,
             " JOIN personal p ON p.contact = c.id WHERE c.campaign = ?1 AND c.zone = ?3 AND ",
             $ready,
@@ -140,14 +139,19 @@ pub(in crate::store) const PINNED: &str = ready_sql!(
     "c.business_at, c.sorted, c.priority, c.import_order"
 );
 
-/// Whether any contact of a class is ready but for a call of its customer.
-const ON_CALL: [&str; 5] = [
+/// Whether any contact is ready but for a call of its customer, class by class.
+const ON_CALL: &str = concat!(
+    "SELECT ",
     ready_sql!("contact_business", "c.business_at <= ?2 AND c.pinned IS NULL"),
+    " OR ",
     ready_sql!("contact_pinned", "c.pinned IS NOT NULL AND c.business_at <= ?2"),
+    " OR ",
     ready_sql!("contact_pass", "c.pass_at <= ?2"),
+    " OR ",
     ready_sql!("contact_retry", "c.retry_at <= ?2"),
+    " OR ",
     ready_sql!("contact_fresh", "c.fresh_at <= ?2"),
-];
+);
 
 /// Contacts that time has made stand otherwise than the indexes have it.
 const CHANGED: &str = concat!(
@@ -357,7 +361,7 @@ impl Search<'_> {
             }
         }
         for &zone in zones {
-            for agent in pinning(conn, key, zone).await? {
+            for agent in pinning(conn, key, zone, self.now).await? {
                 self.range(conn, PINNED, (key, zone), Some(&agent), &mut found).await?;
             }
         }
@@ -428,22 +432,20 @@ impl Search<'_> {
 
     async fn any_on_call(&self, conn: &mut SqliteConnection, key: i64, zones: &[i64]) -> Result<bool, Fault> {
         for &zone in zones {
-            for sql in ON_CALL {
-                let query = sqlx::query_scalar(sql).bind(key).bind(micros(self.now)).bind(zone);
-                if query.fetch_one(&mut *conn).await.doing("picking contacts")? {
-                    return Ok(true);
-                }
+            let query = sqlx::query_scalar(ON_CALL).bind(key).bind(micros(self.now)).bind(zone);
+            if query.fetch_one(&mut *conn).await.doing("picking contacts")? {
+                return Ok(true);
             }
         }
         Ok(false)
     }
 }
 
-/// Agents whom contacts of a zone wait for.
-async fn pinning(conn: &mut SqliteConnection, key: i64, zone: i64) -> Result<Vec<String>, Fault> {
+/// Agents whom contacts of a zone wait for at `now`.
+async fn pinning(conn: &mut SqliteConnection, key: i64, zone: i64, now: Timestamp) -> Result<Vec<String>, Fault> {
     const SQL: &str = "SELECT DISTINCT pinned FROM contact INDEXED BY contact_pinned \
-                       WHERE campaign = ?1 AND zone = ?2 AND business_at NOT NULL AND pinned NOT NULL";
-    let query = sqlx::query_scalar(SQL).bind(key).bind(zone);
+                       WHERE campaign = ?1 AND zone = ?2 AND business_at <= ?3 AND pinned NOT NULL";
+    let query = sqlx::query_scalar(SQL).bind(key).bind(zone).bind(micros(now));
     query.fetch_all(conn).await.doing("looking for agents that contacts wait for")
 }
 
@@ -608,9 +610,11 @@ pub(super) async fn why(
     let lists = defined.map_or(&[][..], |campaign| &campaign.do_not_call);
     let entries = listing::entries(conn, lists, &history.contact).await?;
     let next = defined.and_then(|campaign| order::next(campaign, &history.contact, now));
-    let hold = match &next {
-        Some(next) => hold(conn, shared, &history.contact, next, &entries, now).await?,
-        None => verdict::without_work(generation.as_deref(), &history.contact),
+    let hold = match (&generation, defined, &next) {
+        (Some(generation), Some(campaign), Some(next)) => {
+            hold(conn, shared, (generation, campaign), &history.contact, next, &entries, now).await?
+        }
+        _ => verdict::without_work(generation.as_deref(), &history.contact),
     };
     let do_not_call = entries.iter().map(|entries| do_not_call::holding(entries, lists, now).cloned()).collect();
     Ok(Some(Why { history, do_not_call, next, hold }))
@@ -619,16 +623,13 @@ pub(super) async fn why(
 async fn hold(
     conn: &mut SqliteConnection,
     shared: &Shared,
+    (generation, campaign): (&Generation, &Campaign),
     contact: &Contact,
     next: &Next,
     do_not_call: &[Vec<Entry>],
     now: Timestamp,
 ) -> Result<Option<Hold>, Fault> {
-    let Some(generation) = shared.generation() else { return Ok(Some(Hold::StoreUnavailable)) };
-    let history = match generation.definitions.campaigns.get(&contact.campaign) {
-        Some(campaign) => intent::history(conn, campaign, contact, next.number, now).await?,
-        None => NumberHistory::default(),
-    };
+    let history = intent::history(conn, campaign, contact, next.number, now).await?;
     let question = Question {
         now,
         mono: monotonic(shared.clock.now().mono),
@@ -641,7 +642,7 @@ async fn hold(
         history: &history,
         do_not_call: do_not_call.get(next.number).map_or(&[], Vec::as_slice),
     };
-    Ok(verdict::ask(&question, &generation, &shared.settings, &shared.ledger()).err())
+    Ok(verdict::ask(&question, generation, &shared.settings, &shared.ledger()).err())
 }
 
 /// Legs and attempts of lives before `epoch`.

@@ -149,9 +149,7 @@ fn counts_say_why_contacts_can_no_longer_be_called() {
     let stage = Stage::new(&["a1"]);
     stage.commit(&Campaign::default());
     let daemon = stage.run();
-    let rows: Vec<String> = (1..=3).map(|n| format!("c{n},{}\n", number::quick(n))).collect();
-    std::fs::write(stage.path("contacts.csv"), format!("customer_id,number.mobile\n{}", rows.concat())).unwrap();
-    stage.cli(&["contacts", "import", CAMPAIGN, stage.path("contacts.csv").to_str().unwrap()]);
+    stage.import_numbers(&[1, 2, 3].map(number::quick));
     let file = format!("campaigns/{CAMPAIGN}.toml");
     let text = std::fs::read_to_string(stage.repository.path().join(&file)).unwrap();
     let says = |changed: &str| {

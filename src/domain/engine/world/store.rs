@@ -164,7 +164,7 @@ impl World {
             }
             Ok(()) => {
                 let revision = &self.generation.revision;
-                let recorded = RecordedIntent::new(revision, campaign.unwrap(), &contact, intent.number, now);
+                let recorded = RecordedIntent::new(revision, campaign.unwrap(), contact.clone(), intent.number, now);
                 self.tick += 1;
                 self.attempts.insert(
                     intent.attempt,
