@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::{
     agent::Availability,
-    ids::{AgentId, CampaignId, CustomerId},
+    ids::{AgentId, CampaignId, ContactRef, CustomerId, DoNotCallId},
 };
 
 /// Most commands waiting for a loop; more than that and the sender is told to try again.
@@ -39,6 +39,18 @@ pub enum DialCommand {
     ContactsChanged {
         /// Of which campaign.
         campaign: CampaignId,
+    },
+    /// A business result changed a contact: forget what was known of it.
+    ContactChanged {
+        /// Of which campaign.
+        campaign: CampaignId,
+        /// Which one.
+        contact: ContactRef,
+    },
+    /// Entries of a do-not-call list came or went: look again.
+    DoNotCallChanged {
+        /// Which list.
+        list: DoNotCallId,
     },
 }
 

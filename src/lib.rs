@@ -5,7 +5,7 @@
 //! | row | modules |
 //! |---|---|
 //! | 0 | [`domain`]: the pure core |
-//! | 1 | [`config`] [`clock`] [`control`] [`telemetry`] |
+//! | 1 | [`config`] [`clock`] [`control`] [`telemetry`] · [`sim`], which uses `config` |
 //! | 2 | [`gitops`] [`store`] [`telephony`] |
 //! | 3 | [`contacts`] (on the `Store` trait) |
 //! | 4 | [`reconcile`] [`dialer`] [`http`] |
@@ -24,6 +24,7 @@ pub mod domain;
 pub mod gitops;
 pub mod http;
 pub mod reconcile;
+pub mod sim;
 pub mod store;
 pub mod telemetry;
 pub mod telephony;

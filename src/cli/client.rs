@@ -44,11 +44,7 @@ impl Client {
 
     /// `GET`, an answer in JSON.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, Failure> {
-        let mut url = self.url(path);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        self.answer(self.request(Method::GET, url).timeout(ANSWER_TIMEOUT)).await
+        self.answer(self.request(Method::GET, self.url_with(path, query)).timeout(ANSWER_TIMEOUT)).await
     }
 
     /// `PUT` of JSON, an answer in JSON.
@@ -67,7 +63,11 @@ impl Client {
     }
 
     /// `POST` of JSON, an answer in JSON.
-    pub(super) async fn ask<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<T, Failure> {
+    pub(super) async fn post_json<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
         self.answer(self.request(Method::POST, self.url(path)).timeout(ANSWER_TIMEOUT).json(body)).await
     }
 
@@ -86,10 +86,27 @@ impl Client {
         content_type: &str,
         body: reqwest::Body,
     ) -> Result<Response, Failure> {
+        let request = self.request(Method::POST, self.url_with(path, query));
+        self.send(request.header("content-type", content_type).body(body)).await
+    }
+
+    /// `GET` of an answer that is read as it comes.
+    pub(super) async fn stream(&self, path: &[&str]) -> Result<Response, Failure> {
+        self.send(self.request(Method::GET, self.url(path))).await
+    }
+
+    /// `POST` of JSON, an answer without a body.
+    pub(super) async fn send_json(&self, path: &[&str], body: &impl Serialize) -> Result<(), Failure> {
+        let request = self.request(Method::POST, self.url(path)).timeout(ANSWER_TIMEOUT).json(body);
+        self.send(request).await.map(drop)
+    }
+
+    fn url_with(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
         let mut url = self.url(path);
-        url.query_pairs_mut().extend_pairs(query);
-        let request = self.request(Method::POST, url).header("content-type", content_type).body(body);
-        self.send(request).await
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
     }
 
     fn url(&self, path: &[&str]) -> Url {

@@ -1,33 +1,23 @@
-//! `dialops contacts`; `import CAMPAIGN FILE` is streamed up, with the rejects beside the file.
+//! `dialops contacts`.
 
 use std::{
-    ffi::OsString,
-    fs::OpenOptions,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
 use clap::Subcommand;
-use futures_util::{Stream, StreamExt};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
-use serde::Serialize;
-use tokio_util::io::ReaderStream;
 
 use super::{
     client::Client,
-    customer, listing,
-    output::{Exit, Failure, Format, Out, note},
+    customer,
+    import::{self, Progress, Rejects},
+    listing,
+    output::{Exit, Failure, Format},
     target::Target,
     text::clean_line,
 };
-use crate::http::wire::{ImportCounts, ImportEvent, TallyView};
-
-/// Bytes of the file in one piece of the request.
-const PIECE_BYTES: usize = 64 * 1024;
-/// Longest line of the answer: a rejected row and its reason.
-const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+use crate::http::wire::{ImportCounts, TallyView};
 
 /// Arguments of `dialops contacts`.
 #[derive(Debug, clap::Args)]
@@ -82,11 +72,12 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
         Command::RotateKey => return customer::rotate_key(&client).await,
         Command::Erase(args) => return customer::erase(args, &client).await,
     };
-    let found = tokio::fs::metadata(&file).await.ok();
-    let batch = batch.unwrap_or_else(|| batch_of(&file, found.as_ref().and_then(|found| found.modified().ok())));
-    let progress = Progress::new(&format!("{campaign}, batch {batch}"), found.map_or(0, |found| found.len()));
+    let written_at = tokio::fs::metadata(&file).await.ok().and_then(|found| found.modified().ok());
+    let batch = batch.unwrap_or_else(|| batch_of(&file, written_at));
+    let target = format!("{campaign}, batch {}", clean_line(&batch));
+    let progress = Progress::of(&target, &file).await;
     let (counts, rejects) = import(&client, &campaign, &batch, &file, progress).await?;
-    report(&campaign, &batch, format, counts, rejects)
+    import::report((&target, Some(&batch)), format, counts, &rejects)
 }
 
 /// Longest part of a file's name in that of its batch.
@@ -112,182 +103,8 @@ pub(super) async fn import(
     file: &Path,
     progress: Progress,
 ) -> Result<(ImportCounts, Rejects), Failure> {
-    let unreadable = |error: std::io::Error| {
-        Failure::bad_input(format!("{} can't be read: {error}", file.display()), "check the path and its mode")
-    };
-    let opened = tokio::fs::File::open(file).await.map_err(unreadable)?;
+    let opened = import::open(file).await?;
     // Refusals come here, where nothing is being sent: in the middle of an upload they are lost.
     let _known: TallyView = client.get(&["campaigns", campaign, "tally"], &[]).await?;
-    let sent = progress.bar.clone();
-    let pieces = ReaderStream::with_capacity(opened, PIECE_BYTES).inspect(move |piece| {
-        sent.inc(piece.as_ref().map_or(0, |bytes| bytes.len() as u64));
-    });
-    let body = reqwest::Body::wrap_stream(pieces);
-    let response =
-        client.upload(&["campaigns", campaign, "contacts"], &[("batch", batch)], content_type(file), body).await?;
-    let rejects = Rejects::beside(file);
-    let lines = response.bytes_stream().map(|piece| piece.map_err(|error| client.unreachable(&error)));
-    follow(lines, progress, rejects).await
-}
-
-/// What the file's name says of its format.
-fn content_type(file: &Path) -> &'static str {
-    let extension = file.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-    match extension.as_deref() {
-        Some("jsonl" | "ndjson") => "application/x-ndjson",
-        _ => "text/csv",
-    }
-}
-
-/// Reads the daemon's events to the last one.
-async fn follow<B: AsRef<[u8]>>(
-    mut pieces: impl Stream<Item = Result<B, Failure>> + Unpin,
-    mut progress: Progress,
-    mut rejects: Rejects,
-) -> Result<(ImportCounts, Rejects), Failure> {
-    let mut buffered = Vec::new();
-    while let Some(piece) = pieces.next().await {
-        buffered.extend_from_slice(piece?.as_ref());
-        while let Some(end) = buffered.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = buffered.drain(..=end).collect();
-            match parse(&line)? {
-                // Known: it was asked for.
-                ImportEvent::Batch { .. } => {}
-                ImportEvent::Progress(counts) => progress.show(counts),
-                ImportEvent::Rejected { line, reason, row } => rejects.write(line, &reason, &row)?,
-                ImportEvent::Done(counts) => {
-                    progress.bar.finish_and_clear();
-                    return Ok((counts, rejects.finish()?));
-                }
-                ImportEvent::Failed(body) => {
-                    progress.bar.finish_and_clear();
-                    return Err(Failure::failed(body.error, body.hint));
-                }
-            }
-        }
-        if buffered.len() > LINE_BYTES_MAX {
-            return Err(strange("a line without an end"));
-        }
-    }
-    let hint = "run the same command again: rows that are in stay, and are not added twice";
-    Err(Failure::failed("the daemon broke off before the end of the file", hint))
-}
-
-fn parse(line: &[u8]) -> Result<ImportEvent, Failure> {
-    serde_json::from_slice(line).map_err(|error| strange(&error.to_string()))
-}
-
-fn strange(why: &str) -> Failure {
-    Failure::failed(
-        format!("the answer is not what this version expects: {why}"),
-        "use the `dialops` of the daemon's version",
-    )
-}
-
-/// What an import did.
-#[derive(Serialize)]
-struct Report<'a> {
-    batch: &'a str,
-    #[serde(flatten)]
-    counts: ImportCounts,
-}
-
-fn report(
-    campaign: &str,
-    batch: &str,
-    format: Format,
-    counts: ImportCounts,
-    rejects: Rejects,
-) -> Result<Exit, Failure> {
-    let mut out = Out::stdout();
-    match format {
-        Format::Json => out.json(&Report { batch, counts })?,
-        Format::Text => out.line(format!("{campaign}, batch {}: {}", clean_line(batch), sentence(counts)))?,
-    }
-    out.finish()?;
-    if counts.rejected == 0 {
-        return Ok(Exit::Ok);
-    }
-    note(format_args!("rejected rows, with line and reason: {}", rejects.path.display()));
-    Ok(Exit::BadInput)
-}
-
-fn sentence(counts: ImportCounts) -> String {
-    let ImportCounts { rows, added, unchanged, rejected } = counts;
-    format!("{rows} rows, {added} added, {unchanged} there already, {rejected} rejected")
-}
-
-/// A bar on a terminal, a line for each tenth elsewhere.
-pub(super) struct Progress {
-    bar: ProgressBar,
-    campaign: String,
-    tenths_told: u64,
-}
-
-impl Progress {
-    fn new(campaign: &str, length: u64) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {msg} ({eta} left)");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar, campaign: campaign.to_owned(), tenths_told: 0 }
-    }
-
-    /// Says nothing.
-    pub(super) fn silent() -> Self {
-        Self { bar: ProgressBar::hidden(), campaign: String::new(), tenths_told: u64::MAX }
-    }
-
-    fn show(&mut self, counts: ImportCounts) {
-        self.bar.set_message(sentence(counts));
-        let tenths = (self.bar.position() * 10).checked_div(self.bar.length().unwrap_or(0)).unwrap_or(10);
-        if self.bar.is_hidden() && tenths > self.tenths_told {
-            self.tenths_told = tenths;
-            note(format_args!("{}: {}% read, {}", self.campaign, tenths * 10, sentence(counts)));
-        }
-    }
-}
-
-/// The reject file; made when there is something to write.
-pub(super) struct Rejects {
-    path: PathBuf,
-    writer: Option<csv::Writer<std::fs::File>>,
-}
-
-impl Rejects {
-    fn beside(file: &Path) -> Self {
-        let mut path: OsString = file.with_extension("").into();
-        path.push(".rejects.csv");
-        Self { path: path.into(), writer: None }
-    }
-
-    fn write(&mut self, line: u64, reason: &str, row: &str) -> Result<(), Failure> {
-        let unwritten = unwritten(&self.path);
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            none => {
-                // Rows hold customers' numbers: nobody else may read them.
-                let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.path);
-                let mut writer = csv::Writer::from_writer(file.map_err(|error| unwritten(error.into()))?);
-                writer.write_record(["line", "reason", "row"]).map_err(&unwritten)?;
-                none.insert(writer)
-            }
-        };
-        writer.write_record([line.to_string().as_str(), reason, row]).map_err(&unwritten)
-    }
-
-    fn finish(mut self) -> Result<Self, Failure> {
-        let unwritten = unwritten(&self.path);
-        if let Some(writer) = &mut self.writer {
-            writer.flush().map_err(|error| unwritten(error.into()))?;
-        }
-        Ok(self)
-    }
-}
-
-fn unwritten(path: &Path) -> impl Fn(csv::Error) -> Failure + use<> {
-    let shown = path.display().to_string();
-    move |error| {
-        let hint = "good rows were kept; make the folder writable and run the same command again";
-        Failure::failed(format!("{shown} can't be written: {error}"), hint)
-    }
+    import::upload(client, &["campaigns", campaign, "contacts"], &[("batch", batch)], file, opened, progress).await
 }

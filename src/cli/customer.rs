@@ -88,7 +88,7 @@ pub(super) async fn delete(campaign: &str, customer: &str, client: &Client) -> R
 /// Erases.
 pub(super) async fn erase(Erase { customer, campaign }: Erase, client: &Client) -> Result<Exit, Failure> {
     let shown = clean_line(&customer);
-    let Erased { campaigns, log_emptied } = client.ask(&["erasures"], &Erasure { customer, campaign }).await?;
+    let Erased { campaigns, log_emptied } = client.post_json(&["erasures"], &Erasure { customer, campaign }).await?;
     note(format_args!("customer {shown}: erased in {}", campaigns.join(", ")));
     if log_emptied {
         return Ok(Exit::Ok);
@@ -104,7 +104,7 @@ pub(super) async fn erase(Erase { customer, campaign }: Erase, client: &Client) 
 pub(super) async fn rotate_key(client: &Client) -> Result<Exit, Failure> {
     let (mut rewritten, mut unreadable, mut after) = (0, 0, None);
     let key = loop {
-        let slice: RotatedKey = client.ask(&["attributes", "rotate-key"], &RotateKey { after }).await?;
+        let slice: RotatedKey = client.post_json(&["attributes", "rotate-key"], &RotateKey { after }).await?;
         rewritten += slice.rewritten;
         unreadable += slice.unreadable;
         after = slice.next;

@@ -10,6 +10,8 @@ mod client;
 mod contacts;
 mod customer;
 mod demo;
+mod do_not_call;
+mod import;
 mod listing;
 pub mod output;
 mod plan;
@@ -17,6 +19,7 @@ mod reconcile;
 mod results;
 mod run;
 pub mod schema;
+mod simulate;
 mod status;
 mod target;
 mod template;
@@ -52,6 +55,7 @@ enum Command {
     Check(check::Args),
     /// Show what a change of files would do, and to how many contacts
     Plan(plan::Args),
+    Simulate(simulate::Args),
     Schema(schema::Args),
     /// Write a campaign as a template for others
     Template(template::Args),
@@ -65,6 +69,8 @@ enum Command {
     Contacts(contacts::Args),
     /// List batches of contacts, or pause one
     Batches(batches::Args),
+    /// Import, show and remove numbers that may not be called
+    DoNotCall(do_not_call::Args),
     /// List agents, or set what one is available for
     Agents(agents::Args),
     /// Make the daemon look at its branch now, and say what it found
@@ -107,12 +113,14 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Plan(args) => client_runtime()?.block_on(plan::run(args, &target)),
         Command::Template(args) => template::run(args),
+        Command::Simulate(args) => simulate::run(args),
         Command::Schema(args) => to_stdout(|out, err| schema::run(args, out, err)),
         Command::Status(args) => client_runtime()?.block_on(status::run(args, &target)),
         Command::Results(args) => client_runtime()?.block_on(results::run(args, &target)),
         Command::Why(args) => client_runtime()?.block_on(why::run(args, &target)),
         Command::Contacts(args) => client_runtime()?.block_on(contacts::run(args, &target)),
         Command::Batches(args) => client_runtime()?.block_on(batches::run(args, &target)),
+        Command::DoNotCall(args) => client_runtime()?.block_on(do_not_call::run(args, &target)),
         Command::Agents(args) => client_runtime()?.block_on(agents::run(args, &target)),
         Command::Reconcile(args) => client_runtime()?.block_on(reconcile::run(args, &target)),
     }
@@ -126,6 +134,7 @@ fn to_stdout(run: impl FnOnce(&mut dyn Write, &mut dyn Write) -> io::Result<u8>)
     Ok(match code {
         0 => Exit::Ok,
         2 => Exit::BadInput,
+        64 => Exit::Usage,
         _ => Exit::Failed,
     })
 }

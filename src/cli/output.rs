@@ -133,6 +133,12 @@ impl Out {
         writeln!(self.writer, "{}", line.as_ref()).map_err(unwritten)
     }
 
+    /// A value as one line of JSON.
+    pub fn json_line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let line = serde_json::to_string(value).map_err(|error| Failure::failed(error.to_string(), "report this"))?;
+        self.line(line)
+    }
+
     /// A value as one JSON document, indented on a terminal.
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         let text = if self.color { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };

@@ -80,10 +80,15 @@ impl Zone {
     /// `2031-03-01 10:00:05` of an RFC 3339 time; anything else as it is.
     pub(super) fn show(&self, rfc3339: &str) -> String {
         match rfc3339.parse::<Timestamp>() {
-            Ok(at) => at.to_zoned_datetime(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            Ok(at) => local(at, &self.zone),
             Err(_) => rfc3339.to_owned(),
         }
     }
+}
+
+/// `2031-03-01 10:00:05`, in a zone.
+pub(super) fn local(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// Seconds between two RFC 3339 times, as `25 s`, with tenths below ten; `-` if either is missing.

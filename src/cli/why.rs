@@ -3,11 +3,16 @@
 use super::{
     client::Client,
     output::{Exit, Failure, Format, Out},
+    results::came_of_it,
     target::Target,
     text::{Table, Zone, clean, or_dash, seconds_between, short_revision},
 };
 use crate::{
-    http::wire::{Attempt, CampaignWhy, ContactView, ContactWhy, NextView, NumberView, TallyView},
+    domain::contact::HELD_FOR_GOOD,
+    http::wire::{
+        Attempt, CampaignWhy, ContactWhy, NextView, NumberView, TallyView,
+        business::{BusinessResultView, ScheduledView},
+    },
     telemetry::status::{CampaignStatus, Waiting},
 };
 
@@ -89,7 +94,7 @@ fn tally_lines(tally: &TallyView) -> [String; 2] {
 pub(super) fn contact_lines(campaign: &str, why: &ContactWhy) -> Vec<String> {
     let zone = Zone::named(&why.timezone);
     let contact = &why.contact;
-    let mut lines = vec![format!("{campaign} · {}: {}", clean(&contact.customer), state(contact))];
+    let mut lines = vec![format!("{campaign} · {}: {}", clean(&contact.customer), state(why))];
     let own = contact.timezone.as_deref().map(|own| format!("; the contact's own zone {own}, as imported"));
     lines.push(format!("  times in {}{}", zone.name, own.unwrap_or_default()));
     lines.push(String::new());
@@ -101,17 +106,62 @@ pub(super) fn contact_lines(campaign: &str, why: &ContactWhy) -> Vec<String> {
         lines.extend(attempt_table(&why.attempts, &zone).lines("  "));
     }
     lines.push(String::new());
+    if !why.business_results.is_empty() {
+        lines.extend(business_table(&why.business_results, &zone).lines("  "));
+        lines.push(String::new());
+    }
+    lines.extend(scheduled_lines(why, &zone));
     lines.extend(next_lines(why, &zone));
     lines
 }
 
-fn state(contact: &ContactView) -> String {
+fn business_table(results: &[BusinessResultView], zone: &Zone) -> Table {
+    let mut table = Table::new(&["SET AT", "BUSINESS RESULT", "BY", "FOR", "WHAT CAME OF IT", "NOTE"]);
+    for set in results {
+        let sub_result = set.achieved.sub_result.as_ref().map(|sub| format!("/{sub}")).unwrap_or_default();
+        table.row([
+            zone.show(&set.at),
+            format!("{}{sub_result}", set.achieved.result),
+            set.by.clone(),
+            or_dash(set.attempt.as_deref()),
+            came_of_it(set.outcome.as_deref()).to_owned(),
+            or_dash(set.note.as_deref()),
+        ]);
+    }
+    table
+}
+
+/// The call that a business result has scheduled, or why there is none any more.
+fn scheduled_lines(why: &ContactWhy, zone: &Zone) -> Vec<String> {
+    match (&why.scheduled, &why.cancelled) {
+        (Some(call), _) => vec![format!("  scheduled  {}", scheduled_text(call, zone))],
+        (None, Some(gone)) => {
+            vec![format!("  the call that rule {} had scheduled came to nothing: {}", gone.rule, gone.reason)]
+        }
+        (None, None) => Vec::new(),
+    }
+}
+
+fn scheduled_text(call: &ScheduledView, zone: &Zone) -> String {
+    let mut text = format!("number {} by rule {}, due {}", call.number_index, call.rule, zone.show(&call.due_at));
+    if let Some(result) = &call.last_result {
+        text.push_str(&format!(", last tried: {result}"));
+    }
+    if let (Some(agent), Some(until)) = (&call.agent, &call.agent_until) {
+        text.push_str(&format!(", for agent {agent} until {}", zone.show(until)));
+    }
+    text
+}
+
+fn state(why: &ContactWhy) -> String {
+    let contact = &why.contact;
+    let ended = if why.scheduled.is_some() { "reopened, had ended as" } else { "ended as" };
     let calls = match contact.attempts {
         1 => "1 call placed".to_owned(),
         calls => format!("{calls} calls placed"),
     };
     match contact.ended.as_deref() {
-        Some(end) => format!("ended as {end}, {calls}, priority {}", contact.priority),
+        Some(end) => format!("{ended} {end}, {calls}, priority {}", contact.priority),
         None => format!("open, {calls}, priority {}", contact.priority),
     }
 }
@@ -131,6 +181,10 @@ fn number_table(why: &ContactWhy, zone: &Zone) -> Table {
 
 fn next_try(why: &ContactWhy, number: &NumberView, zone: &Zone) -> String {
     let contact = &why.contact;
+    if let (Some(listed), None, None) = (&number.do_not_call, &number.ended, &contact.ended) {
+        let until = listed.until.as_ref().map(|until| format!(" until {}", zone.show(until))).unwrap_or_default();
+        return format!("on do-not-call list {}{until}", listed.list);
+    }
     let times = [&contact.not_before, &number.due_at, &number.held_until];
     match (&number.ended, &contact.ended, latest(times)) {
         (Some(end), _, _) => format!("never: {end}"),
@@ -142,7 +196,8 @@ fn next_try(why: &ContactWhy, number: &NumberView, zone: &Zone) -> String {
 }
 
 fn attempt_table(attempts: &[Attempt], zone: &Zone) -> Table {
-    let mut table = Table::new(&["PLACED AT", "NUMBER", "RESULT", "RANG", "TALK", "AGENT", "COMMIT", "SIGNALLED"]);
+    let mut table =
+        Table::new(&["PLACED AT", "NUMBER", "RESULT", "RANG", "TALK", "AGENT", "RULE", "COMMIT", "SIGNALLED"]);
     for attempt in attempts {
         let answered_or_ended = attempt.answered_at.as_deref().or(attempt.ended_at.as_deref());
         table.row([
@@ -152,6 +207,7 @@ fn attempt_table(attempts: &[Attempt], zone: &Zone) -> Table {
             seconds_between(Some(&attempt.placed_at), answered_or_ended),
             seconds_between(attempt.connected_at.as_deref(), attempt.ended_at.as_deref()),
             attempt.agent.clone(),
+            or_dash(attempt.rule.as_deref()),
             short_revision(&attempt.revision).to_owned(),
             signalled(attempt),
         ]);
@@ -181,6 +237,7 @@ fn next_lines(why: &ContactWhy, zone: &Zone) -> Vec<String> {
 
 fn next_text(why: &ContactWhy, next: &NextView, zone: &Zone) -> String {
     let kind = match next.kind.as_str() {
+        "business" => "the call that a business result has scheduled",
         "pass" => "the next number of the pass",
         "retry" => "a retry",
         _ => "a first try",
@@ -194,6 +251,7 @@ fn next_text(why: &ContactWhy, next: &NextView, zone: &Zone) -> String {
 fn due_text(why: &ContactWhy, next: &NextView, zone: &Zone) -> String {
     let until = why.hold.as_ref().and_then(|hold| hold.until.clone());
     match latest([&next.ready_at, &until]) {
+        Some(at) if instant(at) >= Some(HELD_FOR_GOOD) => "not due by time alone".to_owned(),
         Some(at) if instant(at) > instant(&why.as_of) => format!("due {}", zone.show(at)),
         _ if why.hold.is_some() => "due as soon as nothing holds it".to_owned(),
         Some(at) => format!("due since {}", zone.show(at)),

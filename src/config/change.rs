@@ -52,19 +52,19 @@ pub fn review(folder: &str, files: &[SourceFile<'_>], base: Option<Base<'_>>, no
     let (before, after) = (stands(&old), stands(&new));
     let known: BTreeSet<&str> = before.iter().map(|campaign| campaign.id).collect();
     let changed = successions(&before, &after);
+    let unread: BTreeSet<&str> = old.iter().filter(|(_, head)| head.is_none()).map(|(file, _)| file.path).collect();
     let mut found = Vec::new();
     for (file, head) in &new {
         let Some(head) = head else { continue };
-        let source = Source::new(full_path(folder, file.path), str::from_utf8(file.bytes).unwrap_or(""));
+        let source = || Source::new(full_path(folder, file.path), str::from_utf8(file.bytes).unwrap_or(""));
         let id = head.id.get_ref().as_str();
-        let unread = || old.iter().any(|(old, head)| old.path == file.path && head.is_none());
         match (changed.get(id), base) {
             (Some(left), Some(base)) => {
-                found.push(id_changed(&source, head, left, &full_path(folder, left.was.path), base))
+                found.push(id_changed(&source(), head, left, &full_path(folder, left.was.path), base));
             }
             // What the base had here can't be read: it may well be this campaign.
-            (Some(_) | None, _) if known.contains(id) || unread() => {}
-            (Some(_) | None, _) => found.extend(new_in_past(&source, head, base.map(|base| base.name), now)),
+            (Some(_) | None, _) if known.contains(id) || unread.contains(file.path) => {}
+            (Some(_) | None, _) => found.extend(new_in_past(&source(), head, base.map(|base| base.name), now)),
         }
     }
     found

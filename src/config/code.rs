@@ -201,7 +201,7 @@ codes! {
     SmsLength = "N0502",
     /// The setting is read and nothing looks at it.
     NoEffect = "W0501",
-    /// Not all retries fit into the campaign's life or its day.
+    /// Not all retries fit into the campaign's life or its day, or under a cap.
     BudgetUnspendable = "W0502",
     /// The next try is more than a day away.
     LongInterval = "W0503",

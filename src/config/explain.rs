@@ -32,6 +32,7 @@ pub struct Explanation {
 const CAMPAIGN: &str = "campaigns/spring.toml";
 const SUMMER: &str = "campaigns/summer.toml";
 const WINTER: &str = "campaigns/winter.toml";
+const AUTUMN: &str = "campaigns/autumn.toml";
 const AGENTS: &str = "campaigns/shared/agents.toml";
 const QUEUES: &str = "campaigns/shared/queues.toml";
 const TENANT: &str = "campaigns/shared/tenant.toml";
@@ -550,9 +551,11 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         Code::SharedPriority,
         edit(
             WINTER,
-            "state = \"running\"\nmode = \"preoccupied\"\ncaller_numbers = [\"+862160001001\"]\npriority = 2",
-            "state = \"paused\"\nmode = \"preoccupied\"\ncaller_numbers = [\"+862160001001\"]",
-            "Mostly that is meant: the campaigns take turns, call by call. If one shall go first whenever it has \
+            "state = \"running\"\npriority = 2\nmode = \"preoccupied\"\ncaller_numbers = [\"+862160001001\"]\n\
+             starts_at = 2031-05-01T00:00:00+08:00",
+            "state = \"paused\"\nmode = \"preoccupied\"\ncaller_numbers = [\"+862160001001\"]\n\
+             starts_at = 2031-11-01T00:00:00+08:00",
+            "Mostly that is meant: campaigns that live at once take turns, call by call. If one shall go first whenever it has \
              somebody to call, give it a lower `priority`.",
         ),
     ),
@@ -569,19 +572,19 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
     (
         Code::BudgetUnspendable,
         edit(
-            WINTER,
-            "retries = 100\ninterval = \"23h\"",
-            "retries = 1\ninterval = \"10m\"",
-            "The retries that the policy allows do not all fit into the campaign's life, or into its days. Fewer of \
-             them say the same; or give the campaign more time.",
+            AUTUMN,
+            "{ result = \"busy\", retries = 100, interval = \"23h\" }",
+            "{ result = \"busy\", retries = 1, interval = \"10m\" }",
+            "The retries that the policy allows do not all fit into the campaign's life, or into its days, or under a \
+             cap on calls. Fewer of them say the same; or give the campaign more time, or a wider cap.",
         ),
     ),
     (
         Code::LongInterval,
         edit(
-            WINTER,
-            "retries = 1\ninterval = \"36h\"",
-            "retries = 1\ninterval = \"10m\"",
+            AUTUMN,
+            "{ result = \"busy\", retries = 1, interval = \"36h\" }",
+            "{ result = \"busy\", retries = 1, interval = \"10m\" }",
             "Nothing is wrong with it if it is meant: the number is tried again more than a day later.",
         ),
     ),
@@ -597,7 +600,7 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
     (
         Code::UnknownTemplate,
         edit(
-            "campaigns/autumn.toml",
+            AUTUMN,
             "extends = \"ofer\"",
             "extends = \"offer\"",
             "A template is known by the `id` in its file of campaigns/templates, never by the file's name.",

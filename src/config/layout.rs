@@ -81,13 +81,22 @@ pub(crate) const REQUIRED: usize = 3;
 /// Where surveys stand, one in each TOML file.
 pub(crate) const SURVEYS: &str = "shared/surveys/";
 
-/// Whether a path inside the folder of campaigns is configuration: every TOML file there is, and so
-/// is everything in `shared/` but Markdown. Hidden files and other files are left alone.
+/// The made-up world beside the campaigns, for `dialops simulate`.
+pub(crate) const SIMULATION: &str = "sim.toml";
+
+/// Whether a path inside the folder of campaigns is configuration: every TOML file there is but made-up
+/// worlds (`sim.toml`, `spring.sim.toml`), and so is everything in `shared/` but Markdown. Hidden files
+/// and other files are left alone.
 #[must_use]
 pub fn is_configuration(path: &str) -> bool {
     let extension = path.rsplit_once('.').map_or(String::new(), |(_, extension)| extension.to_ascii_lowercase());
     let hidden = path.split('/').any(|part| part.starts_with('.'));
-    !hidden && (extension == "toml" || (path.starts_with("shared/") && extension != "md"))
+    !hidden && !is_simulation(path) && (extension == "toml" || (path.starts_with("shared/") && extension != "md"))
+}
+
+/// Whether a path names a made-up world, which nobody dials by.
+fn is_simulation(path: &str) -> bool {
+    path == SIMULATION || (!path.contains('/') && path.ends_with(".sim.toml"))
 }
 
 /// The kind of a file; `None` if no kind stands at this path.
@@ -142,6 +151,7 @@ mod tests {
         assert_eq!(kind("templates/emea/survey.toml"), None);
         assert!(is_configuration("emea/spring.toml") && is_configuration("shared/queues.tml"));
         assert!(!is_configuration("README.md") && !is_configuration("shared/README.md"));
+        assert!(!is_configuration("sim.toml") && !is_configuration("spring.sim.toml"));
         assert!(!is_configuration(".spring.toml") && !is_configuration(".idea/x.toml"));
     }
 }

@@ -67,7 +67,6 @@ pub(super) fn load_knowing(
     let definitions = load.definitions(&mut commit, ceilings);
     let mut diagnostics = load.diagnostics;
     diagnostics.append(&mut commit.diagnostics);
-    sort(&mut diagnostics);
     missing::fold(folder, &commit.absent, &mut diagnostics);
     users.relate(&load.templates, &mut diagnostics);
     sort(&mut diagnostics);
@@ -244,8 +243,6 @@ struct Load<'a, 'm> {
     templates: Templates<'a>,
     campaigns: Vec<InFile<Arc<CampaignFile>>>,
     found: Vec<FileKind>,
-    /// What files are that stand where no kind does.
-    misplaced: Vec<FileKind>,
     diagnostics: Vec<Diagnostic>,
     left_out: LeftOut,
 }
@@ -259,7 +256,6 @@ impl<'a, 'm> Load<'a, 'm> {
             templates: Templates::default(),
             campaigns: Vec::new(),
             found: Vec::new(),
-            misplaced: Vec::new(),
             diagnostics: Vec::new(),
             left_out: LeftOut::default(),
         }
@@ -274,7 +270,7 @@ impl<'a, 'm> Load<'a, 'm> {
         let path = full_path(self.folder, file.path);
         let Some(kind) = layout::kind(file.path) else {
             self.diagnostics.push(unknown_file(&path, file.path));
-            self.misplaced.extend(layout::meant(file.path));
+            layout::meant(file.path).into_iter().for_each(|kind| self.misplace(kind));
             return;
         };
         self.found.push(kind);
@@ -329,15 +325,18 @@ impl<'a, 'm> Load<'a, 'm> {
         table.map_or(Kept::Broken, |value| Kept::Read(InFile { file: index, value }))
     }
 
-    fn missing_files(&mut self) {
-        for &kind in &self.misplaced {
-            self.shared.misplace(kind);
-            if kind == FileKind::Template {
-                self.templates.miss_one();
-            }
+    /// Knows of a file that stands where no kind does, which has been said.
+    fn misplace(&mut self, kind: FileKind) {
+        self.found.push(kind);
+        self.shared.misplace(kind);
+        if kind == FileKind::Template {
+            self.templates.miss_one();
         }
+    }
+
+    fn missing_files(&mut self) {
         for &(path, kind) in &SHARED[..REQUIRED] {
-            if !self.found.contains(&kind) && !self.misplaced.contains(&kind) {
+            if !self.found.contains(&kind) {
                 let path = full_path(self.folder, path);
                 let mut diagnostic =
                     Diagnostic::error(Code::MissingFile, Location::file(&path), "this file is missing");

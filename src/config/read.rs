@@ -10,35 +10,18 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     code::Code,
-    diagnostic::{Diagnostic, LeftOut, Location, Source, Span, cap},
+    diagnostic::{Diagnostic, Location, Source, Span},
     effective::Setting,
-    layout::FILE_BYTES_MAX,
-    newer,
+    open::open,
     strays::{self, Strays},
-    syntax::{Node, Parsed, parse},
+    syntax::Node,
     template::is_inherited,
     unclear::Unclear,
-    version::{self, Pinned},
+    version,
 };
 
 /// Problems of one file that are kept; nobody reads more.
 pub(crate) const PROBLEMS_PER_FILE_MAX: usize = 100;
-
-/// Keys, tables and items that a file may have, so that what they take stays below 64 MB.
-const PARTS_MAX: usize = 40_000;
-
-/// About how many keys, tables and items a text has; an item takes half of what a key does.
-fn parts(text: &str) -> usize {
-    let (mut keys, mut items) = (0, 0);
-    for byte in text.bytes() {
-        match byte {
-            b'.' | b'=' | b'{' | b'[' => keys += 1,
-            b',' => items += 1,
-            _ => {}
-        }
-    }
-    keys + items / 2
-}
 
 /// What a value may be.
 pub(crate) trait Kind {
@@ -236,21 +219,18 @@ impl<'s> Reader<'s> {
     /// Reports an error at a span; the caller adds to it.
     pub(crate) fn error(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Diagnostic {
         self.faults += 1;
-        if self.diagnostics.len() < self.problems_max() {
-            self.places.push(span);
-            self.diagnostics.push(Diagnostic::error(code, self.locate(span), message));
-        } else {
+        if self.diagnostics.len() >= self.problems_max() {
             self.left_out += 1;
+            // Those are kept that come first in the file.
             let last = self.places.iter().enumerate().max_by_key(|(_, place)| **place);
             let Some((index, _)) = last.filter(|(_, place)| **place > span) else { return &mut self.unseen };
-            // Those are kept that come first in the file.
             self.places.swap_remove(index);
             self.diagnostics.swap_remove(self.given + index);
-            self.places.push(span);
-            self.diagnostics.push(Diagnostic::error(code, self.locate(span), message));
         }
-        let index = self.diagnostics.len() - 1;
-        self.diagnostics[index].about = self.about;
+        let index = self.diagnostics.len();
+        let diagnostic = Diagnostic::error(code, self.locate(span), message);
+        self.places.push(span);
+        self.diagnostics.push(Diagnostic { about: self.about, ..diagnostic });
         &mut self.diagnostics[index]
     }
 
@@ -283,16 +263,19 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Leaves those edits to people that would write an item into a list that has it already.
-    pub(crate) fn doubt_repeats(&mut self, items: &[Node<'_>]) {
-        let span = |item: &Node<'_>| Span::from(item.span()).plain();
-        let edits = self.diagnostics[self.given..].iter_mut().filter_map(|found| found.suggestion.as_mut());
-        let mut edits: Vec<_> =
-            edits.filter(|edit| edit.safe && items.iter().any(|item| span(item) == edit.span)).collect();
-        let texts: Vec<String> = edits.iter().map(|edit| edit.text.clone()).collect();
-        for edit in &mut edits {
-            let there = |item: &Node<'_>| item.get_ref().as_str().is_some_and(|text| format!("{text:?}") == edit.text);
-            edit.safe = !items.iter().any(there) && texts.iter().filter(|text| **text == edit.text).count() == 1;
+    /// Takes back edits that would write an item into a list that has it already.
+    pub(crate) fn no_repeats(&mut self, items: &[Node<'_>]) {
+        let names = || items.iter().filter_map(name);
+        let is_item = |edit: Span| names().any(|item| Span::from(item.span()).plain() == edit);
+        let mut there: Option<BTreeSet<String>> = None;
+        for found in &mut self.diagnostics[self.given..] {
+            let Some(edit) = found.suggestion.take_if(|edit| is_item(edit.span)) else { continue };
+            let texts = || names().filter_map(|item| item.get_ref().as_str()).map(|text| format!("{text:?}"));
+            if there.get_or_insert_with(|| texts().collect()).insert(edit.text.clone()) {
+                found.suggestion = Some(edit);
+            } else {
+                found.help(format!("the list has {} already: take one of the two away", edit.text));
+            }
         }
     }
 
@@ -307,35 +290,17 @@ impl<'s> Reader<'s> {
     }
 }
 
-/// Parses a file, unless it is of another schema version.
-pub(crate) fn open<'s>(source: &Source<'s>) -> (Parsed<'s>, Vec<Diagnostic>) {
-    let mut diagnostics = Vec::new();
-    if source.text.len() > FILE_BYTES_MAX {
-        let message = format!("has {} bytes, and {FILE_BYTES_MAX} are allowed", source.text.len());
-        diagnostics.push(Diagnostic::error(Code::Unreadable, Location::file(&source.path), message));
-        return (Parsed::unreadable(), diagnostics);
+/// What an item of a list may not have in common with another: itself, or the key that a table goes by.
+fn name<'n, 's>(item: &'n Node<'s>) -> Option<&'n Node<'s>> {
+    match item.get_ref() {
+        DeValue::Table(table) => table.get("result").or_else(|| table.get("number")),
+        DeValue::String(_)
+        | DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_) => Some(item),
     }
-    if parts(source.text) > PARTS_MAX {
-        let message = format!("has more than {PARTS_MAX} keys, tables and items");
-        diagnostics.push(Diagnostic::error(Code::Unreadable, Location::file(&source.path), message));
-        return (Parsed::unreadable(), diagnostics);
-    }
-    let mut parsed = parse(source, &mut diagnostics);
-    match version::take(&mut parsed.root, &parsed.poisoned, source) {
-        Pinned::Fits => {}
-        Pinned::Wrong(diagnostic) => diagnostics.push(diagnostic),
-        Pinned::Other(diagnostic) => {
-            // A newer form may have a newer syntax too.
-            diagnostics = vec![diagnostic];
-            parsed.readable = false;
-        }
-    }
-    if parsed.readable {
-        let mut warnings = newer::warnings(&parsed.root, source);
-        cap(&mut warnings, PROBLEMS_PER_FILE_MAX, LeftOut::default(), Location::file(&source.path));
-        diagnostics.append(&mut warnings);
-    }
-    (parsed, diagnostics)
 }
 
 /// The name of a value's TOML type, with its article.

@@ -11,13 +11,13 @@ use toml::de::DeValue;
 
 use super::{
     kinds::condition::{CONDITION_DEFINITION, ConditionTable},
-    layout::FileKind,
+    layout::{self, FileKind},
     read::{Key, Kind},
     tables::{
         agents::AgentsFile, attributes::AttributesFile, business_results::BusinessResultsFile,
         calendars::CalendarsFile, campaign::CampaignFile, categories::CategoriesFile, do_not_call::DoNotCallFile,
-        queues::QueuesFile, results::ResultsFile, settings::SettingsFile, sms::SmsFile, surveys::SurveyFile,
-        template::TemplateFile, tenant::TenantFile,
+        queues::QueuesFile, results::ResultsFile, settings::SettingsFile, simulation::SimulationFile, sms::SmsFile,
+        surveys::SurveyFile, template::TemplateFile, tenant::TenantFile,
     },
     version::{self, SCHEMA_VERSION},
 };
@@ -43,18 +43,23 @@ pub(crate) struct FileType {
     pub(crate) schema: Json,
 }
 
-/// All kinds of files: the settings, and what stands in the folder of campaigns.
+/// All kinds of files: the settings, made-up worlds, and what stands in the folder of campaigns.
 pub(crate) fn file_types() -> Vec<FileType> {
     let settings = FileType {
         name: "settings",
         place: "dialops.toml".to_owned(),
         schema: whole("settings", SettingsFile::schema()),
     };
+    let simulation = FileType {
+        name: "simulation",
+        place: format!("campaigns/{}", layout::SIMULATION),
+        schema: whole("simulation", SimulationFile::schema()),
+    };
     let configuration = FileKind::ALL.iter().map(|&kind| {
         let (name, schema) = named(kind);
         FileType { name, place: format!("campaigns/{}", kind.place()), schema: whole(name, schema) }
     });
-    [settings].into_iter().chain(configuration).collect()
+    [settings, simulation].into_iter().chain(configuration).collect()
 }
 
 fn named(kind: FileKind) -> (&'static str, Json) {

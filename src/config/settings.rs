@@ -214,7 +214,9 @@ impl Build<'_> {
     fn check_trunks(&mut self, file: &SettingsFile) {
         let trunks = &file.trunks.value;
         let dial = &file.safety.value.dial;
-        if trunks.is_empty() && dial.value != Dial::None && file.trunks.span.is_none() && !file.unclear.has("trunks") {
+        // A list that could not be read whole is a fault of its own.
+        let unread = file.unclear.has("trunks") || file.trunks.span.is_some() && !self.diagnostics.is_empty();
+        if trunks.is_empty() && dial.value != Dial::None && !unread {
             self.error(Code::NoTrunk, dial.span, "dialling needs a trunk")
                 .label("calls somebody")
                 .help("add a [[trunks]] table, or set `dial = \"none\"`");

@@ -25,25 +25,33 @@ pub(crate) struct Predecessor<'a> {
 pub(crate) fn successions<'a>(before: &[Stands<'a>], after: &[Stands<'a>]) -> BTreeMap<&'a str, Predecessor<'a>> {
     let ids = |side: &[Stands<'a>]| side.iter().map(|campaign| campaign.id).collect::<BTreeSet<_>>();
     let (known, left) = (ids(before), ids(after));
-    let mut free: Vec<Stands<'a>> = before.to_vec();
-    let mut found = BTreeMap::new();
-    let name = |was: &Stands<'_>, is: &Stands<'_>| was.name.is_some() && was.name == is.name;
-    let path = |was: &Stands<'_>, is: &Stands<'_>| was.path == is.path;
-    let replaced = |was: &Stands<'_>, is: &Stands<'_>| !left.contains(was.id) && !known.contains(is.id);
-    let links: [&dyn Fn(&Stands<'_>, &Stands<'_>) -> bool; 3] = [
-        &|was, is| was.id != is.id && known.contains(is.id) && name(was, is) && path(was, is),
-        &|was, is| replaced(was, is) && name(was, is),
-        &|was, is| replaced(was, is) && path(was, is),
+    let by_path: BTreeMap<&str, Stands<'a>> = before.iter().map(|was| (was.path, *was)).collect();
+    let by_name: BTreeMap<&str, Stands<'a>> = before.iter().filter_map(|was| Some((was.name?, *was))).collect();
+    let of_path = |is: &Stands<'a>| by_path.get(is.path).copied();
+    let of_name = |is: &Stands<'a>| by_name.get(is.name?).copied();
+    let swapped = |is: &Stands<'a>| of_path(is).filter(|was| was.id != is.id && of_name(is) == Some(*was));
+    let is_gone = |was: &Stands<'a>| !left.contains(was.id);
+    let is_known = |is: &Stands<'a>| known.contains(is.id);
+    let ways: [Predecessors<'_, 'a>; 3] = [
+        &|is| swapped(is).filter(|_| is_known(is)),
+        &|is| of_name(is).filter(|was| is_gone(was) && !is_known(is)),
+        &|is| of_path(is).filter(|was| is_gone(was) && !is_known(is)),
     ];
-    for link in links {
-        for is in after.iter() {
-            let at = free.iter().position(|was| link(was, is)).filter(|_| !found.contains_key(is.id));
-            let Some(was) = at.map(|at| free.swap_remove(at)) else { continue };
-            found.insert(is.id, Predecessor { was, is_gone: !left.contains(was.id) });
+    let (mut found, mut taken) = (BTreeMap::new(), BTreeSet::new());
+    for predecessor in ways {
+        for is in after {
+            let was = predecessor(is).filter(|was| !found.contains_key(is.id) && !taken.contains(was.id));
+            if let Some(was) = was {
+                taken.insert(was.id);
+                found.insert(is.id, Predecessor { was, is_gone: is_gone(&was) });
+            }
         }
     }
     found
 }
+
+/// A way to find the campaign whose place one took.
+type Predecessors<'f, 'a> = &'f dyn Fn(&Stands<'a>) -> Option<Stands<'a>>;
 
 #[cfg(test)]
 mod tests {

@@ -365,7 +365,10 @@ mod tests {
             ("a = \"abc\nb = 2\n", "1:9 E0002 invalid basic string, expected `\"`"),
             ("a = 0x\n", "1:5 E0002 `0x` is not a number"),
             ("a = [{ b = 1_0٠ }]\n", "1:12 E0002 `1_0٠` is not a number"),
-            ("a = 2031-13-01T00:00:00Z\n", "1:5 E0002 `2031-13-01T00:00:00Z` is no date: expected month between 01 and 12"),
+            (
+                "a = 2031-13-01T00:00:00Z\n",
+                "1:5 E0002 `2031-13-01T00:00:00Z` is no date: expected month between 01 and 12",
+            ),
         ] {
             assert_eq!(errors(text), (vec![expected.to_owned()], true), "{text:?}");
         }

@@ -292,7 +292,8 @@ fn date(text: &str) -> Result<Date, String> {
     date.ok_or_else(|| "must be a date such as 2031-03-04".to_owned())
 }
 
-fn e164(field: &str, region: Region) -> Result<E164, String> {
+/// A number of a region, or with its country code, or what is wrong with it.
+pub(super) fn e164(field: &str, region: Region) -> Result<E164, String> {
     let invalid = || format!("is not a phone number of {region}, nor one with its country code");
     let number = PHONE_NUMBER_UTIL.parse(narrowed(field), Some(region)).map_err(|_| invalid())?;
     if number.extension.as_ref().is_some_and(|extension| !extension.is_empty()) {

@@ -1,11 +1,8 @@
-//! The import itself: rows to contacts to the store, batch by batch.
+//! The import itself: rows to contacts, or to entries of a do-not-call list, to the store, piece by piece.
 
-use std::{
-    collections::{HashMap, hash_map::RandomState},
-    hash::BuildHasher,
-    io,
-};
+use std::io;
 
+use jiff::Timestamp;
 use rlibphonenumber::enums::Region;
 use tokio::{
     io::AsyncRead,
@@ -13,15 +10,20 @@ use tokio::{
 };
 
 use super::{
+    contact_rows::ContactRows,
+    draft,
+    entries::Form,
     rows::{ImportFormat, Row, Rows},
     rules::ImportRules,
 };
 use crate::{
     domain::{
         contact::NewContact,
-        ids::{BatchId, CampaignId, CustomerId},
+        do_not_call::NewEntry,
+        ids::{BatchId, CampaignId, DoNotCallId},
+        phone::E164,
     },
-    store::{Store, StoreError},
+    store::{ImportOutcome, ListingOutcome, Store, StoreError},
 };
 
 /// Rows that the store writes in one piece.
@@ -30,18 +32,16 @@ const PIECE_ROWS: usize = 500;
 /// Bytes of rows at which a piece is handed over early.
 const PIECE_BYTES: usize = 1024 * 1024;
 
-/// Customers whose line is remembered, to tell of a repetition by its line (16 bytes each). Beyond
-/// them the store still sees a repetition: as unchanged, or as differing from what is there.
-const LINES_REMEMBERED: usize = 1_000_000;
-
 /// Rows of an import.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ImportCounts {
     /// Rows read.
     pub rows: u64,
-    /// New contacts.
+    /// New contacts, or entries.
     pub added: u64,
-    /// Contacts that were there already, the same.
+    /// Entries that had another expiry; contacts are never changed.
+    pub updated: u64,
+    /// Contacts, or entries, that were there already, the same.
     pub unchanged: u64,
     /// Rows left out.
     pub rejected: u64,
@@ -72,7 +72,7 @@ pub enum ImportError {
     #[error("region {0:?} of the tenant is not an ISO 3166-1 code that has phone numbers; change shared/tenant.toml")]
     Region(String),
     /// The file has no header that says what the columns are.
-    #[error("line 1 is no header for contacts: {}", .0.join("; "))]
+    #[error("line 1 is no header: {}", .0.join("; "))]
     Header(Vec<String>),
     /// The file could not be read.
     #[error("the file could not be read to its end; import it again, what is in stays")]
@@ -106,76 +106,146 @@ pub async fn import(
     source: impl AsyncRead + Unpin + Send,
     events: &mpsc::Sender<ImportEvent>,
 ) -> Result<ImportCounts, ImportError> {
-    let region = Region::from_code(&rules.region).map_err(|_| ImportError::Region(rules.region.clone()))?;
     // A campaign that is not there is told before the first row is looked at.
+    let region = region(rules)?;
     store.import(campaign, batch, Vec::new()).await?;
-    let mut rows = Rows::open(format, source, campaign, rules, region).await?;
-    let counts = ImportCounts::default();
-    let mut import = Import { store, campaign, into: batch, events, counts, batch: Batch::default() };
-    let mut lines = Lines::default();
+    let (rows, names) = Rows::open(format, source).await?;
+    let mut contacts = ContactRows::new(campaign, rules, region, names).map_err(ImportError::Header)?;
+    let read = |row: &Row| contacts.read(row);
+    take_in(Contacts { store, campaign, into: batch }, rows, read, events).await
+}
+
+/// Imports entries of a do-not-call list from `source`, held to `rules`; those that have no expiry of
+/// their own get `expires_at`. It tells what happens as [`import`] does.
+pub async fn import_do_not_call(
+    store: &dyn Store,
+    list: &DoNotCallId,
+    rules: &ImportRules,
+    expires_at: Option<Timestamp>,
+    format: ImportFormat,
+    source: impl AsyncRead + Unpin + Send,
+    events: &mpsc::Sender<ImportEvent>,
+) -> Result<ImportCounts, ImportError> {
+    let region = region(rules)?;
+    let (rows, names) = Rows::open(format, source).await?;
+    let form = Form::new(region, expires_at, names).map_err(ImportError::Header)?;
+    take_in(Entries { store, list }, rows, |row: &Row| form.read(row), events).await
+}
+
+/// A telephone number as rows have them, held to `rules`; what is wrong with it never repeats it.
+pub fn number(text: &str, rules: &ImportRules) -> Result<E164, String> {
+    draft::e164(text.trim(), region(rules).map_err(|error| error.to_string())?)
+}
+
+pub(super) fn region(rules: &ImportRules) -> Result<Region, ImportError> {
+    Region::from_code(&rules.region).map_err(|_| ImportError::Region(rules.region.clone()))
+}
+
+/// Reads all rows and hands them over, piece by piece.
+async fn take_in<S: Sink>(
+    sink: S,
+    mut rows: Rows<impl AsyncRead + Unpin + Send>,
+    mut read: impl FnMut(&Row) -> Result<S::Item, String> + Send,
+    events: &mpsc::Sender<ImportEvent>,
+) -> Result<ImportCounts, ImportError> {
+    let mut import = Import { sink, events, counts: ImportCounts::default(), piece: Piece::default() };
     while let Some(row) = rows.next().await.map_err(ImportError::Read)? {
         import.counts.rows += 1;
-        let Row { line, raw, contact } = row;
-        match contact.and_then(|contact| lines.only_once(contact, line)) {
-            Ok(contact) => import.add(line, raw, contact).await?,
-            Err(reason) => import.reject(line, raw, reason).await?,
+        match read(&row) {
+            Ok(item) => import.add(row.line, row.raw, item).await?,
+            Err(reason) => import.reject(row.line, row.raw, reason).await?,
         }
     }
     import.finish().await
 }
 
-/// On which line each customer stood first.
-#[derive(Default)]
-struct Lines {
-    hasher: RandomState,
-    lines: HashMap<u64, u32>,
+/// Where rows go.
+trait Sink: Sync {
+    /// What a row is.
+    type Item: Send;
+
+    /// Stores a piece.
+    async fn write(&self, items: Vec<Self::Item>) -> Result<Written, StoreError>;
+
+    /// Notes how many rows of the whole file were left out.
+    async fn finish(&self, rejected: u64) -> Result<(), StoreError>;
 }
 
-impl Lines {
-    /// The contact, unless its customer stood on an earlier line.
-    fn only_once(&mut self, contact: NewContact, line: u64) -> Result<NewContact, String> {
-        match self.first(&contact.customer, line) {
-            Some(first) => Err(format!("customer_id: stands on line {first} already")),
-            None => Ok(contact),
-        }
+/// What became of a piece.
+struct Written {
+    added: u64,
+    updated: u64,
+    unchanged: u64,
+    /// Positions of rows that were left out, since what is there differs.
+    conflicting: Vec<usize>,
+}
+
+/// Contacts of a campaign.
+struct Contacts<'a> {
+    store: &'a dyn Store,
+    campaign: &'a CampaignId,
+    into: &'a BatchId,
+}
+
+impl Sink for Contacts<'_> {
+    type Item = NewContact;
+
+    async fn write(&self, contacts: Vec<NewContact>) -> Result<Written, StoreError> {
+        let ImportOutcome { added, unchanged, conflicting } =
+            self.store.import(self.campaign, self.into, contacts).await?;
+        Ok(Written { added, updated: 0, unchanged, conflicting })
     }
 
-    /// The earlier line of `customer`; remembers this one if there is none.
-    fn first(&mut self, customer: &CustomerId, line: u64) -> Option<u32> {
-        let hash = self.hasher.hash_one(customer);
-        if let Some(first) = self.lines.get(&hash) {
-            return Some(*first);
-        }
-        if self.lines.len() < LINES_REMEMBERED {
-            self.lines.insert(hash, u32::try_from(line).unwrap_or(u32::MAX));
-        }
-        None
+    async fn finish(&self, rejected: u64) -> Result<(), StoreError> {
+        self.store.note_rejected(self.campaign, self.into, rejected).await
     }
 }
 
-/// Contacts on their way, with the rows they come from.
-#[derive(Default)]
-struct Batch {
-    contacts: Vec<NewContact>,
+/// Entries of a do-not-call list.
+struct Entries<'a> {
+    store: &'a dyn Store,
+    list: &'a DoNotCallId,
+}
+
+impl Sink for Entries<'_> {
+    type Item = NewEntry;
+
+    async fn write(&self, entries: Vec<NewEntry>) -> Result<Written, StoreError> {
+        let ListingOutcome { added, updated, unchanged } = self.store.import_do_not_call(self.list, entries).await?;
+        Ok(Written { added, updated, unchanged, conflicting: Vec::new() })
+    }
+
+    async fn finish(&self, _rejected: u64) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// Items on their way, with the rows they come from.
+struct Piece<T> {
+    items: Vec<T>,
     rows: Vec<(u64, String)>,
     bytes: usize,
 }
 
-struct Import<'a> {
-    store: &'a dyn Store,
-    campaign: &'a CampaignId,
-    into: &'a BatchId,
-    events: &'a mpsc::Sender<ImportEvent>,
-    counts: ImportCounts,
-    batch: Batch,
+impl<T> Default for Piece<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), rows: Vec::new(), bytes: 0 }
+    }
 }
 
-impl Import<'_> {
-    async fn add(&mut self, line: u64, row: String, contact: NewContact) -> Result<(), ImportError> {
-        self.batch.bytes += row.len();
-        self.batch.contacts.push(contact);
-        self.batch.rows.push((line, row));
-        if self.batch.contacts.len() >= PIECE_ROWS || self.batch.bytes >= PIECE_BYTES {
+struct Import<'a, S: Sink> {
+    sink: S,
+    events: &'a mpsc::Sender<ImportEvent>,
+    counts: ImportCounts,
+    piece: Piece<S::Item>,
+}
+
+impl<S: Sink> Import<'_, S> {
+    async fn add(&mut self, line: u64, row: String, item: S::Item) -> Result<(), ImportError> {
+        self.piece.bytes += row.len();
+        self.piece.items.push(item);
+        self.piece.rows.push((line, row));
+        if self.piece.items.len() >= PIECE_ROWS || self.piece.bytes >= PIECE_BYTES {
             self.hand_over().await?;
         }
         Ok(())
@@ -192,13 +262,14 @@ impl Import<'_> {
     }
 
     async fn hand_over(&mut self) -> Result<(), ImportError> {
-        let mut batch = std::mem::take(&mut self.batch);
-        if !batch.contacts.is_empty() {
-            let outcome = self.store.import(self.campaign, self.into, batch.contacts).await?;
-            self.counts.added += outcome.added;
-            self.counts.unchanged += outcome.unchanged;
-            for position in outcome.conflicting {
-                let Some((line, row)) = batch.rows.get_mut(position).map(std::mem::take) else { continue };
+        let mut piece = std::mem::take(&mut self.piece);
+        if !piece.items.is_empty() {
+            let written = self.sink.write(piece.items).await?;
+            self.counts.added += written.added;
+            self.counts.updated += written.updated;
+            self.counts.unchanged += written.unchanged;
+            for position in written.conflicting {
+                let Some((line, row)) = piece.rows.get_mut(position).map(std::mem::take) else { continue };
                 self.counts.rejected += 1;
                 let reason = "customer_id: is in the campaign with other numbers, attributes, priority, \
                               timezone, not_before or custom_field, and was left as it is"
@@ -212,7 +283,7 @@ impl Import<'_> {
 
     async fn finish(mut self) -> Result<ImportCounts, ImportError> {
         self.hand_over().await?;
-        self.store.note_rejected(self.campaign, self.into, self.counts.rejected).await?;
+        self.sink.finish(self.counts.rejected).await?;
         self.events.send(ImportEvent::Done(self.counts)).await?;
         Ok(self.counts)
     }

@@ -1,4 +1,4 @@
-//! Encrypted attributes: AES-256-GCM-SIV (RFC 8452), bound to the contact and the attribute (ADR 10).
+//! Encrypted attributes: AES-256-GCM-SIV (RFC 8452), bound to the contact and the attribute (ADR 11).
 
 use std::fmt::{self, Write};
 
@@ -85,6 +85,19 @@ impl Keyring {
         Ok(Self { current: named(current)?, previous })
     }
 
+    /// With a key that goes when the process does, for values that are never read.
+    #[must_use]
+    pub fn thrown_away() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "a key is made")]
+        fn fill(key: &mut [u8]) {
+            // Without the system's random numbers it is a known key, for values that stay in memory.
+            let _without = getrandom::fill(key);
+        }
+        let mut key = [0; KEY_BYTES];
+        fill(&mut key);
+        Self { current: of_bytes(&key), previous: None }
+    }
+
     /// Id of the key that values are written under.
     #[must_use]
     pub fn current(&self) -> &str {
@@ -116,8 +129,12 @@ impl Keyring {
 
 fn named(key: &SecretString) -> Result<Named, KeyError> {
     let bytes = unhex(key.expose_secret().trim()).filter(|bytes| bytes.len() == KEY_BYTES).ok_or(KeyError)?;
-    let digest = Sha256::new().chain_update(b"dialops attribute key\0").chain_update(&bytes).finalize();
-    Ok(Named { id: hex(&digest[..4]), cipher: Aes256GcmSiv::new(Key::<Aes256GcmSiv>::from_slice(&bytes)) })
+    Ok(of_bytes(&bytes))
+}
+
+fn of_bytes(key: &[u8]) -> Named {
+    let digest = Sha256::new().chain_update(b"dialops attribute key\0").chain_update(key).finalize();
+    Named { id: hex(&digest[..4]), cipher: Aes256GcmSiv::new(Key::<Aes256GcmSiv>::from_slice(key)) }
 }
 
 /// One nonce a place: it repeats only for what one attribute of one contact has been, which GCM-SIV bears.

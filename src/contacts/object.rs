@@ -30,7 +30,7 @@ const NUMBER_KEYS: [&str; 2] = ["category", "number"];
 pub(super) type Member<'a> = (String, &'a RawValue);
 
 /// An object's members in order, repeated ones too.
-pub(super) struct Members<'a>(Vec<Member<'a>>);
+pub(super) struct Members<'a>(pub(super) Vec<Member<'a>>);
 
 /// A value, opened as far as its own kind.
 pub(super) enum Value<'a> {
@@ -80,9 +80,18 @@ impl<'a> Value<'a> {
     }
 }
 
+/// The members of a text that is one object.
+pub(super) fn open(line: &str) -> Result<Members<'_>, String> {
+    let raw: &RawValue = serde_json::from_str(line).map_err(|error| match error.column() {
+        0 => "is not JSON".to_owned(),
+        column => format!("is not JSON, at column {column}"),
+    })?;
+    if let Value::Object(object) = Value::of(raw) { Ok(object) } else { Err("must be a JSON object".to_owned()) }
+}
+
 /// Reads a line.
 pub(super) fn read(line: &str, context: Context<'_>) -> Result<NewContact, String> {
-    let object = opened(line)?;
+    let object = open(line)?;
     let mut draft = Draft::new(context);
     let members = once(&mut draft, "", object);
     if !members.iter().any(|(key, _)| key == "customer_id") {
@@ -105,15 +114,6 @@ pub(super) fn read(line: &str, context: Context<'_>) -> Result<NewContact, Strin
         }
     }
     draft.finish()
-}
-
-/// The members of a text that is one object.
-pub(super) fn opened(text: &str) -> Result<Members<'_>, String> {
-    let raw: &RawValue = serde_json::from_str(text).map_err(|error| match error.column() {
-        0 => "is not JSON".to_owned(),
-        column => format!("is not JSON, at column {column}"),
-    })?;
-    if let Value::Object(object) = Value::of(raw) { Ok(object) } else { Err("must be a JSON object".to_owned()) }
 }
 
 /// The members without those whose key stood before, each of which is a problem.
@@ -188,6 +188,7 @@ pub(super) fn attributes(draft: &mut Draft<'_>, context: Context<'_>, value: Val
     }
 }
 
+/// What to say of a key that is none of `known`.
 pub(super) fn unknown(key: &str, known: &[&str]) -> String {
     let key_is = format!("{} is not known", named(key));
     match suggest::nearest(key, known.iter().copied()) {
@@ -197,6 +198,6 @@ pub(super) fn unknown(key: &str, known: &[&str]) -> String {
 }
 
 /// A key by its name, unless that could be a customer's.
-fn named(key: &str) -> String {
+pub(super) fn named(key: &str) -> String {
     shown::name(key).map_or_else(|| "a key".to_owned(), |name| format!("key {name}"))
 }

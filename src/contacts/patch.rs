@@ -24,7 +24,7 @@ pub fn edit(
     let region = Region::from_code(&rules.region);
     let region = region.map_err(|_| format!("region {:?} of the tenant has no phone numbers", rules.region))?;
     let context = Context { rules, campaign, region, attribute_prefix: "attributes." };
-    let members = object::opened(text)?;
+    let members = object::open(text)?;
     let mut draft = Draft::new(context);
     let members = object::once(&mut draft, "", members);
     let named: Vec<String> = members.iter().map(|(key, _)| key.clone()).collect();

@@ -55,7 +55,9 @@ pub(super) async fn recover(store: &dyn Store) -> Result<Recovery, StoreError> {
                 let campaign = attempt.contact.campaign;
                 recovery.unsettled.insert(leg, Unsettled { campaign, settlement });
             }
-            None => store.settle(settlement).await?,
+            None => {
+                store.settle(settlement).await?;
+            }
         }
     }
     Ok(recovery)
@@ -65,6 +67,7 @@ fn settlement(left: &LeftoverAttempt) -> Settlement {
     let result = retry::result_of_leftover(left.answered_at.is_some(), left.connected_at.is_some());
     let ended = EndedAttempt {
         number: left.number,
+        rule: left.rule.clone(),
         result,
         ended_at: left.last_event_at,
         local_date: left.local_date,

@@ -278,6 +278,7 @@ impl Looper {
             contact: intent.contact,
             picked_version: intent.picked_version,
             number: intent.number,
+            rule: intent.rule,
             caller_number: intent.caller_number,
             agent: intent.agent,
             trunk: intent.trunk,
@@ -304,7 +305,7 @@ impl Looper {
         let store = Arc::clone(&self.parts.store);
         let written = insist("settling an attempt", move || {
             let (store, settlement) = (Arc::clone(&store), settlement.clone());
-            async move { store.settle(settlement).await }
+            async move { store.settle(settlement).await.map(drop) }
         });
         self.begin(written.map(move |done| done.or(Input::ContactsAdded(campaign))));
     }
@@ -314,11 +315,12 @@ impl Looper {
         self.point(CrashPoint::Ended);
         let store = Arc::clone(&self.parts.store);
         let attempt = settlement.attempt;
-        let written = insist("settling an attempt", move || {
+        let written = until_done("settling an attempt", move || {
             let (store, settlement) = (Arc::clone(&store), settlement.clone());
             async move { store.settle(settlement).await }
         });
-        self.begin(written.map(move |done| done.or(Input::Settled { attempt })));
+        let settled = move |changed| Done::Give(Input::Settled { attempt, changed });
+        self.begin(written.map(move |changed| changed.map_or_else(Done::Fatal, settled)));
     }
 
     /// Writes a milestone without anyone waiting for it. The next life lives on these, so they are
@@ -492,6 +494,16 @@ impl Looper {
                 self.give(Input::ContactsChanged(campaign));
                 self.evaluate();
             }
+            DialCommand::ContactChanged { campaign, contact } => {
+                self.give(Input::ContactChanged { campaign, contact });
+            }
+            DialCommand::DoNotCallChanged { list } => {
+                let generation = self.parts.generation.borrow().clone();
+                let campaigns = generation.iter().flat_map(|generation| generation.definitions.campaigns.values());
+                for campaign in campaigns.filter(|campaign| campaign.do_not_call.contains(&list)) {
+                    self.give(Input::ContactsAdded(campaign.id.clone()));
+                }
+            }
             DialCommand::SetAgent { agent, availability, reply } => {
                 let known =
                     self.parts.generation.borrow().as_ref().is_some_and(|g| g.definitions.agents.contains_key(&agent));
@@ -553,6 +565,10 @@ impl Looper {
         }
         if now >= self.beat_at {
             self.beat_at = now + HEARTBEAT_EVERY;
+            // Time alone makes contacts stand otherwise, and a page looks at few of those.
+            if self.drain_until.is_none() {
+                self.evaluate();
+            }
             let store = Arc::clone(&self.parts.store);
             self.begin(async move {
                 match store.heartbeat().await {

@@ -323,7 +323,7 @@ impl ZonedHours<'_> {
             return Some(t);
         }
         let today = self.local_date(t);
-        let later = (FIRST_DAYS..CLOSED_DAYS_MAX).step_by(8).map(|first| (first, DAYS_AHEAD));
+        let later = (0..CLOSED_DAYS_MAX / DAYS_AHEAD).map(|n| (FIRST_DAYS + n * DAYS_AHEAD, DAYS_AHEAD));
         std::iter::once((0, FIRST_DAYS)).chain(later).find_map(|(first, days)| {
             let mut edges = self.edges(today.saturating_add(Span::new().days(first)), days, t);
             edges.sort_unstable();
@@ -356,7 +356,7 @@ impl ZonedHours<'_> {
             }
         }
         let midnight = |date: Date| self.readings(date, 0).next().unwrap_or(Timestamp::MAX);
-        let (start, end) = (midnight(from).max(t), midnight(from.saturating_add(Span::new().days(days))));
+        let (start, end) = (midnight(from).max(t), midnight(from.saturating_add(Span::new().days(days + 1))));
         let transitions = self.zone.following(start).map(|change| change.timestamp());
         edges.extend(transitions.take_while(|&at| at <= end));
         edges.retain(|&edge| edge > t);
@@ -445,6 +445,13 @@ mod tests {
         assert_eq!(fold.closes_at(at("2031-10-26T00:00:00Z")), Some(at("2031-10-26T00:30:00Z")));
         assert_eq!(fold.next_open(at("2031-10-26T00:30:00Z")), Some(at("2031-10-26T01:00:00Z")));
         assert_eq!(fold.next_open(at("2031-10-26T01:30:00Z")), Some(at("2031-10-27T01:00:00Z")));
+    }
+
+    #[test]
+    fn a_gap_of_tomorrow_opens_a_window_that_starts_in_it() {
+        // New York 2031-03-09: 02:00 -> 03:00. Asked the evening before, a day of edges is looked at.
+        let gap = hours("America/New_York", &["02:01-03:02"]);
+        assert_eq!(gap.next_open(at("2031-03-08T19:00:00-05:00")), Some(at("2031-03-09T07:00:00Z")));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
 ///
 /// Texts are as they stand in the SIP messages. The driver makes the first one before anything is
 /// sent, and a new one whenever a challenge, a provisional answer or an answer changes it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct LegIdentity {
     /// `Call-ID`.
     pub call_id: String,

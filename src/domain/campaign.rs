@@ -245,11 +245,7 @@ impl Campaign {
     /// campaign is held.
     #[must_use]
     pub fn not_dialled_yet(&self) -> Vec<&'static str> {
-        let settings = [
-            ("do-not-call lists (its own or the tenant's)", !self.do_not_call.is_empty()),
-            ("business_results", !self.business.is_empty()),
-            ("agents.hold = \"off_hook\"", self.agents.hold == AgentHold::OffHook),
-        ];
+        let settings = [("agents.hold = \"off_hook\"", self.agents.hold == AgentHold::OffHook)];
         settings.into_iter().filter(|(_, used)| *used).map(|(setting, _)| setting).collect()
     }
 
@@ -268,10 +264,14 @@ impl Campaign {
         format!("{filter:?} {:?} {:?} {hours:?}", self.sort, self.order)
     }
 
-    /// Whether two definitions are equal; told at once of one and itself.
+    /// Whether two definitions are equal, or neither is there; told at once of one and itself.
     #[must_use]
-    pub fn same(a: &Arc<Self>, b: &Arc<Self>) -> bool {
-        Arc::ptr_eq(a, b) || a == b
+    pub fn same(a: Option<&Arc<Self>>, b: Option<&Arc<Self>>) -> bool {
+        match (a, b) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
     }
 
     /// Whether a contact with these attributes may be called at all.
@@ -383,6 +383,23 @@ impl Definitions {
             do_not_call: BTreeMap::new(),
             campaigns: BTreeMap::new(),
         }
+    }
+
+    /// Has campaigns that have expired stay so (SPEC, phases: `expired` is final), whatever these definitions
+    /// say of their end; `ended_at` is the `ends_at` that was last in force. Tells whom that concerns.
+    pub fn keep_expired(
+        &mut self,
+        ended_at: impl Fn(&CampaignId) -> Option<Timestamp>,
+        now: Timestamp,
+    ) -> Vec<CampaignId> {
+        let mut kept = Vec::new();
+        for (id, campaign) in &mut self.campaigns {
+            if let Some(ended_at) = ended_at(id).filter(|at| *at <= now && *at < campaign.ends_at) {
+                Arc::make_mut(campaign).ends_at = ended_at;
+                kept.push(id.clone());
+            }
+        }
+        kept
     }
 }
 

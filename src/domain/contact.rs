@@ -8,6 +8,7 @@ use jiff::{Timestamp, civil::Date};
 
 use super::{
     attribute::Attributes,
+    business::{Business, BusinessKey},
     campaign::Priority,
     ids::{CampaignId, CategoryId, ContactRef, CustomerId},
     phone::E164,
@@ -16,6 +17,9 @@ use super::{
 };
 
 pub use self::edit::{ContactEdit, edit, erased};
+
+/// What `listed_until` is where no passing of time releases a number.
+pub const HELD_FOR_GOOD: Timestamp = Timestamp::constant(253_370_764_800, 0);
 
 /// Most numbers of one contact.
 pub const NUMBERS_PER_CONTACT_MAX: usize = 16;
@@ -73,8 +77,11 @@ pub struct Progress {
     pub pass: Option<u8>,
     /// INVITEs that left for it (frequency ledger of `max_attempts_per_contact`).
     pub attempts: u32,
-    /// Set once nothing more will be tried.
+    /// Set once none of its numbers will be tried by the result policy; a business result may still
+    /// have scheduled a call.
     pub ended: Option<ContactEnd>,
+    /// What business results have brought about.
+    pub business: Business,
 }
 
 /// One number of a contact.
@@ -90,6 +97,9 @@ pub struct Number {
     pub due_at: Option<Timestamp>,
     /// Skipped until then by a cap; an untried number stays untried.
     pub held_until: Option<Timestamp>,
+    /// Skipped until then by a do-not-call list, [`HELD_FOR_GOOD`] if its entry has no expiry; an
+    /// untried number stays untried.
+    pub listed_until: Option<Timestamp>,
     /// Different local days with a counted try.
     pub days: u32,
     /// The newest of those days.
@@ -143,10 +153,12 @@ pub enum ContactEnd {
     NotReached,
     /// `max_attempts_per_contact` is used up.
     AttemptsSpent,
-    /// A result of `results.no_retry`.
+    /// A result of `results.no_retry`; final.
     NoRetry,
     /// Its personal data was erased before it had ended.
     Erased,
+    /// A business result whose rule says `stop`; final.
+    Stopped,
 }
 
 impl ContactEnd {
@@ -159,13 +171,14 @@ impl ContactEnd {
             Self::AttemptsSpent => "attempts_spent",
             Self::NoRetry => "no_retry",
             Self::Erased => "erased",
+            Self::Stopped => "stopped",
         }
     }
 
     /// The end of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Reached, Self::NotReached, Self::AttemptsSpent, Self::NoRetry, Self::Erased]
+        [Self::Reached, Self::NotReached, Self::AttemptsSpent, Self::NoRetry, Self::Stopped, Self::Erased]
             .into_iter()
             .find(|end| end.as_str() == name)
     }
@@ -180,7 +193,30 @@ impl Progress {
             pass: None,
             attempts: 0,
             ended: None,
+            business: Business::default(),
         }
+    }
+
+    /// Whether nothing more will be tried.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.ended.is_some() && self.business.scheduled.is_none()
+    }
+
+    /// The ledger that a call of a number goes by: the number's own, or that of the call which `rule` has
+    /// scheduled; `None` if there is no such call.
+    #[must_use]
+    pub fn tries(&self, number: usize, rule: Option<&BusinessKey>) -> Option<&Number> {
+        let Some(rule) = rule else { return self.numbers.get(number) };
+        let call = self.business.scheduled.as_ref();
+        call.filter(|call| call.rule == *rule && call.number == number).map(|call| &call.tries)
+    }
+
+    /// The same ledger, to write to.
+    pub fn tries_mut(&mut self, number: usize, rule: Option<&BusinessKey>) -> Option<&mut Number> {
+        let Some(rule) = rule else { return self.numbers.get_mut(number) };
+        let call = self.business.scheduled.as_mut();
+        call.filter(|call| call.rule == *rule && call.number == number).map(|call| &mut call.tries)
     }
 }
 
@@ -194,6 +230,7 @@ impl Number {
             tried: false,
             due_at: None,
             held_until: None,
+            listed_until: None,
             days: 0,
             last_day: None,
             tries_on_last_day: 0,

@@ -9,9 +9,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    business::{self, BusinessKey, CancelReason},
     calendar::ZonedHours,
     campaign::{Campaign, DesiredState, DialPermission, PerNumberLimit},
-    contact::{Contact, ContactEnd, Number, Progress},
+    contact::{Contact, ContactEnd, HELD_FOR_GOOD, Number, Progress},
+    do_not_call::{self, Entry},
+    ids::AgentId,
     phone::E164,
     reason::Hold,
     retry,
@@ -69,6 +72,10 @@ pub struct Facts<'a> {
     pub number: usize,
     /// Whether the contact's batch is paused.
     pub batch_paused: bool,
+    /// The business rule that asks for the call; `None` for the result policy.
+    pub rule: Option<&'a BusinessKey>,
+    /// The held agent; `None` asks for no one in particular.
+    pub agent: Option<&'a AgentId>,
     /// Whether the customer has a live call, in any campaign.
     pub customer_on_call: bool,
     /// Whether the number has a live call, in any campaign.
@@ -81,6 +88,8 @@ pub struct Facts<'a> {
     pub caps: Caps,
     /// The frequency ledger of the number.
     pub history: &'a NumberHistory,
+    /// What do-not-call lists say of the number.
+    pub do_not_call: &'a [Entry],
 }
 
 /// A campaign that holds everything back, whatever the contact.
@@ -123,7 +132,7 @@ pub fn decide(facts: &Facts<'_>) -> Result<(), Hold> {
     if facts.contact.version != facts.picked_version {
         return Err(Hold::Stale);
     }
-    if progress.ended.is_some() {
+    if progress.ended.is_some() && facts.rule.is_none() {
         return Err(Hold::ContactEnded);
     }
     if facts.batch_paused {
@@ -132,11 +141,13 @@ pub fn decide(facts: &Facts<'_>) -> Result<(), Hold> {
     if !campaign.matches(&facts.contact.attributes) {
         return Err(Hold::FilteredOut);
     }
-    let number = progress.numbers.get(facts.number).ok_or(Hold::Stale)?;
+    let number = progress.tries(facts.number, facts.rule).ok_or(Hold::Stale)?;
     listed(facts.permission, &number.e164)?;
+    suppressed(facts.now, campaign, facts.do_not_call)?;
     window(facts.now, &campaign.hours_of(facts.contact, number))?;
     on_call(facts)?;
     due(facts.now, campaign, facts.contact, number)?;
+    same_agent(campaign, facts)?;
     frequency(facts.now, campaign, progress, facts.history)?;
     caps(campaign, facts)
 }
@@ -146,6 +157,13 @@ fn listed(permission: &DialPermission, number: &E164) -> Result<(), Hold> {
         DialPermission::None => Err(Hold::DiallingOff),
         DialPermission::Listed(numbers) if !numbers.contains(number) => Err(Hold::NotListed),
         DialPermission::Listed(_) | DialPermission::All => Ok(()),
+    }
+}
+
+fn suppressed(now: Timestamp, campaign: &Campaign, entries: &[Entry]) -> Result<(), Hold> {
+    match do_not_call::holding(entries, &campaign.do_not_call, now) {
+        Some(entry) => Err(Hold::DoNotCall { list: entry.list.clone(), until: entry.expires_at }),
+        None => Ok(()),
     }
 }
 
@@ -173,6 +191,14 @@ fn due(now: Timestamp, campaign: &Campaign, contact: &Contact, number: &Number) 
         retry::Budget::Left => Ok(()),
         retry::Budget::SpentToday => Err(Hold::DayBudgetSpent { next_day_at: hours.next_day_starts(now) }),
         retry::Budget::Spent => Err(Hold::NumberEnded),
+    }
+}
+
+/// A contact whose scheduled call waits for an agent is for nobody else.
+fn same_agent(campaign: &Campaign, facts: &Facts<'_>) -> Result<(), Hold> {
+    match business::waits_for(campaign, facts.contact, facts.now).filter(|_| facts.rule.is_some()) {
+        Some((agent, until)) if facts.agent != Some(agent) => Err(Hold::WaitsForAgent { agent: agent.clone(), until }),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -230,28 +256,33 @@ fn caps(campaign: &Campaign, facts: &Facts<'_>) -> Result<(), Hold> {
 /// Length of the window that calls per second are counted over.
 pub const RATE_WINDOW: Duration = Duration::from_secs(1);
 
-/// The progress of a contact whose `number` the gate refused with `hold`; `None` if a refusal of
-/// that kind leaves no trace.
+/// The progress of a contact whose `number` the gate refused with `hold`, as `rule` or the result
+/// policy asked for it; `None` if a refusal of that kind leaves no trace.
 #[must_use]
 pub fn after_refusal(
     campaign: &Campaign,
     hold: &Hold,
     contact: &Contact,
-    number: usize,
+    (number, rule): (usize, Option<&BusinessKey>),
     now: Timestamp,
 ) -> Option<Progress> {
-    let progress = &contact.progress;
+    let mut after = contact.progress.clone();
     match hold {
         Hold::NumberAtLimit { released_at: until }
         | Hold::AfterConversation { released_at: until }
         | Hold::DayBudgetSpent { next_day_at: until } => {
-            let mut after = progress.clone();
-            after.numbers.get_mut(number)?.held_until = Some(*until);
+            after.tries_mut(number, rule)?.held_until = Some(*until);
+            Some(after)
+        }
+        Hold::DoNotCall { until, .. } => {
+            after.numbers.get_mut(number)?.listed_until = Some(until.unwrap_or(HELD_FOR_GOOD));
             Some(after)
         }
         Hold::ContactAttemptsSpent => {
-            let ended = Some(ContactEnd::AttemptsSpent);
-            Some(Progress { ended, pass: None, ..progress.clone() })
+            after.business.cancel(CancelReason::AttemptsSpent);
+            after.ended = after.ended.or(Some(ContactEnd::AttemptsSpent));
+            after.pass = None;
+            Some(after)
         }
         Hold::NumberEnded => retry::expire(campaign, contact, now),
         _ => None,

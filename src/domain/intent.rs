@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
+    business::BusinessKey,
+    campaign::Campaign,
     contact::{Contact, Progress},
     ids::{AgentId, AttemptId, CampaignId, ContactRef, LegId, Revision, TrunkId},
     phone::E164,
@@ -25,6 +27,8 @@ pub struct Intent {
     pub picked_version: u32,
     /// Which number, by index from 0.
     pub number: usize,
+    /// The business rule that asks for the call; `None` for the result policy.
+    pub rule: Option<BusinessKey>,
     /// The number to call.
     pub called: E164,
     /// The number to show.
@@ -40,14 +44,19 @@ pub struct Intent {
 /// Contacts that a campaign could dial, best first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CandidatePage {
-    /// Ready at the instant asked for: passes under way, then retries by due time, then fresh ones
-    /// by priority and import order. None of them has a live call.
+    /// Ready at the instant asked for, in the order of [`crate::domain::order::Rank`]. None of them has a
+    /// live call, and none waits for an agent.
     pub ready: Vec<Contact>,
+    /// Those that are ready and wait for an agent, in the same order: of each agent as many as were asked
+    /// for, at most.
+    pub pinned: Vec<Contact>,
     /// When the earliest of the others gets ready; `None` if none ever does by time alone.
     pub next_ready_at: Option<Timestamp>,
     /// Whether others are ready and left out because their customer is in a call, perhaps of another
     /// campaign, or because too many had to be gone past that a new filter leaves out: look again soon.
     pub on_call: bool,
+    /// Whether more may be ready, behind contacts that a do-not-call list was found to hold: ask again at once.
+    pub cut: bool,
     /// Contacts that have not ended.
     pub open: u64,
     /// Those of them for which the filter holds; `None` while a new filter is being applied to them.
@@ -58,6 +67,19 @@ pub struct CandidatePage {
     pub total: u64,
     /// How often each caller number was used, for "least used".
     pub caller_usage: BTreeMap<E164, u64>,
+}
+
+/// Room in a page for contacts that wait for an agent: so many of each, and no more.
+#[derive(Debug, Default)]
+pub struct PinnedRoom(BTreeMap<AgentId, usize>);
+
+impl PinnedRoom {
+    /// Whether there is room for one more of `agent`, of `most`; then it is taken.
+    pub fn take(&mut self, agent: &AgentId, most: usize) -> bool {
+        let seen = self.0.entry(agent.clone()).or_default();
+        *seen += 1;
+        *seen <= most
+    }
 }
 
 /// An intent that is durable.
@@ -75,6 +97,17 @@ pub struct RecordedIntent {
     pub next_day_at: Timestamp,
     /// The contact as the gate saw it.
     pub contact: Contact,
+}
+
+impl RecordedIntent {
+    /// What an intent for the number at `number` is recorded as, once the gate has admitted it at `at`.
+    #[must_use]
+    pub fn new(revision: &Revision, campaign: &Campaign, contact: Contact, number: usize, at: Timestamp) -> Self {
+        let hours = campaign.hours_of(&contact, &contact.progress.numbers[number]);
+        let (local_date, next_day_at) = (hours.local_date(at), hours.next_day_starts(at));
+        let (revision, policy) = (revision.clone(), campaign.results.clone());
+        Self { at, revision, policy, local_date, next_day_at, contact }
+    }
 }
 
 /// The end of an attempt.

@@ -9,13 +9,17 @@ use jiff::{Timestamp, civil::Date};
 
 use super::{
     attribute::{AttributeValue, Attributes, Number as Decimal},
+    business::{self, BusinessKey},
     campaign::{Campaign, Direction, NumberOrder, Others, Priority, SortKey, SortType},
-    contact::{Contact, Number},
+    contact::{Contact, HELD_FOR_GOOD, Number},
+    ids::AgentId,
 };
 
 /// Kinds of due work, in the order in which they are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
+    /// The call that a business result has scheduled.
+    Business,
     /// The next number of a `sequence` pass under way.
     Pass,
     /// A number that has been tried, due again.
@@ -25,13 +29,11 @@ pub enum Class {
 }
 
 impl Class {
-    /// 0, 1, 2 in serving order, for indexes.
-    #[must_use]
-    pub fn rank(self) -> u8 {
+    /// Whether work of this kind is served by due time.
+    fn is_by_due_time(self) -> bool {
         match self {
-            Self::Pass => 0,
-            Self::Retry => 1,
-            Self::Fresh => 2,
+            Self::Business | Self::Retry => true,
+            Self::Pass | Self::Fresh => false,
         }
     }
 }
@@ -49,11 +51,20 @@ pub struct Next {
     pub number: usize,
 }
 
+impl Next {
+    /// The rule that asks for this work of `contact`; `None` for what the result policy asks for.
+    #[must_use]
+    pub fn rule<'a>(&self, contact: &'a Contact) -> Option<&'a BusinessKey> {
+        let call = contact.progress.business.scheduled.as_ref().filter(|_| self.class == Class::Business);
+        call.map(|call| &call.rule)
+    }
+}
+
 /// A contact's place among all that are ready; the smallest goes first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
     class: Class,
-    /// Due time for retries, the same for all others.
+    /// Due time of what is served by it, the same for all others.
     due_at: Timestamp,
     round: u16,
     sort: Sorted,
@@ -84,24 +95,20 @@ impl fmt::Debug for Sorted {
 /// get ready; `None` once it has ended, or while its campaign calls none of its numbers.
 #[must_use]
 pub fn next(campaign: &Campaign, contact: &Contact, now: Timestamp) -> Option<Next> {
-    if contact.progress.ended.is_some() {
-        return None;
-    }
-    let numbers = contact.progress.numbers.iter().enumerate();
-    let work = numbers.filter_map(|(index, number)| work_of(campaign, contact, index, number, now));
+    let work = all_work(campaign, contact).filter_map(|work| in_hours(campaign, contact, work, now));
     work.min_by_key(|next| {
         let wait = next.ready_at.max(now);
-        let due = if next.class == Class::Retry { next.ready_at } else { Timestamp::MIN };
+        let due = if next.class.is_by_due_time() { next.ready_at } else { Timestamp::MIN };
         (wait, next.class, due, next.round, next.number)
     })
 }
 
-/// What one number needs at `now` or later. Where contacts' own zones govern, hours that are closed
-/// move it to their next opening; else they hold the campaign as a whole.
-fn work_of(campaign: &Campaign, contact: &Contact, index: usize, number: &Number, now: Timestamp) -> Option<Next> {
-    let mut work = work_at_any_hour(campaign, contact, index, number)?;
+/// Work as of `now` or later. Where contacts' own zones govern, hours that are closed move it to their
+/// next opening; else they hold the campaign as a whole.
+fn in_hours(campaign: &Campaign, contact: &Contact, mut work: Next, now: Timestamp) -> Option<Next> {
     if campaign.hours.is_in_contact_zone() {
-        let (hours, at) = (campaign.hours_of(contact, number), work.ready_at.max(now));
+        let hours = campaign.hours_of(contact, &contact.progress.numbers[work.number]);
+        let at = work.ready_at.max(now);
         if !hours.lets_through(at) {
             work.ready_at = hours.next_through(at)?;
         }
@@ -109,8 +116,26 @@ fn work_of(campaign: &Campaign, contact: &Contact, index: usize, number: &Number
     Some(work)
 }
 
-/// What one number needs, as if hours were always open.
-fn work_at_any_hour(campaign: &Campaign, contact: &Contact, index: usize, number: &Number) -> Option<Next> {
+/// All that a contact needs, as if hours were always open: the call that a business result has
+/// scheduled, and until the contact has ended, its numbers.
+fn all_work(campaign: &Campaign, contact: &Contact) -> impl Iterator<Item = Next> {
+    let numbers = if contact.progress.ended.is_none() { contact.progress.numbers.as_slice() } else { &[] };
+    let numbers = numbers.iter().enumerate();
+    let tries = numbers.filter_map(|(index, number)| work_of(campaign, contact, index, number));
+    business_call(contact).into_iter().chain(tries)
+}
+
+/// The call that a business result has scheduled.
+fn business_call(contact: &Contact) -> Option<Next> {
+    let call = contact.progress.business.scheduled.as_ref()?;
+    // What a list holds is the number, whoever calls it.
+    let listed_until = contact.progress.numbers.get(call.number)?.listed_until;
+    let ready_at = ready_at(contact, &call.tries).max(listed_until.unwrap_or(Timestamp::MIN));
+    Some(Next { class: Class::Business, ready_at, round: 0, number: call.number })
+}
+
+/// What one number needs by the result policy.
+fn work_of(campaign: &Campaign, contact: &Contact, index: usize, number: &Number) -> Option<Next> {
     if number.ended.is_some() {
         return None;
     }
@@ -122,13 +147,18 @@ fn work_at_any_hour(campaign: &Campaign, contact: &Contact, index: usize, number
         (false, true) => Class::Pass,
         (false, false) => Class::Fresh,
     };
-    let from = [contact.not_before, number.due_at, number.held_until].into_iter().flatten().max();
     let round = if class == Class::Fresh { round } else { 0 };
-    Some(Next { class, ready_at: from.unwrap_or(Timestamp::MIN), round, number: index })
+    Some(Next { class, ready_at: ready_at(contact, number), round, number: index })
+}
+
+/// From when a ledger lets its number be called.
+fn ready_at(contact: &Contact, tries: &Number) -> Timestamp {
+    let from = [contact.not_before, tries.due_at, tries.held_until, tries.listed_until].into_iter().flatten().max();
+    from.unwrap_or(Timestamp::MIN)
 }
 
 /// The round of a number, from 0; `None` if the campaign does not call it.
-fn round(order: &NumberOrder, index: usize, number: &Number) -> Option<u16> {
+pub(super) fn round(order: &NumberOrder, index: usize, number: &Number) -> Option<u16> {
     let (place, rounds, others) = match order {
         NumberOrder::Sequence => return Some(0),
         NumberOrder::RoundsByCategory { rounds, others } => {
@@ -153,6 +183,10 @@ pub struct Standing {
     /// The zone in which the hours of all its numbers are reckoned, by name; then the times below hold
     /// for open hours. `None` where hours hold the campaign as a whole, and where its numbers differ.
     pub zone: Option<String>,
+    /// Work of [`Class::Business`].
+    pub business: Option<Timestamp>,
+    /// The agent whom that work waits for, and with it the whole contact once it is due.
+    pub agent: Option<AgentId>,
     /// Earliest work of [`Class::Pass`].
     pub pass: Option<Timestamp>,
     /// Earliest work of [`Class::Retry`].
@@ -163,11 +197,19 @@ pub struct Standing {
     pub changes_at: Option<Timestamp>,
 }
 
+impl Rank {
+    /// What kind of work it is.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.class
+    }
+}
+
 impl Standing {
     /// When the contact first has any work.
     #[must_use]
     pub fn earliest(&self) -> Option<Timestamp> {
-        [self.pass, self.retry, self.fresh.map(|(at, _)| at)].into_iter().flatten().min()
+        [self.business, self.pass, self.retry, self.fresh.map(|(at, _)| at)].into_iter().flatten().min()
     }
 
     /// The next instant after `now` at which the contact may get ready, or stand otherwise.
@@ -181,12 +223,8 @@ impl Standing {
 #[must_use]
 pub fn standing(campaign: &Campaign, contact: &Contact, now: Timestamp) -> Standing {
     let mut standing = Standing::default();
-    if contact.progress.ended.is_some() {
-        return standing;
-    }
-    let numbers = contact.progress.numbers.iter().enumerate();
-    let work = |(index, number)| work_at_any_hour(campaign, contact, index, number);
-    let mut all: Vec<Next> = numbers.filter_map(work).collect();
+    // What waits for no instant stands nowhere: picking would go past it again and again.
+    let mut all: Vec<Next> = all_work(campaign, contact).filter(|work| work.ready_at < HELD_FOR_GOOD).collect();
     if campaign.hours.is_in_contact_zone() {
         standing.zone = common_zone(campaign, contact, &all);
         if standing.zone.is_none() {
@@ -194,12 +232,15 @@ pub fn standing(campaign: &Campaign, contact: &Contact, now: Timestamp) -> Stand
         }
     }
     let first = |class: Class| all.iter().filter(|work| work.class == class).map(|work| work.ready_at).min();
+    standing.business = first(Class::Business);
     (standing.pass, standing.retry) = (first(Class::Pass), first(Class::Retry));
+    let waits = business::waits_for(campaign, contact, now).filter(|_| standing.business.is_some());
+    standing.agent = waits.map(|(agent, _)| agent.clone());
     all.sort_by_key(|work| (work.ready_at.max(now), work.class, work.round));
     let fresh = all.iter().find(|work| work.class == Class::Fresh);
     standing.fresh = fresh.map(|work| (work.ready_at, work.round));
-    let changes = improves_at(&all, now);
-    standing.changes_at = [standing.changes_at, changes].into_iter().flatten().min();
+    let changes = [standing.changes_at, improves_at(&all, now), waits.map(|(_, until)| until)];
+    standing.changes_at = changes.into_iter().flatten().min();
     standing
 }
 
@@ -234,12 +275,24 @@ fn wait_for_hours(
     true
 }
 
+/// The agent whom a contact's next work, of this class, waits for at `now`, and until when; `None` if
+/// anyone may take it.
+#[must_use]
+pub fn pinned_to<'a>(
+    campaign: &Campaign,
+    contact: &'a Contact,
+    class: Class,
+    now: Timestamp,
+) -> Option<(&'a AgentId, Timestamp)> {
+    if class == Class::Business { business::waits_for(campaign, contact, now) } else { None }
+}
+
 /// Where a contact whose next work is `next` stands among the ready ones.
 #[must_use]
 pub fn rank(campaign: &Campaign, contact: &Contact, next: &Next) -> Rank {
     Rank {
         class: next.class,
-        due_at: if next.class == Class::Retry { next.ready_at } else { Timestamp::MIN },
+        due_at: if next.class.is_by_due_time() { next.ready_at } else { Timestamp::MIN },
         round: next.round,
         sort: sorted(&campaign.sort, &contact.attributes),
         priority: contact.priority,

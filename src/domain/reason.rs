@@ -7,6 +7,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use super::ids::{AgentId, DoNotCallId};
+
 /// A reason for "not now".
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[must_use]
@@ -78,6 +80,13 @@ pub enum Hold {
         /// The cap in force.
         limit: u32,
     },
+    /// A do-not-call list has the number; of several, the one that holds longest.
+    DoNotCall {
+        /// Which list.
+        list: DoNotCallId,
+        /// When its entry expires; `None` if never.
+        until: Option<Timestamp>,
+    },
     /// The customer is in a call, perhaps of another campaign.
     CustomerOnCall,
     /// The number is in a call, perhaps of another campaign.
@@ -86,6 +95,13 @@ pub enum Hold {
     NotDue {
         /// When it is due.
         due_at: Timestamp,
+    },
+    /// The call waits for the agent of the last one.
+    WaitsForAgent {
+        /// Who.
+        agent: AgentId,
+        /// When anyone of the queue may take it.
+        until: Timestamp,
     },
     /// All tries of this local day are used.
     DayBudgetSpent {
@@ -122,7 +138,7 @@ pub enum Hold {
 
 impl Hold {
     /// Every code, for metrics that start at 0.
-    pub const CODES: [&'static str; 33] = [
+    pub const CODES: [&'static str; 35] = [
         "dialling_off",
         "not_listed",
         "retired",
@@ -142,9 +158,11 @@ impl Hold {
         "tenant_at_limit",
         "trunk_at_limit",
         "call_rate",
+        "do_not_call",
         "customer_on_call",
         "number_on_call",
         "not_due",
+        "waits_for_agent",
         "day_budget_spent",
         "number_at_limit",
         "after_conversation",
@@ -181,9 +199,11 @@ impl Hold {
             Self::TenantAtLimit { .. } => "tenant_at_limit",
             Self::TrunkAtLimit { .. } => "trunk_at_limit",
             Self::CallRate { .. } => "call_rate",
+            Self::DoNotCall { .. } => "do_not_call",
             Self::CustomerOnCall => "customer_on_call",
             Self::NumberOnCall => "number_on_call",
             Self::NotDue { .. } => "not_due",
+            Self::WaitsForAgent { .. } => "waits_for_agent",
             Self::DayBudgetSpent { .. } => "day_budget_spent",
             Self::NumberAtLimit { .. } => "number_at_limit",
             Self::AfterConversation { .. } => "after_conversation",
@@ -217,7 +237,9 @@ impl Hold {
             Self::NotStarted { starts_at } => Some(*starts_at),
             Self::WindowClosed { opens_at, .. } => *opens_at,
             Self::NothingDue { next_at } => *next_at,
+            Self::DoNotCall { until, .. } => *until,
             Self::NotDue { due_at } => Some(*due_at),
+            Self::WaitsForAgent { until, .. } => Some(*until),
             Self::DayBudgetSpent { next_day_at } => Some(*next_day_at),
             Self::NumberAtLimit { released_at } | Self::AfterConversation { released_at } => Some(*released_at),
             Self::DiallingOff
@@ -258,7 +280,7 @@ impl fmt::Display for Hold {
             Self::Retired => f.write_str("the campaign's file is gone"),
             Self::Paused => f.write_str("the file says state = \"paused\""),
             Self::NotStarted { starts_at } => write!(f, "starts at {starts_at}"),
-            Self::Expired => f.write_str("ends_at has passed"),
+            Self::Expired => f.write_str("ends_at has passed, which is final"),
             Self::NotDialledYet { settings } => {
                 write!(f, "this version does not dial by {} yet", settings.join(", "))
             }
@@ -279,9 +301,14 @@ impl fmt::Display for Hold {
             Self::TenantAtLimit { limit } => write!(f, "tenant at its limit of {limit} live calls"),
             Self::TrunkAtLimit { limit } => write!(f, "trunk at its limit of {limit} live calls"),
             Self::CallRate { limit } => write!(f, "{limit} calls per second are used up"),
+            Self::DoNotCall { list, until: Some(at) } => write!(f, "on do-not-call list \"{list}\" until {at}"),
+            Self::DoNotCall { list, until: None } => write!(f, "on do-not-call list \"{list}\""),
             Self::CustomerOnCall => f.write_str("the customer is in a call"),
             Self::NumberOnCall => f.write_str("the number is in a call"),
             Self::NotDue { due_at } => write!(f, "not due until {due_at}"),
+            Self::WaitsForAgent { agent, until } => {
+                write!(f, "waits for agent {agent}, and for anyone of the queue from {until}")
+            }
             Self::DayBudgetSpent { next_day_at } => {
                 write!(f, "tries of this day are used; next day starts {next_day_at}")
             }

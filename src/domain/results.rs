@@ -183,7 +183,7 @@ fn refused(end: &LegEnd) -> (CallResult, &'static str) {
 }
 
 /// Words in a `Reason` that say more than "not reachable"; lower case.
-const TELLING_WORDS: [(&str, CallResult, &str); 7] = [
+const TELLING_WORDS: [(&str, CallResult, &str); 9] = [
     ("power off", CallResult::PoweredOff, "00208"),
     ("powered off", CallResult::PoweredOff, "00208"),
     ("switched off", CallResult::PoweredOff, "00208"),
@@ -191,6 +191,8 @@ const TELLING_WORDS: [(&str, CallResult, &str); 7] = [
     ("suspended", CallResult::Suspended, "00209"),
     ("停机", CallResult::Suspended, "00209"),
     ("空号", CallResult::Vacant, "00129"),
+    ("answering machine", CallResult::AnsweringMachine, "00441"),
+    ("fax", CallResult::FaxOrModem, "00160"),
 ];
 
 /// Looks for telling words where the numbers only say that nobody was reached.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{
+    business::{BusinessKey, CancelReason},
     campaign::Campaign,
     contact::{Contact, ContactEnd, Number, NumberEnd, Progress},
     phone::E164,
@@ -61,6 +62,8 @@ fn days_budget(policy: &DaysPolicy, number: &Number, today: Date) -> Budget {
 pub struct EndedAttempt {
     /// The number called, by index from 0.
     pub number: usize,
+    /// The business rule that had placed it; `None` for the result policy.
+    pub rule: Option<BusinessKey>,
     /// How it ended.
     pub result: CallResult,
     /// When it ended.
@@ -79,20 +82,57 @@ pub struct EndedAttempt {
 pub fn settle(policy: &ResultPolicy, before: &Progress, attempt: &EndedAttempt) -> (Progress, CallResult) {
     let mut after = before.clone();
     after.attempts += 1;
-    let Some(number) = after.numbers.get_mut(attempt.number) else { return (after, attempt.result) };
-    let result = settle_number(policy, number, attempt);
-    after.pass = pass_after(&after, attempt.number);
+    let result = match &attempt.rule {
+        Some(rule) => settle_business(policy, &mut after, rule, attempt),
+        None => settle_ordinary(policy, &mut after, attempt),
+    };
     if result == CallResult::Answered {
         after.ended = Some(ContactEnd::Reached);
     } else if policy.ends_contact(result) {
         after.ended = Some(ContactEnd::NoRetry);
+        after.business.cancel(CancelReason::NoRetry);
     } else if after.ended.is_none() && after.numbers.iter().all(|n| n.ended.is_some()) {
         after.ended = Some(ContactEnd::NotReached);
     }
     if after.ended.is_some() {
         after.pass = None;
     }
+    if after.business.scheduled.as_ref().is_some_and(|call| call.tries.ended.is_some()) {
+        after.business.cancel(CancelReason::BudgetSpent);
+    }
     (after, result)
+}
+
+fn settle_ordinary(policy: &ResultPolicy, after: &mut Progress, attempt: &EndedAttempt) -> CallResult {
+    let Some(number) = after.numbers.get_mut(attempt.number) else { return attempt.result };
+    let result = settle_number(policy, number, attempt);
+    after.pass = pass_after(after, attempt.number);
+    result
+}
+
+/// A call that `rule` had placed goes by a ledger of its own; the number learns only whether the
+/// customer was reached on it.
+fn settle_business(
+    policy: &ResultPolicy,
+    after: &mut Progress,
+    rule: &BusinessKey,
+    attempt: &EndedAttempt,
+) -> CallResult {
+    let Some(tries) = after.tries_mut(attempt.number, Some(rule)) else { return attempt.result };
+    let first = !tries.tried;
+    let result = settle_number(policy, tries, attempt);
+    let ended = tries.ended;
+    if first {
+        *after.business.placed.entry(rule.clone()).or_default() += 1;
+    }
+    let number = &mut after.numbers[attempt.number];
+    number.caller_number = Some(attempt.caller_number.clone());
+    if ended == Some(NumberEnd::Reached) {
+        number.ended = ended;
+        number.due_at = None;
+        after.business.scheduled = None;
+    }
+    result
 }
 
 fn settle_number(policy: &ResultPolicy, number: &mut Number, attempt: &EndedAttempt) -> CallResult {
@@ -170,7 +210,7 @@ fn pass_after(progress: &Progress, called: usize) -> Option<u8> {
 }
 
 /// Ends numbers whose budget can no longer be spent on their local day at `now`, and the contact with
-/// them; `None` if nothing changes. A day that passes while hours are closed is found this way.
+/// them, and gives up a scheduled call whose own budget can't; `None` if nothing changes. A day that passes while hours are closed is found this way.
 #[must_use]
 pub fn expire(campaign: &Campaign, contact: &Contact, now: Timestamp) -> Option<Progress> {
     let before = &contact.progress;
@@ -180,6 +220,12 @@ pub fn expire(campaign: &Campaign, contact: &Contact, now: Timestamp) -> Option<
         if number.ended.is_none() && budget(&campaign.results, number, today) == Budget::Spent {
             number.ended = Some(NumberEnd::BudgetSpent);
             number.due_at = None;
+        }
+    }
+    if let Some(call) = &after.business.scheduled {
+        let today = campaign.hours_of(contact, &call.tries).local_date(now);
+        if budget(&campaign.results, &call.tries, today) == Budget::Spent {
+            after.business.cancel(CancelReason::BudgetSpent);
         }
     }
     if after == *before {

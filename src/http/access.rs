@@ -3,7 +3,7 @@
 //! Over the Unix socket the kernel says who calls; over TCP a bearer token does, and without one in
 //! the settings nobody may.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -27,6 +27,16 @@ pub enum Peer {
         /// The user's id, from the kernel.
         uid: u32,
     },
+}
+
+/// Who it is, for records of what was done.
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp => f.write_str("token"),
+            Self::Unix { uid } => write!(f, "uid {uid}"),
+        }
+    }
 }
 
 /// The rules.

@@ -12,7 +12,10 @@ use serde::Deserialize;
 use super::{
     error::ApiError,
     state::ServerState,
-    wire::{Attempt, CampaignWhy, ContactView, ContactWhy, NextView, Results, TallyView},
+    wire::{
+        Attempt, CampaignWhy, ContactView, ContactWhy, NextView, Results, TallyView,
+        business::{BusinessResultView, CancelledView, ScheduledView},
+    },
 };
 use crate::{
     domain::ids::{AttemptId, CampaignId, CustomerId},
@@ -49,7 +52,8 @@ pub(super) async fn results(
     Ok(Json(Results { attempts: records.iter().map(Attempt::from).collect(), next }))
 }
 
-fn parse_attempt(text: &str) -> Result<AttemptId, ApiError> {
+/// The id of an attempt.
+pub(super) fn parse_attempt(text: &str) -> Result<AttemptId, ApiError> {
     AttemptId::parse(text)
         .ok_or_else(|| ApiError::bad_request(format!("{text:?} is no attempt id"), "they look like `a3-17`"))
 }
@@ -76,24 +80,33 @@ pub(super) async fn campaign_why(
     Ok(Json(CampaignWhy { campaign: shown, timezone, tally: TallyView::of(campaign.as_str(), &tally) }))
 }
 
+/// The campaign does not have that customer.
+pub(super) fn no_customer(campaign: &CampaignId, customer: &str) -> ApiError {
+    let error = format!("no customer {customer:?} in campaign \"{campaign}\"");
+    ApiError::new(StatusCode::NOT_FOUND, error, "`dialops contacts import` adds contacts")
+}
+
 /// What happened to a contact and what will.
 pub(super) async fn contact_why(
     State(state): State<Arc<ServerState>>,
     Path((campaign, customer)): Path<(String, String)>,
 ) -> Result<Json<ContactWhy>, ApiError> {
     let campaign = campaign_id(&campaign)?;
-    let unknown = || {
-        let error = format!("no customer {customer:?} in campaign \"{campaign}\"");
-        ApiError::new(StatusCode::NOT_FOUND, error, "`dialops contacts import` adds contacts")
-    };
+    let unknown = || no_customer(&campaign, &customer);
     let id = CustomerId::parse(&customer).map_err(|_| unknown())?;
     let now = state.clock.now().wall;
     let why = state.store.why(&campaign, &id, now).await?.ok_or_else(unknown)?;
+    let contact = &why.history.contact;
+    let generation = state.generation.borrow().clone();
+    let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(&campaign));
     Ok(Json(ContactWhy {
         campaign: dial_status(&state, &campaign),
         timezone: timezone(&state, &campaign),
-        contact: ContactView::from(&why.history.contact),
+        contact: ContactView::of(contact, &why.do_not_call),
         attempts: why.history.attempts.iter().map(Attempt::from).collect(),
+        business_results: why.history.business.iter().map(BusinessResultView::from).collect(),
+        scheduled: ScheduledView::of(defined.map(Arc::as_ref), contact, now),
+        cancelled: CancelledView::of(contact),
         next: why.next.as_ref().map(NextView::from),
         hold: why.hold.as_ref().map(Waiting::of),
         as_of: now.to_string(),

@@ -11,8 +11,8 @@ use axum::{
 
 use super::{
     campaigns::campaign_id,
-    contacts::rules,
     error::ApiError,
+    import::rules,
     state::ServerState,
     wire::contacts::{Edited, Erase, Erased, Reached, RotateKey, RotatedKey},
 };

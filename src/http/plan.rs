@@ -10,8 +10,8 @@ use axum::{
     Json,
     body::{Body, Bytes},
     extract::{State, rejection::JsonRejection},
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
+    http::StatusCode,
+    response::Response,
 };
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
@@ -19,6 +19,7 @@ use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 
 use super::{
     error::ApiError,
+    lines::{answer, line},
     state::ServerState,
     wire::plan::{CampaignCounts, Live, PlanEvent, PlanRequest, Step, Structure},
 };
@@ -79,18 +80,19 @@ pub(super) async fn post(
     })?;
     let loader = Arc::clone(&state.loader);
     let loaded = tokio::task::spawn_blocking(move || load(&base, &request, &loader));
-    let planned = loaded.await.map_err(|_| ApiError::busy("planning"))?.map_err(|found| refused(&found))?;
+    let mut planned = loaded.await.map_err(|_| ApiError::busy("planning"))?.map_err(|found| refused(&found))?;
+    let now = state.clock.now().wall;
+    let _stay_so = planned.keep_expired(|id| Some(generation.definitions.campaigns.get(id)?.ends_at), now);
     let changed = changed(&generation.definitions, &planned);
     // Only of new ones the store has to tell whether they return.
     let any_new = changed.iter().any(|(before, _)| before.is_none());
     let stored = if any_new { state.store.campaigns().await? } else { Vec::new() };
     let steps = steps(&generation.definitions, &planned, &changed, &stored);
     let (lines, told) = mpsc::channel(LINES_WAITING_MAX);
-    let now = state.clock.now().wall;
     let counting = Counting { state, generation, planned: Arc::new(planned), steps, now, lines, _permit: permit };
     tokio::spawn(counting.run());
     let body = Body::from_stream(ReceiverStream::new(told).map(Ok::<Bytes, Infallible>));
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+    Ok(answer(body))
 }
 
 /// The generation in force, if it is the one that the client means.
@@ -132,7 +134,7 @@ type Changed<'d> = (Option<&'d Arc<Campaign>>, &'d Arc<Campaign>);
 /// Every campaign that is new or not the same.
 fn changed<'d>(now: &'d Definitions, planned: &'d Definitions) -> Vec<Changed<'d>> {
     let pairs = planned.campaigns.values().map(|campaign| (now.campaigns.get(&campaign.id), campaign));
-    pairs.filter(|(before, campaign)| before.is_none_or(|before| !Campaign::same(before, campaign))).collect()
+    pairs.filter(|(before, campaign)| !Campaign::same(*before, Some(campaign))).collect()
 }
 
 /// What is done to every campaign that is not the same, what stops calls first.
@@ -194,9 +196,7 @@ impl Counting {
     }
 
     async fn tell(&self, event: &PlanEvent) -> bool {
-        let mut line = serde_json::to_vec(event).unwrap_or_default();
-        line.push(b'\n');
-        self.lines.send(line.into()).await.is_ok()
+        self.lines.send(line(event)).await.is_ok()
     }
 
     /// Goes through a campaign's contacts, page by page.

@@ -3,7 +3,9 @@
 //! Times are RFC 3339. Numbers stand in full: whoever gets these has shown a credential.
 
 pub mod batches;
+pub mod business;
 pub mod contacts;
+pub mod do_not_call;
 pub mod plan;
 
 use std::collections::BTreeMap;
@@ -11,9 +13,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use self::business::{BusinessResultView, CancelledView, ScheduledView};
 use crate::{
     domain::{
         contact::{Contact, Number},
+        do_not_call::Entry,
         order::{Class, Next},
         phone::E164,
     },
@@ -123,7 +127,8 @@ pub struct AgentList {
     pub agents: Vec<AgentStatus>,
 }
 
-/// One line of the answer of `POST /api/v1/campaigns/{id}/contacts`; the last is `done` or `failed`.
+/// One line of the answer of `POST /api/v1/campaigns/{id}/contacts` and of `POST
+/// /api/v1/do-not-call/{id}`; the last is `done` or `failed`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ImportEvent {
@@ -154,9 +159,12 @@ pub enum ImportEvent {
 pub struct ImportCounts {
     /// Rows read.
     pub rows: u64,
-    /// New contacts.
+    /// New contacts, or entries.
     pub added: u64,
-    /// Contacts that were there already, the same.
+    /// Entries that had another expiry; contacts are never changed.
+    #[serde(default)]
+    pub updated: u64,
+    /// Contacts, or entries, that were there already, the same.
     pub unchanged: u64,
     /// Rows left out.
     pub rejected: u64,
@@ -204,6 +212,9 @@ pub struct Attempt {
     pub number_index: usize,
     /// The number called; `erased` once it was.
     pub number: String,
+    /// The business rule that placed it; `None` for the result policy.
+    #[serde(default)]
+    pub rule: Option<String>,
     /// The number shown.
     pub caller_number: String,
     /// The held agent.
@@ -226,6 +237,9 @@ pub struct Attempt {
     pub sip_status: Option<u16>,
     /// Q.850 cause.
     pub q850: Option<u8>,
+    /// The business result that was last set for it, `callback` or `callback/soon`.
+    #[serde(default)]
+    pub business_result: Option<String>,
     /// Commit it was placed under.
     pub revision: String,
     /// Version of the daemon that placed it.
@@ -234,6 +248,8 @@ pub struct Attempt {
     pub tzdb_version: String,
     /// Digest of its settings.
     pub settings_digest: String,
+    /// Version of the do-not-call lists that its gate read.
+    pub do_not_call_version: u64,
 }
 
 impl From<&AttemptRecord> for Attempt {
@@ -244,6 +260,7 @@ impl From<&AttemptRecord> for Attempt {
             customer: record.customer.to_string(),
             number_index: record.number_index + 1,
             number: record.number.as_ref().map_or("erased", E164::expose).to_owned(),
+            rule: record.rule.as_ref().map(ToString::to_string),
             caller_number: record.caller_number.expose().to_owned(),
             agent: record.agent.to_string(),
             trunk: record.trunk.to_string(),
@@ -255,10 +272,12 @@ impl From<&AttemptRecord> for Attempt {
             fail_code: record.fail_code.clone(),
             sip_status: record.sip_status,
             q850: record.q850,
+            business_result: record.business.as_ref().map(ToString::to_string),
             revision: record.revision.to_string(),
             daemon_version: record.daemon_version.clone(),
             tzdb_version: record.tzdb_version.clone(),
             settings_digest: record.settings_digest.clone(),
+            do_not_call_version: record.do_not_call_version,
         }
     }
 }
@@ -333,6 +352,15 @@ pub struct ContactWhy {
     pub contact: ContactView,
     /// Its attempts, oldest first.
     pub attempts: Vec<Attempt>,
+    /// Business results that were set for it, oldest first.
+    #[serde(default)]
+    pub business_results: Vec<BusinessResultView>,
+    /// The call that one of them has scheduled.
+    #[serde(default)]
+    pub scheduled: Option<ScheduledView>,
+    /// The newest scheduled call that came to nothing.
+    #[serde(default)]
+    pub cancelled: Option<CancelledView>,
     /// What it needs next; `None` once it has ended.
     pub next: Option<NextView>,
     /// What holds that back now; `None` if only a free agent is missing.
@@ -378,17 +406,28 @@ pub struct NumberView {
     pub due_at: Option<String>,
     /// Held back by a cap until then.
     pub held_until: Option<String>,
+    /// What holds it as an entry of a do-not-call list.
+    pub do_not_call: Option<ListedView>,
     /// Different local days with a counted try.
     pub days: u32,
     /// Why it is not tried again.
     pub ended: Option<String>,
 }
 
+/// An entry of a do-not-call list that holds a number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedView {
+    /// Which list.
+    pub list: String,
+    /// Until when; `None` for good.
+    pub until: Option<String>,
+}
+
 /// The next try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NextView {
-    /// `pass`, `retry` or `fresh`.
+    /// `business`, `pass`, `retry` or `fresh`.
     pub kind: String,
     /// Which number, from 1.
     pub number_index: usize,
@@ -396,9 +435,11 @@ pub struct NextView {
     pub ready_at: Option<String>,
 }
 
-impl From<&Contact> for ContactView {
-    fn from(contact: &Contact) -> Self {
-        let numbers = contact.progress.numbers.iter().enumerate();
+impl ContactView {
+    /// A contact, and the entries of do-not-call lists that hold its numbers, by index.
+    pub(super) fn of(contact: &Contact, listed: &[Option<Entry>]) -> Self {
+        let listed = listed.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let numbers = contact.progress.numbers.iter().enumerate().zip(listed);
         Self {
             customer: contact.customer.to_string(),
             priority: contact.priority.get(),
@@ -406,13 +447,14 @@ impl From<&Contact> for ContactView {
             timezone: contact.timezone.as_ref().map(|zone| zone.name().to_owned()),
             attempts: contact.progress.attempts,
             ended: contact.progress.ended.map(|end| end.as_str().to_owned()),
-            numbers: numbers.map(|(index, number)| NumberView::of(index, number)).collect(),
+            numbers: numbers.map(|((index, number), listed)| NumberView::of(index, number, listed)).collect(),
         }
     }
 }
 
 impl NumberView {
-    fn of(index: usize, number: &Number) -> Self {
+    fn of(index: usize, number: &Number, listed: Option<&Entry>) -> Self {
+        let listed = listed.map(|entry| ListedView { list: entry.list.to_string(), until: text(entry.expires_at) });
         Self {
             index: index + 1,
             category: number.category.to_string(),
@@ -420,6 +462,7 @@ impl NumberView {
             last_result: number.last_result.map(|result| result.as_str().to_owned()),
             due_at: text(number.due_at),
             held_until: text(number.held_until),
+            do_not_call: listed,
             days: number.days,
             ended: number.ended.map(|end| end.as_str().to_owned()),
         }
@@ -429,6 +472,7 @@ impl NumberView {
 impl From<&Next> for NextView {
     fn from(next: &Next) -> Self {
         let kind = match next.class {
+            Class::Business => "business",
             Class::Pass => "pass",
             Class::Retry => "retry",
             Class::Fresh => "fresh",

@@ -1,10 +1,14 @@
 //! The in-memory twin: the same verbs over plain maps and the domain's own comparators.
 //!
-//! It serves tests and simulations, and is what the SQL of `sqlite` is held equal to. Nothing in it
-//! is fast on purpose: candidates are found by sorting all contacts.
+//! It serves tests, and is what the SQL of `sqlite` is held equal to. Nothing in it is fast on purpose:
+//! candidates are found by sorting all contacts. The simulator dials on `domain::facts`.
 
 mod batches;
+mod business;
 mod customer;
+mod do_not_call;
+mod evaluate;
+mod page;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,30 +19,35 @@ use std::{
 use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
-use self::batches::{BatchKey, HeldBatch};
+use self::{
+    batches::{BatchKey, HeldBatch},
+    do_not_call::DoNotCall,
+};
 use super::{
-    AttemptRecord, Batch, CampaignChange, CandidatePage, ContactHistory, EVALUATION_SLICE, Evaluated, GateSettings,
-    ImportOutcome, IntentDecision, IntentRequest, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Listed,
-    Milestone, Opener, RecordedIntent, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
-    ledger::{Ledger, LiveCall, monotonic},
-    pseudonym::Pseudonyms,
-    verdict::{self, Question},
+    AttemptRecord, Batch, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage,
+    ContactHistory, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest,
+    LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener,
+    RecordedIntent, Settlement, Store, StoreError, StoredCampaign, Tally, Why, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
         attribute::Attributes,
-        campaign::{Campaign, DialPermission, Generation},
+        campaign::{Campaign, Generation},
         contact::{Contact, ContactEdit, NewContact, Progress},
+        do_not_call::NewEntry,
+        facts::{
+            ledger::{Ledger, LiveCall, monotonic},
+            verdict::{self, Question},
+        },
         gate::{self, NumberHistory},
-        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision},
-        order::{self, Next},
+        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
+        order,
         phone::E164,
         policy::ResultPolicy,
         reason::Hold,
         results::CallResult,
-        zone::ContactZone,
     },
 };
 
@@ -72,8 +81,11 @@ struct State {
     /// The last id that a contact got.
     last_contact: i64,
     attempts: BTreeMap<AttemptId, Attempt>,
+    /// Business results in the order in which they were set.
+    business: Vec<(ContactRef, BusinessRecord)>,
     legs: BTreeMap<LegId, Leg>,
     agents: BTreeMap<AgentId, Availability>,
+    do_not_call: DoNotCall,
     ledger: Ledger,
 }
 
@@ -86,6 +98,10 @@ struct Held {
     selection: String,
     /// The last customer that it has been applied to; `None` once it has been to all.
     evaluated_to: Option<String>,
+    /// The do-not-call lists that it follows.
+    lists: Vec<DoNotCallId>,
+    /// The last contact that was released from those that it follows no longer; `None` once all were.
+    unlisted_to: Option<ContactRef>,
     caller_usage: BTreeMap<E164, u64>,
 }
 
@@ -193,19 +209,17 @@ impl State {
 
     fn history_of(&self, contact: &Contact) -> ContactHistory {
         let attempts = self.attempts.values().filter(|attempt| attempt.contact == contact.reference);
-        ContactHistory { contact: contact.clone(), attempts: attempts.map(|attempt| attempt.record.clone()).collect() }
+        let business = self.business.iter().filter(|(reference, _)| *reference == contact.reference);
+        ContactHistory {
+            contact: contact.clone(),
+            attempts: attempts.map(|attempt| attempt.record.clone()).collect(),
+            business: business.map(|(_, record)| record.clone()).collect(),
+        }
     }
 
     fn find(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<Option<&Contact>, StoreError> {
         let reference = self.held(campaign)?.customers.get(customer);
         Ok(reference.and_then(|reference| self.contacts.get(reference)))
-    }
-
-    /// Contacts that may get ready: not in a call, and not left out by the filter or a pause.
-    fn idle(&self, campaign: &CampaignId) -> Vec<&Contact> {
-        let live = self.live_contacts();
-        let never = |contact: &Contact| live.contains(&contact.reference) || self.is_left_out(contact.reference);
-        self.contacts.values().filter(|contact| contact.campaign == *campaign && !never(contact)).collect()
     }
 
     fn defined(&self, campaign: &CampaignId) -> Option<&Campaign> {
@@ -214,34 +228,9 @@ impl State {
 
     /// Contacts that have not ended, and those of them that the filter leaves out.
     fn open(&self, campaign: &CampaignId) -> (u64, u64) {
-        let open = || self.contacts_of(campaign).filter(|contact| contact.progress.ended.is_none());
+        let open = || self.contacts_of(campaign).filter(|contact| !contact.progress.is_over());
         let left_out = open().filter(|contact| self.filtered_out.contains(&contact.reference)).count();
         (open().count() as u64, left_out as u64)
-    }
-
-    /// When time alone may give a contact work that it has not.
-    fn wakes_at(campaign: &Campaign, contact: &Contact, now: Timestamp) -> Option<Timestamp> {
-        let standing = order::standing(campaign, contact, now);
-        let zone = standing.zone.as_deref().and_then(ContactZone::parse);
-        let hours = zone.as_ref().map(|zone| campaign.hours.in_zone(zone)).filter(|hours| !hours.lets_through(now));
-        let opens_at = hours.and_then(|hours| hours.next_through(now));
-        [standing.wakes_at(now), opens_at].into_iter().flatten().min()
-    }
-
-    /// Contacts that are ready, in order, and whether others are but for a call of their customer.
-    fn ready(&self, campaign: &CampaignId, now: Timestamp) -> (Vec<Contact>, bool) {
-        let Some(defined) = self.defined(campaign) else { return (Vec::new(), false) };
-        let (customers, numbers) = self.ledger.occupied();
-        let on_call = |contact: &Contact| {
-            customers.contains(&contact.customer)
-                || contact.progress.numbers.iter().any(|number| numbers.contains(&number.e164))
-        };
-        let due = |contact: &Contact| order::next(defined, contact, now).filter(|next| next.ready_at <= now);
-        let all = self.idle(campaign).into_iter();
-        let due = all.filter_map(|contact| Some((order::rank(defined, contact, &due(contact)?), contact)));
-        let (occupied, mut ready): (Vec<_>, Vec<_>) = due.partition(|(_, contact)| on_call(contact));
-        ready.sort_by(|(a, _), (b, _)| a.cmp(b));
-        (ready.into_iter().map(|(_, contact)| contact.clone()).collect(), !occupied.is_empty())
     }
 }
 
@@ -304,34 +293,7 @@ impl Store for MemoryStore {
     }
 
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
-        let state = self.state()?;
-        let held = state.held(campaign)?;
-        let (ready, on_call) = state.ready(campaign, now);
-        let matches =
-            |contact: &Contact| state.defined(campaign).is_none_or(|campaign| campaign.matches(&contact.attributes));
-        let may = |contact: &Contact| {
-            matches(contact)
-                && !state.is_paused(contact.reference)
-                && verdict::may_be_called(&self.settings.permission, contact)
-        };
-        let mut ready: Vec<Contact> = ready.into_iter().filter(may).collect();
-        // A full page tells of nobody else: what is in it comes first.
-        let on_call = on_call && ready.len() < limit_of(limit) && self.settings.permission != DialPermission::None;
-        ready.truncate(limit_of(limit));
-        let idle = state.idle(campaign).into_iter();
-        let next_ready_at = idle.filter_map(|contact| State::wakes_at(state.defined(campaign)?, contact, now)).min();
-        let (open, left_out) = state.open(campaign);
-        let total = held.customers.len();
-        Ok(CandidatePage {
-            ready,
-            next_ready_at,
-            on_call,
-            open,
-            matching: (held.evaluated_to.is_none() && !state.is_pausing(campaign)).then(|| open - left_out),
-            paused: state.paused_open(campaign),
-            total: total as u64,
-            caller_usage: held.caller_usage.clone(),
-        })
+        self.state()?.candidates(campaign, now, limit, &self.settings.permission)
     }
 
     async fn record_leg(&self, leg: LegRecord) -> Result<(), StoreError> {
@@ -352,6 +314,7 @@ impl Store for MemoryStore {
         let campaign = generation.definitions.campaigns.get(&request.campaign);
         let Some(campaign) = campaign else { return Ok(IntentDecision::Refused(Hold::Retired)) };
         let history = state.history(campaign, &contact, request.number);
+        let entries = state.do_not_call.of(&campaign.do_not_call, &contact);
         state.ledger.forget_before(mono);
         let question = Question {
             now: now.wall,
@@ -360,26 +323,22 @@ impl Store for MemoryStore {
             picked_version: request.picked_version,
             number: request.number,
             batch_paused: state.is_paused(contact.reference),
+            rule: request.rule.as_ref(),
+            agent: Some(&request.agent),
             trunk: Some(&request.trunk),
             history: &history,
+            do_not_call: entries.get(request.number).map_or(&[], Vec::as_slice),
         };
         let answer = verdict::ask(&question, &generation, &self.settings, &state.ledger);
         if let Err(hold) = answer {
-            let after = gate::after_refusal(campaign, &hold, &contact, request.number, now.wall);
+            let place = (request.number, request.rule.as_ref());
+            let after = gate::after_refusal(campaign, &hold, &contact, place, now.wall);
             if let Some(progress) = after {
                 state.write(contact.reference, progress);
             }
             return Ok(IntentDecision::Refused(hold));
         }
-        let hours = campaign.hours_of(&contact, &contact.progress.numbers[request.number]);
-        let intent = RecordedIntent {
-            at: now.wall,
-            revision: generation.revision.clone(),
-            policy: campaign.results.clone(),
-            local_date: hours.local_date(now.wall),
-            next_day_at: hours.next_day_starts(now.wall),
-            contact: contact.clone(),
-        };
+        let intent = RecordedIntent::new(&generation.revision, campaign, contact, request.number, now.wall);
         state.record(request, &intent, &self.opener, mono);
         Ok(IntentDecision::Recorded(Box::new(intent)))
     }
@@ -398,6 +357,8 @@ impl Store for MemoryStore {
                 }
                 held.caller_usage.retain(|_, used| *used > 0);
             }
+            state.forget_attempt(attempt);
+            state.results_take_effect(gone.contact);
         }
         Ok(())
     }
@@ -429,11 +390,11 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
+    async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
         let mut state = self.state()?;
-        let Some(attempt) = state.attempts.get_mut(&settlement.attempt) else { return Ok(()) };
+        let Some(attempt) = state.attempts.get_mut(&settlement.attempt) else { return Ok(false) };
         if attempt.live.take().is_none() {
-            return Ok(());
+            return Ok(false);
         }
         let record = &mut attempt.record;
         record.result = Some(settlement.result);
@@ -445,8 +406,15 @@ impl Store for MemoryStore {
         record.connected_at = settlement.connected_at.or(record.connected_at);
         let contact = attempt.contact;
         state.ledger.remove(settlement.attempt);
-        state.write(contact, settlement.progress);
-        Ok(())
+        if let Some(held) = state.contacts.get(&contact) {
+            let progress = verdict::settled(&held.progress, settlement.progress);
+            state.write(contact, progress);
+        }
+        Ok(state.results_take_effect(contact))
+    }
+
+    async fn set_business_result(&self, request: BusinessRequest) -> Result<BusinessDecision, StoreError> {
+        self.state()?.set_business_result(request)
     }
 
     async fn advance(&self, contact: ContactRef, version: u32, progress: Progress) -> Result<(), StoreError> {
@@ -532,6 +500,32 @@ impl Store for MemoryStore {
         Ok(same.map(|found| found.attributes = attributes).is_some())
     }
 
+    async fn import_do_not_call(
+        &self,
+        list: &DoNotCallId,
+        entries: Vec<NewEntry>,
+    ) -> Result<ListingOutcome, StoreError> {
+        let now = self.clock.now().wall;
+        Ok(self.state()?.import_do_not_call(list, entries, now))
+    }
+
+    async fn remove_do_not_call(&self, list: &DoNotCallId, number: &E164) -> Result<bool, StoreError> {
+        Ok(self.state()?.remove_do_not_call(list, number))
+    }
+
+    async fn do_not_call_counts(&self, now: Timestamp) -> Result<DoNotCallCounts, StoreError> {
+        Ok(self.state()?.do_not_call.counts(now))
+    }
+
+    async fn do_not_call_page(
+        &self,
+        list: &DoNotCallId,
+        after: Option<&E164>,
+        limit: u32,
+    ) -> Result<Vec<ListedNumber>, StoreError> {
+        Ok(self.state()?.do_not_call.page(list, after, limit))
+    }
+
     async fn contact(
         &self,
         campaign: &CampaignId,
@@ -579,12 +573,33 @@ impl Store for MemoryStore {
         let mono = monotonic(self.clock.now().mono);
         let state = self.state()?;
         let Some(contact) = state.find(campaign, customer)? else { return Ok(None) };
-        let next = state.defined(campaign).and_then(|campaign| order::next(campaign, contact, now));
-        let hold = match next {
-            Some(next) => state.hold(contact, &next, now, mono, &self.settings),
-            None => verdict::without_work(state.generation.as_deref(), contact),
+        let defined = state.defined(campaign);
+        let lists = defined.map_or(&[][..], |campaign| &campaign.do_not_call);
+        let entries = state.do_not_call.of(lists, contact);
+        let next = defined.and_then(|campaign| order::next(campaign, contact, now));
+        let hold = match (&state.generation, defined, &next) {
+            (Some(generation), Some(campaign), Some(next)) => {
+                let number = next.number;
+                let question = Question {
+                    now,
+                    mono,
+                    contact,
+                    picked_version: contact.version,
+                    number,
+                    batch_paused: state.is_paused(contact.reference),
+                    rule: next.rule(contact),
+                    agent: None,
+                    trunk: None,
+                    history: &state.history(campaign, contact, number),
+                    do_not_call: entries.get(number).map_or(&[], Vec::as_slice),
+                };
+                verdict::ask(&question, generation, &self.settings, &state.ledger).err()
+            }
+            _ => verdict::without_work(state.generation.as_deref(), contact),
         };
-        Ok(Some(Why { history: state.history_of(contact), next, hold }))
+        let do_not_call =
+            entries.iter().map(|entries| crate::domain::do_not_call::holding(entries, lists, now).cloned()).collect();
+        Ok(Some(Why { history: state.history_of(contact), do_not_call, next, hold }))
     }
 
     async fn attempts(
@@ -607,7 +622,7 @@ impl Store for MemoryStore {
         (tally.filtered_out, tally.paused) = (state.open(campaign).1, state.paused_open(campaign));
         for contact in state.contacts_of(campaign) {
             tally.contacts += 1;
-            match contact.progress.ended {
+            match contact.progress.ended.filter(|_| contact.progress.is_over()) {
                 Some(end) => *tally.ended.entry(end.as_str()).or_default() += 1,
                 None if contact.progress.attempts > 0 || live.contains(&contact.reference) => tally.in_progress += 1,
                 None => tally.fresh += 1,
@@ -645,19 +660,33 @@ impl State {
                     revision: generation.revision.clone(),
                     digest,
                     retired: false,
+                    ends_at: Some(defined.ends_at),
                 };
-                let selection = defined.selection();
+                let (selection, lists) = (defined.selection(), defined.do_not_call.clone());
                 if let Some(held) = self.campaigns.get_mut(&id) {
                     held.stored = stored;
+                    if held.lists.iter().any(|list| !lists.contains(list)) {
+                        held.unlisted_to = Some(ContactRef(0));
+                    }
+                    held.lists = lists;
                     if held.selection != selection {
                         held.selection = selection;
                         held.evaluated_to = Some(String::new());
                     }
-                    self.release_holds(&id);
+                    self.release_holds(defined);
                 } else {
                     let (customers, caller_usage) = (BTreeMap::new(), BTreeMap::new());
-                    let evaluated_to = None;
-                    let held = Held { stored, customers, next_order: 1, selection, evaluated_to, caller_usage };
+                    let (evaluated_to, unlisted_to) = (None, None);
+                    let held = Held {
+                        stored,
+                        customers,
+                        next_order: 1,
+                        selection,
+                        evaluated_to,
+                        lists,
+                        unlisted_to,
+                        caller_usage,
+                    };
                     self.campaigns.insert(id, held);
                 }
             }
@@ -670,9 +699,9 @@ impl State {
         Ok(())
     }
 
-    fn release_holds(&mut self, campaign: &CampaignId) {
-        for contact in self.contacts.values_mut().filter(|contact| contact.campaign == *campaign) {
-            let after = verdict::release_holds(&contact.progress);
+    fn release_holds(&mut self, campaign: &Campaign) {
+        for contact in self.contacts.values_mut().filter(|contact| contact.campaign == campaign.id) {
+            let after = verdict::release_holds(campaign, &contact.progress);
             if contact.progress != after {
                 contact.progress = after;
                 contact.version += 1;
@@ -689,6 +718,7 @@ impl State {
             customer: contact.customer.clone(),
             number_index: request.number,
             number: Some(called.clone()),
+            rule: request.rule,
             caller_number: request.caller_number.clone(),
             agent: request.agent,
             trunk: request.trunk.clone(),
@@ -700,10 +730,12 @@ impl State {
             fail_code: None,
             sip_status: None,
             q850: None,
+            business: None,
             revision: intent.revision.clone(),
             daemon_version: opener.daemon_version.clone(),
             tzdb_version: opener.tzdb_version.clone(),
             settings_digest: opener.settings_digest.clone(),
+            do_not_call_version: self.do_not_call.version,
         };
         let live = Live {
             policy: intent.policy.clone(),
@@ -754,42 +786,6 @@ impl State {
         self.contacts.insert(reference, contact);
         self.custom_fields.insert(reference, new.custom_field);
     }
-
-    fn evaluate(&mut self) -> Option<Evaluated> {
-        self.evaluate_campaign().or_else(|| self.evaluate_batch())
-    }
-
-    fn evaluate_campaign(&mut self) -> Option<Evaluated> {
-        let generation = self.generation.clone()?;
-        let slice = usize::try_from(EVALUATION_SLICE).unwrap_or(usize::MAX);
-        let defined = |id: &CampaignId| generation.definitions.campaigns.get(id);
-        let (campaign, held, after) = self.campaigns.iter_mut().find_map(|(id, held)| {
-            Some((defined(id)?, held.evaluated_to.clone()?)).map(|(c, after)| (c, held, after))
-        })?;
-        let rest = held.customers.iter().filter(|(customer, _)| customer.as_str() > after.as_str());
-        let seen: Vec<(&CustomerId, ContactRef)> = rest.map(|(customer, at)| (customer, *at)).take(slice).collect();
-        let complete = seen.len() < slice;
-        let last = seen.last().map(|(customer, _)| customer.to_string());
-        let seen: Vec<ContactRef> = seen.into_iter().map(|(_, reference)| reference).collect();
-        held.evaluated_to = last.filter(|_| !complete);
-        let mut admitted = 0;
-        for contact in seen {
-            let paused = self.is_paused(contact);
-            admitted += u64::from(self.apply_pause(contact, paused));
-        }
-        Some(Evaluated { campaign: campaign.id.clone(), admitted, complete })
-    }
-
-    fn hold(&self, contact: &Contact, next: &Next, now: Timestamp, mono: i64, settings: &GateSettings) -> Option<Hold> {
-        let Some(generation) = &self.generation else { return Some(Hold::StoreUnavailable) };
-        let campaign = generation.definitions.campaigns.get(&contact.campaign);
-        let history = campaign.map(|campaign| self.history(campaign, contact, next.number)).unwrap_or_default();
-        let (picked_version, number) = (contact.version, next.number);
-        let batch_paused = self.is_paused(contact.reference);
-        let (trunk, history) = (None, &history);
-        let question = Question { now, mono, contact, picked_version, number, batch_paused, trunk, history };
-        verdict::ask(&question, generation, settings, &self.ledger).err()
-    }
 }
 
 impl Attempt {
@@ -805,6 +801,7 @@ impl Attempt {
             attempt: record.attempt,
             contact: contacts.get(&self.contact)?.clone(),
             number: record.number_index,
+            rule: record.rule.clone(),
             caller_number: record.caller_number.clone(),
             placed_at: record.placed_at,
             answered_at: record.answered_at,

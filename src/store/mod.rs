@@ -13,27 +13,31 @@ use jiff::{Timestamp, civil::Date};
 mod attributes;
 #[cfg(test)]
 mod conformance;
-mod ledger;
 pub mod memory;
 mod pseudonym;
 mod row;
 pub mod sqlite;
-mod verdict;
 
-pub use crate::domain::intent::{CandidatePage, RecordedIntent, Settlement};
 use crate::domain::{
     agent::Availability,
     attribute::Attributes,
+    business::{BusinessKey, Outcome, Refusal},
     call::{Destination, LegIdentity},
-    campaign::{DesiredState, DialPermission, Generation},
+    campaign::{DesiredState, Generation},
     contact::{Contact, ContactEdit, NewContact, Progress},
-    gate::Caps,
-    ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
+    do_not_call::{Entry, NewEntry},
+    ids::{
+        AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision, TrunkId,
+    },
     order::Next,
     phone::E164,
     policy::ResultPolicy,
     reason::Hold,
     results::CallResult,
+};
+pub use crate::domain::{
+    facts::GateSettings,
+    intent::{CandidatePage, RecordedIntent, Settlement},
 };
 
 /// What a store operation may fail with.
@@ -132,15 +136,6 @@ pub enum StoreError {
     },
 }
 
-/// What the writer needs besides the rows to run the gate; fixed for a life of the daemon.
-#[derive(Debug, Clone)]
-pub struct GateSettings {
-    /// Whom this daemon may call.
-    pub permission: DialPermission,
-    /// Caps by trunk, the tenant's part the same in each.
-    pub caps: BTreeMap<TrunkId, Caps>,
-}
-
 /// Who opens a store; kept with the epoch, so every attempt can name its daemon.
 #[derive(Debug, Clone)]
 pub struct Opener {
@@ -171,6 +166,9 @@ pub struct StoredCampaign {
     pub digest: String,
     /// Whether its file is gone.
     pub retired: bool,
+    /// Its `ends_at` that was last in force; `None` for one that nothing has changed since a store of an
+    /// earlier version.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// One step of reconciling, already decided by `domain::plan`; a plan's changes are one transaction.
@@ -214,6 +212,8 @@ pub struct IntentRequest {
     pub picked_version: u32,
     /// Which number, by index from 0.
     pub number: usize,
+    /// The business rule that asks for the call; `None` for the result policy.
+    pub rule: Option<BusinessKey>,
     /// The number to show.
     pub caller_number: E164,
     /// The held agent.
@@ -229,8 +229,8 @@ pub struct IntentRequest {
 pub enum IntentDecision {
     /// Durable: the INVITE may leave.
     Recorded(Box<RecordedIntent>),
-    /// The gate refused; nothing was written but, for a cap with a release time, the number's
-    /// `held_until`.
+    /// The gate refused; nothing was written but, for a cap with a release time or a do-not-call list,
+    /// until when the number is held.
     Refused(Hold),
 }
 
@@ -279,6 +279,8 @@ pub struct LeftoverAttempt {
     pub contact: Contact,
     /// Which number, by index from 0.
     pub number: usize,
+    /// The business rule that had placed it; `None` for the result policy.
+    pub rule: Option<BusinessKey>,
     /// The number it was called from.
     pub caller_number: E164,
     /// When its intent was recorded.
@@ -319,6 +321,8 @@ pub struct AttemptRecord {
     pub number_index: usize,
     /// The number called; `None` once it was erased.
     pub number: Option<E164>,
+    /// The business rule that placed it; `None` for the result policy.
+    pub rule: Option<BusinessKey>,
     /// The number shown.
     pub caller_number: E164,
     /// The held agent.
@@ -341,6 +345,8 @@ pub struct AttemptRecord {
     pub sip_status: Option<u16>,
     /// Q.850 cause.
     pub q850: Option<u8>,
+    /// The business result that was last set for it.
+    pub business: Option<BusinessKey>,
     /// The commit it was placed under.
     pub revision: Revision,
     /// Version of the daemon that placed it.
@@ -349,6 +355,8 @@ pub struct AttemptRecord {
     pub tzdb_version: String,
     /// Digest of its settings.
     pub settings_digest: String,
+    /// Version of the do-not-call lists that the gate read.
+    pub do_not_call_version: u64,
 }
 
 /// What became of a batch of imported contacts, by position in the batch.
@@ -404,17 +412,56 @@ pub struct Listed {
     pub live: bool,
 }
 
+/// What became of a batch of entries of a do-not-call list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ListingOutcome {
+    /// New entries.
+    pub added: u64,
+    /// Entries that had another expiry.
+    pub updated: u64,
+    /// Entries that were there already, the same.
+    pub unchanged: u64,
+}
+
+/// An entry of a do-not-call list, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedNumber {
+    /// The number, its expiry.
+    pub entry: NewEntry,
+    /// When it was imported.
+    pub imported_at: Timestamp,
+}
+
+/// What the do-not-call lists hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DoNotCallCounts {
+    /// Rises with each change of any list.
+    pub version: u64,
+    /// Lists that have entries, by id.
+    pub lists: BTreeMap<DoNotCallId, ListCount>,
+}
+
+/// Entries of one do-not-call list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ListCount {
+    /// All of them.
+    pub entries: u64,
+    /// Those that hold no longer.
+    pub expired: u64,
+}
+
 /// Contacts that one call of [`Store::evaluate`] looks at: few, since intents wait meanwhile.
 const EVALUATION_SLICE: i64 = 200;
 
-/// A definition, or the pause of a batch, has been applied to some contacts.
+/// A definition, or the pause of a batch, has been applied to some contacts, or some were released from lists
+/// that their campaign follows no longer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evaluated {
     /// Of which campaign.
     pub campaign: CampaignId,
-    /// How many of them, not ended, neither it nor a paused batch leaves out any longer.
+    /// How many of them, not ended, are no longer left out or held.
     pub admitted: u64,
-    /// Whether it has been applied to all now.
+    /// Whether that is all of them.
     pub complete: bool,
 }
 
@@ -439,6 +486,56 @@ pub struct Tally {
     pub live: u64,
 }
 
+/// Asks for a business result to be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusinessRequest {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// The customer.
+    pub customer: CustomerId,
+    /// For which attempt; `None` for the newest.
+    pub attempt: Option<AttemptId>,
+    /// What was achieved.
+    pub key: BusinessKey,
+    /// What else is to be known.
+    pub note: Option<String>,
+    /// Who sets it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What the writer answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BusinessDecision {
+    /// It is recorded.
+    Set {
+        /// For which contact.
+        contact: ContactRef,
+        /// What came of it; `None` while the contact is in a call, whose end it waits for.
+        outcome: Option<Outcome>,
+    },
+    /// Nothing was written.
+    Refused(Refusal),
+}
+
+/// A business result that was set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusinessRecord {
+    /// For which attempt; `None` if nobody had called the contact.
+    pub attempt: Option<AttemptId>,
+    /// What was achieved.
+    pub key: BusinessKey,
+    /// What else is to be known.
+    pub note: Option<String>,
+    /// Who set it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// What came of it; `None` while the contact is in a call, whose end it waits for.
+    pub outcome: Option<Outcome>,
+}
+
 /// A contact with all its attempts, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContactHistory {
@@ -446,6 +543,8 @@ pub struct ContactHistory {
     pub contact: Contact,
     /// Its attempts.
     pub attempts: Vec<AttemptRecord>,
+    /// Business results that were set for it.
+    pub business: Vec<BusinessRecord>,
 }
 
 /// What happened to a contact and what will.
@@ -453,6 +552,8 @@ pub struct ContactHistory {
 pub struct Why {
     /// The past.
     pub history: ContactHistory,
+    /// The entry of a do-not-call list that holds each number, by index.
+    pub do_not_call: Vec<Option<Entry>>,
     /// What it needs next; `None` once it has ended.
     pub next: Option<Next>,
     /// What holds that back now; `None` if only a free agent is missing.
@@ -489,11 +590,13 @@ pub trait Store: Send + Sync + 'static {
     /// its definitions. Doing it again changes nothing.
     async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError>;
 
-    /// Applies filters, and pauses of batches, that have changed to some contacts; `None` once there are
-    /// none that have not seen theirs. Until then candidates may miss contacts that are newly admitted.
+    /// Applies filters, and pauses of batches, that have changed to some contacts, and releases some from
+    /// lists that are followed no longer; `None` once there are none left. Until then candidates may miss
+    /// contacts that a new definition admits.
     async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError>;
 
-    /// Up to `limit` contacts that are ready at `now`, and for which the filter in force holds.
+    /// Up to `limit` contacts that are ready at `now`, and for which the filter in force holds. Contacts
+    /// with numbers on do-not-call lists that stand in the way are marked as held, each once.
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError>;
 
     /// Stores a leg before it is dialled; returns once durable against the death of the process.
@@ -510,8 +613,14 @@ pub trait Store: Send + Sync + 'static {
     async fn note(&self, milestone: Milestone) -> Result<(), StoreError>;
 
     /// Ends an attempt and moves its contact on, whose version rises by exactly one; doing it again
-    /// changes nothing. Settlements and intents are served in the order in which they were handed in.
-    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError>;
+    /// changes nothing. Business results that were set during the call take effect with it: if they
+    /// change the contact once more, the answer is `true` and the version higher. Settlements and
+    /// intents are served in the order in which they were handed in.
+    async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError>;
+
+    /// Records a business result, checked against the definitions in force, and has it take effect: at
+    /// once, or with the end of the call that the contact is in.
+    async fn set_business_result(&self, request: BusinessRequest) -> Result<BusinessDecision, StoreError>;
 
     /// Writes progress that no attempt caused (a number whose days passed); refused as stale by
     /// doing nothing when the contact's version is not `version`.
@@ -559,6 +668,28 @@ pub trait Store: Send + Sync + 'static {
     async fn scrub(&self) -> Result<bool, StoreError> {
         Ok(true)
     }
+
+    /// Adds entries to a do-not-call list, in one transaction; of several for a number the last counts.
+    /// From the moment this returns the gate refuses their numbers.
+    async fn import_do_not_call(
+        &self,
+        list: &DoNotCallId,
+        entries: Vec<NewEntry>,
+    ) -> Result<ListingOutcome, StoreError>;
+
+    /// Takes a number off a do-not-call list, and releases who was held by it; whether it was there.
+    async fn remove_do_not_call(&self, list: &DoNotCallId, number: &E164) -> Result<bool, StoreError>;
+
+    /// How much the do-not-call lists hold at `now`.
+    async fn do_not_call_counts(&self, now: Timestamp) -> Result<DoNotCallCounts, StoreError>;
+
+    /// Entries of a do-not-call list by number, those after `after`, at most `limit`.
+    async fn do_not_call_page(
+        &self,
+        list: &DoNotCallId,
+        after: Option<&E164>,
+        limit: u32,
+    ) -> Result<Vec<ListedNumber>, StoreError>;
 
     /// One contact with its attempts.
     async fn contact(&self, campaign: &CampaignId, customer: &CustomerId)

@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use crate::domain::{
+    business::{Business, BusinessCall, BusinessKey, CancelReason, Cancelled, Pin},
     call::LegIdentity,
     campaign::DesiredState,
     contact::{Number, NumberEnd, Progress},
-    ids::CategoryId,
+    do_not_call::Entry,
+    ids::{AgentId, CategoryId, DoNotCallId},
     phone::E164,
     policy::{DaysPolicy, NumberPolicy, ResultPolicy, Retries},
     results::CallResult,
@@ -164,6 +166,29 @@ pub(super) fn numbers(text: &str) -> Result<Vec<Number>, StoreError> {
     pairs.into_iter().map(number).collect()
 }
 
+/// Lists as a column has them: `["objected",…]`.
+pub(super) fn lists_text(lists: &[DoNotCallId]) -> String {
+    json(&lists.iter().map(DoNotCallId::as_str).collect::<Vec<_>>())
+}
+
+/// The lists of a column.
+pub(super) fn lists(text: &str) -> Result<Vec<DoNotCallId>, StoreError> {
+    let lists: Vec<String> = serde_json::from_str(text).map_err(|_| damaged("do_not_call"))?;
+    lists.iter().map(|list| DoNotCallId::parse(list).map_err(|_| damaged("do_not_call"))).collect()
+}
+
+/// What lists say of the numbers of a contact that has `numbers`, by index: `[[0,"objected",null],…]`.
+pub(super) fn entries(text: &str, numbers: usize) -> Result<Vec<Vec<Entry>>, StoreError> {
+    let rows: Vec<(usize, String, Option<i64>)> = serde_json::from_str(text).map_err(|_| damaged("do_not_call"))?;
+    let mut entries = vec![Vec::new(); numbers];
+    for (index, list, expires_at) in rows {
+        let list = DoNotCallId::parse(&list).map_err(|_| damaged("do_not_call.list"))?;
+        let expires_at = expires_at.map(timestamp).transpose()?;
+        entries.get_mut(index).ok_or_else(|| damaged("do_not_call"))?.push(Entry { list, expires_at });
+    }
+    Ok(entries)
+}
+
 /// How far one number has come, without the number itself.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -173,6 +198,8 @@ struct NumberProgress {
     due_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     held_until: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    listed_until: Option<i64>,
     days: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_day: Option<String>,
@@ -199,6 +226,7 @@ fn number_progress(number: &Number) -> NumberProgress {
         tried: number.tried,
         due_at: number.due_at.map(micros),
         held_until: number.held_until.map(micros),
+        listed_until: number.listed_until.map(micros),
         days: number.days,
         last_day: number.last_day.map(|day| day.to_string()),
         tries_on_last_day: number.tries_on_last_day,
@@ -216,24 +244,105 @@ pub(super) fn read_progress(text: &str, numbers: &mut [Number]) -> Result<(), St
     if rows.len() != numbers.len() {
         return Err(damaged("progress"));
     }
-    for (number, row) in numbers.iter_mut().zip(rows) {
-        let known = |end: Option<()>| end.ok_or_else(|| damaged("progress"));
-        number.tried = row.tried;
-        number.due_at = row.due_at.map(timestamp).transpose()?;
-        number.held_until = row.held_until.map(timestamp).transpose()?;
-        number.days = row.days;
-        number.last_day = row.last_day.map(|day| day.parse().map_err(|_| damaged("progress"))).transpose()?;
-        number.tries_on_last_day = row.tries_on_last_day;
-        number.retries =
-            row.retries.iter().map(|(name, count)| Ok((result(name)?, *count))).collect::<Result<_, StoreError>>()?;
-        number.faults = row.faults;
-        number.last_result = row.last_result.as_deref().and_then(CallResult::parse);
-        known((number.last_result.is_some() == row.last_result.is_some()).then_some(()))?;
-        number.caller_number = row.caller_number.as_deref().map(e164).transpose()?;
-        number.ended = row.ended.as_deref().and_then(NumberEnd::parse);
-        known((number.ended.is_some() == row.ended.is_some()).then_some(()))?;
-    }
-    Ok(())
+    numbers.iter_mut().zip(rows).try_for_each(|(number, row)| read_number(number, row))
+}
+
+/// Moves an untouched number to where the row says it is.
+fn read_number(number: &mut Number, row: NumberProgress) -> Result<(), StoreError> {
+    let known = |end: Option<()>| end.ok_or_else(|| damaged("progress"));
+    number.tried = row.tried;
+    number.due_at = row.due_at.map(timestamp).transpose()?;
+    number.held_until = row.held_until.map(timestamp).transpose()?;
+    number.listed_until = row.listed_until.map(timestamp).transpose()?;
+    number.days = row.days;
+    number.last_day = row.last_day.map(|day| day.parse().map_err(|_| damaged("progress"))).transpose()?;
+    number.tries_on_last_day = row.tries_on_last_day;
+    number.retries =
+        row.retries.iter().map(|(name, count)| Ok((result(name)?, *count))).collect::<Result<_, StoreError>>()?;
+    number.faults = row.faults;
+    number.last_result = row.last_result.as_deref().and_then(CallResult::parse);
+    known((number.last_result.is_some() == row.last_result.is_some()).then_some(()))?;
+    number.caller_number = row.caller_number.as_deref().map(e164).transpose()?;
+    number.ended = row.ended.as_deref().and_then(NumberEnd::parse);
+    known((number.ended.is_some() == row.ended.is_some()).then_some(()))
+}
+
+/// [`Business`] as a column has it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BusinessRow {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scheduled: Option<ScheduledRow>,
+    /// Rules with the calls that they placed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    placed: BTreeMap<String, u32>,
+    /// A rule, and why its call came to nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cancelled: Option<(String, String)>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScheduledRow {
+    rule: String,
+    number: usize,
+    tries: NumberProgress,
+    /// An agent, and the microseconds that are waited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pin: Option<(String, Option<u64>)>,
+}
+
+/// What business results have brought about, as a column has it; `None` for nothing.
+pub(super) fn business_text(business: &Business) -> Option<String> {
+    let scheduled = |call: &BusinessCall| ScheduledRow {
+        rule: call.rule.to_string(),
+        number: call.number,
+        tries: number_progress(&call.tries),
+        pin: call.pin.as_ref().map(|pin| {
+            let micros = |wait: Duration| u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
+            (pin.agent.to_string(), pin.wait.map(micros))
+        }),
+    };
+    let row = BusinessRow {
+        scheduled: business.scheduled.as_deref().map(scheduled),
+        placed: business.placed.iter().map(|(rule, placed)| (rule.to_string(), *placed)).collect(),
+        cancelled: business.cancelled.as_ref().map(|gone| (gone.rule.to_string(), gone.reason.as_str().to_owned())),
+    };
+    (!business.is_empty()).then(|| json(&row))
+}
+
+/// What business results have brought about, of a column.
+pub(super) fn business(text: &str, numbers: &[Number]) -> Result<Business, StoreError> {
+    let row: BusinessRow = serde_json::from_str(text).map_err(|_| damaged("business"))?;
+    let cancelled = |(rule, reason): (String, String)| {
+        let reason = CancelReason::parse(&reason).ok_or_else(|| damaged("business"))?;
+        Ok::<_, StoreError>(Cancelled { rule: business_key(&rule)?, reason })
+    };
+    Ok(Business {
+        scheduled: row.scheduled.map(|row| scheduled(row, numbers).map(Box::new)).transpose()?,
+        placed: row
+            .placed
+            .iter()
+            .map(|(rule, placed)| Ok((business_key(rule)?, *placed)))
+            .collect::<Result<_, StoreError>>()?,
+        cancelled: row.cancelled.map(cancelled).transpose()?,
+    })
+}
+
+fn scheduled(row: ScheduledRow, numbers: &[Number]) -> Result<BusinessCall, StoreError> {
+    let called = numbers.get(row.number).ok_or_else(|| damaged("business"))?;
+    let mut tries = Number::fresh(called.category.clone(), called.e164.clone());
+    read_number(&mut tries, row.tries)?;
+    let pin = |(agent, wait): (String, Option<u64>)| {
+        let agent = AgentId::parse(&agent).map_err(|_| damaged("business"))?;
+        Ok::<_, StoreError>(Pin { agent, wait: wait.map(Duration::from_micros) })
+    };
+    Ok(BusinessCall { rule: business_key(&row.rule)?, number: row.number, tries, pin: row.pin.map(pin).transpose()? })
+}
+
+/// A business result or a rule of a column.
+pub(super) fn business_key(text: &str) -> Result<BusinessKey, StoreError> {
+    BusinessKey::parse(text).ok_or_else(|| damaged("business result"))
 }
 
 /// [`LegIdentity`] with serde's derives, which the domain does without.
@@ -308,7 +417,7 @@ mod tests {
         number.retries.insert(CallResult::Busy, 2);
         number.ended = Some(NumberEnd::BudgetSpent);
         number.caller_number = Some(E164::parse("+862880000001").unwrap());
-        let progress = Progress { numbers: vec![number.clone()], pass: None, attempts: 1, ended: None };
+        let progress = Progress { numbers: vec![number.clone()], attempts: 1, ..Progress::fresh(&[]) };
         let text = progress_text(&progress);
         let mut read = vec![Number::fresh(number.category.clone(), number.e164.clone())];
         read_progress(&text, &mut read).unwrap();

@@ -135,6 +135,25 @@ fn the_example_is_good() {
     }
 }
 
+/// What this version does not dial by is shown where it is set.
+#[test]
+fn what_is_not_dialled_yet_is_told_where_it_stands() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), &files(&Path::new(FIXTURES).join("exhaustive")));
+    let (_, out, _) = run(&[root.path().to_str().unwrap(), "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let mut told = 0;
+    for problem in report["problems"].as_array().unwrap().iter().filter(|problem| problem["code"] == "W0504") {
+        let file = fs::read_to_string(problem["file"].as_str().unwrap()).unwrap();
+        let line = file.lines().nth(usize::try_from(problem["line"].as_u64().unwrap()).unwrap() - 1).unwrap();
+        let (_, setting) = problem["message"].as_str().unwrap().split_once("does not dial by ").unwrap();
+        let key = setting.split([' ', '=']).next().unwrap().rsplit('.').next().unwrap();
+        assert!(line.contains(key), "{setting}: {line}");
+        told += 1;
+    }
+    assert!(told > 0);
+}
+
 #[test]
 fn settings_are_part_of_the_check() {
     let settings = tempfile::NamedTempFile::new().unwrap();
@@ -145,6 +164,16 @@ fn settings_are_part_of_the_check() {
     let (exit, out, _) = run(&[".", "--settings", "no-such.toml"]);
     assert_eq!(exit, 2);
     assert!(out.contains("error[E0006]: cannot be read"), "{out}");
+}
+
+#[test]
+fn without_a_folder_it_is_the_one_people_are_in() {
+    let (exit, out, err) = run(&[]);
+    assert_eq!((exit, out.as_str()), (0, ""));
+    assert!(err.contains("checked 15 files in campaigns: nothing wrong"), "{err}");
+    let (exit, out, err) = ended(dialops().current_dir("src").arg("check"));
+    assert_eq!((exit, out.as_str()), (64, ""));
+    assert_eq!(err, "error: there is no folder campaigns here; name the root of a configuration repository, DIR\n");
 }
 
 #[test]

@@ -85,10 +85,10 @@ async fn results_are_data_on_stdout() {
     let served = busy_world().await;
     let text = on_socket(&served, &["results", "spring"]).await;
     let expected = [
-        "ATTEMPT  PLACED AT             CUSTOMER  NUMBER          RESULT     TALK  AGENT  SIP  Q.850",
-        "a1-1     2031-03-01T02:00:00Z  C-1       +8613800000001  busy       -     anna   486  17",
-        "a1-2     2031-03-01T02:00:20Z  C-1       +8613800000002  no_answer  -     anna   -    -",
-        "a1-3     2031-03-01T02:00:40Z  C-2       +8613800000003  answered   20 s  anna   -    -",
+        "ATTEMPT  PLACED AT             CUSTOMER  NUMBER          RESULT     TALK  AGENT  BUSINESS  SIP  Q.850",
+        "a1-1     2031-03-01T02:00:00Z  C-1       +8613800000001  busy       -     anna   -         486  17",
+        "a1-2     2031-03-01T02:00:20Z  C-1       +8613800000002  no_answer  -     anna   -         -    -",
+        "a1-3     2031-03-01T02:00:40Z  C-2       +8613800000003  answered   20 s  anna   -         -    -",
     ];
     assert_eq!(text.out.lines().collect::<Vec<_>>(), expected);
     let lines = on_socket(&served, &["results", "spring", "--format", "json", "--after", "a1-1"]).await.out;
@@ -114,9 +114,9 @@ async fn why_explains_a_contact() {
         "  1. +8613800000001  mobile    busy         from 2031-03-01 10:30:20",
         "  2. +8613800000002  mobile    no_answer    from 2031-03-01 10:30:40",
         "",
-        "  PLACED AT            NUMBER          RESULT     RANG  TALK  AGENT  COMMIT        SIGNALLED",
-        "  2031-03-01 10:00:00  +8613800000001  busy       20 s  -     anna   0123456789ab  SIP 486, Q.850 17",
-        "  2031-03-01 10:00:20  +8613800000002  no_answer  20 s  -     anna   0123456789ab  -",
+        "  PLACED AT            NUMBER          RESULT     RANG  TALK  AGENT  RULE  COMMIT        SIGNALLED",
+        "  2031-03-01 10:00:00  +8613800000001  busy       20 s  -     anna   -     0123456789ab  SIP 486, Q.850 17",
+        "  2031-03-01 10:00:20  +8613800000002  no_answer  20 s  -     anna   -     0123456789ab  -",
         "",
         "  next  a retry of number 1 (+8613800000001), due 2031-03-01 10:30:20",
         "  held  not due until 2031-03-01 10:30:20 [not_due]",

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use dialops::config::{self, Diagnostic, Settings, SourceFile, code::Code};
+use dialops::config::{self, Diagnostic, Settings, Simulation, SourceFile, code::Code};
 
 /// Where the fixtures are.
 pub(crate) const FIXTURES: &str = "tests/fixtures/config";
@@ -45,10 +45,15 @@ pub(crate) fn faults(files: &Files) -> Vec<Diagnostic> {
         Ok(settings) => settings,
         Err(faults) => return faults,
     };
-    let sources: Vec<_> = files
-        .iter()
-        .filter_map(|(path, bytes)| Some(SourceFile { path: path.strip_prefix("campaigns/")?, bytes }))
-        .collect();
+    let inside = files.iter().filter_map(|(path, bytes)| Some((path.strip_prefix("campaigns/")?, bytes)));
+    let (sources, others): (Vec<_>, Vec<_>) = inside.partition(|(path, _)| config::is_configuration(path));
+    for (path, bytes) in others.into_iter().filter(|(path, _)| path.ends_with("sim.toml")) {
+        let text = std::str::from_utf8(bytes).unwrap_or("=");
+        if let Err(faults) = Simulation::parse(Path::new(path), text) {
+            return faults;
+        }
+    }
+    let sources: Vec<_> = sources.into_iter().map(|(path, bytes)| SourceFile { path, bytes }).collect();
     let mut faults =
         config::load("campaigns", &sources, &settings.ceilings).map_or_else(|faults| faults, |(_, warnings)| warnings);
     faults.retain(|fault| fault.code != Code::NotDialledYet);

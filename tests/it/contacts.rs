@@ -130,7 +130,7 @@ async fn good_rows_are_kept_and_bad_ones_told_by_line() {
     csv.extend_from_slice(b"c\xff,13800000006,,,,\r\nc7,13800000007,,,,\r\n");
     let (counts, events) = import(&*store, csv).await;
     let counts = counts.unwrap();
-    assert_eq!(counts, ImportCounts { rows: 8, added: 4, unchanged: 0, rejected: 4 });
+    assert_eq!(counts, ImportCounts { rows: 8, added: 4, updated: 0, unchanged: 0, rejected: 4 });
     assert_eq!(events.last(), Some(&ImportEvent::Done(counts)));
     let told = rejects(&events);
     let lines: Vec<u64> = told.iter().map(|(line, ..)| *line).collect();
@@ -155,7 +155,7 @@ async fn a_second_import_changes_nothing_and_differing_rows_are_told() {
     let rows = |from: u32| (from..3001).map(|i| format!("c{i},1380000{i:04}\n")).collect::<String>();
     let csv = format!("customer_id,number.mobile\n{}", rows(1)).into_bytes();
     let (counts, events) = import(&*store, csv.clone()).await;
-    assert_eq!(counts.unwrap(), ImportCounts { rows: 3000, added: 3000, unchanged: 0, rejected: 0 });
+    assert_eq!(counts.unwrap(), ImportCounts { rows: 3000, added: 3000, updated: 0, unchanged: 0, rejected: 0 });
     let told: Vec<u64> = events
         .iter()
         .filter_map(|event| match event {
@@ -166,11 +166,11 @@ async fn a_second_import_changes_nothing_and_differing_rows_are_told() {
     assert!(told.len() >= 6 && told.is_sorted(), "{told:?}");
     let before = store.tally(&spring()).await.unwrap();
     let (counts, _) = import(&*store, csv).await;
-    assert_eq!(counts.unwrap(), ImportCounts { rows: 3000, added: 0, unchanged: 3000, rejected: 0 });
+    assert_eq!(counts.unwrap(), ImportCounts { rows: 3000, added: 0, updated: 0, unchanged: 3000, rejected: 0 });
     assert_eq!(store.tally(&spring()).await.unwrap(), before);
     let csv = format!("customer_id,number.mobile\nc1,13900000001\n{}", rows(2)).into_bytes();
     let (counts, events) = import(&*store, csv).await;
-    assert_eq!(counts.unwrap(), ImportCounts { rows: 3000, added: 0, unchanged: 2999, rejected: 1 });
+    assert_eq!(counts.unwrap(), ImportCounts { rows: 3000, added: 0, updated: 0, unchanged: 2999, rejected: 1 });
     let told = rejects(&events);
     assert_eq!((told.len(), told[0].0, told[0].2), (1, 2, "c1,13900000001"));
     assert!(told[0].1.contains("left as it is"));
@@ -225,7 +225,7 @@ async fn attributes_and_zones_from_both_formats_are_the_same() {
                c3,iron,13800000003,,,,DE02120300000000202051\n\
                c4,iron,13800000004,-0.1,,,\n";
     let (counts, events) = import_by(&*store, &rules(), ImportFormat::Csv, csv.into()).await;
-    assert_eq!(counts.unwrap(), ImportCounts { rows: 4, added: 2, unchanged: 0, rejected: 2 });
+    assert_eq!(counts.unwrap(), ImportCounts { rows: 4, added: 2, updated: 0, unchanged: 0, rejected: 2 });
     let told = rejects(&events);
     assert_eq!((told[0].0, told[1].0), (3, 4));
     for part in ["attr.score: must be a dec", "attr.due: must be a date", "timezone: must", "attr.tier: is required"] {
@@ -252,7 +252,7 @@ async fn attributes_and_zones_from_both_formats_are_the_same() {
     let text: Vec<String> = lines.iter().map(|line| line.replace('\n', "")).collect();
     let text = format!("\n{}\n", text.join("\n"));
     let (counts, events) = import_by(&*store, &rules(), ImportFormat::JsonLines, text.into()).await;
-    assert_eq!(counts.unwrap(), ImportCounts { rows: 7, added: 1, unchanged: 2, rejected: 4 });
+    assert_eq!(counts.unwrap(), ImportCounts { rows: 7, added: 1, updated: 0, unchanged: 2, rejected: 4 });
     let told = rejects(&events);
     let expected: [(u64, &[&str]); 4] = [
         (
@@ -304,7 +304,7 @@ async fn json_is_as_strict_as_csv() {
         r#"{"customer_id":"c","attributes":{"tier":"a"},"numbers":[{"category":"mobile","number":"1","number":"2"}]}"#;
     let text = format!("{}\n{twice}\n", lines.join("\n"));
     let (counts, events) = import_by(&*store, &rules(), ImportFormat::JsonLines, text.into()).await;
-    assert_eq!(counts.unwrap(), ImportCounts { rows: 12, added: 1, unchanged: 0, rejected: 11 });
+    assert_eq!(counts.unwrap(), ImportCounts { rows: 12, added: 1, updated: 0, unchanged: 0, rejected: 11 });
     let told = rejects(&events);
     for ((_, expected), (_, reason, _)) in json.iter().zip(&told) {
         assert!(reason.contains(expected) && !reason.contains("1380000"), "{expected}: {reason}");

@@ -190,6 +190,41 @@ async fn agents_are_set_by_the_loop() {
 }
 
 #[tokio::test]
+async fn a_business_result_is_taken_from_who_may_and_checked() {
+    let served = Served::start().await;
+    served.apply().await;
+    served.add_contact("C-1", &["+8613800000001"]).await;
+    let path = |customer: &str| format!("/api/v1/campaigns/spring/contacts/{customer}/business-results");
+    let sold = r#"{"result":"sold","note":"two of them"}"#;
+    let open = reqwest::Client::new().post(served.tcp_url(&path("C-1"))).body(sold).send().await.unwrap();
+    assert_eq!(open.status(), StatusCode::UNAUTHORIZED);
+    let token = reqwest::Client::new().post(served.tcp_url(&path("C-1"))).bearer_auth(TOKEN);
+    let answer = token.body(sold).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.json::<Value>().await.unwrap()["outcome"], "no_rule");
+    let (_, why) = socket_json(&served, "/api/v1/campaigns/spring/contacts/C-1/why").await;
+    let set = &why["businessResults"][0];
+    assert_eq!((&set["result"], &set["by"], &set["note"]), (&"sold".into(), &"token".into(), &"two of them".into()));
+    let long = format!(r#"{{"result":"sold","note":"{}"}}"#, "x".repeat(501));
+    for (customer, body, status) in [
+        ("C-9", sold, StatusCode::NOT_FOUND),
+        ("C-1", r#"{"result":"lost"}"#, StatusCode::UNPROCESSABLE_ENTITY),
+        ("C-1", r#"{"result":"sold","sub_result":"twice"}"#, StatusCode::UNPROCESSABLE_ENTITY),
+        ("C-1", r#"{"result":"sold","attempt":"a1-7"}"#, StatusCode::UNPROCESSABLE_ENTITY),
+        ("C-1", r#"{"result":"sold","attempt":"7"}"#, StatusCode::BAD_REQUEST),
+        ("C-1", r#"{"result":"Sold!"}"#, StatusCode::BAD_REQUEST),
+        ("C-1", r#"{"result":"sold","notes":""}"#, StatusCode::BAD_REQUEST),
+        ("C-1", &long, StatusCode::BAD_REQUEST),
+    ] {
+        let url = format!("http://dialops{}", path(customer));
+        let answer = served.over_socket().post(url).body(body.to_owned()).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{customer} {body}");
+        let told: Value = answer.json().await.unwrap();
+        assert!(told["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_reconcile_request_waits_for_the_look() {
     let served = Served::start().await;
     served.apply().await;

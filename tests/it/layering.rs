@@ -12,6 +12,7 @@ const ROWS: &[(&str, u32)] = &[
     ("clock", 1),
     ("config", 1),
     ("control", 1),
+    ("sim", 1),
     ("telemetry", 1),
     ("gitops", 2),
     ("store", 2),
@@ -27,7 +28,7 @@ const ROWS: &[(&str, u32)] = &[
 ];
 
 /// Sideways imports that the design names.
-const ALSO: &[(&str, &str)] = &[];
+const ALSO: &[(&str, &str)] = &[("sim", "config")];
 
 /// What the pure core may not touch.
 const IMPURE: &[&str] = &[

@@ -107,7 +107,7 @@ pause   spring "Spring | <b>offer</b>": places no new calls; live ones finish
           + "14:00-18:00"
           dials from 14:00 Asia/Shanghai instead of 09:00
 
-create  autumn "Autumn | <b>offer</b>": is new (running)
+create  autumn "Autumn | <b>offer</b>": is new, or goes on if the daemon had it before (running)
         campaigns/autumn.toml
 
 shared  campaigns/shared/agents.toml agents[a1]: touches autumn, spring (paused)
@@ -155,7 +155,7 @@ fn an_id_that_changed_is_one_campaign_retired_and_another_begun() {
     let expected = "retire  spring \"Spring | <b>offer</b>\": its id is spring-2 now, which is another campaign; \
                     no new calls, contacts and results stay here\n        campaigns/spring.toml\n\n\
                     create  spring-2 \"Spring | <b>offer</b>\": the id changed from spring, whose contacts and results \
-                    stay there; is new (running)\n";
+                    stay there; is new, or goes on if the daemon had it before (running)\n";
     assert!(out.contains(expected), "{out}");
     let (_, out, _) = plan(repository.path(), &["--format", "json"]);
     let json: Value = serde_json::from_str(&out).unwrap();

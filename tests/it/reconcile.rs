@@ -19,16 +19,21 @@ use dialops::{
         attribute::Attributes,
         campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation},
         contact::{Contact, ContactEdit, NewContact, Progress},
-        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, Epoch, Revision, TenantId},
+        do_not_call::NewEntry,
+        ids::{
+            AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision, TenantId,
+        },
         intent::CandidatePage,
+        phone::E164,
         tenant::Tenant,
     },
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Checked, Reconcile},
     store::{
-        AttemptRecord, Batch, CampaignChange, ContactHistory, Evaluated, GateSettings, ImportOutcome, IntentDecision,
-        IntentRequest, Leftovers, LegRecord, Listed, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign,
-        Tally, Why, memory::MemoryStore,
+        AttemptRecord, Batch, BusinessDecision, BusinessRequest, CampaignChange, ContactHistory, DoNotCallCounts,
+        Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed,
+        ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
+        memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -541,7 +546,11 @@ impl Store for Flaky {
         unreachable!()
     }
 
-    async fn settle(&self, _: Settlement) -> Result<(), StoreError> {
+    async fn settle(&self, _: Settlement) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn set_business_result(&self, _: BusinessRequest) -> Result<BusinessDecision, StoreError> {
         unreachable!()
     }
 
@@ -586,6 +595,27 @@ impl Store for Flaky {
     }
 
     async fn reseal(&self, _: &Contact, _: Attributes) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn import_do_not_call(&self, _: &DoNotCallId, _: Vec<NewEntry>) -> Result<ListingOutcome, StoreError> {
+        unreachable!()
+    }
+
+    async fn remove_do_not_call(&self, _: &DoNotCallId, _: &E164) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn do_not_call_counts(&self, _: Timestamp) -> Result<DoNotCallCounts, StoreError> {
+        unreachable!()
+    }
+
+    async fn do_not_call_page(
+        &self,
+        _: &DoNotCallId,
+        _: Option<&E164>,
+        _: u32,
+    ) -> Result<Vec<ListedNumber>, StoreError> {
         unreachable!()
     }
 

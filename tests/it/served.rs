@@ -9,11 +9,15 @@ use dialops::{
     control::{AgentError, DialCommand, QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
+        business_result::BusinessResult,
         call::{Destination, LegIdentity},
         campaign::{Definitions, DialPermission, Generation, Priority},
         contact::NewContact,
         gate::Caps,
-        ids::{AgentId, AttemptId, BatchId, CampaignId, CategoryId, CustomerId, LegId, Revision, TenantId, TrunkId},
+        ids::{
+            AgentId, AttemptId, BatchId, BusinessResultId, CampaignId, CategoryId, CustomerId, LegId, Revision,
+            TenantId, TrunkId,
+        },
         intent::Settlement,
         phone::E164,
         results::CallResult,
@@ -158,6 +162,7 @@ impl Served {
         let answered = (result == CallResult::Answered).then_some(now);
         let ended = EndedAttempt {
             number,
+            rule: None,
             result,
             ended_at,
             local_date: intent.local_date,
@@ -213,10 +218,18 @@ fn generation() -> Generation {
     let campaign = crate::definitions::campaign(campaign_id(), "春季回访 <b>");
     let tenant = Tenant::new(TenantId::parse("acme").unwrap(), "Acme", "Asia/Shanghai", "CN");
     let campaigns = BTreeMap::from([(campaign.id.clone(), Arc::new(campaign))]);
+    let sold = BusinessResult {
+        id: BusinessResultId::parse("sold").unwrap(),
+        name: "Sold".into(),
+        sub_results: BTreeMap::new(),
+        schedules_callback: false,
+        counts_as_goal: true,
+    };
+    let business_results = BTreeMap::from([(sold.id.clone(), sold)]);
     Generation {
         revision: Revision::parse(COMMIT).unwrap(),
         committed_at: at("2031-03-01T01:00:00Z"),
-        definitions: Definitions { campaigns, ..Definitions::of(tenant) },
+        definitions: Definitions { campaigns, business_results, ..Definitions::of(tenant) },
     }
 }
 
@@ -298,6 +311,7 @@ fn intent(attempt: AttemptId, leg: LegId, contact: &dialops::domain::contact::Co
         contact: contact.reference,
         picked_version: contact.version,
         number,
+        rule: None,
         caller_number,
         agent: AgentId::parse("anna").unwrap(),
         trunk,
@@ -321,6 +335,8 @@ async fn stand_in_dialer(
             DialCommand::ContactsAdded { campaign } | DialCommand::ContactsChanged { campaign } => {
                 imported.send(campaign).unwrap();
             }
+            // The store has it; this one dials nobody.
+            DialCommand::ContactChanged { .. } | DialCommand::DoNotCallChanged { .. } => {}
         }
     }
 }

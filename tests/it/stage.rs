@@ -94,6 +94,8 @@ pub(crate) struct Campaign {
     pub(crate) max_ring: &'static str,
     pub(crate) attempts_per_day: u32,
     pub(crate) retry_interval: &'static str,
+    /// A TOML list.
+    pub(crate) do_not_call: &'static str,
 }
 
 impl Default for Campaign {
@@ -105,13 +107,14 @@ impl Default for Campaign {
             max_ring: "5s",
             attempts_per_day: 2,
             retry_interval: "1h",
+            do_not_call: "[]",
         }
     }
 }
 
 impl Campaign {
     fn text(&self) -> String {
-        let Self { id, state, window, max_ring, attempts_per_day, retry_interval } = self;
+        let Self { id, state, window, max_ring, attempts_per_day, retry_interval, do_not_call } = self;
         format!(
             r#"
 id = "{id}"
@@ -123,7 +126,7 @@ starts_at = 2026-01-01T00:00:00Z
 ends_at = 2099-01-01T00:00:00Z
 skill_queue = "sales"
 calling_hours = {{ timezone = "UTC", windows = ["{window}"] }}
-strategy = {{ max_ring = "{max_ring}" }}
+strategy = {{ max_ring = "{max_ring}", do_not_call = {do_not_call} }}
 results = {{ policy = "global", global = {{ max_days = 3, max_attempts_per_day = {attempts_per_day}, retry_interval = "{retry_interval}" }} }}
 "#
         )
@@ -294,7 +297,12 @@ max_calls_per_second = 1000
             row.resize(most, String::new());
             writeln!(text, "{customer},{}", row.join(",")).unwrap();
         }
-        let file = self.path("contacts.csv");
+        self.import_file("contacts.csv", &text);
+    }
+
+    /// Imports a file of contacts with that name and text.
+    pub(crate) fn import_file(&self, name: &str, text: &str) {
+        let file = self.path(name);
         std::fs::write(&file, text).unwrap();
         self.cli(&["contacts", "import", CAMPAIGN, file.to_str().unwrap()]);
     }

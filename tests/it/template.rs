@@ -35,7 +35,7 @@ fn definitions(root: &Path) -> Definitions {
     let all = files(&root.join("campaigns"));
     let sources: Vec<_> = all
         .iter()
-        .filter(|(path, _)| path.ends_with(".toml"))
+        .filter(|(path, _)| path.ends_with(".toml") && !path.ends_with("sim.toml"))
         .map(|(path, bytes)| SourceFile { path, bytes })
         .collect();
     match config::load("campaigns", &sources, &outer_ceilings()) {
@@ -92,6 +92,19 @@ fn comments_and_form_stay_and_identity_goes() {
     }
     let lost: Vec<&str> = campaign.lines().filter(|line| !template.contains(line)).collect();
     assert_eq!(lost.len(), 7, "the schema's line, five keys and the dates' comment: {lost:#?}");
+}
+
+#[test]
+fn line_ends_stay() {
+    let root = repository(Path::new("campaigns"));
+    for file in ["spring-offer.toml", "workshop-survey.toml", "templates/evening-survey.toml"] {
+        put(root.path(), file, &text(root.path(), file).replace('\n', "\r\n"));
+    }
+    for campaign in ["spring-offer", "workshop-survey"] {
+        assert!(save(root.path(), &[campaign, campaign]).status.success());
+        let template = text(root.path(), &format!("templates/{campaign}.toml"));
+        assert!(template.lines().count() > 10 && !template.replace("\r\n", "").contains('\n'), "{template:?}");
+    }
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn refused(command: &mut Command) -> Option<String> {
 
 /// The stem of the schema of a file in a repository (`campaign`), as `.taplo.toml` ties the two.
 pub(crate) fn schema_of(path: &str) -> String {
-    let (_, schema) = ties().into_iter().find(|(glob, _)| matches(glob, path)).unwrap_or_else(|| {
+    let (_, schema) = ties().into_iter().rfind(|(glob, _)| matches(glob, path)).unwrap_or_else(|| {
         panic!(".taplo.toml ties {path} to no schema");
     });
     schema

@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use crate::cli::output::note;
 use crate::config::{
     Diagnostic, FILE_BYTES_MAX, Settings, SourceFile,
     code::Code,
@@ -182,6 +183,13 @@ fn summary(diagnostics: &[Diagnostic]) -> String {
         .map(|(severity, count)| counted(count, severity.as_str()))
         .collect();
     if found.is_empty() { "nothing wrong".to_owned() } else { found.join(", ") }
+}
+
+/// Tells the errors of what was found.
+pub(in crate::cli) fn tell<'s>(found: &'s [Diagnostic], source: impl Fn(&str) -> Option<&'s str>) {
+    for diagnostic in found.iter().filter(|d| d.severity == Severity::Error) {
+        note(format_args!("{}\n", render::text(diagnostic, &source, false)));
+    }
 }
 
 /// `2 errors`, `1 error`.

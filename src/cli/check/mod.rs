@@ -9,7 +9,7 @@ mod format;
 use std::{
     fs,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
@@ -24,14 +24,16 @@ use fix::Fixed;
 use folder::{Checked, campaigns_folder, counted};
 use format::{Colour, Format};
 
+/// Exit code of a command line that is wrong.
+const USAGE: u8 = 64;
+
 /// Check campaigns and everything they refer to
 ///
 /// In GitHub Actions problems are written as workflow commands, elsewhere as text. For a report in a
 /// merge request of GitLab: `dialops check . --format gitlab --output gl-code-quality-report.json`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Root of the configuration repository, or its folder of campaigns itself
-    #[arg(required_unless_present = "explain")]
+    /// Root of the configuration repository, or its folder of campaigns itself; where you are if it is left out
     dir: Option<PathBuf>,
 
     /// Tell what a code means, such as E0104, with an example
@@ -80,18 +82,21 @@ impl Args {
     }
 }
 
-/// Checks; exit code 0 if nothing is wrong, 2 if something is.
+/// Checks; exit code 0 if nothing is wrong, 2 if something is, 64 if there is no telling what to check.
 pub fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     if let Some(code) = args.explain {
         explain::write(code, out)?;
         return Ok(0);
     }
-    // Clap has seen to it that there is one.
-    let dir = args.dir.clone().unwrap_or_default();
+    let dir = args.dir.as_deref().unwrap_or(Path::new("."));
     let mut checked = Checked::default();
     let settings = args.settings.as_deref().and_then(|path| checked.settings(path));
     let name = settings.as_ref().map_or("campaigns", |settings| &settings.source.path);
-    let Some(folder) = campaigns_folder(&dir, name) else {
+    let Some(folder) = campaigns_folder(dir, name) else {
+        if args.dir.is_none() {
+            writeln!(err, "error: there is no folder {name} here; name the root of a configuration repository, DIR")?;
+            return Ok(USAGE);
+        }
         let dir = dir.display();
         writeln!(err, "error: {dir} has no folder {name}; name the root of a configuration repository")?;
         return Ok(2);
@@ -156,6 +161,6 @@ fn write(args: &Args, checked: &Checked, out: &mut dyn Write, err: &mut dyn Writ
 }
 
 /// An error of the system with the path that it is about.
-fn named(path: &std::path::Path, error: &io::Error) -> io::Error {
+fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     cli::{
         client::Client,
-        contacts,
+        contacts, import,
         output::{Failure, Out},
         text::short_revision,
         why,
@@ -138,7 +138,7 @@ impl Play<'_> {
 
     async fn import(&self) -> Result<(), Failure> {
         let file = self.world.path("customers.csv");
-        let silent = contacts::Progress::silent();
+        let silent = import::Progress::silent();
         let (counts, _rejects) = contacts::import(&self.client, CAMPAIGN, "customers", &file, silent).await?;
         if counts.added != CUSTOMERS as u64 {
             let message = format!("{} of {CUSTOMERS} customers were imported", counts.added);

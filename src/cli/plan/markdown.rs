@@ -11,7 +11,10 @@ use super::{
     text::against,
 };
 use crate::{
-    cli::output::{Failure, Out},
+    cli::{
+        check::folder::counted,
+        output::{Failure, Out},
+    },
     config::{
         compare::ChangedCampaign,
         difference::{Difference, Shown},
@@ -33,7 +36,7 @@ pub(super) fn write(plan: &Plan, counted: &Counted) -> Result<(), Failure> {
     if !plan.comparison.campaigns.is_empty() {
         out.line("| Campaign | Step | What it does | Contacts |\n|---|---|---|---|")?;
         for campaign in &plan.comparison.campaigns {
-            out.line(row(campaign, counted))?;
+            out.line(row(plan, campaign, counted))?;
         }
         out.line("")?;
     }
@@ -52,20 +55,19 @@ pub(super) fn write(plan: &Plan, counted: &Counted) -> Result<(), Failure> {
     out.finish()
 }
 
-fn row(campaign: &ChangedCampaign, counted: &Counted) -> String {
+fn row(plan: &Plan, campaign: &ChangedCampaign, counted: &Counted) -> String {
     let counts = counted.campaigns.iter().find(|counts| counts.campaign == campaign.id.as_str());
     let counts = counts.map(|counts| show::counts(Some(campaign), counts)).unwrap_or_default();
     let (id, name) = (code(campaign.id.as_str()), code(&masked(&campaign.name)));
     let holds = show::holds(campaign).into_iter();
-    let does: Vec<String> = std::iter::once(show::step(campaign)).chain(holds).map(|line| plain(&line)).collect();
+    let does: Vec<String> = std::iter::once(show::step(plan, campaign)).chain(holds).map(|line| plain(&line)).collect();
     format!("| {id} {name} | {} | {} | {} |", campaign.verb.as_str(), does.join("<br>"), plain(&counts))
 }
 
 /// A table of settings that opens at a click.
 fn folded(title: &str, differences: &[Difference]) -> String {
-    let count = differences.len();
-    let settings = if count == 1 { "setting" } else { "settings" };
-    let mut text = format!("<details><summary>{title}: {count} {settings}</summary>\n\n");
+    let settings = counted(differences.len(), "setting");
+    let mut text = format!("<details><summary>{title}: {settings}</summary>\n\n");
     text.push_str("| Setting | Before | After | What it means |\n|---|---|---|---|\n");
     for difference in differences {
         let (before, after) = cells(difference);

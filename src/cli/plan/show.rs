@@ -56,7 +56,7 @@ pub(super) fn place(shown: &Shown) -> Option<String> {
 }
 
 /// What a step does, in words.
-pub(super) fn step(campaign: &ChangedCampaign) -> String {
+pub(super) fn step(plan: &Plan, campaign: &ChangedCampaign) -> String {
     let state = campaign.state.map_or("retired", |state| state.as_str());
     let step = match (campaign.verb, &campaign.id_changed) {
         (Verb::Retire, Some(new)) => {
@@ -68,7 +68,9 @@ pub(super) fn step(campaign: &ChangedCampaign) -> String {
         (Verb::Pause, _) => "places no new calls; live ones finish".to_owned(),
         (Verb::Amend, _) if campaign.differences.is_empty() => format!("changes by what it refers to ({state})"),
         (Verb::Amend, _) => format!("its settings change ({state})"),
-        (Verb::Create, _) => format!("is new ({state})"),
+        (Verb::Create, _) if plan.live.is_ok() => format!("is new ({state})"),
+        // Only the daemon knows what was retired.
+        (Verb::Create, _) => format!("is new, or goes on if the daemon had it before ({state})"),
         (Verb::Return, _) => format!("its file is back, its history goes on ({state})"),
         (Verb::Resume, _) => "may dial again".to_owned(),
     };
@@ -112,7 +114,7 @@ pub(super) fn summary(plan: &Plan) -> String {
     let mut steps: Vec<String> = steps.map(|(count, verb)| format!("{count} to {}", verb.as_str())).collect();
     let shared = plan.comparison.shared.len();
     if shared > 0 {
-        steps.push(format!("{shared} shared {}", if shared == 1 { "change" } else { "changes" }));
+        steps.push(counted(shared, "shared change"));
     }
     let unchanged = plan.comparison.unchanged;
     match (steps.is_empty(), unchanged) {
@@ -136,10 +138,9 @@ pub(super) fn counts(campaign: Option<&ChangedCampaign>, counts: &CampaignCounts
             format!("{}, {open} open: {}", counted(contacts, "contact"), effects(campaign, counts))
         }
     };
-    match live_calls {
-        0 => {}
-        1 => said.push_str("; 1 live call finishes"),
-        _ => said.push_str(&format!("; {live_calls} live calls finish")),
+    if live_calls > 0 {
+        let finish = if live_calls == 1 { "finishes" } else { "finish" };
+        said.push_str(&format!("; {} {finish}", counted(live_calls, "live call")));
     }
     said
 }

@@ -7,10 +7,10 @@ use std::{
 
 use crate::{
     cli::{
-        check::folder::{Checked, campaigns_folder, shown_path},
-        output::{Failure, note},
+        check::folder::{Checked, campaigns_folder, shown_path, tell},
+        output::Failure,
     },
-    config::{self, Diagnostic, Settings, SourceFile, compare, diagnostic::Severity, render},
+    config::{self, Settings, SourceFile, compare, diagnostic::Severity},
     domain::{
         campaign::{Ceilings, Definitions},
         ids::Revision,
@@ -30,13 +30,6 @@ pub(super) fn settings(path: Option<&PathBuf>) -> Result<Option<Settings>, Failu
             let error = format!("the settings {} can't be used", path.display());
             Err(Failure::failed(error, "mend them, or leave --settings out"))
         }
-    }
-}
-
-/// Writes what is wrong with a side.
-fn tell<'s>(found: &'s [Diagnostic], source: impl Fn(&str) -> Option<&'s str>) {
-    for diagnostic in found.iter().filter(|d| d.severity == Severity::Error) {
-        note(format_args!("{}\n", render::text(diagnostic, &source, false)));
     }
 }
 

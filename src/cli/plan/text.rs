@@ -24,7 +24,7 @@ pub(super) async fn write(plan: &Plan, counts: &mut Counts<'_>) -> Result<(), Fa
     out.line(format!("         to {}", clean_line(&plan.to.title())))?;
     out.line(format!("against  {}", against(plan)))?;
     for campaign in &plan.comparison.campaigns {
-        campaign_lines(&mut out, campaign)?;
+        campaign_lines(&mut out, plan, campaign)?;
     }
     for change in &plan.comparison.shared {
         shared_lines(&mut out, change)?;
@@ -72,7 +72,7 @@ pub(super) fn against(plan: &Plan) -> String {
     }
 }
 
-fn campaign_lines(out: &mut Out, campaign: &ChangedCampaign) -> Result<(), Failure> {
+fn campaign_lines(out: &mut Out, plan: &Plan, campaign: &ChangedCampaign) -> Result<(), Failure> {
     let tint = match campaign.verb {
         Verb::Create | Verb::Resume | Verb::Return => Tint::Green,
         Verb::Amend => Tint::Yellow,
@@ -82,7 +82,7 @@ fn campaign_lines(out: &mut Out, campaign: &ChangedCampaign) -> Result<(), Failu
     let verb = out.tinted(tint, &format!("{:<7}", campaign.verb.as_str()));
     let id = out.bold(campaign.id.as_str());
     let name = clean_line(&show::value(&campaign.name.as_str().into(), Numbers::InFull));
-    out.line(format!("{verb} {id} {name}: {}", show::step(campaign)))?;
+    out.line(format!("{verb} {id} {name}: {}", show::step(plan, campaign)))?;
     for hold in show::holds(campaign) {
         out.line(format!("        {hold}"))?;
     }

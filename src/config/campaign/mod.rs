@@ -2,8 +2,10 @@
 
 mod business;
 mod calling;
+mod caps;
 mod hours;
 mod lint;
+mod places;
 mod results;
 mod terms;
 mod test;
@@ -16,7 +18,8 @@ use std::{
 };
 
 use self::{
-    lint::{Lint, Places},
+    lint::Lint,
+    places::{Places, queue},
     terms::agent_terms,
 };
 use super::{
@@ -29,7 +32,7 @@ use super::{
     read::At,
     shared::References,
     tables::campaign::{CampaignFile, LimitsTable, MAX_RING, PerNumberTable},
-    template::OF_ONE_VALUE,
+    template::OF_A_TEMPLATE,
 };
 use crate::domain::{
     campaign::{CallerNumber, Campaign, Ceilings, DesiredState, Limits, PerNumberLimit},
@@ -88,7 +91,7 @@ impl Campaigns<'_, '_> {
     ) -> Option<Arc<Campaign>> {
         if let Some(Resolved { campaign: known, diagnostics }) = memory.resolved(file) {
             self.commit.found_again(diagnostics);
-            lint.shares(known, &Places::of(file, &campaign));
+            lint.shares(known, queue(file, &campaign));
             return Some(Arc::clone(known));
         }
         let Self { ceilings, over, references, .. } = *self;
@@ -106,7 +109,7 @@ impl Campaigns<'_, '_> {
     pub(crate) fn templates(&mut self, templates: Vec<InFile<CampaignFile>>) {
         let Self { ceilings, over, references, .. } = *self;
         for InFile { file, value } in templates {
-            self.commit.alone(OF_ONE_VALUE, |commit| {
+            self.commit.alone(OF_A_TEMPLATE, |commit| {
                 Campaigns { ceilings, over, references, commit }.campaign(file, value, &mut Lint::default());
             });
         }
@@ -164,7 +167,7 @@ impl Campaigns<'_, '_> {
             self.skill_queue(file, queue);
         }
         let clear = campaign.unclear.is_empty();
-        let places = Places::of(file, &campaign);
+        let (places, queue) = (Places::of(file, &campaign), queue(file, &campaign));
         let strategy = campaign.strategy.value;
         let used = self.used(file, strategy.attributes);
         let caller_numbers = campaign.caller_numbers.map(|list| self.caller_numbers(file, list));
@@ -210,8 +213,8 @@ impl Campaigns<'_, '_> {
             failure_sms: campaign.failure_sms.map(|sms| sms.value),
             callback: callback.map_or(Some(None), |callback| callback.map(Some))?,
         };
-        lint.shares(&built, &places);
-        lint.campaign(&built, &places, self);
+        lint.shares(&built, queue);
+        self.lint(&built, &places);
         Some(built)
     }
 

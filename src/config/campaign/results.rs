@@ -1,14 +1,14 @@
 //! Result policies: which form is meant, and what goes with which policy.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Campaigns;
 use crate::{
     config::{
         code::Code,
-        items::once,
+        items::{once, values},
         kinds::{choice::Choice, per_category::ByCategory},
-        load::InFile,
+        load::{InFile, Place},
         read::At,
         tables::campaign::{ByResultTable, Policy, PolicyTable, ResultsTable},
     },
@@ -33,13 +33,13 @@ impl Campaigns<'_, '_> {
                     }
                     self.by_category(file, by_category.value);
                 }
-                let no_retry: BTreeSet<CallResult> = no_retry.value.iter().map(|result| result.value).collect();
-                Some(ResultPolicy::Global { policy: self.number_policy(file, global)?, no_retry })
+                let policy = self.number_policy(file, global, &no_retry.value)?;
+                Some(ResultPolicy::Global { policy, no_retry: values(no_retry.value).into_iter().collect() })
             }
             Policy::ByCategory => {
                 if global_written {
                     self.no_effect(&global_place, "results.global", "`policy` is \"by_category\"");
-                    self.number_policy(file, global);
+                    self.number_policy(file, global, &[]);
                 }
                 if let Some(span) = no_retry.span {
                     self.commit
@@ -64,14 +64,14 @@ impl Campaigns<'_, '_> {
 
     fn by_category(&mut self, file: usize, table: ByCategory<PolicyTable>) -> Option<ResultPolicy> {
         let default = match table.default {
-            Some(policy) => self.number_policy(file, policy),
+            Some(policy) => self.number_policy(file, policy, &[]),
             None => Some(days(&PolicyTable::absent())),
         };
         let mut categories = BTreeMap::new();
         let mut whole = true;
         for (category, policy) in table.categories {
             self.category(file, &category);
-            match self.number_policy(file, policy) {
+            match self.number_policy(file, policy, &[]) {
                 Some(policy) => drop(categories.insert(category.value, policy)),
                 None => whole = false,
             }
@@ -80,7 +80,13 @@ impl Campaigns<'_, '_> {
         whole.then_some(ResultPolicy::ByCategory { default, categories })
     }
 
-    fn number_policy(&mut self, file: usize, policy: At<PolicyTable>) -> Option<NumberPolicy> {
+    /// One policy; `no_retry` are the results that end the contact whatever it says.
+    fn number_policy(
+        &mut self,
+        file: usize,
+        policy: At<PolicyTable>,
+        no_retry: &[At<CallResult>],
+    ) -> Option<NumberPolicy> {
         let mut table = policy.value;
         let Some(rules) = table.by_result.take() else { return Some(days(&table)) };
         let written = [
@@ -98,10 +104,15 @@ impl Campaigns<'_, '_> {
                 .help("leave one form out");
             return None;
         }
-        self.by_result(file, rules.value)
+        self.by_result(file, rules.value, no_retry)
     }
 
-    fn by_result(&mut self, file: usize, rules: Vec<At<ByResultTable>>) -> Option<NumberPolicy> {
+    fn by_result(
+        &mut self,
+        file: usize,
+        rules: Vec<At<ByResultTable>>,
+        no_retry: &[At<CallResult>],
+    ) -> Option<NumberPolicy> {
         let mut seen = BTreeMap::new();
         let mut by_result = BTreeMap::new();
         let mut whole = true;
@@ -115,14 +126,29 @@ impl Campaigns<'_, '_> {
             let name = result.value.as_str();
             let message = || format!("result \"{name}\" is listed twice");
             self.commit.unique(Code::RepeatedResult, &mut seen, name, place.clone(), message);
-            self.countable(&place, result.value);
+            let ends = no_retry.iter().find(|ends| ends.value == result.value && retries.value > 0);
+            match ends {
+                Some(ends) => self.ended(&place, &InFile { file, value: ends.span }, result.value),
+                None => self.countable(&place, result.value),
+            }
             by_result.insert(result.value, Retries { retries: retries.value, interval: interval.value });
         }
         whole.then_some(NumberPolicy::ByResult(by_result))
     }
 
+    /// Warns of retries after a result that ends the contact.
+    fn ended(&mut self, place: &Place, ends: &Place, result: CallResult) {
+        let ends = self.commit.locate(ends);
+        let message = format!("`no_retry` ends the contact after \"{}\", so this rule has no effect", result.as_str());
+        self.commit
+            .warning(Code::NoEffect, place, message)
+            .label("never looked at")
+            .relate(ends, "ends the contact")
+            .help("take the result out of one of the two");
+    }
+
     /// Warns of a rule that never matches.
-    fn countable(&mut self, place: &InFile<Option<crate::config::diagnostic::Span>>, result: CallResult) {
+    fn countable(&mut self, place: &Place, result: CallResult) {
         let why = match result {
             CallResult::Answered => "completes the contact",
             CallResult::Unknown => "is treated as \"no_answer\"",

@@ -4,7 +4,6 @@ use crate::{
     config::difference::{Difference, Shown},
     domain::{
         campaign::{Campaign, Definitions},
-        filter::Filter,
         ids::AttributeId,
     },
 };
@@ -40,15 +39,11 @@ fn another_type(id: &str, difference: &Difference, now: &Definitions) -> Option<
     let users = |uses: &dyn Fn(&Campaign) -> bool| -> Vec<String> {
         now.campaigns.values().filter(|campaign| uses(campaign)).map(|campaign| campaign.id.to_string()).collect()
     };
-    let filters = users(&|campaign| campaign.filter.as_ref().is_some_and(|filter| asks(filter, &id)));
+    let filters = users(&|campaign| campaign.filter.as_ref().is_some_and(|filter| filter.attributes().contains(&&id)));
     let sorts = users(&|campaign| campaign.sort.iter().any(|key| key.attribute == id));
     let uses = [("filter", filters), ("sort", sorts)].into_iter().filter(|(_, users)| !users.is_empty());
     let uses: Vec<String> = uses.map(|(what, users)| format!("in the {what} of {}", users.join(", "))).collect();
     let uses =
         if uses.is_empty() { "no filter or sort has it".to_owned() } else { format!("it is {}", uses.join(" and ")) };
     Some(format!("{stay}; {uses}"))
-}
-
-fn asks(filter: &Filter, id: &AttributeId) -> bool {
-    filter.attributes().contains(&id)
 }

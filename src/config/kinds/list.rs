@@ -30,7 +30,7 @@ impl<K: Kind, const MIN: usize> Kind for List<K, MIN> {
         let faults = reader.faults;
         let read = reader.whole(|reader| items.iter().filter_map(|item| reader.value::<K>(item)).collect());
         if reader.faults > faults {
-            reader.doubt_repeats(items);
+            reader.no_repeats(items);
         }
         Some(read)
     }

@@ -13,6 +13,7 @@ pub(crate) mod number;
 pub(crate) mod per_category;
 pub(crate) mod phone;
 pub(crate) mod question;
+pub(crate) mod region;
 pub(crate) mod round;
 pub(crate) mod secret;
 pub(crate) mod share;

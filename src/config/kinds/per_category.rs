@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The key for all categories that have none of their own.
-const DEFAULT: &str = "default";
+pub(crate) const DEFAULT: &str = "default";
 
 /// A table of `K` by category.
 pub(crate) struct PerCategory<K>(PhantomData<K>);

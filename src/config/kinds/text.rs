@@ -1,4 +1,4 @@
-//! Text: names, ids, paths and regions.
+//! Text: names, ids and paths.
 
 use std::{marker::PhantomData, path::PathBuf};
 
@@ -89,35 +89,6 @@ fn slugify(text: &str, length_max: usize) -> Option<String> {
     let words: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let slug = words.join("-").to_ascii_lowercase();
     (text.is_ascii() && (1..=length_max).contains(&slug.len())).then_some(slug)
-}
-
-/// A region: an ISO 3166-1 alpha-2 code.
-pub(crate) struct Region;
-
-impl Kind for Region {
-    type Value = String;
-
-    fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<String> {
-        let text = reader.text(node, "a region (a string)")?;
-        if text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase()) {
-            return Some(text.to_owned());
-        }
-        let span = Span::from(node.span());
-        let diagnostic = reader.fault(Code::Region, node, "must be two capital letters").label("for instance \"CN\"");
-        if text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic()) {
-            let upper = text.to_ascii_uppercase();
-            diagnostic.fix(format!("did you mean {upper:?}?"), span, format!("{upper:?}"));
-        }
-        None
-    }
-
-    fn schema() -> Json {
-        json!({ "title": "region of two letters", "type": "string", "pattern": "^[A-Z]{2}$" })
-    }
-
-    fn show(value: &String) -> Json {
-        json!(value)
-    }
 }
 
 /// A path of a file or folder; a relative one is taken from the folder of the settings file.

@@ -10,6 +10,7 @@ pub(crate) mod do_not_call;
 pub(crate) mod queues;
 pub(crate) mod results;
 pub(crate) mod settings;
+pub(crate) mod simulation;
 pub(crate) mod sms;
 pub(crate) mod surveys;
 pub(crate) mod template;

@@ -9,8 +9,9 @@ use crate::{
             flag::Flag,
             list::List,
             number::Count,
+            region::Region,
             share::Share,
-            text::{Region, Slug, Text},
+            text::{Slug, Text},
             time::{Window, Zone},
         },
         read::At,
@@ -31,7 +32,7 @@ table! {
         required name: Text<1, 100> => "Acme Motors",
         /// IANA time zone of the tenant's days.
         required timezone: Zone => "Asia/Shanghai",
-        /// Region of telephone numbers in national form: an ISO 3166-1 code of two letters.
+        /// Region of telephone numbers in national form: an ISO 3166-1 code of two letters that has numbers.
         required region: Region => "CN",
         /// Do-not-call lists that hold in every campaign, by their ids in shared/do-not-call.toml.
         default(Vec::new()) do_not_call: List<Slug<DoNotCallId>, 0> => ["objected"],

@@ -19,7 +19,8 @@ use super::{
     diagnostic::{Diagnostic, Source, Span},
     load::{Commit, InFile},
     loader::ReadCampaign,
-    read::{At, Inherited, Reader, Reported, Rest, Table, open},
+    open::open,
+    read::{At, Inherited, Reader, Reported, Rest, Table},
     suggest::{listing, nearest},
     tables::{campaign::CampaignFile, template::TemplateFile},
 };
@@ -214,8 +215,9 @@ fn nameless(source: &Source<'_>) -> Diagnostic {
     diagnostic
 }
 
-/// Faults that a value has whatever else a campaign says, so that a template alone can have them.
-pub(crate) const OF_ONE_VALUE: &[Code] = &[
+/// Faults that a template alone can have: of a value whatever else a campaign says, and of values that contradict each
+/// other even if some campaign has another in the place of one.
+pub(crate) const OF_A_TEMPLATE: &[Code] = &[
     Code::OneOf,
     Code::UnknownQueue,
     Code::QueueWithoutAgents,
@@ -237,8 +239,12 @@ pub(crate) const OF_ONE_VALUE: &[Code] = &[
     Code::Operand,
     Code::OperandType,
     Code::AttributeEncrypted,
+    Code::AttributeNotUsed,
+    Code::Rounds,
     Code::RepeatedResult,
+    Code::NoRetryByCategory,
     Code::SpecialDays,
+    Code::FallbackZone,
     Code::RuleKeys,
     Code::CallbackHost,
 ];

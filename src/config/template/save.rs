@@ -18,7 +18,16 @@ pub fn save(campaign: &str, extends: Option<&str>, id: &TemplateId) -> Result<St
     let root = document.as_table_mut();
     name(root, id);
     remove_own(root);
-    Ok(with_schema(&document.to_string()))
+    Ok(with_line_ends(with_schema(&document.to_string()), campaign))
+}
+
+/// The text with the line ends of `original`, as it ends its first line.
+fn with_line_ends(text: String, original: &str) -> String {
+    let first = original.find('\n').map(|end| &original[..end]);
+    if first.is_some_and(|line| line.ends_with('\r')) {
+        return text.replace("\r\n", "\n").replace('\n', "\r\n");
+    }
+    text
 }
 
 /// Gives the template its own id where the campaign's stood.

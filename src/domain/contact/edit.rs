@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{Contact, ContactEnd, Number, Progress};
 use crate::domain::{
     attribute::Attributes,
+    business::{Business, CancelReason},
     campaign::Priority,
     ids::{AttributeId, CategoryId, CustomerId},
     phone::E164,
@@ -66,7 +67,22 @@ fn renumbered(before: &Progress, numbers: &[(CategoryId, E164)]) -> Progress {
         ended => ended,
     };
     let pass = if ended.is_some() { None } else { pass(before, &numbers) };
-    Progress { numbers, pass, attempts: before.attempts, ended }
+    let business = business(&before.business, &numbers);
+    Progress { numbers, pass, attempts: before.attempts, ended, business }
+}
+
+/// A scheduled call goes with its number: to where that stands now, or away with it.
+fn business(before: &Business, numbers: &[Number]) -> Business {
+    let mut after = before.clone();
+    let Some(call) = &mut after.scheduled else { return after };
+    match numbers.iter().position(|number| number.e164 == call.tries.e164) {
+        Some(number) => {
+            call.number = number;
+            call.tries.category.clone_from(&numbers[number].category);
+        }
+        None => after.cancel(CancelReason::NumberGone),
+    }
+    after
 }
 
 /// Where a `sequence` pass under way goes on: behind the last of the numbers that it has gone past.
@@ -94,6 +110,7 @@ pub fn erased(contact: &Contact, stand_in: CustomerId) -> Contact {
             pass: None,
             attempts: progress.attempts,
             ended: progress.ended.or(Some(ContactEnd::Erased)),
+            business: Business::default(),
         },
         ..contact.clone()
     }
@@ -106,6 +123,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         attribute::AttributeValue,
+        business::{BusinessCall, BusinessKey},
         contact::NumberEnd,
         ids::{CampaignId, ContactRef},
     };
@@ -137,6 +155,19 @@ mod tests {
     fn with_numbers(contact: &Contact, numbers: &[u8]) -> Contact {
         let numbers = numbers.iter().map(|n| mobile(*n)).collect();
         edit(contact, &ContactEdit { numbers: Some(numbers), ..ContactEdit::default() })
+    }
+
+    #[test]
+    fn a_scheduled_call_goes_with_its_number() {
+        let mut before = contact(&[1, 2]);
+        let rule = BusinessKey::parse("callback").unwrap();
+        let call = BusinessCall::new(rule, &before.progress, 1, Timestamp::UNIX_EPOCH, None).unwrap();
+        before.progress.business.scheduled = Some(Box::new(call));
+        let moved = with_numbers(&before, &[3, 4, 2]).progress.business;
+        assert_eq!(moved.scheduled.map(|call| (call.number, call.tries.e164)), Some((2, e164(2))));
+        let gone = with_numbers(&before, &[1]).progress.business;
+        assert_eq!(gone.scheduled, None);
+        assert_eq!(gone.cancelled.map(|cancelled| cancelled.reason), Some(CancelReason::NumberGone));
     }
 
     #[test]

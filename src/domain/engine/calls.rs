@@ -16,6 +16,7 @@ use super::{
 };
 use crate::domain::{
     agent::Availability,
+    business::BusinessKey,
     call::{CallCommand, Destination, EndedBy, HangUpCause, LegEnd, MediaOffer},
     campaign::{AgentTerms, Campaign},
     contact::Contact,
@@ -40,9 +41,6 @@ pub const RESCUE_WITHIN: Duration = Duration::from_secs(2);
 /// A leg that was told to end has ended within this time: 64·T1 (RFC 3261 §17) and a margin. One that
 /// says nothing for longer is given up, so that no agent and no contact waits for a lost event.
 pub(super) const ENDS_WITHIN: Duration = Duration::from_secs(45);
-
-/// The driver cancels by itself when the ring limit comes; a little later we stop counting on it.
-const CANCEL_MARGIN: Duration = Duration::from_secs(1);
 
 /// After the store's clock refused for calls per second, ask again.
 const RATE_ASK_AGAIN: Duration = Duration::from_millis(20);
@@ -75,6 +73,7 @@ pub(super) struct LiveCall {
     pub(super) campaign: CampaignId,
     pub(super) contact: Contact,
     pub(super) number: usize,
+    pub(super) rule: Option<BusinessKey>,
     pub(super) called: E164,
     pub(super) caller_number: E164,
     /// `None` once lost.
@@ -189,6 +188,7 @@ impl Engine {
             contact: call.contact.reference,
             picked_version: call.contact.version,
             number: call.number,
+            rule: call.rule.clone(),
             called: call.called.clone(),
             caller_number: call.caller_number.clone(),
             agent,
@@ -234,14 +234,16 @@ impl Engine {
             self.wait(attempt, Stage::WaitingRate, now.mono + RATE_ASK_AGAIN);
             return;
         }
-        let (id, contact, number) = (call.campaign.clone(), call.contact.clone(), call.number);
+        let (id, contact) = (call.campaign.clone(), call.contact.clone());
+        let (number, rule) = (call.number, call.rule.clone());
         if *hold == Hold::StoreUnavailable {
             self.back_off(now);
         }
         self.drop_claim(now, attempt, effects);
         let Some(run) = self.campaigns.get_mut(&id) else { return };
         // The store's writer has written the same; if by a newer definition, the next intent tells.
-        let progress = run.definition.as_ref().and_then(|c| gate::after_refusal(c, hold, &contact, number, now.wall));
+        let place = (number, rule.as_ref());
+        let progress = run.definition.as_ref().and_then(|c| gate::after_refusal(c, hold, &contact, place, now.wall));
         match progress {
             Some(progress) => self.moved(now, &id, contact, progress),
             None => run.leave(now, &contact, hold),
@@ -260,16 +262,21 @@ impl Engine {
         let campaign = run.and_then(|run| {
             run.refresh_hold(now.wall, &self.settings.permission);
             let matches = |campaign: &&Arc<Campaign>| campaign.matches(&call.contact.attributes);
-            run.definition.as_ref().filter(matches).filter(|_| run.hold.is_none())
+            let campaign = run.definition.as_ref().filter(matches).filter(|_| run.hold.is_none())?;
+            Some((campaign, run.closes_at()))
         });
-        let (Some(Phone::Up(agent_leg)), Some(campaign), false) = (phone, campaign, self.draining) else {
+        let (Some(Phone::Up(agent_leg)), Some((campaign, closes)), false) = (phone, campaign, self.draining) else {
             self.withdraw(now, attempt, effects);
             return;
         };
         let ring = campaign.max_ring;
         // A repeat of the INVITE, or one that answers a challenge, leaves before the hours end too.
-        let hours = campaign.hours_of(&call.contact, &call.contact.progress.numbers[call.number]);
-        let closes = hours.closes_at(now.wall).unwrap_or(Timestamp::MAX).min(campaign.ends_at);
+        let closes = if campaign.hours.is_in_contact_zone() {
+            let hours = campaign.hours_of(&call.contact, &call.contact.progress.numbers[call.number]);
+            hours.closes_at(now.wall).map_or(closes, |at| at.min(closes))
+        } else {
+            closes
+        };
         let send_within = Some(Duration::try_from(closes.duration_since(now.wall)).unwrap_or_default());
         match self.placed.room_at(&id, self.rate_caps(&id)) {
             Some(at) if at <= now.mono => self.placed.record(&id, now.mono),
@@ -285,7 +292,7 @@ impl Engine {
         let Some(call) = self.calls.get_mut(&attempt) else { return };
         let Some(leg) = call.customer_leg else { return };
         call.stage = Stage::Dialing;
-        self.mono_timers.set(Due::Call(attempt), Some(now.mono + ring + CANCEL_MARGIN));
+        self.mono_timers.set(Due::Call(attempt), Some(now.mono + ring + self.settings.slack.cancel));
         let destination = Destination::Customer {
             number: call.called.clone(),
             caller_number: call.caller_number.clone(),
@@ -307,12 +314,13 @@ impl Engine {
     /// Takes back an intent whose INVITE never left.
     fn withdraw(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
         effects.push(Effect::WithdrawIntent { attempt });
+        self.call_ends(now);
         let Some(call) = self.calls.get_mut(&attempt) else { return };
-        self.withdrawing.insert(attempt, call.campaign.clone());
         if let Some(leg) = call.customer_leg.take() {
             self.legs.remove(&leg);
         }
         let (campaign, contact) = (call.campaign.clone(), call.contact.reference);
+        self.withdrawing.insert(attempt, campaign.clone());
         if let Some(run) = self.campaigns.get_mut(&campaign) {
             run.set_aside(now, contact, false);
         }
@@ -494,9 +502,8 @@ impl Engine {
                 self.missed(now, id, effects);
                 self.withdraw(now, attempt, effects);
             }
+            // Who had picked up is free again when the call has ended, and is rung for the next.
             Stage::Dialing => {
-                call.agent = None;
-                self.missed(now, id, effects);
                 self.hang_up_customer(now, attempt, CallResult::AgentLost, HangUpCause::Normal, effects);
             }
             Stage::Connecting | Stage::Rescuing => self.agent_failed(now, attempt, effects),
@@ -568,6 +575,7 @@ impl Engine {
         let Some(intent) = &call.intent else { return };
         let ended = EndedAttempt {
             number: call.number,
+            rule: call.rule,
             result,
             ended_at: now.wall,
             local_date: intent.local_date,
@@ -592,6 +600,7 @@ impl Engine {
         let ready_at = campaign.and_then(|c| order::next(c, &contact, now.wall)).map(|next| next.ready_at);
         let settling = Settling { campaign: call.campaign.clone(), contact: contact.reference, ready_at };
         self.settling.insert(attempt, settling);
+        self.call_ends(now);
         self.move_on(now, &call.campaign, contact, settled);
         if let Some(agent) = call.agent {
             let wrap_up = call.connected_at.map(|_| self.terms_of(&call.campaign).map(|terms| terms.wrap_up));
@@ -617,7 +626,7 @@ impl Engine {
         let Some(run) = self.campaigns.get_mut(id) else { return };
         *run.results.entry(settled).or_default() += 1;
         run.touch(contact.reference);
-        if contact.progress.ended.is_some() {
+        if contact.progress.is_over() {
             run.count_end(&contact.attributes);
         } else {
             run.offer(now.wall, contact);

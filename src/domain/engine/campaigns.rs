@@ -10,13 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     attribute::Attributes,
+    business,
     campaign::{Campaign, DesiredState, DialPermission},
-    contact::Contact,
+    contact::{Contact, HELD_FOR_GOOD},
     gate,
-    ids::{ContactRef, QueueId, Revision},
+    ids::{AgentId, ContactRef, QueueId, Revision},
     intent::CandidatePage,
     now::Now,
-    order::{self, Rank},
+    order::{self, Class, Rank},
     phone::E164,
     reason::Hold,
     results::CallResult,
@@ -26,11 +27,11 @@ use crate::domain::{
 /// that few contacts make many pages.
 pub const HOPPER_PAGE: u32 = if cfg!(test) { 3 } else { 100 };
 
-/// A hopper with fewer contacts is refilled.
-const HOPPER_LOW: usize = if cfg!(test) { 2 } else { 30 };
-
 /// How long a contact that the gate refused for a passing reason is left alone.
 pub(super) const SET_ASIDE_FOR: Duration = Duration::from_secs(5);
+
+/// Contacts by their place in the order.
+type Hopper = BTreeMap<(Rank, ContactRef), Contact>;
 
 /// A page under way.
 #[derive(Debug, Clone)]
@@ -64,11 +65,17 @@ pub(super) struct CampaignRun {
     /// When `hold` was found; a wall clock that steps back before it makes it void.
     hold_since: Timestamp,
     /// Contacts to take, best first.
-    hopper: BTreeMap<(Rank, ContactRef), Contact>,
+    hopper: Hopper,
+    /// Those that wait for an agent, likewise.
+    pinned: BTreeMap<AgentId, Hopper>,
     loading: Option<Loading>,
+    /// How many contacts are wanted at once.
+    page: usize,
     pub(super) wants_load: bool,
     /// The store may have one that goes before the hopper's first: a page is awaited before any is taken.
     stale: bool,
+    /// A call has ended that kept one of its contacts, and the store has yet to confirm it.
+    unconfirmed: bool,
     /// A page is wanted even on hold, to count the open contacts.
     recount: bool,
     exhausted: bool,
@@ -84,6 +91,8 @@ pub(super) struct CampaignRun {
     pub(super) open: u64,
     /// `open` is from a page that may be older than a settlement.
     open_unsure: bool,
+    /// The store has open contacts, and the campaign calls none of their numbers.
+    pub(super) without_numbers: bool,
     /// Open contacts for which the filter holds, as far as known.
     pub(super) matching: Option<u64>,
     /// Those of the matching ones whose batch is paused, as the last page told.
@@ -98,7 +107,7 @@ pub(super) struct CampaignRun {
 }
 
 impl CampaignRun {
-    pub(super) fn new(definition: Arc<Campaign>, revision: Revision) -> Self {
+    pub(super) fn new(definition: Arc<Campaign>, revision: Revision, page: u32) -> Self {
         Self {
             name: definition.name.clone(),
             definition: Some(definition),
@@ -107,9 +116,12 @@ impl CampaignRun {
             hold_until: Timestamp::MIN,
             hold_since: Timestamp::MIN,
             hopper: BTreeMap::new(),
+            pinned: BTreeMap::new(),
             loading: None,
+            page: usize::try_from(page).unwrap_or(usize::MAX),
             wants_load: true,
             stale: true,
+            unconfirmed: false,
             recount: false,
             exhausted: false,
             loaded_once: false,
@@ -120,6 +132,7 @@ impl CampaignRun {
             live: 0,
             open: 0,
             open_unsure: false,
+            without_numbers: false,
             matching: None,
             paused: 0,
             total: 0,
@@ -132,12 +145,7 @@ impl CampaignRun {
 
     /// Takes over a new definition; `None` for a file that is gone.
     pub(super) fn redefine(&mut self, definition: Option<Arc<Campaign>>, revision: &Revision) {
-        let same = match (&self.definition, &definition) {
-            (Some(before), Some(now)) => Campaign::same(before, now),
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        if !same {
+        if !Campaign::same(self.definition.as_ref(), definition.as_ref()) {
             self.revision = revision.clone();
             self.wants_load = true;
             self.stale = true;
@@ -182,6 +190,11 @@ impl CampaignRun {
         }
     }
 
+    /// The first instant at which hours or the campaign are closed, while nothing holds it.
+    pub(super) fn closes_at(&self) -> Timestamp {
+        self.hold_until.saturating_add(gate::CLOSES_BEFORE).unwrap_or(Timestamp::MAX)
+    }
+
     /// When by the wall clock something changes by itself.
     pub(super) fn wakes_at(&self) -> Option<Timestamp> {
         let hold = (self.hold_until != Timestamp::MAX).then_some(self.hold_until);
@@ -196,13 +209,13 @@ impl CampaignRun {
 
     /// Whether a contact could be taken from it, caps aside.
     pub(super) fn is_ready(&self) -> bool {
-        self.hold.is_none() && !self.stale && !self.hopper.is_empty()
+        self.hold.is_none() && !self.stale && !(self.hopper.is_empty() && self.pinned.is_empty())
     }
 
     /// Whether a page that may make it ready is on its way: nobody is taken of campaigns that come
     /// after it.
     pub(super) fn is_awaited(&self) -> bool {
-        self.hold.is_none() && self.stale && (self.wants_load || self.loading.is_some())
+        self.hold.is_none() && self.stale && (self.wants_load || self.loading.is_some() || self.unconfirmed)
     }
 
     /// Whether contacts were left out for a call of their customer.
@@ -210,8 +223,15 @@ impl CampaignRun {
         self.ask_again_at.is_some() || self.set_aside.values().any(|aside| aside.on_call)
     }
 
-    /// A call has ended: contacts that waited for one may go on.
+    /// A call ends: contacts that wait for one may come first, as soon as the store has its end.
+    pub(super) fn call_ends(&mut self) {
+        self.stale = true;
+        self.unconfirmed = true;
+    }
+
+    /// A call has ended in the store too: contacts that waited for one may go on.
     pub(super) fn call_ended(&mut self) {
+        self.unconfirmed = false;
         self.set_aside.retain(|_, aside| !aside.on_call);
         self.ask_again_at = None;
         self.wants_load = true;
@@ -257,15 +277,16 @@ impl CampaignRun {
 
     /// Whether more contacts are wanted from the store, and it can be asked.
     pub(super) fn should_load(&self) -> bool {
-        let low = self.hopper.len() < HOPPER_LOW && !self.exhausted;
+        let low = self.hopper.len() <= self.page / 3 && !self.exhausted;
         let useful = self.hold.is_none() || !self.loaded_once || self.recount;
         (self.wants_load || low) && useful && self.loading.is_none() && self.definition.is_some()
     }
 
     /// How many contacts to ask for, if any; then they count as asked for. The page has room for
-    /// those that are claimed or set aside, which the store does not know of. `settling` tells whether
-    /// the store has settlements of it to confirm.
-    pub(super) fn take_load(&mut self, now: Now, settling: bool) -> Option<u32> {
+    /// those that are claimed or set aside, of which the store does not know that nobody takes them:
+    /// `claimed` are without an intent that is known to be durable, `settling` with a settlement that is
+    /// not.
+    pub(super) fn take_load(&mut self, now: Now, claimed: usize, settling: usize) -> Option<u32> {
         self.notice_due(now);
         if !self.should_load() {
             return None;
@@ -273,9 +294,8 @@ impl CampaignRun {
         self.wants_load = false;
         self.recount = false;
         self.next_ready_at = None;
-        let aside = u32::try_from(self.set_aside.len()).unwrap_or(u32::MAX);
-        let limit = HOPPER_PAGE.saturating_add(self.live).saturating_add(aside);
-        self.loading = Some(Loading { limit, touched: BTreeSet::new(), unsure: settling || self.live > 0 });
+        let limit = u32::try_from(self.page + claimed + settling + self.set_aside.len()).unwrap_or(u32::MAX);
+        self.loading = Some(Loading { limit, touched: BTreeSet::new(), unsure: settling > 0 || self.live > 0 });
         Some(limit)
     }
 
@@ -293,6 +313,8 @@ impl CampaignRun {
         self.counted = true;
         self.open = page.open;
         self.open_unsure = unsure || !touched.is_empty();
+        let nobody = page.ready.is_empty() && page.next_ready_at.is_none() && !page.on_call;
+        self.without_numbers = nobody && !self.open_unsure && page.open > 0 && page.matching == Some(page.open);
         self.matching = page.matching;
         self.paused = page.paused;
         self.total = page.total;
@@ -301,15 +323,19 @@ impl CampaignRun {
             *seen = uses.max(*seen);
         }
         self.exhausted = page.ready.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+        self.wants_load |= page.cut;
         self.ask_again_at = page.on_call.then(|| now.mono + SET_ASIDE_FOR);
-        self.next_ready_at = [self.next_ready_at, page.next_ready_at].into_iter().flatten().min();
+        // The page has told of all that is ready by now.
+        let later = page.next_ready_at.filter(|at| *at > now.wall);
+        self.next_ready_at = [self.next_ready_at, later].into_iter().flatten().min();
         self.stale = false;
-        let kept = std::mem::take(&mut self.hopper).into_values();
+        let pinned = std::mem::take(&mut self.pinned).into_values().flat_map(Hopper::into_values);
+        let kept = std::mem::take(&mut self.hopper).into_values().chain(pinned);
         let kept = kept.filter(|c| touched.contains(&c.reference) || busy(c.reference));
         let fresh = |c: &Contact| {
             !touched.contains(&c.reference) && !self.set_aside.contains_key(&c.reference) && !busy(c.reference)
         };
-        let all: Vec<Contact> = kept.chain(page.ready.into_iter().filter(fresh)).collect();
+        let all: Vec<Contact> = kept.chain(page.ready.into_iter().chain(page.pinned).filter(fresh)).collect();
         for contact in all {
             self.enter(now.wall, contact);
         }
@@ -323,8 +349,23 @@ impl CampaignRun {
             self.ready_later(next.ready_at);
             return;
         }
-        let rank = order::rank(campaign, &contact, &next);
-        self.hopper.insert((rank, contact.reference), contact);
+        let place = (order::rank(campaign, &contact, &next), contact.reference);
+        // Its place may get better by time alone: a retry that comes due goes before an untried number.
+        let improves = order::standing(campaign, &contact, now).wakes_at(now);
+        let waits = order::pinned_to(campaign, &contact, next.class, now);
+        let until = match waits.map(|(agent, until)| (agent.clone(), until)) {
+            Some((agent, until)) => {
+                self.pinned.entry(agent).or_default().insert(place, contact);
+                Some(until)
+            }
+            None => {
+                self.hopper.insert(place, contact);
+                None
+            }
+        };
+        if let Some(at) = [improves, until].into_iter().flatten().filter(|at| *at > now).min() {
+            self.ready_later(at);
+        }
     }
 
     /// Puts a contact back, or in after an attempt.
@@ -341,6 +382,9 @@ impl CampaignRun {
     }
 
     pub(super) fn ready_later(&mut self, at: Timestamp) {
+        if at >= HELD_FOR_GOOD {
+            return;
+        }
         self.next_ready_at = Some(self.next_ready_at.map_or(at, |known| known.min(at)));
     }
 
@@ -354,7 +398,41 @@ impl CampaignRun {
             // From a page of an older filter, or from before a pause; newer ones leave it out.
             Hold::FilteredOut | Hold::BatchPaused => self.touch(contact.reference),
             Hold::CustomerOnCall | Hold::NumberOnCall => self.set_aside(now, contact.reference, true),
-            _ => {
+            // The store knows it better, and tells with the next page.
+            Hold::Stale => {
+                self.touch(contact.reference);
+                self.wants_load = true;
+                self.stale = true;
+            }
+            Hold::DiallingOff
+            | Hold::NotListed
+            | Hold::Retired
+            | Hold::Paused
+            | Hold::NotStarted { .. }
+            | Hold::Expired
+            | Hold::NotDialledYet { .. }
+            | Hold::WindowClosed { .. }
+            | Hold::NoContacts
+            | Hold::NothingDue { .. }
+            | Hold::AllContactsEnded
+            | Hold::NothingMatches { .. }
+            | Hold::NoAgentSignedIn
+            | Hold::NoAgentIdle
+            | Hold::WaitsForAgent { .. }
+            | Hold::LowerPriority
+            | Hold::CampaignAtLimit { .. }
+            | Hold::TenantAtLimit { .. }
+            | Hold::TrunkAtLimit { .. }
+            | Hold::CallRate { .. }
+            | Hold::DayBudgetSpent { .. }
+            | Hold::NumberAtLimit { .. }
+            | Hold::AfterConversation { .. }
+            | Hold::DoNotCall { .. }
+            | Hold::ContactAttemptsSpent
+            | Hold::NoNumber
+            | Hold::NumberEnded
+            | Hold::ContactEnded
+            | Hold::StoreUnavailable => {
                 self.set_aside(now, contact.reference, false);
                 if let Some(at) = hold.until() {
                     self.ready_later(at);
@@ -369,8 +447,33 @@ impl CampaignRun {
         self.set_aside.insert(contact, Aside { until: now.mono + SET_ASIDE_FOR, on_call });
     }
 
-    pub(super) fn take_first(&mut self) -> Option<Contact> {
-        self.hopper.pop_first().map(|(_, contact)| contact)
+    /// Takes the first contact that an agent may take: those that wait for this very one go before all
+    /// others.
+    pub(super) fn take_first(&mut self, agent: &AgentId) -> Option<Contact> {
+        let Some(own) = self.pinned.get_mut(agent) else {
+            return self.hopper.pop_first().map(|(_, contact)| contact);
+        };
+        let first = own.pop_first();
+        if own.is_empty() {
+            self.pinned.remove(agent);
+        }
+        first.map(|(_, contact)| contact)
+    }
+
+    /// A contact was taken for `agent`: a page holds so many of each agent and no more.
+    pub(super) fn taken(&mut self, agent: &AgentId, class: Class) {
+        self.wants_load |= class == Class::Business && !self.pinned.contains_key(agent);
+    }
+
+    /// A contact has changed in the store, not by a call of ours: pages from before are old news of it.
+    pub(super) fn changed(&mut self, contact: ContactRef) {
+        self.touch(contact);
+        self.set_aside.remove(&contact);
+        self.hopper.retain(|(_, reference), _| *reference != contact);
+        self.pinned.values_mut().for_each(|own| own.retain(|(_, reference), _| *reference != contact));
+        self.pinned.retain(|_, own| !own.is_empty());
+        self.stale = true;
+        self.recount();
     }
 
     /// Contacts have changed in the store: nobody is taken until a page has come.
@@ -382,12 +485,24 @@ impl CampaignRun {
 
     pub(super) fn clear_hopper(&mut self) {
         self.hopper.clear();
+        self.pinned.clear();
         self.exhausted = false;
     }
 
     /// Whether a contact is in the hopper or set aside.
     pub(super) fn holds(&self, contact: ContactRef) -> bool {
-        self.set_aside.contains_key(&contact) || self.hopper.keys().any(|(_, reference)| *reference == contact)
+        let hoppers = self.pinned.values().chain([&self.hopper]);
+        self.set_aside.contains_key(&contact)
+            || hoppers.flat_map(BTreeMap::keys).any(|(_, reference)| *reference == contact)
+    }
+
+    /// The agent whom the first of those waits for that are ready for nobody else.
+    pub(super) fn waits_for_agent(&self) -> Option<Hold> {
+        let campaign = self.definition.as_ref().filter(|_| self.hopper.is_empty())?;
+        let first = self.pinned.values().filter_map(BTreeMap::first_key_value).min_by_key(|(place, _)| *place);
+        let contact = first.map(|(_, contact)| contact)?;
+        let (agent, until) = business::waits_for(campaign, contact, Timestamp::MIN)?;
+        Some(Hold::WaitsForAgent { agent: agent.clone(), until })
     }
 
     pub(super) fn hopper_is_empty(&self) -> bool {
@@ -403,7 +518,7 @@ impl CampaignRun {
             if self.live > 0 { "draining" } else { "paused" }
         } else if now < campaign.starts_at {
             "not_started"
-        } else if self.loaded_once && self.total > 0 && self.open == 0 && self.live == 0 {
+        } else if self.loaded_once && self.total > 0 && (self.open == 0 || self.without_numbers) && self.live == 0 {
             "completed"
         } else {
             "running"

@@ -29,7 +29,7 @@ pub enum Input {
         /// What the store has; `None` if it did not answer.
         page: Option<CandidatePage>,
     },
-    /// Contacts were imported, or a new filter has been applied to some.
+    /// Contacts were imported, a new filter has been applied to some, or a do-not-call list has changed.
     ContactsAdded(CampaignId),
     /// Contacts were edited or taken away, or a batch was paused or resumed: what was loaded is old news.
     ContactsChanged(CampaignId),
@@ -39,6 +39,13 @@ pub enum Input {
         campaign: CampaignId,
         /// Who.
         customer: CustomerId,
+    },
+    /// A contact was changed in the store: a business result took effect.
+    ContactChanged {
+        /// Of which campaign.
+        campaign: CampaignId,
+        /// Which one.
+        contact: ContactRef,
     },
     /// The answer to [`Effect::StoreLeg`].
     LegStored {
@@ -65,6 +72,8 @@ pub enum Input {
     Settled {
         /// Which attempt.
         attempt: AttemptId,
+        /// Whether a business result that had been set during the call has changed the contact once more.
+        changed: bool,
     },
     /// The answer to [`Effect::WithdrawIntent`].
     Withdrawn {

@@ -52,6 +52,21 @@ use super::{
 /// After the store failed or a call could not be sent, nobody is claimed for so long.
 const BACKOFF: Duration = Duration::from_secs(1);
 
+/// How much later than asked for the outside does what it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slack {
+    /// How differently long INVITEs take from the decision to the wire; added to the second in which
+    /// calls are counted.
+    pub wire: Duration,
+    /// How long after the ring limit a driver cancels by itself; then we stop counting on it.
+    pub cancel: Duration,
+}
+
+impl Slack {
+    /// A network's: half a percent of the second, within SPEC's tolerance.
+    pub const NETWORK: Self = Self { wire: Duration::from_millis(5), cancel: Duration::from_secs(1) };
+}
+
 /// What a life of the daemon is started with.
 #[derive(Debug, Clone)]
 pub struct EngineSettings {
@@ -63,6 +78,10 @@ pub struct EngineSettings {
     pub trunk: TrunkId,
     /// This life, for ids.
     pub epoch: Epoch,
+    /// How exact the outside is.
+    pub slack: Slack,
+    /// How many contacts are asked for at once: [`HOPPER_PAGE`] where the store takes its time.
+    pub page: u32,
 }
 
 /// What a leg is for.
@@ -120,6 +139,8 @@ pub struct Engine {
     /// Campaigns that may be ready once their page is here, likewise.
     awaited: BTreeMap<QueueId, BTreeSet<Place>>,
     wants_load: BTreeSet<CampaignId>,
+    /// Campaigns that left contacts out for a call of their customer.
+    wait_for_calls: BTreeSet<CampaignId>,
     asked: Rates,
     placed: Rates,
     mono_timers: Timers<Due, Duration>,
@@ -136,6 +157,7 @@ impl Engine {
     /// An engine that knows nothing yet; give it [`Input::Applied`] first.
     #[must_use]
     pub fn new(settings: EngineSettings) -> Self {
+        let slack = settings.slack;
         Self {
             settings,
             generation: None,
@@ -151,8 +173,9 @@ impl Engine {
             ready: BTreeMap::new(),
             awaited: BTreeMap::new(),
             wants_load: BTreeSet::new(),
-            asked: Rates::default(),
-            placed: Rates::default(),
+            wait_for_calls: BTreeSet::new(),
+            asked: Rates::new(slack.wire),
+            placed: Rates::new(slack.wire),
             mono_timers: Timers::default(),
             wall_timers: Timers::default(),
             backoff_until: None,
@@ -165,8 +188,15 @@ impl Engine {
 
     /// Takes in what happened at `now` and appends what is to be done, in order.
     pub fn step(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
+        self.step_all(now, [input], effects);
+    }
+
+    /// The same for several things that happened at one instant: work is given once all are known.
+    pub fn step_all(&mut self, now: Now, inputs: impl IntoIterator<Item = Input>, effects: &mut Vec<Effect>) {
         self.fire_timers(now, effects);
-        self.take_in(now, input, effects);
+        for input in inputs {
+            self.take_in(now, input, effects);
+        }
         self.assign(now, effects);
         self.ask_for_candidates(now, effects);
     }
@@ -211,7 +241,13 @@ impl Engine {
             Input::LegStored { leg, stored } => self.leg_stored(now, leg, stored, effects),
             Input::IntentRecorded { attempt, intent } => self.intent_recorded(now, attempt, *intent, effects),
             Input::IntentRefused { attempt, hold } => self.intent_refused(now, attempt, &hold, effects),
-            Input::Settled { attempt } => self.settled(now, attempt),
+            Input::ContactChanged { campaign, contact } => {
+                if let Some(run) = self.campaigns.get_mut(&campaign) {
+                    run.changed(contact);
+                }
+                self.refresh(now, &campaign);
+            }
+            Input::Settled { attempt, changed } => self.settled(now, attempt, changed),
             Input::Withdrawn { attempt } => {
                 if let Some(campaign) = self.withdrawing.remove(&attempt) {
                     self.call_over(now);
@@ -237,7 +273,7 @@ impl Engine {
     }
 
     /// The store has an attempt's end: from now on its pages know better than we do.
-    fn settled(&mut self, now: Now, attempt: AttemptId) {
+    fn settled(&mut self, now: Now, attempt: AttemptId, changed: bool) {
         let Some(settling) = self.settling.remove(&attempt) else { return };
         self.call_over(now);
         if self.busy.get(&settling.contact) == Some(&attempt) {
@@ -245,6 +281,10 @@ impl Engine {
         }
         let Some(run) = self.campaigns.get_mut(&settling.campaign) else { return };
         match settling.ready_at {
+            _ if changed => {
+                run.changed(settling.contact);
+                self.refresh(now, &settling.campaign);
+            }
             Some(at) if at > now.wall => {
                 run.ready_later(at);
                 self.refresh(now, &settling.campaign);
@@ -259,11 +299,18 @@ impl Engine {
 
     /// A call is over in the store too: campaigns that left contacts out for one look again.
     fn call_over(&mut self, now: Now) {
-        let waiting = self.campaigns.iter().filter(|(_, run)| run.waits_for_a_call());
-        let waiting: Vec<CampaignId> = waiting.map(|(id, _)| id.clone()).collect();
-        for id in waiting {
+        self.tell_waiting(now, CampaignRun::call_ended);
+    }
+
+    /// A call ends, and the store is told: campaigns that left contacts out for one wait for it.
+    fn call_ends(&mut self, now: Now) {
+        self.tell_waiting(now, CampaignRun::call_ends);
+    }
+
+    fn tell_waiting(&mut self, now: Now, tell: impl Fn(&mut CampaignRun)) {
+        for id in self.wait_for_calls.clone() {
             if let Some(run) = self.campaigns.get_mut(&id) {
-                run.call_ended();
+                tell(run);
             }
             self.refresh(now, &id);
         }
@@ -320,7 +367,8 @@ impl Engine {
             match self.campaigns.get_mut(id) {
                 Some(run) => run.redefine(Some(Arc::clone(definition)), &generation.revision),
                 None => {
-                    let run = CampaignRun::new(Arc::clone(definition), generation.revision.clone());
+                    let (revision, page) = (generation.revision.clone(), self.settings.page);
+                    let run = CampaignRun::new(Arc::clone(definition), revision, page);
                     self.campaigns.insert(id.clone(), run);
                 }
             }
@@ -370,7 +418,10 @@ impl Engine {
     /// Brings hold, timers and the ready list of a campaign up to date.
     fn refresh(&mut self, now: Now, id: &CampaignId) {
         let recount = self.campaigns.get(id).is_some_and(CampaignRun::is_unsure_at_rest) && !self.is_settling(id);
-        let Some(run) = self.campaigns.get_mut(id) else { return };
+        let Some(run) = self.campaigns.get_mut(id) else {
+            self.wait_for_calls.remove(id);
+            return;
+        };
         if recount {
             run.recount();
         }
@@ -379,6 +430,11 @@ impl Engine {
         self.mono_timers.set(Due::SetAside(id.clone()), run.set_aside_until());
         if run.should_load() {
             self.wants_load.insert(id.clone());
+        }
+        if run.waits_for_a_call() {
+            self.wait_for_calls.insert(id.clone());
+        } else {
+            self.wait_for_calls.remove(id);
         }
         self.list(id);
     }
@@ -409,9 +465,10 @@ impl Engine {
             return;
         }
         for id in std::mem::take(&mut self.wants_load) {
-            let settling = self.is_settling(&id);
+            let claimed = self.calls.values().filter(|call| call.campaign == id && call.intent.is_none()).count();
+            let settling = self.settling.values().filter(|settling| settling.campaign == id).count();
             let Some(run) = self.campaigns.get_mut(&id) else { continue };
-            if let Some(limit) = run.take_load(now, settling) {
+            if let Some(limit) = run.take_load(now, claimed, settling) {
                 effects.push(Effect::LoadCandidates { campaign: id.clone(), limit });
             }
             self.refresh(now, &id);

@@ -7,29 +7,25 @@ use std::{
 
 use crate::domain::{gate::RATE_WINDOW, ids::CampaignId};
 
-/// Added to the window, since the INVITE leaves a little after the decision and not always the same
-/// little; half a percent, within SPEC's tolerance.
-const WIRE_JITTER: Duration = Duration::from_millis(5);
-
 /// Instants of the newest calls of one scope.
 #[derive(Debug, Clone, Default)]
 struct Pace(VecDeque<Duration>);
 
 impl Pace {
     /// The earliest instant at which one more keeps to `cap`; `None` when nothing ever does.
-    fn room_at(&self, cap: u32) -> Option<Duration> {
+    fn room_at(&self, cap: u32, window: Duration) -> Option<Duration> {
         let cap = usize::try_from(cap).unwrap_or(usize::MAX);
         if cap == 0 {
             return None;
         }
         match self.0.len().checked_sub(cap) {
-            Some(oldest) => Some(self.0[oldest] + RATE_WINDOW + WIRE_JITTER),
+            Some(oldest) => Some(self.0[oldest] + window),
             None => Some(Duration::ZERO),
         }
     }
 
-    fn record(&mut self, now: Duration) {
-        while self.0.front().is_some_and(|&at| at + RATE_WINDOW + WIRE_JITTER < now) {
+    fn record(&mut self, now: Duration, window: Duration) {
+        while self.0.front().is_some_and(|&at| at + window < now) {
             self.0.pop_front();
         }
         self.0.push_back(now);
@@ -45,26 +41,37 @@ pub(super) struct RateCaps {
 }
 
 /// Calls per second of every scope.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Rates {
+    /// A second and the wire's slack: the INVITE leaves a little after the decision, and not always the
+    /// same little.
+    window: Duration,
     tenant: Pace,
     trunk: Pace,
     campaigns: BTreeMap<CampaignId, Pace>,
 }
 
 impl Rates {
+    /// No calls yet, on a wire with this slack.
+    pub(super) fn new(wire: Duration) -> Self {
+        let window = RATE_WINDOW + wire;
+        Self { window, tenant: Pace::default(), trunk: Pace::default(), campaigns: BTreeMap::new() }
+    }
+
     /// The earliest instant at which a call of `campaign` keeps to all caps; `None` for never.
     pub(super) fn room_at(&self, campaign: &CampaignId, caps: RateCaps) -> Option<Duration> {
-        let own = self.campaigns.get(campaign).map_or(Some(Duration::ZERO), |pace| pace.room_at(caps.campaign));
-        let scopes = [own, self.tenant.room_at(caps.tenant), self.trunk.room_at(caps.trunk)];
+        let window = self.window;
+        let own = self.campaigns.get(campaign);
+        let own = own.map_or(Some(Duration::ZERO), |pace| pace.room_at(caps.campaign, window));
+        let scopes = [own, self.tenant.room_at(caps.tenant, window), self.trunk.room_at(caps.trunk, window)];
         scopes.into_iter().try_fold(Duration::ZERO, |latest, at| at.map(|at| latest.max(at)))
     }
 
     /// Counts a call of `campaign`.
     pub(super) fn record(&mut self, campaign: &CampaignId, now: Duration) {
-        self.tenant.record(now);
-        self.trunk.record(now);
-        self.campaigns.entry(campaign.clone()).or_default().record(now);
+        self.tenant.record(now, self.window);
+        self.trunk.record(now, self.window);
+        self.campaigns.entry(campaign.clone()).or_default().record(now, self.window);
     }
 }
 
@@ -79,7 +86,7 @@ mod tests {
         /// one percent over ten.
         #[test]
         fn never_over_in_any_second(cap in 1_u32..50, waits in prop::collection::vec(0_u64..300, 0..50)) {
-            let mut rates = Rates::default();
+            let mut rates = Rates::new(Duration::from_millis(5));
             let id = CampaignId::parse("c").unwrap();
             let caps = RateCaps { campaign: cap, tenant: 1000, trunk: 1000 };
             let mut now = Duration::from_secs(5);
@@ -98,6 +105,6 @@ mod tests {
 
     #[test]
     fn a_cap_of_none_never_lets_go() {
-        assert_eq!(Pace::default().room_at(0), None);
+        assert_eq!(Pace::default().room_at(0, RATE_WINDOW), None);
     }
 }

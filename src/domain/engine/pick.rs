@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::BTreeMap;
 use super::{Due, Effect, Engine, LegRole, agents::Phase, agents::Phone, calls::LiveCall, calls::Stage};
 use crate::domain::{
+    business::BusinessKey,
     call::Destination,
     campaign::{CallerNumber, Campaign},
     contact::{Contact, Progress},
@@ -21,6 +22,8 @@ struct Pick {
     campaign: CampaignId,
     contact: Contact,
     number: usize,
+    /// The business rule that asks for the call.
+    rule: Option<BusinessKey>,
     caller_number: E164,
 }
 
@@ -31,6 +34,8 @@ enum Look {
     Pass,
     /// The campaign as a whole is at a cap.
     Blocked,
+    /// It has nothing for this agent.
+    Nothing,
 }
 
 impl Engine {
@@ -43,11 +48,13 @@ impl Engine {
         if self.ready.values().all(BTreeSet::is_empty) {
             return;
         }
+        // What is at a cap for one agent is for all that follow.
+        let mut blocked = BTreeSet::new();
         for agent in self.available_agents(now) {
             if self.ready.values().all(BTreeSet::is_empty) {
                 return;
             }
-            if let Some(pick) = self.pick(now, &agent, effects) {
+            if let Some(pick) = self.pick(now, &agent, &mut blocked, effects) {
                 self.claim(now, &agent, pick, effects);
             }
         }
@@ -69,60 +76,82 @@ impl Engine {
     }
 
     /// The best contact for an agent: campaigns by priority, then least recently served, then id.
-    fn pick(&mut self, now: Now, agent: &AgentId, effects: &mut Vec<Effect>) -> Option<Pick> {
+    fn pick(
+        &mut self,
+        now: Now,
+        agent: &AgentId,
+        blocked: &mut BTreeSet<CampaignId>,
+        effects: &mut Vec<Effect>,
+    ) -> Option<Pick> {
         let queues = self.agents.get(agent)?.definition.as_ref()?.queues.clone();
-        let mut blocked: BTreeSet<CampaignId> = BTreeSet::new();
+        let mut nothing: BTreeSet<CampaignId> = BTreeSet::new();
         loop {
             let lists = queues.iter().filter_map(|queue| self.ready.get(queue));
-            let first = lists.filter_map(|list| list.iter().find(|(_, _, id)| !blocked.contains(id))).min();
+            let first = lists
+                .filter_map(|list| list.iter().find(|(_, _, id)| !blocked.contains(id) && !nothing.contains(id)))
+                .min();
             let first = first?.clone();
             let awaited = queues.iter().filter_map(|queue| self.awaited.get(queue)?.first()).min();
             if awaited.is_some_and(|awaited| *awaited < first) {
                 return None;
             }
             let (_, _, id) = first;
-            match self.look(now, &id, effects) {
+            match self.look(now, &id, agent, effects) {
                 Look::Take(pick) => return Some(*pick),
                 Look::Pass => {}
                 Look::Blocked => {
                     blocked.insert(id);
                 }
+                Look::Nothing => {
+                    nothing.insert(id);
+                }
             }
         }
     }
 
-    /// Looks at the first contact of a campaign's hopper.
-    fn look(&mut self, now: Now, id: &CampaignId, effects: &mut Vec<Effect>) -> Look {
-        let looked = self.look_at_first(now, id, effects);
+    /// Looks at the first contact of a campaign's hopper that an agent may take.
+    fn look(&mut self, now: Now, id: &CampaignId, agent: &AgentId, effects: &mut Vec<Effect>) -> Look {
+        let looked = self.look_at_first(now, id, agent, effects);
         self.refresh(now, id);
         looked
     }
 
-    fn look_at_first(&mut self, now: Now, id: &CampaignId, effects: &mut Vec<Effect>) -> Look {
+    fn look_at_first(&mut self, now: Now, id: &CampaignId, agent: &AgentId, effects: &mut Vec<Effect>) -> Look {
         let Some(run) = self.campaigns.get_mut(id) else { return Look::Blocked };
         run.refresh_hold(now.wall, &self.settings.permission);
         if run.hold.is_some() {
             return Look::Blocked;
         }
-        let Some(contact) = run.take_first() else { return Look::Blocked };
+        let Some(contact) = run.take_first(agent) else { return Look::Nothing };
         let Some(campaign) = run.definition.clone() else { return Look::Blocked };
         let Some(next) = order::next(&campaign, &contact, now.wall) else { return Look::Pass };
         if next.ready_at > now.wall {
             run.ready_later(next.ready_at);
             return Look::Pass;
         }
-        match self.admits(now, &campaign, &contact, next.number) {
+        let (number, rule) = (next.number, next.rule(&contact).cloned());
+        match self.admits(now, &campaign, &contact, (number, rule.as_ref()), agent) {
             Ok(()) => {
-                let caller_number = self.caller_number(id, &campaign, &contact, next.number);
-                Look::Take(Box::new(Pick { campaign: id.clone(), contact, number: next.number, caller_number }))
+                if let Some(run) = self.campaigns.get_mut(id) {
+                    run.taken(agent, next.class);
+                }
+                let caller_number = self.caller_number(id, &campaign, &contact, number);
+                Look::Take(Box::new(Pick { campaign: id.clone(), contact, number, rule, caller_number }))
             }
-            Err(hold) => self.leave(now, &campaign, contact, next.number, &hold, effects),
+            Err(hold) => self.leave(now, &campaign, contact, (number, rule.as_ref()), &hold, effects),
         }
     }
 
     /// The gate's own question on what the engine knows, so that no agent is bothered in vain; the
-    /// rolling caps per number, and paused batches, are known to the store alone.
-    fn admits(&self, now: Now, campaign: &Campaign, contact: &Contact, number: usize) -> Result<(), Hold> {
+    /// rolling caps per number, do-not-call lists and paused batches are known to the store alone.
+    fn admits(
+        &self,
+        now: Now,
+        campaign: &Campaign,
+        contact: &Contact,
+        (number, rule): (usize, Option<&BusinessKey>),
+        agent: &AgentId,
+    ) -> Result<(), Hold> {
         let called = &contact.progress.numbers[number].e164;
         let live = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
         gate::decide(&Facts {
@@ -133,6 +162,8 @@ impl Engine {
             picked_version: contact.version,
             number,
             batch_paused: false,
+            rule,
+            agent: Some(agent),
             customer_on_call: self.customers.contains_key(&contact.customer)
                 || contact.progress.numbers.iter().any(|n| self.numbers.contains_key(&n.e164)),
             number_on_call: self.numbers.contains_key(called),
@@ -144,6 +175,7 @@ impl Engine {
             placed_last_second: Counts::default(),
             caps: self.settings.caps,
             history: &NumberHistory::default(),
+            do_not_call: &[],
         })
     }
 
@@ -153,7 +185,7 @@ impl Engine {
         now: Now,
         campaign: &Campaign,
         contact: Contact,
-        number: usize,
+        place: (usize, Option<&BusinessKey>),
         hold: &Hold,
         effects: &mut Vec<Effect>,
     ) -> Look {
@@ -162,7 +194,7 @@ impl Engine {
             run.offer(now.wall, contact);
             return Look::Blocked;
         }
-        match gate::after_refusal(campaign, hold, &contact, number, now.wall) {
+        match gate::after_refusal(campaign, hold, &contact, place, now.wall) {
             Some(progress) => {
                 let (reference, version) = (contact.reference, contact.version);
                 effects.push(Effect::Advance { contact: reference, version, progress: progress.clone() });
@@ -176,9 +208,10 @@ impl Engine {
     /// A contact has made progress that the store has, or is told of before it is asked again.
     pub(super) fn moved(&mut self, now: Now, id: &CampaignId, contact: Contact, progress: Progress) {
         let Some(run) = self.campaigns.get_mut(id) else { return };
-        if progress.ended.is_some() {
-            run.touch(contact.reference);
+        if progress.is_over() {
             run.count_end(&contact.attributes);
+            // A page from before counts it as open; after the wait all are counted again.
+            run.set_aside(now, contact.reference, false);
         } else {
             run.offer(now.wall, Contact { version: contact.version + 1, progress, ..contact });
         }
@@ -219,6 +252,7 @@ impl Engine {
             campaign: pick.campaign,
             contact: pick.contact,
             number: pick.number,
+            rule: pick.rule,
             called,
             caller_number: pick.caller_number,
             agent: Some(agent_id.clone()),

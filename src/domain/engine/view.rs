@@ -143,6 +143,9 @@ impl Engine {
         if run.loaded_once && run.matching == Some(0) {
             return (run.live == 0).then_some(Hold::NothingMatches { contacts: run.open });
         }
+        if run.without_numbers {
+            return (run.live == 0).then_some(Hold::NoNumber);
+        }
         if run.loaded_once && run.matching.is_some_and(|matching| matching <= run.paused) {
             return (run.live == 0).then_some(Hold::BatchPaused);
         }
@@ -162,6 +165,9 @@ impl Engine {
         let staff = staff.get(&campaign.skill_queue).copied().unwrap_or_default();
         if staff.signed_in == 0 {
             return Some(Hold::NoAgentSignedIn);
+        }
+        if let Some(hold) = run.waits_for_agent() {
+            return (run.live == 0).then_some(hold);
         }
         if run.hopper_is_empty() {
             return (run.live == 0).then_some(Hold::NothingDue { next_at: run.next_ready_at });

@@ -7,9 +7,11 @@
 use jiff::Timestamp;
 
 use crate::domain::{
+    calendar::ZonedHours,
     campaign::{Campaign, DesiredState},
     contact::{Contact, Number},
     gate::CLOSES_BEFORE,
+    order,
     retry::{self, Budget},
 };
 
@@ -21,7 +23,8 @@ const DAYS_TRIED_MAX: usize = 4;
 pub struct Outlook<'a> {
     campaign: &'a Campaign,
     now: Timestamp,
-    /// First instant, from `now`, at which the campaign may dial at all.
+    /// First instant, from `now`, at which the campaign may dial at all; where contacts' own zones govern, in
+    /// the fallback zone.
     opens: Option<Timestamp>,
 }
 
@@ -30,7 +33,7 @@ impl<'a> Outlook<'a> {
     #[must_use]
     pub fn new(campaign: &'a Campaign, now: Timestamp) -> Self {
         let mut outlook = Self { campaign, now, opens: None };
-        outlook.opens = outlook.opening(now.max(campaign.starts_at));
+        outlook.opens = outlook.opening(&campaign.hours.at_home(), now.max(campaign.starts_at));
         outlook
     }
 
@@ -43,10 +46,13 @@ impl<'a> Outlook<'a> {
             return None;
         }
         let held = self.campaign.desired == DesiredState::Paused || !self.campaign.not_dialled_yet().is_empty();
-        if held || progress.ended.is_some() || self.attempts_spent(contact) {
+        if held || progress.is_over() || self.attempts_spent(contact) {
             return None;
         }
-        progress.numbers.iter().filter_map(|number| self.next_call_of(contact, number)).min()
+        let numbers = progress.numbers.iter().enumerate().filter(|_| progress.ended.is_none());
+        let called = numbers.filter(|(index, number)| order::round(&self.campaign.order, *index, number).is_some());
+        let scheduled = progress.business.scheduled.iter().map(|call| &call.tries);
+        called.map(|(_, number)| number).chain(scheduled).filter_map(|number| self.next_call_of(contact, number)).min()
     }
 
     /// Whether the filter holds for the contact.
@@ -71,31 +77,30 @@ impl<'a> Outlook<'a> {
         if number.ended.is_some() {
             return None;
         }
-        let waits = [contact.not_before, number.due_at, number.held_until];
+        let waits = [contact.not_before, number.due_at, number.held_until, number.listed_until];
+        let hours = self.campaign.hours_of(contact, number);
+        let opens = match self.campaign.hours.is_in_contact_zone() {
+            true => self.opening(&hours, self.now.max(self.campaign.starts_at))?,
+            false => self.opens?,
+        };
         let mut from = waits.into_iter().flatten().max().unwrap_or(self.now);
         for _ in 0..DAYS_TRIED_MAX {
             // Nothing opens before the campaign itself does.
-            let at = match self.opens? {
-                opens if from <= opens => opens,
-                _ => self.opening(from)?,
-            };
-            match retry::budget(&self.campaign.results, number, self.campaign.hours.local_date(at)) {
+            let at = if from <= opens { opens } else { self.opening(&hours, from)? };
+            match retry::budget(&self.campaign.results, number, hours.local_date(at)) {
                 Budget::Left => return Some(at),
                 Budget::Spent => return None,
-                Budget::SpentToday => from = self.campaign.hours.next_day_starts(at),
+                Budget::SpentToday => from = hours.next_day_starts(at),
             }
         }
         None
     }
 
-    /// The first instant at or after `from` at which the gate lets calls through: hours are open, and
-    /// still are when it would close.
-    fn opening(&self, from: Timestamp) -> Option<Timestamp> {
-        let hours = &self.campaign.hours;
-        let soon = |at: Timestamp| at.saturating_add(CLOSES_BEFORE).unwrap_or(Timestamp::MAX);
-        let open = hours.next_open(from)?;
-        let open = if hours.is_open(soon(open)) { open } else { hours.next_open(soon(open))? };
-        (soon(open) < self.campaign.ends_at).then_some(open)
+    /// The first instant at or after `from` at which the gate lets calls through, if the campaign has not ended.
+    fn opening(&self, hours: &ZonedHours<'_>, from: Timestamp) -> Option<Timestamp> {
+        let open = hours.next_through(from)?;
+        let soon = open.saturating_add(CLOSES_BEFORE).unwrap_or(Timestamp::MAX);
+        (soon < self.campaign.ends_at).then_some(open)
     }
 }
 
@@ -173,7 +178,7 @@ impl Counts {
     /// Counts one contact.
     pub fn add(&mut self, before: Option<&Outlook<'_>>, after: Option<&Outlook<'_>>, contact: &Contact) {
         self.contacts += 1;
-        if contact.progress.ended.is_some() {
+        if contact.progress.is_over() {
             return;
         }
         self.open += 1;
@@ -200,12 +205,13 @@ mod tests {
     use super::*;
     use crate::domain::{
         calendar::{CallingHours, Window},
-        campaign::{DialPermission, Priority},
+        campaign::{DialPermission, NumberOrder, Others, Priority},
         contact::Progress,
         gate::{self, Caps, Facts, NumberHistory},
         ids::{CampaignId, CategoryId, ContactRef, CustomerId},
         phone::E164,
         policy::{DaysPolicy, ResultPolicy},
+        zone::ContactZone,
     };
 
     const ZONE: &str = "Europe/Berlin";
@@ -255,7 +261,7 @@ mod tests {
             attributes: crate::domain::attribute::Attributes::new(),
             timezone: None,
             version: 1,
-            progress: Progress { numbers, pass: None, attempts, ended: None },
+            progress: Progress { numbers, attempts, ..Progress::fresh(&[]) },
         }
     }
 
@@ -280,12 +286,15 @@ mod tests {
                 picked_version: contact.version,
                 number,
                 batch_paused: false,
+                rule: None,
+                agent: None,
                 customer_on_call: false,
                 number_on_call: false,
                 live: gate::Counts::default(),
                 placed_last_second: gate::Counts::default(),
                 caps: free,
                 history: &NumberHistory::default(),
+                do_not_call: &[],
             })
             .is_ok()
         })
@@ -316,6 +325,14 @@ mod tests {
         assert_eq!(between(&all_day, &filtered, &fresh), Effect::Leaves);
         assert_eq!(between(&filtered, &noon, &fresh), Effect::Enters);
         assert_eq!(between(&filtered, &filtered, &fresh), Effect::Same);
+        let rounds = NumberOrder::RoundsByIndex { rounds: vec![2], others: Others::Never };
+        let second_only = Campaign { order: rounds, ..all_day.clone() };
+        assert_eq!(between(&all_day, &second_only, &fresh), Effect::Never);
+        assert_eq!(between(&all_day, &second_only, &contact(vec![number(), number()])), Effect::Same);
+        let own = Campaign { hours: noon.hours.clone().in_contact_zone(), ..noon.clone() };
+        let abroad = Contact { timezone: ContactZone::parse("Asia/Shanghai"), ..fresh.clone() };
+        assert_eq!(between(&noon, &own, &fresh), Effect::Same);
+        assert_eq!(between(&noon, &own, &abroad), Effect::Later);
         assert_eq!(effect(None, Some(&Outlook::new(&all_day, now())), &fresh), Effect::Again);
         assert_eq!(effect(Some(&Outlook::new(&all_day, now())), None, &fresh), Effect::Never);
     }
@@ -348,11 +365,15 @@ mod tests {
             (days, per_day) in (1u32..4, 1u32..4),
             cap in prop::option::of(1u32..6),
             not_before in prop::option::of(-20i64..400),
+            (own_zones, zone) in (any::<bool>(), prop::sample::select(vec!["", "Asia/Shanghai", "America/New_York"])),
             numbers in numbers(),
         ) {
             let mut campaign = campaign(&windows);
             (campaign.starts_at, campaign.ends_at) = (steps(starts), steps(starts + ends));
             campaign.results = policy(days, per_day);
+            if own_zones {
+                campaign.hours = campaign.hours.in_contact_zone();
+            }
             campaign.limits.max_attempts_per_contact = cap.and_then(NonZeroU32::new);
             let numbers = numbers.into_iter().map(|(days, tries, due, held, ended)| {
                 let mut number = number();
@@ -365,6 +386,7 @@ mod tests {
             });
             let mut contact = contact(numbers.collect());
             contact.not_before = not_before.map(steps);
+            contact.timezone = ContactZone::parse(zone);
             const STEPS: i64 = 4 * 24 * 60 / STEP;
             let scanned = (0..STEPS).map(steps).find(|&at| admits(&campaign, &contact, at));
             let found = Outlook::new(&campaign, now()).next_call(&contact);

@@ -236,6 +236,13 @@ async fn attempts_spent_end_the_contact(mut world: World) {
     assert_eq!((page.ready.len(), page.next_ready_at, page.open, page.total), (0, None, 0, 1));
     let tally = world.store.tally(&spring.id).await.unwrap();
     assert_eq!(tally.ended, BTreeMap::from([("attempts_spent", 1)]));
+    // The same cap again changes nothing; a commit that raises it gives the contact more attempts.
+    world.apply(&[&spring]).await;
+    assert_eq!(world.find(&spring, "a").await.progress.ended, Some(ContactEnd::AttemptsSpent));
+    spring.limits.max_attempts_per_contact = Some(nonzero(2));
+    world.apply(&[&spring]).await;
+    assert_eq!(world.find(&spring, "a").await.progress.ended, None);
+    assert_eq!(world.store.tally(&spring.id).await.unwrap().ended, BTreeMap::new());
 }
 
 async fn a_shrunken_day_budget_waits_for_the_next_day(mut world: World) {

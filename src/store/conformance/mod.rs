@@ -1,7 +1,9 @@
 //! One suite for all stores: each test here runs on the SQLite store and on its twin.
 
 mod batches;
+mod business;
 mod customers;
+mod do_not_call;
 mod filters;
 mod holds;
 mod order;
@@ -22,6 +24,7 @@ use crate::{
     clock::Clock,
     domain::{
         attribute::Attributes,
+        business::BusinessKey,
         calendar::{CallingHours, Window},
         call::{Destination, LegIdentity},
         campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation, Limits, Priority},
@@ -175,6 +178,7 @@ impl World {
             contact: contact.reference,
             picked_version: contact.version,
             number,
+            rule: rule_of(contact, number, self.now()),
             caller_number: e164("+862880000001"),
             agent: AgentId::parse("amy").unwrap(),
             trunk: trunk(),
@@ -216,6 +220,12 @@ impl World {
     }
 }
 
+/// What asks for a call of a number at `now`: a business rule whose call of it is due, else nothing.
+fn rule_of(contact: &Contact, number: usize, now: Timestamp) -> Option<BusinessKey> {
+    let call = contact.progress.business.scheduled.as_ref();
+    call.filter(|call| call.number == number && call.due_at() <= now).map(|call| call.rule.clone())
+}
+
 fn settlement(
     attempt: AttemptId,
     recorded: &RecordedIntent,
@@ -225,6 +235,7 @@ fn settlement(
 ) -> Settlement {
     let ended = retry::EndedAttempt {
         number,
+        rule: rule_of(&recorded.contact, number, recorded.at),
         result,
         ended_at,
         local_date: recorded.local_date,
@@ -335,12 +346,14 @@ fn nonzero(n: u32) -> NonZeroU32 {
 
 /// A commit: the higher `n`, the newer.
 fn generation(n: u32, campaigns: &[&Campaign]) -> Arc<Generation> {
+    let business_results = ["callback", "refused", "wrong_person"].map(business::defined);
     let tenant = Tenant::new(TenantId::parse("acme").unwrap(), "Acme", "Asia/Shanghai", "CN");
     Arc::new(Generation {
         revision: Revision::parse(&format!("{n:040x}")).unwrap(),
         committed_at: at("2031-03-01T00:00:00Z") + Duration::from_secs(u64::from(n)),
         definitions: Definitions {
             campaigns: campaigns.iter().map(|campaign| (campaign.id.clone(), Arc::new((*campaign).clone()))).collect(),
+            business_results: business_results.into_iter().map(|result| (result.id.clone(), result)).collect(),
             ..Definitions::of(tenant)
         },
     })

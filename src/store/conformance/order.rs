@@ -6,6 +6,7 @@ use sqlx::{Connection, Row as _, SqliteConnection};
 use super::*;
 use crate::domain::{
     attribute::{AttributeValue, Number as Decimal},
+    business::{Business, BusinessCall, Pin, waits_for},
     campaign::{Direction, NumberOrder, Others, SortKey, SortType},
     contact::{ContactEnd, Number, NumberEnd, Progress},
     ids::AttributeId,
@@ -56,6 +57,7 @@ prop_compose! {
         count in 1_usize..=3,
         pass in prop::option::of(0_u8..3),
         ended in prop::option::weighted(0.1, Just(ContactEnd::NotReached)),
+        scheduled in prop::option::weighted(0.3, (minute(), prop::option::of((prop::sample::select(vec!["amy", "bob"]), 1_u64..40)))),
         priority in 1_u8..=3,
         not_before in prop::option::weighted(0.2, minute()),
         timezone in prop::option::weighted(0.5, prop::sample::select(vec!["Asia/Shanghai", "America/New_York"])),
@@ -64,8 +66,20 @@ prop_compose! {
     ) -> Row {
         let mut numbers = vec![numbers.0, numbers.1, numbers.2];
         numbers.truncate(count);
-        Row { progress: Progress { numbers, pass, attempts: 0, ended }, priority, not_before, timezone, tier, score }
+        let business = Business { scheduled: scheduled.map(|(due, pin)| Box::new(call_of(&numbers, due, pin))), ..Business::default() };
+        Row { progress: Progress { numbers, pass, attempts: 0, ended, business }, priority, not_before, timezone, tier, score }
     }
+}
+
+/// A call that a business rule has scheduled, for an agent for some minutes.
+fn call_of(numbers: &[Number], due: i64, pin: Option<(&'static str, u64)>) -> BusinessCall {
+    let progress = Progress { numbers: numbers.to_vec(), ..Progress::fresh(&[]) };
+    let pin = pin.map(|(agent, minutes)| Pin {
+        agent: AgentId::parse(agent).unwrap(),
+        wait: Some(Duration::from_secs(60 * minutes)),
+    });
+    let rule = BusinessKey::parse("callback").unwrap();
+    BusinessCall::new(rule, &progress, numbers.len() - 1, instant(due), pin).unwrap()
 }
 
 fn attribute(id: &str) -> AttributeId {
@@ -150,9 +164,25 @@ async fn in_order(world: &World, spring: &Campaign, rows: &[Row]) {
         sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
         for limit in [1, 3, 1000] {
             let page = world.store.candidates(&spring.id, now, limit).await.unwrap();
-            let expected: Vec<Contact> =
-                sorted.iter().take(limit as usize).map(|(_, contact)| (*contact).clone()).collect();
+            let pinned = |(_, contact): &&(Rank, &Contact)| {
+                let next = ready(contact).filter(|next| next.class == Class::Business);
+                next.and(waits_for(spring, contact, now)).map(|(agent, _)| agent.clone())
+            };
+            let free = sorted.iter().filter(|it| pinned(it).is_none());
+            let expected: Vec<Contact> = free.take(limit as usize).map(|(_, contact)| (*contact).clone()).collect();
             assert_eq!(page.ready, expected, "at {now}, limit {limit}");
+            for agent in ["amy", "bob"].map(|id| Some(AgentId::parse(id).unwrap())) {
+                let own = sorted.iter().filter(|it| pinned(it) == agent).take(limit as usize);
+                let own: Vec<Contact> = own.map(|(_, contact)| (*contact).clone()).collect();
+                let given =
+                    |contact: &&Contact| waits_for(spring, contact, now).map(|(agent, _)| agent) == agent.as_ref();
+                assert_eq!(
+                    page.pinned.iter().filter(given).cloned().collect::<Vec<_>>(),
+                    own,
+                    "at {now}, limit {limit}"
+                );
+            }
+            assert!(limit < 1000 || page.ready.len() + page.pinned.len() == sorted.len(), "at {now}");
             // A store may ask to be asked earlier, never later than someone gets ready.
             let waiting = all.iter().filter(|contact| ready(contact).is_none());
             let next = waiting.filter_map(|contact| order::next(spring, contact, now)).map(|next| next.ready_at).min();
@@ -198,7 +228,8 @@ proptest! {
                 for i in 0..rows.len() {
                     expected += usize::from(ready(&world.find(&after, &format!("c{i}")).await));
                 }
-                assert_eq!(world.ready(&after).await.len(), expected);
+                let page = world.store.candidates(&after.id, now, 1000).await.unwrap();
+                assert_eq!(page.ready.len() + page.pinned.len(), expected);
             }
         });
     }
@@ -225,14 +256,17 @@ proptest! {
             spring.hours.in_zone(&ContactZone::parse(name).unwrap()).lets_through(now)
         });
         let fresh = stands.fresh.map(|(at, _)| at);
-        let by_class = [(Class::Pass, stands.pass), (Class::Retry, stands.retry), (Class::Fresh, fresh)];
+        let by_class = [(Class::Business, stands.business), (Class::Pass, stands.pass), (Class::Retry, stands.retry), (Class::Fresh, fresh)];
         let ready = by_class.into_iter().find_map(|(class, at)| Some((class, at.filter(|at| *at <= now)?)));
         match order::next(&spring, &contact, now).filter(|next| next.ready_at <= now) {
             Some(next) => {
                 let (class, ready_at) = ready.unwrap();
                 prop_assert!(open && next.class == class);
                 // The due time of a retry is its place; of the others only that it has come matters.
-                prop_assert!(next.class != Class::Retry || next.ready_at == ready_at);
+                let by_due_time = [Class::Business, Class::Retry].contains(&next.class);
+                prop_assert!(!by_due_time || next.ready_at == ready_at);
+                let waits = waits_for(&spring, &contact, now).map(|(agent, _)| agent);
+                prop_assert!(next.class != Class::Business || waits == stands.agent.as_ref());
                 prop_assert!(next.class != Class::Fresh || stands.fresh.is_some_and(|(_, round)| round == next.round));
             }
             None => prop_assert!(ready.is_none() || !open),
@@ -246,8 +280,8 @@ async fn picking_is_a_range_scan() {
     let world = World::sqlite().await;
     let path = world.path().unwrap();
     let mut conn = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
-    for (sql, index) in crate::store::sqlite::READY.into_iter().zip(["contact_pass", "contact_retry", "contact_fresh"])
-    {
+    let indexes = ["contact_business", "contact_pass", "contact_retry", "contact_fresh", "contact_pinned"];
+    for (sql, index) in crate::store::sqlite::READY.into_iter().chain([crate::store::sqlite::PINNED]).zip(indexes) {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
         let rows = sqlx::query(explain).bind(1).bind(2).bind(3).fetch_all(&mut conn).await.unwrap();
         let plan: Vec<String> = rows.iter().map(|row| row.get::<String, _>(3)).collect();

@@ -5,7 +5,10 @@ use std::time::Duration;
 use sqlx::{Connection, SqliteConnection};
 
 use super::*;
-use crate::{domain::filter::Filter, store::StoreError};
+use crate::{
+    domain::{do_not_call::NewEntry, filter::Filter, ids::DoNotCallId},
+    store::StoreError,
+};
 
 async fn store_of(world: &World) -> Arc<SqliteStore> {
     let path = world.path().unwrap();
@@ -142,6 +145,22 @@ async fn no_number_stands_in_the_hot_table() {
         .await
         .unwrap();
     assert_eq!(holding, 1);
+}
+
+/// Picking never goes past whom a list holds for good, however many they are.
+#[tokio::test]
+async fn who_is_held_for_good_stands_in_no_range() {
+    let (mut world, store) = plain().await;
+    let objected = DoNotCallId::parse("objected").unwrap();
+    let spring = Campaign { do_not_call: vec![objected.clone()], ..campaign("spring") };
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(20)).await;
+    let entry = |i: u32| NewEntry { number: e164(&format!("+86138{i:08}")), expires_at: None };
+    store.import_do_not_call(&objected, (1..=15).map(entry).collect()).await.unwrap();
+    assert_eq!(world.ready(&spring).await.len(), 5);
+    let sql = "SELECT count(*) FROM contact WHERE coalesce(pass_at, retry_at, fresh_at, wakes_at, changes_at) NOT NULL";
+    let standing: i64 = sqlx::query_scalar(sql).fetch_one(&mut raw(&world).await).await.unwrap();
+    assert_eq!(standing, 5);
 }
 
 /// The log is moved into the database beside the writer, who then begins it anew.

@@ -4,18 +4,22 @@ use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{do_not_call::list, *};
 use crate::{
     domain::{
         attribute::{AttributeValue, Number},
+        business::SameAgent,
         campaign::PerNumberLimit,
         contact::ContactEdit,
+        do_not_call::NewEntry,
         filter::{Comparison, Filter, Test},
         ids::AttributeId,
         order,
     },
     store::{AttemptRecord, Milestone},
 };
+
+const LISTS: [&str; 2] = ["objected", "no-marketing"];
 
 /// One step of a life.
 #[derive(Debug, Clone)]
@@ -47,6 +51,12 @@ enum Step {
     Answer {
         nth: usize,
     },
+    /// Sets a business result for a customer, or for no one.
+    Mark {
+        campaign: usize,
+        customer: u8,
+        result: &'static str,
+    },
     /// Lets time pass.
     Wait(u32),
     /// Changes a campaign's limits and filter and applies both.
@@ -58,6 +68,18 @@ enum Step {
     },
     /// Applies filters to a few contacts.
     Evaluate,
+    /// Puts numbers on a list, perhaps with an expiry so many seconds ahead.
+    List {
+        list: usize,
+        numbers: Vec<(u8, Option<u32>)>,
+    },
+    /// Takes a number off a list.
+    Unlist {
+        list: usize,
+        number: u8,
+    },
+    /// Has the first campaign follow these lists.
+    Follow(Vec<&'static str>),
     /// Begins a new life.
     Crash,
 }
@@ -84,10 +106,16 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (0_usize..3, results).prop_map(|(nth, result)| Step::Settle { nth, result }),
         1 => (0_usize..3).prop_map(|nth| Step::Withdraw { nth }),
         1 => (0_usize..3).prop_map(|nth| Step::Answer { nth }),
+        3 => (0_usize..2, 0_u8..6, prop::sample::select(vec!["callback", "callback", "refused", "wrong_person", "sold"]))
+            .prop_map(|(campaign, customer, result)| Step::Mark { campaign, customer, result }),
         4 => prop::sample::select(vec![1_u32, 900, 1_000, 20_000, 1_800_000, 86_400_000]).prop_map(Step::Wait),
         1 => (prop::option::of(1_u32..3), 1_u32..4, 1_u32..3, prop::option::of(0_u8..4))
             .prop_map(|(per_number, days, per_day, tier)| Step::Apply { per_number, days, per_day, tier }),
         2 => Just(Step::Evaluate),
+        2 => (0_usize..2, prop::collection::vec((0_u8..8, prop::option::of(0_u32..3_600)), 1..4))
+            .prop_map(|(list, numbers)| Step::List { list, numbers }),
+        1 => (0_usize..2, 0_u8..8).prop_map(|(list, number)| Step::Unlist { list, number }),
+        1 => prop::sample::subsequence(LISTS.to_vec(), 0..=2).prop_map(Step::Follow),
         1 => Just(Step::Crash),
     ]
 }
@@ -104,8 +132,11 @@ impl Twins {
         let mut first = campaign("first");
         first.limits.max_concurrent_calls = Some(nonzero(2));
         first.limits.max_attempts_per_contact = Some(nonzero(4));
-        let mut second = campaign("second");
+        first.business = business::rules(Some(SameAgent { wait: Some(Duration::from_secs(1_000)) }));
+        first.do_not_call = vec![list(LISTS[0])];
+        let mut second = Campaign { business: business::rules(None), ..campaign("second") };
         second.limits.max_calls_per_second = Some(nonzero(1));
+        second.do_not_call = LISTS.map(list).to_vec();
         let mut worlds = [World::memory(), World::sqlite().await];
         for world in &mut worlds {
             world.apply(&[&first, &second]).await;
@@ -166,9 +197,11 @@ impl Twins {
             Step::Settle { nth, result } => {
                 let Some((attempt, recorded, number)) = self.nth_live(*nth) else { return };
                 self.live.remove(&attempt);
-                for world in &self.worlds {
-                    world.settle(attempt, &recorded, number, *result).await;
-                }
+                let ended_at = self.worlds[0].now();
+                let settled = settlement(attempt, &recorded, number, *result, ended_at);
+                let [a, b] = &self.worlds;
+                let changed = (a.store.settle(settled.clone()).await.unwrap(), b.store.settle(settled).await.unwrap());
+                assert_eq!(changed.0, changed.1);
             }
             Step::Withdraw { nth } => {
                 let Some((attempt, ..)) = self.nth_live(*nth) else { return };
@@ -187,12 +220,48 @@ impl Twins {
                     world.store.note(Milestone::Connected { attempt, at: world.now() }).await.unwrap();
                 }
             }
+            Step::Mark { campaign, customer, result } => {
+                let at = self.worlds[0].now();
+                let request = business::request(&self.campaigns[*campaign], &format!("c{customer}"), result, at);
+                let [a, b] = &self.worlds;
+                let decisions = (
+                    a.store.set_business_result(request.clone()).await.unwrap(),
+                    b.store.set_business_result(request).await.unwrap(),
+                );
+                assert_eq!(decisions.0, decisions.1);
+            }
             Step::Wait(millis) => {
                 self.worlds.iter().for_each(|world| world.wait(Duration::from_millis(u64::from(*millis))));
             }
             Step::Evaluate => {
                 let [a, b] = &self.worlds;
                 assert_eq!(a.store.evaluate().await.unwrap(), b.store.evaluate().await.unwrap());
+            }
+            Step::List { list: nth, numbers } => {
+                let [a, b] = &self.worlds;
+                let entry = |(number, seconds): &(u8, Option<u32>)| NewEntry {
+                    number: e164(&format!("+8613800000{number:03}")),
+                    expires_at: seconds.map(|seconds| a.now() + Duration::from_secs(u64::from(seconds))),
+                };
+                let (list, entries): (_, Vec<NewEntry>) = (list(LISTS[*nth]), numbers.iter().map(entry).collect());
+                assert_eq!(
+                    a.store.import_do_not_call(&list, entries.clone()).await.unwrap(),
+                    b.store.import_do_not_call(&list, entries).await.unwrap()
+                );
+            }
+            Step::Unlist { list: nth, number } => {
+                let (list, number) = (list(LISTS[*nth]), e164(&format!("+8613800000{number:03}")));
+                let [a, b] = &self.worlds;
+                assert_eq!(
+                    a.store.remove_do_not_call(&list, &number).await.unwrap(),
+                    b.store.remove_do_not_call(&list, &number).await.unwrap()
+                );
+            }
+            Step::Follow(lists) => {
+                self.campaigns[0].do_not_call = lists.iter().map(|id| list(id)).collect();
+                for world in &mut self.worlds {
+                    world.apply(&[&self.campaigns[0], &self.campaigns[1]]).await;
+                }
             }
             Step::Apply { per_number, days, per_day, tier } => {
                 let limit = |attempts| PerNumberLimit { attempts, days: nonzero(2), after_conversation_days: 1 };
@@ -217,7 +286,8 @@ impl Twins {
 
     async fn intent(&mut self, campaign: usize, nth: usize, any: bool) {
         let campaign = self.campaigns[campaign].clone();
-        let mut found = self.worlds[0].ready(&campaign).await;
+        let page = self.worlds[0].store.candidates(&campaign.id, self.worlds[0].now(), 1000).await.unwrap();
+        let mut found: Vec<Contact> = page.pinned.into_iter().chain(page.ready).collect();
         if any {
             found = Vec::new();
             for customer in 0..6 {
@@ -259,6 +329,13 @@ impl Twins {
             assert_eq!(listed(a, id).await, listed(b, id).await);
             // Each store has its own key for what stands for who was erased.
             assert_eq!(attempts(a, id).await, attempts(b, id).await);
+        }
+        assert_eq!(a.store.do_not_call_counts(now).await.unwrap(), b.store.do_not_call_counts(now).await.unwrap());
+        for id in LISTS.map(list) {
+            assert_eq!(
+                a.store.do_not_call_page(&id, None, 9).await.unwrap(),
+                b.store.do_not_call_page(&id, None, 9).await.unwrap()
+            );
         }
         assert_eq!(a.store.leftovers().await.unwrap(), b.store.leftovers().await.unwrap());
         assert_eq!(a.store.campaigns().await.unwrap(), b.store.campaigns().await.unwrap());

@@ -1,13 +1,11 @@
 //! Batches in memory.
 
-use std::ops::Bound;
-
 use jiff::Timestamp;
 
 use super::State;
 use crate::{
     domain::ids::{BatchId, CampaignId, ContactRef},
-    store::{BATCH_WINDOW, Batch, BatchTally, EVALUATION_SLICE, Evaluated, StoreError},
+    store::{Batch, BatchTally, StoreError},
 };
 
 /// Key of a batch; the higher, the newer.
@@ -16,16 +14,16 @@ pub(super) type BatchKey = usize;
 /// One batch.
 #[derive(Debug)]
 pub(super) struct HeldBatch {
-    campaign: CampaignId,
+    pub(super) campaign: CampaignId,
     id: BatchId,
     created_at: Timestamp,
     /// Whether its contacts are not dialled for now.
     pub(super) paused: bool,
     rejected: u64,
     /// What bounds the ids of its contacts, those that were deleted too.
-    ids: Option<(ContactRef, ContactRef)>,
+    pub(super) ids: Option<(ContactRef, ContactRef)>,
     /// While a pause, or its end, is being applied to its contacts: the last that has seen it.
-    evaluated_to: Option<ContactRef>,
+    pub(super) evaluated_to: Option<ContactRef>,
 }
 
 impl State {
@@ -107,57 +105,18 @@ impl State {
         let own = self.batch_of.iter().filter(|(_, batch)| **batch == key);
         for contact in own.filter_map(|(contact, _)| self.contacts.get(contact)) {
             tally.contacts += 1;
-            match contact.progress.ended {
+            match contact.progress.ended.filter(|_| contact.progress.is_over()) {
                 Some(end) => *tally.ended.entry(end.as_str()).or_default() += 1,
-                None if contact.progress.attempts > 0 || live.contains(&contact.reference) => tally.in_progress += 1,
+                None if contact.progress.ended.is_some()
+                    || contact.progress.attempts > 0
+                    || live.contains(&contact.reference) =>
+                {
+                    tally.in_progress += 1;
+                }
                 None => tally.fresh += 1,
             }
         }
         tally
-    }
-
-    /// Applies a pause, or its end, to the next contacts of a batch.
-    pub(super) fn evaluate_batch(&mut self) -> Option<Evaluated> {
-        let generation = self.generation.clone()?;
-        let (key, batch, after) = self.batches.iter().enumerate().find_map(|(key, batch)| {
-            generation.definitions.campaigns.get(&batch.campaign)?;
-            Some((key, batch, batch.evaluated_to?))
-        })?;
-        let (campaign, paused) = (batch.campaign.clone(), batch.paused);
-        let last = batch.ids.map_or(after, |(_, last)| last);
-        let slice = usize::try_from(EVALUATION_SLICE).unwrap_or(usize::MAX);
-        let end = ContactRef(last.0.min(after.0 + BATCH_WINDOW));
-        let range = self.batch_of.range((Bound::Excluded(after), Bound::Included(end)));
-        let seen: Vec<ContactRef> =
-            range.filter(|(_, batch)| **batch == key).map(|(contact, _)| *contact).take(slice).collect();
-        let reached = seen.last().copied().filter(|_| seen.len() >= slice).unwrap_or(end);
-        let admitted = seen.into_iter().filter(|contact| self.apply_pause(*contact, paused)).count() as u64;
-        let complete = reached >= last;
-        self.batches[key].evaluated_to = (!complete).then_some(reached);
-        Some(Evaluated { campaign, admitted, complete })
-    }
-
-    /// Applies the state of its batch and the filter to a contact; tells whether it is no longer left out.
-    pub(super) fn apply_pause(&mut self, contact: ContactRef, paused: bool) -> bool {
-        let Some(found) = self.contacts.get(&contact) else { return false };
-        let open = found.progress.ended.is_none();
-        let matches = self.defined(&found.campaign).map(|campaign| campaign.matches(&found.attributes));
-        let before = self.is_left_out(contact);
-        match matches {
-            Some(true) => {
-                self.filtered_out.remove(&contact);
-            }
-            Some(false) => {
-                self.filtered_out.insert(contact);
-            }
-            None => {}
-        }
-        if paused {
-            self.paused_out.insert(contact);
-        } else {
-            self.paused_out.remove(&contact);
-        }
-        open && before && !self.is_left_out(contact)
     }
 
     /// Whether the filter or a pause left a contact out when it was last applied.
@@ -169,7 +128,7 @@ impl State {
     pub(super) fn paused_open(&self, campaign: &CampaignId) -> u64 {
         let only_paused =
             |contact: ContactRef| self.paused_out.contains(&contact) && !self.filtered_out.contains(&contact);
-        let open = self.contacts_of(campaign).filter(|contact| contact.progress.ended.is_none());
+        let open = self.contacts_of(campaign).filter(|contact| !contact.progress.is_over());
         open.filter(|contact| only_paused(contact.reference)).count() as u64
     }
 }

@@ -24,7 +24,7 @@ impl State {
         let (reference, campaign) = (after.reference, after.campaign.clone());
         self.contacts.insert(reference, after);
         let paused = self.is_paused(reference);
-        self.apply_pause(reference, paused);
+        self.apply(reference, paused);
         if self.defined(&campaign).is_none()
             && let Some(held) = self.campaigns.get_mut(&campaign)
         {
@@ -54,6 +54,7 @@ impl State {
         }
         self.contacts.remove(&contact);
         self.custom_fields.remove(&contact);
+        self.business.retain(|(of, _)| *of != contact);
         self.batch_of.remove(&contact);
         self.filtered_out.remove(&contact);
         self.paused_out.remove(&contact);
@@ -82,6 +83,9 @@ impl State {
             |leg: &super::Leg| leg.attempt.and_then(|id| attempts.get(&id)).is_some_and(|a| a.contact == reference);
         self.legs.retain(|_, leg| !is_of(leg));
         self.custom_fields.insert(reference, None);
+        for (_, record) in self.business.iter_mut().filter(|(contact, _)| *contact == reference) {
+            record.note = None;
+        }
         if let Some(held) = self.campaigns.get_mut(campaign) {
             held.customers.remove(customer);
             held.customers.insert(after.customer.clone(), reference);

@@ -7,16 +7,21 @@ use sqlx::SqliteConnection;
 
 use super::{
     contact::{self, Rules},
+    do_not_call,
     fault::{Doing, Fault},
     writer::Writer,
 };
 use crate::{
     domain::{
         agent::Availability,
-        campaign::Generation,
+        campaign::{Campaign, Generation},
+        facts::verdict,
         ids::{AgentId, CampaignId, ContactRef},
     },
-    store::{CampaignChange, StoreError, row::micros, verdict},
+    store::{
+        CampaignChange, StoreError,
+        row::{self, micros},
+    },
 };
 
 /// Puts a generation in force, with what its plan changes.
@@ -61,11 +66,16 @@ async fn put(
     now: Timestamp,
 ) -> Result<(), Fault> {
     let defined = generation.definitions.campaigns.get(id).ok_or_else(|| StoreError::UnknownCampaign(id.clone()))?;
+    const FOLLOWED: &str = "SELECT do_not_call FROM campaign WHERE slug = ?1";
+    let followed = sqlx::query_scalar(FOLLOWED).bind(id.as_str()).fetch_optional(&mut *conn).await;
+    let followed: Option<String> = followed.doing("writing a campaign")?;
     const PUT: &str = "INSERT INTO campaign (slug, name, desired, revision, digest, retired, next_order, \
-                       selection) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6) ON CONFLICT (slug) DO UPDATE SET \
-                       name = excluded.name, desired = excluded.desired, revision = excluded.revision, \
+                       selection, do_not_call, ends_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7, ?8) \
+                       ON CONFLICT (slug) DO UPDATE \
+                       SET name = excluded.name, desired = excluded.desired, revision = excluded.revision, \
                        digest = excluded.digest, retired = 0, selection = excluded.selection, evaluated_to = \
-                       CASE WHEN selection IS excluded.selection THEN evaluated_to ELSE '' END RETURNING id";
+                       CASE WHEN selection IS excluded.selection THEN evaluated_to ELSE '' END, \
+                       do_not_call = excluded.do_not_call, ends_at = excluded.ends_at RETURNING id";
     let key = sqlx::query_scalar(PUT)
         .bind(id.as_str())
         .bind(&defined.name)
@@ -73,10 +83,16 @@ async fn put(
         .bind(generation.revision.as_str())
         .bind(digest)
         .bind(defined.selection())
+        .bind(row::lists_text(&defined.do_not_call))
+        .bind(micros(defined.ends_at))
         .fetch_one(&mut *conn)
         .await
         .doing("writing a campaign")?;
-    release_holds(conn, Rules { defined: Some(defined), now }, key).await
+    let followed = followed.map(|lists| row::lists(&lists)).transpose()?.unwrap_or_default();
+    if followed.iter().any(|list| !defined.do_not_call.contains(list)) {
+        do_not_call::begin_unlisting(conn, key).await?;
+    }
+    release_holds(conn, defined, now, key).await
 }
 
 async fn retire(conn: &mut SqliteConnection, generation: &Generation, id: &CampaignId) -> Result<(), Fault> {
@@ -89,14 +105,23 @@ async fn retire(conn: &mut SqliteConnection, generation: &Generation, id: &Campa
 }
 
 /// A cap may have been loosened: whoever one holds is asked about anew.
-async fn release_holds(conn: &mut SqliteConnection, rules: Rules<'_>, campaign: i64) -> Result<(), Fault> {
+async fn release_holds(
+    conn: &mut SqliteConnection,
+    defined: &Campaign,
+    now: Timestamp,
+    campaign: i64,
+) -> Result<(), Fault> {
     const HELD: &str = "SELECT g.contact FROM progress g JOIN contact c ON c.id = g.contact \
-                        WHERE g.held IS NOT NULL AND c.campaign = ?1";
-    let held = sqlx::query_scalar(HELD).bind(campaign).fetch_all(&mut *conn).await;
+                        WHERE g.held IS NOT NULL AND c.campaign = ?1 UNION \
+                        SELECT id FROM contact INDEXED BY contact_spent \
+                        WHERE campaign = ?1 AND ended = 'attempts_spent' AND attempts < ?2";
+    let most = defined.limits.max_attempts_per_contact.map_or(u32::MAX, std::num::NonZero::get);
+    let held = sqlx::query_scalar(HELD).bind(campaign).bind(most).fetch_all(&mut *conn).await;
     let held: Vec<i64> = held.doing("finding held contacts")?;
     for reference in held {
         if let Some(kept) = contact::load(conn, ContactRef(reference)).await? {
-            let progress = verdict::release_holds(&kept.contact.progress);
+            let progress = verdict::release_holds(defined, &kept.contact.progress);
+            let rules = Rules { defined: Some(defined), now };
             contact::write(conn, rules, &kept, &progress, kept.live).await?;
         }
     }

@@ -6,14 +6,15 @@ use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    batch,
+    batch, do_not_call,
     fault::{Doing, Fault},
 };
 use crate::{
     domain::{
+        business::Business,
         campaign::{Campaign, Priority},
         contact::{Contact, ContactEnd, Progress},
-        ids::{CampaignId, ContactRef, CustomerId},
+        ids::{AgentId, CampaignId, ContactRef, CustomerId},
         order::{self, Standing},
         zone::ContactZone,
     },
@@ -27,7 +28,7 @@ use crate::{
 macro_rules! contact_columns {
     () => {
         "c.id, k.slug, c.customer_id, c.priority, c.import_order, c.not_before, c.version, c.pass, c.attempts, \
-         c.ended, p.numbers, g.numbers, p.attributes, p.timezone, c.batch"
+         c.ended, p.numbers, g.numbers, p.attributes, p.timezone, g.business, c.batch"
     };
 }
 /// The tables beside `contact c`; `CROSS JOIN` keeps the hot table outermost.
@@ -38,13 +39,27 @@ macro_rules! contact_joins {
     };
 }
 
-/// How many columns these are.
-pub(super) const COLUMNS: usize = 15;
+/// The columns that [`kept`] takes.
+macro_rules! kept_columns {
+    () => {
+        concat!(
+            contact_columns!(),
+            ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.filtered_out, \
+             (SELECT b.paused FROM batch b WHERE b.id = c.batch), c.paused_out"
+        )
+    };
+}
+
+/// How many columns [`read`] takes.
+pub(super) const COLUMNS: usize = 16;
 
 /// Which of them is the key of the contact's batch.
-pub(super) const BATCH: usize = 14;
+pub(super) const BATCH: usize = 15;
 
-pub(super) use {contact_columns, contact_joins};
+/// With those that [`kept`] takes behind them.
+pub(super) const KEPT_COLUMNS: usize = COLUMNS + 5;
+
+pub(super) use {contact_columns, contact_joins, kept_columns};
 
 /// A contact, and what the writer must know of its row.
 #[derive(Debug, Clone)]
@@ -79,27 +94,22 @@ impl Kept {
 
 /// Reads one contact.
 pub(super) async fn load(conn: &mut SqliteConnection, contact: ContactRef) -> Result<Option<Kept>, Fault> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        contact_columns!(),
-        ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.filtered_out, \
-         (SELECT b.paused FROM batch b WHERE b.id = c.batch), c.paused_out FROM contact c",
-        contact_joins!(),
-        "WHERE c.id = ?1"
-    );
+    const SQL: &str = concat!("SELECT ", kept_columns!(), " FROM contact c", contact_joins!(), "WHERE c.id = ?1");
     let row = sqlx::query(SQL).bind(contact.0).fetch_optional(conn).await.doing("reading a contact")?;
-    let kept = |row: SqliteRow| {
-        Ok(Kept {
-            contact: read(&row)?,
-            campaign: column(&row, COLUMNS)?,
-            live: column(&row, COLUMNS + 1)?,
-            filtered_out: column(&row, COLUMNS + 2)?,
-            batch: column(&row, BATCH)?,
-            batch_paused: column(&row, COLUMNS + 3)?,
-            paused_out: column(&row, COLUMNS + 4)?,
-        })
-    };
-    row.map(kept).transpose()
+    row.as_ref().map(kept).transpose()
+}
+
+/// A row of [`kept_columns`].
+pub(super) fn kept(row: &SqliteRow) -> Result<Kept, Fault> {
+    Ok(Kept {
+        contact: read(row)?,
+        campaign: column(row, COLUMNS)?,
+        live: column(row, COLUMNS + 1)?,
+        filtered_out: column(row, COLUMNS + 2)?,
+        batch: column(row, BATCH)?,
+        batch_paused: column(row, COLUMNS + 3)?,
+        paused_out: column(row, COLUMNS + 4)?,
+    })
 }
 
 /// Finds one contact by its customer.
@@ -130,7 +140,11 @@ pub(super) fn read(row: &SqliteRow) -> Result<Contact, Fault> {
         Some(end) => Some(ContactEnd::parse(end).ok_or_else(|| damaged("contact.ended"))?),
         None => None,
     };
-    let progress = Progress { numbers, pass: column(row, 7)?, attempts: column(row, 8)?, ended };
+    let business = match column::<Option<&str>>(row, 14)? {
+        Some(business) => row::business(business, &numbers)?,
+        None => Business::default(),
+    };
+    let progress = Progress { numbers, pass: column(row, 7)?, attempts: column(row, 8)?, ended, business };
     Ok(Contact {
         reference: ContactRef(column(row, 0)?),
         campaign: CampaignId::parse(column(row, 1)?).map_err(|_| damaged("campaign.slug"))?,
@@ -170,7 +184,7 @@ impl Rules<'_> {
     /// How a contact stands; `never` is for one in a call, and for one that is left out.
     pub(super) fn standing(&self, contact: &Contact, never: bool) -> Standing {
         match self.defined {
-            _ if never || contact.progress.ended.is_some() => Standing::default(),
+            _ if never || contact.progress.is_over() => Standing::default(),
             Some(campaign) => order::standing(campaign, contact, self.now),
             // To be found out as soon as there is a definition again.
             None => Standing { changes_at: Some(Timestamp::UNIX_EPOCH), ..Standing::default() },
@@ -188,26 +202,13 @@ pub(super) async fn write(
     live: bool,
 ) -> Result<(), Fault> {
     let after = Contact { progress: progress.clone(), version: before.contact.version + 1, ..before.contact.clone() };
-    const SQL: &str = "UPDATE contact SET version = ?2, pass = ?3, attempts = ?4, ended = ?5 WHERE id = ?1";
-    sqlx::query(SQL)
-        .bind(after.reference.0)
-        .bind(after.version)
-        .bind(progress.pass)
-        .bind(progress.attempts)
-        .bind(progress.ended.map(ContactEnd::as_str))
-        .execute(&mut *conn)
-        .await
-        .doing("writing a contact")?;
     stand(conn, rules, &after, live || before.is_left_out()).await?;
-    if progress.numbers != before.contact.progress.numbers {
-        write_numbers(conn, after.reference, progress).await?;
+    let was = &before.contact.progress;
+    if (&progress.numbers, &progress.business) != (&was.numbers, &was.business) {
+        write_numbers(conn, after.reference, was, progress).await?;
     }
-    for (kind, by) in [(before.left_out(&before.contact.progress), -1), (before.left_out(progress), 1)] {
-        if let Some(kind) = kind {
-            count(conn, before.campaign, (kind, ""), by).await?;
-        }
-    }
-    moved(conn, before, state(&before.contact.progress, before.live), state(progress, live)).await
+    recount(conn, before, before.left_out(progress)).await?;
+    moved(conn, before, state(was, before.live), state(progress, live)).await
 }
 
 /// Writes a contact that is not in a call and has become `after`, with what follows from it.
@@ -218,25 +219,20 @@ pub(super) async fn rewrite(
     after: &Contact,
 ) -> Result<(), Fault> {
     let filtered_out = rules.defined.map_or(before.filtered_out, |campaign| !campaign.matches(&after.attributes));
-    const CONTACT: &str = "UPDATE contact SET customer_id = ?2, priority = ?3, not_before = ?4, version = ?5, \
-                           pass = ?6, attempts = ?7, ended = ?8, sorted = unhex(?9), filtered_out = ?10, \
-                           paused_out = ?11 WHERE id = ?1";
-    let progress = &after.progress;
+    const CONTACT: &str = "UPDATE contact SET customer_id = ?2, priority = ?3, not_before = ?4, sorted = unhex(?5), \
+                           filtered_out = ?6, paused_out = ?7 WHERE id = ?1";
     sqlx::query(CONTACT)
         .bind(after.reference.0)
         .bind(after.customer.as_str())
         .bind(after.priority.get())
         .bind(after.not_before.map(row::micros))
-        .bind(after.version)
-        .bind(progress.pass)
-        .bind(progress.attempts)
-        .bind(progress.ended.map(ContactEnd::as_str))
         .bind(sorted(rules.defined, after))
         .bind(filtered_out)
         .bind(before.batch_paused)
         .execute(&mut *conn)
         .await
         .doing("writing a contact")?;
+    let (was, progress) = (&before.contact.progress, &after.progress);
     const PERSONAL: &str = "UPDATE personal SET numbers = ?2, timezone = ?3, attributes = ?4 WHERE contact = ?1";
     let numbers = progress.numbers.iter().map(|number| (&number.category, &number.e164));
     sqlx::query(PERSONAL)
@@ -247,24 +243,35 @@ pub(super) async fn rewrite(
         .execute(&mut *conn)
         .await
         .doing("writing a contact")?;
-    write_numbers(conn, after.reference, progress).await?;
+    write_numbers(conn, after.reference, was, progress).await?;
     stand(conn, rules, after, filtered_out || before.batch_paused).await?;
-    let counted =
-        [(before.left_out(&before.contact.progress), -1), (left_out(progress, filtered_out, before.batch_paused), 1)];
-    for (kind, by) in counted {
+    recount(conn, before, left_out(progress, filtered_out, before.batch_paused)).await?;
+    moved(conn, before, state(was, false), state(progress, false)).await
+}
+
+/// Counts a contact as left out under another name, or no longer.
+async fn recount(conn: &mut SqliteConnection, before: &Kept, after: Option<&'static str>) -> Result<(), Fault> {
+    let was = before.left_out(&before.contact.progress);
+    if was == after {
+        return Ok(());
+    }
+    for (kind, by) in [(was, -1), (after, 1)] {
         if let Some(kind) = kind {
             count(conn, before.campaign, (kind, ""), by).await?;
         }
     }
-    moved(conn, before, state(&before.contact.progress, false), state(progress, false)).await
+    Ok(())
 }
 
-/// Writes how a contact stands.
+/// Writes a contact's own row, and how it stands.
 async fn stand(conn: &mut SqliteConnection, rules: Rules<'_>, contact: &Contact, never: bool) -> Result<(), Fault> {
     let standing = rules.standing(contact, never);
     know_zones(conn, standing.zone.iter()).await?;
     const SQL: &str = "UPDATE contact SET pass_at = ?2, retry_at = ?3, fresh_at = ?4, fresh_round = ?5, wakes_at = ?6, \
-                       changes_at = ?7, zone = coalesce((SELECT id FROM zone WHERE name = ?8), 0) WHERE id = ?1";
+                       changes_at = ?7, zone = coalesce((SELECT id FROM zone WHERE name = ?8), 0), \
+                       business_at = ?9, pinned = ?10, version = ?11, pass = ?12, attempts = ?13, ended = ?14 \
+                       WHERE id = ?1";
+    let progress = &contact.progress;
     sqlx::query(SQL)
         .bind(contact.reference.0)
         .bind(standing.pass.map(row::micros))
@@ -274,6 +281,12 @@ async fn stand(conn: &mut SqliteConnection, rules: Rules<'_>, contact: &Contact,
         .bind(wakes_at(&standing))
         .bind(standing.changes_at.map(row::micros))
         .bind(standing.zone)
+        .bind(standing.business.map(row::micros))
+        .bind(standing.agent.as_ref().map(AgentId::as_str))
+        .bind(contact.version)
+        .bind(progress.pass)
+        .bind(progress.attempts)
+        .bind(progress.ended.map(ContactEnd::as_str))
         .execute(conn)
         .await
         .doing("writing a contact")
@@ -295,12 +308,21 @@ pub(super) async fn know_zones(conn: &mut SqliteConnection, names: impl Iterator
     Ok(())
 }
 
-async fn write_numbers(conn: &mut SqliteConnection, contact: ContactRef, progress: &Progress) -> Result<(), Fault> {
-    const SQL: &str = "INSERT INTO progress (contact, numbers, held) VALUES (?1, ?2, ?3) \
-                       ON CONFLICT (contact) DO UPDATE SET numbers = excluded.numbers, held = excluded.held";
-    let held = progress.numbers.iter().filter_map(|number| number.held_until).max();
+async fn write_numbers(
+    conn: &mut SqliteConnection,
+    contact: ContactRef,
+    was: &Progress,
+    progress: &Progress,
+) -> Result<(), Fault> {
+    const SQL: &str = "INSERT INTO progress (contact, numbers, held, business) VALUES (?1, ?2, ?3, ?4) \
+                       ON CONFLICT (contact) DO UPDATE SET numbers = excluded.numbers, held = excluded.held, \
+                       business = excluded.business";
+    let scheduled = progress.business.scheduled.iter().map(|call| &call.tries);
+    let held = progress.numbers.iter().chain(scheduled).filter_map(|tries| tries.held_until).max();
     let query = sqlx::query(SQL).bind(contact.0).bind(row::progress_text(progress)).bind(held.map(row::micros));
-    query.execute(conn).await.doing("writing a contact's progress").map(drop)
+    let query = query.bind(row::business_text(&progress.business));
+    query.execute(&mut *conn).await.doing("writing a contact's progress")?;
+    do_not_call::remark(conn, contact, was, progress).await
 }
 
 /// Marks an unchanged contact as being in a call, or no longer.
@@ -323,7 +345,7 @@ pub(super) fn wakes_at(standing: &Standing) -> Option<i64> {
 /// Under what a contact is counted as left out: the filter goes before the pause of a batch.
 pub(super) fn left_out(progress: &Progress, filtered_out: bool, paused_out: bool) -> Option<&'static str> {
     match (filtered_out, paused_out) {
-        _ if progress.ended.is_some() => None,
+        _ if progress.is_over() => None,
         (true, _) => Some(FILTERED_OUT),
         (false, true) => Some(PAUSED_OUT),
         (false, false) => None,
@@ -333,7 +355,8 @@ pub(super) fn left_out(progress: &Progress, filtered_out: bool, paused_out: bool
 /// The name under which a contact is counted.
 pub(super) fn state(progress: &Progress, live: bool) -> (&'static str, &'static str) {
     match progress.ended {
-        Some(end) => (ENDED, end.as_str()),
+        Some(end) if progress.is_over() => (ENDED, end.as_str()),
+        Some(_) => (OPEN, IN_PROGRESS),
         None if live || progress.attempts > 0 => (OPEN, IN_PROGRESS),
         None => (OPEN, FRESH),
     }

@@ -83,7 +83,9 @@ pub(super) async fn erase(writer: &mut Writer, campaign: &CampaignId, customer: 
     }
     // Those of calls that are over, and whose end was never heard.
     const LEGS: &str = "DELETE FROM leg WHERE attempt IN (SELECT id FROM attempt WHERE contact = ?1)";
-    for sql in [LEGS, "UPDATE personal SET custom_field = NULL WHERE contact = ?1"] {
+    const CUSTOM_FIELD: &str = "UPDATE personal SET custom_field = NULL WHERE contact = ?1";
+    const NOTES: &str = "UPDATE business_result SET note = NULL WHERE contact = ?1";
+    for sql in [LEGS, CUSTOM_FIELD, NOTES] {
         sqlx::query(sql).bind(id.0).execute(&mut *conn).await.doing(doing)?;
     }
     let after = erased(&kept.contact, pseudonyms.customer(id));

@@ -6,23 +6,34 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    contact::{self, Rules, column, contact_columns, contact_joins},
+    contact::{self, Rules, column, contact_columns, contact_joins, kept_columns},
+    do_not_call,
     fault::{Doing, Fault},
     writer::Writer,
 };
 use crate::{
-    domain::{contact::Contact, ids::CampaignId, order::Standing},
+    domain::{
+        campaign::Campaign,
+        contact::Contact,
+        ids::{AgentId, CampaignId},
+        order::Standing,
+    },
     store::{BATCH_WINDOW, EVALUATION_SLICE, Evaluated, row},
 };
 
-/// Applies the definition in force to the next contacts that have not seen it, then to those that time
-/// has made stand otherwise; `None` if there are none.
+/// Releases the next contacts from lists that are followed no longer, then applies the definition in
+/// force to the next contacts that have not seen it, then to those that time has made stand otherwise;
+/// `None` if there are none.
 pub(super) async fn slice(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
     let Some(generation) = writer.generation.clone() else { return Ok(None) };
+    if let Some(released) = do_not_call::unlist_slice(writer).await? {
+        return Ok(Some(released));
+    }
     let now = writer.now();
     let conn = &mut writer.conn;
     let doing = "looking for contacts that a definition has not been applied to";
@@ -33,7 +44,7 @@ pub(super) async fn slice(writer: &mut Writer) -> Result<Option<Evaluated>, Faul
     if let Some((key, campaign, after)) =
         pending.into_iter().find_map(|(key, slug, after)| Some((key, defined(&slug)?, after)))
     {
-        return apply(conn, key, Rules { defined: Some(campaign), now }, &after).await;
+        return apply(conn, key, (campaign, now), &after).await.map(Some);
     }
     const BATCHES: &str = "SELECT b.id, k.id, k.slug, b.evaluated_to, b.last_contact FROM batch b \
                            JOIN campaign k ON k.id = b.campaign WHERE b.evaluated_to IS NOT NULL ORDER BY b.id";
@@ -43,30 +54,21 @@ pub(super) async fn slice(writer: &mut Writer) -> Result<Option<Evaluated>, Faul
         .into_iter()
         .find_map(|(batch, key, slug, after, last)| Some((defined(&slug)?, Pending { batch, key, after, last })))
     {
-        return pause(conn, pending, Rules { defined: Some(campaign), now }).await;
+        return pause(conn, pending, (campaign, now)).await.map(Some);
     }
     const CHANGED: &str = "SELECT id, slug FROM campaign k WHERE EXISTS (SELECT 1 FROM contact c INDEXED BY \
                            contact_changes WHERE c.campaign = k.id AND c.changes_at <= ?1) ORDER BY slug";
     let changed = sqlx::query_as(CHANGED).bind(row::micros(now)).fetch_all(&mut *conn).await;
     let changed: Vec<(i64, String)> = changed.doing(doing)?;
     match changed.into_iter().find_map(|(key, slug)| Some((key, defined(&slug)?))) {
-        Some((key, campaign)) => wake(conn, key, Rules { defined: Some(campaign), now }).await,
+        Some((key, campaign)) => wake(conn, key, (campaign, now)).await.map(Some),
         None => Ok(None),
     }
 }
 
 macro_rules! slice_sql {
     ($where:literal) => {
-        concat!(
-            "SELECT ",
-            contact_columns!(),
-            ", c.filtered_out, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.paused_out, \
-             (SELECT b.paused FROM batch b WHERE b.id = c.batch) FROM contact c",
-            contact_joins!(),
-            "WHERE ",
-            $where,
-            " LIMIT ?3"
-        )
+        concat!("SELECT ", kept_columns!(), " FROM contact c", contact_joins!(), "WHERE ", $where, " LIMIT ?3")
     };
 }
 
@@ -74,20 +76,19 @@ macro_rules! slice_sql {
 async fn apply(
     conn: &mut SqliteConnection,
     key: i64,
-    rules: Rules<'_>,
+    (campaign, now): (&Campaign, Timestamp),
     after: &str,
-) -> Result<Option<Evaluated>, Fault> {
+) -> Result<Evaluated, Fault> {
     let doing = "applying a definition";
-    let Some(campaign) = rules.defined else { return Ok(None) };
     const SLICE: &str = slice_sql!("c.campaign = ?1 AND c.customer_id > ?2 ORDER BY c.customer_id");
     let rows = sqlx::query(SLICE).bind(key).bind(after).bind(EVALUATION_SLICE).fetch_all(&mut *conn).await;
     let rows = rows.doing(doing)?;
-    let admitted = stand(conn, key, rules, &rows).await?;
+    let admitted = stand(conn, key, Rules { defined: Some(campaign), now }, &rows).await?;
     let complete = i64::try_from(rows.len()).is_ok_and(|read| read < EVALUATION_SLICE);
     let last = rows.last().filter(|_| !complete).map(|row| column::<String>(row, 2)).transpose()?;
     const REACHED: &str = "UPDATE campaign SET evaluated_to = ?2 WHERE id = ?1";
     sqlx::query(REACHED).bind(key).bind(last).execute(conn).await.doing(doing)?;
-    Ok(Some(Evaluated { campaign: campaign.id.clone(), admitted, complete }))
+    Ok(Evaluated { campaign: campaign.id.clone(), admitted, complete })
 }
 
 /// A pause, or its end, that is being applied.
@@ -102,15 +103,18 @@ struct Pending {
 }
 
 /// Applies the pause of a batch, or its end, to its next contacts.
-async fn pause(conn: &mut SqliteConnection, pending: Pending, rules: Rules<'_>) -> Result<Option<Evaluated>, Fault> {
+async fn pause(
+    conn: &mut SqliteConnection,
+    pending: Pending,
+    (campaign, now): (&Campaign, Timestamp),
+) -> Result<Evaluated, Fault> {
     let doing = "applying a pause";
-    let Some(campaign) = rules.defined else { return Ok(None) };
     let Pending { batch, key, after, last } = pending;
     const SLICE: &str = slice_sql!("c.batch = ?1 AND c.id > ?2 AND c.id <= ?4 ORDER BY c.id");
     let end = last.min(after.saturating_add(BATCH_WINDOW));
     let rows = sqlx::query(SLICE).bind(batch).bind(after).bind(EVALUATION_SLICE).bind(end).fetch_all(&mut *conn).await;
     let rows = rows.doing(doing)?;
-    let admitted = stand(conn, key, rules, &rows).await?;
+    let admitted = stand(conn, key, Rules { defined: Some(campaign), now }, &rows).await?;
     let full = i64::try_from(rows.len()).is_ok_and(|read| read >= EVALUATION_SLICE);
     let reached = match rows.last().filter(|_| full) {
         Some(row) => column(row, 0)?,
@@ -119,60 +123,71 @@ async fn pause(conn: &mut SqliteConnection, pending: Pending, rules: Rules<'_>) 
     let complete = reached >= last;
     let query = sqlx::query("UPDATE batch SET evaluated_to = ?2 WHERE id = ?1").bind(batch);
     query.bind((!complete).then_some(reached)).execute(conn).await.doing(doing)?;
-    Ok(Some(Evaluated { campaign: campaign.id.clone(), admitted, complete }))
+    Ok(Evaluated { campaign: campaign.id.clone(), admitted, complete })
 }
 
 /// Finds out anew how contacts stand that time has made stand otherwise.
-async fn wake(conn: &mut SqliteConnection, key: i64, rules: Rules<'_>) -> Result<Option<Evaluated>, Fault> {
-    let Some(campaign) = rules.defined else { return Ok(None) };
+async fn wake(
+    conn: &mut SqliteConnection,
+    key: i64,
+    (campaign, now): (&Campaign, Timestamp),
+) -> Result<Evaluated, Fault> {
     const SLICE: &str = slice_sql!("c.campaign = ?1 AND c.changes_at <= ?2");
-    let rows = sqlx::query(SLICE).bind(key).bind(row::micros(rules.now)).bind(EVALUATION_SLICE);
+    let rows = sqlx::query(SLICE).bind(key).bind(row::micros(now)).bind(EVALUATION_SLICE);
     let rows = rows.fetch_all(&mut *conn).await.doing("waking contacts")?;
-    let admitted = stand(conn, key, rules, &rows).await?;
-    Ok(Some(Evaluated { campaign: campaign.id.clone(), admitted, complete: false }))
+    let admitted = stand(conn, key, Rules { defined: Some(campaign), now }, &rows).await?;
+    Ok(Evaluated { campaign: campaign.id.clone(), admitted, complete: false })
+}
+
+/// A contact whose place is to be written anew.
+pub(super) struct Placed<'a> {
+    /// What decides it.
+    pub(super) rules: Rules<'a>,
+    /// The contact as it is now.
+    pub(super) contact: Contact,
+    /// Whether it has a live call.
+    pub(super) live: bool,
+    /// Whether the filter leaves it out.
+    pub(super) filtered_out: bool,
+    /// Whether the pause of its batch does.
+    pub(super) paused: bool,
+}
+
+/// Writes how contacts stand.
+pub(super) async fn place(conn: &mut SqliteConnection, contacts: &[Placed<'_>]) -> Result<(), Fault> {
+    let (mut changed, mut zones) = (Vec::new(), Vec::new());
+    for Placed { rules, contact, live, filtered_out, paused } in contacts {
+        let standing = rules.standing(contact, *live || *filtered_out || *paused);
+        changed.push(value(*rules, contact, &standing, (*filtered_out, *paused)));
+        zones.extend(standing.zone);
+    }
+    contact::know_zones(conn, zones.iter()).await?;
+    write(conn, changed).await
 }
 
 /// Writes how contacts stand; tells how many are no longer left out.
 async fn stand(conn: &mut SqliteConnection, key: i64, rules: Rules<'_>, rows: &[SqliteRow]) -> Result<u64, Fault> {
-    let (mut changed, mut zones, mut admitted) = (Vec::new(), Vec::new(), 0);
+    let (mut placed, mut admitted) = (Vec::new(), 0);
     let mut left_out: BTreeMap<&'static str, i64> = BTreeMap::new();
     for row in rows {
-        let Slot { contact, filtered_out, live, paused_out, paused } = slot(row)?;
-        let now_out = rules.defined.is_some_and(|campaign| !campaign.matches(&contact.attributes));
-        let before = contact::left_out(&contact.progress, filtered_out, paused_out);
-        let after = contact::left_out(&contact.progress, now_out, paused);
+        let kept = contact::kept(row)?;
+        let filtered_out = rules.defined.is_some_and(|campaign| !campaign.matches(&kept.contact.attributes));
+        let progress = &kept.contact.progress;
+        let before = kept.left_out(progress);
+        let after = contact::left_out(progress, filtered_out, kept.batch_paused);
         for (kind, by) in [(before, -1), (after, 1)] {
             if let Some(kind) = kind {
                 *left_out.entry(kind).or_default() += by;
             }
         }
         admitted += u64::from(before.is_some() && after.is_none());
-        let standing = rules.standing(&contact, live || now_out || paused);
-        changed.push(value(rules, &contact, &standing, (now_out, paused)));
-        zones.extend(standing.zone);
+        placed.push(Placed { rules, filtered_out, paused: kept.batch_paused, live: kept.live, contact: kept.contact });
     }
-    contact::know_zones(conn, zones.iter()).await?;
-    write(conn, changed).await?;
+    place(conn, &placed).await?;
     for (kind, by) in left_out.into_iter().filter(|(_, by)| *by != 0) {
         contact::count(conn, key, (kind, ""), by).await?;
     }
     Ok(admitted)
-}
-
-/// A contact of a slice.
-struct Slot {
-    contact: Contact,
-    filtered_out: bool,
-    live: bool,
-    /// Whether its batch left it out so far, and whether it does now.
-    paused_out: bool,
-    paused: bool,
-}
-
-fn slot(row: &SqliteRow) -> Result<Slot, Fault> {
-    let (filtered_out, live) = (column(row, contact::COLUMNS)?, column(row, contact::COLUMNS + 1)?);
-    let (paused_out, paused) = (column(row, contact::COLUMNS + 2)?, column(row, contact::COLUMNS + 3)?);
-    Ok(Slot { contact: contact::read(row)?, filtered_out, live, paused_out, paused })
 }
 
 fn value(rules: Rules<'_>, contact: &Contact, standing: &Standing, (filtered_out, paused): (bool, bool)) -> Value {
@@ -187,6 +202,8 @@ fn value(rules: Rules<'_>, contact: &Contact, standing: &Standing, (filtered_out
         standing.changes_at.map(row::micros),
         contact::sorted(rules.defined, contact),
         standing.zone,
+        standing.business.map(row::micros),
+        standing.agent.as_ref().map(AgentId::as_str),
         paused,
     ])
 }
@@ -196,7 +213,7 @@ async fn write(conn: &mut SqliteConnection, changed: Vec<Value>) -> Result<(), F
                        fresh_at = value ->> 4, fresh_round = value ->> 5, wakes_at = value ->> 6, \
                        changes_at = value ->> 7, sorted = unhex(value ->> 8), \
                        zone = coalesce((SELECT id FROM zone WHERE name = value ->> 9), 0), \
-                       paused_out = value ->> 10 \
+                       business_at = value ->> 10, pinned = value ->> 11, paused_out = value ->> 12 \
                        FROM json_each(?1) WHERE contact.id = value ->> 0";
     let query = sqlx::query(SQL).bind(Value::Array(changed).to_string());
     query.execute(conn).await.doing("applying a definition").map(drop)

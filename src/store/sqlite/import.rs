@@ -129,12 +129,13 @@ async fn insert(
     const NEXT_ORDER: &str = "UPDATE campaign SET next_order = next_order + ?2 WHERE id = ?1 RETURNING next_order - ?2";
     let first_order = sqlx::query_scalar(NEXT_ORDER).bind(key).bind(count);
     let first_order: i64 = first_order.fetch_one(&mut *conn).await.doing(doing)?;
-    let left_out = |row: &NewContact| rules.defined.is_some_and(|campaign| !campaign.matches(&row.attributes));
-    let (mut values, mut zones) = (Vec::new(), Vec::new());
+    let (mut values, mut zones, mut filtered_out) = (Vec::new(), Vec::new(), 0);
     for (n, row) in (0..).zip(rows) {
+        let left_out = rules.defined.is_some_and(|campaign| !campaign.matches(&row.attributes));
+        filtered_out += i64::from(left_out);
         let contact = contact(campaign, row, first_id + n, first_order + n);
-        let standing = rules.standing(&contact, left_out(row) || batch.paused);
-        values.push(value(row, &contact, &standing, rules.defined, left_out(row)));
+        let standing = rules.standing(&contact, left_out || batch.paused);
+        values.push(value(row, &contact, &standing, rules.defined, left_out));
         zones.extend(standing.zone);
     }
     contact::know_zones(conn, zones.iter()).await?;
@@ -151,7 +152,6 @@ async fn insert(
                             SELECT value ->> 0, value ->> 8, value ->> 9, value ->> 10, value ->> 11 \
                             FROM json_each(?1)";
     sqlx::query(PERSONAL).bind(&values).execute(&mut *conn).await.doing(doing)?;
-    let filtered_out = i64::try_from(rows.iter().filter(|row| left_out(row)).count()).unwrap_or(i64::MAX);
     if filtered_out > 0 {
         contact::count(conn, key, (contact::FILTERED_OUT, ""), filtered_out).await?;
     }

@@ -4,15 +4,22 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::{
+    business,
     contact::{self, Kept, Rules, column},
+    do_not_call,
     fault::{Doing, Fault},
     outcome,
     writer::{Shared, Writer},
 };
 use crate::{
     domain::{
+        business::BusinessKey,
         campaign::Campaign,
         contact::Contact,
+        facts::{
+            ledger::{Ledger, LiveCall, monotonic},
+            verdict::{self, Question},
+        },
         gate::{self, NumberHistory},
         ids::{AttemptId, CampaignId, CustomerId, TrunkId},
         intent::RecordedIntent,
@@ -23,9 +30,7 @@ use crate::{
     },
     store::{
         IntentDecision, IntentRequest,
-        ledger::{Ledger, LiveCall, monotonic},
         row::{self, damaged, micros},
-        verdict::{self, Question},
     },
 };
 
@@ -44,6 +49,7 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
     };
     let history =
         history(&mut writer.conn, &writer.shared, campaign, (&kept.contact, request.number), now.wall).await?;
+    let do_not_call = do_not_call::entries(&mut writer.conn, &campaign.do_not_call, &kept.contact).await?;
     let mono = monotonic(now.mono);
     let question = Question {
         now: now.wall,
@@ -52,8 +58,11 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
         picked_version: request.picked_version,
         number: request.number,
         batch_paused: kept.batch_paused,
+        rule: request.rule.as_ref(),
+        agent: Some(&request.agent),
         trunk: Some(&request.trunk),
         history: &history,
+        do_not_call: do_not_call.get(request.number).map_or(&[], Vec::as_slice),
     };
     let answer = {
         let mut ledger = writer.shared.ledger();
@@ -61,17 +70,10 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
         verdict::ask(&question, &generation, &writer.shared.settings, &ledger)
     };
     if let Err(hold) = answer {
-        return refuse(writer, campaign, &kept, request.number, hold, now.wall).await;
+        let place = (request.number, request.rule.as_ref());
+        return refuse(writer, campaign, &kept, place, hold, now.wall).await;
     }
-    let hours = campaign.hours_of(&kept.contact, &kept.contact.progress.numbers[request.number]);
-    let intent = RecordedIntent {
-        at: now.wall,
-        revision: generation.revision.clone(),
-        policy: campaign.results.clone(),
-        local_date: hours.local_date(now.wall),
-        next_day_at: hours.next_day_starts(now.wall),
-        contact: kept.contact.clone(),
-    };
+    let intent = RecordedIntent::new(&generation.revision, campaign, kept.contact.clone(), request.number, now.wall);
     admit(writer, campaign, &request, &kept, intent, mono).await
 }
 
@@ -79,11 +81,11 @@ async fn refuse(
     writer: &mut Writer,
     campaign: &Campaign,
     kept: &Kept,
-    number: usize,
+    place: (usize, Option<&BusinessKey>),
     hold: Hold,
     now: Timestamp,
 ) -> Result<IntentDecision, Fault> {
-    if let Some(progress) = gate::after_refusal(campaign, &hold, &kept.contact, number, now) {
+    if let Some(progress) = gate::after_refusal(campaign, &hold, &kept.contact, place, now) {
         let rules = Rules { defined: Some(campaign), now };
         contact::write(&mut writer.conn, rules, kept, &progress, kept.live).await?;
     }
@@ -138,8 +140,8 @@ async fn write(
 ) -> Result<(), Fault> {
     let (attempt, contact) = (request.attempt.to_i64(), &kept.contact);
     const ATTEMPT: &str = "INSERT INTO attempt (id, campaign, contact, generation, number_index, number, \
-                           caller_number, agent, trunk, placed_at) VALUES (?1, ?2, ?3, \
-                           (SELECT generation FROM store), ?4, ?5, ?6, ?7, ?8, ?9)";
+                           caller_number, agent, trunk, placed_at, rule, do_not_call_version) SELECT ?1, ?2, ?3, \
+                           generation, ?4, ?5, ?6, ?7, ?8, ?9, ?10, do_not_call_version FROM store";
     sqlx::query(ATTEMPT)
         .bind(attempt)
         .bind(kept.campaign)
@@ -150,6 +152,7 @@ async fn write(
         .bind(request.agent.as_str())
         .bind(request.trunk.as_str())
         .bind(micros(intent.at))
+        .bind(request.rule.as_ref().map(BusinessKey::to_string))
         .execute(&mut *conn)
         .await
         .doing("writing an intent")?;
@@ -202,6 +205,7 @@ pub(super) async fn withdraw(writer: &mut Writer, attempt: AttemptId) -> Result<
     let rules = Rules { defined: defined.as_deref(), now };
     contact::set_live(conn, rules, &kept, false).await?;
     writer.shared.ledger().withdraw(attempt);
+    business::take_effect(writer, contact).await?;
     Ok(())
 }
 

@@ -4,17 +4,20 @@
 //! |---|---|
 //! | `open` | instance lock, checks, migrations, the epoch |
 //! | `writer` | the loop that turns what is queued into one transaction |
-//! | `intent` `outcome` `campaigns` `import` `batch` `customer` | what the writer does |
+//! | `intent` `outcome` `business` `campaigns` `import` `batch` `customer` | what the writer does |
+//! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
 //! | `evaluate` | a new filter, or the pause of a batch, applied to contacts slice by slice |
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` | moving the log into the database, beside the writer |
 //! | `read` | what readers do |
 
 mod batch;
+mod business;
 mod campaigns;
 mod checkpoint;
 mod contact;
 mod customer;
+mod do_not_call;
 mod evaluate;
 mod fault;
 mod import;
@@ -40,15 +43,17 @@ use tokio::{
 };
 
 #[cfg(test)]
-pub(super) use self::read::READY;
+pub(super) use self::read::{PINNED, READY};
 use self::{
     fault::{Doing, Fault},
+    read::Found,
     writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},
 };
 use super::{
-    AttemptRecord, Batch, CampaignChange, CandidatePage, ContactHistory, Evaluated, GateSettings, ImportOutcome,
-    IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, Milestone, Opener, Settlement, Store, StoreError,
-    StoredCampaign, Tally, Why, attributes, pseudonym::Pseudonyms,
+    AttemptRecord, Batch, BusinessDecision, BusinessRequest, CampaignChange, CandidatePage, ContactHistory,
+    DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord,
+    Listed, ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
+    attributes, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -57,7 +62,9 @@ use crate::{
         attribute::Attributes,
         campaign::Generation,
         contact::{Contact, ContactEdit, NewContact, Progress},
-        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, Epoch, Revision},
+        do_not_call::NewEntry,
+        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
+        phone::E164,
     },
 };
 
@@ -66,6 +73,12 @@ const SCRUBS_MAX: u32 = 50;
 
 /// The wait between two of these.
 const SCRUB_AGAIN: Duration = Duration::from_millis(100);
+
+/// How often one page has contacts marked and looks again before it is given as it is.
+const SCREENINGS_MAX: u32 = 3;
+
+/// Contacts that are marked in one transaction: few, since intents wait meanwhile.
+const SCREENED_AT_ONCE: usize = 500;
 
 /// A store in one SQLite file.
 #[derive(Debug)]
@@ -124,6 +137,12 @@ impl SqliteStore {
         self.ask(&self.urgent, work).await.map(drop)
     }
 
+    /// Has something done that may make no difference; tells whether it did.
+    async fn changed(&self, queue: &mpsc::Sender<Command>, work: Work) -> Result<bool, StoreError> {
+        let reply = self.ask(queue, work).await?;
+        if let Reply::Changed(changed) = reply { Ok(changed) } else { Err(StoreError::Closed) }
+    }
+
     async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         let reader = self.readers.acquire().await.doing("opening a reading connection");
         reader.map_err(|fault| self.told(fault))
@@ -134,12 +153,12 @@ impl SqliteStore {
     }
 }
 
-/// Runs a function of [`read`] in one snapshot.
+/// Runs a function that reads in one snapshot.
 macro_rules! read {
-    ($self:ident, $function:ident $(, $argument:expr)*) => {{
+    ($self:ident, $function:path $(, $argument:expr)*) => {{
         let mut reader = $self.reader().await?;
         let mut snapshot = read::snapshot(&mut reader).await.map_err(|fault| $self.told(fault))?;
-        read::$function(&mut snapshot $(, $argument)*).await.map_err(|fault| $self.told(fault))
+        $function(&mut snapshot $(, $argument)*).await.map_err(|fault| $self.told(fault))
     }};
 }
 
@@ -173,11 +192,11 @@ impl Store for SqliteStore {
     }
 
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
-        read!(self, applied)
+        read!(self, read::applied)
     }
 
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {
-        read!(self, campaigns)
+        read!(self, read::campaigns)
     }
 
     async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError> {
@@ -185,14 +204,23 @@ impl Store for SqliteStore {
     }
 
     async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError> {
-        let Reply::Evaluated(evaluated) = self.ask(&self.long, Work::Evaluate).await? else {
-            return Err(StoreError::Closed);
-        };
-        Ok(evaluated)
+        let reply = self.ask(&self.long, Work::Evaluate).await?;
+        if let Reply::Evaluated(evaluated) = reply { Ok(evaluated) } else { Err(StoreError::Closed) }
     }
 
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
-        read!(self, candidates, &self.shared, campaign, now, limit)
+        let mut screenings = 0;
+        loop {
+            let found: Found = read!(self, read::candidates, &self.shared, campaign, now, limit)?;
+            let cut = !found.unscreened.is_empty();
+            if !cut || screenings == SCREENINGS_MAX {
+                return Ok(CandidatePage { cut, ..found.page });
+            }
+            screenings += 1;
+            for slice in found.unscreened.chunks(SCREENED_AT_ONCE) {
+                self.ask(&self.long, Work::Screen(campaign.clone(), slice.to_vec(), now)).await?;
+            }
+        }
     }
 
     async fn record_leg(&self, leg: LegRecord) -> Result<(), StoreError> {
@@ -200,10 +228,8 @@ impl Store for SqliteStore {
     }
 
     async fn record_intent(&self, request: IntentRequest) -> Result<IntentDecision, StoreError> {
-        let Reply::Decision(decision) = self.ask(&self.urgent, Work::Intent(Box::new(request))).await? else {
-            return Err(StoreError::Closed);
-        };
-        Ok(decision)
+        let reply = self.ask(&self.urgent, Work::Intent(Box::new(request))).await?;
+        if let Reply::Decision(decision) = reply { Ok(decision) } else { Err(StoreError::Closed) }
     }
 
     async fn withdraw_intent(&self, attempt: AttemptId) -> Result<(), StoreError> {
@@ -214,16 +240,26 @@ impl Store for SqliteStore {
         self.urgent(Work::Note(Box::new(milestone))).await
     }
 
-    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
-        self.urgent(Work::Settle(Box::new(settlement))).await
+    async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
+        let Reply::Settled(changed) = self.ask(&self.urgent, Work::Settle(Box::new(settlement))).await? else {
+            return Err(StoreError::Closed);
+        };
+        Ok(changed)
+    }
+
+    async fn set_business_result(&self, request: BusinessRequest) -> Result<BusinessDecision, StoreError> {
+        let Reply::Business(decision) = self.ask(&self.urgent, Work::Business(Box::new(request))).await? else {
+            return Err(StoreError::Closed);
+        };
+        Ok(decision)
     }
 
     async fn advance(&self, contact: ContactRef, version: u32, progress: Progress) -> Result<(), StoreError> {
-        self.urgent(Work::Advance(contact, version, progress)).await
+        self.urgent(Work::Advance(contact, version, Box::new(progress))).await
     }
 
     async fn leftovers(&self) -> Result<Leftovers, StoreError> {
-        read!(self, leftovers, self.shared.epoch)
+        read!(self, read::leftovers, self.shared.epoch)
     }
 
     async fn import(
@@ -232,12 +268,8 @@ impl Store for SqliteStore {
         batch: &BatchId,
         contacts: Vec<NewContact>,
     ) -> Result<ImportOutcome, StoreError> {
-        let Reply::Imported(outcome) =
-            self.ask(&self.long, Work::Import(campaign.clone(), batch.clone(), contacts)).await?
-        else {
-            return Err(StoreError::Closed);
-        };
-        Ok(outcome)
+        let reply = self.ask(&self.long, Work::Import(campaign.clone(), batch.clone(), contacts)).await?;
+        if let Reply::Imported(outcome) = reply { Ok(outcome) } else { Err(StoreError::Closed) }
     }
 
     async fn note_rejected(&self, campaign: &CampaignId, batch: &BatchId, rejected: u64) -> Result<(), StoreError> {
@@ -245,22 +277,16 @@ impl Store for SqliteStore {
     }
 
     async fn batches(&self, campaign: &CampaignId) -> Result<Vec<Batch>, StoreError> {
-        read!(self, batches, campaign)
+        read!(self, batch::all, campaign)
     }
 
     async fn pause_batch(&self, campaign: &CampaignId, batch: &BatchId, paused: bool) -> Result<bool, StoreError> {
-        let Reply::Changed(changed) =
-            self.ask(&self.urgent, Work::PauseBatch(campaign.clone(), batch.clone(), paused)).await?
-        else {
-            return Err(StoreError::Closed);
-        };
-        Ok(changed)
+        self.changed(&self.urgent, Work::PauseBatch(campaign.clone(), batch.clone(), paused)).await
     }
 
     async fn edit(&self, campaign: &CampaignId, customer: &CustomerId, edit: ContactEdit) -> Result<bool, StoreError> {
         let work = Work::Edit(campaign.clone(), customer.clone(), Box::new(edit));
-        let Reply::Changed(changed) = self.ask(&self.urgent, work).await? else { return Err(StoreError::Closed) };
-        Ok(changed)
+        self.changed(&self.urgent, work).await
     }
 
     async fn delete(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
@@ -274,14 +300,12 @@ impl Store for SqliteStore {
     async fn reseal(&self, contact: &Contact, attributes: Attributes) -> Result<bool, StoreError> {
         let (before, after) = (attributes::text(&contact.attributes), attributes::text(&attributes));
         let work = Work::Reseal(contact.reference, before, after);
-        let Reply::Changed(changed) = self.ask(&self.long, work).await? else { return Err(StoreError::Closed) };
-        Ok(changed)
+        self.changed(&self.long, work).await
     }
 
     async fn scrub(&self) -> Result<bool, StoreError> {
         for _ in 0..SCRUBS_MAX {
-            let Reply::Changed(scrubbed) = self.ask(&self.urgent, Work::Scrub).await? else { break };
-            if scrubbed {
+            if self.changed(&self.urgent, Work::Scrub).await? {
                 return Ok(true);
             }
             tokio::time::sleep(SCRUB_AGAIN).await;
@@ -289,12 +313,38 @@ impl Store for SqliteStore {
         Ok(false)
     }
 
+    async fn import_do_not_call(
+        &self,
+        list: &DoNotCallId,
+        entries: Vec<NewEntry>,
+    ) -> Result<ListingOutcome, StoreError> {
+        let reply = self.ask(&self.long, Work::ImportDoNotCall(list.clone(), entries)).await?;
+        if let Reply::Listed(outcome) = reply { Ok(outcome) } else { Err(StoreError::Closed) }
+    }
+
+    async fn remove_do_not_call(&self, list: &DoNotCallId, number: &E164) -> Result<bool, StoreError> {
+        self.changed(&self.long, Work::RemoveDoNotCall(list.clone(), number.clone())).await
+    }
+
+    async fn do_not_call_counts(&self, now: Timestamp) -> Result<DoNotCallCounts, StoreError> {
+        read!(self, do_not_call::counts, now)
+    }
+
+    async fn do_not_call_page(
+        &self,
+        list: &DoNotCallId,
+        after: Option<&E164>,
+        limit: u32,
+    ) -> Result<Vec<ListedNumber>, StoreError> {
+        read!(self, do_not_call::page, list, after, limit)
+    }
+
     async fn contact(
         &self,
         campaign: &CampaignId,
         customer: &CustomerId,
     ) -> Result<Option<ContactHistory>, StoreError> {
-        read!(self, history, campaign, customer)
+        read!(self, read::history, campaign, customer)
     }
 
     async fn contacts_page(
@@ -303,7 +353,7 @@ impl Store for SqliteStore {
         after: Option<&CustomerId>,
         limit: u32,
     ) -> Result<Vec<Contact>, StoreError> {
-        read!(self, contacts_page, campaign, after, limit)
+        read!(self, read::contacts_page, campaign, after, limit)
     }
 
     async fn listed_page(
@@ -312,7 +362,7 @@ impl Store for SqliteStore {
         after: Option<&CustomerId>,
         limit: u32,
     ) -> Result<Vec<Listed>, StoreError> {
-        read!(self, listed_page, campaign, after, limit)
+        read!(self, read::listed_page, campaign, after, limit)
     }
 
     async fn why(
@@ -321,7 +371,7 @@ impl Store for SqliteStore {
         customer: &CustomerId,
         now: Timestamp,
     ) -> Result<Option<Why>, StoreError> {
-        read!(self, why, &self.shared, campaign, customer, now)
+        read!(self, read::why, &self.shared, campaign, customer, now)
     }
 
     async fn attempts(
@@ -330,15 +380,15 @@ impl Store for SqliteStore {
         after: Option<AttemptId>,
         limit: u32,
     ) -> Result<Vec<AttemptRecord>, StoreError> {
-        read!(self, attempts, campaign, after, limit)
+        read!(self, read::attempts, campaign, after, limit)
     }
 
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {
-        read!(self, tally, campaign)
+        read!(self, read::tally, campaign)
     }
 
     async fn availabilities(&self) -> Result<BTreeMap<AgentId, Availability>, StoreError> {
-        read!(self, availabilities)
+        read!(self, read::availabilities)
     }
 
     async fn set_availability(&self, agent: &AgentId, availability: Availability) -> Result<(), StoreError> {

@@ -22,11 +22,14 @@ use crate::{
 };
 
 /// Migrations in order; the position of each, from 1, is the schema version it leads to.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003_do_not_call.sql"),
     include_str!("migrations/0004.sql"),
+    include_str!("migrations/0005_business.sql"),
     include_str!("migrations/0006_batches.sql"),
+    include_str!("migrations/0007_ends_at.sql"),
 ];
 
 /// "dial" in the file's header, so that another program's database is not taken for a store.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::{
+    business,
     contact::{self, Rules},
     fault::{Doing, Fault},
     writer::Writer,
@@ -11,6 +12,7 @@ use super::{
 use crate::{
     domain::{
         call::Destination,
+        facts::verdict,
         ids::{AttemptId, ContactRef},
     },
     store::{
@@ -75,13 +77,14 @@ async fn happened(conn: &mut SqliteConnection, attempt: i64, at: Timestamp) -> R
     sqlx::query(SQL).bind(attempt).bind(micros(at)).execute(conn).await.doing("writing a milestone").map(drop)
 }
 
-/// Ends an attempt and moves its contact on; nothing if it has ended or never was.
-pub(super) async fn settle(writer: &mut Writer, settlement: &Settlement) -> Result<(), Fault> {
+/// Ends an attempt and moves its contact on; nothing if it has ended or never was. Tells whether a
+/// business result changed the contact once more.
+pub(super) async fn settle(writer: &mut Writer, settlement: &Settlement) -> Result<bool, Fault> {
     let (conn, doing) = (&mut writer.conn, "settling an attempt");
     let id = settlement.attempt.to_i64();
     let contact = sqlx::query_scalar("DELETE FROM live_call WHERE attempt = ?1 RETURNING contact").bind(id);
     let contact: Option<i64> = contact.fetch_optional(&mut *conn).await.doing(doing)?;
-    let Some(contact) = contact else { return Ok(()) };
+    let Some(contact) = contact else { return Ok(false) };
     const SQL: &str = "UPDATE attempt SET result = ?2, fail_code = ?3, sip_status = ?4, q850 = ?5, ended_at = ?6, \
                        answered_at = coalesce(?7, answered_at), connected_at = coalesce(?8, connected_at) \
                        WHERE id = ?1";
@@ -103,9 +106,10 @@ pub(super) async fn settle(writer: &mut Writer, settlement: &Settlement) -> Resu
     let defined = writer.defined(&kept.contact.campaign);
     let rules = Rules { defined: defined.as_deref(), now: writer.now() };
     let conn = &mut writer.conn;
-    contact::write(conn, rules, &kept, &settlement.progress, false).await?;
+    let progress = verdict::settled(&kept.contact.progress, settlement.progress.clone());
+    contact::write(conn, rules, &kept, &progress, false).await?;
     contact::count(conn, kept.campaign, (contact::LIVE, ""), -1).await?;
     contact::count(conn, kept.campaign, (contact::RESULT, settlement.result.as_str()), 1).await?;
     writer.shared.ledger().remove(settlement.attempt);
-    Ok(())
+    business::take_effect(writer, ContactRef(contact)).await
 }

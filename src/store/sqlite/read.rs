@@ -9,10 +9,10 @@ use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use sqlx::{Acquire, Sqlite, SqliteConnection, Transaction, sqlite::SqliteRow};
 
-pub(super) use super::batch::all as batches;
 use super::{
     batch,
     contact::{self, Kept, campaign_key, column, contact_columns, contact_joins},
+    do_not_call::{self as listing, entries_column},
     evaluate,
     fault::{Doing, Fault},
     intent,
@@ -21,11 +21,17 @@ use super::{
 use crate::{
     domain::{
         agent::Availability,
+        business::BusinessKey,
         call::Destination,
-        campaign::{Campaign, DialPermission},
-        contact::{Contact, ContactEnd},
-        gate::NumberHistory,
+        campaign::{Campaign, DialPermission, Generation},
+        contact::{Contact, ContactEnd, HELD_FOR_GOOD},
+        do_not_call::{self, Entry},
+        facts::{
+            ledger::monotonic,
+            verdict::{self, Question},
+        },
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
+        intent::PinnedRoom,
         order::{self, Next, Rank},
         phone::E164,
         reason::Hold,
@@ -34,11 +40,8 @@ use crate::{
     },
     store::{
         AttemptRecord, CandidatePage, ContactHistory, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Listed,
-        StoredCampaign, Tally, Why,
-        ledger::monotonic,
-        pseudonym,
+        StoredCampaign, Tally, Why, pseudonym,
         row::{self, damaged, micros},
-        verdict::{self, Question},
     },
 };
 
@@ -58,7 +61,7 @@ pub(super) async fn applied(conn: &mut SqliteConnection) -> Result<Option<(Revis
 
 /// All campaigns by id.
 pub(super) async fn campaigns(conn: &mut SqliteConnection) -> Result<Vec<StoredCampaign>, Fault> {
-    const SQL: &str = "SELECT slug, name, desired, revision, digest, retired FROM campaign ORDER BY slug";
+    const SQL: &str = "SELECT slug, name, desired, revision, digest, retired, ends_at FROM campaign ORDER BY slug";
     let rows = sqlx::query(SQL).fetch_all(conn).await.doing("reading campaigns")?;
     let campaign = |row: &SqliteRow| {
         Ok(StoredCampaign {
@@ -68,17 +71,18 @@ pub(super) async fn campaigns(conn: &mut SqliteConnection) -> Result<Vec<StoredC
             revision: Revision::parse(column(row, 3)?).ok_or_else(|| damaged("campaign.revision"))?,
             digest: column(row, 4)?,
             retired: column(row, 5)?,
+            ends_at: column::<Option<i64>>(row, 6)?.map(row::timestamp).transpose()?,
         })
     };
     rows.iter().map(campaign).collect()
 }
 
 /// A range of one class's index, best first; `$index` and `$order` name it, `$ready` what of it is
-/// ready. Nobody in a call, by customer or by any number, is among them.
+/// ready. Nobody in a call, by customer or by any number, is among them, and nobody of [`CHANGED`].
 macro_rules! ready_sql {
     ($index:literal, $ready:literal) => {
         concat!(
-            "SELECT EXISTS (SELECT 1 FROM contact c INDEXED BY ",
+            "EXISTS (SELECT 1 FROM contact c INDEXED BY ",
             $index,
             " JOIN personal p ON p.contact = c.id WHERE c.campaign = ?1 AND c.zone = ?3 AND ",
             $ready,
@@ -90,12 +94,15 @@ macro_rules! ready_sql {
         concat!(
             "SELECT ",
             contact_columns!(),
+            ", ",
+            entries_column!("?5"),
             " FROM contact c INDEXED BY ",
             $index,
             contact_joins!(),
             "WHERE c.campaign = ?1 AND c.zone = ?4 AND ",
             $ready,
-            " AND NOT EXISTS (SELECT 1 FROM live_call l WHERE l.customer_id = c.customer_id) \
+            " AND (c.changes_at IS NULL OR c.changes_at > ?2) \
+             AND NOT EXISTS (SELECT 1 FROM live_call l WHERE l.customer_id = c.customer_id) \
              AND NOT EXISTS (SELECT 1 FROM json_each(p.numbers) n JOIN live_number l ON l.number = n.value ->> 1) \
              ORDER BY ",
             $order,
@@ -104,32 +111,59 @@ macro_rules! ready_sql {
     };
 }
 
-/// The three ranges in serving order (`domain::order::Class`); each leaves out what the earlier hold.
-pub(in crate::store) const READY: [&str; 3] = [
-    ready_sql!("contact_pass", "c.pass_at <= ?2", "c.sorted, c.priority, c.import_order"),
+/// The four ranges in serving order (`domain::order::Class`); each leaves out what the earlier hold.
+pub(in crate::store) const READY: [&str; 4] = [
+    ready_sql!(
+        "contact_business",
+        "c.business_at <= ?2 AND c.pinned IS NULL",
+        "c.business_at, c.sorted, c.priority, c.import_order"
+    ),
+    ready_sql!(
+        "contact_pass",
+        "c.pass_at <= ?2 AND (c.business_at IS NULL OR c.business_at > ?2)",
+        "c.sorted, c.priority, c.import_order"
+    ),
     ready_sql!(
         "contact_retry",
-        "c.retry_at <= ?2 AND (c.pass_at IS NULL OR c.pass_at > ?2)",
+        "c.retry_at <= ?2 AND (c.business_at IS NULL OR c.business_at > ?2) \
+         AND (c.pass_at IS NULL OR c.pass_at > ?2)",
         "c.retry_at, c.sorted, c.priority, c.import_order"
     ),
     ready_sql!(
         "contact_fresh",
-        "c.fresh_at <= ?2 AND (c.pass_at IS NULL OR c.pass_at > ?2) AND (c.retry_at IS NULL OR c.retry_at > ?2)",
+        "c.fresh_at <= ?2 AND (c.business_at IS NULL OR c.business_at > ?2) \
+         AND (c.pass_at IS NULL OR c.pass_at > ?2) AND (c.retry_at IS NULL OR c.retry_at > ?2)",
         "c.fresh_round, c.sorted, c.priority, c.import_order"
     ),
 ];
 
-/// Whether any contact of a class is ready but for a call of its customer.
-const ON_CALL: [&str; 3] = [
+/// The range of those whose scheduled call waits for an agent.
+pub(in crate::store) const PINNED: &str = ready_sql!(
+    "contact_pinned",
+    "c.pinned = ?6 AND c.business_at <= ?2",
+    "c.business_at, c.sorted, c.priority, c.import_order"
+);
+
+/// Whether any contact is ready but for a call of its customer, class by class.
+const ON_CALL: &str = concat!(
+    "SELECT ",
+    ready_sql!("contact_business", "c.business_at <= ?2 AND c.pinned IS NULL"),
+    " OR ",
+    ready_sql!("contact_pinned", "c.pinned IS NOT NULL AND c.business_at <= ?2"),
+    " OR ",
     ready_sql!("contact_pass", "c.pass_at <= ?2"),
+    " OR ",
     ready_sql!("contact_retry", "c.retry_at <= ?2"),
+    " OR ",
     ready_sql!("contact_fresh", "c.fresh_at <= ?2"),
-];
+);
 
 /// Contacts that time has made stand otherwise than the indexes have it.
 const CHANGED: &str = concat!(
     "SELECT ",
     contact_columns!(),
+    ", ",
+    entries_column!("?5"),
     " FROM contact c INDEXED BY contact_changes",
     contact_joins!(),
     "WHERE c.campaign = ?1 AND c.changes_at <= ?2 \
@@ -141,6 +175,14 @@ const CHANGED: &str = concat!(
 /// How many of [`CHANGED`] a page looks at; the writer keeps them few.
 const CHANGED_MAX: i64 = 1_000;
 
+/// What picking found.
+pub(super) struct Found {
+    /// The page.
+    pub(super) page: CandidatePage,
+    /// Contacts that stood in its way, and that are not marked as do-not-call lists want it.
+    pub(super) unscreened: Vec<ContactRef>,
+}
+
 /// Up to `limit` contacts that are ready at `now`, with what else a hopper wants to know.
 pub(super) async fn candidates(
     conn: &mut SqliteConnection,
@@ -148,15 +190,17 @@ pub(super) async fn candidates(
     campaign: &CampaignId,
     now: Timestamp,
     limit: u32,
-) -> Result<CandidatePage, Fault> {
+) -> Result<Found, Fault> {
     let key = campaign_key(conn, campaign).await?;
     let tally = counts(conn, key).await?;
     let open = tally.fresh + tally.in_progress;
     let evaluating = evaluate::is_under_way(conn, key).await?;
     let mut page = CandidatePage {
         ready: Vec::new(),
+        pinned: Vec::new(),
         next_ready_at: None,
         on_call: false,
+        cut: false,
         open,
         matching: (!evaluating).then(|| open.saturating_sub(tally.filtered_out)),
         paused: tally.paused,
@@ -165,20 +209,30 @@ pub(super) async fn candidates(
     };
     let generation = shared.generation();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
-    let Some(campaign) = defined.map(Arc::as_ref) else { return Ok(page) };
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let Some(campaign) = defined.map(Arc::as_ref) else { return Ok(Found { page, unscreened: Vec::new() }) };
     // Once a pause has been applied to them, contacts of the batch are in no index.
     let paused = if evaluating { batch::paused(conn, key).await? } else { BTreeSet::new() };
-    let permission = &shared.settings.permission;
-    let mut search =
-        Search { permission, campaign, evaluating, paused, now, wanted, stale: 0, skipped: 0, later: None };
+    let mut search = Search {
+        permission: &shared.settings.permission,
+        campaign,
+        lists: row::lists_text(&campaign.do_not_call),
+        evaluating,
+        paused,
+        now,
+        wanted: usize::try_from(limit).unwrap_or(usize::MAX),
+        skipped: 0,
+        unscreened: BTreeMap::new(),
+        later: None,
+    };
     let zones = zones(conn, key, &search).await?;
     if search.permission != &DialPermission::None {
-        (page.ready, page.on_call) = search.run(conn, key, &zones.open).await?;
+        (page.ready, page.pinned, page.on_call) = search.run(conn, key, &zones.open).await?;
     }
     page.next_ready_at =
         [wakes_at(conn, key, now).await?, zones.next_opening, search.later].into_iter().flatten().min();
-    Ok(page)
+    page.next_ready_at = page.next_ready_at.filter(|at| *at < HELD_FOR_GOOD);
+    let unscreened = search.unscreened.into_keys().collect();
+    Ok(Found { page, unscreened })
 }
 
 /// When the next contact gets ready, or stands otherwise.
@@ -208,7 +262,11 @@ async fn zones(conn: &mut SqliteConnection, key: i64, search: &Search<'_>) -> Re
     const PRESENT: &str = "SELECT id, name FROM zone z WHERE \
         EXISTS (SELECT 1 FROM contact INDEXED BY contact_fresh WHERE campaign = ?1 AND zone = z.id AND fresh_at NOT NULL) \
         OR EXISTS (SELECT 1 FROM contact INDEXED BY contact_retry WHERE campaign = ?1 AND zone = z.id AND retry_at NOT NULL) \
-        OR EXISTS (SELECT 1 FROM contact INDEXED BY contact_pass WHERE campaign = ?1 AND zone = z.id AND pass_at NOT NULL)";
+        OR EXISTS (SELECT 1 FROM contact INDEXED BY contact_pass WHERE campaign = ?1 AND zone = z.id AND pass_at NOT NULL) \
+        OR EXISTS (SELECT 1 FROM contact INDEXED BY contact_business WHERE campaign = ?1 AND zone = z.id \
+                   AND business_at NOT NULL AND pinned IS NULL) \
+        OR EXISTS (SELECT 1 FROM contact INDEXED BY contact_pinned WHERE campaign = ?1 AND zone = z.id \
+                   AND business_at NOT NULL AND pinned NOT NULL)";
     let present = sqlx::query_as(PRESENT).bind(key).fetch_all(conn).await;
     let present: Vec<(i64, String)> = present.doing("looking for zones")?;
     for (id, name) in present {
@@ -224,7 +282,7 @@ async fn zones(conn: &mut SqliteConnection, key: i64, search: &Search<'_>) -> Re
     Ok(zones)
 }
 
-/// Contacts against a new definition that one page goes past before it is given as it is.
+/// Contacts against a new definition, or to be screened, that one look goes past.
 const SKIPPED_MAX: usize = 10_000;
 
 /// A search for contacts that are ready.
@@ -232,52 +290,101 @@ struct Search<'a> {
     permission: &'a DialPermission,
     /// The campaign as the generation in force has it.
     campaign: &'a Campaign,
+    /// The do-not-call lists that it follows, as text.
+    lists: String,
     /// It has not been applied to all contacts yet.
     evaluating: bool,
     /// Batches that are paused, as far as it has not been applied to their contacts.
     paused: BTreeSet<i64>,
     now: Timestamp,
     wanted: usize,
-    /// Contacts that stand otherwise by now than a range may have them.
-    stale: usize,
     skipped: usize,
+    /// Contacts that would be ready, and are not marked as do-not-call lists want it.
+    unscreened: BTreeMap<ContactRef, Rank>,
     /// When the first of those gets ready that were looked at and are not.
     later: Option<Timestamp>,
 }
 
+/// Contacts that were found to be ready, with their place.
+#[derive(Default)]
+struct Picked {
+    ready: BTreeMap<ContactRef, (Rank, Contact)>,
+    /// With the agent whom each waits for.
+    pinned: BTreeMap<ContactRef, (Rank, AgentId, Contact)>,
+}
+
+impl Picked {
+    /// The place of the last of `wanted` that are for anyone.
+    fn last_rank(&self, wanted: usize) -> Option<Rank> {
+        let mut ranks: Vec<&Rank> = self.ready.values().map(|(rank, _)| rank).collect();
+        ranks.sort();
+        ranks.into_iter().take(wanted).next_back().cloned()
+    }
+
+    /// Those that are for anyone, and those that wait for an agent, best first: `wanted` of all, and
+    /// `wanted` of each agent.
+    fn best(self, wanted: usize) -> (Vec<Contact>, Vec<Contact>) {
+        let mut ready: Vec<(Rank, Contact)> = self.ready.into_values().collect();
+        ready.sort_by(|(a, _), (b, _)| a.cmp(b));
+        ready.truncate(wanted);
+        let mut pinned: Vec<(Rank, AgentId, Contact)> = self.pinned.into_values().collect();
+        pinned.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+        let mut room = PinnedRoom::default();
+        pinned.retain(|(_, agent, _)| room.take(agent, wanted));
+        let ready = ready.into_iter().map(|(_, contact)| contact).collect();
+        (ready, pinned.into_iter().map(|(.., contact)| contact).collect())
+    }
+}
+
+/// What became of a row.
+enum Look {
+    /// It is ready.
+    Entered,
+    /// Whether a list holds it is yet to be written down.
+    Listed,
+    /// It is not ready, or not to be called.
+    Not,
+}
+
 impl Search<'_> {
-    /// The contacts, best first, and whether others are left out for a call of their customer, or
-    /// because it was given up before all had been looked at.
+    /// The contacts, best first, those that wait for an agent apart, and whether others are left out for
+    /// a call of their customer, or because it was given up before all had been looked at.
     async fn run(
         &mut self,
         conn: &mut SqliteConnection,
         key: i64,
         zones: &[i64],
-    ) -> Result<(Vec<Contact>, bool), Fault> {
-        let mut found: BTreeMap<ContactRef, (Rank, Contact)> = BTreeMap::new();
-        let changed = sqlx::query(CHANGED).bind(key).bind(micros(self.now)).bind(CHANGED_MAX);
-        let changed = changed.fetch_all(&mut *conn).await.doing("picking contacts")?;
-        for row in &changed {
-            self.look(row, &mut found)?;
+    ) -> Result<(Vec<Contact>, Vec<Contact>, bool), Fault> {
+        let mut found = Picked::default();
+        let changed = sqlx::query(CHANGED).bind(key).bind(micros(self.now)).bind(CHANGED_MAX).bind(0);
+        let changed = changed.bind(self.lists.clone());
+        for row in changed.fetch_all(&mut *conn).await.doing("picking contacts")? {
+            self.look(&row, &mut found)?;
         }
-        self.stale = changed.len();
-        let awake = found.len();
+        let awake = found.ready.len();
         for sql in READY {
             // A later class comes after all of an earlier one.
-            if found.len() - awake >= self.wanted {
+            if found.ready.len() - awake >= self.wanted {
                 break;
             }
             for &zone in zones {
-                self.range(conn, sql, (key, zone), &mut found).await?;
+                self.range(conn, sql, (key, zone), None, &mut found).await?;
             }
         }
-        let full = found.len() >= self.wanted;
-        let mut ready: Vec<(Rank, Contact)> = found.into_values().collect();
-        ready.sort_by(|(a, _), (b, _)| a.cmp(b));
-        ready.truncate(self.wanted);
+        for &zone in zones {
+            for agent in pinning(conn, key, zone, self.now).await? {
+                self.range(conn, PINNED, (key, zone), Some(&agent), &mut found).await?;
+            }
+        }
+        let full = found.ready.len() >= self.wanted;
+        // Those behind the page are not in its way.
+        if let Some(last) = found.last_rank(self.wanted).filter(|_| full) {
+            self.unscreened.retain(|_, rank| *rank < last);
+        }
+        let (ready, pinned) = found.best(self.wanted);
         let given_up = self.skipped >= SKIPPED_MAX;
-        let on_call = given_up || (!full && self.any_on_call(conn, key, zones).await?);
-        Ok((ready.into_iter().map(|(_, contact)| contact).collect(), on_call))
+        let on_call = given_up || (!full && self.unscreened.is_empty() && self.any_on_call(conn, key, zones).await?);
+        Ok((ready, pinned, on_call))
     }
 
     /// Looks at one zone's range of a class, as far as the page has room.
@@ -286,50 +393,73 @@ impl Search<'_> {
         conn: &mut SqliteConnection,
         sql: &'static str,
         (key, zone): (i64, i64),
-        found: &mut BTreeMap<ContactRef, (Rank, Contact)>,
+        agent: Option<&str>,
+        found: &mut Picked,
     ) -> Result<(), Fault> {
-        // Test numbers, and who matches a new definition, may stand anywhere in the order: then the
-        // range has no limit but the page has.
-        let all = *self.permission == DialPermission::All && !self.evaluating;
-        let limit = if all { i64::try_from(self.wanted + self.stale).unwrap_or(i64::MAX) } else { i64::MAX };
-        let query = sqlx::query(sql).bind(key).bind(micros(self.now)).bind(limit).bind(zone);
+        // Test numbers, who matches a new definition, who is on no list, and who is awake while another of
+        // the contact's numbers is not, may stand anywhere in the order: then the range has no limit but the
+        // page has.
+        let mixed = self.evaluating || self.campaign.hours.is_in_contact_zone();
+        let listed = !self.campaign.do_not_call.is_empty();
+        let all = *self.permission == DialPermission::All && !mixed && !listed;
+        let limit = if all { i64::try_from(self.wanted).unwrap_or(i64::MAX) } else { i64::MAX };
+        let query = sqlx::query(sql).bind(key).bind(micros(self.now)).bind(limit).bind(zone).bind(self.lists.clone());
+        let query = if agent.is_some() { query.bind(agent) } else { query };
         let mut rows = query.fetch(conn);
-        let before = found.len();
-        while found.len() - before < self.wanted && self.skipped < SKIPPED_MAX {
+        let mut room = self.wanted;
+        while room > 0 && self.skipped < SKIPPED_MAX && self.unscreened.len() < SKIPPED_MAX {
             let Some(row) = rows.try_next().await.doing("picking contacts")? else { break };
-            if !self.look(&row, found)? {
-                self.skipped += 1;
+            match self.look(&row, found)? {
+                Look::Entered => room -= 1,
+                Look::Listed => {}
+                Look::Not => self.skipped += 1,
             }
         }
         Ok(())
     }
 
-    /// Enters a contact if it is ready; tells whether it is.
-    fn look(&mut self, row: &SqliteRow, found: &mut BTreeMap<ContactRef, (Rank, Contact)>) -> Result<bool, Fault> {
+    /// Enters a contact if it is ready; tells what became of it, as far as its row knows.
+    fn look(&mut self, row: &SqliteRow, found: &mut Picked) -> Result<Look, Fault> {
         let contact = contact::read(row)?;
         let paused = self.paused.contains(&column(row, contact::BATCH)?);
         let may =
             !paused && self.campaign.matches(&contact.attributes) && verdict::may_be_called(self.permission, &contact);
-        let Some(next) = order::next(self.campaign, &contact, self.now).filter(|_| may) else { return Ok(false) };
+        let Some(next) = order::next(self.campaign, &contact, self.now).filter(|_| may) else { return Ok(Look::Not) };
         if next.ready_at > self.now {
             self.later = [self.later, Some(next.ready_at)].into_iter().flatten().min();
-            return Ok(false);
+            return Ok(Look::Not);
         }
-        found.insert(contact.reference, (order::rank(self.campaign, &contact, &next), contact));
-        Ok(true)
+        let (rank, reference) = (order::rank(self.campaign, &contact, &next), contact.reference);
+        let entries = row::entries(column(row, contact::COLUMNS)?, contact.progress.numbers.len())?;
+        if do_not_call::screened(&contact.progress, &entries, &self.campaign.do_not_call, self.now).is_some() {
+            self.unscreened.insert(reference, rank);
+            return Ok(Look::Listed);
+        }
+        let waits = order::pinned_to(self.campaign, &contact, next.class, self.now);
+        match waits.map(|(agent, _)| agent.clone()) {
+            Some(agent) => drop(found.pinned.insert(reference, (rank, agent, contact))),
+            None => drop(found.ready.insert(reference, (rank, contact))),
+        }
+        Ok(Look::Entered)
     }
 
     async fn any_on_call(&self, conn: &mut SqliteConnection, key: i64, zones: &[i64]) -> Result<bool, Fault> {
         for &zone in zones {
-            for sql in ON_CALL {
-                let query = sqlx::query_scalar(sql).bind(key).bind(micros(self.now)).bind(zone);
-                if query.fetch_one(&mut *conn).await.doing("picking contacts")? {
-                    return Ok(true);
-                }
+            let query = sqlx::query_scalar(ON_CALL).bind(key).bind(micros(self.now)).bind(zone);
+            if query.fetch_one(&mut *conn).await.doing("picking contacts")? {
+                return Ok(true);
             }
         }
         Ok(false)
     }
+}
+
+/// Agents whom contacts of a zone wait for at `now`.
+async fn pinning(conn: &mut SqliteConnection, key: i64, zone: i64, now: Timestamp) -> Result<Vec<String>, Fault> {
+    const SQL: &str = "SELECT DISTINCT pinned FROM contact INDEXED BY contact_pinned \
+                       WHERE campaign = ?1 AND zone = ?2 AND business_at <= ?3 AND pinned NOT NULL";
+    let query = sqlx::query_scalar(SQL).bind(key).bind(zone).bind(micros(now));
+    query.fetch_all(conn).await.doing("looking for agents that contacts wait for")
 }
 
 async fn caller_usage(conn: &mut SqliteConnection, campaign: i64) -> Result<BTreeMap<E164, u64>, Fault> {
@@ -378,7 +508,9 @@ macro_rules! attempts_sql {
         concat!(
             "SELECT a.id, k.slug, c.customer_id, a.number_index, a.number, a.caller_number, a.agent, a.trunk, \
              a.placed_at, a.answered_at, a.connected_at, a.ended_at, a.result, a.fail_code, a.sip_status, a.q850, \
-             g.revision, i.daemon_version, i.tzdb_version, i.settings_digest FROM attempt a \
+             g.revision, i.daemon_version, i.tzdb_version, i.settings_digest, a.do_not_call_version, a.rule, \
+             (SELECT b.result FROM business_result b WHERE b.attempt = a.id ORDER BY b.id DESC LIMIT 1) \
+             FROM attempt a \
              JOIN campaign k ON k.id = a.campaign JOIN contact c ON c.id = a.contact \
              JOIN generation g ON g.id = a.generation JOIN instance i ON i.epoch = a.id >> 32 ",
             $tail
@@ -412,6 +544,7 @@ fn attempt(row: &SqliteRow) -> Result<AttemptRecord, Fault> {
         customer: CustomerId::parse(column(row, 2)?).map_err(|_| damaged("contact.customer_id"))?,
         number_index: index(column(row, 3)?)?,
         number: called(column(row, 4)?)?,
+        rule: rule(row, 21)?,
         caller_number: row::e164(column(row, 5)?)?,
         agent: AgentId::parse(column(row, 6)?).map_err(|_| damaged("attempt.agent"))?,
         trunk: TrunkId::parse(column(row, 7)?).map_err(|_| damaged("attempt.trunk"))?,
@@ -423,10 +556,12 @@ fn attempt(row: &SqliteRow) -> Result<AttemptRecord, Fault> {
         fail_code: column(row, 13)?,
         sip_status: column(row, 14)?,
         q850: column(row, 15)?,
+        business: rule(row, 22)?,
         revision: Revision::parse(column(row, 16)?).ok_or_else(|| damaged("generation.revision"))?,
         daemon_version: column(row, 17)?,
         tzdb_version: column(row, 18)?,
         settings_digest: column(row, 19)?,
+        do_not_call_version: column::<i64>(row, 20)?.unsigned_abs(),
     })
 }
 
@@ -434,7 +569,12 @@ fn called(number: &str) -> Result<Option<E164>, Fault> {
     if pseudonym::is_erased(number) { Ok(None) } else { Ok(Some(row::e164(number)?)) }
 }
 
-fn index(number: i64) -> Result<usize, Fault> {
+fn rule(row: &SqliteRow, index: usize) -> Result<Option<BusinessKey>, Fault> {
+    Ok(column::<Option<&str>>(row, index)?.map(row::business_key).transpose()?)
+}
+
+/// The index of a number.
+pub(super) fn index(number: i64) -> Result<usize, Fault> {
     usize::try_from(number).map_err(|_| damaged("attempt.number_index").into())
 }
 
@@ -496,9 +636,10 @@ pub(super) async fn history(
     const SQL: &str = attempts_sql!("WHERE a.contact = ?1 ORDER BY a.id");
     let key = campaign_key(conn, campaign).await?;
     let Some(contact) = contact::find(conn, key, customer).await? else { return Ok(None) };
-    let rows = sqlx::query(SQL).bind(contact.reference.0).fetch_all(conn).await.doing("reading attempts")?;
+    let rows = sqlx::query(SQL).bind(contact.reference.0).fetch_all(&mut *conn).await.doing("reading attempts")?;
     let attempts = rows.iter().map(attempt).collect::<Result<_, _>>()?;
-    Ok(Some(ContactHistory { contact, attempts }))
+    let business = super::business::records(conn, contact.reference).await?;
+    Ok(Some(ContactHistory { contact, attempts, business }))
 }
 
 /// What happened to a contact, what comes next and what holds it.
@@ -512,26 +653,29 @@ pub(super) async fn why(
     let Some(history) = history(conn, campaign, customer).await? else { return Ok(None) };
     let generation = shared.generation();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
+    let lists = defined.map_or(&[][..], |campaign| &campaign.do_not_call);
+    let entries = listing::entries(conn, lists, &history.contact).await?;
     let next = defined.and_then(|campaign| order::next(campaign, &history.contact, now));
-    let hold = match &next {
-        Some(next) => hold(conn, shared, &history.contact, next, now).await?,
-        None => verdict::without_work(generation.as_deref(), &history.contact),
+    let hold = match (&generation, defined, &next) {
+        (Some(generation), Some(campaign), Some(next)) => {
+            hold(conn, shared, (generation, campaign), &history.contact, next, &entries, now).await?
+        }
+        _ => verdict::without_work(generation.as_deref(), &history.contact),
     };
-    Ok(Some(Why { history, next, hold }))
+    let do_not_call = entries.iter().map(|entries| do_not_call::holding(entries, lists, now).cloned()).collect();
+    Ok(Some(Why { history, do_not_call, next, hold }))
 }
 
 async fn hold(
     conn: &mut SqliteConnection,
     shared: &Shared,
+    (generation, campaign): (&Generation, &Campaign),
     contact: &Contact,
     next: &Next,
+    do_not_call: &[Vec<Entry>],
     now: Timestamp,
 ) -> Result<Option<Hold>, Fault> {
-    let Some(generation) = shared.generation() else { return Ok(Some(Hold::StoreUnavailable)) };
-    let history = match generation.definitions.campaigns.get(&contact.campaign) {
-        Some(campaign) => intent::history(&mut *conn, shared, campaign, (contact, next.number), now).await?,
-        None => NumberHistory::default(),
-    };
+    let history = intent::history(&mut *conn, shared, campaign, (contact, next.number), now).await?;
     const PAUSED: &str = "SELECT b.paused FROM contact c JOIN batch b ON b.id = c.batch WHERE c.id = ?1";
     let batch_paused = sqlx::query_scalar(PAUSED).bind(contact.reference.0).fetch_one(conn).await;
     let batch_paused = batch_paused.doing("looking whether a batch is paused")?;
@@ -542,10 +686,13 @@ async fn hold(
         picked_version: contact.version,
         number: next.number,
         batch_paused,
+        rule: next.rule(contact),
+        agent: None,
         trunk: None,
         history: &history,
+        do_not_call: do_not_call.get(next.number).map_or(&[], Vec::as_slice),
     };
-    Ok(verdict::ask(&question, &generation, &shared.settings, &shared.ledger()).err())
+    Ok(verdict::ask(&question, generation, &shared.settings, &shared.ledger()).err())
 }
 
 /// Legs and attempts of lives before `epoch`.
@@ -557,7 +704,8 @@ pub(super) async fn leftovers(conn: &mut SqliteConnection, epoch: Epoch) -> Resu
     let legs = sqlx::query(LEGS).bind(first_of_this).fetch_all(&mut *conn).await.doing(doing)?;
     let legs = legs.iter().map(leg).collect::<Result<_, _>>()?;
     const ATTEMPTS: &str = "SELECT l.attempt, l.contact, a.number_index, a.caller_number, a.placed_at, \
-                            a.answered_at, a.connected_at, l.last_event_at, l.policy, l.local_date, l.next_day_at \
+                            a.answered_at, a.connected_at, l.last_event_at, l.policy, l.local_date, l.next_day_at, \
+                            a.rule \
                             FROM live_call l JOIN attempt a ON a.id = l.attempt WHERE l.attempt < ?1 \
                             ORDER BY l.attempt";
     let rows = sqlx::query(ATTEMPTS).bind(first_of_this).fetch_all(&mut *conn).await.doing(doing)?;
@@ -576,6 +724,7 @@ fn leftover(row: &SqliteRow, contact: Contact) -> Result<LeftoverAttempt, Fault>
         attempt: AttemptId::from_i64(column(row, 0)?).ok_or_else(|| damaged("live_call.attempt"))?,
         contact,
         number: index(column(row, 2)?)?,
+        rule: rule(row, 11)?,
         caller_number: row::e164(column(row, 3)?)?,
         placed_at: row::timestamp(column(row, 4)?)?,
         answered_at: at(5)?,

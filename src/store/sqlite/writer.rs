@@ -10,9 +10,9 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    batch, campaigns,
+    batch, business, campaigns,
     contact::{self, Rules},
-    customer, evaluate,
+    customer, do_not_call, evaluate,
     fault::{Doing, Fault},
     import, intent, outcome,
 };
@@ -22,13 +22,14 @@ use crate::{
         agent::Availability,
         campaign::{Campaign, Generation},
         contact::{ContactEdit, NewContact, Progress},
-        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, Epoch},
+        do_not_call::NewEntry,
+        facts::ledger::{Ledger, monotonic},
+        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch},
+        phone::E164,
     },
     store::{
-        CampaignChange, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, LegRecord, Milestone,
-        Settlement, StoreError,
-        ledger::{Ledger, monotonic},
-        pseudonym::Pseudonyms,
+        BusinessDecision, BusinessRequest, CampaignChange, Evaluated, GateSettings, ImportOutcome, IntentDecision,
+        IntentRequest, LegRecord, ListingOutcome, Milestone, Settlement, StoreError, pseudonym::Pseudonyms,
         row::micros,
     },
 };
@@ -52,7 +53,8 @@ pub(super) enum Work {
     Leg(Box<LegRecord>),
     Note(Box<Milestone>),
     Settle(Box<Settlement>),
-    Advance(ContactRef, u32, Progress),
+    Business(Box<BusinessRequest>),
+    Advance(ContactRef, u32, Box<Progress>),
     Availability(AgentId, Availability),
     Apply(Arc<Generation>, Vec<CampaignChange>),
     Import(CampaignId, BatchId, Vec<NewContact>),
@@ -64,14 +66,21 @@ pub(super) enum Work {
     Reseal(ContactRef, Option<String>, Option<String>),
     Scrub,
     Evaluate,
+    ImportDoNotCall(DoNotCallId, Vec<NewEntry>),
+    RemoveDoNotCall(DoNotCallId, E164),
+    Screen(CampaignId, Vec<ContactRef>, Timestamp),
 }
 
 /// What it answers.
 pub(super) enum Reply {
     Done,
     Decision(IntentDecision),
+    /// Whether a business result changed the contact once more.
+    Settled(bool),
+    Business(BusinessDecision),
     Imported(ImportOutcome),
     Evaluated(Option<Evaluated>),
+    Listed(ListingOutcome),
     Changed(bool),
 }
 
@@ -285,7 +294,8 @@ impl Writer {
             Work::Withdraw(attempt) => intent::withdraw(self, attempt).await?,
             Work::Leg(leg) => outcome::record_leg(&mut self.conn, &leg, None).await?,
             Work::Note(milestone) => outcome::note(self, &milestone).await?,
-            Work::Settle(settlement) => outcome::settle(self, &settlement).await?,
+            Work::Settle(settlement) => return outcome::settle(self, &settlement).await.map(Reply::Settled),
+            Work::Business(request) => return business::set(self, *request).await.map(Reply::Business),
             Work::Advance(contact, version, progress) => self.advance(contact, version, &progress).await?,
             Work::Availability(agent, availability) => {
                 campaigns::set_availability(&mut self.conn, &agent, availability).await?;
@@ -313,6 +323,13 @@ impl Writer {
                 return customer::reseal(&mut self.conn, contact, before, after).await.map(Reply::Changed);
             }
             Work::Evaluate => return evaluate::slice(self).await.map(Reply::Evaluated),
+            Work::ImportDoNotCall(list, entries) => {
+                return do_not_call::import(self, &list, &entries).await.map(Reply::Listed);
+            }
+            Work::RemoveDoNotCall(list, number) => {
+                return do_not_call::remove(self, &list, &number).await.map(Reply::Changed);
+            }
+            Work::Screen(campaign, contacts, now) => do_not_call::screen(self, &campaign, &contacts, now).await?,
         }
         Ok(Reply::Done)
     }

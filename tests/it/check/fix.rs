@@ -68,14 +68,27 @@ fn what_is_not_sure_is_left_to_people() {
     assert_eq!(files(root.path()), before);
 }
 
+/// What would be written may be there already.
+#[test]
+fn no_second_key_or_item_is_made() {
+    for case in ["many-keys-for-one", "window-form-of-a-repeated-one", "unknown-word-of-a-repeated-rule"] {
+        let root = repository(case);
+        let before = files(root.path());
+        let (exit, out, err) = fix(root.path());
+        assert_eq!(exit, 2);
+        assert!(out.contains("help: ") && err.contains("applied 0 edits"), "{out}{err}");
+        assert_eq!(files(root.path()), before);
+    }
+}
+
 #[test]
 fn settings_and_other_files_outside_the_folder_are_never_written() {
     let root = repository("settings-secret-in-the-open");
     let settings = fs::read_to_string(root.path().join("dialops.toml")).unwrap() + "[log]\nlevel = \"wran\"\n";
     fs::write(root.path().join("dialops.toml"), &settings).unwrap();
-    let (exit, out, _) = fix(root.path());
+    let (exit, out, err) = fix(root.path());
     assert_eq!(exit, 2);
-    assert!(out.contains("did you mean \"warn\"?"), "{out}");
+    assert!(out.contains("did you mean \"warn\"?") && !err.contains("mends"), "{out}{err}");
     assert_eq!(fs::read_to_string(root.path().join("dialops.toml")).unwrap(), settings);
 }
 

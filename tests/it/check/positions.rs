@@ -98,6 +98,21 @@ fn a_file_that_is_too_large_is_said_to_be_so() {
     assert!(out.contains("error[E0006]: has 20000005 bytes"), "{out}");
 }
 
+/// Of many problems those are told that come first in the file, whatever their keys are called.
+#[test]
+fn the_first_problems_of_a_file_are_kept() {
+    let many: String = (0..200).rev().map(|n| format!("k{n:03} = 1\n")).collect();
+    let text = base().replace("name = \"Spring offer\"", "name = 3") + &many;
+    let (_, out, _) = check(text, &["--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let problems = report["problems"].as_array().unwrap();
+    assert_eq!(problems[0]["message"], "101 more problems in this file");
+    assert_eq!(problems[1]["message"], "`name` must be a string, not an integer");
+    let expected = (0..99).map(|n| format!("unknown key `k{:03}`", 199 - n));
+    let found = problems[2..].iter().map(|problem| problem["message"].as_str().unwrap().to_owned());
+    assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+}
+
 #[test]
 fn problems_of_all_files_are_capped_with_a_count() {
     let root = tempfile::tempdir().unwrap();

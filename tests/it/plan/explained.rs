@@ -12,29 +12,41 @@ fn as_json(out: &str) -> Value {
 #[test]
 fn a_campaign_that_this_version_does_not_dial_says_why() {
     let repository = repository();
-    let zone = "timezone = \"contact\"\nfallback_timezone = \"Europe/Berlin\"";
-    let held = SPRING.replace("timezone = \"Asia/Shanghai\"", zone).replace("09:00-18:00", "10:00-18:00");
+    let held = SPRING.replace("[calling_hours]", "agents = { hold = \"off_hook\" }\n[calling_hours]");
     repository.write("campaigns/spring.toml", &held);
     let (code, out, err) = plan(repository.path(), &[]);
     assert_eq!(code, Some(2), "{out}{err}");
-    let hold = "this version does not dial by calling_hours.timezone = \"contact\" yet";
+    let hold = "this version does not dial by agents.hold = \"off_hook\" yet";
     assert!(out.contains(&format!("its settings change (running)\n        is held: {hold}\n")), "{out}");
-    assert!(
-        out.contains("reads its windows in each contact's own zone, or its number's, else in Europe/Berlin"),
-        "{out}"
-    );
-    assert!(out.contains("dials from 10:00 in the contact's zone instead of 09:00"), "{out}");
     let (_, out, _) = plan(repository.path(), &["--format", "json"]);
     let holds = &as_json(&out)["campaigns"][0]["holds"];
     assert_eq!(*holds, json!([{ "reason": "not_dialled_yet", "message": hold }]));
     repository.commit("held");
-    repository.write("campaigns/spring.toml", held.replace("10:00", "11:00").replace("Europe/Berlin", "Europe/Paris"));
+    repository.write("campaigns/spring.toml", held.replace("09:00-18:00", "11:00-18:00"));
     let (_, out, _) = plan(repository.path(), &[]);
     assert!(out.contains(&format!("stays held: {hold}\n")), "{out}");
-    assert!(out.contains("reads its windows in Europe/Paris where a contact's zone is not known"), "{out}");
     repository.write("campaigns/spring.toml", SPRING);
     let (_, out, _) = plan(repository.path(), &[]);
     assert!(out.contains(&format!("is no longer held: {hold}\n")), "{out}");
+}
+
+#[test]
+fn contacts_own_zones_are_explained() {
+    let repository = repository();
+    let zone = "timezone = \"contact\"\nfallback_timezone = \"Europe/Berlin\"";
+    let own = SPRING.replace("timezone = \"Asia/Shanghai\"", zone).replace("09:00-18:00", "10:00-18:00");
+    repository.write("campaigns/spring.toml", &own);
+    let (code, out, err) = plan(repository.path(), &[]);
+    assert_eq!(code, Some(2), "{out}{err}");
+    let meaning = "reads its windows in each contact's own zone, or its number's, else in Europe/Berlin\n";
+    assert!(out.contains(meaning), "{out}");
+    assert!(out.contains("dials from 10:00 in the contact's zone instead of 09:00"), "{out}");
+    repository.commit("own zones");
+    repository.write("campaigns/spring.toml", own.replace("Europe/Berlin", "Europe/Paris"));
+    let (_, out, _) = plan(repository.path(), &[]);
+    assert!(out.contains("reads its windows in Europe/Paris where a contact's zone is not known"), "{out}");
+    repository.write("campaigns/spring.toml", SPRING);
+    let (_, out, _) = plan(repository.path(), &[]);
     assert!(out.contains("reads its windows in Asia/Shanghai for all contacts"), "{out}");
 }
 
@@ -44,12 +56,13 @@ fn an_end_in_the_past_is_told() {
     let past = SPRING.replace("2031-03-01", "2021-03-01").replace("2031-05-31", "2021-05-31");
     repository.write("campaigns/spring.toml", &past);
     let (_, out, err) = plan(repository.path(), &[]);
-    assert!(out.contains("is held: ends_at has passed\n"), "{out}{err}");
+    assert!(out.contains("is held: ends_at has passed, which is final\n"), "{out}{err}");
     assert!(out.contains("has passed: it expires, and no contact is called any more\n"), "{out}");
     repository.commit("over");
     repository.write("campaigns/spring.toml", past.replace("2021-05-31", "2091-05-31"));
     let (_, out, _) = plan(repository.path(), &[]);
-    assert!(out.contains("is no longer held: ends_at has passed\n"), "{out}");
+    assert!(out.contains("stays held: ends_at has passed, which is final\n"), "{out}");
+    assert!(out.contains("has no effect: the campaign has expired, which is final; give it a new `id`"), "{out}");
 }
 
 #[test]
@@ -137,9 +150,7 @@ fn counts_say_why_contacts_can_no_longer_be_called() {
     let stage = Stage::new(&["a1"]);
     stage.commit(&Campaign::default());
     let daemon = stage.run();
-    let rows: Vec<String> = (1..=3).map(|n| format!("c{n},{}\n", number::quick(n))).collect();
-    std::fs::write(stage.path("contacts.csv"), format!("customer_id,number.mobile\n{}", rows.concat())).unwrap();
-    stage.cli(&["contacts", "import", CAMPAIGN, stage.path("contacts.csv").to_str().unwrap()]);
+    stage.import_numbers(&[1, 2, 3].map(number::quick));
     let file = format!("campaigns/{CAMPAIGN}.toml");
     let text = std::fs::read_to_string(stage.repository.path().join(&file)).unwrap();
     let says = |changed: &str| {
@@ -148,23 +159,24 @@ fn counts_say_why_contacts_can_no_longer_be_called() {
         assert_eq!(code, Some(2), "{out}{err}");
         out.lines().last().unwrap().to_owned()
     };
-    let zone = "timezone = \"contact\", fallback_timezone = \"UTC\"";
     assert_eq!(
-        says(&text.replace("timezone = \"UTC\"", zone)),
+        says(&format!("{text}agents = {{ hold = \"off_hook\" }}\n")),
         "spring  3 contacts, 3 open: 3 can no longer be called (this version does not dial by \
-         calling_hours.timezone = \"contact\" yet)"
+         agents.hold = \"off_hook\" yet)"
     );
     assert_eq!(
         says(&text.replace("2099-01-01", "2026-01-02")),
-        "spring  3 contacts, 3 open: 3 can no longer be called (ends_at has passed)"
+        "spring  3 contacts, 3 open: 3 can no longer be called (ends_at has passed, which is final)"
     );
     assert_eq!(
         says(&text.replace("\"running\"", "\"paused\"")),
         "spring  3 contacts, 3 open: 3 wait until it runs again"
     );
     std::fs::remove_file(stage.repository.path().join(&file)).unwrap();
-    stage.repository.write("campaigns/other.toml", text.replace("\"spring\"", "\"other\""));
+    stage.repository.write("campaigns/other.toml", text.replace("id = \"spring\"", "id = \"other\""));
     let (_, out, _) = stage.cli_says(&["plan", "--dir", stage.repository.path().to_str().unwrap()]);
+    assert!(out.contains("create  other \"spring\": the id changed from spring, whose contacts"), "{out}");
+    assert!(out.contains("is new (running)\n"), "the daemon knows: {out}");
     assert!(out.ends_with("spring  3 of 3 contacts left uncalled\nother  0 contacts\n"), "{out}");
     daemon.stop();
 }

@@ -66,14 +66,17 @@ fn least_wait(
 
 /// One contact's tries against caps, success and the order of a pass.
 pub(super) fn contact(contact: &Contact, attempts: &[&Attempt], generation: &Generation) {
-    let limits = generation.definitions.campaigns[&contact.campaign].limits;
+    let campaign = &generation.definitions.campaigns[&contact.campaign];
+    let limits = campaign.limits;
     if let Some(most) = limits.max_attempts_per_contact {
         assert!(attempts.len() as u32 <= most.get(), "over max_attempts_per_contact");
     }
     let answered = attempts.iter().position(|a| a.result == Some(CallResult::Answered));
-    assert!(answered.is_none_or(|at| at + 1 == attempts.len()), "called again after a conversation");
+    let by_rule = |a: &&Attempt| a.rule.is_some();
+    assert!(answered.is_none_or(|at| attempts[at + 1..].iter().all(by_rule)), "called again after a conversation");
     if answered.is_some() {
-        assert_eq!(contact.progress.ended, Some(ContactEnd::Reached));
+        let ends = [ContactEnd::Reached, ContactEnd::Stopped, ContactEnd::NoRetry];
+        assert!(contact.progress.ended.is_some_and(|end| ends.contains(&end)));
     }
     let no_retry = attempts.iter().position(|a| match (&a.intent.policy, a.result) {
         (ResultPolicy::Global { no_retry, .. }, Some(CallResult::Unknown)) => no_retry.contains(&CallResult::NoAnswer),
@@ -81,18 +84,41 @@ pub(super) fn contact(contact: &Contact, attempts: &[&Attempt], generation: &Gen
         _ => false,
     });
     assert!(no_retry.is_none_or(|at| at + 1 == attempts.len()), "called again after a result of `no_retry`");
-    // First tries come in index order: a sequence pass never jumps ahead, caps aside.
-    if limits.on_a_number().next().is_none() {
+    let attempts: Vec<&&Attempt> = attempts.iter().filter(|a| a.rule.is_none()).collect();
+    let campaign = &generation.definitions.campaigns[&contact.campaign];
+    let rounds: Vec<Option<usize>> = (0..contact.progress.numbers.len()).map(|n| round(campaign, contact, n)).collect();
+    assert!(attempts.iter().all(|attempt| rounds[attempt.number].is_some()), "called a number of no round");
+    // First tries come in the order of rounds, and of indexes within one: a sequence pass never jumps
+    // ahead. Caps, lists, and numbers whose customers sleep at other times, may have it otherwise.
+    let free = limits.on_a_number().next().is_none() && campaign.do_not_call.is_empty();
+    if free && !campaign.hours.is_in_contact_zone() {
         let mut first_tries: Vec<usize> = Vec::new();
-        for attempt in attempts {
+        for attempt in &attempts {
             if !first_tries.contains(&attempt.number) {
                 first_tries.push(attempt.number);
             }
         }
-        assert!(first_tries.is_sorted(), "a pass went {first_tries:?}");
+        assert!(first_tries.is_sorted_by_key(|n| (rounds[*n], *n)), "first tries went {first_tries:?}");
+        if campaign.order != NumberOrder::Sequence {
+            return;
+        }
+        let Some(last) = first_tries.last() else { return };
         // Nothing comes between the numbers of a pass.
-        let pass_end = attempts.iter().position(|a| a.number == first_tries[first_tries.len() - 1]).unwrap();
+        let pass_end = attempts.iter().position(|a| a.number == *last).unwrap();
         let in_pass: Vec<usize> = attempts[..=pass_end].iter().map(|a| a.number).collect();
         assert!(in_pass.windows(2).all(|w| w[0] < w[1]), "a retry inside a pass: {in_pass:?}");
     }
+}
+
+/// The round of a number, by the campaign's words; `None` for one that is never called.
+pub(super) fn round(campaign: &Campaign, contact: &Contact, number: usize) -> Option<usize> {
+    let category = &contact.progress.numbers[number].category;
+    let (listed, others) = match &campaign.order {
+        NumberOrder::Sequence => return Some(0),
+        NumberOrder::RoundsByCategory { rounds, others } => (rounds.iter().position(|c| c == category), others),
+        NumberOrder::RoundsByIndex { rounds, others } => {
+            (rounds.iter().position(|place| usize::from(*place - 1) == number), others)
+        }
+    };
+    listed.or((*others == Others::Last).then_some(usize::MAX))
 }

@@ -5,9 +5,11 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "small worlds")]
 
+mod business;
 mod judge;
 mod random;
 mod store;
+mod suppress;
 mod wire;
 
 use std::{
@@ -19,14 +21,17 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
+use self::suppress::Suppression;
 use super::*;
 use crate::domain::{
     attribute::{AttributeValue, Attributes},
+    business::{BusinessKey, Mark, waits_for},
     calendar::{CallingHours, Special, Window},
     call::{Destination, EndedBy, LegEnd, LegIdentity},
     campaign::*,
     contact::{self, Contact, ContactEdit, ContactEnd, Number, Progress},
     days::Days,
+    dice::Dice,
     filter::{Comparison, Filter, Test},
     gate::{self, Counts, Facts, NumberHistory},
     ids::{AttributeId, CategoryId, Revision, TenantId},
@@ -37,24 +42,10 @@ use crate::domain::{
     results::CallResult,
     retry::{self, EndedAttempt},
     tenant::{AgentHold, Tenant},
+    zone::ContactZone,
 };
 
-/// splitmix64: enough for choices in tests, and the same on every machine.
-pub(super) struct Dice(u64);
-
 impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.roll() % n
-    }
-
     fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
@@ -72,6 +63,8 @@ pub(super) struct Faults {
     /// INVITEs that the network does not take.
     pub(super) unsent: u64,
     pub(super) meddling: bool,
+    /// Whether numbers come on a do-not-call list and go.
+    pub(super) suppressing: bool,
     pub(super) crashes: bool,
 }
 
@@ -82,6 +75,11 @@ struct Attempt {
     contact: ContactRef,
     customer: CustomerId,
     number: usize,
+    /// The business rule that placed it.
+    rule: Option<BusinessKey>,
+    agent: AgentId,
+    /// Its place among intents and business results.
+    tick: u64,
     e164: E164,
     intent: RecordedIntent,
     recorded_at: Timestamp,
@@ -107,12 +105,18 @@ enum Event {
     Customer(LegId, CustomerAct),
     Agent(LegId, AgentAct),
     Meddle,
+    /// Somebody sets a business result.
+    Mark(ContactRef),
     /// A commit that pauses or resumes a campaign.
     Commit(CampaignId, DesiredState),
     /// A commit that changes a campaign's filter.
     Refilter(CampaignId),
     /// The store has applied the filter in force to all contacts of a campaign.
     Evaluated(CampaignId),
+    /// A number comes on the do-not-call list.
+    Suppress,
+    /// A number is taken off it.
+    Unlist(E164),
 }
 
 #[derive(Debug, Clone)]
@@ -166,8 +170,14 @@ pub(super) struct World {
     filtered_out: BTreeSet<ContactRef>,
     /// How many filters of a campaign the store has yet to apply.
     evaluating: BTreeMap<CampaignId, u32>,
+    suppression: Suppression,
     attempts: BTreeMap<AttemptId, Attempt>,
     writer: VecDeque<Command>,
+    /// Business results that wait for the end of a call.
+    pending: Vec<(ContactRef, Mark)>,
+    /// Those that took effect, in order.
+    marks: BTreeMap<ContactRef, Vec<business::MarkLog>>,
+    tick: u64,
     legs: BTreeMap<LegId, Leg>,
     agents_wanted: BTreeMap<AgentId, Availability>,
     caps: Caps,
@@ -188,24 +198,9 @@ fn nonzero(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).unwrap()
 }
 
-fn identity() -> LegIdentity {
-    LegIdentity {
-        call_id: String::new(),
-        local_uri: String::new(),
-        local_tag: String::new(),
-        remote_uri: String::new(),
-        remote_tag: None,
-        target_uri: String::new(),
-        routes: Vec::new(),
-        cseq: 1,
-        branch: String::new(),
-        peer: String::new(),
-    }
-}
-
 impl World {
     pub(super) fn new(seed: u64, faults: Faults) -> Self {
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let starts = ["2031-03-28T12:00:00Z", "2031-10-24T20:00:00Z", "2031-06-01T00:00:00Z"];
         let wall0: Timestamp = starts[usize::try_from(dice.below(3)).unwrap()].parse().unwrap();
         let generation = random::generation(&mut dice, wall0);
@@ -230,8 +225,12 @@ impl World {
             wanted: BTreeMap::new(),
             filtered_out: BTreeSet::new(),
             evaluating: BTreeMap::new(),
+            suppression: Suppression::default(),
             attempts: BTreeMap::new(),
             writer: VecDeque::new(),
+            pending: Vec::new(),
+            marks: BTreeMap::new(),
+            tick: 0,
             legs: BTreeMap::new(),
             agents_wanted: BTreeMap::new(),
             caps,
@@ -250,6 +249,9 @@ impl World {
         for campaign in campaigns {
             world.choose_filter(&campaign);
             world.evaluate(&campaign);
+        }
+        if faults.suppressing {
+            world.begin_suppressing();
         }
         world.start();
         if faults.meddling || faults.crashes {
@@ -350,6 +352,7 @@ impl World {
             Effect::Call(command) => self.call(command),
             Effect::NoteConnected { attempt, .. } => {
                 self.connects += 1;
+                self.mark_later(attempt);
                 if let Some(attempt) = self.attempts.get_mut(&attempt) {
                     attempt.connected = true;
                 }
@@ -377,6 +380,7 @@ impl World {
         match event {
             Event::Give(input) => self.give(input),
             Event::Read(campaign, limit) => {
+                self.screen(&campaign);
                 let page = (!self.dice.chance(self.faults.store_fails)).then(|| self.page(&campaign, limit));
                 let delay = self.millis(20);
                 self.later(delay, Event::Give(Input::Candidates { campaign, page }));
@@ -385,11 +389,14 @@ impl World {
             Event::Customer(leg, act) => self.customer_acts(leg, act),
             Event::Agent(leg, act) => self.agent_acts(leg, act),
             Event::Meddle => self.meddle(),
+            Event::Mark(contact) => self.mark(contact),
             Event::Commit(campaign, desired) => {
                 self.definition(&campaign).desired = desired;
                 self.give(Input::Applied(Arc::new(self.generation.clone())));
             }
             Event::Refilter(campaign) => self.refilter(&campaign),
+            Event::Suppress => self.suppress(),
+            Event::Unlist(number) => self.unlist(&number),
             Event::Evaluated(campaign) => {
                 *self.evaluating.get_mut(&campaign).unwrap() -= 1;
                 self.evaluate(&campaign);
@@ -411,7 +418,12 @@ impl World {
         }
         let agents: Vec<AgentId> = self.agents_wanted.keys().cloned().collect();
         let agent = agents[usize::try_from(self.dice.below(agents.len() as u64)).unwrap()].clone();
-        match self.dice.below(8) {
+        match self.dice.below(9) {
+            8 => {
+                let all: Vec<ContactRef> = self.contacts.keys().copied().collect();
+                let one = all[usize::try_from(self.dice.below(all.len() as u64)).unwrap()];
+                self.mark(one);
+            }
             0 => {
                 self.agents_wanted.insert(agent.clone(), Availability::Busy);
                 self.give(Input::SetAvailability { agent, availability: Availability::Busy });
@@ -513,7 +525,9 @@ impl World {
     fn crash(&mut self) {
         let now = self.wall();
         self.writer.clear();
-        self.events.retain(|_, event| matches!(event, Event::Meddle));
+        let stays =
+            |event: &Event| matches!(event, Event::Meddle | Event::Mark(_) | Event::Suppress | Event::Unlist(_));
+        self.events.retain(|_, event| stays(event));
         self.legs.clear();
         self.wire_live.clear();
         for attempt in self.attempts.values_mut().filter(|a| a.result.is_none() && !a.withdrawn) {
@@ -525,6 +539,7 @@ impl World {
             let contact = self.contacts.get_mut(&attempt.contact).unwrap();
             let ended = EndedAttempt {
                 number: attempt.number,
+                rule: attempt.rule.clone(),
                 result,
                 ended_at: now,
                 local_date: attempt.intent.local_date,
@@ -537,6 +552,10 @@ impl World {
             attempt.result = Some(settled);
             attempt.ended_at = Some(now);
         }
+        let marked: BTreeSet<ContactRef> = self.pending.iter().map(|(contact, _)| *contact).collect();
+        for contact in marked {
+            self.results_take_effect(contact);
+        }
         self.epoch += 1;
         self.engine = Engine::new(settings(self.caps, self.epoch));
         self.start();
@@ -547,26 +566,36 @@ impl World {
         let mut by_number: BTreeMap<(ContactRef, usize), Vec<&Attempt>> = BTreeMap::new();
         let mut by_contact: BTreeMap<ContactRef, Vec<&Attempt>> = BTreeMap::new();
         for attempt in self.attempts.values().filter(|a| !a.withdrawn) {
-            by_number.entry((attempt.contact, attempt.number)).or_default().push(attempt);
+            if attempt.rule.is_none() {
+                by_number.entry((attempt.contact, attempt.number)).or_default().push(attempt);
+            }
             by_contact.entry(attempt.contact).or_default().push(attempt);
         }
         for ((contact, number), attempts) in &by_number {
             judge::number(&self.contacts[contact].progress.numbers[*number].category, attempts);
         }
+        self.judge_suppression();
         for (contact, attempts) in &by_contact {
             judge::contact(&self.contacts[contact], attempts, &self.generation);
+            self.judge_business(&self.contacts[contact], attempts);
         }
     }
 
     /// How many contacts that may be called did not come to an end; the campaigns' lives are long
     /// enough for that.
     pub(super) fn left_open(&self) -> usize {
-        let open = self.contacts.values().filter(|c| c.progress.ended.is_none());
-        open.filter(|contact| self.is_wanted(contact)).count()
+        let open = self.contacts.values().filter(|c| !c.progress.is_over());
+        let numbers = |contact: &Contact| {
+            let campaign = &self.generation.definitions.campaigns[&contact.campaign];
+            let all = contact.progress.numbers.iter().enumerate();
+            all.filter(|(n, number)| number.ended.is_none() && judge::round(campaign, contact, *n).is_some()).count()
+        };
+        let has_work = |contact: &Contact| contact.progress.ended.is_some() || numbers(contact) > 0;
+        open.filter(|contact| self.is_wanted(contact) && has_work(contact)).count()
     }
 
     fn open_contacts(&self) -> usize {
-        self.contacts.values().filter(|c| c.progress.ended.is_none()).count()
+        self.contacts.values().filter(|c| !c.progress.is_over()).count()
     }
 
     /// Once nothing is under way, the engine counts as many open contacts as there are.
@@ -590,7 +619,7 @@ impl World {
     /// A campaign says that its filter matches nobody when and only when that is so.
     fn judge_matches(&self, campaign: &CampaignView) {
         let open: Vec<&Contact> =
-            self.contacts.values().filter(|c| c.campaign == campaign.id && c.progress.ended.is_none()).collect();
+            self.contacts.values().filter(|c| c.campaign == campaign.id && !c.progress.is_over()).collect();
         let wanted = open.iter().filter(|contact| self.is_wanted(contact)).count();
         match campaign.hold {
             Some(Hold::NothingMatches { contacts }) => assert_eq!((contacts, wanted), (open.len() as u64, 0)),
@@ -605,6 +634,11 @@ impl World {
         self.connects
     }
 
+    /// Calls that business rules placed.
+    pub(super) fn business_calls(&self) -> usize {
+        self.attempts.values().filter(|a| a.rule.is_some() && !a.withdrawn).count()
+    }
+
     pub(super) fn log(&self) -> String {
         let line = |(at, id): &(Timestamp, AttemptId)| {
             let a = &self.attempts[id];
@@ -615,7 +649,14 @@ impl World {
 }
 
 fn settings(caps: Caps, epoch: u32) -> EngineSettings {
-    EngineSettings { permission: DialPermission::All, caps, trunk: slug(TrunkId::parse, "t1"), epoch: Epoch(epoch) }
+    EngineSettings {
+        permission: DialPermission::All,
+        caps,
+        trunk: slug(TrunkId::parse, "t1"),
+        epoch: Epoch(epoch),
+        slack: Slack::NETWORK,
+        page: HOPPER_PAGE,
+    }
 }
 
 mod tests {
@@ -631,6 +672,7 @@ mod tests {
         ends_lost: 0,
         unsent: 0,
         meddling: false,
+        suppressing: false,
         crashes: false,
     };
 
@@ -642,6 +684,7 @@ mod tests {
         ends_lost: 0,
         unsent: 5,
         meddling: true,
+        suppressing: false,
         crashes: false,
     };
 
@@ -672,18 +715,21 @@ mod tests {
             run(seed, CALM);
             run(seed, ROUGH);
             run(seed, Faults { crashes: true, ..ROUGH });
+            run(seed, Faults { suppressing: true, ..ROUGH });
         }
     }
 
     #[test]
     fn a_calm_world_ends_every_contact() {
-        let mut connects = 0;
+        let (mut connects, mut business) = (0, 0);
         for seed in 0..60 {
             let world = run(seed, CALM);
             assert_eq!(world.left_open(), 0, "seed {seed} left contacts open");
             connects += world.connects();
+            business += world.business_calls();
         }
         assert!(connects > 100, "worlds in which nobody talks prove little");
+        assert!(business > 100, "worlds in which no rule calls prove little");
     }
 
     #[test]
@@ -693,6 +739,18 @@ mod tests {
             world.run(41);
             assert_eq!(world.left_open(), 0, "seed {seed} left contacts open");
         }
+    }
+
+    /// Entries that expire or go hold nobody for ever.
+    #[test]
+    fn who_is_let_go_is_called_in_the_end() {
+        let mut held = 0;
+        for seed in 0..30 {
+            let world = run(seed, Faults { suppressing: true, ..CALM });
+            assert_eq!(world.left_open(), 0, "seed {seed} left contacts open");
+            held += world.held();
+        }
+        assert!(held > 100, "worlds in which nobody is held prove little: {held}");
     }
 
     #[test]
@@ -706,6 +764,11 @@ mod tests {
         #[test]
         fn a_rough_world_breaks_no_rule(seed in any::<u64>()) {
             run(seed, ROUGH);
+        }
+
+        #[test]
+        fn nobody_on_a_list_is_called(seed in any::<u64>(), crashes in any::<bool>()) {
+            run(seed, Faults { suppressing: true, crashes, ..ROUGH });
         }
 
         #[test]

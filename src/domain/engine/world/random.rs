@@ -45,9 +45,15 @@ pub(super) fn generation(dice: &mut Dice, wall0: Timestamp) -> Generation {
             ends_at: wall0 + SignedDuration::from_hours(24 * 30),
             skill_queue: agent_queue.unwrap().queues[0].clone(),
             priority: Priority::new(u8::try_from(1 + dice.below(3)).unwrap()).unwrap(),
-            hours: hours(dice, zone, windows, wall0),
+            hours: {
+                let hours = hours(dice, zone, windows, wall0);
+                if dice.chance(30) { hours.in_contact_zone() } else { hours }
+            },
+            order: order(dice),
+            sort: sort(dice),
             max_ring: Duration::from_secs(5 + dice.below(30)),
             results: results(dice),
+            business: business::rules(dice),
             limits,
             agents: AgentTerms {
                 hold: AgentHold::PerCall,
@@ -65,6 +71,32 @@ pub(super) fn generation(dice: &mut Dice, wall0: Timestamp) -> Generation {
         committed_at: wall0,
         definitions: Definitions { agents, campaigns, ..Definitions::of(tenant) },
     }
+}
+
+/// Categories of numbers in this world.
+const CATEGORIES: [&str; 3] = ["mobile", "home", "office"];
+
+/// Where numbers of this world are, by what they start with: the first in a country of one zone, the
+/// others in countries of several.
+const PREFIXES: [&str; 3] = ["+8190", "+86138", "+49151"];
+
+/// A sequence as often as rounds.
+fn order(dice: &mut Dice) -> NumberOrder {
+    let others = if dice.chance(50) { Others::Last } else { Others::Never };
+    match dice.below(4) {
+        0 => {
+            let rounds = CATEGORIES[..1 + usize::try_from(dice.below(3)).unwrap()].iter().rev();
+            NumberOrder::RoundsByCategory { rounds: rounds.map(|c| slug(CategoryId::parse, c)).collect(), others }
+        }
+        1 => NumberOrder::RoundsByIndex { rounds: vec![2, 1], others },
+        _ => NumberOrder::Sequence,
+    }
+}
+
+fn sort(dice: &mut Dice) -> Vec<SortKey> {
+    let direction = if dice.chance(50) { Direction::Ascending } else { Direction::Descending };
+    let key = SortKey { attribute: tier(), direction, compare: SortType::Text };
+    if dice.chance(50) { vec![key] } else { Vec::new() }
 }
 
 /// Hours with days off, and days with other windows, now and then.
@@ -156,9 +188,11 @@ pub(super) fn contacts(dice: &mut Dice, generation: &Generation, wall0: Timestam
             reference += 1;
             let mut numbers: Vec<Number> = Vec::new();
             for _ in 0..=dice.below(3) {
-                let e164 = E164::parse(&format!("+86138{:08}", dice.below(60))).unwrap();
+                let prefix = if dice.chance(70) { "+86138" } else { PREFIXES[usize::try_from(dice.below(3)).unwrap()] };
+                let e164 = E164::parse(&format!("{prefix}{:08}", dice.below(60))).unwrap();
+                let category = CATEGORIES[usize::try_from(dice.below(3)).unwrap()];
                 if numbers.iter().all(|n| n.e164 != e164) {
-                    numbers.push(Number::fresh(slug(CategoryId::parse, "mobile"), e164));
+                    numbers.push(Number::fresh(slug(CategoryId::parse, category), e164));
                 }
             }
             let hours = i64::try_from(dice.below(40)).unwrap();
@@ -169,10 +203,10 @@ pub(super) fn contacts(dice: &mut Dice, generation: &Generation, wall0: Timestam
                 priority: Priority::new(u8::try_from(1 + dice.below(5)).unwrap()).unwrap(),
                 import_order: reference,
                 not_before: dice.chance(20).then(|| wall0 + SignedDuration::from_hours(hours)),
-                timezone: None,
+                timezone: dice.chance(30).then(|| ContactZone::parse("Australia/Lord_Howe").unwrap()),
                 attributes: attributes(dice),
                 version: 1,
-                progress: Progress { numbers, pass: None, attempts: 0, ended: None },
+                progress: Progress { numbers, ..Progress::fresh(&[]) },
             };
             contacts.insert(contact.reference, contact);
         }

@@ -8,10 +8,11 @@ impl World {
         let live: BTreeSet<ContactRef> =
             self.attempts.values().filter(|a| a.result.is_none() && !a.withdrawn).map(|a| a.contact).collect();
         let own: Vec<&Contact> = self.contacts.values().filter(|c| c.campaign == *campaign).collect();
-        let open = own.iter().filter(|c| c.progress.ended.is_none()).count();
-        let excluded = |c: &&&Contact| c.progress.ended.is_none() && self.filtered_out.contains(&c.reference);
+        let open = own.iter().filter(|c| !c.progress.is_over()).count();
+        let excluded = |c: &&&Contact| !c.progress.is_over() && self.filtered_out.contains(&c.reference);
         let matching = open - own.iter().filter(excluded).count();
         let mut ready: Vec<(order::Rank, Contact)> = Vec::new();
+        let mut pinned: Vec<(order::Rank, Contact)> = Vec::new();
         let mut next_ready_at: Option<Timestamp> = None;
         let occupied: BTreeSet<&E164> =
             live.iter().flat_map(|c| &self.contacts[c].progress.numbers).map(|n| &n.e164).collect();
@@ -28,16 +29,26 @@ impl World {
                 if !campaign.matches(&contact.attributes) {
                     continue;
                 }
-                ready.push((order::rank(campaign, contact, &next), (*contact).clone()));
+                let (rank, contact) = (order::rank(campaign, contact, &next), (*contact).clone());
+                match waits_for(campaign, &contact, now).filter(|_| next.class == order::Class::Business) {
+                    Some((_, until)) => {
+                        next_ready_at = Some(next_ready_at.map_or(until, |at| at.min(until)));
+                        pinned.push((rank, contact));
+                    }
+                    None => ready.push((rank, contact)),
+                }
             } else {
                 next_ready_at = Some(next_ready_at.map_or(next.ready_at, |at| at.min(next.ready_at)));
             }
         }
         ready.sort_by(|(a, _), (b, _)| a.cmp(b));
+        pinned.sort_by(|(a, _), (b, _)| a.cmp(b));
         CandidatePage {
             ready: ready.into_iter().map(|(_, c)| c).take(usize::try_from(limit).unwrap()).collect(),
+            pinned: pinned.into_iter().map(|(_, c)| c).collect(),
             next_ready_at,
             on_call,
+            cut: false,
             open: open as u64,
             matching: self.evaluating.get(&campaign.id).is_none_or(|times| *times == 0).then_some(matching as u64),
             paused: 0,
@@ -71,7 +82,9 @@ impl World {
                 let attempt = self.attempts.get_mut(&attempt).expect("only a recorded intent is withdrawn");
                 assert!(attempt.invited_at.is_none(), "an intent is withdrawn after its INVITE left");
                 attempt.withdrawn = true;
-                Input::Withdrawn { attempt: attempt.id }
+                let (attempt, contact) = (attempt.id, attempt.contact);
+                self.results_take_effect(contact);
+                Input::Withdrawn { attempt }
             }
             Command::Settle(id, result, ended_at, progress) => {
                 let attempt = self.attempts.get_mut(&id).expect("settled without an intent");
@@ -80,9 +93,13 @@ impl World {
                 attempt.result = Some(result);
                 attempt.ended_at = Some(ended_at);
                 let contact = self.contacts.get_mut(&attempt.contact).unwrap();
-                contact.progress = progress;
+                let held = std::mem::replace(&mut contact.progress, progress);
+                for (number, held) in contact.progress.numbers.iter_mut().zip(held.numbers) {
+                    number.listed_until = held.listed_until;
+                }
                 contact.version += 1;
-                Input::Settled { attempt: id }
+                let reference = contact.reference;
+                Input::Settled { attempt: id, changed: self.results_take_effect(reference) }
             }
             Command::Advance(reference, version, progress) => {
                 let contact = self.contacts.get_mut(&reference).unwrap();
@@ -119,6 +136,8 @@ impl World {
             picked_version: intent.picked_version,
             number: intent.number,
             batch_paused: false,
+            rule: intent.rule.as_ref(),
+            agent: Some(&intent.agent),
             customer_on_call: live.iter().any(|a| a.customer == contact.customer),
             number_on_call: live.iter().any(|a| a.e164 == *called),
             live: Counts {
@@ -133,27 +152,22 @@ impl World {
             },
             caps: self.caps,
             history: &history,
+            do_not_call: &self.entries(called),
         });
         match decided {
             Err(hold) => {
-                if let (Hold::NumberAtLimit { released_at } | Hold::AfterConversation { released_at }, Some(c)) =
-                    (&hold, self.contacts.get_mut(&intent.contact))
-                {
-                    c.progress.numbers[intent.number].held_until = Some(*released_at);
-                    c.version += 1;
+                let after = campaign
+                    .and_then(|c| gate::after_refusal(c, &hold, &contact, (intent.number, intent.rule.as_ref()), now));
+                if let (Some(progress), Some(contact)) = (after, self.contacts.get_mut(&intent.contact)) {
+                    contact.progress = progress;
+                    contact.version += 1;
                 }
                 Input::IntentRefused { attempt: intent.attempt, hold }
             }
             Ok(()) => {
-                let campaign = campaign.unwrap();
-                let recorded = RecordedIntent {
-                    at: now,
-                    revision: self.generation.revision.clone(),
-                    policy: campaign.results.clone(),
-                    local_date: campaign.hours.local_date(now),
-                    next_day_at: campaign.hours.next_day_starts(now),
-                    contact: contact.clone(),
-                };
+                let revision = &self.generation.revision;
+                let recorded = RecordedIntent::new(revision, campaign.unwrap(), contact.clone(), intent.number, now);
+                self.tick += 1;
                 self.attempts.insert(
                     intent.attempt,
                     Attempt {
@@ -162,6 +176,9 @@ impl World {
                         contact: intent.contact,
                         customer: contact.customer,
                         number: intent.number,
+                        rule: intent.rule,
+                        agent: intent.agent,
+                        tick: self.tick,
                         e164: intent.called,
                         intent: recorded.clone(),
                         recorded_at: now,

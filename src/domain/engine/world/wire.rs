@@ -19,10 +19,8 @@ impl World {
                 if let Some((at, attempt)) = self.invites.last().filter(|(at, _)| *at == self.wall()) {
                     let campaign = &self.generation.definitions.campaigns[&self.attempts[attempt].campaign];
                     let last = latest - SignedDuration::from_millis(1);
-                    assert!(
-                        latest > *at && campaign.hours.is_open(last) && latest <= campaign.ends_at,
-                        "repeats too long"
-                    );
+                    let open = self.is_awake(campaign, &self.attempts[attempt], last);
+                    assert!(latest > *at && open && latest <= campaign.ends_at, "repeats too long");
                 }
             }
             CallCommand::Bridge { agent, customer } => {
@@ -58,6 +56,29 @@ impl World {
         }
     }
 
+    /// The zone that governs the called number, found anew.
+    fn zone_of(&self, campaign: &Campaign, attempt: &Attempt) -> TimeZone {
+        let own = &self.contacts[&attempt.contact].timezone;
+        let tokyo = || attempt.e164.expose().starts_with("+81").then(|| TimeZone::get("Asia/Tokyo").unwrap());
+        let governs = campaign.hours.is_in_contact_zone();
+        let zone = own.as_ref().map(|zone| zone.zone().clone()).or_else(tokyo).filter(|_| governs);
+        zone.unwrap_or_else(|| TimeZone::get(campaign.hours.timezone()).unwrap())
+    }
+
+    /// When the customer's next day starts.
+    pub(super) fn next_day(&self, campaign: &Campaign, attempt: &Attempt, at: Timestamp) -> Timestamp {
+        let zone = self.zone_of(campaign, attempt);
+        let tomorrow = zone.to_datetime(at).date().tomorrow().unwrap();
+        zone.to_ambiguous_timestamp(tomorrow.at(0, 0, 0, 0)).compatible().unwrap()
+    }
+
+    /// Whether the customer's local time lies in the hours.
+    fn is_awake(&self, campaign: &Campaign, attempt: &Attempt, at: Timestamp) -> bool {
+        let zone = self.zone_of(campaign, attempt);
+        let hours = CallingHours::new("there", zone, campaign.hours.windows().to_vec()).unwrap();
+        hours.with_special(campaign.hours.special().to_vec()).unwrap().is_open(at)
+    }
+
     /// Judges an INVITE to a customer as it leaves, and lets the customer react.
     pub(super) fn invite(&mut self, leg: LegId, number: &E164, ring: Duration, offer: crate::domain::call::MediaOffer) {
         let now = self.wall();
@@ -79,7 +100,9 @@ impl World {
         let campaign = self.generation.definitions.campaigns.get(&attempt.campaign).expect("placed for a retired one");
         assert_eq!(campaign.desired, DesiredState::Running, "placed while paused");
         assert!(now >= campaign.starts_at && now < campaign.ends_at, "placed outside the campaign's dates");
-        assert!(campaign.hours.is_open(now), "placed outside hours");
+        assert!(self.is_awake(campaign, &attempt, now), "placed outside hours");
+        let day = self.zone_of(campaign, &attempt).to_datetime(attempt.intent.at).date();
+        assert_eq!(attempt.intent.local_date, day, "counted for another day than the customer's");
         assert!(self.is_wanted(&self.contacts[&attempt.contact]), "placed against the filter");
         for other in self.wire_live.iter().map(|id| &self.attempts[id]) {
             assert_ne!(other.customer, attempt.customer, "two live calls to a customer");
@@ -136,7 +159,7 @@ impl World {
                     let talk = Duration::from_secs(1) + self.millis(90_000);
                     let talk = if self.dice.chance(5) { Duration::from_millis(5) } else { talk };
                     self.later(talk, Event::Customer(leg, CustomerAct::HangUp));
-                    self.give(Input::Call(CallEvent::Answered { leg, identity: identity() }));
+                    self.give(Input::Call(CallEvent::Answered { leg, identity: LegIdentity::default() }));
                     return;
                 }
             }
@@ -162,7 +185,7 @@ impl World {
                 let after = self.millis(30_000);
                 self.later(after, Event::Agent(leg, AgentAct::Drop));
             }
-            self.give(Input::Call(CallEvent::Answered { leg, identity: identity() }));
+            self.give(Input::Call(CallEvent::Answered { leg, identity: LegIdentity::default() }));
             return;
         }
         state.over = true;

@@ -23,6 +23,9 @@ CREATE INDEX contact_fresh ON contact (campaign, zone, fresh_round, sorted, prio
     WHERE fresh_at IS NOT NULL;
 CREATE INDEX contact_changes ON contact (campaign, changes_at) WHERE changes_at IS NOT NULL;
 
+-- Whom a commit may give more attempts.
+CREATE INDEX contact_spent ON contact (campaign, attempts) WHERE ended = 'attempts_spent';
+
 -- What of a definition the standing of contacts rests on, as text, in place of the filter alone.
 ALTER TABLE campaign RENAME COLUMN filter TO selection;
 UPDATE campaign SET evaluated_to = '';

@@ -1,0 +1,163 @@
+//! The gate as both stores run it: facts from the ledger and the rows, the pure decision, and what
+//! a refusal writes so that the contact is not picked again in vain.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{GateSettings, ledger::Ledger};
+use crate::domain::{
+    business::BusinessKey,
+    campaign::{Campaign, DialPermission, Generation},
+    contact::{Contact, ContactEnd, Progress},
+    do_not_call::Entry,
+    gate::{self, Caps, Counts, Facts, NumberHistory},
+    ids::{AgentId, TrunkId},
+    phone::E164,
+    reason::Hold,
+};
+
+/// One question to the gate.
+pub struct Question<'a> {
+    /// The instant, in wall time.
+    pub now: Timestamp,
+    /// The same instant, as the ledger counts placements.
+    pub mono: i64,
+    /// The contact as it stands.
+    pub contact: &'a Contact,
+    /// Its version when it was picked.
+    pub picked_version: u32,
+    /// Which number, by index from 0.
+    pub number: usize,
+    /// The business rule that asks for the call; `None` for the result policy.
+    pub rule: Option<&'a BusinessKey>,
+    /// The held agent; `None` asks for no one in particular (for `why`).
+    pub agent: Option<&'a AgentId>,
+    /// Whether its batch is paused.
+    pub batch_paused: bool,
+    /// The trunk; `None` asks for whichever has room (for `why`).
+    pub trunk: Option<&'a TrunkId>,
+    /// The frequency ledger of the number.
+    pub history: &'a NumberHistory,
+    /// What do-not-call lists say of the number.
+    pub do_not_call: &'a [Entry],
+}
+
+/// The gate's answer.
+pub fn ask(
+    question: &Question<'_>,
+    generation: &Generation,
+    settings: &GateSettings,
+    ledger: &Ledger,
+) -> Result<(), Hold> {
+    let ask_for = |trunk| ask_for(question, trunk, generation, settings, ledger);
+    if let Some(trunk) = question.trunk {
+        return ask_for(Some(trunk));
+    }
+    // Without any trunk there is still all the rest that may hold it.
+    let mut answer = ask_for(None);
+    for trunk in settings.caps.keys() {
+        answer = ask_for(Some(trunk));
+        if answer.is_ok() {
+            break;
+        }
+    }
+    answer
+}
+
+fn ask_for(
+    question: &Question<'_>,
+    trunk: Option<&TrunkId>,
+    generation: &Generation,
+    settings: &GateSettings,
+    ledger: &Ledger,
+) -> Result<(), Hold> {
+    let contact = question.contact;
+    let progress = &contact.progress;
+    let number_on_call = progress.numbers.get(question.number).is_some_and(|n| ledger.number_on_call(&n.e164));
+    let customer_on_call = ledger.customer_on_call(&contact.customer, std::iter::empty())
+        || (!number_on_call && ledger.customer_on_call(&contact.customer, progress.numbers.iter().map(|n| &n.e164)));
+    gate::decide(&Facts {
+        now: question.now,
+        campaign: generation.definitions.campaigns.get(&contact.campaign).map(Arc::as_ref),
+        permission: &settings.permission,
+        contact,
+        picked_version: question.picked_version,
+        number: question.number,
+        batch_paused: question.batch_paused,
+        rule: question.rule,
+        agent: question.agent,
+        customer_on_call,
+        number_on_call,
+        live: trunk.map_or_else(Counts::default, |trunk| ledger.live(&contact.campaign, trunk)),
+        placed_last_second: trunk
+            .map_or_else(Counts::default, |trunk| ledger.placed_last_second(&contact.campaign, trunk, question.mono)),
+        caps: trunk.and_then(|trunk| settings.caps.get(trunk)).copied().unwrap_or(NO_CAPS),
+        history: question.history,
+        do_not_call: question.do_not_call,
+    })
+}
+
+/// What holds a contact that has no work at all; `None` for one that needs nothing more.
+pub fn without_work(generation: Option<&Generation>, contact: &Contact) -> Option<Hold> {
+    if contact.progress.is_over() {
+        return None;
+    }
+    match generation {
+        None => Some(Hold::StoreUnavailable),
+        Some(generation) if generation.definitions.campaigns.contains_key(&contact.campaign) => Some(Hold::NoNumber),
+        Some(_) => Some(Hold::Retired),
+    }
+}
+
+/// Whether this daemon may ever call one of the contact's numbers; others are not worth picking.
+pub fn may_be_called(permission: &DialPermission, contact: &Contact) -> bool {
+    match permission {
+        DialPermission::None => false,
+        DialPermission::Listed(numbers) => contact.progress.numbers.iter().any(|n| numbers.contains(&n.e164)),
+        DialPermission::All => true,
+    }
+}
+
+/// Caps of no trunk, or of one that the settings don't name: it carries nothing.
+const NO_CAPS: Caps =
+    Caps { tenant_calls: u32::MAX, tenant_calls_per_second: u32::MAX, trunk_calls: 0, trunk_calls_per_second: 0 };
+
+/// From when the frequency ledger of a number must be read for `campaign`; `None` if it has no cap
+/// on numbers.
+pub fn history_since(campaign: &Campaign, now: Timestamp) -> Option<Timestamp> {
+    let days = campaign.limits.on_a_number().map(|limit| limit.days.get()).max()?;
+    let period = SignedDuration::from_hours(24 * i64::from(days));
+    Some(now.saturating_sub(period).unwrap_or(Timestamp::MIN))
+}
+
+/// The progress without what caps hold: after an edit of the campaign the gate decides anew, also of a
+/// contact whose attempts are no longer spent.
+pub fn release_holds(campaign: &Campaign, progress: &Progress) -> Progress {
+    let mut after = progress.clone();
+    let scheduled = after.business.scheduled.iter_mut().map(|call| &mut call.tries);
+    for tries in after.numbers.iter_mut().chain(scheduled) {
+        tries.held_until = None;
+    }
+    let most = campaign.limits.max_attempts_per_contact;
+    if after.ended == Some(ContactEnd::AttemptsSpent) && most.is_none_or(|most| after.attempts < most.get()) {
+        after.ended = None;
+    }
+    after
+}
+
+/// The progress that a settlement brings: what is `held` in the store may have been released during
+/// the call, and that stays so.
+pub fn settled(held: &Progress, settlement: Progress) -> Progress {
+    let mut after = settlement;
+    for (number, held) in after.numbers.iter_mut().zip(&held.numbers) {
+        number.held_until = number.held_until.and(held.held_until);
+        number.listed_until = held.listed_until;
+    }
+    after
+}
+
+/// A contact's numbers, as the ledger keeps them.
+pub fn numbers_of(contact: &Contact) -> Vec<E164> {
+    contact.progress.numbers.iter().map(|number| number.e164.clone()).collect()
+}

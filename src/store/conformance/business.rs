@@ -1,0 +1,309 @@
+//! Business results: recorded, in effect at once or with the end of a call, and what they schedule.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::*;
+use crate::{
+    domain::{
+        business::{Again, BusinessAction, BusinessRule, Outcome, Refusal, SameAgent},
+        business_result::BusinessResult,
+        contact::ContactEnd,
+        ids::{BusinessResultId, SubResultId},
+        order::Class,
+    },
+    store::{BusinessDecision, BusinessRequest, StoreError},
+};
+
+on_both_stores!(
+    a_result_reopens_who_was_reached,
+    a_result_during_a_call_takes_effect_at_its_end,
+    a_result_during_a_call_that_never_left_takes_effect_too,
+    a_crash_keeps_what_a_call_was_placed_for,
+    a_stop_ends_for_good,
+    results_are_checked_against_what_is_defined,
+    business_calls_come_first_by_due_time,
+    who_waits_for_an_agent_holds_nobody_back,
+    the_wait_for_an_agent_ends,
+    an_edit_releases_a_scheduled_call_that_a_cap_held,
+    who_is_filtered_out_is_not_called_by_a_rule,
+);
+
+/// A business result of `generation`.
+pub(super) fn defined(id: &str) -> BusinessResult {
+    BusinessResult {
+        id: BusinessResultId::parse(id).unwrap(),
+        name: id.to_owned(),
+        sub_results: BTreeMap::from([(SubResultId::parse("soon").unwrap(), "Soon".to_owned())]),
+        schedules_callback: false,
+        counts_as_goal: false,
+    }
+}
+
+/// Rules: `callback` calls the same number again after ten minutes, five times, and with a wait first
+/// the same agent; `refused` stops.
+pub(super) fn rules(same_agent: Option<SameAgent>) -> Vec<BusinessRule> {
+    let again = Again { interval: Duration::from_secs(600), max_times: nonzero(5), same_agent };
+    let rule = |id, action| BusinessRule { result: BusinessResultId::parse(id).unwrap(), sub_result: None, action };
+    vec![rule("callback", BusinessAction::CallSameNumber(again)), rule("refused", BusinessAction::Stop)]
+}
+
+/// What [`World::mark`] asks for.
+pub(super) fn request(campaign: &Campaign, customer: &str, result: &str, at: Timestamp) -> BusinessRequest {
+    BusinessRequest {
+        campaign: campaign.id.clone(),
+        customer: customer_id(customer),
+        attempt: None,
+        key: BusinessKey::parse(result).unwrap(),
+        note: Some("spoke of \"it\"".to_owned()),
+        by: "uid 1000".to_owned(),
+        at,
+    }
+}
+
+impl World {
+    async fn mark(&self, campaign: &Campaign, customer: &str, result: &str) -> Option<Outcome> {
+        let decision = self.store.set_business_result(request(campaign, customer, result, self.now())).await.unwrap();
+        let BusinessDecision::Set { contact, outcome } = decision else { panic!("{decision:?}") };
+        assert_eq!(contact, self.find(campaign, customer).await.reference);
+        outcome
+    }
+
+    /// Contacts that were all reached, each by `amy`, a minute apart.
+    async fn reached(&mut self, campaign: &Campaign, n: u32) {
+        self.apply(&[campaign]).await;
+        self.import(campaign, contacts(n)).await;
+        for i in 1..=n {
+            self.wait(Duration::from_secs(60));
+            let contact = self.find(campaign, &format!("c{i}")).await;
+            self.call(&contact, 0, CallResult::Answered).await;
+        }
+    }
+
+    async fn waiting(&self, campaign: &Campaign) -> Vec<String> {
+        let page = self.store.candidates(&campaign.id, self.now(), 1000).await.unwrap();
+        page.pinned.iter().map(|contact| contact.customer.to_string()).collect()
+    }
+}
+
+async fn a_result_reopens_who_was_reached(mut world: World) {
+    let spring = Campaign { business: rules(None), ..campaign("spring") };
+    world.reached(&spring, 1).await;
+    let reached = world.find(&spring, "c1").await;
+    assert_eq!(world.store.tally(&spring.id).await.unwrap().ended, BTreeMap::from([("reached", 1)]));
+    assert_eq!(world.mark(&spring, "c1", "callback").await, Some(Outcome::Scheduled));
+    let due_at = world.now() + Duration::from_secs(600);
+    let open = world.find(&spring, "c1").await;
+    assert_eq!((open.version, open.progress.ended), (reached.version + 1, Some(ContactEnd::Reached)));
+    let page = world.store.candidates(&spring.id, world.now(), 9).await.unwrap();
+    assert_eq!((page.ready.len(), page.next_ready_at, page.open), (0, Some(due_at), 1));
+    let tally = world.store.tally(&spring.id).await.unwrap();
+    assert_eq!((tally.in_progress, tally.ended.len(), tally.contacts), (1, 0, 1));
+    let why = world.store.why(&spring.id, &customer_id("c1"), world.now()).await.unwrap().unwrap();
+    assert_eq!(why.next.map(|next| (next.class, next.ready_at)), Some((Class::Business, due_at)));
+    assert_eq!(why.hold, Some(Hold::NotDue { due_at }));
+    assert_eq!(why.history.business.len(), 1);
+    assert_eq!(why.history.business[0].attempt, Some(why.history.attempts[0].attempt));
+    assert_eq!(why.history.attempts[0].business, BusinessKey::parse("callback"));
+    assert_eq!(world.refusal(&open, 0).await, Hold::ContactEnded);
+    world.wait(Duration::from_secs(600));
+    let again = world.ready(&spring).await.remove(0);
+    world.call(&again, 0, CallResult::Answered).await;
+    let over = world.find(&spring, "c1").await;
+    assert!(over.progress.is_over());
+    assert_eq!((over.progress.attempts, over.progress.business.placed.len()), (2, 1));
+    let attempts = world.store.attempts(&spring.id, None, 9).await.unwrap();
+    assert_eq!(attempts[1].rule, BusinessKey::parse("callback"));
+    assert_eq!((&attempts[0].rule, &attempts[1].business), (&None, &None));
+    assert_eq!(world.store.tally(&spring.id).await.unwrap().ended, BTreeMap::from([("reached", 1)]));
+}
+
+async fn a_result_during_a_call_takes_effect_at_its_end(mut world: World) {
+    let spring = Campaign { business: rules(None), ..campaign("spring") };
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(1)).await;
+    let contact = world.find(&spring, "c1").await;
+    let (attempt, recorded) = world.place(&contact, 0).await;
+    assert_eq!(world.mark(&spring, "c1", "refused/soon").await, None);
+    assert_eq!(world.mark(&spring, "c1", "callback").await, None);
+    assert_eq!(world.find(&spring, "c1").await, contact);
+    world.wait(Duration::from_secs(90));
+    let settled = settlement(attempt, &recorded, 0, CallResult::Answered, world.now());
+    assert!(world.store.settle(settled.clone()).await.unwrap());
+    assert!(!world.store.settle(settled).await.unwrap());
+    // The first of them stopped, which is final.
+    let stopped = world.find(&spring, "c1").await;
+    assert_eq!((stopped.progress.ended, stopped.version), (Some(ContactEnd::Stopped), contact.version + 2));
+    let history = world.store.contact(&spring.id, &customer_id("c1")).await.unwrap().unwrap();
+    let outcomes: Vec<Option<Outcome>> = history.business.iter().map(|record| record.outcome).collect();
+    assert_eq!(outcomes, [Some(Outcome::Stopped), Some(Outcome::Final)]);
+}
+
+async fn a_result_during_a_call_that_never_left_takes_effect_too(mut world: World) {
+    let spring = Campaign { business: rules(None), ..campaign("spring") };
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(1)).await;
+    let contact = world.find(&spring, "c1").await;
+    let (attempt, _) = world.place(&contact, 0).await;
+    assert_eq!(world.mark(&spring, "c1", "refused").await, None);
+    world.store.withdraw_intent(attempt).await.unwrap();
+    assert_eq!(world.find(&spring, "c1").await.progress.ended, Some(ContactEnd::Stopped));
+    let history = world.store.contact(&spring.id, &customer_id("c1")).await.unwrap().unwrap();
+    assert_eq!((history.business[0].attempt, history.attempts.len()), (None, 0));
+}
+
+async fn a_crash_keeps_what_a_call_was_placed_for(mut world: World) {
+    let spring = Campaign { business: rules(None), ..campaign("spring") };
+    world.reached(&spring, 1).await;
+    world.mark(&spring, "c1", "callback").await;
+    world.wait(Duration::from_secs(600));
+    let again = world.ready(&spring).await.remove(0);
+    world.place(&again, 0).await;
+    assert_eq!(world.mark(&spring, "c1", "callback").await, None);
+    world.crash().await;
+    world.apply(&[&spring]).await;
+    let left = world.store.leftovers().await.unwrap().attempts.remove(0);
+    assert_eq!(left.rule, BusinessKey::parse("callback"));
+    assert!(left.contact.progress.tries(0, left.rule.as_ref()).is_some());
+    let recorded = RecordedIntent {
+        at: left.placed_at,
+        revision: Revision::parse(&"0".repeat(40)).unwrap(),
+        policy: left.policy,
+        local_date: left.local_date,
+        next_day_at: left.next_day_at,
+        contact: left.contact,
+    };
+    let settled = settlement(left.attempt, &recorded, 0, CallResult::Answered, world.now());
+    assert!(world.store.settle(settled).await.unwrap());
+    let after = world.find(&spring, "c1").await;
+    assert_eq!(after.progress.business.placed.values().collect::<Vec<_>>(), [&1]);
+    assert_eq!(after.progress.business.scheduled.unwrap().due_at(), world.now() + Duration::from_secs(600));
+}
+
+async fn a_stop_ends_for_good(mut world: World) {
+    let spring = Campaign { business: rules(None), ..campaign("spring") };
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(2)).await;
+    assert_eq!(world.mark(&spring, "c1", "refused").await, Some(Outcome::Stopped));
+    assert_eq!(world.customers(&spring).await, ["c2"]);
+    assert_eq!(world.mark(&spring, "c1", "callback").await, Some(Outcome::Final));
+    assert_eq!(world.store.tally(&spring.id).await.unwrap().ended, BTreeMap::from([("stopped", 1)]));
+    world.store.apply(generation(9, &[]), vec![CampaignChange::Retire { id: spring.id.clone() }]).await.unwrap();
+    assert_eq!(world.mark(&spring, "c2", "refused").await, Some(Outcome::Retired));
+}
+
+async fn results_are_checked_against_what_is_defined(mut world: World) {
+    let spring = Campaign { business: rules(None), ..campaign("spring") };
+    let now = world.now();
+    let asked = |customer: &str, result: &str| request(&campaign("spring"), customer, result, now);
+    let unknown = world.store.set_business_result(asked("c1", "callback")).await;
+    assert!(matches!(unknown, Err(StoreError::UnknownCampaign(_))));
+    world.reached(&spring, 2).await;
+    let theirs = world.store.attempts(&spring.id, None, 9).await.unwrap()[1].attempt;
+    let no_attempt = BusinessRequest { attempt: Some(theirs), ..asked("c1", "callback") };
+    let key = |text: &str| BusinessKey::parse(text).unwrap();
+    for (request, refusal) in [
+        (asked("c9", "callback"), Refusal::NoContact),
+        (asked("c1", "sold"), Refusal::NoResult(key("sold").result)),
+        (
+            asked("c1", "refused/late"),
+            Refusal::NoSubResult(key("refused").result, key("refused/late").sub_result.unwrap()),
+        ),
+        (no_attempt, Refusal::NoAttempt(theirs)),
+    ] {
+        let decision = world.store.set_business_result(request).await.unwrap();
+        assert_eq!(decision, BusinessDecision::Refused(refusal));
+    }
+    world.crash().await;
+    let decision = world.store.set_business_result(asked("c1", "callback")).await.unwrap();
+    assert_eq!(decision, BusinessDecision::Refused(Refusal::NotInForce));
+    let history = world.store.contact(&spring.id, &customer_id("c1")).await.unwrap().unwrap();
+    assert_eq!(history.business, []);
+}
+
+async fn business_calls_come_first_by_due_time(mut world: World) {
+    let spring = Campaign { business: rules(None), ..campaign("spring") };
+    world.reached(&spring, 2).await;
+    world.mark(&spring, "c2", "callback").await;
+    world.wait(Duration::from_secs(1));
+    world.mark(&spring, "c1", "callback").await;
+    world.import(&spring, vec![contact("fresh", &["+8613900000001"])]).await;
+    assert_eq!(world.customers(&spring).await, ["fresh"]);
+    world.wait(Duration::from_secs(600));
+    assert_eq!(world.customers(&spring).await, ["c2", "c1", "fresh"]);
+}
+
+async fn who_waits_for_an_agent_holds_nobody_back(mut world: World) {
+    let same_agent = Some(SameAgent { wait: Some(Duration::from_secs(300)) });
+    let spring = Campaign { business: rules(same_agent), ..campaign("spring") };
+    world.reached(&spring, 3).await;
+    for customer in ["c1", "c2", "c3"] {
+        world.mark(&spring, customer, "callback").await;
+    }
+    world.import(&spring, vec![contact("fresh", &["+8613900000001"])]).await;
+    world.wait(Duration::from_secs(600));
+    let page = world.store.candidates(&spring.id, world.now(), 2).await.unwrap();
+    assert_eq!((page.ready.len(), page.pinned.len()), (1, 2));
+    assert_eq!((world.customers(&spring).await, world.waiting(&spring).await.len()), (vec!["fresh".to_owned()], 3));
+    let first = &page.pinned[0];
+    let mut other = world.request(first, 0);
+    other.agent = AgentId::parse("bob").unwrap();
+    let IntentDecision::Refused(hold) = world.store.record_intent(other).await.unwrap() else { panic!("recorded") };
+    let until = world.now() + Duration::from_secs(300);
+    assert_eq!(hold, Hold::WaitsForAgent { agent: AgentId::parse("amy").unwrap(), until });
+    world.call(first, 0, CallResult::Answered).await;
+    assert_eq!(world.waiting(&spring).await, ["c2", "c3"]);
+}
+
+async fn the_wait_for_an_agent_ends(mut world: World) {
+    let same_agent = Some(SameAgent { wait: Some(Duration::from_secs(300)) });
+    let spring = Campaign { business: rules(same_agent), ..campaign("spring") };
+    world.reached(&spring, 1).await;
+    world.mark(&spring, "c1", "callback").await;
+    world.wait(Duration::from_secs(899));
+    assert_eq!((world.customers(&spring).await.len(), world.waiting(&spring).await.len()), (0, 1));
+    let page = world.store.candidates(&spring.id, world.now(), 9).await.unwrap();
+    assert_eq!(page.next_ready_at, Some(world.now() + Duration::from_secs(1)));
+    world.wait(Duration::from_secs(1));
+    for _ in 0..2 {
+        assert_eq!((world.customers(&spring).await.len(), world.waiting(&spring).await.len()), (1, 0));
+        while world.store.evaluate().await.unwrap().is_some() {}
+    }
+    let contact = world.ready(&spring).await.remove(0);
+    let mut other = world.request(&contact, 0);
+    other.agent = AgentId::parse("bob").unwrap();
+    assert!(matches!(world.store.record_intent(other).await.unwrap(), IntentDecision::Recorded(_)));
+}
+
+async fn an_edit_releases_a_scheduled_call_that_a_cap_held(mut world: World) {
+    let mut spring = Campaign { business: rules(None), ..campaign("spring") };
+    world.reached(&spring, 1).await;
+    world.mark(&spring, "c1", "callback").await;
+    let limit =
+        crate::domain::campaign::PerNumberLimit { attempts: nonzero(1), days: nonzero(1), after_conversation_days: 0 };
+    spring.limits.per_number = Some(limit);
+    world.apply(&[&spring]).await;
+    world.wait(Duration::from_secs(600));
+    let contact = world.ready(&spring).await.remove(0);
+    assert!(matches!(world.refusal(&contact, 0).await, Hold::NumberAtLimit { .. }));
+    assert_eq!(world.customers(&spring).await, [""; 0]);
+    spring.limits.per_number = None;
+    world.apply(&[&spring]).await;
+    assert_eq!(world.customers(&spring).await, ["c1"]);
+}
+
+async fn who_is_filtered_out_is_not_called_by_a_rule(mut world: World) {
+    let mut spring = Campaign { business: rules(None), ..campaign("spring") };
+    world.reached(&spring, 1).await;
+    world.mark(&spring, "c1", "callback").await;
+    spring.filter = Some(crate::domain::filter::Filter::Any(Vec::new()));
+    world.apply(&[&spring]).await;
+    while world.store.evaluate().await.unwrap().is_some() {}
+    world.wait(Duration::from_secs(600));
+    assert_eq!(world.customers(&spring).await, [""; 0]);
+    let tally = world.store.tally(&spring.id).await.unwrap();
+    assert_eq!((tally.filtered_out, tally.in_progress), (1, 1));
+    spring.filter = None;
+    world.apply(&[&spring]).await;
+    while world.store.evaluate().await.unwrap().is_some() {}
+    assert_eq!(world.customers(&spring).await, ["c1"]);
+}

@@ -1,0 +1,81 @@
+//! Business results: recorded at once, in effect once their contact is in no call.
+
+use super::State;
+use crate::{
+    domain::{
+        business::{self, EndedCall, Mark, Outcome, Refusal},
+        ids::{AttemptId, ContactRef},
+    },
+    store::{BusinessDecision, BusinessRecord, BusinessRequest, StoreError},
+};
+
+impl State {
+    pub(super) fn set_business_result(&mut self, request: BusinessRequest) -> Result<BusinessDecision, StoreError> {
+        let found = self.find(&request.campaign, &request.customer)?.map(|contact| contact.reference);
+        let Some(generation) = &self.generation else { return Ok(BusinessDecision::Refused(Refusal::NotInForce)) };
+        if let Err(refusal) = business::check(&generation.definitions, &request.key) {
+            return Ok(BusinessDecision::Refused(refusal));
+        }
+        let Some(contact) = found else { return Ok(BusinessDecision::Refused(Refusal::NoContact)) };
+        let mut own = self.attempts.iter().filter(|(_, attempt)| attempt.contact == contact).map(|(id, _)| *id);
+        let attempt = match request.attempt {
+            Some(given) if own.any(|id| id == given) => Some(given),
+            Some(given) => return Ok(BusinessDecision::Refused(Refusal::NoAttempt(given))),
+            None => own.max(),
+        };
+        if let Some(attempt) = attempt.and_then(|attempt| self.attempts.get_mut(&attempt)) {
+            attempt.record.business = Some(request.key.clone());
+        }
+        let BusinessRequest { key, note, by, at, .. } = request;
+        self.business.push((contact, BusinessRecord { attempt, key, note, by, at, outcome: None }));
+        self.results_take_effect(contact);
+        let outcome = self.business.last().and_then(|(_, record)| record.outcome);
+        Ok(BusinessDecision::Set { contact, outcome })
+    }
+
+    /// Has what was set for a contact take effect, unless it is in a call; tells whether that changed it.
+    pub(super) fn results_take_effect(&mut self, contact: ContactRef) -> bool {
+        if self.live_contacts().contains(&contact) {
+            return false;
+        }
+        let waiting = |(of, record): &(ContactRef, BusinessRecord)| *of == contact && record.outcome.is_none();
+        let waiting: Vec<usize> = (0..self.business.len()).filter(|&at| waiting(&self.business[at])).collect();
+        let mut changed = false;
+        for at in waiting {
+            let outcome = self.result_takes_effect(contact, at, &mut changed);
+            self.business[at].1.outcome = Some(outcome);
+        }
+        changed
+    }
+
+    fn result_takes_effect(&mut self, contact: ContactRef, at: usize, changed: &mut bool) -> Outcome {
+        let record = &self.business[at].1;
+        let mark = Mark { key: record.key.clone(), at: record.at };
+        let call = self.ended_call(contact, record.attempt);
+        let contact = &self.contacts[&contact];
+        let Some(campaign) = self.defined(&contact.campaign) else { return Outcome::Retired };
+        let (progress, outcome) = business::take_effect(campaign, contact, call.as_ref(), &mark);
+        if progress != contact.progress {
+            *changed = true;
+            self.write(contact.reference, progress);
+        }
+        outcome
+    }
+
+    /// The call of `attempt`, else the newest of the contact.
+    fn ended_call(&self, contact: ContactRef, attempt: Option<AttemptId>) -> Option<EndedCall> {
+        let newest = || self.attempts.iter().filter(|(_, own)| own.contact == contact).map(|(id, _)| *id).max();
+        let record = &self.attempts.get(&attempt.or_else(newest)?)?.record;
+        // Edited since then, it may have come to stand elsewhere, or be gone.
+        let numbers = &self.contacts.get(&contact)?.progress.numbers;
+        let number = numbers.iter().position(|number| Some(&number.e164) == record.number.as_ref())?;
+        Some(EndedCall { number, ended_at: record.ended_at?, agent: record.agent.clone() })
+    }
+
+    /// An attempt is gone, as if it had never been.
+    pub(super) fn forget_attempt(&mut self, attempt: AttemptId) {
+        for (_, record) in self.business.iter_mut().filter(|(_, record)| record.attempt == Some(attempt)) {
+            record.attempt = None;
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Who is next: pages of candidates of the twin.
+
+use jiff::Timestamp;
+
+use super::{State, limit_of};
+use crate::{
+    domain::{
+        campaign::{Campaign, DialPermission},
+        contact::{Contact, HELD_FOR_GOOD},
+        facts::verdict,
+        ids::CampaignId,
+        intent::PinnedRoom,
+        order::{self, Rank},
+        zone::ContactZone,
+    },
+    store::{CandidatePage, StoreError},
+};
+
+/// Contacts that are ready, best first, each with its place.
+pub(super) type Ready = Vec<(Rank, Contact)>;
+
+impl State {
+    /// Up to `limit` contacts that are ready, and as many that wait for each agent.
+    pub(super) fn candidates(
+        &mut self,
+        campaign: &CampaignId,
+        now: Timestamp,
+        limit: u32,
+        permission: &DialPermission,
+    ) -> Result<CandidatePage, StoreError> {
+        self.screen(campaign, now, limit, permission);
+        let limit = limit_of(limit);
+        let held = self.held(campaign)?;
+        let defined = self.defined(campaign);
+        let (found, on_call) = self.ready(campaign, now);
+        let (mut ready, mut pinned, mut room) = (Vec::new(), Vec::new(), PinnedRoom::default());
+        for (rank, contact) in found.into_iter().filter(|(_, contact)| self.may(contact, permission)) {
+            let agent = defined.and_then(|campaign| order::pinned_to(campaign, &contact, rank.class(), now));
+            match agent.map(|(agent, _)| room.take(agent, limit)) {
+                None => ready.push(contact),
+                Some(true) => pinned.push(contact),
+                Some(false) => {}
+            }
+        }
+        // A full page tells of nobody else: what is in it comes first.
+        let on_call = on_call && ready.len() < limit && *permission != DialPermission::None;
+        ready.truncate(limit);
+        let idle = self.idle(campaign).into_iter();
+        let wakes = idle.filter_map(|contact| Self::wakes_at(defined?, contact, now));
+        let next_ready_at = wakes.min().filter(|at| *at < HELD_FOR_GOOD);
+        let (open, left_out) = self.open(campaign);
+        Ok(CandidatePage {
+            ready,
+            pinned,
+            next_ready_at,
+            on_call,
+            cut: false,
+            open,
+            matching: (held.evaluated_to.is_none() && !self.is_pausing(campaign)).then(|| open - left_out),
+            paused: self.paused_open(campaign),
+            total: held.customers.len() as u64,
+            caller_usage: held.caller_usage.clone(),
+        })
+    }
+
+    /// Whether nothing but its time, its numbers and other calls stands between a contact and a call.
+    pub(super) fn may(&self, contact: &Contact, permission: &DialPermission) -> bool {
+        let defined = self.defined(&contact.campaign);
+        defined.is_none_or(|campaign| campaign.matches(&contact.attributes))
+            && !self.is_paused(contact.reference)
+            && verdict::may_be_called(permission, contact)
+    }
+
+    /// Contacts that may get ready: not in a call, and not left out by the filter or a pause.
+    fn idle(&self, campaign: &CampaignId) -> Vec<&Contact> {
+        let live = self.live_contacts();
+        let never = |contact: &Contact| live.contains(&contact.reference) || self.is_left_out(contact.reference);
+        self.contacts.values().filter(|contact| contact.campaign == *campaign && !never(contact)).collect()
+    }
+
+    /// When time alone may give a contact work that it has not.
+    fn wakes_at(campaign: &Campaign, contact: &Contact, now: Timestamp) -> Option<Timestamp> {
+        let standing = order::standing(campaign, contact, now);
+        let zone = standing.zone.as_deref().and_then(ContactZone::parse);
+        let hours = zone.as_ref().map(|zone| campaign.hours.in_zone(zone)).filter(|hours| !hours.lets_through(now));
+        let opens_at = hours.and_then(|hours| hours.next_through(now));
+        [standing.wakes_at(now), opens_at].into_iter().flatten().min()
+    }
+
+    /// Contacts that are ready, in order, and whether others are but for a call of their customer.
+    pub(super) fn ready(&self, campaign: &CampaignId, now: Timestamp) -> (Ready, bool) {
+        let Some(defined) = self.defined(campaign) else { return (Vec::new(), false) };
+        let (customers, numbers) = self.ledger.occupied();
+        let on_call = |contact: &Contact| {
+            customers.contains(&contact.customer)
+                || contact.progress.numbers.iter().any(|number| numbers.contains(&number.e164))
+        };
+        let due = |contact: &Contact| order::next(defined, contact, now).filter(|next| next.ready_at <= now);
+        let all = self.idle(campaign).into_iter();
+        let due = all.filter_map(|contact| Some((order::rank(defined, contact, &due(contact)?), contact)));
+        let (occupied, mut ready): (Vec<_>, Vec<_>) = due.partition(|(_, contact)| on_call(contact));
+        ready.sort_by(|(a, _), (b, _)| a.cmp(b));
+        (ready.into_iter().map(|(rank, contact)| (rank, contact.clone())).collect(), !occupied.is_empty())
+    }
+}

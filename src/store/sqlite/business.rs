@@ -1,0 +1,148 @@
+//! Business results: recorded at once, in effect once their contact is in no call.
+
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
+
+use super::{
+    contact::{self, Kept, Rules, campaign_key, column},
+    fault::{Doing, Fault},
+    writer::Writer,
+};
+use crate::{
+    domain::{
+        business::{self, EndedCall, Mark, Outcome, Refusal},
+        contact::Contact,
+        ids::{AgentId, AttemptId, ContactRef},
+    },
+    store::{
+        BusinessDecision, BusinessRecord, BusinessRequest,
+        row::{self, damaged, micros},
+    },
+};
+
+/// Records a business result; it takes effect at once unless the contact is in a call.
+pub(super) async fn set(writer: &mut Writer, request: BusinessRequest) -> Result<BusinessDecision, Fault> {
+    let key = campaign_key(&mut writer.conn, &request.campaign).await?;
+    let Some(generation) = &writer.generation else { return Ok(BusinessDecision::Refused(Refusal::NotInForce)) };
+    if let Err(refusal) = business::check(&generation.definitions, &request.key) {
+        return Ok(BusinessDecision::Refused(refusal));
+    }
+    let conn = &mut writer.conn;
+    let Some(contact) = contact::find(conn, key, &request.customer).await? else {
+        return Ok(BusinessDecision::Refused(Refusal::NoContact));
+    };
+    let contact = contact.reference;
+    let attempt = attempt_of(conn, contact, request.attempt).await?;
+    if let (Some(given), None) = (request.attempt, attempt) {
+        return Ok(BusinessDecision::Refused(Refusal::NoAttempt(given)));
+    }
+    const SQL: &str = "INSERT INTO business_result (contact, attempt, result, note, set_by, set_at) \
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id";
+    let id: i64 = sqlx::query_scalar(SQL)
+        .bind(contact.0)
+        .bind(attempt)
+        .bind(request.key.to_string())
+        .bind(&request.note)
+        .bind(&request.by)
+        .bind(micros(request.at))
+        .fetch_one(&mut *conn)
+        .await
+        .doing("writing a business result")?;
+    take_effect(writer, contact).await?;
+    let outcome = sqlx::query_scalar("SELECT outcome FROM business_result WHERE id = ?1").bind(id);
+    let outcome: Option<String> = outcome.fetch_one(&mut writer.conn).await.doing("reading a business result")?;
+    Ok(BusinessDecision::Set { contact, outcome: outcome.as_deref().map(read_outcome).transpose()? })
+}
+
+/// The attempt that a result is for: the given one if it is the contact's, else the newest.
+async fn attempt_of(
+    conn: &mut SqliteConnection,
+    contact: ContactRef,
+    given: Option<AttemptId>,
+) -> Result<Option<i64>, Fault> {
+    const SQL: &str = "SELECT max(id) FROM attempt WHERE contact = ?1 AND (?2 IS NULL OR id = ?2)";
+    let query = sqlx::query_scalar(SQL).bind(contact.0).bind(given.map(AttemptId::to_i64));
+    query.fetch_one(conn).await.doing("finding a contact's newest attempt")
+}
+
+/// Has what was set for a contact take effect, unless it is in a call; tells whether that changed it.
+pub(super) async fn take_effect(writer: &mut Writer, contact: ContactRef) -> Result<bool, Fault> {
+    const WAITING: &str = "SELECT id, attempt, result, set_at FROM business_result \
+                           WHERE contact = ?1 AND outcome IS NULL ORDER BY id";
+    let waiting = sqlx::query(WAITING).bind(contact.0).fetch_all(&mut writer.conn).await;
+    let mut changed = false;
+    for row in waiting.doing("reading business results")? {
+        let kept = contact::load(&mut writer.conn, contact).await?.ok_or_else(|| damaged("business_result.contact"))?;
+        if kept.live {
+            return Ok(changed);
+        }
+        let call = ended_call(&mut writer.conn, &kept.contact, column(&row, 1)?).await?;
+        let mark = Mark { key: row::business_key(column(&row, 2)?)?, at: row::timestamp(column(&row, 3)?)? };
+        let outcome = follow(writer, &kept, call.as_ref(), &mark, &mut changed).await?;
+        const SQL: &str = "UPDATE business_result SET outcome = ?2 WHERE id = ?1";
+        let query = sqlx::query(SQL).bind(column::<i64>(&row, 0)?).bind(outcome.as_str());
+        query.execute(&mut writer.conn).await.doing("writing a business result")?;
+    }
+    Ok(changed)
+}
+
+async fn follow(
+    writer: &mut Writer,
+    kept: &Kept,
+    call: Option<&EndedCall>,
+    mark: &Mark,
+    changed: &mut bool,
+) -> Result<Outcome, Fault> {
+    let Some(campaign) = writer.defined(&kept.contact.campaign) else { return Ok(Outcome::Retired) };
+    let (progress, outcome) = business::take_effect(&campaign, &kept.contact, call, mark);
+    if progress != kept.contact.progress {
+        *changed = true;
+        let rules = Rules { defined: Some(&campaign), now: writer.now() };
+        contact::write(&mut writer.conn, rules, kept, &progress, false).await?;
+    }
+    Ok(outcome)
+}
+
+/// The call of `attempt`, else the newest of the contact.
+async fn ended_call(
+    conn: &mut SqliteConnection,
+    contact: &Contact,
+    attempt: Option<i64>,
+) -> Result<Option<EndedCall>, Fault> {
+    const SQL: &str = "SELECT number, ended_at, agent FROM attempt WHERE ended_at IS NOT NULL AND id = \
+                       coalesce(?2, (SELECT max(id) FROM attempt WHERE contact = ?1))";
+    let row = sqlx::query(SQL).bind(contact.reference.0).bind(attempt).fetch_optional(conn).await;
+    let Some(row) = row.doing("reading the call of a business result")? else { return Ok(None) };
+    // Edited since then, it may have come to stand elsewhere, or be gone.
+    let called: &str = column(&row, 0)?;
+    let Some(number) = contact.progress.numbers.iter().position(|number| number.e164.expose() == called) else {
+        return Ok(None);
+    };
+    Ok(Some(EndedCall {
+        number,
+        ended_at: row::timestamp(column(&row, 1)?)?,
+        agent: AgentId::parse(column(&row, 2)?).map_err(|_| damaged("attempt.agent"))?,
+    }))
+}
+
+/// What was set for a contact, oldest first.
+pub(super) async fn records(conn: &mut SqliteConnection, contact: ContactRef) -> Result<Vec<BusinessRecord>, Fault> {
+    const SQL: &str = "SELECT attempt, result, note, set_by, set_at, outcome FROM business_result \
+                       WHERE contact = ?1 ORDER BY id";
+    let rows = sqlx::query(SQL).bind(contact.0).fetch_all(conn).await.doing("reading business results")?;
+    let attempt = |id: i64| AttemptId::from_i64(id).ok_or_else(|| damaged("business_result.attempt"));
+    let record = |row: &SqliteRow| {
+        Ok(BusinessRecord {
+            attempt: column::<Option<i64>>(row, 0)?.map(attempt).transpose()?,
+            key: row::business_key(column(row, 1)?)?,
+            note: column(row, 2)?,
+            by: column(row, 3)?,
+            at: row::timestamp(column(row, 4)?)?,
+            outcome: column::<Option<&str>>(row, 5)?.map(read_outcome).transpose()?,
+        })
+    };
+    rows.iter().map(record).collect()
+}
+
+fn read_outcome(name: &str) -> Result<Outcome, Fault> {
+    Outcome::parse(name).ok_or_else(|| damaged("business_result.outcome").into())
+}
