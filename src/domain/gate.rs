@@ -46,13 +46,15 @@ pub struct Caps {
     pub trunk_calls_per_second: u32,
 }
 
-/// What the frequency ledger knows of one number, over all campaigns.
+/// What the frequency ledger knows of one number and of its customer, over all campaigns.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NumberHistory {
     /// When its INVITEs left, ascending; at least those of the campaign's rolling period.
     pub attempts: Vec<Timestamp>,
     /// End of the newest conversation on it.
     pub conversation_ended_at: Option<Timestamp>,
+    /// INVITEs that left for the customer, where `max_attempts_per_contact` asks for it.
+    pub to_customer: u32,
 }
 
 /// Everything the gate looks at, as of one instant.
@@ -202,9 +204,9 @@ fn same_agent(campaign: &Campaign, facts: &Facts<'_>) -> Result<(), Hold> {
     }
 }
 
-/// The frequency ledger: INVITEs to the contact, and to the number over all campaigns.
+/// The frequency ledger: INVITEs to the customer and to the number, over all campaigns (SPEC §3, what counts).
 fn frequency(now: Timestamp, campaign: &Campaign, progress: &Progress, history: &NumberHistory) -> Result<(), Hold> {
-    if campaign.limits.max_attempts_per_contact.is_some_and(|most| progress.attempts >= most.get()) {
+    if campaign.limits.max_attempts_per_contact.is_some_and(|most| progress.attempts.max(history.to_customer) >= most.get()) {
         return Err(Hold::ContactAttemptsSpent);
     }
     campaign.limits.on_a_number().try_for_each(|limit| number_cap(now, limit, history))

@@ -188,8 +188,13 @@ impl State {
     }
 
     fn history(&self, campaign: &Campaign, contact: &Contact, number: usize) -> NumberHistory {
+        let counts = campaign.limits.max_attempts_per_contact.is_some();
+        let same = self.contacts.values().filter(|other| counts && other.customer == contact.customer);
+        let to_customer = same.map(|other| other.progress.attempts).sum();
         let number = contact.progress.numbers.get(number).filter(|_| campaign.limits.on_a_number().next().is_some());
-        let Some(number) = number.map(|number| &number.e164) else { return NumberHistory::default() };
+        let Some(number) = number.map(|number| &number.e164) else {
+            return NumberHistory { to_customer, ..NumberHistory::default() };
+        };
         let erased = pseudonyms().number(number);
         let is_of =
             |call: &&Attempt| call.record.number.as_ref() == Some(number) || call.erased.as_ref() == Some(&erased);
@@ -197,7 +202,8 @@ impl State {
         let mut attempts: Vec<Timestamp> = calls().map(|record| record.placed_at).collect();
         attempts.sort();
         let conversations = calls().filter(|record| record.result.is_some_and(CallResult::is_conversation));
-        NumberHistory { attempts, conversation_ended_at: conversations.filter_map(|record| record.ended_at).max() }
+        let conversation_ended_at = conversations.filter_map(|record| record.ended_at).max();
+        NumberHistory { attempts, conversation_ended_at, to_customer }
     }
 
     fn write(&mut self, contact: ContactRef, progress: Progress) {

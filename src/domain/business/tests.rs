@@ -338,7 +338,7 @@ fn all_caps_and_hours_apply() {
     life.mark("callback", 1);
     let limit = PerNumberLimit { attempts: NonZeroU32::MIN, days: NonZeroU32::MIN, after_conversation_days: 0 };
     life.campaign.limits.per_number = Some(limit);
-    let history = NumberHistory { attempts: vec![at(0)], conversation_ended_at: Some(at(1)) };
+    let history = NumberHistory { attempts: vec![at(0)], conversation_ended_at: Some(at(1)), to_customer: 0 };
     let hold = life.gate(11, &agent("amy"), &history).unwrap_err();
     assert_eq!(hold, Hold::NumberAtLimit { released_at: at(24 * 60) });
     let place = (0, Some(key("callback")));

@@ -240,6 +240,7 @@ impl Engine {
             self.back_off(now);
         }
         self.drop_claim(now, attempt, effects);
+        self.call_over(now);
         let Some(run) = self.campaigns.get_mut(&id) else { return };
         // The store's writer has written the same; if by a newer definition, the next intent tells.
         let place = (number, rule.as_ref());
@@ -332,6 +333,7 @@ impl Engine {
         let Some(call) = self.calls.get(&attempt) else { return };
         let (campaign, contact) = (call.campaign.clone(), call.contact.clone());
         self.drop_claim(now, attempt, effects);
+        self.call_over(now);
         if let Some(run) = self.campaigns.get_mut(&campaign) {
             run.offer(now.wall, contact);
         }
@@ -529,6 +531,10 @@ impl Engine {
         self.free_agent(now, id, instead, effects);
         if let Some(agent) = self.agents.get_mut(id) {
             agent.free_since = None;
+            // Whoever was there all the time has waited longer.
+            if let (Phase::Idle { since }, Some(until)) = (&mut agent.phase, agent.backoff_until) {
+                *since = until;
+            }
         }
     }
 

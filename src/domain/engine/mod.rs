@@ -297,7 +297,8 @@ impl Engine {
         }
     }
 
-    /// A call is over in the store too: campaigns that left contacts out for one look again.
+    /// A call is over in the store too, or a claim has come to nothing: campaigns that left contacts out for
+    /// one look again.
     fn call_over(&mut self, now: Now) {
         self.tell_waiting(now, CampaignRun::call_ended);
     }

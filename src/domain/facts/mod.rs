@@ -330,8 +330,10 @@ impl Facts {
         let contact = contact.ok_or(Hold::Stale)?.clone();
         let campaign = generation.definitions.campaigns.get(&intent.campaign).ok_or(Hold::Retired)?;
         let called = contact.progress.numbers.get(intent.number).map(|number| &number.e164);
-        let none = NumberHistory::default();
-        let history = called.and_then(|called| self.history.get(called)).unwrap_or(&none);
+        let mut history = called.and_then(|called| self.history.get(called)).cloned().unwrap_or_default();
+        if campaign.limits.max_attempts_per_contact.is_some() {
+            history.to_customer = self.calls_to(&contact.customer);
+        }
         let mono = ledger::monotonic(now.mono);
         self.ledger.forget_before(mono);
         let question = Question {
@@ -344,7 +346,7 @@ impl Facts {
             rule: intent.rule.as_ref(),
             agent: Some(&intent.agent),
             trunk: Some(&intent.trunk),
-            history,
+            history: &history,
             do_not_call: called.map_or(&[], |called| self.do_not_call.of(called)),
         };
         if let Err(hold) = verdict::ask(&question, &generation, &self.settings, &self.ledger) {
@@ -358,6 +360,12 @@ impl Facts {
         let recorded = RecordedIntent::new(&generation.revision, campaign, contact, intent.number, now.wall);
         self.admit(intent, &recorded, mono);
         Ok(recorded)
+    }
+
+    /// INVITEs that left for a customer, over all campaigns.
+    fn calls_to(&self, customer: &CustomerId) -> u32 {
+        let same = self.by_customer.get(customer).into_iter().flatten();
+        same.filter_map(|reference| self.contact(*reference)).map(|contact| contact.progress.attempts).sum()
     }
 
     fn admit(&mut self, intent: &Intent, recorded: &RecordedIntent, mono: i64) {

@@ -218,10 +218,14 @@ pub(super) async fn history(
     now: Timestamp,
 ) -> Result<NumberHistory, Fault> {
     let number = contact.progress.numbers.get(number);
-    let (Some(since), Some(number)) = (verdict::history_since(campaign, now), number) else {
-        return Ok(NumberHistory::default());
-    };
     let doing = "reading the calls to a number";
+    let to_customer = match campaign.limits.max_attempts_per_contact {
+        Some(_) => calls_to(&mut *conn, &contact.customer).await?,
+        None => 0,
+    };
+    let (Some(since), Some(number)) = (verdict::history_since(campaign, now), number) else {
+        return Ok(NumberHistory { to_customer, ..NumberHistory::default() });
+    };
     // Calls of contacts that were erased count too.
     let erased = shared.pseudonyms.number(&number.e164);
     const PLACED: &str =
@@ -233,7 +237,15 @@ pub(super) async fn history(
     let spoken =
         sqlx::query_scalar(SPOKEN).bind(number.e164.expose()).bind(CallResult::Answered.as_str()).bind(&erased);
     let spoken: Option<i64> = spoken.fetch_one(conn).await.doing(doing)?;
-    Ok(NumberHistory { attempts, conversation_ended_at: spoken.map(row::timestamp).transpose()? })
+    Ok(NumberHistory { attempts, conversation_ended_at: spoken.map(row::timestamp).transpose()?, to_customer })
+}
+
+/// INVITEs that left for a customer, over all campaigns.
+async fn calls_to(conn: &mut SqliteConnection, customer: &CustomerId) -> Result<u32, Fault> {
+    const SQL: &str = "SELECT coalesce(sum(c.attempts), 0) FROM campaign k \
+                       CROSS JOIN contact c ON c.campaign = k.id AND c.customer_id = ?1";
+    let query = sqlx::query_scalar(SQL).bind(customer.as_str());
+    query.fetch_one(conn).await.doing("reading the calls to a customer")
 }
 
 /// How many of the newest attempts are looked at for those of the last second.

@@ -24,6 +24,8 @@ pub(crate) struct Contact {
     /// The latest business call's own budget, and the retry of it that is open.
     pub(crate) own: Account,
     pub(crate) own_retry: Option<(usize, Retry)>,
+    /// The agent whom the latest business call was for, and how long its retries wait for that one.
+    pub(crate) own_pin: Option<(String, Option<Second>)>,
     /// Calls placed by each business rule, known by its result and sub-result.
     pub(crate) placed_by: BTreeMap<RuleKey, usize>,
 }
@@ -70,8 +72,8 @@ pub(crate) struct Scheduled {
     pub(crate) due: Second,
     pub(crate) number: usize,
     pub(crate) rule: RuleKey,
-    /// The agent that it waits for, and until when.
-    pub(crate) pinned: Option<(String, Second)>,
+    /// The agent that it waits for, and for how long; `None` is to the end of the local day.
+    pub(crate) pinned: Option<(String, Option<Second>)>,
 }
 
 /// Why a call is placed.

@@ -8,14 +8,20 @@ use super::{
 };
 
 /// Applies a business result that is set for `call` at `now`.
-pub(crate) fn apply(now: Second, call: &Call, contact: &mut Contact, result: &str, sub_result: Option<String>) {
+pub(crate) fn apply(
+    now: Second,
+    (call, definition): (&Call, &Definition),
+    contact: &mut Contact,
+    result: &str,
+    sub_result: Option<String>,
+) {
     // SPEC §3: "`stop` is final". READING: a contact of which all numbers have ended can be reopened as one that was
     // reached can; one that `no_retry` or `stop` ended can't.
     if contact.stopped {
         return;
     }
-    // READING: the rules, like the policy, are those of the definition under which the call was placed.
-    let rule = matching(&call.definition, result, sub_result.as_deref());
+    // READING: the rules are those in force when the result is set: a result settles no attempt.
+    let rule = matching(definition, result, sub_result.as_deref());
     // SPEC §3: "the last result set wins, and one without a rule cancels what an earlier one had scheduled".
     // READING: that goes for retries of an earlier rule's call too, and for a result whose rule is used up.
     contact.scheduled = None;
@@ -38,7 +44,7 @@ pub(crate) fn apply(now: Second, call: &Call, contact: &mut Contact, result: &st
     };
     // SPEC §3: "`interval` runs from the later of call end and result".
     let due = now.max(call.end) + rule.interval;
-    let pinned = rule.same_agent.then(|| (call.agent.clone(), waits_until(rule, call, contact, number, due)));
+    let pinned = rule.same_agent.then(|| (call.agent.clone(), rule.same_agent_wait));
     contact.scheduled = Some(Scheduled { due, number, rule: key, pinned });
 }
 
@@ -73,9 +79,15 @@ fn is_spent(budget: &Account, retry: Option<&Retry>, now: Second, call: &Call) -
 
 /// SPEC §3: "`same_agent` | waits for that agent for `same_agent_wait` from the due time (default: to the end of the
 /// local day), then anyone in the queue".
-fn waits_until(rule: &Rule, call: &Call, contact: &Contact, number: usize, due: Second) -> Second {
+pub(crate) fn waits_until(
+    definition: &Definition,
+    contact: &Contact,
+    number: usize,
+    due: Second,
+    wait: Option<Second>,
+) -> Second {
     // READING: the local day in which the call is due, in the zone of the number that will be called.
-    let zone = call.definition.zone.governing(contact.timezone.as_deref(), &contact.numbers[number].number);
+    let zone = definition.zone.governing(contact.timezone.as_deref(), &contact.numbers[number].number);
     let end_of_day = || hours::end_of_day(hours::local_day(due, &zone), &zone);
-    rule.same_agent_wait.map_or_else(end_of_day, |wait| due + wait)
+    wait.map_or_else(end_of_day, |wait| due + wait)
 }

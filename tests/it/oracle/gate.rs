@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     Second,
+    business,
     book::{Call, Contact, Number, Purpose, Target},
     order::Candidate,
     simulation::{Agent, Campaign, Doing, Simulation},
@@ -61,12 +62,21 @@ impl Simulation {
     /// SPEC §3: "`same_agent` | waits for that agent for `same_agent_wait` from the due time …, then anyone in the
     /// queue".
     fn is_for(&self, candidate: &Candidate, agent: &Agent) -> bool {
-        // READING: at the instant at which the wait is over, anyone may take it. Retries of the call wait for nobody.
-        let pinned = match candidate.purpose {
-            Purpose::Rule => self.contact(candidate.target).scheduled.as_ref().and_then(|it| it.pinned.as_ref()),
-            Purpose::Ordinary | Purpose::OwnRetry => None,
+        // READING: at the instant at which the wait is over, anyone may take it. Retries of the call wait for the
+        // same agent, each from its own due time.
+        let contact = self.contact(candidate.target);
+        let (pinned, due) = match candidate.purpose {
+            Purpose::Rule => {
+                let scheduled = contact.scheduled.as_ref();
+                (scheduled.and_then(|it| it.pinned.as_ref()), scheduled.map(|it| it.due))
+            }
+            Purpose::OwnRetry => (contact.own_pin.as_ref(), contact.own_retry.as_ref().map(|(_, retry)| retry.due)),
+            Purpose::Ordinary => (None, None),
         };
-        pinned.is_none_or(|(wanted, until)| *wanted == agent.this.id || self.now >= *until)
+        let (Some((wanted, wait)), Some(due)) = (pinned, due) else { return true };
+        let definition = &self.campaign(candidate.target).definition;
+        let until = || business::waits_until(definition, contact, candidate.target.number, due, *wait);
+        *wanted == agent.this.id || self.now >= until()
     }
 
     /// SPEC §2: the column `not_before`.

@@ -75,6 +75,7 @@ fn take(contact: &mut Contact, candidate: &Candidate) {
             let scheduled = contact.scheduled.take().expect("a scheduled call");
             *contact.placed_by.entry(scheduled.rule).or_default() += 1;
             contact.own = Account::default();
+            contact.own_pin = scheduled.pinned;
             // READING: a new business call takes the place of an older one's retry.
             contact.own_retry = None;
         }

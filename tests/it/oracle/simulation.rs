@@ -184,7 +184,9 @@ impl Simulation {
         let campaign = &mut self.campaigns[call.target.campaign];
         // SPEC §3: "after `expired` it is only recorded".
         if !campaign.expired && self.now < campaign.definition.ends_at {
-            business::apply(self.now, call, &mut campaign.contacts[call.target.contact], result, sub_result);
+            let definition = campaign.definition.clone();
+            let contact = &mut campaign.contacts[call.target.contact];
+            business::apply(self.now, (call, &definition), contact, result, sub_result);
         }
     }
 
@@ -256,7 +258,7 @@ impl Simulation {
         }
         for campaign in &self.campaigns {
             instants.push(campaign.definition.starts_at);
-            campaign.contacts.iter().for_each(|contact| instants.extend(dues(contact)));
+            campaign.contacts.iter().for_each(|contact| instants.extend(dues(&campaign.definition, contact)));
             for call in &self.calls {
                 instants.extend([call.end, call.at + 1]);
                 let caps = campaign.definition.limits.per_number.iter();
@@ -283,9 +285,13 @@ impl Simulation {
 }
 
 /// The instants from which a contact may be called.
-fn dues(contact: &Contact) -> Vec<Second> {
+fn dues(definition: &Definition, contact: &Contact) -> Vec<Second> {
     let retries = contact.numbers.iter().filter_map(|number| number.retry.as_ref()).map(|retry| retry.due);
-    let own = contact.own_retry.iter().map(|(_, retry)| retry.due);
-    let scheduled = contact.scheduled.iter().flat_map(|it| [Some(it.due), it.pinned.as_ref().map(|pin| pin.1)]);
-    contact.not_before.into_iter().chain(retries).chain(own).chain(scheduled.flatten()).collect()
+    let own = contact.own_retry.iter().map(|(number, retry)| (*number, retry.due, contact.own_pin.as_ref()));
+    let scheduled = contact.scheduled.iter().map(|it| (it.number, it.due, it.pinned.as_ref()));
+    let business = own.chain(scheduled).flat_map(|(number, due, pin)| {
+        let waits = pin.map(|(_, wait)| business::waits_until(definition, contact, number, due, *wait));
+        [Some(due), waits]
+    });
+    contact.not_before.into_iter().chain(retries).chain(business.flatten()).collect()
 }

@@ -127,7 +127,7 @@ impl World {
         let in_second = |a: &&Attempt| !a.withdrawn && a.recorded_at > now - SignedDuration::from_secs(1);
         let count = |n: usize| u32::try_from(n).unwrap();
         let placed = self.attempts.values().filter(in_second);
-        let history = self.history(called);
+        let history = self.history(called, &contact.customer);
         let decided = gate::decide(&Facts {
             now,
             campaign,
@@ -196,11 +196,13 @@ impl World {
         }
     }
 
-    pub(super) fn history(&self, number: &E164) -> NumberHistory {
+    pub(super) fn history(&self, number: &E164, customer: &CustomerId) -> NumberHistory {
         let own = self.attempts.values().filter(|a| a.e164 == *number && !a.withdrawn);
         let mut attempts: Vec<Timestamp> = own.clone().map(|a| a.recorded_at).collect();
         attempts.sort();
         let talked = own.filter(|a| a.result == Some(CallResult::Answered)).filter_map(|a| a.ended_at);
-        NumberHistory { attempts, conversation_ended_at: talked.max() }
+        let to_customer = self.attempts.values().filter(|a| a.customer == *customer && !a.withdrawn).count();
+        let to_customer = u32::try_from(to_customer).unwrap();
+        NumberHistory { attempts, conversation_ended_at: talked.max(), to_customer }
     }
 }
