@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::{
     Second,
     book::{Contact, Number, Purpose, Retry, Target},
-    definition::{Definition, Order},
+    definition::{Definition, Order, Policy},
     hours,
     simulation::{Agent, Doing, Simulation},
 };
@@ -111,7 +111,8 @@ impl Simulation {
                 add(call.number, Purpose::Rule, Class::Business, call.due, 0);
             }
             if let Some((number, retry)) = contact.own_retry.as_ref().filter(|(_, retry)| retry.due <= self.now) {
-                add(*number, Purpose::OwnRetry, Class::Retry, retry.due, 0);
+                // READING: a retry of a business rule's call is that rule's call still, and goes before the others.
+                add(*number, Purpose::OwnRetry, Class::Business, retry.due, 0);
             }
             // READING: a contact that was reached is reopened for the business rule's call and its retries only;
             // other numbers and older retries stay as they are.
@@ -138,11 +139,11 @@ impl Simulation {
         if number.ended {
             return None;
         }
+        // READING: a number that the order, after an edit, never calls has no retry either.
+        let round = definition.order.round_of(&number.category, index + 1)?;
         if number.tried {
-            // READING: a retry of a number that the order, after an edit, never calls is still made.
             return number.retry.as_ref().filter(|retry| retry.due <= self.now).map(|it| (Class::Retry, it.due, 0));
         }
-        let round = definition.order.round_of(&number.category, index + 1)?;
         Some(match definition.order {
             // SPEC §3: "`sequence` | numbers 1→n one after the other without retry gaps, each an attempt of its own; a
             // held number (do-not-call, a cap) is skipped and counts as untried if released; then each number again
@@ -164,14 +165,18 @@ impl Simulation {
         let target = candidate.target;
         let contact = &self.campaigns[target.campaign].contacts[target.contact];
         let number = &contact.numbers[target.number];
-        // READING: a retry is held to the limits of the definition under which the try before it was placed.
+        // READING: a retry is held to the limits of the definition in force.
         let (retry, budget): (Option<&Retry>, _) = match candidate.purpose {
             Purpose::Rule => return true,
             Purpose::Ordinary => (number.retry.as_ref(), &number.budget),
             Purpose::OwnRetry => (contact.own_retry.as_ref().map(|(_, retry)| retry), &contact.own),
         };
+        let limits = match self.campaigns[target.campaign].definition.results.policy(&number.category) {
+            Policy::Ordinary { max_days, per_day, .. } => Some((*per_day, *max_days)),
+            Policy::ByResult(_) => None,
+        };
         let today = hours::local_day(self.now, &self.zone_of(target));
-        retry.and_then(|retry| retry.per_day).is_none_or(|limits| budget.has_room(today, limits))
+        retry.and(limits).is_none_or(|limits| budget.has_room(today, limits))
     }
 }
 
