@@ -206,7 +206,11 @@ fn same_agent(campaign: &Campaign, facts: &Facts<'_>) -> Result<(), Hold> {
 
 /// The frequency ledger: INVITEs to the customer and to the number, over all campaigns (SPEC §3, what counts).
 fn frequency(now: Timestamp, campaign: &Campaign, progress: &Progress, history: &NumberHistory) -> Result<(), Hold> {
-    if campaign.limits.max_attempts_per_contact.is_some_and(|most| progress.attempts.max(history.to_customer) >= most.get()) {
+    if campaign
+        .limits
+        .max_attempts_per_contact
+        .is_some_and(|most| progress.attempts.max(history.to_customer) >= most.get())
+    {
         return Err(Hold::ContactAttemptsSpent);
     }
     campaign.limits.on_a_number().try_for_each(|limit| number_cap(now, limit, history))

@@ -76,6 +76,8 @@ pub(super) struct LiveCall {
     pub(super) rule: Option<BusinessKey>,
     pub(super) called: E164,
     pub(super) caller_number: E164,
+    /// Whether it counts as used: from when the intent is asked for, as a claim may come to nothing.
+    pub(super) caller_counted: bool,
     /// `None` once lost.
     pub(super) agent: Option<AgentId>,
     pub(super) customer_leg: Option<LegId>,
@@ -176,6 +178,7 @@ impl Engine {
             return;
         }
         self.asked.record(&campaign, now.mono);
+        self.use_caller_number(attempt);
         let leg = self.next_leg(LegRole::Customer(attempt));
         let trunk = self.settings.trunk.clone();
         let Some(call) = self.calls.get_mut(&attempt) else { return };
@@ -195,6 +198,23 @@ impl Engine {
             trunk,
             leg,
         }));
+    }
+
+    /// Counts the number that a call shows, once: the one that is due now, as others were used meanwhile.
+    fn use_caller_number(&mut self, attempt: AttemptId) {
+        let Some(call) = self.calls.get(&attempt).filter(|call| !call.caller_counted) else { return };
+        let (campaign, definition) = (&call.campaign, self.campaigns.get(&call.campaign));
+        let definition = definition.and_then(|run| run.definition.clone());
+        let chosen = definition.map_or_else(
+            || call.caller_number.clone(),
+            |definition| self.caller_number(campaign, &definition, &call.contact, call.number),
+        );
+        if let Some(run) = self.campaigns.get_mut(&call.campaign) {
+            *run.caller_usage.entry(chosen.clone()).or_default() += 1;
+        }
+        if let Some(call) = self.calls.get_mut(&attempt) {
+            (call.caller_number, call.caller_counted) = (chosen, true);
+        }
     }
 
     fn wait(&mut self, attempt: AttemptId, stage: Stage, until: Duration) {
@@ -346,6 +366,7 @@ impl Engine {
         let Some(call) = self.remove_call(attempt) else { return };
         self.busy.remove(&call.contact.reference);
         if let Some(run) = self.campaigns.get_mut(&call.campaign)
+            && call.caller_counted
             && let Some(uses) = run.caller_usage.get_mut(&call.caller_number)
         {
             *uses = uses.saturating_sub(1);

@@ -219,7 +219,7 @@ impl Engine {
 
     /// The number to show: the one this number was last called from while it is still listed, else
     /// by priority, then the least used, then as listed.
-    fn caller_number(&self, id: &CampaignId, campaign: &Campaign, contact: &Contact, number: usize) -> E164 {
+    pub(super) fn caller_number(&self, id: &CampaignId, campaign: &Campaign, contact: &Contact, number: usize) -> E164 {
         let kept = contact.progress.numbers[number].caller_number.as_ref();
         if let Some(kept) = kept.filter(|kept| campaign.caller_numbers.iter().any(|c| c.number == **kept)) {
             return kept.clone();
@@ -239,7 +239,6 @@ impl Engine {
         if let Some(run) = self.campaigns.get_mut(&pick.campaign) {
             run.live += 1;
             run.last_served = turn;
-            *run.caller_usage.entry(pick.caller_number.clone()).or_default() += 1;
         }
         self.refresh(now, &pick.campaign);
         let called = pick.contact.progress.numbers[pick.number].e164.clone();
@@ -255,6 +254,7 @@ impl Engine {
             rule: pick.rule,
             called,
             caller_number: pick.caller_number,
+            caller_counted: false,
             agent: Some(agent_id.clone()),
             customer_leg: None,
             stage: Stage::RingingAgent,

@@ -4,8 +4,8 @@ use jiff::tz::TimeZone;
 
 use super::{
     Second,
-    business,
     book::{Call, Contact, Number, Purpose, Target},
+    business,
     order::Candidate,
     simulation::{Agent, Campaign, Doing, Simulation},
 };
