@@ -256,9 +256,11 @@ impl<O: Outside> Machine<O> {
             inputs.extend(self.happen(happening)?);
         }
         // Timers too come before what agents and customers do: who is due now is known when they are free.
-        inputs.push(Input::Timer);
-        self.step(inputs)?;
-        self.drain()?;
+        if !inputs.is_empty() || self.is_due() {
+            inputs.push(Input::Timer);
+            self.step(inputs)?;
+            self.drain()?;
+        }
         let mut inputs = Vec::new();
         while let Some(happening) = self.take_due(|_| true) {
             inputs.extend(self.happen(happening)?);
@@ -267,9 +269,13 @@ impl<O: Outside> Machine<O> {
             self.step(inputs)?;
         }
         self.drain()?;
-        let wake = self.engine.next_wakeup();
-        let stuck = wake.mono.is_some_and(|at| at <= self.mono) || wake.wall.is_some_and(|at| at <= self.now().wall);
-        if stuck { Err(Halt::Restless(self.now().wall)) } else { Ok(()) }
+        if self.is_due() { Err(Halt::Restless(self.now().wall)) } else { Ok(()) }
+    }
+
+    /// Whether the engine's own timers have something to do now.
+    fn is_due(&self) -> bool {
+        let (now, wake) = (self.now(), self.engine.next_wakeup());
+        wake.mono.is_some_and(|at| at <= now.mono) || wake.wall.is_some_and(|at| at <= now.wall)
     }
 
     fn take_due(&mut self, which: impl Fn(&Happening) -> bool) -> Option<Happening> {

@@ -364,6 +364,7 @@ impl Engine {
             agent.phase = Phase::Idle { since: idle_since };
             agent.free_since = free_since.or(agent.free_since);
         }
+        self.refresh_agent(&id);
     }
 
     fn remove_call(&mut self, attempt: AttemptId) -> Option<LiveCall> {
@@ -457,7 +458,7 @@ impl Engine {
         agent.phone = Phone::Down;
         agent.phone_kept_until = None;
         let Phase::Held { attempt, .. } = agent.phase else {
-            self.refresh_agent_timer(id);
+            self.refresh_agent(id);
             return;
         };
         let Some(call) = self.calls.get_mut(&attempt) else {
@@ -630,7 +631,7 @@ impl Engine {
             && agent.definition.is_some()
         {
             agent.enter(Phase::WrapUp { until: now.mono + wrap_up }, now);
-            self.refresh_agent_timer(id);
+            self.refresh_agent(id);
         } else {
             let instead = agent.after_call;
             self.free_agent(now, id, instead, effects);

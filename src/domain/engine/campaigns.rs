@@ -14,7 +14,7 @@ use crate::domain::{
     campaign::{Campaign, DesiredState, DialPermission},
     contact::{Contact, HELD_FOR_GOOD},
     gate,
-    ids::{AgentId, ContactRef, QueueId, Revision},
+    ids::{AgentId, ContactRef, Revision},
     intent::CandidatePage,
     now::Now,
     order::{self, Class, Rank},
@@ -97,8 +97,8 @@ pub(super) struct CampaignRun {
     pub(super) matching: Option<u64>,
     pub(super) total: u64,
     pub(super) caller_usage: BTreeMap<E164, u64>,
-    /// Where it stands in the engine's ready list.
-    pub(super) listed: Option<(QueueId, super::Place)>,
+    /// Where it stands in the engine's lists.
+    pub(super) listed: Option<super::Listed>,
     /// Turn in which it was last served; the smallest goes first among equals.
     pub(super) last_served: u64,
     pub(super) results: BTreeMap<CallResult, u64>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::BTreeMap;
-use super::{Due, Effect, Engine, LegRole, agents::Phase, agents::Phone, calls::LiveCall, calls::Stage};
+use super::{Effect, Engine, LegRole, agents::Phase, agents::Phone, calls::LiveCall, calls::Stage};
 use crate::domain::{
     business::BusinessKey,
     call::Destination,
@@ -62,17 +62,8 @@ impl Engine {
 
     /// Agents who may be given a call, longest idle first, then by id.
     pub(super) fn available_agents(&self, now: Now) -> Vec<AgentId> {
-        let mut idle: Vec<(std::time::Duration, &AgentId)> = self
-            .agents
-            .iter()
-            .filter(|(_, agent)| agent.is_available(now.mono))
-            .filter_map(|(id, agent)| match agent.phase {
-                Phase::Idle { since } => Some((since, id)),
-                Phase::Away(_) | Phase::Held { .. } | Phase::WrapUp { .. } | Phase::Recovering { .. } => None,
-            })
-            .collect();
-        idle.sort();
-        idle.into_iter().map(|(_, id)| id.clone()).collect()
+        let idle = self.idle.iter().map(|(_, id)| id);
+        idle.filter(|id| self.agents[*id].is_available(now.mono)).cloned().collect()
     }
 
     /// The best contact for an agent: campaigns by priority, then least recently served, then id.
@@ -289,6 +280,6 @@ impl Engine {
             }
             Phone::Storing(_) | Phone::Ringing(_) => {}
         }
-        self.mono_timers.set(Due::Agent(id.clone()), self.agents.get(id).and_then(super::Agent::wakes_at));
+        self.refresh_agent(id);
     }
 }
