@@ -8,7 +8,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 use super::{
     Due, Effect, Engine, LegRole, Observation, Settling,
@@ -26,6 +26,7 @@ use crate::domain::{
     now::Now,
     order,
     phone::E164,
+    policy::ResultPolicy,
     reason::Hold,
     results::{self, CallResult},
     retry::{self, EndedAttempt},
@@ -80,10 +81,18 @@ pub(super) struct LiveCall {
     pub(super) agent: Option<AgentId>,
     pub(super) customer_leg: Option<LegId>,
     pub(super) stage: Stage,
-    pub(super) intent: Option<RecordedIntent>,
+    pub(super) recorded: Option<Recorded>,
     pub(super) answered_at: Option<Now>,
     pub(super) connected_at: Option<Timestamp>,
     pub(super) rescue_until: Option<Duration>,
+}
+
+/// What an attempt is settled under, fixed when its intent was recorded.
+#[derive(Debug, Clone)]
+pub(super) struct Recorded {
+    policy: ResultPolicy,
+    local_date: Date,
+    next_day_at: Timestamp,
 }
 
 impl LiveCall {
@@ -213,8 +222,9 @@ impl Engine {
     ) {
         match self.calls.get_mut(&attempt) {
             Some(call) if call.stage == Stage::Recording => {
-                call.contact = intent.contact.clone();
-                call.intent = Some(intent);
+                let RecordedIntent { contact, policy, local_date, next_day_at, .. } = intent;
+                call.contact = contact;
+                call.recorded = Some(Recorded { policy, local_date, next_day_at });
                 self.place(now, attempt, effects);
             }
             _ => {
@@ -550,17 +560,17 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) {
         let Some(call) = self.remove_call(attempt) else { return };
-        let Some(intent) = &call.intent else { return };
+        let Some(recorded) = &call.recorded else { return };
         let ended = EndedAttempt {
             number: call.number,
             rule: call.rule,
             result,
             ended_at: now.wall,
-            local_date: intent.local_date,
-            next_day_at: intent.next_day_at,
+            local_date: recorded.local_date,
+            next_day_at: recorded.next_day_at,
             caller_number: call.caller_number.clone(),
         };
-        let (progress, settled) = retry::settle(&intent.policy, &call.contact.progress, &ended);
+        let (progress, settled) = retry::settle(&recorded.policy, &call.contact.progress, &ended);
         effects.push(Effect::Settle(Box::new(Settlement {
             attempt,
             result: settled,

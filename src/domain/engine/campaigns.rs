@@ -279,21 +279,16 @@ impl CampaignRun {
         (self.wants_load || low) && useful && self.loading.is_none() && self.definition.is_some()
     }
 
-    /// How many contacts to ask for, if any; then they count as asked for. The page has room for
-    /// those that are claimed or set aside, of which the store does not know that nobody takes them:
-    /// `claimed` are without an intent that is known to be durable, `settling` with a settlement that is
-    /// not.
-    pub(super) fn take_load(&mut self, now: Now, claimed: usize, settling: usize) -> Option<u32> {
-        self.notice_due(now);
-        if !self.should_load() {
-            return None;
-        }
+    /// How many contacts to ask for; then they count as asked for. The page has room for those that are
+    /// claimed or set aside, of which the store does not know that nobody takes them: `claimed` are without
+    /// an intent that is known to be durable, `settling` with a settlement that is not.
+    pub(super) fn take_load(&mut self, claimed: usize, settling: usize) -> u32 {
         self.wants_load = false;
         self.recount = false;
         self.next_ready_at = None;
         let limit = u32::try_from(self.page + claimed + settling + self.set_aside.len()).unwrap_or(u32::MAX);
         self.loading = Some(Loading { limit, touched: BTreeSet::new(), unsure: settling > 0 || self.live > 0 });
-        Some(limit)
+        limit
     }
 
     /// The store did not answer.

@@ -473,10 +473,12 @@ impl Engine {
             return;
         }
         for id in std::mem::take(&mut self.wants_load) {
-            let claimed = self.calls.values().filter(|call| call.campaign == id && call.intent.is_none()).count();
-            let settling = self.settling.values().filter(|settling| settling.campaign == id).count();
             let Some(run) = self.campaigns.get_mut(&id) else { continue };
-            if let Some(limit) = run.take_load(now, claimed, settling) {
+            run.notice_due(now);
+            if run.should_load() {
+                let claimed = self.calls.values().filter(|call| call.campaign == id && call.recorded.is_none()).count();
+                let settling = self.settling.values().filter(|settling| settling.campaign == id).count();
+                let limit = run.take_load(claimed, settling);
                 effects.push(Effect::LoadCandidates { campaign: id.clone(), limit });
             }
             self.refresh(now, &id);

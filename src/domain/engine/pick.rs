@@ -248,7 +248,7 @@ impl Engine {
             agent: Some(agent_id.clone()),
             customer_leg: None,
             stage: Stage::RingingAgent,
-            intent: None,
+            recorded: None,
             answered_at: None,
             connected_at: None,
             rescue_until: None,
@@ -260,10 +260,7 @@ impl Engine {
     /// Holds an agent for an attempt: the phone that is up serves at once, else it is rung.
     pub(super) fn hold_agent(&mut self, now: Now, id: &AgentId, attempt: AttemptId, effects: &mut Vec<Effect>) {
         let Some(agent) = self.agents.get_mut(id) else { return };
-        let idle_since = match agent.phase {
-            Phase::Idle { since } => since,
-            Phase::Away(_) | Phase::Held { .. } | Phase::WrapUp { .. } | Phase::Recovering { .. } => now.mono,
-        };
+        let idle_since = agent.idle_since().unwrap_or(now.mono);
         agent.phone_kept_until = None;
         agent.enter(Phase::Held { attempt, idle_since }, now);
         let phone = agent.phone;
