@@ -25,8 +25,10 @@ const RUNS: usize = 3;
 const AGENTS: [u32; 3] = [5, 20, 100];
 const ANSWER_RATES: [u32; 4] = [10, 20, 30, 50];
 
-/// Conversations in each world of the grid: chance moves its utilisation by 0.2 points then.
-const CONVERSATIONS: u32 = 30_000;
+/// So many days of work each world of the grid has, all agents together, and their seconds: chance moves its
+/// utilisation by 0.2 points then.
+const AGENT_DAYS: u32 = 100;
+const DAY: f64 = 86_400.0;
 
 /// How far utilisation may be from arithmetic.
 const POINTS_MAX: f64 = 1.0;
@@ -81,7 +83,9 @@ fn utilisation() -> bool {
     let mut met = true;
     for agents in AGENTS {
         for percent in ANSWER_RATES {
-            let contacts = CONVERSATIONS * 100 / percent;
+            // A tenth more than are called, so that agents are at work to the end.
+            let conversations = f64::from(AGENT_DAYS) * DAY * by_arithmetic(percent) / (TALK + WRAP_UP);
+            let contacts = (conversations * 110.0 / f64::from(percent)).round();
             let world = format!(
                 "[contacts]\ncount = {contacts}\n[calls]\nanswer_rate = \"{percent}%\"\nanswer_after = \"{ANSWER_AFTER}s\"\n\
                  busy = \"25%\"\nbusy_after = \"{BUSY_AFTER}s\"\nno_answer_after = \"{NO_ANSWER_AFTER}s\"\n\
@@ -89,8 +93,8 @@ fn utilisation() -> bool {
             );
             let policy = "max_days = 1\nmax_attempts_per_day = 1\nretry_interval = \"1m\"\n";
             let folder = repository("00:00-24:00", policy, &world);
-            let (_, report) = simulate(folder.path(), 60);
-            assert!(report["finished_at"].is_string(), "contacts are left: the agents were not all the time at work");
+            let (_, report) = simulate(folder.path(), AGENT_DAYS / agents);
+            assert!(report["finished_at"].is_null(), "agents were not at work to the end");
             let seconds = |key: &str| report["agents"][key].as_f64().unwrap();
             let (is, wanted) = (100.0 * seconds("busy_s") / seconds("there_s"), 100.0 * by_arithmetic(percent));
             let abandoned = report["abandoned"].as_u64().unwrap();
