@@ -240,6 +240,7 @@ impl Engine {
         if let Some(leg) = call.customer_leg.take() {
             self.legs.remove(&leg);
         }
+        self.asked.give_back(&call.campaign);
         if call.agent.is_some() && matches!(hold, Hold::CallRate { .. }) {
             self.wait(attempt, Stage::WaitingRate, now.mono + RATE_ASK_AGAIN);
             return;
@@ -330,6 +331,7 @@ impl Engine {
             self.legs.remove(&leg);
         }
         let (campaign, contact) = (call.campaign.clone(), call.contact.reference);
+        self.asked.give_back(&campaign);
         self.withdrawing.insert(attempt, campaign.clone());
         if let Some(run) = self.campaigns.get_mut(&campaign) {
             run.set_aside(now, contact, false);
@@ -353,6 +355,7 @@ impl Engine {
     fn drop_claim(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
         let Some(call) = self.remove_call(attempt) else { return };
         self.busy.remove(&call.contact.reference);
+        self.claimed.give_back(&call.campaign);
         if let Some(run) = self.campaigns.get_mut(&call.campaign)
             && let Some(uses) = run.caller_usage.get_mut(&call.caller_number)
         {

@@ -123,6 +123,7 @@ enum Due {
     Agent(AgentId),
     Call(AttemptId),
     SetAside(CampaignId),
+    Rate(CampaignId),
     Store,
 }
 
@@ -154,7 +155,12 @@ pub struct Engine {
     wants_load: BTreeSet<CampaignId>,
     /// Campaigns that left contacts out for a call of their customer.
     wait_for_calls: BTreeSet<CampaignId>,
+    /// Calls that agents are held for, as if made when they were claimed: so no campaign holds more agents than
+    /// it has calls for.
+    claimed: Rates,
+    /// Calls that the store was asked for.
     asked: Rates,
+    /// INVITEs that left.
     placed: Rates,
     mono_timers: Timers<Due, Duration>,
     wall_timers: Timers<CampaignId, Timestamp>,
@@ -189,6 +195,7 @@ impl Engine {
             awaited: BTreeMap::new(),
             wants_load: BTreeSet::new(),
             wait_for_calls: BTreeSet::new(),
+            claimed: Rates::new(slack.wire),
             asked: Rates::new(slack.wire),
             placed: Rates::new(slack.wire),
             mono_timers: Timers::default(),
@@ -348,6 +355,8 @@ impl Engine {
                     }
                     self.refresh(now, &campaign);
                 }
+                // Who waits for work is looked at in every step.
+                Due::Rate(_) => {}
                 Due::Store => self.backoff_until = None,
             }
         }

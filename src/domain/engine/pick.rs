@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::BTreeMap;
-use super::{Effect, Engine, LegRole, agents::Phase, agents::Phone, calls::LiveCall, calls::Stage};
+use super::{Due, Effect, Engine, LegRole, agents::Phase, agents::Phone, calls::LiveCall, calls::Stage};
 use crate::domain::{
     business::BusinessKey,
     call::Destination,
@@ -108,9 +108,14 @@ impl Engine {
     }
 
     fn look_at_first(&mut self, now: Now, id: &CampaignId, agent: &AgentId, effects: &mut Vec<Effect>) -> Look {
+        let room_at = self.claimed.room_at(id, self.rate_caps(id));
         let Some(run) = self.campaigns.get_mut(id) else { return Look::Blocked };
         run.refresh_hold(now.wall, &self.settings.permission);
         if run.hold.is_some() {
+            return Look::Blocked;
+        }
+        if room_at.is_none_or(|at| at > now.mono) {
+            self.mono_timers.set(Due::Rate(id.clone()), room_at);
             return Look::Blocked;
         }
         let Some(contact) = run.take_first(agent) else { return Look::Nothing };
@@ -231,6 +236,7 @@ impl Engine {
             run.last_served = turn;
             *run.caller_usage.entry(pick.caller_number.clone()).or_default() += 1;
         }
+        self.claimed.record(&pick.campaign, now.mono);
         self.refresh(now, &pick.campaign);
         let called = pick.contact.progress.numbers[pick.number].e164.clone();
         self.busy.insert(pick.contact.reference, attempt);
