@@ -253,6 +253,13 @@ impl Engine {
                     self.wants_load.insert(campaign);
                 }
             }
+            Input::ContactsChanged(campaign) => {
+                if let Some(run) = self.campaigns.get_mut(&campaign) {
+                    run.look_anew();
+                    self.refresh(now, &campaign);
+                }
+            }
+            Input::CancelRinging { campaign, customer } => self.cancel_ringing(now, &campaign, &customer, effects),
             Input::LegStored { leg, stored } => self.leg_stored(now, leg, stored, effects),
             Input::IntentRecorded { attempt, intent } => self.intent_recorded(now, attempt, *intent, effects),
             Input::IntentRefused { attempt, hold } => self.intent_refused(now, attempt, &hold, effects),
@@ -487,7 +494,7 @@ impl Engine {
             if run.should_load() {
                 let claimed = self.calls.values().filter(|call| call.campaign == id && call.recorded.is_none()).count();
                 let settling = self.settling.values().filter(|settling| settling.campaign == id).count();
-                let limit = run.take_load(claimed, settling);
+                let limit = run.take_load(now, claimed, settling);
                 effects.push(Effect::LoadCandidates { campaign: id.clone(), limit });
             }
             self.refresh(now, &id);
