@@ -1,13 +1,19 @@
 //! Telephone numbers in E.164, masked wherever they are printed.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+
+/// A `+` and as many digits as a number has at most.
+const LENGTH_MAX: usize = 16;
 
 /// A number in E.164 form: `+`, a country code, at most 15 digits (ITU-T E.164 §6).
 ///
 /// `Debug` and `Display` mask it, so that no log or message carries a customer's number; use
 /// [`E164::expose`] where the digits themselves are the point (SIP, the store, results).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct E164(Arc<str>);
+pub struct E164 {
+    /// In place, then zeros: numbers are keys of many tables, and are compared without a look elsewhere.
+    text: [u8; LENGTH_MAX],
+}
 
 /// Why a text is not an E.164 number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -19,19 +25,25 @@ impl E164 {
     pub fn parse(text: &str) -> Result<Self, E164Error> {
         let digits = text.strip_prefix('+').ok_or(E164Error)?;
         let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
-        if plain && (4..=15).contains(&digits.len()) { Ok(Self(text.into())) } else { Err(E164Error) }
+        if !plain || !(4..LENGTH_MAX).contains(&digits.len()) {
+            return Err(E164Error);
+        }
+        let mut number = Self { text: [0; LENGTH_MAX] };
+        number.text[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(number)
     }
 
     /// The number itself, with its `+`.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        let length = self.text.iter().position(|&byte| byte == 0).unwrap_or(LENGTH_MAX);
+        std::str::from_utf8(&self.text[..length]).expect("a plus and digits")
     }
 
     /// The number with its middle digits hidden: `+8613*******01`.
     #[must_use]
     pub fn masked(&self) -> String {
-        mask(&self.0)
+        mask(self.expose())
     }
 }
 
@@ -66,6 +78,14 @@ mod tests {
         for bad in ["8613800000001", "+", "+0123456", "+12 34", "+1234567890123456", "+１２３４５"] {
             assert_eq!(E164::parse(bad), Err(E164Error), "{bad}");
         }
+    }
+
+    #[test]
+    fn it_is_the_text_it_was_parsed_from_and_sorts_as_it() {
+        let texts = ["+1234", "+12345", "+123456789012345", "+8613800000001", "+99"];
+        let numbers: Vec<E164> = texts[..4].iter().map(|text| E164::parse(text).unwrap()).collect();
+        assert!(numbers.iter().map(E164::expose).eq(texts[..4].iter().copied()));
+        assert!(numbers.is_sorted() && E164::parse(texts[4]).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 mod wire;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
@@ -140,7 +140,9 @@ pub(super) struct Machine<O> {
     /// From the engine's decision to the INVITE.
     setup: Duration,
     queue: BTreeSet<(Duration, Happening)>,
-    pending: VecDeque<Input>,
+    pending: Vec<Input>,
+    /// Empty between steps.
+    effects: Vec<Effect>,
     legs: BTreeMap<LegId, Leg>,
     agents: BTreeMap<AgentId, AgentHere>,
     recording: BTreeMap<AttemptId, Input>,
@@ -170,7 +172,8 @@ impl<O: Outside> Machine<O> {
             mono: Duration::ZERO,
             setup,
             queue: BTreeSet::new(),
-            pending: VecDeque::new(),
+            pending: Vec::new(),
+            effects: Vec::new(),
             legs: BTreeMap::new(),
             agents: BTreeMap::new(),
             recording: BTreeMap::new(),
@@ -214,7 +217,7 @@ impl<O: Outside> Machine<O> {
 
     /// Tells the engine something before anything happens.
     pub(super) fn give(&mut self, input: Input) -> Result<(), Halt> {
-        self.pending.push_back(input);
+        self.pending.push(input);
         self.drain()
     }
 
@@ -256,9 +259,11 @@ impl<O: Outside> Machine<O> {
             inputs.extend(self.happen(happening)?);
         }
         // Timers too come before what agents and customers do: who is due now is known when they are free.
-        inputs.push(Input::Timer);
-        self.step(inputs)?;
-        self.drain()?;
+        if !inputs.is_empty() || self.is_due() {
+            inputs.push(Input::Timer);
+            self.step(inputs)?;
+            self.drain()?;
+        }
         let mut inputs = Vec::new();
         while let Some(happening) = self.take_due(|_| true) {
             inputs.extend(self.happen(happening)?);
@@ -267,9 +272,13 @@ impl<O: Outside> Machine<O> {
             self.step(inputs)?;
         }
         self.drain()?;
-        let wake = self.engine.next_wakeup();
-        let stuck = wake.mono.is_some_and(|at| at <= self.mono) || wake.wall.is_some_and(|at| at <= self.now().wall);
-        if stuck { Err(Halt::Restless(self.now().wall)) } else { Ok(()) }
+        if self.is_due() { Err(Halt::Restless(self.now().wall)) } else { Ok(()) }
+    }
+
+    /// Whether the engine's own timers have something to do now.
+    fn is_due(&self) -> bool {
+        let (now, wake) = (self.now(), self.engine.next_wakeup());
+        wake.mono.is_some_and(|at| at <= now.mono) || wake.wall.is_some_and(|at| at <= now.wall)
     }
 
     fn take_due(&mut self, which: impl Fn(&Happening) -> bool) -> Option<Happening> {
@@ -286,16 +295,18 @@ impl<O: Outside> Machine<O> {
             if self.pending.is_empty() {
                 return Ok(());
             }
-            let inputs: Vec<Input> = self.pending.drain(..).collect();
+            let inputs = std::mem::take(&mut self.pending);
             self.step(inputs)?;
         }
         Err(Halt::Restless(self.now().wall))
     }
 
     fn step(&mut self, inputs: Vec<Input>) -> Result<(), Halt> {
-        let mut effects = Vec::new();
+        let mut effects = std::mem::take(&mut self.effects);
         self.engine.step_all(self.now(), inputs, &mut effects);
-        effects.into_iter().try_for_each(|effect| self.act(effect))
+        let done = effects.drain(..).try_for_each(|effect| self.act(effect));
+        self.effects = effects;
+        done
     }
 
     fn happen(&mut self, happening: Happening) -> Result<Vec<Input>, Halt> {
@@ -333,15 +344,15 @@ impl<O: Outside> Machine<O> {
         match effect {
             Effect::LoadCandidates { campaign, limit } => {
                 let page = self.facts.candidates(&campaign, now.wall, limit);
-                self.pending.push_back(Input::Candidates { campaign, page });
+                self.pending.push(Input::Candidates { campaign, page });
             }
-            Effect::StoreLeg { leg, .. } => self.pending.push_back(Input::LegStored { leg, stored: true }),
+            Effect::StoreLeg { leg, .. } => self.pending.push(Input::LegStored { leg, stored: true }),
             Effect::ForgetLeg { .. } | Effect::StoreAvailability { .. } => {}
             Effect::RecordIntent(intent) => self.record_intent(now, &intent),
             Effect::WithdrawIntent { attempt } => {
                 self.live.remove(&attempt);
                 self.facts.withdraw(attempt);
-                self.pending.push_back(Input::Withdrawn { attempt });
+                self.pending.push(Input::Withdrawn { attempt });
             }
             Effect::Call(command) => self.call(now, command)?,
             Effect::NoteConnected { attempt, at } => {
@@ -391,7 +402,7 @@ impl<O: Outside> Machine<O> {
             }
         };
         if self.setup.is_zero() || matches!(answer, Input::IntentRefused { .. }) {
-            self.pending.push_back(answer);
+            self.pending.push(answer);
         } else {
             self.recording.insert(attempt, answer);
             self.later(self.setup, Happening::Recorded(attempt));
@@ -412,13 +423,14 @@ impl<O: Outside> Machine<O> {
         if over.as_ref().is_some_and(|over| over.heard == Some(CallResult::Unknown)) {
             settlement.result = CallResult::Unknown;
         }
-        let changed = self.facts.settle(&settlement);
+        let attempt = settlement.attempt;
         if let Some(mut over) = over {
             over.ended_at = Some(settlement.ended_at);
             over.result = Some(settlement.result);
             self.attempts.push(over);
         }
-        self.pending.push_back(Input::Settled { attempt: settlement.attempt, changed });
+        let changed = self.facts.settle(settlement);
+        self.pending.push(Input::Settled { attempt, changed });
     }
 
     fn observe_holds(&mut self) {

@@ -70,6 +70,8 @@ pub(super) struct Agent {
     /// Free since then, for the idle-to-call figure.
     pub(super) free_since: Option<Duration>,
     pub(super) state_since: Timestamp,
+    /// Where the agent stands among the engine's idle ones.
+    pub(super) listed: Option<Duration>,
 }
 
 impl Agent {
@@ -84,14 +86,21 @@ impl Agent {
             phone_kept_until: None,
             free_since: None,
             state_since: now.wall,
+            listed: None,
         }
     }
 
     /// Whether a call may be given to this agent now.
     pub(super) fn is_available(&self, now: Duration) -> bool {
-        matches!(self.phase, Phase::Idle { .. })
-            && self.definition.is_some()
-            && self.backoff_until.is_none_or(|until| until <= now)
+        self.idle_since().is_some() && self.definition.is_some() && self.backoff_until.is_none_or(|until| until <= now)
+    }
+
+    /// Since when the agent is idle.
+    pub(super) fn idle_since(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Idle { since } => Some(since),
+            Phase::Away(_) | Phase::Held { .. } | Phase::WrapUp { .. } | Phase::Recovering { .. } => None,
+        }
     }
 
     pub(super) fn enter(&mut self, phase: Phase, now: Now) {

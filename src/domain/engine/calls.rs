@@ -8,7 +8,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 use super::{
     Due, Effect, Engine, LegRole, Observation, Settling,
@@ -26,6 +26,7 @@ use crate::domain::{
     now::Now,
     order,
     phone::E164,
+    policy::ResultPolicy,
     reason::Hold,
     results::{self, CallResult},
     retry::{self, EndedAttempt},
@@ -82,10 +83,18 @@ pub(super) struct LiveCall {
     pub(super) agent: Option<AgentId>,
     pub(super) customer_leg: Option<LegId>,
     pub(super) stage: Stage,
-    pub(super) intent: Option<RecordedIntent>,
+    pub(super) recorded: Option<Recorded>,
     pub(super) answered_at: Option<Now>,
     pub(super) connected_at: Option<Timestamp>,
     pub(super) rescue_until: Option<Duration>,
+}
+
+/// What an attempt is settled under, fixed when its intent was recorded.
+#[derive(Debug, Clone)]
+pub(super) struct Recorded {
+    policy: ResultPolicy,
+    local_date: Date,
+    next_day_at: Timestamp,
 }
 
 impl LiveCall {
@@ -233,8 +242,9 @@ impl Engine {
     ) {
         match self.calls.get_mut(&attempt) {
             Some(call) if call.stage == Stage::Recording => {
-                call.contact = intent.contact.clone();
-                call.intent = Some(intent);
+                let RecordedIntent { contact, policy, local_date, next_day_at, .. } = intent;
+                call.contact = contact;
+                call.recorded = Some(Recorded { policy, local_date, next_day_at });
                 self.place(now, attempt, effects);
             }
             _ => {
@@ -250,6 +260,7 @@ impl Engine {
         if let Some(leg) = call.customer_leg.take() {
             self.legs.remove(&leg);
         }
+        self.asked.give_back(&call.campaign);
         if call.agent.is_some() && matches!(hold, Hold::CallRate { .. }) {
             self.wait(attempt, Stage::WaitingRate, now.mono + RATE_ASK_AGAIN);
             return;
@@ -341,6 +352,7 @@ impl Engine {
             self.legs.remove(&leg);
         }
         let (campaign, contact) = (call.campaign.clone(), call.contact.reference);
+        self.asked.give_back(&campaign);
         self.withdrawing.insert(attempt, campaign.clone());
         if let Some(run) = self.campaigns.get_mut(&campaign) {
             run.set_aside(now, contact, false);
@@ -365,6 +377,7 @@ impl Engine {
     fn drop_claim(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
         let Some(call) = self.remove_call(attempt) else { return };
         self.busy.remove(&call.contact.reference);
+        self.claimed.give_back(&call.campaign);
         if let Some(run) = self.campaigns.get_mut(&call.campaign)
             && call.caller_counted
             && let Some(uses) = run.caller_usage.get_mut(&call.caller_number)
@@ -387,6 +400,7 @@ impl Engine {
             agent.phase = Phase::Idle { since: idle_since };
             agent.free_since = free_since.or(agent.free_since);
         }
+        self.refresh_agent(&id);
     }
 
     fn remove_call(&mut self, attempt: AttemptId) -> Option<LiveCall> {
@@ -503,7 +517,7 @@ impl Engine {
         agent.phone = Phone::Down;
         agent.phone_kept_until = None;
         let Phase::Held { attempt, .. } = agent.phase else {
-            self.refresh_agent_timer(id);
+            self.refresh_agent(id);
             return;
         };
         let Some(call) = self.calls.get_mut(&attempt) else {
@@ -599,17 +613,17 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) {
         let Some(call) = self.remove_call(attempt) else { return };
-        let Some(intent) = &call.intent else { return };
+        let Some(recorded) = &call.recorded else { return };
         let ended = EndedAttempt {
             number: call.number,
             rule: call.rule,
             result,
             ended_at: now.wall,
-            local_date: intent.local_date,
-            next_day_at: intent.next_day_at,
+            local_date: recorded.local_date,
+            next_day_at: recorded.next_day_at,
             caller_number: call.caller_number.clone(),
         };
-        let (progress, settled) = retry::settle(&intent.policy, &call.contact.progress, &ended);
+        let (progress, settled) = retry::settle(&recorded.policy, &call.contact.progress, &ended);
         effects.push(Effect::Settle(Box::new(Settlement {
             attempt,
             result: settled,
@@ -680,7 +694,7 @@ impl Engine {
             && agent.definition.is_some()
         {
             agent.enter(Phase::WrapUp { until: now.mono + wrap_up }, now);
-            self.refresh_agent_timer(id);
+            self.refresh_agent(id);
         } else {
             let instead = agent.after_call;
             self.free_agent(now, id, instead, effects);

@@ -14,7 +14,7 @@ use crate::domain::{
     campaign::{Campaign, DesiredState, DialPermission},
     contact::{Contact, HELD_FOR_GOOD},
     gate,
-    ids::{AgentId, ContactRef, QueueId, Revision},
+    ids::{AgentId, ContactRef, Revision},
     intent::CandidatePage,
     now::Now,
     order::{self, Class, Rank},
@@ -101,8 +101,8 @@ pub(super) struct CampaignRun {
     pub(super) paused: u64,
     pub(super) total: u64,
     pub(super) caller_usage: BTreeMap<E164, u64>,
-    /// Where it stands in the engine's ready list.
-    pub(super) listed: Option<(QueueId, super::Place)>,
+    /// Where it stands in the engine's lists.
+    pub(super) listed: Option<super::Listed>,
     /// Turn in which it was last served; the smallest goes first among equals.
     pub(super) last_served: u64,
     pub(super) results: BTreeMap<CallResult, u64>,
@@ -284,15 +284,10 @@ impl CampaignRun {
         (self.wants_load || low) && useful && self.loading.is_none() && self.definition.is_some()
     }
 
-    /// How many contacts to ask for, if any; then they count as asked for. The page has room for
-    /// those that are claimed or set aside, of which the store does not know that nobody takes them:
-    /// `claimed` are without an intent that is known to be durable, `settling` with a settlement that is
-    /// not.
-    pub(super) fn take_load(&mut self, now: Now, claimed: usize, settling: usize) -> Option<u32> {
-        self.notice_due(now);
-        if !self.should_load() {
-            return None;
-        }
+    /// How many contacts to ask for; then they count as asked for. The page has room for those that are
+    /// claimed or set aside, of which the store does not know that nobody takes them: `claimed` are without
+    /// an intent that is known to be durable, `settling` with a settlement that is not.
+    pub(super) fn take_load(&mut self, now: Now, claimed: usize, settling: usize) -> u32 {
         self.wants_load = false;
         self.recount = false;
         self.next_ready_at = None;
@@ -303,7 +298,7 @@ impl CampaignRun {
             touched: BTreeSet::new(),
             unsure: settling > 0 || self.live > 0,
         });
-        Some(limit)
+        limit
     }
 
     /// The store did not answer.
@@ -568,9 +563,10 @@ mod tests {
     fn asks_again(next_ready_at: i64) -> bool {
         let revision = Revision::parse(&"0".repeat(40)).unwrap();
         let mut run = CampaignRun::new(Arc::new(Campaign::example()), revision, 10);
-        assert!(run.take_load(now(100), 0, 0).is_some());
+        assert_eq!(run.take_load(now(100), 0, 0), 10);
         run.loaded(now(103), page(next_ready_at), |_| false);
-        run.take_load(now(103), 0, 0).is_some()
+        run.notice_due(now(103));
+        run.should_load()
     }
 
     #[test]

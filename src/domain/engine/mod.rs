@@ -108,12 +108,22 @@ struct Settling {
 /// A campaign's place among those that could be served: priority, last turn, id.
 type Place = (Priority, u64, CampaignId);
 
+/// Where a campaign is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Listed {
+    /// Among the ready ones, else among those whose page is awaited.
+    is_ready: bool,
+    queue: QueueId,
+    place: Place,
+}
+
 /// What has a monotonic timer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     Agent(AgentId),
     Call(AttemptId),
     SetAside(CampaignId),
+    Rate(CampaignId),
     Store,
 }
 
@@ -124,7 +134,11 @@ pub struct Engine {
     generation: Option<Arc<Generation>>,
     campaigns: BTreeMap<CampaignId, CampaignRun>,
     agents: BTreeMap<AgentId, Agent>,
+    /// Idle agents, the longest idle first, then by id.
+    idle: BTreeSet<(Duration, AgentId)>,
     calls: BTreeMap<AttemptId, LiveCall>,
+    /// Those whose customer answered and whose agent was lost; some may have found another by now.
+    rescuing: BTreeSet<AttemptId>,
     legs: BTreeMap<LegId, LegRole>,
     /// Contacts that are claimed, in a call, or whose end the store has not confirmed.
     busy: BTreeMap<ContactRef, AttemptId>,
@@ -141,7 +155,12 @@ pub struct Engine {
     wants_load: BTreeSet<CampaignId>,
     /// Campaigns that left contacts out for a call of their customer.
     wait_for_calls: BTreeSet<CampaignId>,
+    /// Calls that agents are held for, as if made when they were claimed: so no campaign holds more agents than
+    /// it has calls for.
+    claimed: Rates,
+    /// Calls that the store was asked for.
     asked: Rates,
+    /// INVITEs that left.
     placed: Rates,
     mono_timers: Timers<Due, Duration>,
     wall_timers: Timers<CampaignId, Timestamp>,
@@ -163,7 +182,9 @@ impl Engine {
             generation: None,
             campaigns: BTreeMap::new(),
             agents: BTreeMap::new(),
+            idle: BTreeSet::new(),
             calls: BTreeMap::new(),
+            rescuing: BTreeSet::new(),
             legs: BTreeMap::new(),
             busy: BTreeMap::new(),
             customers: BTreeMap::new(),
@@ -174,6 +195,7 @@ impl Engine {
             awaited: BTreeMap::new(),
             wants_load: BTreeSet::new(),
             wait_for_calls: BTreeSet::new(),
+            claimed: Rates::new(slack.wire),
             asked: Rates::new(slack.wire),
             placed: Rates::new(slack.wire),
             mono_timers: Timers::default(),
@@ -264,7 +286,7 @@ impl Engine {
                     if let Some(held) = self.agents.get_mut(&agent) {
                         held.enter(Phase::Recovering { leg, until: now.mono + ENDS_WITHIN }, now);
                     }
-                    self.refresh_agent_timer(&agent);
+                    self.refresh_agent(&agent);
                 }
             }
             Input::Drain => self.drain(now, effects),
@@ -341,6 +363,8 @@ impl Engine {
                     }
                     self.refresh(now, &campaign);
                 }
+                // Who waits for work is looked at in every step.
+                Due::Rate(_) => {}
                 Due::Store => self.backoff_until = None,
             }
         }
@@ -399,9 +423,7 @@ impl Engine {
         if matches!(agent.phase, Phase::Held { .. } | Phase::Recovering { .. }) {
             return;
         }
-        self.put_phone_down(id, HangUpCause::Normal, effects);
-        self.mono_timers.set(Due::Agent(id.clone()), None);
-        self.agents.remove(id);
+        self.agent_gone_now(id, effects);
     }
 
     fn candidates(&mut self, now: Now, id: &CampaignId, page: Option<super::intent::CandidatePage>) {
@@ -443,22 +465,24 @@ impl Engine {
     /// Enters a campaign in its queue's list of those that are ready or awaited, or takes it out.
     fn list(&mut self, id: &CampaignId) {
         let Some(run) = self.campaigns.get_mut(id) else { return };
-        if let Some((queue, place)) = run.listed.take() {
-            for lists in [&mut self.ready, &mut self.awaited] {
-                if let Some(list) = lists.get_mut(&queue) {
-                    list.remove(&place);
-                }
-            }
+        let (is_ready, is_awaited) = (run.is_ready(), run.is_awaited());
+        let campaign = run.definition.as_ref().filter(|_| is_ready || is_awaited);
+        let listed = campaign.map(|campaign| Listed {
+            is_ready,
+            queue: campaign.skill_queue.clone(),
+            place: (campaign.priority, run.last_served, id.clone()),
+        });
+        if run.listed == listed {
+            return;
         }
-        let lists = match (run.is_ready(), run.is_awaited()) {
-            (true, _) => &mut self.ready,
-            (false, true) => &mut self.awaited,
-            (false, false) => return,
-        };
-        let Some(campaign) = &run.definition else { return };
-        let place = (campaign.priority, run.last_served, id.clone());
-        run.listed = Some((campaign.skill_queue.clone(), place.clone()));
-        lists.entry(campaign.skill_queue.clone()).or_default().insert(place);
+        if let Some(Listed { is_ready, queue, place }) = std::mem::replace(&mut run.listed, listed.clone()) {
+            let lists = if is_ready { &mut self.ready } else { &mut self.awaited };
+            lists.get_mut(&queue).map(|list| list.remove(&place));
+        }
+        if let Some(Listed { is_ready, queue, place }) = listed {
+            let lists = if is_ready { &mut self.ready } else { &mut self.awaited };
+            lists.entry(queue).or_default().insert(place);
+        }
     }
 
     fn ask_for_candidates(&mut self, now: Now, effects: &mut Vec<Effect>) {
@@ -466,10 +490,12 @@ impl Engine {
             return;
         }
         for id in std::mem::take(&mut self.wants_load) {
-            let claimed = self.calls.values().filter(|call| call.campaign == id && call.intent.is_none()).count();
-            let settling = self.settling.values().filter(|settling| settling.campaign == id).count();
             let Some(run) = self.campaigns.get_mut(&id) else { continue };
-            if let Some(limit) = run.take_load(now, claimed, settling) {
+            run.notice_due(now);
+            if run.should_load() {
+                let claimed = self.calls.values().filter(|call| call.campaign == id && call.recorded.is_none()).count();
+                let settling = self.settling.values().filter(|settling| settling.campaign == id).count();
+                let limit = run.take_load(now, claimed, settling);
                 effects.push(Effect::LoadCandidates { campaign: id.clone(), limit });
             }
             self.refresh(now, &id);
@@ -572,7 +598,7 @@ impl Engine {
             Phase::Idle { .. } if after.is_none() => {}
             Phase::Away(_) | Phase::Idle { .. } | Phase::WrapUp { .. } => self.free_agent(now, id, after, effects),
         }
-        self.refresh_agent_timer(id);
+        self.refresh_agent(id);
     }
 
     /// Makes an agent idle, or what was asked for instead.
@@ -597,13 +623,15 @@ impl Engine {
                 }
             }
         }
-        self.refresh_agent_timer(id);
+        self.refresh_agent(id);
     }
 
     fn agent_gone_now(&mut self, id: &AgentId, effects: &mut Vec<Effect>) {
         self.put_phone_down(id, HangUpCause::Normal, effects);
         self.mono_timers.set(Due::Agent(id.clone()), None);
-        self.agents.remove(id);
+        if let Some(since) = self.agents.remove(id).and_then(|agent| agent.listed) {
+            self.idle.remove(&(since, id.clone()));
+        }
     }
 
     fn agent_timer(&mut self, now: Now, id: &AgentId, effects: &mut Vec<Effect>) {
@@ -620,12 +648,19 @@ impl Engine {
         } else if keep_over {
             self.put_phone_down(id, HangUpCause::Normal, effects);
         }
-        self.refresh_agent_timer(id);
+        self.refresh_agent(id);
     }
 
-    fn refresh_agent_timer(&mut self, id: &AgentId) {
-        let at = self.agents.get(id).and_then(Agent::wakes_at);
-        self.mono_timers.set(Due::Agent(id.clone()), at);
+    /// Brings an agent's timer and place among the idle ones up to date.
+    fn refresh_agent(&mut self, id: &AgentId) {
+        let Some(agent) = self.agents.get_mut(id) else { return };
+        self.mono_timers.set(Due::Agent(id.clone()), agent.wakes_at());
+        let since = agent.idle_since();
+        let before = std::mem::replace(&mut agent.listed, since);
+        if before != since {
+            before.map(|before| self.idle.remove(&(before, id.clone())));
+            since.map(|since| self.idle.insert((since, id.clone())));
+        }
     }
 
     /// Ends an agent's leg, whatever it is doing.

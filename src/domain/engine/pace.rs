@@ -30,6 +30,10 @@ impl Pace {
         }
         self.0.push_back(now);
     }
+
+    fn give_back(&mut self) {
+        self.0.pop_back();
+    }
 }
 
 /// The rate caps that govern one call.
@@ -72,6 +76,12 @@ impl Rates {
         self.tenant.record(now, self.window);
         self.trunk.record(now, self.window);
         self.campaigns.entry(campaign.clone()).or_default().record(now, self.window);
+    }
+
+    /// Has one more call of `campaign` made in place of the newest, which will not be made.
+    pub(super) fn give_back(&mut self, campaign: &CampaignId) {
+        let own = self.campaigns.get_mut(campaign);
+        own.into_iter().chain([&mut self.tenant, &mut self.trunk]).for_each(Pace::give_back);
     }
 }
 

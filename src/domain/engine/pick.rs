@@ -62,17 +62,8 @@ impl Engine {
 
     /// Agents who may be given a call, longest idle first, then by id.
     pub(super) fn available_agents(&self, now: Now) -> Vec<AgentId> {
-        let mut idle: Vec<(std::time::Duration, &AgentId)> = self
-            .agents
-            .iter()
-            .filter(|(_, agent)| agent.is_available(now.mono))
-            .filter_map(|(id, agent)| match agent.phase {
-                Phase::Idle { since } => Some((since, id)),
-                Phase::Away(_) | Phase::Held { .. } | Phase::WrapUp { .. } | Phase::Recovering { .. } => None,
-            })
-            .collect();
-        idle.sort();
-        idle.into_iter().map(|(_, id)| id.clone()).collect()
+        let idle = self.idle.iter().map(|(_, id)| id);
+        idle.filter(|id| self.agents[*id].is_available(now.mono)).cloned().collect()
     }
 
     /// The best contact for an agent: campaigns by priority, then least recently served, then id.
@@ -117,9 +108,14 @@ impl Engine {
     }
 
     fn look_at_first(&mut self, now: Now, id: &CampaignId, agent: &AgentId, effects: &mut Vec<Effect>) -> Look {
+        let room_at = self.claimed.room_at(id, self.rate_caps(id));
         let Some(run) = self.campaigns.get_mut(id) else { return Look::Blocked };
         run.refresh_hold(now.wall, &self.settings.permission);
         if run.hold.is_some() {
+            return Look::Blocked;
+        }
+        if room_at.is_none_or(|at| at > now.mono) {
+            self.mono_timers.set(Due::Rate(id.clone()), room_at);
             return Look::Blocked;
         }
         let Some(contact) = run.take_first(agent) else { return Look::Nothing };
@@ -240,6 +236,7 @@ impl Engine {
             run.live += 1;
             run.last_served = turn;
         }
+        self.claimed.record(&pick.campaign, now.mono);
         self.refresh(now, &pick.campaign);
         let called = pick.contact.progress.numbers[pick.number].e164.clone();
         self.busy.insert(pick.contact.reference, attempt);
@@ -258,7 +255,7 @@ impl Engine {
             agent: Some(agent_id.clone()),
             customer_leg: None,
             stage: Stage::RingingAgent,
-            intent: None,
+            recorded: None,
             answered_at: None,
             connected_at: None,
             rescue_until: None,
@@ -270,10 +267,7 @@ impl Engine {
     /// Holds an agent for an attempt: the phone that is up serves at once, else it is rung.
     pub(super) fn hold_agent(&mut self, now: Now, id: &AgentId, attempt: AttemptId, effects: &mut Vec<Effect>) {
         let Some(agent) = self.agents.get_mut(id) else { return };
-        let idle_since = match agent.phase {
-            Phase::Idle { since } => since,
-            Phase::Away(_) | Phase::Held { .. } | Phase::WrapUp { .. } | Phase::Recovering { .. } => now.mono,
-        };
+        let idle_since = agent.idle_since().unwrap_or(now.mono);
         agent.phone_kept_until = None;
         agent.enter(Phase::Held { attempt, idle_since }, now);
         let phone = agent.phone;
@@ -290,6 +284,6 @@ impl Engine {
             }
             Phone::Storing(_) | Phone::Ringing(_) => {}
         }
-        self.mono_timers.set(Due::Agent(id.clone()), self.agents.get(id).and_then(super::Agent::wakes_at));
+        self.refresh_agent(id);
     }
 }

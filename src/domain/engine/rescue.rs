@@ -13,6 +13,7 @@ impl Engine {
         let Some(call) = self.calls.get_mut(&attempt) else { return };
         let until = *call.rescue_until.get_or_insert(now.mono + RESCUE_WITHIN);
         call.stage = Stage::Rescuing;
+        self.rescuing.insert(attempt);
         if let Some(agent) = call.agent.take() {
             self.put_phone_down(&agent, HangUpCause::Normal, effects);
             self.missed(now, &agent, effects);
@@ -46,12 +47,10 @@ impl Engine {
 
     /// Offers answered customers without an agent to the longest idle one of their queue.
     pub(super) fn assign_rescues(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        let waiting: Vec<AttemptId> = self
-            .calls
-            .iter()
-            .filter(|(_, call)| call.stage == Stage::Rescuing && call.agent.is_none())
-            .map(|(attempt, _)| *attempt)
-            .collect();
+        let calls = &self.calls;
+        self.rescuing.retain(|attempt| calls.get(attempt).is_some_and(|call| call.stage == Stage::Rescuing));
+        let waiting: Vec<AttemptId> =
+            self.rescuing.iter().filter(|attempt| calls[attempt].agent.is_none()).copied().collect();
         for attempt in waiting {
             let Some(queue) = self.queue_of(attempt) else { continue };
             let takes = |id: &&crate::domain::ids::AgentId| {

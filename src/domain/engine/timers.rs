@@ -17,6 +17,9 @@ impl<K, T> Default for Timers<K, T> {
 impl<K: Ord + Clone, T: Ord + Copy> Timers<K, T> {
     /// Sets or clears the timer of `key`.
     pub(super) fn set(&mut self, key: K, at: Option<T>) {
+        if self.by_key.get(&key).copied() == at {
+            return;
+        }
         if let Some(old) = self.by_key.remove(&key) {
             self.by_time.remove(&(old, key.clone()));
         }

@@ -81,7 +81,7 @@ impl Engine {
         let staff = self.staff(now);
         let campaigns = self.campaigns.iter().map(|(id, run)| self.campaign_view(now, id, run, &staff)).collect();
         let agents: Vec<AgentView> = self.agents.iter().map(|(id, agent)| self.agent_view(id, agent)).collect();
-        let live = self.calls.values().filter(|call| call.intent.is_some()).count();
+        let live = self.calls.values().filter(|call| call.recorded.is_some()).count();
         let held = self.agents.values().filter(|agent| matches!(agent.phase, Phase::Held { .. })).count();
         View {
             campaigns,

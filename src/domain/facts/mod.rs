@@ -419,7 +419,7 @@ impl Facts {
 
     /// Ends an attempt and moves its contact on; doing it again changes nothing. Tells whether business
     /// results that waited for the end have changed the contact once more.
-    pub fn settle(&mut self, settlement: &Settlement) -> bool {
+    pub fn settle(&mut self, settlement: Settlement) -> bool {
         let Some(over) = self.live.remove(&settlement.attempt) else { return false };
         self.ledger.remove(settlement.attempt);
         if settlement.result.is_conversation() {
@@ -428,7 +428,7 @@ impl Facts {
         }
         // Written while the call still counts, so that its place is worked out once.
         if let Some(contact) = self.contact(over.contact) {
-            let progress = verdict::settled(&contact.progress, settlement.progress.clone());
+            let progress = verdict::settled(&contact.progress, settlement.progress);
             self.write(over.contact, progress);
         }
         self.occupy(over.contact, false);

@@ -156,7 +156,7 @@ impl World {
         let (attempt, fail_code) = (intent.attempt, "00000");
         let settlement =
             Settlement { attempt, result, fail_code, sip_status, q850, ended_at, answered_at, connected_at, progress };
-        self.facts.settle(&settlement);
+        self.facts.settle(settlement);
     }
 
     fn edit(&mut self, pick: u64) {

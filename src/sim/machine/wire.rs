@@ -84,7 +84,7 @@ impl<O: Outside> Machine<O> {
                 let picks_up = self.outside.picks_up_after(now, &agent).filter(|after| *after <= ring);
                 self.legs.insert(leg, Leg::Agent { agent, up: picks_up == Some(Duration::ZERO) });
                 match picks_up {
-                    Some(Duration::ZERO) => self.pending.push_back(answered(leg)),
+                    Some(Duration::ZERO) => self.pending.push(answered(leg)),
                     Some(after) => self.later(after, Happening::AgentPicksUp(leg)),
                     None => self.later(ring, Happening::AgentMisses(leg)),
                 }
@@ -96,7 +96,7 @@ impl<O: Outside> Machine<O> {
             CallCommand::HangUp { leg, .. } => match self.legs.remove(&leg) {
                 Some(Leg::Agent { up, .. } | Leg::Customer { up, .. }) => {
                     let end = LegEnd { cancelled: !up, ..hung_up(EndedBy::Us, up) };
-                    self.pending.push_back(Input::Call(CallEvent::Ended { leg, end }));
+                    self.pending.push(Input::Call(CallEvent::Ended { leg, end }));
                 }
                 None => {}
             },
@@ -130,7 +130,7 @@ impl<O: Outside> Machine<O> {
         let event = match fate.result {
             CallResult::CustomerHungUp => {
                 let ended = self.end(customer, hung_up(EndedBy::Peer, true));
-                self.pending.push_back(ended);
+                self.pending.push(ended);
                 return;
             }
             CallResult::Abandoned => CallEvent::BridgeFailed { agent, customer, refused_by: customer },
@@ -139,7 +139,7 @@ impl<O: Outside> Machine<O> {
                 CallEvent::Bridged { agent, customer }
             }
         };
-        self.pending.push_back(Input::Call(event));
+        self.pending.push(Input::Call(event));
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod crowd;
 mod people;
+#[cfg(test)]
+mod rates;
 mod report;
 
 use std::{sync::Arc, time::Duration};
@@ -47,6 +49,14 @@ pub struct Made {
 impl Made {
     /// Simulates, and tells what came of it.
     pub fn run(mut self) -> Result<Report, Halt> {
+        let (times, seed) = ((self.from, self.until), self.seed);
+        let expect = std::mem::take(&mut self.world.expect);
+        let (machine, generation, shifts) = self.play()?;
+        Ok(report::report(machine, &generation, &shifts, &expect, times, seed))
+    }
+
+    /// Dials to the end.
+    fn play(mut self) -> Result<(Machine<Crowd>, Arc<Generation>, Shifts), Halt> {
         people::staff(&mut self.definitions, self.world.agents.count);
         for campaign in self.definitions.campaigns.values_mut() {
             // Asking what a campaign would do means that it is dialled.
@@ -68,7 +78,7 @@ impl Made {
             machine.at(until, Happening::Leaves(agent.clone()));
         }
         machine.run(self.until)?;
-        Ok(report::report(machine, &generation, &shifts, &self.world.expect, (self.from, self.until), self.seed))
+        Ok((machine, generation, shifts))
     }
 }
 

@@ -328,6 +328,8 @@ impl World {
     fn give(&mut self, input: Input) {
         let mut effects = Vec::new();
         self.engine.step(self.now(), input, &mut effects);
+        let idle = self.engine.agents.iter().filter_map(|(id, agent)| Some((agent.idle_since()?, id.clone())));
+        assert_eq!(self.engine.idle, idle.collect(), "who is idle is not listed so");
         for effect in effects {
             self.act(effect);
         }
