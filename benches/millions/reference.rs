@@ -22,30 +22,36 @@ impl Took {
 
 /// The columns that new contacts fill, of each table, and the indexes that have rows then. `.import` knows no
 /// `NULL`, so the others, which hold nothing else, are left out.
-const TABLES: [(&str, &str); 2] = [
+const TABLES: [(&str, &str, &str); 3] = [
     (
         "contact",
         "id INTEGER PRIMARY KEY, campaign INTEGER, customer_id TEXT, priority INTEGER, import_order INTEGER, \
-         version INTEGER, attempts INTEGER, fresh_at INTEGER, filtered_out INTEGER, zone INTEGER, \
-         fresh_round INTEGER, sorted TEXT",
+         version INTEGER, attempts INTEGER, stood INTEGER",
+        "",
     ),
-    ("personal", "contact INTEGER PRIMARY KEY, numbers TEXT, attributes TEXT, timezone TEXT"),
+    ("personal", "contact INTEGER PRIMARY KEY, numbers TEXT, attributes TEXT, timezone TEXT", ""),
+    (
+        "place",
+        "evaluation INTEGER, key TEXT, ready_at INTEGER, contact INTEGER, stood INTEGER",
+        ", PRIMARY KEY (evaluation, key)",
+    ),
 ];
-const INDEXES: &str = "CREATE UNIQUE INDEX contact_customer ON contact (campaign, customer_id);\n\
-    CREATE INDEX contact_fresh ON contact (campaign, zone, fresh_round, sorted, priority, import_order, fresh_at) \
-    WHERE fresh_at IS NOT NULL;\n";
+const INDEXES: &str = "CREATE UNIQUE INDEX contact_customer ON contact (campaign, customer_id);\n";
 
 /// Reads the tables out of the store, and loads them into an empty database.
 pub(crate) fn import(world: &World) -> Took {
     let folder = world.folder();
     let database = folder.join("reference.db");
     let mut import = 0.0;
-    for (table, columns) in TABLES {
+    for (table, columns, key) in TABLES {
         let file = folder.join(format!("{table}.csv"));
         let names: Vec<&str> = columns.split(", ").filter_map(|column| column.split(' ').next()).collect();
-        let select = format!("SELECT {} FROM {table} LIMIT {};", names.join(", "), world.contacts);
+        // A key is bytes, which a file of text does not hold: half of its digits are as long.
+        let names = names.join(", ").replace("key", "substr(hex(key), 1 + length(key))");
+        let select = format!("SELECT {names} FROM {table} LIMIT {};", world.contacts);
         shell(&world.database(), &format!(".mode csv\n.output {}\n{select}\n", file.display()));
-        shell(&database, &format!("CREATE TABLE {table} ({columns});\n"));
+        let kind = if key.is_empty() { "" } else { " WITHOUT ROWID" };
+        shell(&database, &format!("CREATE TABLE {table} ({columns}{key}){kind};\n"));
         import += shell(&database, &format!(".import --csv {} {table}\n", file.display()));
         std::fs::remove_file(file).unwrap();
     }

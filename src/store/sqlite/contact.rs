@@ -1,21 +1,23 @@
 //! Contacts in their three tables: the hot row, the personal one, and progress.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    do_not_call,
+    do_not_call, evaluate,
+    evaluations::Evaluations,
     fault::{Doing, Fault},
+    place::{self, Place},
 };
 use crate::{
     domain::{
         business::Business,
         campaign::{Campaign, Priority},
         contact::{Contact, ContactEnd, Progress},
-        ids::{AgentId, CampaignId, ContactRef, CustomerId},
-        order::{self, Standing},
+        ids::{CampaignId, ContactRef, CustomerId},
+        order,
         zone::ContactZone,
     },
     store::{
@@ -42,10 +44,7 @@ macro_rules! contact_joins {
 /// The columns that [`kept`] takes.
 macro_rules! kept_columns {
     () => {
-        concat!(
-            contact_columns!(),
-            ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.filtered_out"
-        )
+        concat!(contact_columns!(), ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.stood")
     };
 }
 
@@ -66,8 +65,8 @@ pub(super) struct Kept {
     pub(super) campaign: i64,
     /// Whether it has a live call.
     pub(super) live: bool,
-    /// Whether the campaign's filter left it out when it was last applied.
-    pub(super) filtered_out: bool,
+    /// Its places are those that have this.
+    pub(super) stood: i64,
 }
 
 /// Reads one contact.
@@ -83,7 +82,7 @@ pub(super) fn kept(row: &SqliteRow) -> Result<Kept, Fault> {
         contact: read(row)?,
         campaign: column(row, COLUMNS)?,
         live: column(row, COLUMNS + 1)?,
-        filtered_out: column(row, COLUMNS + 2)?,
+        stood: column(row, COLUMNS + 2)?,
     })
 }
 
@@ -146,24 +145,38 @@ where
     row.try_get(index).doing("reading a row")
 }
 
-/// What decides how a contact stands: its campaign as the generation in force has it, and the instant.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rules<'a> {
-    /// `None` while its file is gone: then nobody of it is called.
-    pub(super) defined: Option<&'a Campaign>,
+/// What decides how contacts of a campaign stand.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    /// The campaign as the generation in force has it; `None` while its file is gone: then nobody of it
+    /// is called.
+    pub(super) defined: Option<Arc<Campaign>>,
+    /// Where they stand.
+    pub(super) evaluations: Evaluations,
     /// As of when.
     pub(super) now: Timestamp,
 }
 
-impl Rules<'_> {
-    /// How a contact stands; `never` is for one in a call, and for one that is left out.
-    pub(super) fn standing(&self, contact: &Contact, never: bool) -> Standing {
-        match self.defined {
-            _ if never || contact.progress.is_over() => Standing::default(),
-            Some(campaign) => order::standing(campaign, contact, self.now),
-            // To be found out as soon as there is a definition again.
-            None => Standing { changes_at: Some(Timestamp::UNIX_EPOCH), ..Standing::default() },
-        }
+impl Rules {
+    /// The places of a contact, each with its evaluation; `live` says whether it is in a call.
+    pub(super) fn places(&self, contact: &Contact, stood: i64, live: bool) -> Vec<(i64, Place)> {
+        let Some(defined) = self.defined.as_ref().filter(|_| !live && !contact.progress.is_over()) else {
+            return Vec::new();
+        };
+        let standing = self.evaluations.standing.map(|id| (id, self.evaluations.by.as_ref().unwrap_or(defined)));
+        let next = self.evaluations.next.as_ref().map(|next| (next.evaluation, &next.campaign));
+        let both = standing.into_iter().chain(next).filter(|(_, campaign)| campaign.matches(&contact.attributes));
+        let places = |(evaluation, campaign): (i64, &Arc<Campaign>)| {
+            let standing = order::standing(campaign, contact, self.now);
+            place::places(campaign, contact, stood, &standing).into_iter().map(move |place| (evaluation, place))
+        };
+        both.flat_map(places).collect()
+    }
+
+    /// Whether the filter leaves out a contact that has not ended.
+    pub(super) fn leaves_out(&self, contact: &Contact) -> bool {
+        let matches = self.defined.as_ref().is_none_or(|campaign| campaign.matches(&contact.attributes));
+        !matches && !contact.progress.is_over()
     }
 }
 
@@ -171,71 +184,70 @@ impl Rules<'_> {
 /// the campaign's counts. `live` says whether it has a live call afterwards.
 pub(super) async fn write(
     conn: &mut SqliteConnection,
-    rules: Rules<'_>,
+    rules: &Rules,
     before: &Kept,
     progress: &Progress,
     live: bool,
 ) -> Result<(), Fault> {
     let after = Contact { progress: progress.clone(), version: before.contact.version + 1, ..before.contact.clone() };
-    stand(conn, rules, &after, live || before.filtered_out).await?;
+    stand(conn, rules, before, &after, live).await?;
     let was = &before.contact.progress;
     if (&progress.numbers, &progress.business) != (&was.numbers, &was.business) {
         write_numbers(conn, after.reference, progress).await?;
         do_not_call::remark(conn, after.reference, &before.contact.progress, progress).await?;
     }
-    if before.filtered_out {
-        let left_out = |progress: &Progress| i64::from(!progress.is_over());
-        let by = left_out(progress) - left_out(&before.contact.progress);
-        if by != 0 {
-            count(conn, before.campaign, (FILTERED_OUT, ""), by).await?;
-        }
+    let by = i64::from(rules.leaves_out(&after)) - i64::from(rules.leaves_out(&before.contact));
+    if by != 0 {
+        count(conn, before.campaign, (FILTERED_OUT, ""), by).await?;
     }
     moved(conn, before.campaign, state(&before.contact.progress, before.live), state(progress, live)).await
 }
 
 /// Writes a contact's own row, and how it stands.
-async fn stand(conn: &mut SqliteConnection, rules: Rules<'_>, contact: &Contact, never: bool) -> Result<(), Fault> {
-    let standing = rules.standing(contact, never);
-    know_zones(conn, standing.zone.iter()).await?;
-    const SQL: &str = "UPDATE contact SET pass_at = ?2, retry_at = ?3, fresh_at = ?4, fresh_round = ?5, wakes_at = ?6, \
-                       changes_at = ?7, zone = coalesce((SELECT id FROM zone WHERE name = ?8), 0), \
-                       business_at = ?9, pinned = ?10, version = ?11, pass = ?12, attempts = ?13, ended = ?14 \
-                       WHERE id = ?1";
-    let progress = &contact.progress;
-    sqlx::query(SQL)
-        .bind(contact.reference.0)
-        .bind(standing.pass.map(row::micros))
-        .bind(standing.retry.map(row::micros))
-        .bind(standing.fresh.map(|(at, _)| row::micros(at)))
-        .bind(standing.fresh.map_or(0, |(_, round)| round))
-        .bind(wakes_at(&standing))
-        .bind(standing.changes_at.map(row::micros))
-        .bind(standing.zone)
-        .bind(standing.business.map(row::micros))
-        .bind(standing.agent.as_ref().map(AgentId::as_str))
-        .bind(contact.version)
-        .bind(progress.pass)
-        .bind(progress.attempts)
-        .bind(progress.ended.map(ContactEnd::as_str))
-        .execute(conn)
-        .await
-        .doing("writing a contact")
-        .map(drop)
+async fn stand(
+    conn: &mut SqliteConnection,
+    rules: &Rules,
+    before: &Kept,
+    contact: &Contact,
+    live: bool,
+) -> Result<(), Fault> {
+    const SQL: &str = "UPDATE contact SET stood = ?2, version = ?3, pass = ?4, attempts = ?5, ended = ?6 WHERE id = ?1";
+    let (progress, stood) = (&contact.progress, before.stood + 1);
+    let query = sqlx::query(SQL).bind(contact.reference.0).bind(stood).bind(contact.version).bind(progress.pass);
+    let query = query.bind(progress.attempts).bind(progress.ended.map(ContactEnd::as_str));
+    query.execute(&mut *conn).await.doing("writing a contact")?;
+    enter(conn, &[Entered { campaign: before.campaign, rules, contact, stood, live }]).await
 }
 
-/// The values that a campaign sorts a contact by, as hexadecimal digits.
-pub(super) fn sorted(defined: Option<&Campaign>, contact: &Contact) -> String {
-    let sorted = defined.map(|campaign| order::sorted(&campaign.sort, &contact.attributes)).unwrap_or_default();
-    sorted.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+/// A contact of which `contact.stood` has risen.
+pub(super) struct Entered<'a> {
+    /// Key of its campaign.
+    pub(super) campaign: i64,
+    /// What decides how it stands.
+    pub(super) rules: &'a Rules,
+    /// The contact as it is now.
+    pub(super) contact: &'a Contact,
+    /// What the column has now.
+    pub(super) stood: i64,
+    /// Whether it has a live call.
+    pub(super) live: bool,
 }
 
-/// Gives zones their keys.
-pub(super) async fn know_zones(conn: &mut SqliteConnection, names: impl Iterator<Item = &String>) -> Result<(), Fault> {
-    for name in names.collect::<BTreeSet<_>>() {
-        let query = sqlx::query("INSERT INTO zone (name) VALUES (?1) ON CONFLICT (name) DO NOTHING").bind(name);
-        query.execute(&mut *conn).await.doing("noting a time zone")?;
+/// Writes the places of contacts; those that they had count no longer.
+pub(super) async fn enter(conn: &mut SqliteConnection, all: &[Entered<'_>]) -> Result<(), Fault> {
+    let mut places = Vec::new();
+    for Entered { rules, contact, stood, live, .. } in all {
+        places.extend(rules.places(contact, *stood, *live));
+        if let Some(next) = &rules.evaluations.next {
+            next.touch(contact);
+        }
     }
-    Ok(())
+    // Without a definition they stand nowhere, which is made good when there is one again.
+    let undefined: BTreeSet<i64> = all.iter().filter(|it| it.rules.defined.is_none()).map(|it| it.campaign).collect();
+    for campaign in undefined {
+        evaluate::want(conn, campaign).await?;
+    }
+    place::put(conn, &places).await
 }
 
 async fn write_numbers(conn: &mut SqliteConnection, contact: ContactRef, progress: &Progress) -> Result<(), Fault> {
@@ -250,20 +262,10 @@ async fn write_numbers(conn: &mut SqliteConnection, contact: ContactRef, progres
 }
 
 /// Marks an unchanged contact as being in a call, or no longer.
-pub(super) async fn set_live(
-    conn: &mut SqliteConnection,
-    rules: Rules<'_>,
-    kept: &Kept,
-    live: bool,
-) -> Result<(), Fault> {
-    stand(conn, rules, &kept.contact, live || kept.filtered_out).await?;
+pub(super) async fn set_live(conn: &mut SqliteConnection, rules: &Rules, kept: &Kept, live: bool) -> Result<(), Fault> {
+    stand(conn, rules, kept, &kept.contact, live).await?;
     let progress = &kept.contact.progress;
     moved(conn, kept.campaign, state(progress, !live), state(progress, live)).await
-}
-
-/// The column `wakes_at`: when a waiting contact gets ready; `NULL` for "always" and for "never".
-pub(super) fn wakes_at(standing: &Standing) -> Option<i64> {
-    standing.earliest().filter(|at| *at > Timestamp::MIN).map(row::micros)
 }
 
 /// The name under which a contact is counted.
@@ -315,6 +317,25 @@ pub(super) async fn count(
                        ON CONFLICT (campaign, kind, name) DO UPDATE SET n = n + excluded.n";
     let query = sqlx::query(SQL).bind(campaign).bind(kind).bind(name).bind(by);
     query.execute(conn).await.doing("counting").map(drop)
+}
+
+/// Makes a count of a campaign what it is.
+pub(super) async fn set_count(
+    conn: &mut SqliteConnection,
+    campaign: i64,
+    (kind, name): (&'static str, &'static str),
+    n: i64,
+) -> Result<(), Fault> {
+    const SQL: &str = "INSERT OR REPLACE INTO tally (campaign, kind, name, n) VALUES (?1, ?2, ?3, ?4)";
+    let query = sqlx::query(SQL).bind(campaign).bind(kind).bind(name).bind(n);
+    query.execute(conn).await.doing("counting").map(drop)
+}
+
+/// Notes that contacts stand otherwise than they did.
+pub(super) async fn rise(conn: &mut SqliteConnection, contacts: &[i64]) -> Result<(), Fault> {
+    const SQL: &str = "UPDATE contact SET stood = stood + 1 WHERE id IN (SELECT value FROM json_each(?1))";
+    let query = sqlx::query(SQL).bind(serde_json::json!(contacts).to_string());
+    query.execute(conn).await.doing("writing contacts").map(drop)
 }
 
 /// The key of a campaign.

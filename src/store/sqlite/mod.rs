@@ -6,7 +6,8 @@
 //! | `writer` | the loop that turns what is queued into one transaction |
 //! | `intent` `outcome` `business` `campaigns` `import` | what the writer does |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
-//! | `evaluate` | a new filter, applied to contacts slice by slice |
+//! | `place` | who is next: keys that compare as contacts are served |
+//! | `evaluate` `evaluation` `evaluations` `sorter` | a new definition, applied to all contacts beside dialling |
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` | moving the log into the database, beside the writer |
 //! | `read` | what readers do |
@@ -17,12 +18,16 @@ mod checkpoint;
 mod contact;
 mod do_not_call;
 mod evaluate;
+mod evaluation;
+mod evaluations;
 mod fault;
 mod import;
 mod intent;
 mod open;
 mod outcome;
+mod place;
 mod read;
+mod sorter;
 mod writer;
 
 use std::{
@@ -40,8 +45,9 @@ use tokio::{
 };
 
 #[cfg(test)]
-pub(super) use self::read::{PINNED, READY};
+pub(super) use self::read::READY;
 use self::{
+    evaluation::Evaluation,
     fault::{Doing, Fault},
     read::Found,
     writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},
@@ -77,6 +83,8 @@ pub struct SqliteStore {
     readers: SqlitePool,
     urgent: mpsc::Sender<Command>,
     long: mpsc::Sender<Command>,
+    /// A definition that is being applied.
+    evaluation: Mutex<Option<Evaluation>>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -91,7 +99,7 @@ impl SqliteStore {
     ) -> Result<Arc<Self>, StoreError> {
         let name = path.display().to_string();
         let opened = open::open(path, &name, &opener, clock.now().wall).await?;
-        let shared = Arc::new(Shared::new(name, opened.epoch, clock, settings));
+        let shared = Arc::new(Shared::new(name, opened.folder, opened.epoch, clock, settings));
         let writer = Writer::new(opened.writer, shared.clone()).await.map_err(|fault| fault.told(&shared.name))?;
         let (urgent, urgent_queue) = mpsc::channel(URGENT_QUEUE);
         let (long, long_queue) = mpsc::channel(LONG_QUEUE);
@@ -106,7 +114,7 @@ impl SqliteStore {
             drop(lock);
         });
         let (readers, dialog_key, writer) = (opened.readers, opened.dialog_key, Mutex::new(Some(task)));
-        Ok(Arc::new(Self { shared, dialog_key, readers, urgent, long, writer }))
+        Ok(Arc::new(Self { shared, dialog_key, readers, urgent, long, evaluation: Mutex::new(None), writer }))
     }
 
     /// Makes the gate's memory wrong.
@@ -119,6 +127,15 @@ impl SqliteStore {
         let (reply, answer) = oneshot::channel();
         queue.send(Command { work, reply }).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Has places taken away that a page came past in vain. If there is no room now, the next page comes
+    /// past them too.
+    fn sweep(&self, (evaluation, keys): (i64, Vec<Vec<u8>>)) {
+        if !keys.is_empty() {
+            let (reply, _) = oneshot::channel();
+            let _ = self.long.try_send(Command { work: Work::Sweep(evaluation, keys), reply });
+        }
     }
 
     async fn urgent(&self, work: Work) -> Result<(), StoreError> {
@@ -186,14 +203,30 @@ impl Store for SqliteStore {
     }
 
     async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError> {
-        let reply = self.ask(&self.long, Work::Evaluate).await?;
-        if let Reply::Evaluated(evaluated) = reply { Ok(evaluated) } else { Err(StoreError::Closed) }
+        let mut under_way = self.evaluation.lock().await;
+        loop {
+            if let Some(evaluation) = under_way.as_mut() {
+                let piece = evaluation.go_on(self).await?;
+                if piece.as_ref().is_none_or(|piece| piece.complete) {
+                    *under_way = None;
+                }
+                if piece.is_some() {
+                    return Ok(piece);
+                }
+            }
+            match self.ask(&self.long, Work::Evaluate).await? {
+                Reply::Evaluated(evaluated) => return Ok(evaluated),
+                Reply::Began(evaluation) => *under_way = Some(*evaluation),
+                _ => return Err(StoreError::Closed),
+            }
+        }
     }
 
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
         let mut screenings = 0;
         loop {
             let found: Found = read!(self, read::candidates, &self.shared, campaign, now, limit)?;
+            self.sweep(found.stale);
             let cut = !found.unscreened.is_empty();
             if !cut || screenings == SCREENINGS_MAX {
                 return Ok(CandidatePage { cut, ..found.page });

@@ -22,12 +22,13 @@ use crate::{
 };
 
 /// Migrations in order; the position of each, from 1, is the schema version it leads to.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003_do_not_call.sql"),
     include_str!("migrations/0004.sql"),
     include_str!("migrations/0005_business.sql"),
+    include_str!("migrations/0006_places.sql"),
 ];
 
 /// "dial" in the file's header, so that another program's database is not taken for a store.
@@ -51,6 +52,8 @@ pub(super) struct Opened {
     pub(super) readers: SqlitePool,
     /// Holds the instance lock while it lives.
     pub(super) lock: File,
+    /// Where the file lies.
+    pub(super) folder: PathBuf,
     /// This life.
     pub(super) epoch: Epoch,
     /// The store's key for dialog identifiers.
@@ -70,7 +73,8 @@ pub(super) async fn open(path: &Path, name: &str, opener: &Opener, now: Timestam
     let checkpoints = connect(&options).await.map_err(|fault| fault.told(name))?;
     let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(0);
     let readers = readers.connect_lazy_with(options.read_only(true).optimize_on_close(false, None));
-    Ok(Opened { writer, checkpoints, readers, lock, epoch, dialog_key })
+    let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+    Ok(Opened { writer, checkpoints, readers, lock, folder, epoch, dialog_key })
 }
 
 async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, Fault> {

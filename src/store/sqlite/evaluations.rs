@@ -1,0 +1,110 @@
+//! Which evaluations a campaign has: the one that pages are read from, and the one that is being written.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::domain::{campaign::Campaign, contact::Contact};
+
+/// The evaluations of a campaign.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Evaluations {
+    /// The one that pages are read from; `None` before the first is complete.
+    pub(super) standing: Option<i64>,
+    /// The definition that it is of, as far as this life has heard of it.
+    pub(super) by: Option<Arc<Campaign>>,
+    /// The one that is to take its place.
+    pub(super) next: Option<Arc<UnderWay>>,
+}
+
+/// An evaluation that is being written.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    /// Its key.
+    pub(super) evaluation: i64,
+    /// The definition that it is of.
+    pub(super) campaign: Arc<Campaign>,
+    seen: Mutex<Seen>,
+}
+
+/// Contacts by what the evaluation has found.
+#[derive(Debug, Default)]
+struct Seen {
+    /// They have changed since it began, so their places are written as they change.
+    touched: Contacts,
+    /// They are open, and the filter leaves them out.
+    left_out: Contacts,
+}
+
+impl UnderWay {
+    /// One that has seen nobody.
+    pub(super) fn new(evaluation: i64, campaign: Arc<Campaign>) -> Self {
+        Self { evaluation, campaign, seen: Mutex::default() }
+    }
+
+    /// A contact has come to stand otherwise while this is under way.
+    pub(super) fn touch(&self, contact: &Contact) {
+        let left_out = self.leaves_out(contact);
+        let mut seen = self.seen();
+        seen.touched.set(contact.reference.0, true);
+        seen.left_out.set(contact.reference.0, left_out);
+    }
+
+    /// A contact has been read; tells whether it still is what it was.
+    pub(super) fn read(&self, contact: &Contact) -> bool {
+        let left_out = self.leaves_out(contact);
+        let mut seen = self.seen();
+        if seen.touched.has(contact.reference.0) {
+            return false;
+        }
+        seen.left_out.set(contact.reference.0, left_out);
+        true
+    }
+
+    /// Whether a contact has changed since this began.
+    pub(super) fn is_touched(&self, contact: i64) -> bool {
+        self.seen().touched.has(contact)
+    }
+
+    /// How many open contacts the filter leaves out.
+    pub(super) fn left_out(&self) -> i64 {
+        self.seen().left_out.count()
+    }
+
+    fn leaves_out(&self, contact: &Contact) -> bool {
+        !contact.progress.is_over() && !self.campaign.matches(&contact.attributes)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A set of contacts, a bit for each.
+#[derive(Debug, Default)]
+struct Contacts(Vec<u64>);
+
+impl Contacts {
+    fn set(&mut self, contact: i64, there: bool) {
+        let (word, bit) = place(contact);
+        if there && word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        match self.0.get_mut(word) {
+            Some(bits) if there => *bits |= bit,
+            Some(bits) => *bits &= !bit,
+            None => {}
+        }
+    }
+
+    fn has(&self, contact: i64) -> bool {
+        let (word, bit) = place(contact);
+        self.0.get(word).is_some_and(|bits| bits & bit != 0)
+    }
+
+    fn count(&self) -> i64 {
+        self.0.iter().map(|bits| i64::from(bits.count_ones())).sum()
+    }
+}
+
+fn place(contact: i64) -> (usize, u64) {
+    (usize::try_from(contact / 64).unwrap_or(0), 1 << (contact % 64))
+}
