@@ -26,7 +26,7 @@ const TABLES: [(&str, &str, &str); 3] = [
     (
         "contact",
         "id INTEGER PRIMARY KEY, campaign INTEGER, customer_id TEXT, priority INTEGER, import_order INTEGER, \
-         version INTEGER, attempts INTEGER, stood INTEGER",
+         version INTEGER, attempts INTEGER, batch INTEGER, paused_out INTEGER, stood INTEGER",
         "",
     ),
     ("personal", "contact INTEGER PRIMARY KEY, numbers TEXT, attributes TEXT, timezone TEXT", ""),

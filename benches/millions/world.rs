@@ -20,7 +20,7 @@ use dialops::{
     domain::{
         campaign::{Definitions, DialPermission, Generation},
         gate::Caps,
-        ids::{CampaignId, Revision, TrunkId},
+        ids::{BatchId, CampaignId, Revision, TrunkId},
     },
     store::{CampaignChange, GateSettings, Opener, Store, sqlite::SqliteStore},
 };
@@ -170,10 +170,11 @@ impl World {
     }
 
     async fn import_file(&self, campaign: &CampaignId, file: &Path) -> ImportCounts {
-        let rules = ImportRules::of(&definitions(Definition::Plain));
+        let rules = ImportRules::of(&definitions(Definition::Plain), None);
         let (events, mut told) = tokio::sync::mpsc::channel(16);
         let source = tokio::fs::File::open(file).await.unwrap();
-        let import = import(self.store.as_ref(), campaign, &rules, ImportFormat::Csv, source, &events);
+        let batch = BatchId::parse("all").unwrap();
+        let import = import(self.store.as_ref(), campaign, &batch, &rules, ImportFormat::Csv, source, &events);
         let reject = async {
             while let Some(event) = told.recv().await {
                 match event {

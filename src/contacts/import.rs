@@ -1,4 +1,4 @@
-//! The import itself: rows to contacts, or to entries of a do-not-call list, to the store, batch by batch.
+//! The import itself: rows to contacts, or to entries of a do-not-call list, to the store, piece by piece.
 
 use std::io;
 
@@ -20,17 +20,17 @@ use crate::{
     domain::{
         contact::NewContact,
         do_not_call::NewEntry,
-        ids::{CampaignId, DoNotCallId},
+        ids::{BatchId, CampaignId, DoNotCallId},
         phone::E164,
     },
     store::{ImportOutcome, ListingOutcome, Store, StoreError},
 };
 
-/// Rows of one batch: what the store writes in one piece.
-const BATCH_ROWS: usize = 500;
+/// Rows that the store writes in one piece.
+const PIECE_ROWS: usize = 500;
 
-/// Bytes of rows at which a batch is handed over early.
-const BATCH_BYTES: usize = 1024 * 1024;
+/// Bytes of rows at which a piece is handed over early.
+const PIECE_BYTES: usize = 1024 * 1024;
 
 /// Rows of an import.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -94,12 +94,13 @@ impl<T> From<SendError<T>> for ImportError {
     }
 }
 
-/// Imports contacts from `source` into a campaign, held to `rules`.
+/// Imports contacts from `source` into a batch of a campaign, held to `rules`.
 ///
 /// Tells what happens by `events`, and waits there for whoever reads them; without a reader it stops.
 pub async fn import(
     store: &dyn Store,
     campaign: &CampaignId,
+    batch: &BatchId,
     rules: &ImportRules,
     format: ImportFormat,
     source: impl AsyncRead + Unpin + Send,
@@ -107,11 +108,11 @@ pub async fn import(
 ) -> Result<ImportCounts, ImportError> {
     // A campaign that is not there is told before the first row is looked at.
     let region = region(rules)?;
-    store.import(campaign, Vec::new()).await?;
+    store.import(campaign, batch, Vec::new()).await?;
     let (rows, names) = Rows::open(format, source).await?;
-    let mut contacts = ContactRows::new(rules, region, names).map_err(ImportError::Header)?;
+    let mut contacts = ContactRows::new(campaign, rules, region, names).map_err(ImportError::Header)?;
     let read = |row: &Row| contacts.read(row);
-    take_in(Contacts { store, campaign }, rows, read, events).await
+    take_in(Contacts { store, campaign, into: batch }, rows, read, events).await
 }
 
 /// Imports entries of a do-not-call list from `source`, held to `rules`; those that have no expiry of
@@ -140,7 +141,7 @@ pub(super) fn region(rules: &ImportRules) -> Result<Region, ImportError> {
     Region::from_code(&rules.region).map_err(|_| ImportError::Region(rules.region.clone()))
 }
 
-/// Reads all rows and has them stored, batch by batch: while one is being stored the next is read.
+/// Reads all rows and has them stored, piece by piece: while one is being stored the next is read.
 async fn take_in<S: Sink>(
     sink: S,
     rows: Rows<impl AsyncRead + Unpin + Send>,
@@ -148,7 +149,7 @@ async fn take_in<S: Sink>(
     events: &mpsc::Sender<ImportEvent>,
 ) -> Result<ImportCounts, ImportError> {
     let (hand_over, handed_over) = mpsc::channel(1);
-    let reading = Reading { events, hand_over, batch: Batch::default(), read: 0, rejected: 0 };
+    let reading = Reading { events, hand_over, piece: Piece::default(), read: 0, rejected: 0 };
     let writing = Writing { sink, events, counts: ImportCounts::default() };
     let ((), counts) = tokio::try_join!(reading.all(rows, read), writing.all(handed_over))?;
     events.send(ImportEvent::Done(counts)).await?;
@@ -160,11 +161,14 @@ trait Sink: Sync {
     /// What a row is.
     type Item: Send;
 
-    /// Stores a batch.
+    /// Stores a piece.
     async fn write(&self, items: Vec<Self::Item>) -> Result<Written, StoreError>;
+
+    /// Notes how many rows of the whole file were left out.
+    async fn finish(&self, rejected: u64) -> Result<(), StoreError>;
 }
 
-/// What became of a batch.
+/// What became of a piece.
 struct Written {
     added: u64,
     updated: u64,
@@ -177,14 +181,20 @@ struct Written {
 struct Contacts<'a> {
     store: &'a dyn Store,
     campaign: &'a CampaignId,
+    into: &'a BatchId,
 }
 
 impl Sink for Contacts<'_> {
     type Item = NewContact;
 
     async fn write(&self, contacts: Vec<NewContact>) -> Result<Written, StoreError> {
-        let ImportOutcome { added, unchanged, conflicting } = self.store.import(self.campaign, contacts).await?;
+        let ImportOutcome { added, unchanged, conflicting } =
+            self.store.import(self.campaign, self.into, contacts).await?;
         Ok(Written { added, updated: 0, unchanged, conflicting })
+    }
+
+    async fn finish(&self, rejected: u64) -> Result<(), StoreError> {
+        self.store.note_rejected(self.campaign, self.into, rejected).await
     }
 }
 
@@ -201,10 +211,14 @@ impl Sink for Entries<'_> {
         let ListingOutcome { added, updated, unchanged } = self.store.import_do_not_call(self.list, entries).await?;
         Ok(Written { added, updated, unchanged, conflicting: Vec::new() })
     }
+
+    async fn finish(&self, _rejected: u64) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Items on their way, with the rows they come from.
-struct Batch<T> {
+struct Piece<T> {
     items: Vec<T>,
     rows: Vec<(u64, String)>,
     bytes: usize,
@@ -214,7 +228,7 @@ struct Batch<T> {
     rejected: u64,
 }
 
-impl<T> Default for Batch<T> {
+impl<T> Default for Piece<T> {
     fn default() -> Self {
         Self { items: Vec::new(), rows: Vec::new(), bytes: 0, read: 0, rejected: 0 }
     }
@@ -223,8 +237,8 @@ impl<T> Default for Batch<T> {
 /// The half that reads.
 struct Reading<'a, T> {
     events: &'a mpsc::Sender<ImportEvent>,
-    hand_over: mpsc::Sender<Batch<T>>,
-    batch: Batch<T>,
+    hand_over: mpsc::Sender<Piece<T>>,
+    piece: Piece<T>,
     read: u64,
     rejected: u64,
 }
@@ -246,10 +260,10 @@ impl<T> Reading<'_, T> {
     }
 
     async fn add(&mut self, line: u64, row: String, item: T) -> Result<(), ImportError> {
-        self.batch.bytes += row.len();
-        self.batch.items.push(item);
-        self.batch.rows.push((line, row));
-        if self.batch.items.len() >= BATCH_ROWS || self.batch.bytes >= BATCH_BYTES {
+        self.piece.bytes += row.len();
+        self.piece.items.push(item);
+        self.piece.rows.push((line, row));
+        if self.piece.items.len() >= PIECE_ROWS || self.piece.bytes >= PIECE_BYTES {
             self.hand_over().await?;
         }
         Ok(())
@@ -259,19 +273,19 @@ impl<T> Reading<'_, T> {
         self.rejected += 1;
         self.events.send(ImportEvent::Rejected { line, reason, row }).await?;
         // Rows that are all bad are progress too.
-        if self.rejected.is_multiple_of(BATCH_ROWS as u64) {
+        if self.rejected.is_multiple_of(PIECE_ROWS as u64) {
             self.hand_over().await?;
         }
         Ok(())
     }
 
     async fn hand_over(&mut self) -> Result<(), ImportError> {
-        let batch = Batch { read: self.read, rejected: self.rejected, ..std::mem::take(&mut self.batch) };
-        self.hand_over.send(batch).await.map_err(|_| ImportError::Abandoned)
+        let piece = Piece { read: self.read, rejected: self.rejected, ..std::mem::take(&mut self.piece) };
+        self.hand_over.send(piece).await.map_err(|_| ImportError::Abandoned)
     }
 }
 
-/// The half that has batches stored.
+/// The half that has pieces stored.
 struct Writing<'a, S> {
     sink: S,
     events: &'a mpsc::Sender<ImportEvent>,
@@ -279,10 +293,10 @@ struct Writing<'a, S> {
 }
 
 impl<S: Sink> Writing<'_, S> {
-    async fn all(mut self, mut handed_over: mpsc::Receiver<Batch<S::Item>>) -> Result<ImportCounts, ImportError> {
+    async fn all(mut self, mut handed_over: mpsc::Receiver<Piece<S::Item>>) -> Result<ImportCounts, ImportError> {
         let mut conflicting = 0;
-        while let Some(batch) = handed_over.recv().await {
-            let Batch { items, mut rows, read, rejected, .. } = batch;
+        while let Some(piece) = handed_over.recv().await {
+            let Piece { items, mut rows, read, rejected, .. } = piece;
             if !items.is_empty() {
                 let written = self.sink.write(items).await?;
                 self.counts.added += written.added;
@@ -300,6 +314,7 @@ impl<S: Sink> Writing<'_, S> {
             (self.counts.rows, self.counts.rejected) = (read, rejected + conflicting);
             self.events.send(ImportEvent::Progress(self.counts)).await?;
         }
+        self.sink.finish(self.counts.rejected).await?;
         Ok(self.counts)
     }
 }

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
+mod batches;
 mod business;
 mod check;
 mod ci;
 mod cli;
 mod config_fixtures;
 mod contacts;
+mod customers;
 mod daemon;
 mod definitions;
 mod demo;
@@ -15,6 +17,7 @@ mod do_not_call;
 mod faults;
 mod filters;
 mod gitops;
+mod held;
 mod hostile;
 mod http;
 mod kill;

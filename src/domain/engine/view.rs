@@ -146,6 +146,9 @@ impl Engine {
         if run.without_numbers {
             return (run.live == 0).then_some(Hold::NoNumber);
         }
+        if run.loaded_once && run.matching.is_some_and(|matching| matching <= run.paused) {
+            return (run.live == 0).then_some(Hold::BatchPaused);
+        }
         let calls = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
         let caps = self.settings.caps;
         if let Some(limit) = campaign.limits.max_concurrent_calls.map(std::num::NonZero::get)

@@ -17,6 +17,9 @@ use super::writer::{Command, Reply, Shared, Work};
 /// How often the log is looked at: often, since what is moved at once delays the writer's disk.
 const EVERY: Duration = Duration::from_millis(100);
 
+/// Looks after which it is seen to that there are no places that nobody reads.
+const TIDIED_EVERY: u64 = 100;
+
 /// Length of the log from which it is worth the writer's time: 64 MiB of 4 KiB pages.
 const LOG_PAGES_MAX: i64 = 16 * 1024;
 
@@ -27,11 +30,16 @@ pub(super) async fn run(
     writer: mpsc::WeakSender<Command>,
     mut stop: oneshot::Receiver<()>,
 ) {
-    let mut seen = 0;
+    let (mut seen, mut looks) = (0, 0_u64);
     loop {
         tokio::select! {
             _ = &mut stop => break,
             () = tokio::time::sleep(EVERY) => {}
+        }
+        looks += 1;
+        // Contacts that got ready have left places behind that say when.
+        if looks.is_multiple_of(TIDIED_EVERY) {
+            shared.untidy.store(true, Ordering::Relaxed);
         }
         tidy(&shared, &writer).await;
         let commits = shared.commits.load(Ordering::Relaxed);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    do_not_call, evaluate,
+    batch, do_not_call, evaluate,
     evaluations::Evaluations,
     fault::{Doing, Fault},
     place::{self, Place},
@@ -30,7 +30,7 @@ use crate::{
 macro_rules! contact_columns {
     () => {
         "c.id, k.slug, c.customer_id, c.priority, c.import_order, c.not_before, c.version, c.pass, c.attempts, \
-         c.ended, p.numbers, g.numbers, p.attributes, p.timezone, g.business"
+         c.ended, p.numbers, g.numbers, p.attributes, p.timezone, g.business, c.batch"
     };
 }
 /// The tables beside `contact c`; `CROSS JOIN` keeps the hot table outermost.
@@ -44,15 +44,22 @@ macro_rules! contact_joins {
 /// The columns that [`kept`] takes.
 macro_rules! kept_columns {
     () => {
-        concat!(contact_columns!(), ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.stood")
+        concat!(
+            contact_columns!(),
+            ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.stood, \
+             (SELECT b.paused FROM batch b WHERE b.id = c.batch), c.paused_out"
+        )
     };
 }
 
 /// How many columns [`read`] takes.
-pub(super) const COLUMNS: usize = 15;
+pub(super) const COLUMNS: usize = 16;
+
+/// Which of them is the key of the contact's batch.
+pub(super) const BATCH: usize = 15;
 
 /// With those that [`kept`] takes behind them.
-pub(super) const KEPT_COLUMNS: usize = COLUMNS + 3;
+pub(super) const KEPT_COLUMNS: usize = COLUMNS + 5;
 
 pub(super) use {contact_columns, contact_joins, kept_columns};
 
@@ -67,6 +74,12 @@ pub(super) struct Kept {
     pub(super) live: bool,
     /// Its places are those that have this.
     pub(super) stood: i64,
+    /// Key of its batch.
+    pub(super) batch: i64,
+    /// Whether its batch is paused.
+    pub(super) batch_paused: bool,
+    /// Whether that left it out when it was last applied.
+    pub(super) paused_out: bool,
 }
 
 /// Reads one contact.
@@ -83,6 +96,9 @@ pub(super) fn kept(row: &SqliteRow) -> Result<Kept, Fault> {
         campaign: column(row, COLUMNS)?,
         live: column(row, COLUMNS + 1)?,
         stood: column(row, COLUMNS + 2)?,
+        batch: column(row, BATCH)?,
+        batch_paused: column(row, COLUMNS + 3)?,
+        paused_out: column(row, COLUMNS + 4)?,
     })
 }
 
@@ -158,9 +174,11 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// The places of a contact, each with its evaluation; `live` says whether it is in a call.
-    pub(super) fn places(&self, contact: &Contact, stood: i64, live: bool) -> Vec<(i64, Place)> {
-        let Some(defined) = self.defined.as_ref().filter(|_| !live && !contact.progress.is_over()) else {
+    /// The places of a contact, each with its evaluation; none while it is in a call, or its batch paused.
+    fn places(&self, entered: &Entered<'_>) -> Vec<(i64, Place)> {
+        let Entered { contact, stood, live, paused_out, .. } = *entered;
+        let never = live || paused_out || contact.progress.is_over();
+        let Some(defined) = self.defined.as_ref().filter(|_| !never) else {
             return Vec::new();
         };
         let standing = self.evaluations.standing.map(|id| (id, self.evaluations.by.as_ref().unwrap_or(defined)));
@@ -173,10 +191,10 @@ impl Rules {
         both.flat_map(places).collect()
     }
 
-    /// Whether the filter leaves out a contact that has not ended.
-    pub(super) fn leaves_out(&self, contact: &Contact) -> bool {
+    /// Under what a contact is counted as left out.
+    pub(super) fn left_out(&self, contact: &Contact, paused_out: bool) -> Option<&'static str> {
         let matches = self.defined.as_ref().is_none_or(|campaign| campaign.matches(&contact.attributes));
-        !matches && !contact.progress.is_over()
+        left_out(&contact.progress, !matches, paused_out)
     }
 }
 
@@ -193,14 +211,62 @@ pub(super) async fn write(
     stand(conn, rules, before, &after, live).await?;
     let was = &before.contact.progress;
     if (&progress.numbers, &progress.business) != (&was.numbers, &was.business) {
-        write_numbers(conn, after.reference, progress).await?;
-        do_not_call::remark(conn, after.reference, &before.contact.progress, progress).await?;
+        write_numbers(conn, after.reference, was, progress).await?;
     }
-    let by = i64::from(rules.leaves_out(&after)) - i64::from(rules.leaves_out(&before.contact));
-    if by != 0 {
-        count(conn, before.campaign, (FILTERED_OUT, ""), by).await?;
+    recount(conn, rules, before, (&after, before.paused_out)).await?;
+    moved(conn, before, state(was, before.live), state(progress, live)).await
+}
+
+/// Writes a contact that is not in a call and has become `after`, with what follows from it.
+pub(super) async fn rewrite(
+    conn: &mut SqliteConnection,
+    rules: &Rules,
+    before: &Kept,
+    after: &Contact,
+) -> Result<(), Fault> {
+    const CONTACT: &str =
+        "UPDATE contact SET customer_id = ?2, priority = ?3, not_before = ?4, paused_out = ?5 WHERE id = ?1";
+    sqlx::query(CONTACT)
+        .bind(after.reference.0)
+        .bind(after.customer.as_str())
+        .bind(after.priority.get())
+        .bind(after.not_before.map(row::micros))
+        .bind(before.batch_paused)
+        .execute(&mut *conn)
+        .await
+        .doing("writing a contact")?;
+    let (was, progress) = (&before.contact.progress, &after.progress);
+    const PERSONAL: &str = "UPDATE personal SET numbers = ?2, timezone = ?3, attributes = ?4 WHERE contact = ?1";
+    let numbers = progress.numbers.iter().map(|number| (&number.category, &number.e164));
+    sqlx::query(PERSONAL)
+        .bind(after.reference.0)
+        .bind(row::numbers_text(numbers))
+        .bind(after.timezone.as_ref().map(ContactZone::name))
+        .bind(attributes::text(&after.attributes))
+        .execute(&mut *conn)
+        .await
+        .doing("writing a contact")?;
+    write_numbers(conn, after.reference, was, progress).await?;
+    let paused = Kept { paused_out: before.batch_paused, ..before.clone() };
+    stand(conn, rules, &paused, after, false).await?;
+    recount(conn, rules, before, (after, before.batch_paused)).await?;
+    moved(conn, before, state(was, false), state(progress, false)).await
+}
+
+/// Counts a contact as left out under another name, or no longer.
+pub(super) async fn recount(
+    conn: &mut SqliteConnection,
+    rules: &Rules,
+    before: &Kept,
+    (after, paused_out): (&Contact, bool),
+) -> Result<(), Fault> {
+    let was = rules.left_out(&before.contact, before.paused_out);
+    let is = rules.left_out(after, paused_out);
+    if was == is {
+        return Ok(());
     }
-    moved(conn, before.campaign, state(&before.contact.progress, before.live), state(progress, live)).await
+    let both = [(was, -1), (is, 1)].into_iter().filter_map(|(kind, by)| Some(((kind?, ""), by)));
+    counts(conn, before.campaign, &both.collect::<Vec<_>>()).await
 }
 
 /// Writes a contact's own row, and how it stands.
@@ -216,7 +282,8 @@ async fn stand(
     let query = sqlx::query(SQL).bind(contact.reference.0).bind(stood).bind(contact.version).bind(progress.pass);
     let query = query.bind(progress.attempts).bind(progress.ended.map(ContactEnd::as_str));
     query.execute(&mut *conn).await.doing("writing a contact")?;
-    enter(conn, &[Entered { campaign: before.campaign, rules, contact, stood, live }]).await
+    let (campaign, paused_out) = (before.campaign, before.paused_out);
+    enter(conn, &[Entered { campaign, rules, contact, stood, live, paused_out }]).await
 }
 
 /// A contact of which `contact.stood` has risen.
@@ -231,15 +298,17 @@ pub(super) struct Entered<'a> {
     pub(super) stood: i64,
     /// Whether it has a live call.
     pub(super) live: bool,
+    /// Whether the pause of its batch leaves it out.
+    pub(super) paused_out: bool,
 }
 
 /// Writes the places of contacts; those that they had count no longer.
 pub(super) async fn enter(conn: &mut SqliteConnection, all: &[Entered<'_>]) -> Result<(), Fault> {
     let mut places = Vec::new();
-    for Entered { rules, contact, stood, live, .. } in all {
-        places.extend(rules.places(contact, *stood, *live));
-        if let Some(next) = &rules.evaluations.next {
-            next.touch(contact);
+    for entered in all {
+        places.extend(entered.rules.places(entered));
+        if let Some(next) = &entered.rules.evaluations.next {
+            next.touch(entered.contact, entered.paused_out);
         }
     }
     // Without a definition they stand nowhere, which is made good when there is one again.
@@ -250,7 +319,12 @@ pub(super) async fn enter(conn: &mut SqliteConnection, all: &[Entered<'_>]) -> R
     place::put(conn, &places).await
 }
 
-async fn write_numbers(conn: &mut SqliteConnection, contact: ContactRef, progress: &Progress) -> Result<(), Fault> {
+async fn write_numbers(
+    conn: &mut SqliteConnection,
+    contact: ContactRef,
+    was: &Progress,
+    progress: &Progress,
+) -> Result<(), Fault> {
     const SQL: &str = "INSERT INTO progress (contact, numbers, held, business) VALUES (?1, ?2, ?3, ?4) \
                        ON CONFLICT (contact) DO UPDATE SET numbers = excluded.numbers, held = excluded.held, \
                        business = excluded.business";
@@ -258,18 +332,29 @@ async fn write_numbers(conn: &mut SqliteConnection, contact: ContactRef, progres
     let held = progress.numbers.iter().chain(scheduled).filter_map(|tries| tries.held_until).max();
     let query = sqlx::query(SQL).bind(contact.0).bind(row::progress_text(progress)).bind(held.map(row::micros));
     let query = query.bind(row::business_text(&progress.business));
-    query.execute(conn).await.doing("writing a contact's progress").map(drop)
+    query.execute(&mut *conn).await.doing("writing a contact's progress")?;
+    do_not_call::remark(conn, contact, was, progress).await
 }
 
 /// Marks an unchanged contact as being in a call, or no longer.
 pub(super) async fn set_live(conn: &mut SqliteConnection, rules: &Rules, kept: &Kept, live: bool) -> Result<(), Fault> {
     stand(conn, rules, kept, &kept.contact, live).await?;
     let progress = &kept.contact.progress;
-    moved(conn, kept.campaign, state(progress, !live), state(progress, live)).await
+    moved(conn, kept, state(progress, !live), state(progress, live)).await
+}
+
+/// Under what a contact is counted as left out: the filter goes before the pause of a batch.
+pub(super) fn left_out(progress: &Progress, filtered_out: bool, paused_out: bool) -> Option<&'static str> {
+    match (filtered_out, paused_out) {
+        _ if progress.is_over() => None,
+        (true, _) => Some(FILTERED_OUT),
+        (false, true) => Some(PAUSED_OUT),
+        (false, false) => None,
+    }
 }
 
 /// The name under which a contact is counted.
-fn state(progress: &Progress, live: bool) -> (&'static str, &'static str) {
+pub(super) fn state(progress: &Progress, live: bool) -> (&'static str, &'static str) {
     match progress.ended {
         Some(end) if progress.is_over() => (ENDED, end.as_str()),
         Some(_) => (OPEN, IN_PROGRESS),
@@ -286,6 +371,8 @@ pub(super) const FRESH: &str = "fresh";
 pub(super) const IN_PROGRESS: &str = "in_progress";
 /// Kind of count: those of [`OPEN`] that the filter leaves out.
 pub(super) const FILTERED_OUT: &str = "filtered_out";
+/// Kind of count: those of [`OPEN`] that only the pause of their batch leaves out.
+pub(super) const PAUSED_OUT: &str = "paused_out";
 /// Kind of count: ended contacts by how.
 pub(super) const ENDED: &str = "ended";
 /// Kind of count: ended attempts by result.
@@ -295,27 +382,36 @@ pub(super) const LIVE: &str = "live";
 
 async fn moved(
     conn: &mut SqliteConnection,
-    campaign: i64,
+    kept: &Kept,
     from: (&'static str, &'static str),
     to: (&'static str, &'static str),
 ) -> Result<(), Fault> {
     if from == to {
         return Ok(());
     }
-    count(conn, campaign, from, -1).await?;
-    count(conn, campaign, to, 1).await
+    let both = [(from, -1), (to, 1)];
+    counts(conn, kept.campaign, &both).await?;
+    batch::counts(conn, kept.batch, &both).await
 }
 
+/// A count of a campaign or a batch, by kind and name.
+pub(super) type Counted = (&'static str, &'static str);
+
 /// Adds `by` to a count of a campaign.
-pub(super) async fn count(
+pub(super) async fn count(conn: &mut SqliteConnection, campaign: i64, counted: Counted, by: i64) -> Result<(), Fault> {
+    counts(conn, campaign, &[(counted, by)]).await
+}
+
+/// Adds to counts of a campaign, in one statement.
+pub(super) async fn counts(
     conn: &mut SqliteConnection,
     campaign: i64,
-    (kind, name): (&'static str, &'static str),
-    by: i64,
+    counted: &[(Counted, i64)],
 ) -> Result<(), Fault> {
-    const SQL: &str = "INSERT INTO tally (campaign, kind, name, n) VALUES (?1, ?2, ?3, ?4) \
+    const SQL: &str = "INSERT INTO tally (campaign, kind, name, n) SELECT ?1, value ->> '$[0][0]', \
+                       value ->> '$[0][1]', value ->> '$[1]' FROM json_each(?2) WHERE true \
                        ON CONFLICT (campaign, kind, name) DO UPDATE SET n = n + excluded.n";
-    let query = sqlx::query(SQL).bind(campaign).bind(kind).bind(name).bind(by);
+    let query = sqlx::query(SQL).bind(campaign).bind(serde_json::json!(counted).to_string());
     query.execute(conn).await.doing("counting").map(drop)
 }
 

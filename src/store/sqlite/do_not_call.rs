@@ -196,12 +196,13 @@ async fn write(writer: &mut Writer, changed: Vec<(Progress, Kept)>) -> Result<()
         sqlx::query(sql).bind(&contacts).execute(&mut *conn).await.doing(doing)?;
     }
     mark(conn, &marks).await?;
-    let entered = written.iter().map(|Kept { contact, campaign, live, stood }| Entered {
-        campaign: *campaign,
-        rules: &rules[campaign],
-        contact,
-        stood: *stood,
-        live: *live,
+    let entered = written.iter().map(|kept| Entered {
+        campaign: kept.campaign,
+        rules: &rules[&kept.campaign],
+        contact: &kept.contact,
+        stood: kept.stood,
+        live: kept.live,
+        paused_out: kept.paused_out,
     });
     let entered: Vec<Entered<'_>> = entered.collect();
     contact::enter(conn, &entered).await

@@ -16,6 +16,7 @@ use super::{
     evaluation::Evaluation,
     evaluations::{Evaluations, UnderWay},
     fault::{Doing, Fault},
+    pause,
     place::{self, Kind, Place},
     writer::{Reply, Writer},
 };
@@ -25,7 +26,8 @@ use crate::{
 };
 
 /// Releases the next contacts from lists that are followed no longer, then begins to apply a definition
-/// that is wanted, then places those anew that time has made stand otherwise.
+/// that is wanted, then applies pauses of batches, then places those anew that time has made stand
+/// otherwise.
 pub(super) async fn slice(writer: &mut Writer) -> Result<Reply, Fault> {
     if writer.generation.is_none() {
         return Ok(Reply::Evaluated(None));
@@ -35,6 +37,9 @@ pub(super) async fn slice(writer: &mut Writer) -> Result<Reply, Fault> {
     }
     if let Some(evaluation) = begin(writer).await? {
         return Ok(Reply::Began(Box::new(evaluation)));
+    }
+    if let Some(paused) = pause::slice(writer).await? {
+        return Ok(Reply::Evaluated(Some(paused)));
     }
     wake(writer).await.map(Reply::Evaluated)
 }
@@ -96,16 +101,17 @@ pub(super) async fn complete(writer: &mut Writer, key: i64, under_way: &Arc<Unde
         return Ok(None);
     }
     let doing = "completing the application of a definition";
-    let (conn, left_out) = (&mut writer.conn, under_way.left_out());
+    let (conn, (filtered_out, paused_out)) = (&mut writer.conn, under_way.left_out());
     const COMPLETE: &str = "UPDATE campaign SET evaluation = ?2, wanted = 0 WHERE id = ?1";
     sqlx::query(COMPLETE).bind(key).bind(under_way.evaluation).execute(&mut *conn).await.doing(doing)?;
-    contact::set_count(conn, key, (contact::FILTERED_OUT, ""), left_out).await?;
+    contact::set_count(conn, key, (contact::FILTERED_OUT, ""), filtered_out).await?;
+    contact::set_count(conn, key, (contact::PAUSED_OUT, ""), paused_out).await?;
     let open = sqlx::query_scalar("SELECT coalesce(sum(n), 0) FROM tally WHERE campaign = ?1 AND kind = ?2");
     let open: i64 = open.bind(key).bind(contact::OPEN).fetch_one(conn).await.doing(doing)?;
     let campaign = &under_way.campaign.id;
     let evaluations = Evaluations { standing: Some(under_way.evaluation), by: writer.defined(campaign), next: None };
     writer.shared.set_evaluations(campaign, evaluations);
-    Ok(Some((open - left_out).unsigned_abs()))
+    Ok(Some((open - filtered_out - paused_out).unsigned_abs()))
 }
 
 /// Finds out anew how some contacts stand that time has made stand otherwise; `None` if there are none.
@@ -143,16 +149,17 @@ async fn wake(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
 }
 
 /// Finds out how contacts stand that are what they were.
-async fn again(writer: &mut Writer, campaign: &CampaignId, all: &[Kept]) -> Result<(), Fault> {
+pub(super) async fn again(writer: &mut Writer, campaign: &CampaignId, all: &[Kept]) -> Result<(), Fault> {
     let rules = writer.rules(campaign);
     let contacts: Vec<i64> = all.iter().map(|kept| kept.contact.reference.0).collect();
     contact::rise(&mut writer.conn, &contacts).await?;
-    let entered = all.iter().map(|Kept { contact, campaign, live, stood }| Entered {
-        campaign: *campaign,
+    let entered = all.iter().map(|kept| Entered {
+        campaign: kept.campaign,
         rules: &rules,
-        contact,
-        stood: stood + 1,
-        live: *live,
+        contact: &kept.contact,
+        stood: kept.stood + 1,
+        live: kept.live,
+        paused_out: kept.paused_out,
     });
     let entered: Vec<Entered<'_>> = entered.collect();
     contact::enter(&mut writer.conn, &entered).await

@@ -31,7 +31,18 @@ struct Seen {
     /// They have changed since it began, so their places are written as they change.
     touched: Contacts,
     /// They are open, and the filter leaves them out.
-    left_out: Contacts,
+    filtered_out: Contacts,
+    /// They are open, and only the pause of their batch leaves them out.
+    paused_out: Contacts,
+}
+
+impl Seen {
+    fn see(&mut self, campaign: &Campaign, contact: &Contact, paused: bool) {
+        let (id, open) = (contact.reference.0, !contact.progress.is_over());
+        let matches = campaign.matches(&contact.attributes);
+        self.filtered_out.set(id, open && !matches);
+        self.paused_out.set(id, open && matches && paused);
+    }
 }
 
 impl UnderWay {
@@ -41,22 +52,28 @@ impl UnderWay {
     }
 
     /// A contact has come to stand otherwise while this is under way.
-    pub(super) fn touch(&self, contact: &Contact) {
-        let left_out = self.leaves_out(contact);
+    pub(super) fn touch(&self, contact: &Contact, paused: bool) {
         let mut seen = self.seen();
         seen.touched.set(contact.reference.0, true);
-        seen.left_out.set(contact.reference.0, left_out);
+        seen.see(&self.campaign, contact, paused);
+    }
+
+    /// A contact is gone.
+    pub(super) fn forget(&self, contact: i64) {
+        let mut seen = self.seen();
+        seen.touched.set(contact, true);
+        seen.filtered_out.set(contact, false);
+        seen.paused_out.set(contact, false);
     }
 
     /// A contact has been read; tells whether it still is what it was.
-    pub(super) fn read(&self, contact: &Contact) -> bool {
-        let left_out = self.leaves_out(contact);
+    pub(super) fn read(&self, contact: &Contact, paused: bool) -> bool {
         let mut seen = self.seen();
-        if seen.touched.has(contact.reference.0) {
-            return false;
+        let still = !seen.touched.has(contact.reference.0);
+        if still {
+            seen.see(&self.campaign, contact, paused);
         }
-        seen.left_out.set(contact.reference.0, left_out);
-        true
+        still
     }
 
     /// Whether a contact has changed since this began.
@@ -64,13 +81,10 @@ impl UnderWay {
         self.seen().touched.has(contact)
     }
 
-    /// How many open contacts the filter leaves out.
-    pub(super) fn left_out(&self) -> i64 {
-        self.seen().left_out.count()
-    }
-
-    fn leaves_out(&self, contact: &Contact) -> bool {
-        !contact.progress.is_over() && !self.campaign.matches(&contact.attributes)
+    /// How many open contacts the filter leaves out, and how many only the pause of their batch.
+    pub(super) fn left_out(&self) -> (i64, i64) {
+        let seen = self.seen();
+        (seen.filtered_out.count(), seen.paused_out.count())
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

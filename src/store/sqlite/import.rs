@@ -6,13 +6,14 @@ use serde_json::json;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{
+    batch::{self, Opened},
     contact::{self, Entered, Rules, column},
     fault::{Doing, Fault},
 };
 use crate::{
     domain::{
         contact::{Contact, NewContact, Progress},
-        ids::{CampaignId, ContactRef},
+        ids::{BatchId, CampaignId, ContactRef},
     },
     store::{
         ImportOutcome, attributes,
@@ -54,11 +55,16 @@ impl Content {
 pub(super) async fn import(
     conn: &mut SqliteConnection,
     campaign: &CampaignId,
+    batch: &BatchId,
     rules: &Rules,
     contacts: &[NewContact],
 ) -> Result<ImportOutcome, Fault> {
     let key = contact::campaign_key(conn, campaign).await?;
     let mut outcome = ImportOutcome::default();
+    if contacts.is_empty() {
+        return Ok(outcome);
+    }
+    let batch = batch::open(conn, key, batch, rules.now).await?;
     for (chunk, rows) in contacts.chunks(ROWS_PER_STATEMENT).enumerate() {
         let known = existing(conn, key, rows).await?;
         let (mut added, mut seen): (Vec<(&NewContact, Content)>, _) = (Vec::new(), BTreeMap::new());
@@ -75,7 +81,7 @@ pub(super) async fn import(
             }
         }
         outcome.added += u64::try_from(added.len()).unwrap_or(u64::MAX);
-        insert(conn, campaign, key, rules, &added).await?;
+        insert(conn, campaign, (key, &batch), rules, &added).await?;
     }
     Ok(outcome)
 }
@@ -110,7 +116,7 @@ async fn existing(
 async fn insert(
     conn: &mut SqliteConnection,
     campaign: &CampaignId,
-    key: i64,
+    (key, batch): (i64, &Opened),
     rules: &Rules,
     rows: &[(&NewContact, Content)],
 ) -> Result<(), Fault> {
@@ -125,21 +131,26 @@ async fn insert(
     let numbered = (0..).zip(rows);
     let contacts: Vec<Contact> =
         numbered.map(|(n, (row, _))| contact(campaign, row, first_id + n, first_order + n)).collect();
-    write(conn, key, &contacts, rows).await?;
-    let left_out = contacts.iter().filter(|contact| rules.leaves_out(contact)).count();
-    let entered = |contact| Entered { campaign: key, rules, contact, stood: 0, live: false };
+    write(conn, (key, batch), &contacts, rows).await?;
+    let paused_out = batch.paused;
+    let entered = |contact| Entered { campaign: key, rules, contact, stood: 0, live: false, paused_out };
     let entered: Vec<Entered<'_>> = contacts.iter().map(entered).collect();
     contact::enter(conn, &entered).await?;
-    if left_out > 0 {
-        contact::count(conn, key, (contact::FILTERED_OUT, ""), i64::try_from(left_out).unwrap_or(i64::MAX)).await?;
+    let mut left_out: BTreeMap<&'static str, i64> = BTreeMap::new();
+    for kind in contacts.iter().filter_map(|contact| rules.left_out(contact, paused_out)) {
+        *left_out.entry(kind).or_default() += 1;
     }
+    for (kind, count) in left_out {
+        contact::count(conn, key, (kind, ""), count).await?;
+    }
+    batch::grow(conn, batch.key, first_id, first_id + count - 1).await?;
     contact::count(conn, key, (contact::OPEN, contact::FRESH), count).await
 }
 
 /// Writes the rows of new contacts.
 async fn write(
     conn: &mut SqliteConnection,
-    key: i64,
+    (key, batch): (i64, &Opened),
     contacts: &[Contact],
     rows: &[(&NewContact, Content)],
 ) -> Result<(), Fault> {
@@ -147,12 +158,13 @@ async fn write(
     let both: Vec<(&Contact, &Content)> = contacts.iter().zip(rows.iter().map(|(_, content)| content)).collect();
     for both in both.chunks(ROWS_AT_ONCE) {
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-            "INSERT INTO contact (id, campaign, customer_id, priority, import_order, not_before, version, attempts) ",
+            "INSERT INTO contact (id, campaign, customer_id, priority, import_order, not_before, batch, \
+             paused_out, version, attempts) ",
         );
         query.push_values(both, |mut row, (contact, content)| {
             row.push_bind(contact.reference.0).push_bind(key).push_bind(contact.customer.as_str());
             row.push_bind(content.priority).push_bind(contact.import_order).push_bind(content.not_before);
-            row.push("1").push("0");
+            row.push_bind(batch.key).push_bind(batch.paused).push("1").push("0");
         });
         query.build().execute(&mut *conn).await.doing(doing)?;
         let mut query: QueryBuilder<Sqlite> =

@@ -106,8 +106,8 @@ pub(super) async fn settle(writer: &mut Writer, settlement: &Settlement) -> Resu
     let conn = &mut writer.conn;
     let progress = verdict::settled(&kept.contact.progress, settlement.progress.clone());
     contact::write(conn, &rules, &kept, &progress, false).await?;
-    contact::count(conn, kept.campaign, (contact::LIVE, ""), -1).await?;
-    contact::count(conn, kept.campaign, (contact::RESULT, settlement.result.as_str()), 1).await?;
+    let counted = [((contact::LIVE, ""), -1), ((contact::RESULT, settlement.result.as_str()), 1)];
+    contact::counts(conn, kept.campaign, &counted).await?;
     writer.shared.ledger().remove(settlement.attempt);
     business::take_effect(writer, ContactRef(contact)).await
 }

@@ -12,6 +12,7 @@ use crate::{
     domain::{
         campaign::Campaign,
         contact::Contact,
+        ids::ContactRef,
         order::{self, Standing},
     },
     store::row::micros,
@@ -168,6 +169,12 @@ pub(super) async fn sweep(conn: &mut SqliteConnection, evaluation: i64, keys: &[
     let keys: Vec<String> = keys.iter().map(|key| hex(key)).collect();
     let query = sqlx::query(SQL).bind(evaluation).bind(json!(keys).to_string());
     query.execute(conn).await.doing("taking places away").map(drop)
+}
+
+/// All places of a contact: each of the store's is looked at.
+pub(super) async fn of(conn: &mut SqliteConnection, contact: ContactRef) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
+    let query = sqlx::query_as("SELECT evaluation, key FROM place WHERE contact = ?1").bind(contact.0);
+    query.fetch_all(conn).await.doing("looking for a contact's places")
 }
 
 fn hex(bytes: &[u8]) -> String {
