@@ -141,22 +141,19 @@ pub(super) fn region(rules: &ImportRules) -> Result<Region, ImportError> {
     Region::from_code(&rules.region).map_err(|_| ImportError::Region(rules.region.clone()))
 }
 
-/// Reads all rows and hands them over, piece by piece.
+/// Reads all rows and has them stored, piece by piece: while one is being stored the next is read.
 async fn take_in<S: Sink>(
     sink: S,
-    mut rows: Rows<impl AsyncRead + Unpin + Send>,
-    mut read: impl FnMut(&Row) -> Result<S::Item, String> + Send,
+    rows: Rows<impl AsyncRead + Unpin + Send>,
+    read: impl FnMut(&Row) -> Result<S::Item, String> + Send,
     events: &mpsc::Sender<ImportEvent>,
 ) -> Result<ImportCounts, ImportError> {
-    let mut import = Import { sink, events, counts: ImportCounts::default(), piece: Piece::default() };
-    while let Some(row) = rows.next().await.map_err(ImportError::Read)? {
-        import.counts.rows += 1;
-        match read(&row) {
-            Ok(item) => import.add(row.line, row.raw, item).await?,
-            Err(reason) => import.reject(row.line, row.raw, reason).await?,
-        }
-    }
-    import.finish().await
+    let (hand_over, handed_over) = mpsc::channel(1);
+    let reading = Reading { events, hand_over, piece: Piece::default(), read: 0, rejected: 0 };
+    let writing = Writing { sink, events, counts: ImportCounts::default() };
+    let ((), counts) = tokio::try_join!(reading.all(rows, read), writing.all(handed_over))?;
+    events.send(ImportEvent::Done(counts)).await?;
+    Ok(counts)
 }
 
 /// Where rows go.
@@ -225,23 +222,44 @@ struct Piece<T> {
     items: Vec<T>,
     rows: Vec<(u64, String)>,
     bytes: usize,
+    /// Rows that had been read when it was handed over.
+    read: u64,
+    /// Those of them that were left out.
+    rejected: u64,
 }
 
 impl<T> Default for Piece<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), rows: Vec::new(), bytes: 0 }
+        Self { items: Vec::new(), rows: Vec::new(), bytes: 0, read: 0, rejected: 0 }
     }
 }
 
-struct Import<'a, S: Sink> {
-    sink: S,
+/// The half that reads.
+struct Reading<'a, T> {
     events: &'a mpsc::Sender<ImportEvent>,
-    counts: ImportCounts,
-    piece: Piece<S::Item>,
+    hand_over: mpsc::Sender<Piece<T>>,
+    piece: Piece<T>,
+    read: u64,
+    rejected: u64,
 }
 
-impl<S: Sink> Import<'_, S> {
-    async fn add(&mut self, line: u64, row: String, item: S::Item) -> Result<(), ImportError> {
+impl<T> Reading<'_, T> {
+    async fn all(
+        mut self,
+        mut rows: Rows<impl AsyncRead + Unpin + Send>,
+        mut read: impl FnMut(&Row) -> Result<T, String> + Send,
+    ) -> Result<(), ImportError> {
+        while let Some(row) = rows.next().await.map_err(ImportError::Read)? {
+            self.read += 1;
+            match read(&row) {
+                Ok(item) => self.add(row.line, row.raw, item).await?,
+                Err(reason) => self.reject(row.line, row.raw, reason).await?,
+            }
+        }
+        self.hand_over().await
+    }
+
+    async fn add(&mut self, line: u64, row: String, item: T) -> Result<(), ImportError> {
         self.piece.bytes += row.len();
         self.piece.items.push(item);
         self.piece.rows.push((line, row));
@@ -252,39 +270,51 @@ impl<S: Sink> Import<'_, S> {
     }
 
     async fn reject(&mut self, line: u64, row: String, reason: String) -> Result<(), ImportError> {
-        self.counts.rejected += 1;
+        self.rejected += 1;
         self.events.send(ImportEvent::Rejected { line, reason, row }).await?;
         // Rows that are all bad are progress too.
-        if self.counts.rejected.is_multiple_of(PIECE_ROWS as u64) {
+        if self.rejected.is_multiple_of(PIECE_ROWS as u64) {
             self.hand_over().await?;
         }
         Ok(())
     }
 
     async fn hand_over(&mut self) -> Result<(), ImportError> {
-        let mut piece = std::mem::take(&mut self.piece);
-        if !piece.items.is_empty() {
-            let written = self.sink.write(piece.items).await?;
-            self.counts.added += written.added;
-            self.counts.updated += written.updated;
-            self.counts.unchanged += written.unchanged;
-            for position in written.conflicting {
-                let Some((line, row)) = piece.rows.get_mut(position).map(std::mem::take) else { continue };
-                self.counts.rejected += 1;
-                let reason = "customer_id: is in the campaign with other numbers, attributes, priority, \
-                              timezone, not_before or custom_field, and was left as it is"
-                    .to_owned();
-                self.events.send(ImportEvent::Rejected { line, reason, row }).await?;
-            }
-        }
-        self.events.send(ImportEvent::Progress(self.counts)).await?;
-        Ok(())
+        let piece = Piece { read: self.read, rejected: self.rejected, ..std::mem::take(&mut self.piece) };
+        self.hand_over.send(piece).await.map_err(|_| ImportError::Abandoned)
     }
+}
 
-    async fn finish(mut self) -> Result<ImportCounts, ImportError> {
-        self.hand_over().await?;
+/// The half that has pieces stored.
+struct Writing<'a, S> {
+    sink: S,
+    events: &'a mpsc::Sender<ImportEvent>,
+    counts: ImportCounts,
+}
+
+impl<S: Sink> Writing<'_, S> {
+    async fn all(mut self, mut handed_over: mpsc::Receiver<Piece<S::Item>>) -> Result<ImportCounts, ImportError> {
+        let mut conflicting = 0;
+        while let Some(piece) = handed_over.recv().await {
+            let Piece { items, mut rows, read, rejected, .. } = piece;
+            if !items.is_empty() {
+                let written = self.sink.write(items).await?;
+                self.counts.added += written.added;
+                self.counts.updated += written.updated;
+                self.counts.unchanged += written.unchanged;
+                for position in written.conflicting {
+                    let Some((line, row)) = rows.get_mut(position).map(std::mem::take) else { continue };
+                    conflicting += 1;
+                    let reason = "customer_id: is in the campaign with other numbers, attributes, priority, \
+                                  timezone, not_before or custom_field, and was left as it is"
+                        .to_owned();
+                    self.events.send(ImportEvent::Rejected { line, reason, row }).await?;
+                }
+            }
+            (self.counts.rows, self.counts.rejected) = (read, rejected + conflicting);
+            self.events.send(ImportEvent::Progress(self.counts)).await?;
+        }
         self.sink.finish(self.counts.rejected).await?;
-        self.events.send(ImportEvent::Done(self.counts)).await?;
         Ok(self.counts)
     }
 }

@@ -71,7 +71,7 @@ struct State {
     campaigns: BTreeMap<CampaignId, Held>,
     contacts: BTreeMap<ContactRef, Contact>,
     custom_fields: BTreeMap<ContactRef, Option<String>>,
-    /// Contacts that their campaign's filter left out when it was last applied.
+    /// Contacts that are left out by the definition that their campaign's contacts stand by.
     filtered_out: BTreeSet<ContactRef>,
     /// Contacts whose batch was paused when that was last applied.
     paused_out: BTreeSet<ContactRef>,
@@ -94,9 +94,11 @@ struct Held {
     stored: StoredCampaign,
     customers: BTreeMap<CustomerId, ContactRef>,
     next_order: i64,
-    /// What of its definition its contacts stand by, as text.
+    /// What of its definition its contacts are to stand by, as text.
     selection: String,
-    /// The last customer that it has been applied to; `None` once it has been to all.
+    /// The definition that they do stand by, as far as this life has heard of it.
+    by: Option<Arc<Campaign>>,
+    /// The last customer that a new one has been applied to; `None` while they stand by that in force.
     evaluated_to: Option<String>,
     /// The do-not-call lists that it follows.
     lists: Vec<DoNotCallId>,
@@ -151,6 +153,10 @@ impl MemoryStore {
         state.epoch += 1;
         state.closed = false;
         state.generation = None;
+        // What was under way is begun anew, and the definition before is not known any more.
+        for held in state.campaigns.values_mut().filter(|held| held.evaluated_to.is_some()) {
+            (held.evaluated_to, held.by) = (Some(String::new()), None);
+        }
         let epoch = Epoch(state.epoch);
         drop(state);
         let (opener, clock) = (self.opener.clone(), self.clock.clone());
@@ -211,6 +217,29 @@ impl State {
             contact.progress = progress;
             contact.version += 1;
         }
+        self.stand(contact);
+    }
+
+    /// A contact comes to stand anew by what its campaign's contacts stand by.
+    fn stand(&mut self, contact: ContactRef) {
+        let Some(contact) = self.contacts.get(&contact) else { return };
+        let (reference, campaign) = (contact.reference, contact.campaign.clone());
+        match self.by(&campaign).map(|by| !by.matches(&contact.attributes)) {
+            Some(true) => drop(self.filtered_out.insert(reference)),
+            Some(false) => drop(self.filtered_out.remove(&reference)),
+            None => {}
+        }
+        if self.defined(&campaign).is_none()
+            && let Some(held) = self.campaigns.get_mut(&campaign)
+        {
+            held.evaluated_to = Some(String::new());
+        }
+    }
+
+    /// The definition that contacts of a campaign stand by; `None` while its file is gone.
+    fn by(&self, campaign: &CampaignId) -> Option<&Campaign> {
+        let defined = self.defined(campaign)?;
+        Some(self.campaigns.get(campaign).and_then(|held| held.by.as_deref()).unwrap_or(defined))
     }
 
     fn history_of(&self, contact: &Contact) -> ContactHistory {
@@ -364,6 +393,7 @@ impl Store for MemoryStore {
                 held.caller_usage.retain(|_, used| *used > 0);
             }
             state.forget_attempt(attempt);
+            state.stand(gone.contact);
             state.results_take_effect(gone.contact);
         }
         Ok(())
@@ -623,9 +653,10 @@ impl Store for MemoryStore {
 
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {
         let state = self.state()?;
-        state.held(campaign)?;
+        let evaluating = state.held(campaign)?.evaluated_to.is_some();
         let (mut tally, live) = (Tally::default(), state.live_contacts());
-        (tally.filtered_out, tally.paused) = (state.open(campaign).1, state.paused_open(campaign));
+        (tally.filtered_out, tally.paused) =
+            if evaluating { (0, 0) } else { (state.open(campaign).1, state.paused_open(campaign)) };
         for contact in state.contacts_of(campaign) {
             tally.contacts += 1;
             match contact.progress.ended.filter(|_| contact.progress.is_over()) {
@@ -679,6 +710,9 @@ impl State {
                         held.selection = selection;
                         held.evaluated_to = Some(String::new());
                     }
+                    if held.customers.is_empty() || held.evaluated_to.is_none() {
+                        (held.by, held.evaluated_to) = (Some(Arc::clone(defined)), None);
+                    }
                     self.release_holds(defined);
                 } else {
                     let (customers, caller_usage) = (BTreeMap::new(), BTreeMap::new());
@@ -688,6 +722,7 @@ impl State {
                         customers,
                         next_order: 1,
                         selection,
+                        by: Some(Arc::clone(defined)),
                         evaluated_to,
                         lists,
                         unlisted_to,
@@ -766,15 +801,7 @@ impl State {
         self.last_contact += 1;
         let reference = ContactRef(self.last_contact);
         self.enter(reference, batch);
-        let left_out = self.defined(campaign).map(|campaign| !campaign.matches(&new.attributes));
         let Some(held) = self.campaigns.get_mut(campaign) else { return };
-        match left_out {
-            Some(true) => {
-                self.filtered_out.insert(reference);
-            }
-            Some(false) => {}
-            None => held.evaluated_to = Some(String::new()),
-        }
         let contact = Contact {
             reference,
             campaign: campaign.clone(),
@@ -791,6 +818,7 @@ impl State {
         held.customers.insert(new.customer, reference);
         self.contacts.insert(reference, contact);
         self.custom_fields.insert(reference, new.custom_field);
+        self.stand(reference);
     }
 }
 

@@ -450,8 +450,12 @@ pub struct ListCount {
     pub expired: u64,
 }
 
-/// Contacts that one call of [`Store::evaluate`] looks at: few, since intents wait meanwhile.
-const EVALUATION_SLICE: i64 = 200;
+/// Contacts that one call of [`Store::evaluate`] looks at.
+const EVALUATION_SLICE: i64 = 1_000;
+
+/// Contacts that one call of it releases from lists or from a pause, or wakes: few, since intents wait
+/// meanwhile.
+const RELEASE_SLICE: i64 = 200;
 
 /// A definition, or the pause of a batch, has been applied to some contacts, or some were released from lists
 /// that their campaign follows no longer.
@@ -459,9 +463,10 @@ const EVALUATION_SLICE: i64 = 200;
 pub struct Evaluated {
     /// Of which campaign.
     pub campaign: CampaignId,
-    /// How many of them, not ended, are no longer left out or held.
+    /// How many of them are no longer held; or once a definition has been applied to all, how many that
+    /// have not ended it leaves in.
     pub admitted: u64,
-    /// Whether that is all of them.
+    /// Whether that is all of them: from now on their order is the new one.
     pub complete: bool,
 }
 
@@ -474,7 +479,8 @@ pub struct Tally {
     pub fresh: u64,
     /// Contacts not ended that have been called.
     pub in_progress: u64,
-    /// Contacts not ended that the filter leaves out; `fresh` and `in_progress` count them too.
+    /// Contacts not ended that the filter leaves out, 0 while a new one is being applied to them; `fresh` and
+    /// `in_progress` count them too.
     pub filtered_out: u64,
     /// Contacts not ended that only the pause of their batch leaves out; likewise.
     pub paused: u64,
@@ -590,9 +596,10 @@ pub trait Store: Send + Sync + 'static {
     /// its definitions. Doing it again changes nothing.
     async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError>;
 
-    /// Applies filters, and pauses of batches, that have changed to some contacts, and releases some from
-    /// lists that are followed no longer; `None` once there are none left. Until then candidates may miss
-    /// contacts that a new definition admits.
+    /// Applies definitions, and pauses of batches, that have changed to some contacts, and releases some from
+    /// lists that are followed no longer; `None` once there are none left. Until a definition has been applied
+    /// to all contacts of a campaign, candidates are in the order of the one before, without those whom the new
+    /// filter leaves out.
     async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError>;
 
     /// Up to `limit` contacts that are ready at `now`, and for which the filter in force holds. Contacts

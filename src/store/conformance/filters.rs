@@ -7,6 +7,7 @@ use super::*;
 use crate::{
     domain::{
         attribute::{AttributeValue, Number},
+        campaign::{Direction, SortKey, SortType},
         filter::{Comparison, Filter, Test},
         ids::AttributeId,
         zone::ContactZone,
@@ -98,7 +99,7 @@ async fn a_new_filter_holds_at_once_and_is_applied_by_and_by(mut world: World) {
     let mut spring = campaign("spring");
     spring.filter = Some(tier("gold"));
     world.apply(&[&spring]).await;
-    world.import(&spring, with_tiers(450, &["gold", "iron", "iron"])).await;
+    world.import(&spring, with_tiers(1_350, &["gold", "iron", "iron"])).await;
     let picked = world.find(&spring, "c0001").await;
     spring.filter = Some(tier("iron"));
     world.apply(&[&spring]).await;
@@ -117,16 +118,50 @@ async fn a_new_filter_holds_at_once_and_is_applied_by_and_by(mut world: World) {
     let rest = evaluate(&world).await;
     assert!(rest.last().unwrap().complete && rest.len() == 2, "{rest:?}");
     let page = world.store.candidates(&spring.id, world.now(), 1000).await.unwrap();
-    assert_eq!((page.ready.len(), page.open, page.matching), (300, 452, Some(300)));
+    assert_eq!((page.ready.len(), page.open, page.matching), (900, 1_352, Some(900)));
     assert_eq!(page.ready[0].customer, customer_id("c0002"));
     // The same filter again is nothing new; none at all lets everybody in.
     world.apply(&[&spring]).await;
     assert_eq!(evaluate(&world).await, []);
     spring.filter = None;
     world.apply(&[&spring]).await;
-    assert_eq!(evaluate(&world).await.iter().map(|piece| piece.admitted).sum::<u64>(), 152);
-    assert_eq!(world.customers(&spring).await.len(), 452);
+    assert_eq!(evaluate(&world).await.last().unwrap().admitted, 1_352);
+    let page = world.store.candidates(&spring.id, world.now(), 2_000).await.unwrap();
+    assert_eq!((page.ready.len(), page.matching), (1_352, Some(1_352)));
     assert_eq!(world.store.tally(&spring.id).await.unwrap().filtered_out, 0);
+}
+
+/// By their scores, and while a new order is on its way, by none.
+async fn a_new_order_takes_over_in_one_step(mut world: World) {
+    let mut spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    let scored = |i: u32| {
+        let score = Number::new(f64::from(i)).map(AttributeValue::Number).unwrap();
+        NewContact {
+            attributes: Attributes::from([(id("score"), score)]),
+            ..contact(&format!("c{i:04}"), &[&format!("+86138{i:08}")])
+        }
+    };
+    world.import(&spring, (1..=1_200).map(scored).collect()).await;
+    let (direction, compare) = (Direction::Descending, SortType::Number);
+    spring.sort = vec![SortKey { attribute: id("score"), direction, compare }];
+    world.apply(&[&spring]).await;
+    assert!(!world.store.evaluate().await.unwrap().unwrap().complete);
+    // One who is called, one who comes, and one who is ready again: all of them stand in both orders.
+    let busy = world.find(&spring, "c1200").await;
+    world.call(&busy, 0, CallResult::Answered).await;
+    let withdrawn = world.find(&spring, "c0001").await;
+    let (attempt, _) = world.place(&withdrawn, 0).await;
+    world.store.withdraw_intent(attempt).await.unwrap();
+    world.import(&spring, vec![scored(1_300)]).await;
+    let before = world.store.candidates(&spring.id, world.now(), 2_000).await.unwrap().ready;
+    let names = |page: &[Contact]| page.iter().map(|contact| contact.customer.to_string()).collect::<Vec<_>>();
+    let mut expected: Vec<String> = (1..1_200).chain([1_300]).map(|i| format!("c{i:04}")).collect();
+    assert_eq!(names(&before), expected);
+    assert!(evaluate(&world).await.last().unwrap().complete);
+    let after = world.store.candidates(&spring.id, world.now(), 2_000).await.unwrap().ready;
+    expected.reverse();
+    assert_eq!(names(&after), expected);
 }
 
 async fn retries_and_calls_under_way_are_told_apart_too(mut world: World) {
@@ -171,6 +206,7 @@ async fn a_campaign_that_returns_applies_its_filter_to_whom_it_missed(mut world:
 on_both_stores!(
     what_is_known_of_a_customer_is_kept,
     only_contacts_that_match_are_picked_and_called,
+    a_new_order_takes_over_in_one_step,
     a_new_filter_holds_at_once_and_is_applied_by_and_by,
     retries_and_calls_under_way_are_told_apart_too,
     a_campaign_that_returns_applies_its_filter_to_whom_it_missed,

@@ -158,9 +158,27 @@ async fn who_is_held_for_good_stands_in_no_range() {
     let entry = |i: u32| NewEntry { number: e164(&format!("+86138{i:08}")), expires_at: None };
     store.import_do_not_call(&objected, (1..=15).map(entry).collect()).await.unwrap();
     assert_eq!(world.ready(&spring).await.len(), 5);
-    let sql = "SELECT count(*) FROM contact WHERE coalesce(pass_at, retry_at, fresh_at, wakes_at, changes_at) NOT NULL";
+    let sql = "SELECT count(*) FROM place s JOIN contact c ON c.id = s.contact AND c.stood = s.stood";
     let standing: i64 = sqlx::query_scalar(sql).fetch_one(&mut raw(&world).await).await.unwrap();
     assert_eq!(standing, 5);
+}
+
+/// Places that count no longer are taken away as picking comes past them.
+#[tokio::test]
+async fn old_places_do_not_pile_up() {
+    let (mut world, _store) = plain().await;
+    let spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(50)).await;
+    for contact in &world.ready(&spring).await[..40] {
+        world.call(contact, 0, CallResult::Answered).await;
+    }
+    assert_eq!(world.ready(&spring).await.len(), 10);
+    // What a page has found is taken away behind it.
+    world.import(&spring, Vec::new()).await;
+    let sql = "SELECT count(*) FROM place";
+    let places: i64 = sqlx::query_scalar(sql).fetch_one(&mut raw(&world).await).await.unwrap();
+    assert_eq!(places, 10);
 }
 
 /// The log is moved into the database beside the writer, who then begins it anew.

@@ -21,15 +21,10 @@ impl State {
     }
 
     fn replace(&mut self, after: Contact) {
-        let (reference, campaign) = (after.reference, after.campaign.clone());
+        let reference = after.reference;
         self.contacts.insert(reference, after);
         let paused = self.is_paused(reference);
         self.apply(reference, paused);
-        if self.defined(&campaign).is_none()
-            && let Some(held) = self.campaigns.get_mut(&campaign)
-        {
-            held.evaluated_to = Some(String::new());
-        }
     }
 
     pub(super) fn edit(

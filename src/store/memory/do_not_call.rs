@@ -13,7 +13,7 @@ use crate::{
         ids::{CampaignId, ContactRef, DoNotCallId},
         phone::E164,
     },
-    store::{DoNotCallCounts, EVALUATION_SLICE, Evaluated, ListCount, ListedNumber, ListingOutcome},
+    store::{DoNotCallCounts, Evaluated, ListCount, ListedNumber, ListingOutcome, RELEASE_SLICE},
 };
 
 /// Entries of all lists, each with when it was imported.
@@ -154,7 +154,7 @@ impl State {
 
     /// Releases the next marked contacts of a campaign that follows fewer lists; `None` if there is none.
     pub(super) fn unlist_slice(&mut self) -> Option<Evaluated> {
-        let slice = usize::try_from(EVALUATION_SLICE).unwrap_or(usize::MAX);
+        let slice = usize::try_from(RELEASE_SLICE).unwrap_or(usize::MAX);
         let (campaign, after) = self.campaigns.iter().find_map(|(id, held)| Some((id.clone(), held.unlisted_to?)))?;
         let rest = self.contacts.range((Bound::Excluded(after), Bound::Unbounded)).map(|(_, contact)| contact);
         let marked = rest.filter(|contact| contact.progress.numbers.iter().any(|n| n.listed_until.is_some()));

@@ -1,11 +1,11 @@
 //! Filters, and pauses of batches, applied to contacts slice by slice.
 
-use std::ops::Bound;
+use std::{ops::Bound, sync::Arc};
 
 use super::State;
 use crate::{
     domain::ids::{CampaignId, ContactRef, CustomerId},
-    store::{BATCH_WINDOW, EVALUATION_SLICE, Evaluated},
+    store::{BATCH_WINDOW, EVALUATION_SLICE, Evaluated, RELEASE_SLICE},
 };
 
 impl State {
@@ -14,7 +14,8 @@ impl State {
         self.unlist_slice().or_else(|| self.evaluate_campaign()).or_else(|| self.evaluate_batch())
     }
 
-    /// Applies a new definition to the next contacts, in the order of customers.
+    /// Applies a new definition to the next contacts, in the order of customers: once that were all, they
+    /// stand by it.
     fn evaluate_campaign(&mut self) -> Option<Evaluated> {
         let generation = self.generation.clone()?;
         let slice = usize::try_from(EVALUATION_SLICE).unwrap_or(usize::MAX);
@@ -26,14 +27,20 @@ impl State {
         let seen: Vec<(&CustomerId, ContactRef)> = rest.map(|(customer, at)| (customer, *at)).take(slice).collect();
         let complete = seen.len() < slice;
         let last = seen.last().map(|(customer, _)| customer.to_string());
-        let seen: Vec<ContactRef> = seen.into_iter().map(|(_, reference)| reference).collect();
         held.evaluated_to = last.filter(|_| !complete);
-        let mut admitted = 0;
-        for contact in seen {
-            let paused = self.is_paused(contact);
-            admitted += u64::from(self.apply(contact, paused));
+        if complete {
+            held.by = Some(Arc::clone(campaign));
         }
+        let admitted = if complete { self.stand_all(&campaign.id) } else { 0 };
         Some(Evaluated { campaign: campaign.id.clone(), admitted, complete })
+    }
+
+    /// All contacts of a campaign come to stand by another definition; how many are not left out.
+    fn stand_all(&mut self, campaign: &CampaignId) -> u64 {
+        let all: Vec<ContactRef> = self.contacts_of(campaign).map(|contact| contact.reference).collect();
+        all.iter().for_each(|contact| self.stand(*contact));
+        let open = self.contacts_of(campaign).filter(|contact| !contact.progress.is_over());
+        open.filter(|contact| !self.is_left_out(contact.reference)).count() as u64
     }
 
     /// Applies a pause, or its end, to the next contacts of a batch.
@@ -45,7 +52,7 @@ impl State {
         })?;
         let (campaign, paused) = (batch.campaign.clone(), batch.paused);
         let last = batch.ids.map_or(after, |(_, last)| last);
-        let slice = usize::try_from(EVALUATION_SLICE).unwrap_or(usize::MAX);
+        let slice = usize::try_from(RELEASE_SLICE).unwrap_or(usize::MAX);
         let end = ContactRef(last.0.min(after.0 + BATCH_WINDOW));
         let range = self.batch_of.range((Bound::Excluded(after), Bound::Included(end)));
         let seen: Vec<ContactRef> =
@@ -61,17 +68,8 @@ impl State {
     pub(super) fn apply(&mut self, contact: ContactRef, paused: bool) -> bool {
         let Some(found) = self.contacts.get(&contact) else { return false };
         let open = !found.progress.is_over();
-        let matches = self.defined(&found.campaign).map(|campaign| campaign.matches(&found.attributes));
         let before = self.is_left_out(contact);
-        match matches {
-            Some(true) => {
-                self.filtered_out.remove(&contact);
-            }
-            Some(false) => {
-                self.filtered_out.insert(contact);
-            }
-            None => {}
-        }
+        self.stand(contact);
         if paused {
             self.paused_out.insert(contact);
         } else {

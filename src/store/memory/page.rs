@@ -57,7 +57,7 @@ impl State {
             cut: false,
             open,
             matching: (held.evaluated_to.is_none() && !self.is_pausing(campaign)).then(|| open - left_out),
-            paused: self.paused_open(campaign),
+            paused: if held.evaluated_to.is_none() { self.paused_open(campaign) } else { 0 },
             total: held.customers.len() as u64,
             caller_usage: held.caller_usage.clone(),
         })
@@ -95,9 +95,13 @@ impl State {
             customers.contains(&contact.customer)
                 || contact.progress.numbers.iter().any(|number| numbers.contains(&number.e164))
         };
-        let due = |contact: &Contact| order::next(defined, contact, now).filter(|next| next.ready_at <= now);
-        let all = self.idle(campaign).into_iter();
-        let due = all.filter_map(|contact| Some((order::rank(defined, contact, &due(contact)?), contact)));
+        // Who is due is so by the definition in force; the order is that which contacts stand by.
+        let by = self.by(campaign).unwrap_or(defined);
+        let due = |campaign: &Campaign, contact: &Contact| {
+            order::next(campaign, contact, now).filter(|next| next.ready_at <= now)
+        };
+        let all = self.idle(campaign).into_iter().filter(|contact| due(defined, contact).is_some());
+        let due = all.filter_map(|contact| Some((order::rank(by, contact, &due(by, contact)?), contact)));
         let (occupied, mut ready): (Vec<_>, Vec<_>) = due.partition(|(_, contact)| on_call(contact));
         ready.sort_by(|(a, _), (b, _)| a.cmp(b));
         (ready.into_iter().map(|(rank, contact)| (rank, contact.clone())).collect(), !occupied.is_empty())

@@ -137,11 +137,21 @@ pub(super) async fn paused(conn: &mut SqliteConnection, campaign: i64) -> Result
 pub(super) async fn count(
     conn: &mut SqliteConnection,
     batch: i64,
-    (kind, name): (&'static str, &'static str),
+    counted: contact::Counted,
     by: i64,
 ) -> Result<(), Fault> {
-    const SQL: &str = "INSERT INTO batch_tally (batch, kind, name, n) VALUES (?1, ?2, ?3, ?4) \
+    counts(conn, batch, &[(counted, by)]).await
+}
+
+/// Adds to counts of a batch, in one statement.
+pub(super) async fn counts(
+    conn: &mut SqliteConnection,
+    batch: i64,
+    counted: &[(contact::Counted, i64)],
+) -> Result<(), Fault> {
+    const SQL: &str = "INSERT INTO batch_tally (batch, kind, name, n) SELECT ?1, value ->> '$[0][0]', \
+                       value ->> '$[0][1]', value ->> '$[1]' FROM json_each(?2) WHERE true \
                        ON CONFLICT (batch, kind, name) DO UPDATE SET n = n + excluded.n";
-    let query = sqlx::query(SQL).bind(batch).bind(kind).bind(name).bind(by);
+    let query = sqlx::query(SQL).bind(batch).bind(serde_json::json!(counted).to_string());
     query.execute(conn).await.doing("counting").map(drop)
 }

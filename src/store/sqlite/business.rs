@@ -3,7 +3,7 @@
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    contact::{self, Kept, Rules, campaign_key, column},
+    contact::{self, Kept, campaign_key, column},
     fault::{Doing, Fault},
     writer::Writer,
 };
@@ -96,8 +96,8 @@ async fn follow(
     let (progress, outcome) = business::take_effect(&campaign, &kept.contact, call, mark);
     if progress != kept.contact.progress {
         *changed = true;
-        let rules = Rules { defined: Some(&campaign), now: writer.now() };
-        contact::write(&mut writer.conn, rules, kept, &progress, false).await?;
+        let rules = writer.rules(&kept.contact.campaign);
+        contact::write(&mut writer.conn, &rules, kept, &progress, false).await?;
     }
     Ok(outcome)
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::{
     contact::{self, Rules},
-    do_not_call,
+    do_not_call, evaluate,
+    evaluations::Evaluations,
     fault::{Doing, Fault},
     writer::Writer,
 };
@@ -30,14 +30,16 @@ pub(super) async fn apply(
     generation: Arc<Generation>,
     changes: Vec<CampaignChange>,
 ) -> Result<(), Fault> {
-    let now = writer.now();
-    let conn = &mut writer.conn;
-    put_in_force(conn, &generation, micros(now)).await?;
+    let now = micros(writer.now());
+    put_in_force(&mut writer.conn, &generation, now).await?;
     for change in changes {
         match change {
-            CampaignChange::Put { id, digest } => put(conn, &generation, &id, &digest, now).await?,
-            CampaignChange::Retire { id } => retire(conn, &generation, &id).await?,
+            CampaignChange::Put { id, digest } => put(writer, &generation, &id, &digest).await?,
+            CampaignChange::Retire { id } => retire(&mut writer.conn, &generation, &id).await?,
         }
+    }
+    if writer.generation.is_none() {
+        know_definitions(writer, &generation).await?;
     }
     writer.generation = Some(generation);
     Ok(())
@@ -58,13 +60,23 @@ async fn put_in_force(conn: &mut SqliteConnection, generation: &Generation, now:
     sqlx::query("UPDATE store SET generation = ?1").bind(id).execute(conn).await.doing(doing).map(drop)
 }
 
-async fn put(
-    conn: &mut SqliteConnection,
-    generation: &Generation,
-    id: &CampaignId,
-    digest: &str,
-    now: Timestamp,
-) -> Result<(), Fault> {
+/// With the first generation of a life it is known which definition contacts stand by, where no other
+/// is wanted.
+async fn know_definitions(writer: &mut Writer, generation: &Generation) -> Result<(), Fault> {
+    const STANDING: &str = "SELECT slug FROM campaign WHERE wanted = 0";
+    let standing = sqlx::query_scalar(STANDING).fetch_all(&mut writer.conn).await;
+    let standing: Vec<String> = standing.doing("reading what contacts stand by")?;
+    for id in standing.iter().filter_map(|slug| CampaignId::parse(slug).ok()) {
+        if let Some(defined) = generation.definitions.campaigns.get(&id) {
+            let evaluations = writer.shared.evaluations(&id);
+            writer.shared.set_evaluations(&id, Evaluations { by: Some(Arc::clone(defined)), ..evaluations });
+        }
+    }
+    Ok(())
+}
+
+async fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, digest: &str) -> Result<(), Fault> {
+    let conn = &mut writer.conn;
     let defined = generation.definitions.campaigns.get(id).ok_or_else(|| StoreError::UnknownCampaign(id.clone()))?;
     const FOLLOWED: &str = "SELECT do_not_call FROM campaign WHERE slug = ?1";
     let followed = sqlx::query_scalar(FOLLOWED).bind(id.as_str()).fetch_optional(&mut *conn).await;
@@ -73,10 +85,11 @@ async fn put(
                        selection, do_not_call, ends_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7, ?8) \
                        ON CONFLICT (slug) DO UPDATE \
                        SET name = excluded.name, desired = excluded.desired, revision = excluded.revision, \
-                       digest = excluded.digest, retired = 0, selection = excluded.selection, evaluated_to = \
-                       CASE WHEN selection IS excluded.selection THEN evaluated_to ELSE '' END, \
-                       do_not_call = excluded.do_not_call, ends_at = excluded.ends_at RETURNING id";
-    let key = sqlx::query_scalar(PUT)
+                       digest = excluded.digest, retired = 0, selection = excluded.selection, \
+                       wanted = wanted OR selection IS NOT excluded.selection, \
+                       do_not_call = excluded.do_not_call, ends_at = excluded.ends_at \
+                       RETURNING id, wanted, first_contact IS NULL";
+    let (key, wanted, empty): (i64, bool, bool) = sqlx::query_as(PUT)
         .bind(id.as_str())
         .bind(&defined.name)
         .bind(defined.desired.as_str())
@@ -92,7 +105,37 @@ async fn put(
     if followed.iter().any(|list| !defined.do_not_call.contains(list)) {
         do_not_call::begin_unlisting(conn, key).await?;
     }
-    release_holds(conn, defined, now, key).await
+    stand_by(writer, defined, key, wanted, empty).await?;
+    let rules = Rules { defined: Some(Arc::clone(defined)), ..writer.rules(id) };
+    release_holds(&mut writer.conn, &rules, key).await
+}
+
+/// Has contacts of a campaign stand by its definition: at once where nothing of it matters to them, or
+/// where there are none, else once it has been applied to all.
+async fn stand_by(
+    writer: &mut Writer,
+    defined: &Arc<Campaign>,
+    key: i64,
+    wanted: bool,
+    empty: bool,
+) -> Result<(), Fault> {
+    let mut evaluations = writer.shared.evaluations(&defined.id);
+    if wanted && empty {
+        let evaluation = match evaluations.standing {
+            Some(standing) => standing,
+            None => evaluate::new(&mut writer.conn, key).await?,
+        };
+        const STAND: &str = "UPDATE campaign SET evaluation = ?2, wanted = 0 WHERE id = ?1";
+        let query = sqlx::query(STAND).bind(key).bind(evaluation).execute(&mut writer.conn);
+        query.await.doing("writing a campaign")?;
+        evaluations = Evaluations { standing: Some(evaluation), by: Some(Arc::clone(defined)), next: None };
+    } else if !wanted {
+        evaluations.by = Some(Arc::clone(defined));
+    } else if evaluations.next.as_ref().is_some_and(|next| next.campaign.selection() != defined.selection()) {
+        evaluations.next = None;
+    }
+    writer.shared.set_evaluations(&defined.id, evaluations);
+    Ok(())
 }
 
 async fn retire(conn: &mut SqliteConnection, generation: &Generation, id: &CampaignId) -> Result<(), Fault> {
@@ -105,12 +148,8 @@ async fn retire(conn: &mut SqliteConnection, generation: &Generation, id: &Campa
 }
 
 /// A cap may have been loosened: whoever one holds is asked about anew.
-async fn release_holds(
-    conn: &mut SqliteConnection,
-    defined: &Campaign,
-    now: Timestamp,
-    campaign: i64,
-) -> Result<(), Fault> {
+async fn release_holds(conn: &mut SqliteConnection, rules: &Rules, campaign: i64) -> Result<(), Fault> {
+    let Some(defined) = rules.defined.as_ref() else { return Ok(()) };
     const HELD: &str = "SELECT g.contact FROM progress g JOIN contact c ON c.id = g.contact \
                         WHERE g.held IS NOT NULL AND c.campaign = ?1 UNION \
                         SELECT id FROM contact INDEXED BY contact_spent \
@@ -121,7 +160,6 @@ async fn release_holds(
     for reference in held {
         if let Some(kept) = contact::load(conn, ContactRef(reference)).await? {
             let progress = verdict::release_holds(defined, &kept.contact.progress);
-            let rules = Rules { defined: Some(defined), now };
             contact::write(conn, rules, &kept, &progress, kept.live).await?;
         }
     }

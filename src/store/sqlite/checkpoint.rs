@@ -2,6 +2,7 @@
 //!
 //! A log that is written all the time is never moved whole, and so never begins anew. When it has
 //! grown to [`LOG_PAGES_MAX`], the writer moves the few pages that are left between two transactions.
+//! As often it has some places cleared away that no page is read from any more.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -11,10 +12,13 @@ use std::{
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use super::writer::{Command, Shared, Work};
+use super::writer::{Command, Reply, Shared, Work};
 
 /// How often the log is looked at: often, since what is moved at once delays the writer's disk.
 const EVERY: Duration = Duration::from_millis(100);
+
+/// Looks after which it is seen to that there are no places that nobody reads.
+const TIDIED_EVERY: u64 = 100;
 
 /// Length of the log from which it is worth the writer's time: 64 MiB of 4 KiB pages.
 const LOG_PAGES_MAX: i64 = 16 * 1024;
@@ -26,12 +30,18 @@ pub(super) async fn run(
     writer: mpsc::WeakSender<Command>,
     mut stop: oneshot::Receiver<()>,
 ) {
-    let mut seen = 0;
+    let (mut seen, mut looks) = (0, 0_u64);
     loop {
         tokio::select! {
             _ = &mut stop => break,
             () = tokio::time::sleep(EVERY) => {}
         }
+        looks += 1;
+        // Contacts that got ready have left places behind that say when.
+        if looks.is_multiple_of(TIDIED_EVERY) {
+            shared.untidy.store(true, Ordering::Relaxed);
+        }
+        tidy(&shared, &writer).await;
         let commits = shared.commits.load(Ordering::Relaxed);
         if commits == seen {
             continue;
@@ -49,6 +59,24 @@ pub(super) async fn run(
     }
     // The last connection that closes moves what is left.
     let _ = conn.close().await;
+}
+
+/// Has some places cleared away that nobody reads, and is told whether there are more.
+async fn tidy(shared: &Shared, writer: &mpsc::WeakSender<Command>) {
+    if !shared.untidy.load(Ordering::Relaxed) {
+        return;
+    }
+    let (reply, cleared) = oneshot::channel();
+    let Some(writer) = writer.upgrade() else { return };
+    shared.untidy.store(false, Ordering::Relaxed);
+    if writer.try_send(Command { work: Work::Clear, reply }).is_err() {
+        shared.untidy.store(true, Ordering::Relaxed);
+        return;
+    }
+    drop(writer);
+    if let Ok(Ok(Reply::Changed(true))) = cleared.await {
+        shared.untidy.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Moves what no reader needs; the length of the log.

@@ -1,21 +1,23 @@
 //! Contacts in their three tables: the hot row, the personal one, and progress.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    batch, do_not_call,
+    batch, do_not_call, evaluate,
+    evaluations::Evaluations,
     fault::{Doing, Fault},
+    place::{self, Place},
 };
 use crate::{
     domain::{
         business::Business,
         campaign::{Campaign, Priority},
         contact::{Contact, ContactEnd, Progress},
-        ids::{AgentId, CampaignId, ContactRef, CustomerId},
-        order::{self, Standing},
+        ids::{CampaignId, ContactRef, CustomerId},
+        order,
         zone::ContactZone,
     },
     store::{
@@ -44,7 +46,7 @@ macro_rules! kept_columns {
     () => {
         concat!(
             contact_columns!(),
-            ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.filtered_out, \
+            ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.stood, \
              (SELECT b.paused FROM batch b WHERE b.id = c.batch), c.paused_out"
         )
     };
@@ -70,26 +72,14 @@ pub(super) struct Kept {
     pub(super) campaign: i64,
     /// Whether it has a live call.
     pub(super) live: bool,
-    /// Whether the campaign's filter left it out when it was last applied.
-    pub(super) filtered_out: bool,
+    /// Its places are those that have this.
+    pub(super) stood: i64,
     /// Key of its batch.
     pub(super) batch: i64,
     /// Whether its batch is paused.
     pub(super) batch_paused: bool,
     /// Whether that left it out when it was last applied.
     pub(super) paused_out: bool,
-}
-
-impl Kept {
-    /// Whether it is in no index of who is next, whatever its progress.
-    pub(super) fn is_left_out(&self) -> bool {
-        self.filtered_out || self.paused_out
-    }
-
-    /// Under what it is counted as left out, with `progress`.
-    pub(super) fn left_out(&self, progress: &Progress) -> Option<&'static str> {
-        left_out(progress, self.filtered_out, self.paused_out)
-    }
 }
 
 /// Reads one contact.
@@ -105,7 +95,7 @@ pub(super) fn kept(row: &SqliteRow) -> Result<Kept, Fault> {
         contact: read(row)?,
         campaign: column(row, COLUMNS)?,
         live: column(row, COLUMNS + 1)?,
-        filtered_out: column(row, COLUMNS + 2)?,
+        stood: column(row, COLUMNS + 2)?,
         batch: column(row, BATCH)?,
         batch_paused: column(row, COLUMNS + 3)?,
         paused_out: column(row, COLUMNS + 4)?,
@@ -171,24 +161,40 @@ where
     row.try_get(index).doing("reading a row")
 }
 
-/// What decides how a contact stands: its campaign as the generation in force has it, and the instant.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rules<'a> {
-    /// `None` while its file is gone: then nobody of it is called.
-    pub(super) defined: Option<&'a Campaign>,
+/// What decides how contacts of a campaign stand.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    /// The campaign as the generation in force has it; `None` while its file is gone: then nobody of it
+    /// is called.
+    pub(super) defined: Option<Arc<Campaign>>,
+    /// Where they stand.
+    pub(super) evaluations: Evaluations,
     /// As of when.
     pub(super) now: Timestamp,
 }
 
-impl Rules<'_> {
-    /// How a contact stands; `never` is for one in a call, and for one that is left out.
-    pub(super) fn standing(&self, contact: &Contact, never: bool) -> Standing {
-        match self.defined {
-            _ if never || contact.progress.is_over() => Standing::default(),
-            Some(campaign) => order::standing(campaign, contact, self.now),
-            // To be found out as soon as there is a definition again.
-            None => Standing { changes_at: Some(Timestamp::UNIX_EPOCH), ..Standing::default() },
-        }
+impl Rules {
+    /// The places of a contact, each with its evaluation; none while it is in a call, or its batch paused.
+    fn places(&self, entered: &Entered<'_>) -> Vec<(i64, Place)> {
+        let Entered { contact, stood, live, paused_out, .. } = *entered;
+        let never = live || paused_out || contact.progress.is_over();
+        let Some(defined) = self.defined.as_ref().filter(|_| !never) else {
+            return Vec::new();
+        };
+        let standing = self.evaluations.standing.map(|id| (id, self.evaluations.by.as_ref().unwrap_or(defined)));
+        let next = self.evaluations.next.as_ref().map(|next| (next.evaluation, &next.campaign));
+        let both = standing.into_iter().chain(next).filter(|(_, campaign)| campaign.matches(&contact.attributes));
+        let places = |(evaluation, campaign): (i64, &Arc<Campaign>)| {
+            let standing = order::standing(campaign, contact, self.now);
+            place::places(campaign, contact, stood, &standing).into_iter().map(move |place| (evaluation, place))
+        };
+        both.flat_map(places).collect()
+    }
+
+    /// Under what a contact is counted as left out.
+    pub(super) fn left_out(&self, contact: &Contact, paused_out: bool) -> Option<&'static str> {
+        let matches = self.defined.as_ref().is_none_or(|campaign| campaign.matches(&contact.attributes));
+        left_out(&contact.progress, !matches, paused_out)
     }
 }
 
@@ -196,38 +202,35 @@ impl Rules<'_> {
 /// the campaign's counts. `live` says whether it has a live call afterwards.
 pub(super) async fn write(
     conn: &mut SqliteConnection,
-    rules: Rules<'_>,
+    rules: &Rules,
     before: &Kept,
     progress: &Progress,
     live: bool,
 ) -> Result<(), Fault> {
     let after = Contact { progress: progress.clone(), version: before.contact.version + 1, ..before.contact.clone() };
-    stand(conn, rules, &after, live || before.is_left_out()).await?;
+    stand(conn, rules, before, &after, live).await?;
     let was = &before.contact.progress;
     if (&progress.numbers, &progress.business) != (&was.numbers, &was.business) {
         write_numbers(conn, after.reference, was, progress).await?;
     }
-    recount(conn, before, before.left_out(progress)).await?;
+    recount(conn, rules, before, (&after, before.paused_out)).await?;
     moved(conn, before, state(was, before.live), state(progress, live)).await
 }
 
 /// Writes a contact that is not in a call and has become `after`, with what follows from it.
 pub(super) async fn rewrite(
     conn: &mut SqliteConnection,
-    rules: Rules<'_>,
+    rules: &Rules,
     before: &Kept,
     after: &Contact,
 ) -> Result<(), Fault> {
-    let filtered_out = rules.defined.map_or(before.filtered_out, |campaign| !campaign.matches(&after.attributes));
-    const CONTACT: &str = "UPDATE contact SET customer_id = ?2, priority = ?3, not_before = ?4, sorted = unhex(?5), \
-                           filtered_out = ?6, paused_out = ?7 WHERE id = ?1";
+    const CONTACT: &str =
+        "UPDATE contact SET customer_id = ?2, priority = ?3, not_before = ?4, paused_out = ?5 WHERE id = ?1";
     sqlx::query(CONTACT)
         .bind(after.reference.0)
         .bind(after.customer.as_str())
         .bind(after.priority.get())
         .bind(after.not_before.map(row::micros))
-        .bind(sorted(rules.defined, after))
-        .bind(filtered_out)
         .bind(before.batch_paused)
         .execute(&mut *conn)
         .await
@@ -244,68 +247,76 @@ pub(super) async fn rewrite(
         .await
         .doing("writing a contact")?;
     write_numbers(conn, after.reference, was, progress).await?;
-    stand(conn, rules, after, filtered_out || before.batch_paused).await?;
-    recount(conn, before, left_out(progress, filtered_out, before.batch_paused)).await?;
+    let paused = Kept { paused_out: before.batch_paused, ..before.clone() };
+    stand(conn, rules, &paused, after, false).await?;
+    recount(conn, rules, before, (after, before.batch_paused)).await?;
     moved(conn, before, state(was, false), state(progress, false)).await
 }
 
 /// Counts a contact as left out under another name, or no longer.
-async fn recount(conn: &mut SqliteConnection, before: &Kept, after: Option<&'static str>) -> Result<(), Fault> {
-    let was = before.left_out(&before.contact.progress);
-    if was == after {
+pub(super) async fn recount(
+    conn: &mut SqliteConnection,
+    rules: &Rules,
+    before: &Kept,
+    (after, paused_out): (&Contact, bool),
+) -> Result<(), Fault> {
+    let was = rules.left_out(&before.contact, before.paused_out);
+    let is = rules.left_out(after, paused_out);
+    if was == is {
         return Ok(());
     }
-    for (kind, by) in [(was, -1), (after, 1)] {
-        if let Some(kind) = kind {
-            count(conn, before.campaign, (kind, ""), by).await?;
-        }
-    }
-    Ok(())
+    let both = [(was, -1), (is, 1)].into_iter().filter_map(|(kind, by)| Some(((kind?, ""), by)));
+    counts(conn, before.campaign, &both.collect::<Vec<_>>()).await
 }
 
 /// Writes a contact's own row, and how it stands.
-async fn stand(conn: &mut SqliteConnection, rules: Rules<'_>, contact: &Contact, never: bool) -> Result<(), Fault> {
-    let standing = rules.standing(contact, never);
-    know_zones(conn, standing.zone.iter()).await?;
-    const SQL: &str = "UPDATE contact SET pass_at = ?2, retry_at = ?3, fresh_at = ?4, fresh_round = ?5, wakes_at = ?6, \
-                       changes_at = ?7, zone = coalesce((SELECT id FROM zone WHERE name = ?8), 0), \
-                       business_at = ?9, pinned = ?10, version = ?11, pass = ?12, attempts = ?13, ended = ?14 \
-                       WHERE id = ?1";
-    let progress = &contact.progress;
-    sqlx::query(SQL)
-        .bind(contact.reference.0)
-        .bind(standing.pass.map(row::micros))
-        .bind(standing.retry.map(row::micros))
-        .bind(standing.fresh.map(|(at, _)| row::micros(at)))
-        .bind(standing.fresh.map_or(0, |(_, round)| round))
-        .bind(wakes_at(&standing))
-        .bind(standing.changes_at.map(row::micros))
-        .bind(standing.zone)
-        .bind(standing.business.map(row::micros))
-        .bind(standing.agent.as_ref().map(AgentId::as_str))
-        .bind(contact.version)
-        .bind(progress.pass)
-        .bind(progress.attempts)
-        .bind(progress.ended.map(ContactEnd::as_str))
-        .execute(conn)
-        .await
-        .doing("writing a contact")
-        .map(drop)
+async fn stand(
+    conn: &mut SqliteConnection,
+    rules: &Rules,
+    before: &Kept,
+    contact: &Contact,
+    live: bool,
+) -> Result<(), Fault> {
+    const SQL: &str = "UPDATE contact SET stood = ?2, version = ?3, pass = ?4, attempts = ?5, ended = ?6 WHERE id = ?1";
+    let (progress, stood) = (&contact.progress, before.stood + 1);
+    let query = sqlx::query(SQL).bind(contact.reference.0).bind(stood).bind(contact.version).bind(progress.pass);
+    let query = query.bind(progress.attempts).bind(progress.ended.map(ContactEnd::as_str));
+    query.execute(&mut *conn).await.doing("writing a contact")?;
+    let (campaign, paused_out) = (before.campaign, before.paused_out);
+    enter(conn, &[Entered { campaign, rules, contact, stood, live, paused_out }]).await
 }
 
-/// The values that a campaign sorts a contact by, as hexadecimal digits.
-pub(super) fn sorted(defined: Option<&Campaign>, contact: &Contact) -> String {
-    let sorted = defined.map(|campaign| order::sorted(&campaign.sort, &contact.attributes)).unwrap_or_default();
-    sorted.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+/// A contact of which `contact.stood` has risen.
+pub(super) struct Entered<'a> {
+    /// Key of its campaign.
+    pub(super) campaign: i64,
+    /// What decides how it stands.
+    pub(super) rules: &'a Rules,
+    /// The contact as it is now.
+    pub(super) contact: &'a Contact,
+    /// What the column has now.
+    pub(super) stood: i64,
+    /// Whether it has a live call.
+    pub(super) live: bool,
+    /// Whether the pause of its batch leaves it out.
+    pub(super) paused_out: bool,
 }
 
-/// Gives zones their keys.
-pub(super) async fn know_zones(conn: &mut SqliteConnection, names: impl Iterator<Item = &String>) -> Result<(), Fault> {
-    for name in names.collect::<BTreeSet<_>>() {
-        let query = sqlx::query("INSERT INTO zone (name) VALUES (?1) ON CONFLICT (name) DO NOTHING").bind(name);
-        query.execute(&mut *conn).await.doing("noting a time zone")?;
+/// Writes the places of contacts; those that they had count no longer.
+pub(super) async fn enter(conn: &mut SqliteConnection, all: &[Entered<'_>]) -> Result<(), Fault> {
+    let mut places = Vec::new();
+    for entered in all {
+        places.extend(entered.rules.places(entered));
+        if let Some(next) = &entered.rules.evaluations.next {
+            next.touch(entered.contact, entered.paused_out);
+        }
     }
-    Ok(())
+    // Without a definition they stand nowhere, which is made good when there is one again.
+    let undefined: BTreeSet<i64> = all.iter().filter(|it| it.rules.defined.is_none()).map(|it| it.campaign).collect();
+    for campaign in undefined {
+        evaluate::want(conn, campaign).await?;
+    }
+    place::put(conn, &places).await
 }
 
 async fn write_numbers(
@@ -326,20 +337,10 @@ async fn write_numbers(
 }
 
 /// Marks an unchanged contact as being in a call, or no longer.
-pub(super) async fn set_live(
-    conn: &mut SqliteConnection,
-    rules: Rules<'_>,
-    kept: &Kept,
-    live: bool,
-) -> Result<(), Fault> {
-    stand(conn, rules, &kept.contact, live || kept.is_left_out()).await?;
+pub(super) async fn set_live(conn: &mut SqliteConnection, rules: &Rules, kept: &Kept, live: bool) -> Result<(), Fault> {
+    stand(conn, rules, kept, &kept.contact, live).await?;
     let progress = &kept.contact.progress;
     moved(conn, kept, state(progress, !live), state(progress, live)).await
-}
-
-/// The column `wakes_at`: when a waiting contact gets ready; `NULL` for "always" and for "never".
-pub(super) fn wakes_at(standing: &Standing) -> Option<i64> {
-    standing.earliest().filter(|at| *at > Timestamp::MIN).map(row::micros)
 }
 
 /// Under what a contact is counted as left out: the filter goes before the pause of a batch.
@@ -388,24 +389,49 @@ async fn moved(
     if from == to {
         return Ok(());
     }
-    for (state, by) in [(from, -1), (to, 1)] {
-        count(conn, kept.campaign, state, by).await?;
-        batch::count(conn, kept.batch, state, by).await?;
-    }
-    Ok(())
+    let both = [(from, -1), (to, 1)];
+    counts(conn, kept.campaign, &both).await?;
+    batch::counts(conn, kept.batch, &both).await
 }
 
+/// A count of a campaign or a batch, by kind and name.
+pub(super) type Counted = (&'static str, &'static str);
+
 /// Adds `by` to a count of a campaign.
-pub(super) async fn count(
+pub(super) async fn count(conn: &mut SqliteConnection, campaign: i64, counted: Counted, by: i64) -> Result<(), Fault> {
+    counts(conn, campaign, &[(counted, by)]).await
+}
+
+/// Adds to counts of a campaign, in one statement.
+pub(super) async fn counts(
+    conn: &mut SqliteConnection,
+    campaign: i64,
+    counted: &[(Counted, i64)],
+) -> Result<(), Fault> {
+    const SQL: &str = "INSERT INTO tally (campaign, kind, name, n) SELECT ?1, value ->> '$[0][0]', \
+                       value ->> '$[0][1]', value ->> '$[1]' FROM json_each(?2) WHERE true \
+                       ON CONFLICT (campaign, kind, name) DO UPDATE SET n = n + excluded.n";
+    let query = sqlx::query(SQL).bind(campaign).bind(serde_json::json!(counted).to_string());
+    query.execute(conn).await.doing("counting").map(drop)
+}
+
+/// Makes a count of a campaign what it is.
+pub(super) async fn set_count(
     conn: &mut SqliteConnection,
     campaign: i64,
     (kind, name): (&'static str, &'static str),
-    by: i64,
+    n: i64,
 ) -> Result<(), Fault> {
-    const SQL: &str = "INSERT INTO tally (campaign, kind, name, n) VALUES (?1, ?2, ?3, ?4) \
-                       ON CONFLICT (campaign, kind, name) DO UPDATE SET n = n + excluded.n";
-    let query = sqlx::query(SQL).bind(campaign).bind(kind).bind(name).bind(by);
+    const SQL: &str = "INSERT OR REPLACE INTO tally (campaign, kind, name, n) VALUES (?1, ?2, ?3, ?4)";
+    let query = sqlx::query(SQL).bind(campaign).bind(kind).bind(name).bind(n);
     query.execute(conn).await.doing("counting").map(drop)
+}
+
+/// Notes that contacts stand otherwise than they did.
+pub(super) async fn rise(conn: &mut SqliteConnection, contacts: &[i64]) -> Result<(), Fault> {
+    const SQL: &str = "UPDATE contact SET stood = stood + 1 WHERE id IN (SELECT value FROM json_each(?1))";
+    let query = sqlx::query(SQL).bind(serde_json::json!(contacts).to_string());
+    query.execute(conn).await.doing("writing contacts").map(drop)
 }
 
 /// The key of a campaign.

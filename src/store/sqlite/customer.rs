@@ -4,8 +4,7 @@ use sqlx::SqliteConnection;
 
 use super::{
     batch,
-    contact::{self, Kept, Rules},
-    evaluate,
+    contact::{self, Kept},
     fault::{Doing, Fault},
     writer::Writer,
 };
@@ -38,21 +37,19 @@ pub(super) async fn edit(
     if after == kept.contact {
         return Ok(false);
     }
-    let defined = writer.defined(campaign);
-    let rules = Rules { defined: defined.as_deref(), now: writer.now() };
-    contact::rewrite(&mut writer.conn, rules, &kept, &after).await?;
-    if defined.is_none() {
-        evaluate::begin(&mut writer.conn, kept.campaign).await?;
-    }
+    let rules = writer.rules(campaign);
+    contact::rewrite(&mut writer.conn, &rules, &kept, &after).await?;
     Ok(true)
 }
 
 /// Takes away a contact that nobody has called.
 pub(super) async fn delete(
-    conn: &mut SqliteConnection,
+    writer: &mut Writer,
     campaign: &CampaignId,
     customer: &CustomerId,
-) -> Result<(), Fault> {
+) -> Result<ContactRef, Fault> {
+    let rules = writer.rules(campaign);
+    let conn = &mut writer.conn;
     let kept = idle(conn, campaign, customer).await?;
     let (id, doing) = (kept.contact.reference.0, "deleting a contact");
     const CALLED: &str = "SELECT EXISTS (SELECT 1 FROM attempt WHERE contact = ?1)";
@@ -61,16 +58,24 @@ pub(super) async fn delete(
     }
     // What is personal, and progress, goes with it.
     sqlx::query("DELETE FROM contact WHERE id = ?1").bind(id).execute(&mut *conn).await.doing(doing)?;
-    if let Some(kind) = kept.left_out(&kept.contact.progress) {
+    if let Some(next) = &rules.evaluations.next {
+        next.forget(id);
+    }
+    if let Some(kind) = rules.left_out(&kept.contact, kept.paused_out) {
         contact::count(conn, kept.campaign, (kind, ""), -1).await?;
     }
     let state = contact::state(&kept.contact.progress, false);
     contact::count(conn, kept.campaign, state, -1).await?;
-    batch::count(conn, kept.batch, state, -1).await
+    batch::count(conn, kept.batch, state, -1).await?;
+    Ok(kept.contact.reference)
 }
 
 /// Takes away what is personal of a contact and of its attempts; both stay for the counts.
-pub(super) async fn erase(writer: &mut Writer, campaign: &CampaignId, customer: &CustomerId) -> Result<(), Fault> {
+pub(super) async fn erase(
+    writer: &mut Writer,
+    campaign: &CampaignId,
+    customer: &CustomerId,
+) -> Result<ContactRef, Fault> {
     let kept = idle(&mut writer.conn, campaign, customer).await?;
     let (id, doing) = (kept.contact.reference, "erasing a contact");
     let (conn, pseudonyms) = (&mut writer.conn, &writer.shared.pseudonyms);
@@ -89,9 +94,9 @@ pub(super) async fn erase(writer: &mut Writer, campaign: &CampaignId, customer: 
         sqlx::query(sql).bind(id.0).execute(&mut *conn).await.doing(doing)?;
     }
     let after = erased(&kept.contact, pseudonyms.customer(id));
-    let defined = writer.defined(campaign);
-    let rules = Rules { defined: defined.as_deref(), now: writer.now() };
-    contact::rewrite(&mut writer.conn, rules, &kept, &after).await
+    let rules = writer.rules(campaign);
+    contact::rewrite(&mut writer.conn, &rules, &kept, &after).await?;
+    Ok(id)
 }
 
 /// Writes attributes anew, if they still are what they were.

@@ -4,15 +4,14 @@
 //! of the ranges of who is next; it is written when picking first comes past the contact, so each
 //! contact costs it once, and nothing has to be gone through when millions of entries are imported.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    contact::{self, Kept, Rules, column, contact_columns, contact_joins, kept_columns},
-    evaluate::{self, Placed},
+    contact::{self, Entered, Kept, column, contact_columns, contact_joins, kept_columns},
     fault::{Doing, Fault},
     writer::Writer,
 };
@@ -24,7 +23,7 @@ use crate::{
         phone::E164,
     },
     store::{
-        DoNotCallCounts, EVALUATION_SLICE, Evaluated, ListCount, ListedNumber, ListingOutcome,
+        DoNotCallCounts, Evaluated, ListCount, ListedNumber, ListingOutcome, RELEASE_SLICE,
         row::{self, damaged, micros},
     },
 };
@@ -175,21 +174,20 @@ async fn write(writer: &mut Writer, changed: Vec<(Progress, Kept)>) -> Result<()
     if changed.is_empty() {
         return Ok(());
     }
-    let (generation, now, doing) = (writer.generation.clone(), writer.now(), "marking contacts that a list holds");
-    let conn = &mut writer.conn;
-    let (mut contacts, mut marks, mut placed) = (Vec::new(), Vec::new(), Vec::new());
+    let doing = "marking contacts that a list holds";
+    let (mut contacts, mut marks, mut written, mut rules) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
     for (progress, kept) in changed {
         let reference = kept.contact.reference.0;
         marks.extend(marked(&progress).map(|number| json!([reference, number])));
         let after = Contact { progress, version: kept.contact.version + 1, ..kept.contact };
         contacts.push(json!([reference, after.version, row::progress_text(&after.progress)]));
-        let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(&after.campaign));
-        let rules = Rules { defined: defined.map(Arc::as_ref), now };
-        let (filtered_out, paused) = (kept.filtered_out, kept.paused_out);
-        placed.push(Placed { rules, contact: after, live: kept.live, filtered_out, paused });
+        rules.entry(kept.campaign).or_insert_with(|| writer.rules(&after.campaign));
+        written.push(Kept { contact: after, stood: kept.stood + 1, ..kept });
     }
+    let conn = &mut writer.conn;
     let (contacts, marks) = (Value::Array(contacts).to_string(), Value::Array(marks).to_string());
-    const CONTACTS: &str = "UPDATE contact SET version = value ->> 1 FROM json_each(?1) WHERE contact.id = value ->> 0";
+    const CONTACTS: &str = "UPDATE contact SET version = value ->> 1, stood = stood + 1 FROM json_each(?1) \
+                            WHERE contact.id = value ->> 0";
     const PROGRESS: &str = "INSERT INTO progress (contact, numbers) SELECT value ->> 0, value ->> 2 \
                             FROM json_each(?1) WHERE true \
                             ON CONFLICT (contact) DO UPDATE SET numbers = excluded.numbers";
@@ -198,7 +196,16 @@ async fn write(writer: &mut Writer, changed: Vec<(Progress, Kept)>) -> Result<()
         sqlx::query(sql).bind(&contacts).execute(&mut *conn).await.doing(doing)?;
     }
     mark(conn, &marks).await?;
-    evaluate::place(conn, &placed).await
+    let entered = written.iter().map(|kept| Entered {
+        campaign: kept.campaign,
+        rules: &rules[&kept.campaign],
+        contact: &kept.contact,
+        stood: kept.stood,
+        live: kept.live,
+        paused_out: kept.paused_out,
+    });
+    let entered: Vec<Entered<'_>> = entered.collect();
+    contact::enter(conn, &entered).await
 }
 
 async fn mark(conn: &mut SqliteConnection, marks: &str) -> Result<(), Fault> {
@@ -259,14 +266,14 @@ pub(super) async fn unlist_slice(writer: &mut Writer) -> Result<Option<Evaluated
     let Some((key, slug, after)): Option<(i64, String, i64)> = pending else { return Ok(None) };
     // Marked contacts of whatever campaign: so a slice is short, however few of them are its own.
     const SLICE: &str = "SELECT DISTINCT contact FROM listed_number WHERE contact > ?1 ORDER BY contact LIMIT ?2";
-    let slice = sqlx::query_scalar(SLICE).bind(after).bind(EVALUATION_SLICE).fetch_all(&mut *conn).await;
+    let slice = sqlx::query_scalar(SLICE).bind(after).bind(RELEASE_SLICE).fetch_all(&mut *conn).await;
     let slice: Vec<i64> = slice.doing(doing)?;
     let mut kept = load(conn, &slice, &[]).await?;
     kept.retain(|(kept, _)| kept.campaign == key);
     let admitted = kept.iter().filter(|(kept, _)| !kept.contact.progress.is_over()).count() as u64;
     let released = kept.into_iter().map(|(kept, _)| (do_not_call::unlisted(&kept.contact.progress), kept));
     write(writer, released.collect()).await?;
-    let complete = i64::try_from(slice.len()).is_ok_and(|read| read < EVALUATION_SLICE);
+    let complete = i64::try_from(slice.len()).is_ok_and(|read| read < RELEASE_SLICE);
     let reached = slice.last().filter(|_| !complete);
     let query = sqlx::query("UPDATE campaign SET unlisted_to = ?2 WHERE id = ?1").bind(key).bind(reached);
     query.execute(&mut writer.conn).await.doing(doing)?;

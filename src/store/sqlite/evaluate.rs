@@ -1,234 +1,204 @@
-//! Applies a campaign's filter, and pauses of batches, to contacts: who is left out is in no index of who
-//! is next.
+//! A new definition, applied to all contacts of a campaign beside dialling; and contacts that time has
+//! made stand otherwise.
 //!
-//! A new filter is applied slice by slice, in the order of customers, while dialling goes on, a pause
-//! in the order of ids; what the gate uses is what is in force, whatever stands here.
+//! The places of a new definition are written under an evaluation of their own ([`super::evaluation`]), slice
+//! by slice. Pages are read from the one before until all are there; then one row is written, and the
+//! order is the new one. Contacts that change meanwhile are written in both. What the gate uses is the
+//! definition in force, whatever stands here.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use sqlx::SqliteConnection;
 
 use super::{
-    contact::{self, Rules, column, contact_columns, contact_joins, kept_columns},
+    contact::{self, Entered, Kept, column, contact_columns, contact_joins, kept_columns},
     do_not_call,
+    evaluation::Evaluation,
+    evaluations::{Evaluations, UnderWay},
     fault::{Doing, Fault},
-    writer::Writer,
+    pause,
+    place::{self, Kind, Place},
+    writer::{Reply, Writer},
 };
 use crate::{
-    domain::{
-        campaign::Campaign,
-        contact::Contact,
-        ids::{AgentId, CampaignId},
-        order::Standing,
-    },
-    store::{BATCH_WINDOW, EVALUATION_SLICE, Evaluated, row},
+    domain::ids::CampaignId,
+    store::{Evaluated, RELEASE_SLICE, row},
 };
 
-/// Releases the next contacts from lists that are followed no longer, then applies the definition in
-/// force to the next contacts that have not seen it, then to those that time has made stand otherwise;
-/// `None` if there are none.
-pub(super) async fn slice(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
-    let Some(generation) = writer.generation.clone() else { return Ok(None) };
+/// Releases the next contacts from lists that are followed no longer, then begins to apply a definition
+/// that is wanted, then applies pauses of batches, then places those anew that time has made stand
+/// otherwise.
+pub(super) async fn slice(writer: &mut Writer) -> Result<Reply, Fault> {
+    if writer.generation.is_none() {
+        return Ok(Reply::Evaluated(None));
+    }
     if let Some(released) = do_not_call::unlist_slice(writer).await? {
-        return Ok(Some(released));
+        return Ok(Reply::Evaluated(Some(released)));
     }
-    let now = writer.now();
-    let conn = &mut writer.conn;
-    let doing = "looking for contacts that a definition has not been applied to";
-    const PENDING: &str = "SELECT id, slug, evaluated_to FROM campaign WHERE evaluated_to IS NOT NULL ORDER BY slug";
-    let pending: Vec<(i64, String, String)> = sqlx::query_as(PENDING).fetch_all(&mut *conn).await.doing(doing)?;
-    let defined = |slug: &str| generation.definitions.campaigns.get(&CampaignId::parse(slug).ok()?);
-    // A campaign whose file is gone has no filter now; it waits for its return.
-    if let Some((key, campaign, after)) =
-        pending.into_iter().find_map(|(key, slug, after)| Some((key, defined(&slug)?, after)))
-    {
-        return apply(conn, key, (campaign, now), &after).await.map(Some);
+    if let Some(evaluation) = begin(writer).await? {
+        return Ok(Reply::Began(Box::new(evaluation)));
     }
-    const BATCHES: &str = "SELECT b.id, k.id, k.slug, b.evaluated_to, b.last_contact FROM batch b \
-                           JOIN campaign k ON k.id = b.campaign WHERE b.evaluated_to IS NOT NULL ORDER BY b.id";
-    let batches: Vec<(i64, i64, String, i64, i64)> =
-        sqlx::query_as(BATCHES).fetch_all(&mut *conn).await.doing(doing)?;
-    if let Some((campaign, pending)) = batches
+    if let Some(paused) = pause::slice(writer).await? {
+        return Ok(Reply::Evaluated(Some(paused)));
+    }
+    wake(writer).await.map(Reply::Evaluated)
+}
+
+/// Begins the evaluation of the first campaign that wants one and has a definition.
+async fn begin(writer: &mut Writer) -> Result<Option<Evaluation>, Fault> {
+    let doing = "beginning to apply a definition";
+    const WANTED: &str = "SELECT id, slug, coalesce(first_contact, 1), coalesce(last_contact, 0) FROM campaign \
+                          INDEXED BY campaign_wanted WHERE wanted = 1 ORDER BY slug";
+    let wanted = sqlx::query_as(WANTED).fetch_all(&mut writer.conn).await.doing(doing)?;
+    let wanted: Vec<(i64, String, i64, i64)> = wanted;
+    // A campaign whose file is gone waits for its return.
+    let found = wanted.into_iter().find_map(|(key, slug, first, last)| {
+        Some((writer.defined(&CampaignId::parse(&slug).ok()?)?, key, (first, last)))
+    });
+    let Some((campaign, key, contacts)) = found else { return Ok(None) };
+    let id = new(&mut writer.conn, key).await?;
+    let under_way = Arc::new(UnderWay::new(id, Arc::clone(&campaign)));
+    let mut evaluations = writer.shared.evaluations(&campaign.id);
+    evaluations.next = Some(Arc::clone(&under_way));
+    writer.shared.set_evaluations(&campaign.id, evaluations);
+    Ok(Some(Evaluation::new(key, under_way, contacts, writer.now(), writer.shared.folder.clone())))
+}
+
+/// The key of a new evaluation.
+pub(super) async fn new(conn: &mut SqliteConnection, campaign: i64) -> Result<i64, Fault> {
+    let query = sqlx::query_scalar("INSERT INTO evaluation (campaign) VALUES (?1) RETURNING id").bind(campaign);
+    query.fetch_one(conn).await.doing("beginning to apply a definition")
+}
+
+/// Notes that the places of a campaign's contacts do not stand by its definition.
+pub(super) async fn want(conn: &mut SqliteConnection, campaign: i64) -> Result<(), Fault> {
+    let query = sqlx::query("UPDATE campaign SET wanted = 1 WHERE id = ?1").bind(campaign);
+    query.execute(conn).await.doing("noting contacts without a definition").map(drop)
+}
+
+/// Whether this evaluation is still the one that is to come.
+fn is_next(writer: &Writer, under_way: &Arc<UnderWay>) -> bool {
+    let next = writer.shared.evaluations(&under_way.campaign.id).next;
+    next.is_some_and(|next| Arc::ptr_eq(&next, under_way))
+}
+
+/// Writes places of an evaluation, but of contacts that have changed since it began; `false` if it has been
+/// given up.
+pub(super) async fn append(writer: &mut Writer, under_way: &Arc<UnderWay>, places: Vec<Place>) -> Result<bool, Fault> {
+    if !is_next(writer, under_way) {
+        return Ok(false);
+    }
+    let places = places.into_iter().filter(|place| !under_way.is_touched(place.contact));
+    let places: Vec<(i64, Place)> = places.map(|place| (under_way.evaluation, place)).collect();
+    place::put(&mut writer.conn, &places).await?;
+    Ok(true)
+}
+
+/// Has an evaluation that is complete take the place of the one before; how many open contacts it
+/// leaves in, `None` if it has been given up.
+pub(super) async fn complete(writer: &mut Writer, key: i64, under_way: &Arc<UnderWay>) -> Result<Option<u64>, Fault> {
+    if !is_next(writer, under_way) {
+        return Ok(None);
+    }
+    let doing = "completing the application of a definition";
+    let (conn, (filtered_out, paused_out)) = (&mut writer.conn, under_way.left_out());
+    const COMPLETE: &str = "UPDATE campaign SET evaluation = ?2, wanted = 0 WHERE id = ?1";
+    sqlx::query(COMPLETE).bind(key).bind(under_way.evaluation).execute(&mut *conn).await.doing(doing)?;
+    contact::set_count(conn, key, (contact::FILTERED_OUT, ""), filtered_out).await?;
+    contact::set_count(conn, key, (contact::PAUSED_OUT, ""), paused_out).await?;
+    let open = sqlx::query_scalar("SELECT coalesce(sum(n), 0) FROM tally WHERE campaign = ?1 AND kind = ?2");
+    let open: i64 = open.bind(key).bind(contact::OPEN).fetch_one(conn).await.doing(doing)?;
+    let campaign = &under_way.campaign.id;
+    let evaluations = Evaluations { standing: Some(under_way.evaluation), by: writer.defined(campaign), next: None };
+    writer.shared.set_evaluations(campaign, evaluations);
+    Ok(Some((open - filtered_out - paused_out).unsigned_abs()))
+}
+
+/// Finds out anew how some contacts stand that time has made stand otherwise; `None` if there are none.
+async fn wake(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
+    let doing = "waking contacts";
+    let begin = place::prefix(Kind::Changes, "");
+    let end = place::end_of_due(begin.clone(), row::micros(writer.now()));
+    const CHANGED: &str = "SELECT slug, evaluation FROM campaign k WHERE EXISTS (SELECT 1 FROM place s WHERE \
+                           s.evaluation = k.evaluation AND s.key >= ?1 AND s.key < ?2) ORDER BY slug";
+    let changed = sqlx::query_as(CHANGED).bind(&begin).bind(&end).fetch_all(&mut writer.conn).await;
+    let changed: Vec<(String, i64)> = changed.doing(doing)?;
+    let found = changed
         .into_iter()
-        .find_map(|(batch, key, slug, after, last)| Some((defined(&slug)?, Pending { batch, key, after, last })))
-    {
-        return pause(conn, pending, (campaign, now)).await.map(Some);
-    }
-    const CHANGED: &str = "SELECT id, slug FROM campaign k WHERE EXISTS (SELECT 1 FROM contact c INDEXED BY \
-                           contact_changes WHERE c.campaign = k.id AND c.changes_at <= ?1) ORDER BY slug";
-    let changed = sqlx::query_as(CHANGED).bind(row::micros(now)).fetch_all(&mut *conn).await;
-    let changed: Vec<(i64, String)> = changed.doing(doing)?;
-    match changed.into_iter().find_map(|(key, slug)| Some((key, defined(&slug)?))) {
-        Some((key, campaign)) => wake(conn, key, (campaign, now)).await.map(Some),
-        None => Ok(None),
-    }
-}
-
-macro_rules! slice_sql {
-    ($where:literal) => {
-        concat!("SELECT ", kept_columns!(), " FROM contact c", contact_joins!(), "WHERE ", $where, " LIMIT ?3")
-    };
-}
-
-/// Applies a new definition to the next contacts in the order of customers.
-async fn apply(
-    conn: &mut SqliteConnection,
-    key: i64,
-    (campaign, now): (&Campaign, Timestamp),
-    after: &str,
-) -> Result<Evaluated, Fault> {
-    let doing = "applying a definition";
-    const SLICE: &str = slice_sql!("c.campaign = ?1 AND c.customer_id > ?2 ORDER BY c.customer_id");
-    let rows = sqlx::query(SLICE).bind(key).bind(after).bind(EVALUATION_SLICE).fetch_all(&mut *conn).await;
-    let rows = rows.doing(doing)?;
-    let admitted = stand(conn, key, Rules { defined: Some(campaign), now }, &rows).await?;
-    let complete = i64::try_from(rows.len()).is_ok_and(|read| read < EVALUATION_SLICE);
-    let last = rows.last().filter(|_| !complete).map(|row| column::<String>(row, 2)).transpose()?;
-    const REACHED: &str = "UPDATE campaign SET evaluated_to = ?2 WHERE id = ?1";
-    sqlx::query(REACHED).bind(key).bind(last).execute(conn).await.doing(doing)?;
-    Ok(Evaluated { campaign: campaign.id.clone(), admitted, complete })
-}
-
-/// A pause, or its end, that is being applied.
-struct Pending {
-    batch: i64,
-    /// Key of its campaign.
-    key: i64,
-    /// The last contact that has seen it.
-    after: i64,
-    /// The last contact of the batch.
-    last: i64,
-}
-
-/// Applies the pause of a batch, or its end, to its next contacts.
-async fn pause(
-    conn: &mut SqliteConnection,
-    pending: Pending,
-    (campaign, now): (&Campaign, Timestamp),
-) -> Result<Evaluated, Fault> {
-    let doing = "applying a pause";
-    let Pending { batch, key, after, last } = pending;
-    const SLICE: &str = slice_sql!("c.batch = ?1 AND c.id > ?2 AND c.id <= ?4 ORDER BY c.id");
-    let end = last.min(after.saturating_add(BATCH_WINDOW));
-    let rows = sqlx::query(SLICE).bind(batch).bind(after).bind(EVALUATION_SLICE).bind(end).fetch_all(&mut *conn).await;
-    let rows = rows.doing(doing)?;
-    let admitted = stand(conn, key, Rules { defined: Some(campaign), now }, &rows).await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|read| read >= EVALUATION_SLICE);
-    let reached = match rows.last().filter(|_| full) {
-        Some(row) => column(row, 0)?,
-        None => end,
-    };
-    let complete = reached >= last;
-    let query = sqlx::query("UPDATE batch SET evaluated_to = ?2 WHERE id = ?1").bind(batch);
-    query.bind((!complete).then_some(reached)).execute(conn).await.doing(doing)?;
-    Ok(Evaluated { campaign: campaign.id.clone(), admitted, complete })
-}
-
-/// Finds out anew how contacts stand that time has made stand otherwise.
-async fn wake(
-    conn: &mut SqliteConnection,
-    key: i64,
-    (campaign, now): (&Campaign, Timestamp),
-) -> Result<Evaluated, Fault> {
-    const SLICE: &str = slice_sql!("c.campaign = ?1 AND c.changes_at <= ?2");
-    let rows = sqlx::query(SLICE).bind(key).bind(row::micros(now)).bind(EVALUATION_SLICE);
-    let rows = rows.fetch_all(&mut *conn).await.doing("waking contacts")?;
-    let admitted = stand(conn, key, Rules { defined: Some(campaign), now }, &rows).await?;
-    Ok(Evaluated { campaign: campaign.id.clone(), admitted, complete: false })
-}
-
-/// A contact whose place is to be written anew.
-pub(super) struct Placed<'a> {
-    /// What decides it.
-    pub(super) rules: Rules<'a>,
-    /// The contact as it is now.
-    pub(super) contact: Contact,
-    /// Whether it has a live call.
-    pub(super) live: bool,
-    /// Whether the filter leaves it out.
-    pub(super) filtered_out: bool,
-    /// Whether the pause of its batch does.
-    pub(super) paused: bool,
-}
-
-/// Writes how contacts stand.
-pub(super) async fn place(conn: &mut SqliteConnection, contacts: &[Placed<'_>]) -> Result<(), Fault> {
-    let (mut changed, mut zones) = (Vec::new(), Vec::new());
-    for Placed { rules, contact, live, filtered_out, paused } in contacts {
-        let standing = rules.standing(contact, *live || *filtered_out || *paused);
-        changed.push(value(*rules, contact, &standing, (*filtered_out, *paused)));
-        zones.extend(standing.zone);
-    }
-    contact::know_zones(conn, zones.iter()).await?;
-    write(conn, changed).await
-}
-
-/// Writes how contacts stand; tells how many are no longer left out.
-async fn stand(conn: &mut SqliteConnection, key: i64, rules: Rules<'_>, rows: &[SqliteRow]) -> Result<u64, Fault> {
-    let (mut placed, mut admitted) = (Vec::new(), 0);
-    let mut left_out: BTreeMap<&'static str, i64> = BTreeMap::new();
-    for row in rows {
-        let kept = contact::kept(row)?;
-        let filtered_out = rules.defined.is_some_and(|campaign| !campaign.matches(&kept.contact.attributes));
-        let progress = &kept.contact.progress;
-        let before = kept.left_out(progress);
-        let after = contact::left_out(progress, filtered_out, kept.batch_paused);
-        for (kind, by) in [(before, -1), (after, 1)] {
-            if let Some(kind) = kind {
-                *left_out.entry(kind).or_default() += by;
-            }
+        .find_map(|(slug, evaluation)| Some((writer.defined(&CampaignId::parse(&slug).ok()?)?.id.clone(), evaluation)));
+    let Some((campaign, evaluation)) = found else { return Ok(None) };
+    const SLICE: &str = concat!(
+        "SELECT ",
+        kept_columns!(),
+        ", s.key, c.stood = s.stood FROM place s CROSS JOIN contact c ON c.id = s.contact",
+        contact_joins!(),
+        "WHERE s.evaluation = ?1 AND s.key >= ?2 AND s.key < ?3 ORDER BY s.key LIMIT ?4"
+    );
+    let rows = sqlx::query(SLICE).bind(evaluation).bind(begin).bind(end).bind(RELEASE_SLICE);
+    let rows = rows.fetch_all(&mut writer.conn).await.doing(doing)?;
+    let (mut keys, mut woken) = (Vec::new(), Vec::new());
+    for row in &rows {
+        keys.push(column::<Vec<u8>>(row, contact::KEPT_COLUMNS)?);
+        if column(row, contact::KEPT_COLUMNS + 1)? {
+            woken.push(contact::kept(row)?);
         }
-        admitted += u64::from(before.is_some() && after.is_none());
-        placed.push(Placed { rules, filtered_out, paused: kept.batch_paused, live: kept.live, contact: kept.contact });
     }
-    place(conn, &placed).await?;
-    for (kind, by) in left_out.into_iter().filter(|(_, by)| *by != 0) {
-        contact::count(conn, key, (kind, ""), by).await?;
+    again(writer, &campaign, &woken).await?;
+    place::sweep(&mut writer.conn, evaluation, &keys).await?;
+    Ok(Some(Evaluated { campaign, admitted: 0, complete: false }))
+}
+
+/// Finds out how contacts stand that are what they were.
+pub(super) async fn again(writer: &mut Writer, campaign: &CampaignId, all: &[Kept]) -> Result<(), Fault> {
+    let rules = writer.rules(campaign);
+    let contacts: Vec<i64> = all.iter().map(|kept| kept.contact.reference.0).collect();
+    contact::rise(&mut writer.conn, &contacts).await?;
+    let entered = all.iter().map(|kept| Entered {
+        campaign: kept.campaign,
+        rules: &rules,
+        contact: &kept.contact,
+        stood: kept.stood + 1,
+        live: kept.live,
+        paused_out: kept.paused_out,
+    });
+    let entered: Vec<Entered<'_>> = entered.collect();
+    contact::enter(&mut writer.conn, &entered).await
+}
+
+/// Rows that are cleared away at once: few, since intents wait meanwhile.
+const CLEARED_AT_ONCE: i64 = 2_000;
+
+/// Clears some rows away that nobody will read: of evaluations that no campaign names any more, and
+/// of contacts that are awake by now. Tells whether there may be more.
+pub(super) async fn clear(writer: &mut Writer) -> Result<bool, Fault> {
+    let doing = "clearing old places away";
+    let under_way: Vec<i64> =
+        writer.shared.all_evaluations().values().filter_map(|all| Some(all.next.as_ref()?.evaluation)).collect();
+    const OLD: &str = "SELECT e.id FROM evaluation e JOIN campaign k ON k.id = e.campaign \
+                       WHERE e.id IS NOT k.evaluation ORDER BY e.id";
+    let old: Vec<i64> = sqlx::query_scalar(OLD).fetch_all(&mut writer.conn).await.doing(doing)?;
+    if let Some(old) = old.into_iter().find(|id| !under_way.contains(id)) {
+        if delete(&mut writer.conn, old, &[], &[u8::MAX]).await? < CLEARED_AT_ONCE.unsigned_abs() {
+            let query = sqlx::query("DELETE FROM evaluation WHERE id = ?1").bind(old);
+            query.execute(&mut writer.conn).await.doing(doing)?;
+        }
+        return Ok(true);
     }
-    Ok(admitted)
+    let begin = place::prefix(Kind::Wakes, "");
+    let end = place::end_of_due(begin.clone(), row::micros(writer.now()));
+    const AWAKE: &str = "SELECT k.evaluation FROM campaign k WHERE EXISTS (SELECT 1 FROM place s WHERE \
+                         s.evaluation = k.evaluation AND s.key >= ?1 AND s.key < ?2) LIMIT 1";
+    let awake = sqlx::query_scalar(AWAKE).bind(&begin).bind(&end).fetch_optional(&mut writer.conn).await;
+    let Some(evaluation): Option<i64> = awake.doing(doing)? else { return Ok(false) };
+    delete(&mut writer.conn, evaluation, &begin, &end).await?;
+    Ok(true)
 }
 
-fn value(rules: Rules<'_>, contact: &Contact, standing: &Standing, (filtered_out, paused): (bool, bool)) -> Value {
-    json!([
-        contact.reference.0,
-        filtered_out,
-        standing.pass.map(row::micros),
-        standing.retry.map(row::micros),
-        standing.fresh.map(|(at, _)| row::micros(at)),
-        standing.fresh.map_or(0, |(_, round)| round),
-        contact::wakes_at(standing),
-        standing.changes_at.map(row::micros),
-        contact::sorted(rules.defined, contact),
-        standing.zone,
-        standing.business.map(row::micros),
-        standing.agent.as_ref().map(AgentId::as_str),
-        paused,
-    ])
-}
-
-async fn write(conn: &mut SqliteConnection, changed: Vec<Value>) -> Result<(), Fault> {
-    const SQL: &str = "UPDATE contact SET filtered_out = value ->> 1, pass_at = value ->> 2, retry_at = value ->> 3, \
-                       fresh_at = value ->> 4, fresh_round = value ->> 5, wakes_at = value ->> 6, \
-                       changes_at = value ->> 7, sorted = unhex(value ->> 8), \
-                       zone = coalesce((SELECT id FROM zone WHERE name = value ->> 9), 0), \
-                       business_at = value ->> 10, pinned = value ->> 11, paused_out = value ->> 12 \
-                       FROM json_each(?1) WHERE contact.id = value ->> 0";
-    let query = sqlx::query(SQL).bind(Value::Array(changed).to_string());
-    query.execute(conn).await.doing("applying a definition").map(drop)
-}
-
-/// The contacts of a campaign have yet to see its filter, from the first on.
-pub(super) async fn begin(conn: &mut SqliteConnection, campaign: i64) -> Result<(), Fault> {
-    let query = sqlx::query("UPDATE campaign SET evaluated_to = '' WHERE id = ?1").bind(campaign);
-    query.execute(conn).await.doing("noting contacts without a filter").map(drop)
-}
-
-/// Whether a definition, or a pause, is being applied to the campaign's contacts.
-pub(super) async fn is_under_way(conn: &mut SqliteConnection, campaign: i64) -> Result<bool, Fault> {
-    const UNDER_WAY: &str = "SELECT evaluated_to IS NOT NULL OR EXISTS (SELECT 1 FROM batch b \
-                             WHERE b.campaign = campaign.id AND b.evaluated_to IS NOT NULL) FROM campaign WHERE id = ?1";
-    let query = sqlx::query_scalar(UNDER_WAY).bind(campaign);
-    query.fetch_one(conn).await.doing("looking how far a filter has been applied")
+/// Deletes the first places of a range; how many.
+async fn delete(conn: &mut SqliteConnection, evaluation: i64, begin: &[u8], end: &[u8]) -> Result<u64, Fault> {
+    const SQL: &str = "DELETE FROM place WHERE evaluation = ?1 AND key >= ?2 AND key < coalesce((SELECT key FROM place \
+                       WHERE evaluation = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT 1 OFFSET ?4), ?3)";
+    let query = sqlx::query(SQL).bind(evaluation).bind(begin).bind(end).bind(CLEARED_AT_ONCE);
+    let deleted = query.execute(conn).await.doing("clearing old places away")?;
+    Ok(deleted.rows_affected())
 }

@@ -14,6 +14,9 @@ pub(super) enum Fault {
         #[source]
         source: sqlx::Error,
     },
+    /// A file of its own could not be written or read.
+    #[error("sorting contacts: {0}")]
+    Sorting(#[from] std::io::Error),
     /// A row, a caller or the lock is at fault.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -46,6 +49,9 @@ impl Fault {
         let store = store.to_owned();
         match self {
             Self::Store(error) => again(error),
+            Self::Sorting(error) => {
+                StoreError::Database { doing: "sorting contacts", source: error.to_string().into() }
+            }
             Self::Sql { source: sqlx::Error::PoolClosed, .. } => StoreError::Closed,
             Self::Sql { doing, source } => match primary_code(source) {
                 Some(BUSY | LOCKED) => StoreError::Locked { store },

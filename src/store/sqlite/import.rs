@@ -2,21 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
-use sqlx::SqliteConnection;
+use serde_json::json;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{
     batch::{self, Opened},
-    contact::{self, Rules, column},
-    evaluate,
+    contact::{self, Entered, Rules, column},
     fault::{Doing, Fault},
 };
 use crate::{
     domain::{
-        campaign::Campaign,
         contact::{Contact, NewContact, Progress},
         ids::{BatchId, CampaignId, ContactRef},
-        order::Standing,
     },
     store::{
         ImportOutcome, attributes,
@@ -24,8 +21,11 @@ use crate::{
     },
 };
 
-/// Rows of one statement.
+/// Rows that are looked for in one statement.
 const ROWS_PER_STATEMENT: usize = 500;
+
+/// Rows that are written in one statement.
+const ROWS_AT_ONCE: usize = 100;
 
 /// What tells two contacts of one customer apart.
 #[derive(PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(super) async fn import(
     conn: &mut SqliteConnection,
     campaign: &CampaignId,
     batch: &BatchId,
-    rules: Rules<'_>,
+    rules: &Rules,
     contacts: &[NewContact],
 ) -> Result<ImportOutcome, Fault> {
     let key = contact::campaign_key(conn, campaign).await?;
@@ -66,24 +66,22 @@ pub(super) async fn import(
     }
     let batch = batch::open(conn, key, batch, rules.now).await?;
     for (chunk, rows) in contacts.chunks(ROWS_PER_STATEMENT).enumerate() {
-        let mut known = existing(conn, key, rows).await?;
-        let mut added = Vec::new();
+        let known = existing(conn, key, rows).await?;
+        let (mut added, mut seen): (Vec<(&NewContact, Content)>, _) = (Vec::new(), BTreeMap::new());
         for (index, row) in rows.iter().enumerate() {
-            let content = Content::of(row);
-            match known.get(row.customer.as_str()) {
+            let (customer, content) = (row.customer.as_str(), Content::of(row));
+            let new = || seen.get(customer).map(|at: &usize| &added[*at]).map(|(_, content)| content);
+            match known.get(customer).or_else(new).map(|before| *before == content) {
                 None => {
-                    known.insert(row.customer.as_str().to_owned(), content);
-                    added.push(row);
+                    seen.insert(customer, added.len());
+                    added.push((row, content));
                 }
-                Some(known) if *known == content => outcome.unchanged += 1,
-                Some(_) => outcome.conflicting.push(chunk * ROWS_PER_STATEMENT + index),
+                Some(true) => outcome.unchanged += 1,
+                Some(false) => outcome.conflicting.push(chunk * ROWS_PER_STATEMENT + index),
             }
         }
         outcome.added += u64::try_from(added.len()).unwrap_or(u64::MAX);
         insert(conn, campaign, (key, &batch), rules, &added).await?;
-    }
-    if rules.defined.is_none() && outcome.added > 0 {
-        evaluate::begin(conn, key).await?;
     }
     Ok(outcome)
 }
@@ -119,47 +117,66 @@ async fn insert(
     conn: &mut SqliteConnection,
     campaign: &CampaignId,
     (key, batch): (i64, &Opened),
-    rules: Rules<'_>,
-    rows: &[&NewContact],
+    rules: &Rules,
+    rows: &[(&NewContact, Content)],
 ) -> Result<(), Fault> {
     let doing = "importing contacts";
     let Some(count) = i64::try_from(rows.len()).ok().filter(|&count| count > 0) else { return Ok(()) };
     const NEXT_ID: &str = "UPDATE store SET next_contact = next_contact + ?1 RETURNING next_contact - ?1";
     let first_id: i64 = sqlx::query_scalar(NEXT_ID).bind(count).fetch_one(&mut *conn).await.doing(doing)?;
-    const NEXT_ORDER: &str = "UPDATE campaign SET next_order = next_order + ?2 WHERE id = ?1 RETURNING next_order - ?2";
-    let first_order = sqlx::query_scalar(NEXT_ORDER).bind(key).bind(count);
+    const NEXT_ORDER: &str = "UPDATE campaign SET next_order = next_order + ?2, last_contact = ?3 + ?2 - 1, \
+                              first_contact = coalesce(first_contact, ?3) WHERE id = ?1 RETURNING next_order - ?2";
+    let first_order = sqlx::query_scalar(NEXT_ORDER).bind(key).bind(count).bind(first_id);
     let first_order: i64 = first_order.fetch_one(&mut *conn).await.doing(doing)?;
-    let (mut values, mut zones, mut filtered_out) = (Vec::new(), Vec::new(), 0);
-    for (n, row) in (0..).zip(rows) {
-        let left_out = rules.defined.is_some_and(|campaign| !campaign.matches(&row.attributes));
-        filtered_out += i64::from(left_out);
-        let contact = contact(campaign, row, first_id + n, first_order + n);
-        let standing = rules.standing(&contact, left_out || batch.paused);
-        values.push(value(row, &contact, &standing, rules.defined, left_out));
-        zones.extend(standing.zone);
+    let numbered = (0..).zip(rows);
+    let contacts: Vec<Contact> =
+        numbered.map(|(n, (row, _))| contact(campaign, row, first_id + n, first_order + n)).collect();
+    write(conn, (key, batch), &contacts, rows).await?;
+    let paused_out = batch.paused;
+    let entered = |contact| Entered { campaign: key, rules, contact, stood: 0, live: false, paused_out };
+    let entered: Vec<Entered<'_>> = contacts.iter().map(entered).collect();
+    contact::enter(conn, &entered).await?;
+    let mut left_out: BTreeMap<&'static str, i64> = BTreeMap::new();
+    for kind in contacts.iter().filter_map(|contact| rules.left_out(contact, paused_out)) {
+        *left_out.entry(kind).or_default() += 1;
     }
-    contact::know_zones(conn, zones.iter()).await?;
-    let values = Value::Array(values).to_string();
-    const CONTACTS: &str = "INSERT INTO contact (id, campaign, customer_id, priority, import_order, not_before, \
-                            version, attempts, fresh_at, wakes_at, filtered_out, fresh_round, sorted, changes_at, \
-                            zone, batch, paused_out) SELECT value ->> 0, ?2, \
-                            value ->> 1, value ->> 2, value ->> 3, value ->> 4, 1, 0, value ->> 5, value ->> 6, \
-                            value ->> 7, value ->> 12, unhex(value ->> 13), value ->> 14, \
-                            coalesce((SELECT id FROM zone WHERE name = value ->> 15), 0), ?3, ?4 FROM json_each(?1)";
-    let contacts = sqlx::query(CONTACTS).bind(&values).bind(key).bind(batch.key).bind(batch.paused);
-    contacts.execute(&mut *conn).await.doing(doing)?;
-    const PERSONAL: &str = "INSERT INTO personal (contact, numbers, custom_field, timezone, attributes) \
-                            SELECT value ->> 0, value ->> 8, value ->> 9, value ->> 10, value ->> 11 \
-                            FROM json_each(?1)";
-    sqlx::query(PERSONAL).bind(&values).execute(&mut *conn).await.doing(doing)?;
-    if filtered_out > 0 {
-        contact::count(conn, key, (contact::FILTERED_OUT, ""), filtered_out).await?;
-    }
-    if batch.paused && filtered_out < count {
-        contact::count(conn, key, (contact::PAUSED_OUT, ""), count - filtered_out).await?;
+    for (kind, count) in left_out {
+        contact::count(conn, key, (kind, ""), count).await?;
     }
     batch::grow(conn, batch.key, first_id, first_id + count - 1).await?;
     contact::count(conn, key, (contact::OPEN, contact::FRESH), count).await
+}
+
+/// Writes the rows of new contacts.
+async fn write(
+    conn: &mut SqliteConnection,
+    (key, batch): (i64, &Opened),
+    contacts: &[Contact],
+    rows: &[(&NewContact, Content)],
+) -> Result<(), Fault> {
+    let doing = "importing contacts";
+    let both: Vec<(&Contact, &Content)> = contacts.iter().zip(rows.iter().map(|(_, content)| content)).collect();
+    for both in both.chunks(ROWS_AT_ONCE) {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "INSERT INTO contact (id, campaign, customer_id, priority, import_order, not_before, batch, \
+             paused_out, version, attempts) ",
+        );
+        query.push_values(both, |mut row, (contact, content)| {
+            row.push_bind(contact.reference.0).push_bind(key).push_bind(contact.customer.as_str());
+            row.push_bind(content.priority).push_bind(contact.import_order).push_bind(content.not_before);
+            row.push_bind(batch.key).push_bind(batch.paused).push("1").push("0");
+        });
+        query.build().execute(&mut *conn).await.doing(doing)?;
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("INSERT INTO personal (contact, numbers, custom_field, timezone, attributes) ");
+        query.push_values(both, |mut row, (contact, content)| {
+            row.push_bind(contact.reference.0).push_bind(content.numbers.as_str());
+            row.push_bind(content.custom_field.as_deref()).push_bind(content.timezone.as_deref());
+            row.push_bind(content.attributes.as_deref());
+        });
+        query.build().execute(&mut *conn).await.doing(doing)?;
+    }
+    Ok(())
 }
 
 fn contact(campaign: &CampaignId, row: &NewContact, id: i64, import_order: i64) -> Contact {
@@ -175,32 +192,4 @@ fn contact(campaign: &CampaignId, row: &NewContact, id: i64, import_order: i64) 
         version: 1,
         progress: Progress::fresh(&row.numbers),
     }
-}
-
-fn value(
-    row: &NewContact,
-    contact: &Contact,
-    standing: &Standing,
-    defined: Option<&Campaign>,
-    filtered_out: bool,
-) -> Value {
-    let content = Content::of(row);
-    json!([
-        contact.reference.0,
-        row.customer.as_str(),
-        content.priority,
-        contact.import_order,
-        content.not_before,
-        standing.fresh.map(|(at, _)| micros(at)),
-        contact::wakes_at(standing),
-        filtered_out,
-        content.numbers,
-        content.custom_field,
-        content.timezone,
-        content.attributes,
-        standing.fresh.map_or(0, |(_, round)| round),
-        contact::sorted(defined, contact),
-        standing.changes_at.map(micros),
-        standing.zone,
-    ])
 }

@@ -86,8 +86,8 @@ async fn refuse(
     now: Timestamp,
 ) -> Result<IntentDecision, Fault> {
     if let Some(progress) = gate::after_refusal(campaign, &hold, &kept.contact, place, now) {
-        let rules = Rules { defined: Some(campaign), now };
-        contact::write(&mut writer.conn, rules, kept, &progress, kept.live).await?;
+        let rules = Rules { now, ..writer.rules(&campaign.id) };
+        contact::write(&mut writer.conn, &rules, kept, &progress, kept.live).await?;
     }
     Ok(IntentDecision::Refused(hold))
 }
@@ -101,10 +101,8 @@ async fn admit(
     mono: i64,
 ) -> Result<IntentDecision, Fault> {
     let called = kept.contact.progress.numbers[request.number].e164.clone();
-    if let Err(fault) =
-        write(&mut writer.conn, Rules { defined: Some(campaign), now: intent.at }, request, kept, &intent, &called)
-            .await
-    {
+    let rules = Rules { now: intent.at, ..writer.rules(&campaign.id) };
+    if let Err(fault) = write(&mut writer.conn, &rules, request, kept, &intent, &called).await {
         let Some(constraint) = fault.unique_violation() else { return Err(fault) };
         return on_call_after_all(writer, &constraint, &called).await.ok_or(fault);
     }
@@ -123,6 +121,7 @@ async fn on_call_after_all(writer: &mut Writer, constraint: &str, called: &E164)
         return None;
     }
     sqlx::query("ROLLBACK TO command").execute(&mut writer.conn).await.ok()?;
+    writer.shared.give_up_evaluations();
     const CALLED: &str = "SELECT EXISTS (SELECT 1 FROM live_number n JOIN live_call l USING (attempt) \
                           JOIN attempt a ON a.id = l.attempt WHERE n.number = ?1 AND a.number = ?1)";
     let query = sqlx::query_scalar(CALLED).bind(called.expose());
@@ -132,7 +131,7 @@ async fn on_call_after_all(writer: &mut Writer, constraint: &str, called: &E164)
 
 async fn write(
     conn: &mut SqliteConnection,
-    rules: Rules<'_>,
+    rules: &Rules,
     request: &IntentRequest,
     kept: &Kept,
     intent: &RecordedIntent,
@@ -195,15 +194,14 @@ pub(super) async fn withdraw(writer: &mut Writer, attempt: AttemptId) -> Result<
     let Some((contact, caller_number)): Option<(i64, String)> = found else { return Ok(()) };
     let contact = crate::domain::ids::ContactRef(contact);
     let kept = contact::load(&mut writer.conn, contact).await?.ok_or_else(|| damaged("live_call.contact"))?;
-    let (defined, now) = (writer.defined(&kept.contact.campaign), writer.now());
+    let rules = writer.rules(&kept.contact.campaign);
     let conn = &mut writer.conn;
     for sql in ["DELETE FROM leg WHERE attempt = ?1", "DELETE FROM attempt WHERE id = ?1"] {
         sqlx::query(sql).bind(attempt.to_i64()).execute(&mut *conn).await.doing(doing)?;
     }
     use_caller_number(conn, kept.campaign, &caller_number, -1).await?;
     contact::count(conn, kept.campaign, (contact::LIVE, ""), -1).await?;
-    let rules = Rules { defined: defined.as_deref(), now };
-    contact::set_live(conn, rules, &kept, false).await?;
+    contact::set_live(conn, &rules, &kept, false).await?;
     writer.shared.ledger().withdraw(attempt);
     business::take_effect(writer, contact).await?;
     Ok(())

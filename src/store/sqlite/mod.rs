@@ -6,7 +6,9 @@
 //! | `writer` | the loop that turns what is queued into one transaction |
 //! | `intent` `outcome` `business` `campaigns` `import` `batch` `customer` | what the writer does |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
-//! | `evaluate` | a new filter, or the pause of a batch, applied to contacts slice by slice |
+//! | `place` | who is next: keys that compare as contacts are served |
+//! | `evaluate` `evaluation` `evaluations` `sorter` | a new definition, applied to all contacts beside dialling |
+//! | `pause` | the pause of a batch, applied to its contacts slice by slice |
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` | moving the log into the database, beside the writer |
 //! | `read` | what readers do |
@@ -19,12 +21,17 @@ mod contact;
 mod customer;
 mod do_not_call;
 mod evaluate;
+mod evaluation;
+mod evaluations;
 mod fault;
 mod import;
 mod intent;
 mod open;
 mod outcome;
+mod pause;
+mod place;
 mod read;
+mod sorter;
 mod writer;
 
 use std::{
@@ -42,13 +49,14 @@ use tokio::{
     task::JoinHandle,
 };
 
-#[cfg(test)]
-pub(super) use self::read::{PINNED, READY};
 use self::{
+    evaluation::Evaluation,
     fault::{Doing, Fault},
     read::Found,
     writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},
 };
+#[cfg(test)]
+pub(super) use self::{evaluation::SLICE, read::READY};
 use super::{
     AttemptRecord, Batch, BusinessDecision, BusinessRequest, CampaignChange, CandidatePage, ContactHistory,
     DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord,
@@ -88,7 +96,18 @@ pub struct SqliteStore {
     readers: SqlitePool,
     urgent: mpsc::Sender<Command>,
     long: mpsc::Sender<Command>,
+    /// A definition that is being applied.
+    evaluation: Mutex<Option<Evaluation>>,
     writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Runs a function that reads in one snapshot.
+macro_rules! read {
+    ($self:ident, $function:path $(, $argument:expr)*) => {{
+        let mut reader = $self.reader().await?;
+        let mut snapshot = read::snapshot(&mut reader).await.map_err(|fault| $self.told(fault))?;
+        $function(&mut snapshot $(, $argument)*).await.map_err(|fault| $self.told(fault))
+    }};
 }
 
 impl SqliteStore {
@@ -103,7 +122,7 @@ impl SqliteStore {
         let name = path.display().to_string();
         let opened = open::open(path, &name, &opener, clock.now().wall).await?;
         let pseudonyms = Pseudonyms::new(opened.pseudonym_key);
-        let shared = Arc::new(Shared::new(name, opened.epoch, clock, settings, pseudonyms));
+        let shared = Arc::new(Shared::new(name, opened.folder, opened.epoch, clock, settings, pseudonyms));
         let writer = Writer::new(opened.writer, shared.clone()).await.map_err(|fault| fault.told(&shared.name))?;
         let (urgent, urgent_queue) = mpsc::channel(URGENT_QUEUE);
         let (long, long_queue) = mpsc::channel(LONG_QUEUE);
@@ -118,7 +137,7 @@ impl SqliteStore {
             drop(lock);
         });
         let (readers, dialog_key, writer) = (opened.readers, opened.dialog_key, Mutex::new(Some(task)));
-        Ok(Arc::new(Self { shared, dialog_key, readers, urgent, long, writer }))
+        Ok(Arc::new(Self { shared, dialog_key, readers, urgent, long, evaluation: Mutex::new(None), writer }))
     }
 
     /// Makes the gate's memory wrong.
@@ -131,6 +150,26 @@ impl SqliteStore {
         let (reply, answer) = oneshot::channel();
         queue.send(Command { work, reply }).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Has places taken away that a page came past in vain. If there is no room now, the next page comes
+    /// past them too.
+    fn sweep(&self, (evaluation, keys): (i64, Vec<Vec<u8>>)) {
+        if !keys.is_empty() {
+            let (reply, _) = oneshot::channel();
+            let _ = self.long.try_send(Command { work: Work::Sweep(evaluation, keys), reply });
+        }
+    }
+
+    /// Has a contact taken away, or what is personal of it, and then the places that it had: they hold what
+    /// its campaign sorts by. Who they are is looked up beside the writer, since no index has them.
+    async fn gone(&self, work: Work) -> Result<(), StoreError> {
+        let Reply::Gone(contact) = self.ask(&self.urgent, work).await? else { return Err(StoreError::Closed) };
+        let places: Vec<(i64, Vec<u8>)> = read!(self, place::of, contact)?;
+        for (evaluation, key) in places {
+            self.ask(&self.long, Work::Sweep(evaluation, vec![key])).await?;
+        }
+        Ok(())
     }
 
     async fn urgent(&self, work: Work) -> Result<(), StoreError> {
@@ -151,15 +190,6 @@ impl SqliteStore {
     fn told(&self, fault: Fault) -> StoreError {
         fault.told(&self.shared.name)
     }
-}
-
-/// Runs a function that reads in one snapshot.
-macro_rules! read {
-    ($self:ident, $function:path $(, $argument:expr)*) => {{
-        let mut reader = $self.reader().await?;
-        let mut snapshot = read::snapshot(&mut reader).await.map_err(|fault| $self.told(fault))?;
-        $function(&mut snapshot $(, $argument)*).await.map_err(|fault| $self.told(fault))
-    }};
 }
 
 #[async_trait]
@@ -204,14 +234,30 @@ impl Store for SqliteStore {
     }
 
     async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError> {
-        let reply = self.ask(&self.long, Work::Evaluate).await?;
-        if let Reply::Evaluated(evaluated) = reply { Ok(evaluated) } else { Err(StoreError::Closed) }
+        let mut under_way = self.evaluation.lock().await;
+        loop {
+            if let Some(evaluation) = under_way.as_mut() {
+                let piece = evaluation.go_on(self).await?;
+                if piece.as_ref().is_none_or(|piece| piece.complete) {
+                    *under_way = None;
+                }
+                if piece.is_some() {
+                    return Ok(piece);
+                }
+            }
+            match self.ask(&self.long, Work::Evaluate).await? {
+                Reply::Evaluated(evaluated) => return Ok(evaluated),
+                Reply::Began(evaluation) => *under_way = Some(*evaluation),
+                _ => return Err(StoreError::Closed),
+            }
+        }
     }
 
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
         let mut screenings = 0;
         loop {
             let found: Found = read!(self, read::candidates, &self.shared, campaign, now, limit)?;
+            self.sweep(found.stale);
             let cut = !found.unscreened.is_empty();
             if !cut || screenings == SCREENINGS_MAX {
                 return Ok(CandidatePage { cut, ..found.page });
@@ -290,11 +336,11 @@ impl Store for SqliteStore {
     }
 
     async fn delete(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
-        self.urgent(Work::Delete(campaign.clone(), customer.clone())).await
+        self.gone(Work::Delete(campaign.clone(), customer.clone())).await
     }
 
     async fn erase(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
-        self.urgent(Work::Erase(campaign.clone(), customer.clone())).await
+        self.gone(Work::Erase(campaign.clone(), customer.clone())).await
     }
 
     async fn reseal(&self, contact: &Contact, attributes: Attributes) -> Result<bool, StoreError> {

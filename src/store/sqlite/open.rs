@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Migrations in order; the position of each, from 1, is the schema version it leads to.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003_do_not_call.sql"),
@@ -30,6 +30,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0005_business.sql"),
     include_str!("migrations/0006_batches.sql"),
     include_str!("migrations/0007_ends_at.sql"),
+    include_str!("migrations/0008_places.sql"),
 ];
 
 /// "dial" in the file's header, so that another program's database is not taken for a store.
@@ -53,6 +54,8 @@ pub(super) struct Opened {
     pub(super) readers: SqlitePool,
     /// Holds the instance lock while it lives.
     pub(super) lock: File,
+    /// Where the file lies.
+    pub(super) folder: PathBuf,
     /// This life.
     pub(super) epoch: Epoch,
     /// The store's key for dialog identifiers.
@@ -73,8 +76,10 @@ pub(super) async fn open(path: &Path, name: &str, opener: &Opener, now: Timestam
     let Life { epoch, dialog_key, pseudonym_key } = life.map_err(|fault| fault.told(name))?;
     let checkpoints = connect(&options).await.map_err(|fault| fault.told(name))?;
     let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(0);
+    let options = options.pragma("cache_size", "-8192");
     let readers = readers.connect_lazy_with(options.read_only(true).optimize_on_close(false, None));
-    Ok(Opened { writer, checkpoints, readers, lock, epoch, dialog_key, pseudonym_key })
+    let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+    Ok(Opened { writer, checkpoints, readers, lock, folder, epoch, dialog_key, pseudonym_key })
 }
 
 /// What a life begins with.
@@ -86,7 +91,7 @@ struct Life {
 
 async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, Fault> {
     let mut writer = SqliteConnection::connect_with(options).await.doing("opening the store")?;
-    const PRAGMAS: &str = "PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864; \
+    const PRAGMAS: &str = "PRAGMA cache_size = -32768; PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864; \
                            PRAGMA temp_store = MEMORY";
     sqlx::raw_sql(PRAGMAS).execute(&mut writer).await.doing("opening the store")?;
     Ok(writer)

@@ -4,8 +4,7 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::{
-    business,
-    contact::{self, Rules},
+    business, contact,
     fault::{Doing, Fault},
     writer::Writer,
 };
@@ -103,13 +102,12 @@ pub(super) async fn settle(writer: &mut Writer, settlement: &Settlement) -> Resu
     let mut kept = contact::load(conn, ContactRef(contact)).await?.ok_or_else(|| damaged("live_call.contact"))?;
     // It was live until the first statement, and is counted so.
     kept.live = true;
-    let defined = writer.defined(&kept.contact.campaign);
-    let rules = Rules { defined: defined.as_deref(), now: writer.now() };
+    let rules = writer.rules(&kept.contact.campaign);
     let conn = &mut writer.conn;
     let progress = verdict::settled(&kept.contact.progress, settlement.progress.clone());
-    contact::write(conn, rules, &kept, &progress, false).await?;
-    contact::count(conn, kept.campaign, (contact::LIVE, ""), -1).await?;
-    contact::count(conn, kept.campaign, (contact::RESULT, settlement.result.as_str()), 1).await?;
+    contact::write(conn, &rules, &kept, &progress, false).await?;
+    let counted = [((contact::LIVE, ""), -1), ((contact::RESULT, settlement.result.as_str()), 1)];
+    contact::counts(conn, kept.campaign, &counted).await?;
     writer.shared.ledger().remove(settlement.attempt);
     business::take_effect(writer, ContactRef(contact)).await
 }

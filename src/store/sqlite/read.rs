@@ -1,9 +1,6 @@
 //! Readers: short cursors on connections of their own.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
@@ -13,9 +10,9 @@ use super::{
     batch,
     contact::{self, Kept, campaign_key, column, contact_columns, contact_joins},
     do_not_call::{self as listing, entries_column},
-    evaluate,
     fault::{Doing, Fault},
     intent,
+    place::{self, Kind},
     writer::Shared,
 };
 use crate::{
@@ -77,103 +74,32 @@ pub(super) async fn campaigns(conn: &mut SqliteConnection) -> Result<Vec<StoredC
     rows.iter().map(campaign).collect()
 }
 
-/// A range of one class's index, best first; `$index` and `$order` name it, `$ready` what of it is
-/// ready. Nobody in a call, by customer or by any number, is among them, and nobody of [`CHANGED`].
-macro_rules! ready_sql {
-    ($index:literal, $ready:literal) => {
-        concat!(
-            "EXISTS (SELECT 1 FROM contact c INDEXED BY ",
-            $index,
-            " JOIN personal p ON p.contact = c.id WHERE c.campaign = ?1 AND c.zone = ?3 AND ",
-            $ready,
-            " AND (EXISTS (SELECT 1 FROM live_call l WHERE l.customer_id = c.customer_id) \
-             OR EXISTS (SELECT 1 FROM json_each(p.numbers) n JOIN live_number l ON l.number = n.value ->> 1)))"
-        )
-    };
-    ($index:literal, $ready:literal, $order:literal) => {
-        concat!(
-            "SELECT ",
-            contact_columns!(),
-            ", ",
-            entries_column!("?5"),
-            " FROM contact c INDEXED BY ",
-            $index,
-            contact_joins!(),
-            "WHERE c.campaign = ?1 AND c.zone = ?4 AND ",
-            $ready,
-            " AND (c.changes_at IS NULL OR c.changes_at > ?2) \
-             AND NOT EXISTS (SELECT 1 FROM live_call l WHERE l.customer_id = c.customer_id) \
-             AND NOT EXISTS (SELECT 1 FROM json_each(p.numbers) n JOIN live_number l ON l.number = n.value ->> 1) \
-             ORDER BY ",
-            $order,
-            " LIMIT ?3"
-        )
-    };
-}
-
-/// The four ranges in serving order (`domain::order::Class`); each leaves out what the earlier hold.
-pub(in crate::store) const READY: [&str; 4] = [
-    ready_sql!(
-        "contact_business",
-        "c.business_at <= ?2 AND c.pinned IS NULL",
-        "c.business_at, c.sorted, c.priority, c.import_order"
-    ),
-    ready_sql!(
-        "contact_pass",
-        "c.pass_at <= ?2 AND (c.business_at IS NULL OR c.business_at > ?2)",
-        "c.sorted, c.priority, c.import_order"
-    ),
-    ready_sql!(
-        "contact_retry",
-        "c.retry_at <= ?2 AND (c.business_at IS NULL OR c.business_at > ?2) \
-         AND (c.pass_at IS NULL OR c.pass_at > ?2)",
-        "c.retry_at, c.sorted, c.priority, c.import_order"
-    ),
-    ready_sql!(
-        "contact_fresh",
-        "c.fresh_at <= ?2 AND (c.business_at IS NULL OR c.business_at > ?2) \
-         AND (c.pass_at IS NULL OR c.pass_at > ?2) AND (c.retry_at IS NULL OR c.retry_at > ?2)",
-        "c.fresh_round, c.sorted, c.priority, c.import_order"
-    ),
-];
-
-/// The range of those whose scheduled call waits for an agent.
-pub(in crate::store) const PINNED: &str = ready_sql!(
-    "contact_pinned",
-    "c.pinned = ?6 AND c.business_at <= ?2",
-    "c.business_at, c.sorted, c.priority, c.import_order"
-);
-
-/// Whether any contact is ready but for a call of its customer, class by class.
-const ON_CALL: &str = concat!(
-    "SELECT ",
-    ready_sql!("contact_business", "c.business_at <= ?2 AND c.pinned IS NULL"),
-    " OR ",
-    ready_sql!("contact_pinned", "c.pinned IS NOT NULL AND c.business_at <= ?2"),
-    " OR ",
-    ready_sql!("contact_pass", "c.pass_at <= ?2"),
-    " OR ",
-    ready_sql!("contact_retry", "c.retry_at <= ?2"),
-    " OR ",
-    ready_sql!("contact_fresh", "c.fresh_at <= ?2"),
-);
-
-/// Contacts that time has made stand otherwise than the indexes have it.
-const CHANGED: &str = concat!(
+/// Places of a range, in order: contacts that are ready, but for those who are in a call, by customer or by
+/// any number; and places that do not count, marked so.
+pub(in crate::store) const READY: &str = concat!(
     "SELECT ",
     contact_columns!(),
     ", ",
     entries_column!("?5"),
-    " FROM contact c INDEXED BY contact_changes",
+    ", s.key, c.stood = s.stood FROM place s CROSS JOIN contact c ON c.id = s.contact",
     contact_joins!(),
-    "WHERE c.campaign = ?1 AND c.changes_at <= ?2 \
-     AND NOT EXISTS (SELECT 1 FROM live_call l WHERE l.customer_id = c.customer_id) \
-     AND NOT EXISTS (SELECT 1 FROM json_each(p.numbers) n JOIN live_number l ON l.number = n.value ->> 1) \
-     ORDER BY c.changes_at LIMIT ?3"
+    "WHERE s.evaluation = ?1 AND s.key >= ?2 AND s.key < ?3 AND s.ready_at <= ?4 AND (c.stood <> s.stood OR \
+     NOT (EXISTS (SELECT 1 FROM live_call l WHERE l.customer_id = c.customer_id) OR EXISTS \
+     (SELECT 1 FROM json_each(p.numbers) n JOIN live_number l ON l.number = n.value ->> 1))) ORDER BY s.key"
 );
 
-/// How many of [`CHANGED`] a page looks at; the writer keeps them few.
-const CHANGED_MAX: i64 = 1_000;
+/// Whether any contact of a range is ready but for a call of its customer.
+const ON_CALL: &str = "SELECT EXISTS (SELECT 1 FROM place s CROSS JOIN contact c ON c.id = s.contact \
+     CROSS JOIN personal p ON p.contact = c.id \
+     WHERE s.evaluation = ?1 AND s.key >= ?2 AND s.key < ?3 AND s.ready_at <= ?4 AND c.stood = s.stood AND \
+     (EXISTS (SELECT 1 FROM live_call l WHERE l.customer_id = c.customer_id) OR EXISTS \
+     (SELECT 1 FROM json_each(p.numbers) n JOIN live_number l ON l.number = n.value ->> 1)))";
+
+/// The first place of a range.
+const FIRST: &str = "SELECT key FROM place WHERE evaluation = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT 1";
+
+/// How many contacts a page looks at that time has made stand otherwise; the writer keeps them few.
+const CHANGED_MAX: usize = 1_000;
 
 /// What picking found.
 pub(super) struct Found {
@@ -181,6 +107,14 @@ pub(super) struct Found {
     pub(super) page: CandidatePage,
     /// Contacts that stood in its way, and that are not marked as do-not-call lists want it.
     pub(super) unscreened: Vec<ContactRef>,
+    /// Keys of places, of an evaluation, that it came past and that do not count.
+    pub(super) stale: (i64, Vec<Vec<u8>>),
+}
+
+impl Found {
+    fn only(page: CandidatePage) -> Self {
+        Self { page, unscreened: Vec::new(), stale: (0, Vec::new()) }
+    }
 }
 
 /// Up to `limit` contacts that are ready at `now`, with what else a hopper wants to know.
@@ -194,7 +128,8 @@ pub(super) async fn candidates(
     let key = campaign_key(conn, campaign).await?;
     let tally = counts(conn, key).await?;
     let open = tally.fresh + tally.in_progress;
-    let evaluating = evaluate::is_under_way(conn, key).await?;
+    let standing = standing(conn, key).await?;
+    let evaluating = standing.wanted || standing.pausing;
     let mut page = CandidatePage {
         ready: Vec::new(),
         pinned: Vec::new(),
@@ -209,12 +144,17 @@ pub(super) async fn candidates(
     };
     let generation = shared.generation();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
-    let Some(campaign) = defined.map(Arc::as_ref) else { return Ok(Found { page, unscreened: Vec::new() }) };
-    // Once a pause has been applied to them, contacts of the batch are in no index.
+    let (Some(campaign), Some(evaluation)) = (defined, standing.evaluation) else { return Ok(Found::only(page)) };
+    // What orders contacts is what they stand by, also while another definition is being applied to them.
+    let by = shared.evaluations(&campaign.id);
+    let by = by.by.filter(|_| by.standing == Some(evaluation));
+    // Once a pause has been applied to them, contacts of the batch stand nowhere.
     let paused = if evaluating { batch::paused(conn, key).await? } else { BTreeSet::new() };
     let mut search = Search {
         permission: &shared.settings.permission,
         campaign,
+        by: by.as_ref().unwrap_or(campaign),
+        evaluation,
         lists: row::lists_text(&campaign.do_not_call),
         evaluating,
         paused,
@@ -222,64 +162,43 @@ pub(super) async fn candidates(
         wanted: usize::try_from(limit).unwrap_or(usize::MAX),
         skipped: 0,
         unscreened: BTreeMap::new(),
+        stale: Vec::new(),
         later: None,
     };
-    let zones = zones(conn, key, &search).await?;
+    let zones = search.zones(conn).await?;
     if search.permission != &DialPermission::None {
-        (page.ready, page.pinned, page.on_call) = search.run(conn, key, &zones.open).await?;
+        (page.ready, page.pinned, page.on_call) = search.run(conn, &zones.open).await?;
     }
-    page.next_ready_at =
-        [wakes_at(conn, key, now).await?, zones.next_opening, search.later].into_iter().flatten().min();
+    page.next_ready_at = [search.wakes_at(conn).await?, zones.next_opening, search.later].into_iter().flatten().min();
     page.next_ready_at = page.next_ready_at.filter(|at| *at < HELD_FOR_GOOD);
     let unscreened = search.unscreened.into_keys().collect();
-    Ok(Found { page, unscreened })
+    Ok(Found { page, unscreened, stale: (evaluation, search.stale) })
 }
 
-/// When the next contact gets ready, or stands otherwise.
-async fn wakes_at(conn: &mut SqliteConnection, key: i64, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
-    const WAKES: &str = "SELECT min(at) FROM (SELECT min(wakes_at) AS at FROM contact INDEXED BY contact_wakes \
-                         WHERE campaign = ?1 AND wakes_at IS NOT NULL AND wakes_at > ?2 UNION ALL \
-                         SELECT min(changes_at) FROM contact INDEXED BY contact_changes \
-                         WHERE campaign = ?1 AND changes_at IS NOT NULL AND changes_at > ?2)";
-    let wakes = sqlx::query_scalar(WAKES).bind(key).bind(micros(now));
-    let wakes: Option<i64> = wakes.fetch_one(conn).await.doing("picking contacts")?;
-    wakes.map(row::timestamp).transpose().map_err(Fault::from)
+/// What contacts of a campaign stand by.
+struct Standing {
+    /// The evaluation that pages are read from.
+    evaluation: Option<i64>,
+    /// Whether another one is to take its place.
+    wanted: bool,
+    /// Whether the pause of a batch, or its end, is being applied.
+    pausing: bool,
+}
+
+async fn standing(conn: &mut SqliteConnection, campaign: i64) -> Result<Standing, Fault> {
+    const SQL: &str = "SELECT evaluation, wanted, EXISTS (SELECT 1 FROM batch b WHERE b.campaign = campaign.id \
+                       AND b.evaluated_to IS NOT NULL) FROM campaign WHERE id = ?1";
+    let query = sqlx::query_as(SQL).bind(campaign);
+    let (evaluation, wanted, pausing) = query.fetch_one(conn).await.doing("looking what contacts stand by")?;
+    Ok(Standing { evaluation, wanted, pausing })
 }
 
 /// Where contacts of a campaign are awake.
 struct Zones {
-    /// Keys of the zones in which it may call now; 0 for contacts of no zone of their own.
-    open: Vec<i64>,
+    /// Zones in which it may call now; the empty one for contacts of no zone of their own.
+    open: Vec<String>,
     /// When the next of the others opens.
     next_opening: Option<Timestamp>,
-}
-
-async fn zones(conn: &mut SqliteConnection, key: i64, search: &Search<'_>) -> Result<Zones, Fault> {
-    let mut zones = Zones { open: vec![0], next_opening: None };
-    if !(search.campaign.hours.is_in_contact_zone() || search.evaluating) {
-        return Ok(zones);
-    }
-    const PRESENT: &str = "SELECT id, name FROM zone z WHERE \
-        EXISTS (SELECT 1 FROM contact INDEXED BY contact_fresh WHERE campaign = ?1 AND zone = z.id AND fresh_at NOT NULL) \
-        OR EXISTS (SELECT 1 FROM contact INDEXED BY contact_retry WHERE campaign = ?1 AND zone = z.id AND retry_at NOT NULL) \
-        OR EXISTS (SELECT 1 FROM contact INDEXED BY contact_pass WHERE campaign = ?1 AND zone = z.id AND pass_at NOT NULL) \
-        OR EXISTS (SELECT 1 FROM contact INDEXED BY contact_business WHERE campaign = ?1 AND zone = z.id \
-                   AND business_at NOT NULL AND pinned IS NULL) \
-        OR EXISTS (SELECT 1 FROM contact INDEXED BY contact_pinned WHERE campaign = ?1 AND zone = z.id \
-                   AND business_at NOT NULL AND pinned NOT NULL)";
-    let present = sqlx::query_as(PRESENT).bind(key).fetch_all(conn).await;
-    let present: Vec<(i64, String)> = present.doing("looking for zones")?;
-    for (id, name) in present {
-        let zone = ContactZone::parse(&name).ok_or_else(|| damaged("zone.name"))?;
-        let hours = search.campaign.hours.in_zone(&zone);
-        // What stands there may be from an earlier definition, and is looked at one by one.
-        if search.evaluating || hours.lets_through(search.now) {
-            zones.open.push(id);
-        } else {
-            zones.next_opening = [zones.next_opening, hours.next_through(search.now)].into_iter().flatten().min();
-        }
-    }
-    Ok(zones)
 }
 
 /// Contacts against a new definition, or to be screened, that one look goes past.
@@ -290,6 +209,10 @@ struct Search<'a> {
     permission: &'a DialPermission,
     /// The campaign as the generation in force has it.
     campaign: &'a Campaign,
+    /// The same as contacts stand by it.
+    by: &'a Campaign,
+    /// Whose places are looked at.
+    evaluation: i64,
     /// The do-not-call lists that it follows, as text.
     lists: String,
     /// It has not been applied to all contacts yet.
@@ -301,6 +224,8 @@ struct Search<'a> {
     skipped: usize,
     /// Contacts that would be ready, and are not marked as do-not-call lists want it.
     unscreened: BTreeMap<ContactRef, Rank>,
+    /// Keys of places that do not count.
+    stale: Vec<Vec<u8>>,
     /// When the first of those gets ready that were looked at and are not.
     later: Option<Timestamp>,
 }
@@ -314,6 +239,10 @@ struct Picked {
 }
 
 impl Picked {
+    fn knows(&self, contact: ContactRef) -> bool {
+        self.ready.contains_key(&contact) || self.pinned.contains_key(&contact)
+    }
+
     /// The place of the last of `wanted` that are for anyone.
     fn last_rank(&self, wanted: usize) -> Option<Rank> {
         let mut ranks: Vec<&Rank> = self.ready.values().map(|(rank, _)| rank).collect();
@@ -340,8 +269,14 @@ impl Picked {
 enum Look {
     /// It is ready.
     Entered,
+    /// It is ready for the agent whom it waits for.
+    Pinned,
+    /// It was found before.
+    Known,
     /// Whether a list holds it is yet to be written down.
     Listed,
+    /// The place does not count.
+    Stale,
     /// It is not ready, or not to be called.
     Not,
 }
@@ -352,28 +287,22 @@ impl Search<'_> {
     async fn run(
         &mut self,
         conn: &mut SqliteConnection,
-        key: i64,
-        zones: &[i64],
+        zones: &[String],
     ) -> Result<(Vec<Contact>, Vec<Contact>, bool), Fault> {
         let mut found = Picked::default();
-        let changed = sqlx::query(CHANGED).bind(key).bind(micros(self.now)).bind(CHANGED_MAX).bind(0);
-        let changed = changed.bind(self.lists.clone());
-        for row in changed.fetch_all(&mut *conn).await.doing("picking contacts")? {
-            self.look(&row, &mut found)?;
-        }
+        let changed = place::prefix(Kind::Changes, "");
+        let due = place::end_of_due(changed.clone(), micros(self.now));
+        self.range(conn, Kind::Changes, (changed, due), &mut found).await?;
         let awake = found.ready.len();
-        for sql in READY {
+        for kind in Kind::SERVED {
             // A later class comes after all of an earlier one.
-            if found.ready.len() - awake >= self.wanted {
-                break;
+            if kind != Kind::Pinned && found.ready.len() - awake >= self.wanted {
+                continue;
             }
-            for &zone in zones {
-                self.range(conn, sql, (key, zone), None, &mut found).await?;
-            }
-        }
-        for &zone in zones {
-            for agent in pinning(conn, key, zone, self.now).await? {
-                self.range(conn, PINNED, (key, zone), Some(&agent), &mut found).await?;
+            for zone in zones {
+                for range in self.ranges(conn, kind, zone).await? {
+                    self.range(conn, kind, range, &mut found).await?;
+                }
             }
         }
         let full = found.ready.len() >= self.wanted;
@@ -383,36 +312,104 @@ impl Search<'_> {
         }
         let (ready, pinned) = found.best(self.wanted);
         let given_up = self.skipped >= SKIPPED_MAX;
-        let on_call = given_up || (!full && self.unscreened.is_empty() && self.any_on_call(conn, key, zones).await?);
+        let on_call = given_up || (!full && self.unscreened.is_empty() && self.any_on_call(conn, zones).await?);
         Ok((ready, pinned, on_call))
     }
 
-    /// Looks at one zone's range of a class, as far as the page has room.
+    /// Where those of a kind and a zone stand that are ready: of those who wait for agents, each agent's.
+    async fn ranges(&self, conn: &mut SqliteConnection, kind: Kind, zone: &str) -> Result<Vec<Range>, Fault> {
+        let prefix = place::prefix(kind, zone);
+        let now = micros(self.now);
+        if kind != Kind::Pinned {
+            let end =
+                if kind.is_by_time() { place::end_of_due(prefix.clone(), now) } else { place::end(prefix.clone()) };
+            return Ok(vec![(prefix, end)]);
+        }
+        let agents = self.names(conn, &prefix, |agent| place::pinned(zone, agent)).await?;
+        let prefixes = agents.iter().map(|agent| place::pinned(zone, agent));
+        Ok(prefixes.map(|prefix| (prefix.clone(), place::end_of_due(prefix, now))).collect())
+    }
+
+    /// The names that stand behind `prefix`; `with` gives the beginning of all keys with such a name.
+    async fn names(
+        &self,
+        conn: &mut SqliteConnection,
+        prefix: &[u8],
+        with: impl Fn(&str) -> Vec<u8>,
+    ) -> Result<Vec<String>, Fault> {
+        let (mut names, mut from, end) = (Vec::new(), prefix.to_vec(), place::end(prefix.to_vec()));
+        loop {
+            let first = sqlx::query_scalar(FIRST).bind(self.evaluation).bind(from).bind(end.clone());
+            let first: Option<Vec<u8>> = first.fetch_optional(&mut *conn).await.doing("picking contacts")?;
+            let Some(first) = first else { return Ok(names) };
+            let name = place::name(&first, prefix.len()).ok_or_else(|| damaged("place.key"))?;
+            from = place::end(with(name));
+            names.push(name.to_owned());
+        }
+    }
+
+    async fn zones(&self, conn: &mut SqliteConnection) -> Result<Zones, Fault> {
+        let mut zones = Zones { open: vec![String::new()], next_opening: None };
+        if !(self.campaign.hours.is_in_contact_zone() || self.evaluating) {
+            return Ok(zones);
+        }
+        let mut present = BTreeSet::new();
+        for kind in Kind::SERVED {
+            present.extend(self.names(conn, &[kind as u8], |zone| place::prefix(kind, zone)).await?);
+        }
+        for name in present.into_iter().filter(|name| !name.is_empty()) {
+            let zone = ContactZone::parse(&name).ok_or_else(|| damaged("place.key"))?;
+            let hours = self.campaign.hours.in_zone(&zone);
+            // What stands there may be from an earlier definition, and is looked at one by one.
+            if self.evaluating || hours.lets_through(self.now) {
+                zones.open.push(name);
+            } else {
+                zones.next_opening = [zones.next_opening, hours.next_through(self.now)].into_iter().flatten().min();
+            }
+        }
+        Ok(zones)
+    }
+
+    /// When the next contact gets ready, or stands otherwise.
+    async fn wakes_at(&mut self, conn: &mut SqliteConnection) -> Result<Option<Timestamp>, Fault> {
+        const NEXT: &str = "SELECT s.key, c.stood = s.stood FROM place s CROSS JOIN contact c ON c.id = s.contact \
+                            WHERE s.evaluation = ?1 AND s.key >= ?2 AND s.key < ?3 ORDER BY s.key";
+        let mut first = None;
+        for kind in [Kind::Wakes, Kind::Changes] {
+            let prefix = place::prefix(kind, "");
+            let (begin, end) = (place::end_of_due(prefix.clone(), micros(self.now)), place::end(prefix));
+            let mut rows = sqlx::query(NEXT).bind(self.evaluation).bind(begin).bind(end).fetch(&mut *conn);
+            while let Some(row) = rows.try_next().await.doing("picking contacts")? {
+                let key: Vec<u8> = column(&row, 0)?;
+                if column(&row, 1)? {
+                    let at = place::due(&key).ok_or_else(|| damaged("place.key"))?;
+                    first = [first, Some(row::timestamp(at)?)].into_iter().flatten().min();
+                    break;
+                }
+                self.stale.push(key);
+            }
+        }
+        Ok(first)
+    }
+
+    /// Looks at a range, as far as there is room.
     async fn range(
         &mut self,
         conn: &mut SqliteConnection,
-        sql: &'static str,
-        (key, zone): (i64, i64),
-        agent: Option<&str>,
+        kind: Kind,
+        (begin, end): Range,
         found: &mut Picked,
     ) -> Result<(), Fault> {
-        // Test numbers, who matches a new definition, who is on no list, and who is awake while another of
-        // the contact's numbers is not, may stand anywhere in the order: then the range has no limit but the
-        // page has.
-        let mixed = self.evaluating || self.campaign.hours.is_in_contact_zone();
-        let listed = !self.campaign.do_not_call.is_empty();
-        let all = *self.permission == DialPermission::All && !mixed && !listed;
-        let limit = if all { i64::try_from(self.wanted).unwrap_or(i64::MAX) } else { i64::MAX };
-        let query = sqlx::query(sql).bind(key).bind(micros(self.now)).bind(limit).bind(zone).bind(self.lists.clone());
-        let query = if agent.is_some() { query.bind(agent) } else { query };
-        let mut rows = query.fetch(conn);
-        let mut room = self.wanted;
+        let mut room = if kind == Kind::Changes { CHANGED_MAX } else { self.wanted };
+        let query = sqlx::query(READY).bind(self.evaluation).bind(begin).bind(end);
+        let mut rows = query.bind(micros(self.now)).bind(self.lists.clone()).fetch(conn);
         while room > 0 && self.skipped < SKIPPED_MAX && self.unscreened.len() < SKIPPED_MAX {
             let Some(row) = rows.try_next().await.doing("picking contacts")? else { break };
             match self.look(&row, found)? {
                 Look::Entered => room -= 1,
-                Look::Listed => {}
-                Look::Not => self.skipped += 1,
+                Look::Pinned => room -= usize::from(kind == Kind::Pinned),
+                Look::Known | Look::Listed => {}
+                Look::Stale | Look::Not => self.skipped += 1,
             }
         }
         Ok(())
@@ -420,6 +417,13 @@ impl Search<'_> {
 
     /// Enters a contact if it is ready; tells what became of it, as far as its row knows.
     fn look(&mut self, row: &SqliteRow, found: &mut Picked) -> Result<Look, Fault> {
+        if !column::<bool>(row, contact::COLUMNS + 2)? {
+            self.stale.push(column(row, contact::COLUMNS + 1)?);
+            return Ok(Look::Stale);
+        }
+        if found.knows(ContactRef(column(row, 0)?)) {
+            return Ok(Look::Known);
+        }
         let contact = contact::read(row)?;
         let paused = self.paused.contains(&column(row, contact::BATCH)?);
         let may =
@@ -429,7 +433,8 @@ impl Search<'_> {
             self.later = [self.later, Some(next.ready_at)].into_iter().flatten().min();
             return Ok(Look::Not);
         }
-        let (rank, reference) = (order::rank(self.campaign, &contact, &next), contact.reference);
+        let Some(rank) = self.rank(&contact) else { return Ok(Look::Not) };
+        let reference = contact.reference;
         let entries = row::entries(column(row, contact::COLUMNS)?, contact.progress.numbers.len())?;
         if do_not_call::screened(&contact.progress, &entries, &self.campaign.do_not_call, self.now).is_some() {
             self.unscreened.insert(reference, rank);
@@ -437,30 +442,40 @@ impl Search<'_> {
         }
         let waits = order::pinned_to(self.campaign, &contact, next.class, self.now);
         match waits.map(|(agent, _)| agent.clone()) {
-            Some(agent) => drop(found.pinned.insert(reference, (rank, agent, contact))),
-            None => drop(found.ready.insert(reference, (rank, contact))),
+            Some(agent) => {
+                found.pinned.insert(reference, (rank, agent, contact));
+                Ok(Look::Pinned)
+            }
+            None => {
+                found.ready.insert(reference, (rank, contact));
+                Ok(Look::Entered)
+            }
         }
-        Ok(Look::Entered)
     }
 
-    async fn any_on_call(&self, conn: &mut SqliteConnection, key: i64, zones: &[i64]) -> Result<bool, Fault> {
-        for &zone in zones {
-            let query = sqlx::query_scalar(ON_CALL).bind(key).bind(micros(self.now)).bind(zone);
-            if query.fetch_one(&mut *conn).await.doing("picking contacts")? {
-                return Ok(true);
+    /// A contact's place by what it stands by.
+    fn rank(&self, contact: &Contact) -> Option<Rank> {
+        let next = order::next(self.by, contact, self.now).filter(|next| next.ready_at <= self.now)?;
+        Some(order::rank(self.by, contact, &next))
+    }
+
+    async fn any_on_call(&self, conn: &mut SqliteConnection, zones: &[String]) -> Result<bool, Fault> {
+        for kind in Kind::SERVED {
+            for zone in zones {
+                for (begin, end) in self.ranges(conn, kind, zone).await? {
+                    let query = sqlx::query_scalar(ON_CALL).bind(self.evaluation).bind(begin).bind(end);
+                    if query.bind(micros(self.now)).fetch_one(&mut *conn).await.doing("picking contacts")? {
+                        return Ok(true);
+                    }
+                }
             }
         }
         Ok(false)
     }
 }
 
-/// Agents whom contacts of a zone wait for at `now`.
-async fn pinning(conn: &mut SqliteConnection, key: i64, zone: i64, now: Timestamp) -> Result<Vec<String>, Fault> {
-    const SQL: &str = "SELECT DISTINCT pinned FROM contact INDEXED BY contact_pinned \
-                       WHERE campaign = ?1 AND zone = ?2 AND business_at <= ?3 AND pinned NOT NULL";
-    let query = sqlx::query_scalar(SQL).bind(key).bind(zone).bind(micros(now));
-    query.fetch_all(conn).await.doing("looking for agents that contacts wait for")
-}
+/// Keys from the first on, up to the second, which is not one of them.
+type Range = (Vec<u8>, Vec<u8>);
 
 async fn caller_usage(conn: &mut SqliteConnection, campaign: i64) -> Result<BTreeMap<E164, u64>, Fault> {
     const SQL: &str = "SELECT caller_number, n FROM caller_usage WHERE campaign = ?1 AND n > 0";
@@ -477,17 +492,18 @@ pub(super) async fn tally(conn: &mut SqliteConnection, campaign: &CampaignId) ->
 
 async fn counts(conn: &mut SqliteConnection, campaign: i64) -> Result<Tally, Fault> {
     const SQL: &str = "SELECT kind, name, n FROM tally WHERE campaign = ?1 AND n > 0";
-    let rows = sqlx::query_as(SQL).bind(campaign).fetch_all(conn).await;
+    let rows = sqlx::query_as(SQL).bind(campaign).fetch_all(&mut *conn).await;
     let rows: Vec<(String, String, i64)> = rows.doing("reading counts")?;
     let mut tally = Tally::default();
+    let standing = standing(conn, campaign).await?;
     for (kind, name, n) in rows {
         let n = n.unsigned_abs();
         match (kind.as_str(), name.as_str()) {
             (contact::OPEN, contact::FRESH) => tally.fresh = n,
             (contact::OPEN, contact::IN_PROGRESS) => tally.in_progress = n,
             (contact::LIVE, _) => tally.live = n,
-            (contact::FILTERED_OUT, _) => tally.filtered_out = n,
-            (contact::PAUSED_OUT, _) => tally.paused = n,
+            (contact::FILTERED_OUT, _) => tally.filtered_out = if standing.wanted { 0 } else { n },
+            (contact::PAUSED_OUT, _) => tally.paused = if standing.wanted { 0 } else { n },
             (contact::ENDED, how) => {
                 let end = ContactEnd::parse(how).ok_or_else(|| damaged("tally.name"))?;
                 tally.ended.insert(end.as_str(), n);

@@ -3,7 +3,14 @@
 //! Urgent work (intents, outcomes, milestones) is served in the order in which it was handed in;
 //! long work (imports, generations) goes one piece a transaction, behind it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64, atomic::Ordering};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
 
 use jiff::Timestamp;
 use sqlx::{Connection, SqliteConnection};
@@ -11,10 +18,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     batch, business, campaigns,
-    contact::{self, Rules},
+    contact::{self, Rules, column},
     customer, do_not_call, evaluate,
+    evaluation::Evaluation,
+    evaluations::{Evaluations, UnderWay},
     fault::{Doing, Fault},
     import, intent, outcome,
+    place::{self, Place},
 };
 use crate::{
     clock::Clock,
@@ -29,8 +39,9 @@ use crate::{
     },
     store::{
         BusinessDecision, BusinessRequest, CampaignChange, Evaluated, GateSettings, ImportOutcome, IntentDecision,
-        IntentRequest, LegRecord, ListingOutcome, Milestone, Settlement, StoreError, pseudonym::Pseudonyms,
-        row::micros,
+        IntentRequest, LegRecord, ListingOutcome, Milestone, Settlement, StoreError,
+        pseudonym::Pseudonyms,
+        row::{damaged, micros},
     },
 };
 
@@ -66,6 +77,10 @@ pub(super) enum Work {
     Reseal(ContactRef, Option<String>, Option<String>),
     Scrub,
     Evaluate,
+    Append(Arc<UnderWay>, Vec<Place>),
+    Complete(i64, Arc<UnderWay>),
+    Sweep(i64, Vec<Vec<u8>>),
+    Clear,
     ImportDoNotCall(DoNotCallId, Vec<NewEntry>),
     RemoveDoNotCall(DoNotCallId, E164),
     Screen(CampaignId, Vec<ContactRef>, Timestamp),
@@ -80,8 +95,15 @@ pub(super) enum Reply {
     Business(BusinessDecision),
     Imported(ImportOutcome),
     Evaluated(Option<Evaluated>),
-    Listed(ListingOutcome),
+    /// A definition is to be applied.
+    Began(Box<Evaluation>),
+    /// How many open contacts a definition leaves in that has been applied; `None` if it was given up.
+    Completed(Option<u64>),
+    /// Whether there was something to do.
     Changed(bool),
+    Listed(ListingOutcome),
+    /// A contact of which places may be left.
+    Gone(ContactRef),
 }
 
 /// A piece of work, and who waits for it.
@@ -97,6 +119,8 @@ pub(super) struct Command {
 pub(super) struct Shared {
     /// Shown in messages.
     pub(super) name: String,
+    /// Where it lies.
+    pub(super) folder: PathBuf,
     /// This life.
     pub(super) epoch: Epoch,
     /// Read at each decision.
@@ -109,6 +133,10 @@ pub(super) struct Shared {
     ledger: Mutex<Ledger>,
     /// The definitions in force.
     generation: Mutex<Option<Arc<Generation>>>,
+    /// What contacts of each campaign stand by.
+    evaluations: Mutex<BTreeMap<CampaignId, Evaluations>>,
+    /// There may be places that nobody reads.
+    pub(super) untidy: AtomicBool,
     /// Transactions that were committed.
     pub(super) commits: AtomicU64,
 }
@@ -117,13 +145,36 @@ impl Shared {
     /// What a life begins with: no definitions, and a ledger that is yet to be read.
     pub(super) fn new(
         name: String,
+        folder: PathBuf,
         epoch: Epoch,
         clock: Clock,
         settings: GateSettings,
         pseudonyms: Pseudonyms,
     ) -> Self {
-        let (ledger, generation) = (Mutex::default(), Mutex::default());
-        Self { name, epoch, clock, settings, pseudonyms, ledger, generation, commits: AtomicU64::new(0) }
+        let (ledger, generation, evaluations) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let (untidy, commits) = (AtomicBool::new(true), AtomicU64::new(0));
+        Self { name, folder, epoch, clock, settings, pseudonyms, ledger, generation, evaluations, untidy, commits }
+    }
+
+    /// What contacts of a campaign stand by.
+    pub(super) fn evaluations(&self, campaign: &CampaignId) -> Evaluations {
+        self.all_evaluations().get(campaign).cloned().unwrap_or_default()
+    }
+
+    /// Makes contacts of a campaign stand by these.
+    pub(super) fn set_evaluations(&self, campaign: &CampaignId, evaluations: Evaluations) {
+        self.untidy.store(true, Ordering::Relaxed);
+        self.all_evaluations().insert(campaign.clone(), evaluations);
+    }
+
+    /// All of them.
+    pub(super) fn all_evaluations(&self) -> MutexGuard<'_, BTreeMap<CampaignId, Evaluations>> {
+        self.evaluations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives up what is under way: it is begun anew.
+    pub(super) fn give_up_evaluations(&self) {
+        self.all_evaluations().values_mut().for_each(|evaluations| evaluations.next = None);
     }
 
     /// Live calls and placements.
@@ -164,6 +215,7 @@ impl Writer {
     pub(super) async fn new(conn: SqliteConnection, shared: Arc<Shared>) -> Result<Self, Fault> {
         let mut writer = Self { conn, shared, generation: None, ledger_lost: false };
         writer.read_ledger().await?;
+        writer.read_evaluations().await?;
         Ok(writer)
     }
 
@@ -272,6 +324,7 @@ impl Writer {
 
     async fn begin(&mut self) -> Result<(), Fault> {
         if self.ledger_lost {
+            self.read_evaluations().await?;
             self.read_ledger().await?;
         }
         self.execute("BEGIN IMMEDIATE", "beginning a transaction").await?;
@@ -302,9 +355,8 @@ impl Writer {
             }
             Work::Apply(generation, changes) => campaigns::apply(self, generation, changes).await?,
             Work::Import(campaign, batch, contacts) => {
-                let defined = self.defined(&campaign);
-                let rules = Rules { defined: defined.as_deref(), now: self.now() };
-                let imported = import::import(&mut self.conn, &campaign, &batch, rules, &contacts).await;
+                let rules = self.rules(&campaign);
+                let imported = import::import(&mut self.conn, &campaign, &batch, &rules, &contacts).await;
                 return imported.map(Reply::Imported);
             }
             Work::NoteRejected(campaign, batch, rejected) => {
@@ -317,12 +369,24 @@ impl Writer {
             Work::Edit(campaign, customer, edit) => {
                 return customer::edit(self, &campaign, &customer, &edit).await.map(Reply::Changed);
             }
-            Work::Delete(campaign, customer) => customer::delete(&mut self.conn, &campaign, &customer).await?,
-            Work::Erase(campaign, customer) => customer::erase(self, &campaign, &customer).await?,
+            Work::Delete(campaign, customer) => {
+                return customer::delete(self, &campaign, &customer).await.map(Reply::Gone);
+            }
+            Work::Erase(campaign, customer) => {
+                return customer::erase(self, &campaign, &customer).await.map(Reply::Gone);
+            }
             Work::Reseal(contact, before, after) => {
                 return customer::reseal(&mut self.conn, contact, before, after).await.map(Reply::Changed);
             }
-            Work::Evaluate => return evaluate::slice(self).await.map(Reply::Evaluated),
+            Work::Evaluate => return evaluate::slice(self).await,
+            Work::Append(under_way, places) => {
+                return evaluate::append(self, &under_way, places).await.map(Reply::Changed);
+            }
+            Work::Complete(campaign, under_way) => {
+                return evaluate::complete(self, campaign, &under_way).await.map(Reply::Completed);
+            }
+            Work::Sweep(evaluation, keys) => place::sweep(&mut self.conn, evaluation, &keys).await?,
+            Work::Clear => return evaluate::clear(self).await.map(Reply::Changed),
             Work::ImportDoNotCall(list, entries) => {
                 return do_not_call::import(self, &list, &entries).await.map(Reply::Listed);
             }
@@ -338,6 +402,7 @@ impl Writer {
     async fn release(&mut self, keep: bool) -> Result<(), Fault> {
         if !keep {
             self.execute("ROLLBACK TO command", "undoing a command").await?;
+            self.shared.give_up_evaluations();
         }
         self.execute("RELEASE command", "ending a command").await
     }
@@ -358,12 +423,26 @@ impl Writer {
         Ok(())
     }
 
+    async fn read_evaluations(&mut self) -> Result<(), Fault> {
+        let rows = sqlx::query("SELECT slug, evaluation FROM campaign").fetch_all(&mut self.conn).await;
+        let mut all = BTreeMap::new();
+        for row in rows.doing("reading what contacts stand by")? {
+            let campaign = CampaignId::parse(column(&row, 0)?).map_err(|_| damaged("campaign.slug"))?;
+            let standing = column(&row, 1)?;
+            // The definition of one that was about to be taken back is not known.
+            let by = self.shared.evaluations(&campaign);
+            let by = by.by.filter(|_| by.standing == standing);
+            all.insert(campaign, Evaluations { standing, by, next: None });
+        }
+        *self.shared.all_evaluations() = all;
+        Ok(())
+    }
+
     async fn advance(&mut self, contact: ContactRef, version: u32, progress: &Progress) -> Result<(), Fault> {
         match contact::load(&mut self.conn, contact).await? {
             Some(kept) if kept.contact.version == version => {
-                let defined = self.defined(&kept.contact.campaign);
-                let rules = Rules { defined: defined.as_deref(), now: self.now() };
-                contact::write(&mut self.conn, rules, &kept, progress, kept.live).await
+                let rules = self.rules(&kept.contact.campaign);
+                contact::write(&mut self.conn, &rules, &kept, progress, kept.live).await
             }
             _ => Ok(()),
         }
@@ -385,6 +464,12 @@ impl Writer {
     /// A campaign as the generation in force has it; `None` while its file is gone.
     pub(super) fn defined(&self, campaign: &CampaignId) -> Option<Arc<Campaign>> {
         self.generation.as_ref()?.definitions.campaigns.get(campaign).cloned()
+    }
+
+    /// What decides how contacts of a campaign stand, as of this instant.
+    pub(super) fn rules(&self, campaign: &CampaignId) -> Rules {
+        let (defined, evaluations) = (self.defined(campaign), self.shared.evaluations(campaign));
+        Rules { defined, evaluations, now: self.now() }
     }
 
     /// Wall time of this instant.
