@@ -38,4 +38,5 @@ mod store;
 mod systemd;
 mod template;
 mod validators;
+mod why;
 mod worked_cases;

@@ -21,6 +21,7 @@ use dialops::{
         do_not_call::NewEntry,
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision, TenantId},
         intent::CandidatePage,
+        kept::Kept,
         phone::E164,
         tenant::Tenant,
     },
@@ -604,6 +605,10 @@ impl Store for Flaky {
     }
 
     async fn tally(&self, _: &CampaignId) -> Result<Tally, StoreError> {
+        unreachable!()
+    }
+
+    async fn kept(&self, _: &CampaignId, _: Timestamp) -> Result<Vec<Kept>, StoreError> {
         unreachable!()
     }
 

@@ -209,6 +209,12 @@ impl CampaignRun {
         self.hold.is_none() && !self.stale && !(self.hopper.is_empty() && self.pinned.is_empty())
     }
 
+    /// Its cap on live calls, if it has no room for one more.
+    pub(super) fn at_limit(&self) -> Option<u32> {
+        let limit = self.definition.as_ref()?.limits.max_concurrent_calls?.get();
+        (self.live >= limit).then_some(limit)
+    }
+
     /// Whether a page that may make it ready is on its way: nobody is taken of campaigns that come
     /// after it.
     pub(super) fn is_awaited(&self) -> bool {
@@ -387,7 +393,7 @@ impl CampaignRun {
     /// Leaves out a contact that `hold` keeps: until it lifts by time, else for a while.
     pub(super) fn leave(&mut self, now: Now, contact: &Contact, hold: &Hold) {
         match hold {
-            Hold::NotDue { due_at: at } => {
+            Hold::NotDue { due_at: at, .. } => {
                 self.touch(contact.reference);
                 self.ready_later(*at);
             }
@@ -415,7 +421,7 @@ impl CampaignRun {
             | Hold::NoAgentSignedIn
             | Hold::NoAgentIdle
             | Hold::WaitsForAgent { .. }
-            | Hold::LowerPriority
+            | Hold::LowerPriority { .. }
             | Hold::CampaignAtLimit { .. }
             | Hold::TenantAtLimit { .. }
             | Hold::TrunkAtLimit { .. }

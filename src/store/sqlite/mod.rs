@@ -9,7 +9,7 @@
 //! | `evaluate` | a new filter, applied to contacts slice by slice |
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` | moving the log into the database, beside the writer |
-//! | `read` | what readers do |
+//! | `read` `kept` | what readers do |
 
 mod business;
 mod campaigns;
@@ -20,6 +20,7 @@ mod evaluate;
 mod fault;
 mod import;
 mod intent;
+mod kept;
 mod open;
 mod outcome;
 mod read;
@@ -59,6 +60,7 @@ use crate::{
         contact::{Contact, NewContact, Progress},
         do_not_call::NewEntry,
         ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
+        kept::{Kept, counted},
         phone::E164,
     },
 };
@@ -313,6 +315,15 @@ impl Store for SqliteStore {
 
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {
         read!(self, read::tally, campaign)
+    }
+
+    async fn kept(&self, campaign: &CampaignId, now: Timestamp) -> Result<Vec<Kept>, StoreError> {
+        let (mut all, mut after) = (Vec::new(), 0);
+        while let Some((some, last)) = read!(self, kept::look, &self.shared, campaign, after, now)? {
+            all.extend(some);
+            after = last;
+        }
+        Ok(counted(all))
     }
 
     async fn availabilities(&self) -> Result<BTreeMap<AgentId, Availability>, StoreError> {
