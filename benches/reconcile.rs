@@ -221,6 +221,7 @@ impl Daemon {
             reconciler: mpsc::channel(QUEUE_LENGTH).0,
             metrics: Arc::clone(&self.metrics),
             clock: self.clock.clone(),
+            keyring: None,
             access: Access { token: None, allowed_uids: vec![] },
         };
         let listeners = Listeners { tcp: None, unix: Some(unix) };

@@ -24,6 +24,7 @@ use crate::{
         Loader,
         settings::{Settings, TrunkSettings},
     },
+    contacts::{KeyError, Keyring},
     control,
     dialer::{self, Dialer, DialerError, crash::CrashPoint},
     domain::{
@@ -82,6 +83,12 @@ pub enum AppError {
     /// The API's token can't be read.
     #[error("the API's token can't be read; check `[http] token` in dialops.toml")]
     Token(#[source] crate::config::SecretError),
+    /// The key of encrypted attributes can't be read.
+    #[error("the key of encrypted attributes can't be read; check `[store] attribute_key` in dialops.toml")]
+    AttributeKeySecret(#[source] crate::config::SecretError),
+    /// It is not one.
+    #[error("the key of encrypted attributes is not one; check `[store] attribute_key` in dialops.toml")]
+    AttributeKey(#[from] KeyError),
     /// A trunk's address does not resolve.
     #[error("trunk {trunk}: {address} can't be resolved; check `address` in dialops.toml and the resolver")]
     Resolve {
@@ -106,6 +113,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
     let metrics = Arc::new(Metrics::new(started_at));
     let trunk = settings.trunks.first();
     let caps = caps(&settings);
+    let keyring = keyring(&settings, &options)?;
     let store = open_store(&settings, &options, &caps, &clock).await?;
     let listeners = Listeners {
         tcp: Some(listen::tcp(settings.http.listen).await?),
@@ -176,6 +184,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         metrics: Arc::clone(&metrics),
         clock,
         access,
+        keyring,
     });
 
     tracing::info!(
@@ -244,6 +253,17 @@ async fn open_store(
     };
     let gate = GateSettings { permission: settings.dial.clone(), caps: caps.clone() };
     SqliteStore::open(&settings.store, opener, gate, clock.clone()).await
+}
+
+/// The keys of encrypted attributes, if there are any.
+fn keyring(settings: &Settings, options: &Options) -> Result<Option<Arc<Keyring>>, AppError> {
+    let read = |secret: &Option<crate::domain::campaign::SecretRef>| {
+        let secret = secret.as_ref().map(|secret| secret.resolve(options.credentials.as_deref()));
+        secret.transpose().map_err(AppError::AttributeKeySecret)
+    };
+    let Some(current) = read(&settings.attribute_key)? else { return Ok(None) };
+    let previous = read(&settings.previous_attribute_key)?;
+    Ok(Some(Arc::new(Keyring::new(&current, previous.as_ref())?)))
 }
 
 fn access(settings: &Settings, options: &Options) -> Result<Access, AppError> {

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::{
     agent::Availability,
-    ids::{AgentId, CampaignId, ContactRef, DoNotCallId},
+    ids::{AgentId, CampaignId, ContactRef, CustomerId, DoNotCallId},
 };
 
 /// Most commands waiting for a loop; more than that and the sender is told to try again.
@@ -25,6 +25,19 @@ pub enum DialCommand {
     /// Contacts were imported: look again.
     ContactsAdded {
         /// Into which campaign.
+        campaign: CampaignId,
+    },
+    /// A customer is to be erased: a call that rings is cancelled.
+    CancelRinging {
+        /// Of which campaign.
+        campaign: CampaignId,
+        /// Who.
+        customer: CustomerId,
+    },
+    /// Contacts were edited or taken away, or a batch was paused or resumed: look again, and have what
+    /// follows from it worked out.
+    ContactsChanged {
+        /// Of which campaign.
         campaign: CampaignId,
     },
     /// A business result changed a contact: forget what was known of it.

@@ -52,6 +52,16 @@ impl Client {
         self.answer(self.request(Method::PUT, self.url(path)).timeout(ANSWER_TIMEOUT).json(body)).await
     }
 
+    /// `PATCH` of JSON, an answer in JSON.
+    pub(super) async fn patch<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<T, Failure> {
+        self.answer(self.request(Method::PATCH, self.url(path)).timeout(ANSWER_TIMEOUT).json(body)).await
+    }
+
+    /// `DELETE`, an answer without a body.
+    pub(super) async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
+        self.send(self.request(Method::DELETE, self.url(path)).timeout(ANSWER_TIMEOUT)).await.map(drop)
+    }
+
     /// `POST` of JSON, an answer in JSON.
     pub(super) async fn post_json<T: DeserializeOwned>(
         &self,

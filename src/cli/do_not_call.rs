@@ -77,7 +77,7 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
             let query: Vec<(&str, &str)> = expires.iter().map(|at| ("expires_at", at.as_str())).collect();
             let path = ["do-not-call", list.as_str()];
             let (counts, rejects) = import::upload(&client, &path, &query, &file, opened, progress).await?;
-            import::report(&list, format, counts, &rejects)
+            import::report((&list, None), format, counts, &rejects)
         }
         Command::List { list, format } => show(&client, &list, format).await,
         Command::Remove { list, number } => {

@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::{Stream, StreamExt};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::io::ReaderStream;
 
 use super::{
@@ -71,6 +71,8 @@ where
 {
     while let Some(event) = lines.next().await? {
         match event {
+            // Known: it was asked for.
+            ImportEvent::Batch { .. } => {}
             ImportEvent::Progress(counts) => progress.show(counts),
             ImportEvent::Rejected { line, reason, row } => rejects.write(line, &reason, &row)?,
             ImportEvent::Done(counts) => {
@@ -131,11 +133,25 @@ fn strange(why: &str) -> Failure {
     )
 }
 
-/// Says how an import into `target` went.
-pub(super) fn report(target: &str, format: Format, counts: ImportCounts, rejects: &Rejects) -> Result<Exit, Failure> {
+/// What an import did.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch: Option<&'a str>,
+    #[serde(flatten)]
+    counts: ImportCounts,
+}
+
+/// Says how an import into `target` went, and into which of its batches if it has such.
+pub(super) fn report(
+    (target, batch): (&str, Option<&str>),
+    format: Format,
+    counts: ImportCounts,
+    rejects: &Rejects,
+) -> Result<Exit, Failure> {
     let mut out = Out::stdout();
     match format {
-        Format::Json => out.json(&counts)?,
+        Format::Json => out.json(&Report { batch, counts })?,
         Format::Text => out.line(format!("{target}: {}", sentence(counts)))?,
     }
     out.finish()?;

@@ -4,12 +4,15 @@
 //! input is wrong, 64 usage (SPEC §7).
 
 mod agents;
+mod batches;
 pub mod check;
 mod client;
 mod contacts;
+mod customer;
 mod demo;
 mod do_not_call;
 mod import;
+mod listing;
 pub mod output;
 mod plan;
 mod reconcile;
@@ -62,8 +65,10 @@ enum Command {
     Results(results::Args),
     /// Tell what happened to a campaign or a customer, and what will
     Why(why::Args),
-    /// Import contacts
+    /// Import contacts, edit one or take one away
     Contacts(contacts::Args),
+    /// List batches of contacts, or pause one
+    Batches(batches::Args),
     /// Import, show and remove numbers that may not be called
     DoNotCall(do_not_call::Args),
     /// List agents, or set what one is available for
@@ -114,6 +119,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Results(args) => client_runtime()?.block_on(results::run(args, &target)),
         Command::Why(args) => client_runtime()?.block_on(why::run(args, &target)),
         Command::Contacts(args) => client_runtime()?.block_on(contacts::run(args, &target)),
+        Command::Batches(args) => client_runtime()?.block_on(batches::run(args, &target)),
         Command::DoNotCall(args) => client_runtime()?.block_on(do_not_call::run(args, &target)),
         Command::Agents(args) => client_runtime()?.block_on(agents::run(args, &target)),
         Command::Reconcile(args) => client_runtime()?.block_on(reconcile::run(args, &target)),

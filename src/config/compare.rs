@@ -128,7 +128,7 @@ pub fn compare(from: &Side<'_>, to: &Side<'_>, retired: &[CampaignId], now: Time
             state: None,
             file: was.remove(id).map(|file| pairs.from.path(file.path)),
             id_changed: None,
-            held_before: holds(campaign, now),
+            held_before: holds(None, campaign, now),
             held: Vec::new(),
             differences: Vec::new(),
         });
@@ -216,8 +216,8 @@ fn changed(
         state: Some(after.desired),
         file,
         id_changed: None,
-        held_before: before.map(|before| holds(before, pairs.now)).unwrap_or_default(),
-        held: holds(after, pairs.now),
+        held_before: before.map(|before| holds(None, before, pairs.now)).unwrap_or_default(),
+        held: holds(before, after, pairs.now),
         differences,
     }
 }

@@ -97,7 +97,8 @@ fn without_seconds(span: Span, text: &str) -> Option<Newer> {
 /// A line end, or a comma behind the last item, directly in an inline table or one within it.
 fn inline_table(span: Span, text: &str) -> Option<Newer> {
     let slice = text.get(span.range())?;
-    if !slice.contains('\n') && !slice.contains(',') {
+    let ends_with_comma = || slice.split(',').skip(1).any(|rest| rest.trim_start().starts_with('}'));
+    if !slice.contains('\n') && !ends_with_comma() {
         return None;
     }
     let tokens = toml_parser::Source::new(slice).lex().into_vec();

@@ -3,7 +3,7 @@
 //! A [`Kind`] says once what a value may be: it reads it, and it writes its JSON Schema. Tables are
 //! kinds too, declared by `table!`; so a key exists in one place only.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt::Display, sync::Arc};
 
 use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
@@ -235,20 +235,20 @@ impl<'s> Reader<'s> {
     }
 
     /// Reports what is wrong with the value of the key being read: "`key` …".
-    pub(crate) fn fault(&mut self, code: Code, node: &Node<'_>, what: impl fmt::Display) -> &mut Diagnostic {
+    pub(crate) fn fault(&mut self, code: Code, node: &Node<'_>, what: impl Display) -> &mut Diagnostic {
         let message = format!("`{}` {what}", self.key);
         self.error(code, Span::from(node.span()), message)
     }
 
     /// Reports a value of the wrong TOML type.
-    pub(crate) fn wrong_type(&mut self, node: &Node<'_>, expected: &str) -> &mut Diagnostic {
+    pub(crate) fn wrong_type(&mut self, node: &Node<'_>, expected: impl Display) -> &mut Diagnostic {
         let found = type_name(node.get_ref());
         let label = format!("expected {expected}");
         self.fault(Code::WrongType, node, format_args!("must be {expected}, not {found}")).label(label)
     }
 
     /// The text of a string value.
-    pub(crate) fn text<'n>(&mut self, node: &'n Node<'_>, expected: &str) -> Option<&'n str> {
+    pub(crate) fn text<'n>(&mut self, node: &'n Node<'_>, expected: impl Display) -> Option<&'n str> {
         match node.get_ref() {
             DeValue::String(text) => Some(text),
             DeValue::Integer(_)

@@ -29,6 +29,10 @@ pub struct Settings {
     pub source: SourceSettings,
     /// The SQLite file.
     pub store: PathBuf,
+    /// The key of encrypted attributes.
+    pub attribute_key: Option<SecretRef>,
+    /// The key before it.
+    pub previous_attribute_key: Option<SecretRef>,
     /// Where the daemon answers.
     pub http: HttpSettings,
     /// The daemon's side of SIP.
@@ -174,7 +178,7 @@ impl Build<'_> {
         self.check_trunks(&file);
         let dial = self.dial(file.safety.value);
         let (http, sip, log) = (file.http.value, file.sip.value, file.log.value);
-        let source = file.source?.value;
+        let (source, store) = (file.source?.value, file.store.value);
         Some(Settings {
             source: SourceSettings {
                 repository: self.folder.join(source.repository?.value),
@@ -182,7 +186,9 @@ impl Build<'_> {
                 path: source.path.value,
                 poll: source.poll.value,
             },
-            store: self.folder.join(file.store.value.path.value),
+            store: self.folder.join(store.path.value),
+            attribute_key: store.attribute_key.map(|key| self.secret(key)),
+            previous_attribute_key: store.previous_attribute_key.map(|key| self.secret(key)),
             http: HttpSettings {
                 listen: http.listen.value,
                 socket: self.folder.join(http.socket.value),

@@ -13,7 +13,10 @@ use super::{
     rows::{Content, Row},
     rules::ImportRules,
 };
-use crate::domain::{contact::NewContact, ids::CustomerId};
+use crate::domain::{
+    contact::NewContact,
+    ids::{CampaignId, CustomerId},
+};
 
 /// Customers whose line is remembered, to tell of a repetition by its line (16 bytes each). Beyond
 /// them the store still sees a repetition: as unchanged, or as differing from what is there.
@@ -27,11 +30,16 @@ pub(super) struct ContactRows<'a> {
 }
 
 impl<'a> ContactRows<'a> {
-    /// For a file with these columns, `None` where it has no header; or what is wrong with them.
-    pub(super) fn new(rules: &'a ImportRules, region: Region, names: Option<Vec<String>>) -> Result<Self, Vec<String>> {
+    /// For contacts of `campaign`, of a file with these columns, `None` where it has no header; or what is wrong with them.
+    pub(super) fn new(
+        campaign: &'a CampaignId,
+        rules: &'a ImportRules,
+        region: Region,
+        names: Option<Vec<String>>,
+    ) -> Result<Self, Vec<String>> {
         let attribute_prefix = if names.is_some() { "attr." } else { "attributes." };
         let columns = names.map(|names| header::read(&names, rules)).transpose()?.unwrap_or_default();
-        Ok(Self { columns, context: Context { rules, region, attribute_prefix }, lines: Lines::default() })
+        Ok(Self { columns, context: Context { rules, campaign, region, attribute_prefix }, lines: Lines::default() })
     }
 
     /// The contact of a row, or why there is none.

@@ -2,20 +2,21 @@
 //!
 //! A reason never repeats a value: reasons may be shown where customers' data may not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
 use rlibphonenumber::{
     PHONE_NUMBER_UTIL,
     enums::{PhoneNumberFormat, Region},
 };
+use secrecy::{ExposeSecret, SecretString};
 
-use super::rules::ImportRules;
+use super::{keyring::Place, rules::ImportRules};
 use crate::domain::{
     attribute::{Attribute, AttributeType, AttributeValue, Attributes, Number, TEXT_LENGTH_MAX},
     campaign::Priority,
-    contact::{NUMBERS_PER_CONTACT_MAX, NewContact},
-    ids::{AttributeId, CategoryId, CustomerId},
+    contact::{ContactEdit, NUMBERS_PER_CONTACT_MAX, NewContact},
+    ids::{AttributeId, CampaignId, CategoryId, CustomerId},
     phone::E164,
     zone::ContactZone,
 };
@@ -27,6 +28,8 @@ const CUSTOM_FIELD_MAX: usize = 200;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) rules: &'a ImportRules,
+    /// Whose contacts they are, to bind encrypted values to it.
+    pub(super) campaign: &'a CampaignId,
     pub(super) region: Region,
     /// What stands before an attribute's id, to tell where a problem is.
     pub(super) attribute_prefix: &'static str,
@@ -52,6 +55,10 @@ pub(super) struct Draft<'a> {
     attributes: Attributes,
     /// Attributes that have a value, a bad one included.
     given: BTreeSet<AttributeId>,
+    /// Attributes that are told to have none.
+    without: BTreeSet<AttributeId>,
+    /// Values that are to be encrypted.
+    secrets: BTreeMap<AttributeId, SecretString>,
     custom_field: Option<String>,
 }
 
@@ -67,6 +74,8 @@ impl<'a> Draft<'a> {
             timezone: None,
             attributes: Attributes::new(),
             given: BTreeSet::new(),
+            without: BTreeSet::new(),
+            secrets: BTreeMap::new(),
             custom_field: None,
         }
     }
@@ -86,10 +95,8 @@ impl<'a> Draft<'a> {
         if self.problems.is_empty() && self.numbers.is_empty() {
             self.problem("has no number");
         }
-        if self.numbers.len() > NUMBERS_PER_CONTACT_MAX {
-            let count = self.numbers.len();
-            self.problem(format!("has {count} numbers, at most {NUMBERS_PER_CONTACT_MAX} are kept"));
-        }
+        self.check_count();
+        self.seal();
         match self.customer {
             Some(customer) if self.problems.is_empty() => Ok(NewContact {
                 customer,
@@ -102,6 +109,58 @@ impl<'a> Draft<'a> {
             }),
             _ => Err(self.problems.join("; ")),
         }
+    }
+
+    /// Encrypts what is to be encrypted, for this customer.
+    fn seal(&mut self) {
+        let (Some(keys), Some(customer)) = (&self.context.rules.keys, &self.customer) else { return };
+        for (attribute, secret) in std::mem::take(&mut self.secrets) {
+            let place = Place { campaign: self.context.campaign, customer, attribute: &attribute };
+            let sealed = AttributeValue::Sealed(keys.seal(place, secret.expose_secret()));
+            self.attributes.insert(attribute, sealed);
+        }
+    }
+
+    fn check_count(&mut self) {
+        if self.numbers.len() > NUMBERS_PER_CONTACT_MAX {
+            let count = self.numbers.len();
+            self.problem(format!("has {count} numbers, at most {NUMBERS_PER_CONTACT_MAX} are kept"));
+        }
+    }
+
+    /// The edit of what is `named`, or everything that is wrong with it.
+    pub(super) fn finish_edit(
+        mut self,
+        customer: &CustomerId,
+        named: impl Fn(&str) -> bool,
+    ) -> Result<ContactEdit, String> {
+        self.customer = Some(customer.clone());
+        self.seal();
+        if named("numbers") && self.numbers.is_empty() && self.problems.is_empty() {
+            self.problem("numbers: must have at least one");
+        }
+        self.check_count();
+        let required = |id: &&AttributeId| self.context.rules.attributes.get(*id).is_some_and(|known| known.required);
+        let missing: Vec<AttributeId> = self.without.iter().filter(required).cloned().collect();
+        for id in missing {
+            self.problems.push(format!("{}{id}: is required", self.context.attribute_prefix));
+        }
+        if !self.problems.is_empty() {
+            return Err(self.problems.join("; "));
+        }
+        Ok(ContactEdit {
+            numbers: named("numbers").then_some(self.numbers),
+            set: self.attributes,
+            unset: self.without,
+            priority: named("priority").then_some(self.priority),
+            not_before: named("not_before").then_some(self.not_before),
+            timezone: named("timezone").then_some(self.timezone),
+        })
+    }
+
+    /// Notes that an attribute is told to have no value.
+    pub(super) fn without(&mut self, attribute: &Attribute) {
+        self.without.insert(attribute.id.clone());
     }
 
     pub(super) fn customer(&mut self, text: &str) {
@@ -171,9 +230,19 @@ impl<'a> Draft<'a> {
     /// Takes a value; an empty text is a missing one.
     pub(super) fn attribute(&mut self, attribute: &Attribute, given: Given<'_>) {
         if matches!(given, Given::Text(text) if text.trim().is_empty()) {
+            self.without(attribute);
             return;
         }
         self.given.insert(attribute.id.clone());
+        if attribute.kind == AttributeType::Encrypted && self.context.rules.keys.is_some() {
+            let (Given::Text(text) | Given::Number(text)) = given;
+            if let Err(problem) = within_length(text) {
+                let prefix = self.context.attribute_prefix;
+                self.problem(format!("{prefix}{}: {problem}", attribute.id));
+            }
+            self.secrets.insert(attribute.id.clone(), text.to_owned().into());
+            return;
+        }
         match value(attribute.kind, given) {
             Ok(value) => {
                 self.attributes.insert(attribute.id.clone(), value);
@@ -189,12 +258,9 @@ impl<'a> Draft<'a> {
 fn value(kind: AttributeType, given: Given<'_>) -> Result<AttributeValue, String> {
     const NUMBER: &str = "must be a decimal number such as -12.5";
     match (kind, given) {
-        (AttributeType::String, Given::Text(text)) => match text.chars().count() {
-            length if length > TEXT_LENGTH_MAX => {
-                Err(format!("has {length} characters, at most {TEXT_LENGTH_MAX} are kept"))
-            }
-            _ => Ok(AttributeValue::Text(text.to_owned())),
-        },
+        (AttributeType::String, Given::Text(text)) => {
+            within_length(text).map(|()| AttributeValue::Text(text.to_owned()))
+        }
         (AttributeType::String, Given::Number(_)) => Err("must be a text".to_owned()),
         (AttributeType::Number, Given::Text(text)) => {
             Number::parse(&narrowed(text)).map(AttributeValue::Number).ok_or_else(|| NUMBER.to_owned())
@@ -205,8 +271,17 @@ fn value(kind: AttributeType, given: Given<'_>) -> Result<AttributeValue, String
         (AttributeType::Date, Given::Text(text)) => date(&narrowed(text)).map(AttributeValue::Date),
         (AttributeType::Date, Given::Number(_)) => date("").map(AttributeValue::Date),
         (AttributeType::Encrypted, Given::Text(_) | Given::Number(_)) => {
-            Err("this version does not keep encrypted attributes; leave the value out".to_owned())
+            Err("no key is set for encrypted attributes; set `[store] attribute_key` in dialops.toml".to_owned())
         }
+    }
+}
+
+fn within_length(text: &str) -> Result<(), String> {
+    match text.chars().count() {
+        length if length > TEXT_LENGTH_MAX => {
+            Err(format!("has {length} characters, at most {TEXT_LENGTH_MAX} are kept"))
+        }
+        _ => Ok(()),
     }
 }
 

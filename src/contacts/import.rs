@@ -1,4 +1,4 @@
-//! The import itself: rows to contacts, or to entries of a do-not-call list, to the store, batch by batch.
+//! The import itself: rows to contacts, or to entries of a do-not-call list, to the store, piece by piece.
 
 use std::io;
 
@@ -20,17 +20,17 @@ use crate::{
     domain::{
         contact::NewContact,
         do_not_call::NewEntry,
-        ids::{CampaignId, DoNotCallId},
+        ids::{BatchId, CampaignId, DoNotCallId},
         phone::E164,
     },
     store::{ImportOutcome, ListingOutcome, Store, StoreError},
 };
 
-/// Rows of one batch: what the store writes in one piece.
-const BATCH_ROWS: usize = 500;
+/// Rows that the store writes in one piece.
+const PIECE_ROWS: usize = 500;
 
-/// Bytes of rows at which a batch is handed over early.
-const BATCH_BYTES: usize = 1024 * 1024;
+/// Bytes of rows at which a piece is handed over early.
+const PIECE_BYTES: usize = 1024 * 1024;
 
 /// Rows of an import.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -94,12 +94,13 @@ impl<T> From<SendError<T>> for ImportError {
     }
 }
 
-/// Imports contacts from `source` into a campaign, held to `rules`.
+/// Imports contacts from `source` into a batch of a campaign, held to `rules`.
 ///
 /// Tells what happens by `events`, and waits there for whoever reads them; without a reader it stops.
 pub async fn import(
     store: &dyn Store,
     campaign: &CampaignId,
+    batch: &BatchId,
     rules: &ImportRules,
     format: ImportFormat,
     source: impl AsyncRead + Unpin + Send,
@@ -107,11 +108,11 @@ pub async fn import(
 ) -> Result<ImportCounts, ImportError> {
     // A campaign that is not there is told before the first row is looked at.
     let region = region(rules)?;
-    store.import(campaign, Vec::new()).await?;
+    store.import(campaign, batch, Vec::new()).await?;
     let (rows, names) = Rows::open(format, source).await?;
-    let mut contacts = ContactRows::new(rules, region, names).map_err(ImportError::Header)?;
+    let mut contacts = ContactRows::new(campaign, rules, region, names).map_err(ImportError::Header)?;
     let read = |row: &Row| contacts.read(row);
-    take_in(Contacts { store, campaign }, rows, read, events).await
+    take_in(Contacts { store, campaign, into: batch }, rows, read, events).await
 }
 
 /// Imports entries of a do-not-call list from `source`, held to `rules`; those that have no expiry of
@@ -140,14 +141,14 @@ pub(super) fn region(rules: &ImportRules) -> Result<Region, ImportError> {
     Region::from_code(&rules.region).map_err(|_| ImportError::Region(rules.region.clone()))
 }
 
-/// Reads all rows and hands them over, batch by batch.
+/// Reads all rows and hands them over, piece by piece.
 async fn take_in<S: Sink>(
     sink: S,
     mut rows: Rows<impl AsyncRead + Unpin + Send>,
     mut read: impl FnMut(&Row) -> Result<S::Item, String> + Send,
     events: &mpsc::Sender<ImportEvent>,
 ) -> Result<ImportCounts, ImportError> {
-    let mut import = Import { sink, events, counts: ImportCounts::default(), batch: Batch::default() };
+    let mut import = Import { sink, events, counts: ImportCounts::default(), piece: Piece::default() };
     while let Some(row) = rows.next().await.map_err(ImportError::Read)? {
         import.counts.rows += 1;
         match read(&row) {
@@ -163,11 +164,14 @@ trait Sink: Sync {
     /// What a row is.
     type Item: Send;
 
-    /// Stores a batch.
+    /// Stores a piece.
     async fn write(&self, items: Vec<Self::Item>) -> Result<Written, StoreError>;
+
+    /// Notes how many rows of the whole file were left out.
+    async fn finish(&self, rejected: u64) -> Result<(), StoreError>;
 }
 
-/// What became of a batch.
+/// What became of a piece.
 struct Written {
     added: u64,
     updated: u64,
@@ -180,14 +184,20 @@ struct Written {
 struct Contacts<'a> {
     store: &'a dyn Store,
     campaign: &'a CampaignId,
+    into: &'a BatchId,
 }
 
 impl Sink for Contacts<'_> {
     type Item = NewContact;
 
     async fn write(&self, contacts: Vec<NewContact>) -> Result<Written, StoreError> {
-        let ImportOutcome { added, unchanged, conflicting } = self.store.import(self.campaign, contacts).await?;
+        let ImportOutcome { added, unchanged, conflicting } =
+            self.store.import(self.campaign, self.into, contacts).await?;
         Ok(Written { added, updated: 0, unchanged, conflicting })
+    }
+
+    async fn finish(&self, rejected: u64) -> Result<(), StoreError> {
+        self.store.note_rejected(self.campaign, self.into, rejected).await
     }
 }
 
@@ -204,16 +214,20 @@ impl Sink for Entries<'_> {
         let ListingOutcome { added, updated, unchanged } = self.store.import_do_not_call(self.list, entries).await?;
         Ok(Written { added, updated, unchanged, conflicting: Vec::new() })
     }
+
+    async fn finish(&self, _rejected: u64) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Items on their way, with the rows they come from.
-struct Batch<T> {
+struct Piece<T> {
     items: Vec<T>,
     rows: Vec<(u64, String)>,
     bytes: usize,
 }
 
-impl<T> Default for Batch<T> {
+impl<T> Default for Piece<T> {
     fn default() -> Self {
         Self { items: Vec::new(), rows: Vec::new(), bytes: 0 }
     }
@@ -223,15 +237,15 @@ struct Import<'a, S: Sink> {
     sink: S,
     events: &'a mpsc::Sender<ImportEvent>,
     counts: ImportCounts,
-    batch: Batch<S::Item>,
+    piece: Piece<S::Item>,
 }
 
 impl<S: Sink> Import<'_, S> {
     async fn add(&mut self, line: u64, row: String, item: S::Item) -> Result<(), ImportError> {
-        self.batch.bytes += row.len();
-        self.batch.items.push(item);
-        self.batch.rows.push((line, row));
-        if self.batch.items.len() >= BATCH_ROWS || self.batch.bytes >= BATCH_BYTES {
+        self.piece.bytes += row.len();
+        self.piece.items.push(item);
+        self.piece.rows.push((line, row));
+        if self.piece.items.len() >= PIECE_ROWS || self.piece.bytes >= PIECE_BYTES {
             self.hand_over().await?;
         }
         Ok(())
@@ -241,21 +255,21 @@ impl<S: Sink> Import<'_, S> {
         self.counts.rejected += 1;
         self.events.send(ImportEvent::Rejected { line, reason, row }).await?;
         // Rows that are all bad are progress too.
-        if self.counts.rejected.is_multiple_of(BATCH_ROWS as u64) {
+        if self.counts.rejected.is_multiple_of(PIECE_ROWS as u64) {
             self.hand_over().await?;
         }
         Ok(())
     }
 
     async fn hand_over(&mut self) -> Result<(), ImportError> {
-        let mut batch = std::mem::take(&mut self.batch);
-        if !batch.items.is_empty() {
-            let written = self.sink.write(batch.items).await?;
+        let mut piece = std::mem::take(&mut self.piece);
+        if !piece.items.is_empty() {
+            let written = self.sink.write(piece.items).await?;
             self.counts.added += written.added;
             self.counts.updated += written.updated;
             self.counts.unchanged += written.unchanged;
             for position in written.conflicting {
-                let Some((line, row)) = batch.rows.get_mut(position).map(std::mem::take) else { continue };
+                let Some((line, row)) = piece.rows.get_mut(position).map(std::mem::take) else { continue };
                 self.counts.rejected += 1;
                 let reason = "customer_id: is in the campaign with other numbers, attributes, priority, \
                               timezone, not_before or custom_field, and was left as it is"
@@ -269,6 +283,7 @@ impl<S: Sink> Import<'_, S> {
 
     async fn finish(mut self) -> Result<ImportCounts, ImportError> {
         self.hand_over().await?;
+        self.sink.finish(self.counts.rejected).await?;
         self.events.send(ImportEvent::Done(self.counts)).await?;
         Ok(self.counts)
     }

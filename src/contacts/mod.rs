@@ -10,9 +10,12 @@ mod draft;
 mod entries;
 mod header;
 mod import;
+mod keyring;
 mod lines;
 mod object;
+mod patch;
 mod records;
+mod rotate;
 mod row;
 mod rows;
 mod rules;
@@ -21,6 +24,9 @@ mod whole;
 
 pub use self::{
     import::{ImportCounts, ImportError, ImportEvent, import, import_do_not_call, number},
+    keyring::{KeyError, Keyring, OpenError, Place},
+    patch::edit,
+    rotate::{Rotated, rotate},
     rows::ImportFormat,
     rules::ImportRules,
     whole::{Read, read},

@@ -80,7 +80,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The members of a line.
+/// The members of a text that is one object.
 pub(super) fn open(line: &str) -> Result<Members<'_>, String> {
     let raw: &RawValue = serde_json::from_str(line).map_err(|error| match error.column() {
         0 => "is not JSON".to_owned(),
@@ -117,7 +117,7 @@ pub(super) fn read(line: &str, context: Context<'_>) -> Result<NewContact, Strin
 }
 
 /// The members without those whose key stood before, each of which is a problem.
-fn once<'v>(draft: &mut Draft<'_>, place: &str, Members(members): Members<'v>) -> Vec<Member<'v>> {
+pub(super) fn once<'v>(draft: &mut Draft<'_>, place: &str, Members(members): Members<'v>) -> Vec<Member<'v>> {
     let mut seen = BTreeSet::new();
     let (once, again): (Vec<_>, Vec<_>) = members.into_iter().partition(|(key, _)| seen.insert(key.clone()));
     for (key, _) in again {
@@ -127,7 +127,7 @@ fn once<'v>(draft: &mut Draft<'_>, place: &str, Members(members): Members<'v>) -
 }
 
 /// Takes in a text; `null` is a missing one.
-fn text<'a>(draft: &mut Draft<'a>, key: &str, value: Value<'_>, take: fn(&mut Draft<'a>, &str)) {
+pub(super) fn text<'a>(draft: &mut Draft<'a>, key: &str, value: Value<'_>, take: fn(&mut Draft<'a>, &str)) {
     match value {
         Value::Null => take(draft, ""),
         Value::Text(text) => take(draft, &text),
@@ -137,7 +137,7 @@ fn text<'a>(draft: &mut Draft<'a>, key: &str, value: Value<'_>, take: fn(&mut Dr
     }
 }
 
-fn numbers(draft: &mut Draft<'_>, context: Context<'_>, value: Value<'_>) {
+pub(super) fn numbers(draft: &mut Draft<'_>, context: Context<'_>, value: Value<'_>) {
     const EXPECTED: &str = "numbers: must be a list of {\"category\": …, \"number\": …}";
     let Value::List(numbers) = value else { return draft.problem(EXPECTED) };
     for number in numbers {
@@ -161,7 +161,7 @@ fn member(object: &[Member<'_>], key: &str) -> Option<String> {
     if let Value::Text(text) = Value::of(raw) { Some(text) } else { None }
 }
 
-fn attributes(draft: &mut Draft<'_>, context: Context<'_>, value: Value<'_>) {
+pub(super) fn attributes(draft: &mut Draft<'_>, context: Context<'_>, value: Value<'_>) {
     let object = match value {
         Value::Null => return,
         Value::Object(object) => object,
@@ -178,7 +178,7 @@ fn attributes(draft: &mut Draft<'_>, context: Context<'_>, value: Value<'_>) {
             }
         };
         match Value::of(raw) {
-            Value::Null => {}
+            Value::Null => draft.without(attribute),
             Value::Text(text) => draft.attribute(attribute, Given::Text(&text)),
             Value::Number(number) => draft.attribute(attribute, Given::Number(number)),
             Value::List(_) | Value::Object(_) | Value::Other => {

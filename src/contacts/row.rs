@@ -33,7 +33,10 @@ mod tests {
     use super::*;
     use crate::{
         contacts::rules::ImportRules,
-        domain::{campaign::Priority, ids::CategoryId},
+        domain::{
+            campaign::Priority,
+            ids::{CampaignId, CategoryId},
+        },
     };
 
     fn row(fields: &[&str], region: Region) -> Result<NewContact, String> {
@@ -47,8 +50,8 @@ mod tests {
             Column::CustomField,
         ];
         let fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
-        let rules = ImportRules::default();
-        read(&columns, &fields, Context { rules: &rules, region, attribute_prefix: "attr." })
+        let (rules, spring) = (ImportRules::default(), CampaignId::parse("spring").unwrap());
+        read(&columns, &fields, Context { rules: &rules, campaign: &spring, region, attribute_prefix: "attr." })
     }
 
     fn numbers(mobile: &str, home: &str, region: Region) -> Result<Vec<String>, String> {

@@ -1,8 +1,11 @@
 //! What an import is held to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use super::shown;
+use super::{keyring::Keyring, shown};
 use crate::{
     config::suggest,
     domain::{
@@ -21,17 +24,26 @@ pub struct ImportRules {
     pub attributes: BTreeMap<AttributeId, Attribute>,
     /// Categories that numbers may have; none defined allows any.
     pub categories: BTreeSet<CategoryId>,
+    /// What encrypts values; without it contacts with encrypted attributes are refused.
+    pub keys: Option<Arc<Keyring>>,
 }
 
 impl ImportRules {
     /// The rules of the generation in force.
     #[must_use]
-    pub fn of(definitions: &Definitions) -> Self {
+    pub fn of(definitions: &Definitions, keys: Option<Arc<Keyring>>) -> Self {
         Self {
             region: definitions.tenant.region.clone(),
             attributes: definitions.attributes.clone(),
             categories: definitions.categories.keys().cloned().collect(),
+            keys,
         }
+    }
+
+    /// The rules for whoever dials from memory: what is encrypted is held under a key that nobody has.
+    #[must_use]
+    pub fn in_memory(definitions: &Definitions) -> Self {
+        Self::of(definitions, Some(Arc::new(Keyring::thrown_away())))
     }
 
     /// The attribute of that id, or why there is none.

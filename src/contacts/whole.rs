@@ -8,7 +8,7 @@ use super::{
     rows::{ImportFormat, Rows},
     rules::ImportRules,
 };
-use crate::domain::contact::NewContact;
+use crate::domain::{contact::NewContact, ids::CampaignId};
 
 /// What a file holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,15 +19,16 @@ pub struct Read {
     pub rejected: Vec<(u64, String)>,
 }
 
-/// Reads every contact of `source`, held to `rules`.
+/// Reads every contact of `source` for `campaign`, held to `rules`.
 pub async fn read(
+    campaign: &CampaignId,
     rules: &ImportRules,
     format: ImportFormat,
     source: impl AsyncRead + Unpin,
 ) -> Result<Read, ImportError> {
     let region = import::region(rules)?;
     let (mut rows, names) = Rows::open(format, source).await?;
-    let mut contacts = ContactRows::new(rules, region, names).map_err(ImportError::Header)?;
+    let mut contacts = ContactRows::new(campaign, rules, region, names).map_err(ImportError::Header)?;
     let mut read = Read::default();
     while let Some(row) = rows.next().await.map_err(ImportError::Read)? {
         match contacts.read(&row) {

@@ -487,6 +487,13 @@ impl Looper {
     fn command(&mut self, command: DialCommand) {
         match command {
             DialCommand::ContactsAdded { campaign } => self.give(Input::ContactsAdded(campaign)),
+            DialCommand::CancelRinging { campaign, customer } => {
+                self.give(Input::CancelRinging { campaign, customer });
+            }
+            DialCommand::ContactsChanged { campaign } => {
+                self.give(Input::ContactsChanged(campaign));
+                self.evaluate();
+            }
             DialCommand::ContactChanged { campaign, contact } => {
                 self.give(Input::ContactChanged { campaign, contact });
             }

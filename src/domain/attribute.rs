@@ -116,6 +116,17 @@ pub enum AttributeValue {
     Number(Number),
     /// Of a date.
     Date(Date),
+    /// Of an encrypted one: what only who has the key can read.
+    Sealed(Sealed),
+}
+
+/// An encrypted value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// Id of the key that it is under.
+    pub key: String,
+    /// As hexadecimal digits.
+    pub text: String,
 }
 
 impl fmt::Debug for AttributeValue {
@@ -124,6 +135,7 @@ impl fmt::Debug for AttributeValue {
             Self::Text(_) => "Text(…)",
             Self::Number(_) => "Number(…)",
             Self::Date(_) => "Date(…)",
+            Self::Sealed(_) => "Sealed(…)",
         })
     }
 }

@@ -131,7 +131,7 @@ pub enum Outcome {
     NoRule,
     /// Its rule has placed `max_times` calls; what an earlier result had scheduled is cancelled.
     UsedUp,
-    /// Only recorded: the contact had been stopped, or ended by a result of `no_retry`.
+    /// Only recorded: the contact had been stopped, ended by a result of `no_retry`, or erased.
     Final,
     /// Only recorded: the campaign's `ends_at` had passed.
     Expired,
@@ -220,7 +220,7 @@ pub fn take_effect(
     let from = call.map_or(mark.at, |call| call.ended_at.max(mark.at));
     let outcome = match after.ended {
         _ if from >= campaign.ends_at => Outcome::Expired,
-        Some(ContactEnd::Stopped | ContactEnd::NoRetry) => Outcome::Final,
+        Some(ContactEnd::Stopped | ContactEnd::NoRetry | ContactEnd::Erased) => Outcome::Final,
         Some(ContactEnd::Reached | ContactEnd::NotReached | ContactEnd::AttemptsSpent) | None => {
             follow(campaign, &mut after, call, from, &mark.key)
         }

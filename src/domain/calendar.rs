@@ -29,8 +29,8 @@ const DAYS_AHEAD: i64 = 8;
 /// stretches.
 const CLOSED_DAYS_MAX: i64 = 3660;
 
-/// How many days [`CallingHours::next_open`] looks at first, as hours mostly open on the next day.
-const FIRST_DAYS: i64 = 1;
+/// How many days after today's [`CallingHours::next_open`] looks at first, as hours mostly open today.
+const FIRST_DAYS: i64 = 0;
 
 /// One window of an ordinary day: `HH:MM-HH:MM`, start included, end not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -384,6 +384,23 @@ impl Definitions {
             campaigns: BTreeMap::new(),
         }
     }
+
+    /// Has campaigns that have expired stay so (SPEC, phases: `expired` is final), whatever these definitions
+    /// say of their end; `ended_at` is the `ends_at` that was last in force. Tells whom that concerns.
+    pub fn keep_expired(
+        &mut self,
+        ended_at: impl Fn(&CampaignId) -> Option<Timestamp>,
+        now: Timestamp,
+    ) -> Vec<CampaignId> {
+        let mut kept = Vec::new();
+        for (id, campaign) in &mut self.campaigns {
+            if let Some(ended_at) = ended_at(id).filter(|at| *at <= now && *at < campaign.ends_at) {
+                Arc::make_mut(campaign).ends_at = ended_at;
+                kept.push(id.clone());
+            }
+        }
+        kept
+    }
 }
 
 /// What the settings allow at most; the repository can only tighten it (SPEC §1.1).

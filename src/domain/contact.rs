@@ -1,5 +1,7 @@
 //! Contacts: a customer's numbers and how far each has been tried.
 
+mod edit;
+
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil::Date};
@@ -13,6 +15,8 @@ use super::{
     results::CallResult,
     zone::ContactZone,
 };
+
+pub use self::edit::{ContactEdit, edit, erased};
 
 /// What `listed_until` is where no passing of time releases a number.
 pub const HELD_FOR_GOOD: Timestamp = Timestamp::constant(253_370_764_800, 0);
@@ -151,6 +155,8 @@ pub enum ContactEnd {
     AttemptsSpent,
     /// A result of `results.no_retry`; final.
     NoRetry,
+    /// Its personal data was erased before it had ended.
+    Erased,
     /// A business result whose rule says `stop`; final.
     Stopped,
 }
@@ -164,6 +170,7 @@ impl ContactEnd {
             Self::NotReached => "not_reached",
             Self::AttemptsSpent => "attempts_spent",
             Self::NoRetry => "no_retry",
+            Self::Erased => "erased",
             Self::Stopped => "stopped",
         }
     }
@@ -171,7 +178,7 @@ impl ContactEnd {
     /// The end of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Reached, Self::NotReached, Self::AttemptsSpent, Self::NoRetry, Self::Stopped]
+        [Self::Reached, Self::NotReached, Self::AttemptsSpent, Self::NoRetry, Self::Stopped, Self::Erased]
             .into_iter()
             .find(|end| end.as_str() == name)
     }

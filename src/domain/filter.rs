@@ -127,7 +127,13 @@ impl Test {
             (Self::StartsWith(part), Some(AttributeValue::Text(text))) => text.starts_with(part.as_str()),
             (
                 Self::Text(_) | Self::Number(_) | Self::Date(_) | Self::Contains(_) | Self::StartsWith(_),
-                None | Some(AttributeValue::Text(_) | AttributeValue::Number(_) | AttributeValue::Date(_)),
+                None
+                | Some(
+                    AttributeValue::Text(_)
+                    | AttributeValue::Number(_)
+                    | AttributeValue::Date(_)
+                    | AttributeValue::Sealed(_),
+                ),
             ) => false,
         }
     }

@@ -71,6 +71,8 @@ pub struct Facts<'a> {
     pub picked_version: u32,
     /// Which number, by index from 0.
     pub number: usize,
+    /// Whether the contact's batch is paused.
+    pub batch_paused: bool,
     /// The business rule that asks for the call; `None` for the result policy.
     pub rule: Option<&'a BusinessKey>,
     /// The held agent; `None` asks for no one in particular.
@@ -133,6 +135,9 @@ pub fn decide(facts: &Facts<'_>) -> Result<(), Hold> {
     }
     if progress.ended.is_some() && facts.rule.is_none() {
         return Err(Hold::ContactEnded);
+    }
+    if facts.batch_paused {
+        return Err(Hold::BatchPaused);
     }
     if !campaign.matches(&facts.contact.attributes) {
         return Err(Hold::FilteredOut);

@@ -162,12 +162,16 @@ pub struct CustomerId(Arc<str>);
 #[error("must have 1 to 64 printable characters without surrounding spaces")]
 pub struct CustomerIdError;
 
+/// 1 to 64 characters that can be shown, none of them a space at an end.
+fn is_printable(text: &str) -> bool {
+    let printable = text.chars().all(|c| !c.is_control()) && text.trim() == text;
+    (1..=64).contains(&text.chars().count()) && printable
+}
+
 impl CustomerId {
     /// Parses a customer id.
     pub fn parse(text: &str) -> Result<Self, CustomerIdError> {
-        let length = text.chars().count();
-        let printable = text.chars().all(|c| !c.is_control()) && text.trim() == text;
-        if (1..=64).contains(&length) && printable { Ok(Self(text.into())) } else { Err(CustomerIdError) }
+        if is_printable(text) { Ok(Self(text.into())) } else { Err(CustomerIdError) }
     }
 
     /// The id as text.
@@ -186,6 +190,40 @@ impl fmt::Display for CustomerId {
 impl fmt::Debug for CustomerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CustomerId({})", self.0)
+    }
+}
+
+/// The name of a batch of contacts, unique in its campaign: 1 to 64 printable characters.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BatchId(Arc<str>);
+
+/// Why a text is not the name of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to 64 printable characters without surrounding spaces")]
+pub struct BatchIdError;
+
+impl BatchId {
+    /// Parses the name of a batch.
+    pub fn parse(text: &str) -> Result<Self, BatchIdError> {
+        if is_printable(text) { Ok(Self(text.into())) } else { Err(BatchIdError) }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for BatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for BatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BatchId({})", self.0)
     }
 }
 

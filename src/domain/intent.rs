@@ -61,6 +61,8 @@ pub struct CandidatePage {
     pub open: u64,
     /// Those of them for which the filter holds; `None` while a new filter is being applied to them.
     pub matching: Option<u64>,
+    /// Those of the matching ones whose batch is paused.
+    pub paused: u64,
     /// All contacts.
     pub total: u64,
     /// How often each caller number was used, for "least used".

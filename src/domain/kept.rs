@@ -25,6 +25,8 @@ pub enum KeptBy {
     Call,
     /// The campaign's filter.
     Filter,
+    /// The pause of its batch.
+    Batch,
     /// Do-not-call lists, for good.
     Lists,
     /// Rounds that call none of its numbers.
@@ -42,6 +44,7 @@ impl KeptBy {
             Self::Agent => Some("waits_for_agent"),
             Self::Call => Some("customer_on_call"),
             Self::Filter => Some("filtered_out"),
+            Self::Batch => Some("batch_paused"),
             Self::Lists => Some("do_not_call"),
             Self::Rounds => Some("no_number"),
         }
@@ -57,6 +60,7 @@ impl fmt::Display for KeptBy {
             Self::Agent => f.write_str("wait for the agent of their last call"),
             Self::Call => f.write_str("are in a call"),
             Self::Filter => f.write_str("are left out by the filter"),
+            Self::Batch => f.write_str("are in a batch that is paused"),
             Self::Lists => f.write_str("are on do-not-call lists with all their numbers"),
             Self::Rounds => f.write_str("have no number that the rounds call"),
         }
@@ -81,6 +85,8 @@ pub struct Known {
     pub on_call: bool,
     /// The filter leaves it out.
     pub filtered_out: bool,
+    /// Its batch is paused.
+    pub paused_out: bool,
     /// A do-not-call list holds one of its numbers.
     pub listed: bool,
 }
@@ -91,6 +97,7 @@ pub fn kept_by(campaign: &Campaign, standing: &Standing, known: Known, now: Time
     match standing.earliest() {
         _ if known.on_call => (KeptBy::Call, None),
         _ if known.filtered_out => (KeptBy::Filter, None),
+        _ if known.paused_out => (KeptBy::Batch, None),
         None if known.listed => (KeptBy::Lists, None),
         None => (KeptBy::Rounds, None),
         Some(at) if at > now => (KeptBy::Time, Some(at)),
@@ -141,6 +148,7 @@ mod tests {
             KeptBy::Agent,
             KeptBy::Call,
             KeptBy::Filter,
+            KeptBy::Batch,
             KeptBy::Lists,
             KeptBy::Rounds,
         ];

@@ -329,7 +329,7 @@ fn comparable(value: &AttributeValue, compare: SortType) -> Option<Vec<u8>> {
     match compare {
         SortType::Text => {
             let mut bytes = Vec::new();
-            for byte in text(value).into_bytes() {
+            for byte in text(value)?.into_bytes() {
                 bytes.push(byte);
                 if byte == 0 {
                     bytes.push(u8::MAX);
@@ -342,7 +342,7 @@ fn comparable(value: &AttributeValue, compare: SortType) -> Option<Vec<u8>> {
             let bits = match value {
                 AttributeValue::Number(number) => *number,
                 AttributeValue::Text(text) => Decimal::parse(text)?,
-                AttributeValue::Date(_) => return None,
+                AttributeValue::Date(_) | AttributeValue::Sealed(_) => return None,
             }
             .get()
             .to_bits();
@@ -354,7 +354,7 @@ fn comparable(value: &AttributeValue, compare: SortType) -> Option<Vec<u8>> {
             let date = match value {
                 AttributeValue::Date(date) => *date,
                 AttributeValue::Text(text) => text.parse::<Date>().ok()?,
-                AttributeValue::Number(_) => return None,
+                AttributeValue::Number(_) | AttributeValue::Sealed(_) => return None,
             };
             let year = u16::try_from(i32::from(date.year()) + 10_000).ok()?.to_be_bytes();
             Some(vec![year[0], year[1], date.month().unsigned_abs(), date.day().unsigned_abs()])
@@ -362,10 +362,11 @@ fn comparable(value: &AttributeValue, compare: SortType) -> Option<Vec<u8>> {
     }
 }
 
-fn text(value: &AttributeValue) -> String {
-    match value {
+fn text(value: &AttributeValue) -> Option<String> {
+    Some(match value {
         AttributeValue::Text(text) => text.clone(),
         AttributeValue::Number(number) => number.to_string(),
         AttributeValue::Date(date) => date.to_string(),
-    }
+        AttributeValue::Sealed(_) => return None,
+    })
 }

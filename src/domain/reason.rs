@@ -131,6 +131,8 @@ pub enum Hold {
     },
     /// `max_attempts_per_contact` are used.
     ContactAttemptsSpent,
+    /// The contact's batch is paused; of a campaign: the batches of all its contacts are.
+    BatchPaused,
     /// The campaign's filter does not hold for the contact.
     FilteredOut,
     /// The campaign calls none of the contact's numbers: none is in a round, and `others = "never"`.
@@ -147,7 +149,7 @@ pub enum Hold {
 
 impl Hold {
     /// Every code, for metrics that start at 0.
-    pub const CODES: [&'static str; 34] = [
+    pub const CODES: [&'static str; 35] = [
         "dialling_off",
         "not_listed",
         "retired",
@@ -176,6 +178,7 @@ impl Hold {
         "number_at_limit",
         "after_conversation",
         "contact_attempts_spent",
+        "batch_paused",
         "filtered_out",
         "no_number",
         "number_ended",
@@ -216,6 +219,7 @@ impl Hold {
             Self::NumberAtLimit { .. } => "number_at_limit",
             Self::AfterConversation { .. } => "after_conversation",
             Self::ContactAttemptsSpent => "contact_attempts_spent",
+            Self::BatchPaused => "batch_paused",
             Self::FilteredOut => "filtered_out",
             Self::NoNumber => "no_number",
             Self::NumberEnded => "number_ended",
@@ -268,6 +272,7 @@ impl Hold {
             | Self::CustomerOnCall
             | Self::NumberOnCall
             | Self::ContactAttemptsSpent
+            | Self::BatchPaused
             | Self::FilteredOut
             | Self::NoNumber
             | Self::NumberEnded
@@ -286,7 +291,7 @@ impl fmt::Display for Hold {
             Self::Retired => f.write_str("the campaign's file is gone"),
             Self::Paused => f.write_str("the file says state = \"paused\""),
             Self::NotStarted { starts_at } => write!(f, "starts at {starts_at}"),
-            Self::Expired => f.write_str("ends_at has passed"),
+            Self::Expired => f.write_str("ends_at has passed, which is final"),
             Self::NotDialledYet { settings } => {
                 write!(f, "this version does not dial by {} yet", settings.join(", "))
             }
@@ -321,6 +326,7 @@ impl fmt::Display for Hold {
             Self::NumberAtLimit { released_at } => write!(f, "number at its rolling limit until {released_at}"),
             Self::AfterConversation { released_at } => write!(f, "spoken with; not again until {released_at}"),
             Self::ContactAttemptsSpent => f.write_str("max_attempts_per_contact is used up"),
+            Self::BatchPaused => f.write_str("batch paused; `dialops batches resume` lets it go on"),
             Self::FilteredOut => f.write_str("the campaign's filter does not hold for the contact"),
             Self::NoNumber => f.write_str("the campaign's rounds call none of the contact's numbers"),
             Self::NumberEnded => f.write_str("the number has ended"),

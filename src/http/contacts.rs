@@ -4,25 +4,38 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::HeaderMap,
     response::Response,
 };
 
 use super::{
+    batches::batch_id,
     campaigns::campaign_id,
     error::ApiError,
     import::{self, Subject},
     state::ServerState,
 };
 
-/// Imports the body into a campaign; the answer is one JSON object a line.
+/// Into which batch an import goes.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ImportQuery {
+    batch: Option<String>,
+}
+
+/// Imports the body into a batch of a campaign, by default the one of uploads of this day (in UTC); the
+/// answer is one JSON object a line.
 pub(super) async fn import(
     State(state): State<Arc<ServerState>>,
     Path(campaign): Path<String>,
+    query: Result<Query<ImportQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
     let campaign = campaign_id(&campaign)?;
-    import::serve(state, Subject::Contacts { campaign }, &headers, body).await
+    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `batch`"))?;
+    let today = state.clock.now().wall.strftime("upload-%Y-%m-%d").to_string();
+    let batch = batch_id(&query.batch.unwrap_or(today))?;
+    import::serve(state, Subject::Contacts { campaign, batch }, &headers, body).await
 }

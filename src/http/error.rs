@@ -60,6 +60,9 @@ impl From<StoreError> for ApiError {
         if let StoreError::UnknownCampaign(id) = &error {
             return Self::no_campaign(id);
         }
+        if let StoreError::UnknownBatch { .. } = &error {
+            return Self::new(StatusCode::NOT_FOUND, error.to_string(), "`dialops batches list` shows them");
+        }
         let cause = std::error::Error::source(&error).map(tracing::field::display);
         tracing::error!(%error, cause, "the store failed a request");
         let status = match error {

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     contacts::{self, ImportError, ImportFormat, ImportRules},
     control::DialCommand,
-    domain::ids::{CampaignId, DoNotCallId},
+    domain::ids::{BatchId, CampaignId, DoNotCallId},
 };
 
 /// Events on their way to the client; an import waits when it does not read.
@@ -49,6 +49,8 @@ pub(super) enum Subject {
     Contacts {
         /// Of which campaign.
         campaign: CampaignId,
+        /// Into which of its batches.
+        batch: BatchId,
     },
     /// Entries of a do-not-call list.
     DoNotCall {
@@ -63,7 +65,7 @@ impl Subject {
     /// What the dialling loop is told once something has changed.
     fn changed(&self) -> DialCommand {
         match self {
-            Self::Contacts { campaign } => DialCommand::ContactsAdded { campaign: campaign.clone() },
+            Self::Contacts { campaign, .. } => DialCommand::ContactsAdded { campaign: campaign.clone() },
             Self::DoNotCall { list, .. } => DialCommand::DoNotCallChanged { list: list.clone() },
         }
     }
@@ -78,6 +80,14 @@ impl Subject {
         }
     }
 
+    /// What is told before the first row: the batch, which may have been named by the daemon.
+    fn named(&self) -> Option<ImportEvent> {
+        match self {
+            Self::Contacts { batch, .. } => Some(ImportEvent::Batch { name: batch.to_string() }),
+            Self::DoNotCall { .. } => None,
+        }
+    }
+
     async fn import(
         &self,
         state: &ServerState,
@@ -88,9 +98,9 @@ impl Subject {
     ) -> Result<contacts::ImportCounts, ImportError> {
         let store = state.store.as_ref();
         match self {
-            Self::Contacts { campaign } => {
+            Self::Contacts { campaign, batch } => {
                 not_retired(state, campaign).await?;
-                contacts::import(store, campaign, rules, format, source, events).await
+                contacts::import(store, campaign, batch, rules, format, source, events).await
             }
             Self::DoNotCall { list, expires_at } => {
                 contacts::import_do_not_call(store, list, rules, *expires_at, format, source, events).await
@@ -101,7 +111,9 @@ impl Subject {
     fn log(&self, counts: contacts::ImportCounts) {
         let contacts::ImportCounts { rows, added, updated, rejected, .. } = counts;
         match self {
-            Self::Contacts { campaign } => tracing::info!(%campaign, rows, added, rejected, "contacts imported"),
+            Self::Contacts { campaign, batch } => {
+                tracing::info!(%campaign, %batch, rows, added, rejected, "contacts imported");
+            }
             Self::DoNotCall { list, .. } => {
                 tracing::info!(%list, rows, added, updated, rejected, "do-not-call entries imported");
             }
@@ -117,13 +129,14 @@ pub(super) async fn serve(
     body: Body,
 ) -> Result<Response, ApiError> {
     let (rules, format, columns) = (rules(&state)?, format(headers), subject.columns());
+    let named = subject.named().map(|event| Ok(line(&event)));
     let (sender, mut events) = mpsc::channel(EVENTS_WAITING_MAX);
     let importing = tokio::spawn(run(state, subject, rules, format, body, sender));
     let Some(first) = events.recv().await else {
         return Err(failure(importing, columns).await);
     };
     let lines = stream::unfold(Some(Answer { first: Some(first), events, importing, columns }), next_line);
-    Ok(answer(Body::from_stream(lines)))
+    Ok(answer(Body::from_stream(stream::iter(named).chain(lines))))
 }
 
 /// The format that the content type tells of; CSV where it says nothing that is known.
@@ -143,7 +156,7 @@ pub(super) fn rules(state: &ServerState) -> Result<ImportRules, ApiError> {
         let hint = "`dialops status` says what the daemon waits for";
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no commit is in force yet, so nothing can be imported", hint)
     })?;
-    Ok(ImportRules::of(&generation.definitions))
+    Ok(ImportRules::of(&generation.definitions, state.keyring.clone()))
 }
 
 /// Imports, and tells the dialling loop while something changes.

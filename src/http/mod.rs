@@ -6,15 +6,18 @@
 
 pub mod access;
 mod agents;
+mod batches;
 mod business;
 mod campaigns;
 mod contacts;
+mod customers;
 mod do_not_call;
 mod error;
 mod health;
 mod import;
 mod lines;
 pub mod listen;
+mod listing;
 mod page;
 mod plan;
 mod reconcile;

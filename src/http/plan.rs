@@ -80,14 +80,15 @@ pub(super) async fn post(
     })?;
     let loader = Arc::clone(&state.loader);
     let loaded = tokio::task::spawn_blocking(move || load(&base, &request, &loader));
-    let planned = loaded.await.map_err(|_| ApiError::busy("planning"))?.map_err(|found| refused(&found))?;
+    let mut planned = loaded.await.map_err(|_| ApiError::busy("planning"))?.map_err(|found| refused(&found))?;
+    let now = state.clock.now().wall;
+    let _stay_so = planned.keep_expired(|id| Some(generation.definitions.campaigns.get(id)?.ends_at), now);
     let changed = changed(&generation.definitions, &planned);
     // Only of new ones the store has to tell whether they return.
     let any_new = changed.iter().any(|(before, _)| before.is_none());
     let stored = if any_new { state.store.campaigns().await? } else { Vec::new() };
     let steps = steps(&generation.definitions, &planned, &changed, &stored);
     let (lines, told) = mpsc::channel(LINES_WAITING_MAX);
-    let now = state.clock.now().wall;
     let counting = Counting { state, generation, planned: Arc::new(planned), steps, now, lines, _permit: permit };
     tokio::spawn(counting.run());
     let body = Body::from_stream(ReceiverStream::new(told).map(Ok::<Bytes, Infallible>));

@@ -8,12 +8,12 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post, put},
+    routing::{get, patch, post, put},
 };
 
 use super::{
-    access, agents, business, campaigns, contacts, do_not_call, error::ApiError, health, page, plan, reconcile,
-    state::ServerState, status,
+    access, agents, batches, business, campaigns, contacts, customers, do_not_call, error::ApiError, health, listing,
+    page, plan, reconcile, state::ServerState, status,
 };
 
 /// Longest body, but for plans and for imports, which are streamed.
@@ -35,14 +35,19 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .route("/api/v1/agents/{agent}", put(agents::set))
         .route("/api/v1/campaigns/{campaign}/results", get(campaigns::results))
         .route("/api/v1/campaigns/{campaign}/tally", get(campaigns::tally))
+        .route("/api/v1/campaigns/{campaign}/batches", get(batches::list))
+        .route("/api/v1/campaigns/{campaign}/batches/{batch}", get(batches::show).put(batches::pause))
         .route("/api/v1/campaigns/{campaign}/why", get(campaigns::campaign_why))
         .route("/api/v1/campaigns/{campaign}/contacts/{customer}/why", get(campaigns::contact_why))
+        .route("/api/v1/campaigns/{campaign}/contacts/{customer}", patch(customers::edit).delete(customers::delete))
+        .route("/api/v1/erasures", post(customers::erase))
+        .route("/api/v1/attributes/rotate-key", post(customers::rotate_key))
         .route("/api/v1/campaigns/{campaign}/contacts/{customer}/business-results", post(business::set))
         .route("/api/v1/do-not-call", get(do_not_call::lists))
         .route("/api/v1/do-not-call/{list}/remove", post(do_not_call::remove))
         .layer(middleware::from_fn(in_time));
     let lengthy = Router::new()
-        .route("/api/v1/campaigns/{campaign}/contacts", post(contacts::import))
+        .route("/api/v1/campaigns/{campaign}/contacts", post(contacts::import).get(listing::list))
         .route("/api/v1/do-not-call/{list}", get(do_not_call::entries).post(do_not_call::import))
         .route("/api/v1/plan", post(plan::post).layer(DefaultBodyLimit::max(plan::BODY_BYTES_MAX)))
         .route("/api/v1/reconcile", post(reconcile::post));

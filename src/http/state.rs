@@ -9,6 +9,7 @@ use super::access::Access;
 use crate::{
     clock::Clock,
     config::Loader,
+    contacts::Keyring,
     control::{DialCommand, ReconcileCommand},
     domain::campaign::Generation,
     gitops::Source,
@@ -56,6 +57,8 @@ pub struct ServerState {
     pub clock: Clock,
     /// Who may see personal data and give commands.
     pub access: Access,
+    /// What encrypts attributes.
+    pub keyring: Option<Arc<Keyring>>,
 }
 
 impl ServerState {

@@ -2,7 +2,9 @@
 //!
 //! Times are RFC 3339. Numbers stand in full: whoever gets these has shown a credential.
 
+pub mod batches;
 pub mod business;
+pub mod contacts;
 pub mod do_not_call;
 pub mod plan;
 
@@ -18,6 +20,7 @@ use crate::{
         do_not_call::Entry,
         kept::Kept,
         order::{Class, Next},
+        phone::E164,
     },
     store::{AttemptRecord, Tally},
     telemetry::status::{AgentStatus, CampaignStatus, CommitInfo, Condition, Problem, Waiting},
@@ -130,6 +133,11 @@ pub struct AgentList {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ImportEvent {
+    /// First: the batch that contacts are added to.
+    Batch {
+        /// Its name.
+        name: String,
+    },
     /// So far; everything counted is stored.
     Progress(ImportCounts),
     /// A row that was left out.
@@ -203,7 +211,7 @@ pub struct Attempt {
     pub customer: String,
     /// Which of the contact's numbers, from 1.
     pub number_index: usize,
-    /// The number called.
+    /// The number called; `erased` once it was.
     pub number: String,
     /// The business rule that placed it; `None` for the result policy.
     #[serde(default)]
@@ -252,7 +260,7 @@ impl From<&AttemptRecord> for Attempt {
             campaign: record.campaign.to_string(),
             customer: record.customer.to_string(),
             number_index: record.number_index + 1,
-            number: record.number.expose().to_owned(),
+            number: record.number.as_ref().map_or("erased", E164::expose).to_owned(),
             rule: record.rule.as_ref().map(ToString::to_string),
             caller_number: record.caller_number.expose().to_owned(),
             agent: record.agent.to_string(),
@@ -294,6 +302,9 @@ pub struct TallyView {
     /// Not ended, and left out by the campaign's filter; `fresh` and `in_progress` count them too.
     #[serde(default)]
     pub filtered_out: u64,
+    /// Not ended, and left out only by the pause of their batch; likewise.
+    #[serde(default)]
+    pub paused: u64,
     /// Ended, by how.
     pub ended: BTreeMap<String, u64>,
     /// Ended attempts by result.
@@ -310,6 +321,7 @@ impl TallyView {
             fresh: tally.fresh,
             in_progress: tally.in_progress,
             filtered_out: tally.filtered_out,
+            paused: tally.paused,
             ended: tally.ended.iter().map(|(end, count)| ((*end).to_owned(), *count)).collect(),
             attempts: tally.attempts.iter().map(|(result, count)| (result.as_str().to_owned(), *count)).collect(),
             live: tally.live,

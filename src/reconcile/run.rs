@@ -1,6 +1,6 @@
 //! The loop itself.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -15,11 +15,11 @@ use crate::{
     control::ReconcileCommand,
     domain::{
         campaign::{Definitions, Generation},
-        ids::Revision,
+        ids::{CampaignId, Revision},
         now::Now,
     },
     gitops::{CommitFiles, Source, SourceError, Trigger, Wake, wake::Triggers},
-    store::{Store, StoreError},
+    store::{Store, StoreError, StoredCampaign},
     telemetry::{
         metrics::{self, Fetch, Metrics},
         status::{CommitInfo, Problem, SourceStatus},
@@ -283,8 +283,9 @@ impl Looper {
 
     /// Puts a generation in force: in the store, then for the dialling loop.
     async fn apply(&mut self, loaded: &Loaded) -> Result<Now, StoreError> {
-        let generation = &loaded.generation;
-        let plan = plan_for(&generation.definitions, &self.parts.store.campaigns().await?, &mut self.digests);
+        let stored = self.parts.store.campaigns().await?;
+        let generation = &self.without_revivals(&loaded.generation, &stored);
+        let plan = plan_for(&generation.definitions, &stored, &mut self.digests);
         self.parts.store.apply(Arc::clone(generation), changes(&plan)).await?;
         let now = self.parts.clock.now();
 
@@ -310,6 +311,24 @@ impl Looper {
         });
         self.pin(revision).await;
         Ok(now)
+    }
+
+    /// The generation, in which campaigns that have expired stay so.
+    fn without_revivals(&self, generation: &Arc<Generation>, stored: &[StoredCampaign]) -> Arc<Generation> {
+        let ended: BTreeMap<&CampaignId, Timestamp> =
+            stored.iter().filter_map(|row| Some((&row.id, row.ends_at?))).collect();
+        let mut definitions = generation.definitions.clone();
+        let kept = definitions.keep_expired(|id| ended.get(id).copied(), self.parts.clock.now().wall);
+        for campaign in &kept {
+            tracing::warn!(
+                revision = %generation.revision, %campaign,
+                "the campaign has expired, which is final: its new `ends_at` has no effect; give it a new `id`"
+            );
+        }
+        if kept.is_empty() {
+            return Arc::clone(generation);
+        }
+        Arc::new(Generation { definitions, ..Generation::clone(generation) })
     }
 
     /// Keeps the commit in force readable for the next start.

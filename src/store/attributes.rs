@@ -4,17 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{StoreError, row::damaged};
 use crate::domain::{
-    attribute::{AttributeValue, Attributes, Number},
+    attribute::{AttributeValue, Attributes, Number, Sealed},
     ids::AttributeId,
 };
 
-/// One value: a string, a number, or `{"date": "2031-03-04"}`.
+/// One value: a string, a number, `{"date": "2031-03-04"}`, or `{"sealed": "…", "key": "…"}`.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Value {
     Text(String),
     Number(f64),
     Date { date: String },
+    Sealed { sealed: String, key: String },
 }
 
 /// Attributes as a column has them; `None` if there are none.
@@ -23,6 +24,7 @@ pub(super) fn text(attributes: &Attributes) -> Option<String> {
         AttributeValue::Text(text) => Value::Text(text.clone()),
         AttributeValue::Number(number) => Value::Number(number.get()),
         AttributeValue::Date(date) => Value::Date { date: date.to_string() },
+        AttributeValue::Sealed(sealed) => Value::Sealed { sealed: sealed.text.clone(), key: sealed.key.clone() },
     };
     let values: Vec<(&str, Value)> = attributes.iter().map(|(id, known)| (id.as_str(), value(known))).collect();
     (!values.is_empty()).then(|| object(values))
@@ -44,6 +46,7 @@ fn known(value: Value) -> Result<AttributeValue, StoreError> {
     match value {
         Value::Text(text) => Ok(AttributeValue::Text(text)),
         Value::Number(number) => Number::new(number).map(AttributeValue::Number).ok_or_else(bad),
+        Value::Sealed { sealed, key } => Ok(AttributeValue::Sealed(Sealed { key, text: sealed })),
         Value::Date { date } => date.parse().map(AttributeValue::Date).map_err(|_| bad()),
     }
 }
@@ -72,6 +75,7 @@ mod tests {
             (id("odd"), number("-5.0030003000300030003")),
             (id("large"), number("123456789012345678901234567890")),
             (id("due"), AttributeValue::Date("2031-03-04".parse().unwrap())),
+            (id("iban"), AttributeValue::Sealed(Sealed { key: "k1".to_owned(), text: "00ff".to_owned() })),
         ]);
         assert_eq!(read(text(&attributes).as_deref()).unwrap(), attributes);
     }

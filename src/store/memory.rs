@@ -3,8 +3,11 @@
 //! It serves tests, and is what the SQL of `sqlite` is held equal to. Nothing in it is fast on purpose:
 //! candidates are found by sorting all contacts. The simulator dials on `domain::facts`.
 
+mod batches;
 mod business;
+mod customer;
 mod do_not_call;
+mod evaluate;
 mod page;
 
 use std::{
@@ -16,26 +19,30 @@ use std::{
 use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
-use self::do_not_call::DoNotCall;
+use self::{
+    batches::{BatchKey, HeldBatch},
+    do_not_call::DoNotCall,
+};
 use super::{
-    AttemptRecord, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage, ContactHistory,
-    DoNotCallCounts, EVALUATION_SLICE, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest,
-    LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, ListedNumber, ListingOutcome, Milestone, Opener,
-    RecordedIntent, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
+    AttemptRecord, Batch, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage,
+    ContactHistory, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest,
+    LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener,
+    RecordedIntent, Settlement, Store, StoreError, StoredCampaign, Tally, Why, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
+        attribute::Attributes,
         campaign::{Campaign, Generation},
-        contact::{Contact, NewContact, Progress},
+        contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
         facts::{
             ledger::{Ledger, LiveCall, monotonic},
             verdict::{self, Question},
         },
         gate::{self, NumberHistory},
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
+        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
         kept::Kept,
         order,
         phone::E164,
@@ -67,6 +74,13 @@ struct State {
     custom_fields: BTreeMap<ContactRef, Option<String>>,
     /// Contacts that their campaign's filter left out when it was last applied.
     filtered_out: BTreeSet<ContactRef>,
+    /// Contacts whose batch was paused when that was last applied.
+    paused_out: BTreeSet<ContactRef>,
+    /// All batches, oldest first.
+    batches: Vec<HeldBatch>,
+    batch_of: BTreeMap<ContactRef, BatchKey>,
+    /// The last id that a contact got.
+    last_contact: i64,
     attempts: BTreeMap<AttemptId, Attempt>,
     /// Business results in the order in which they were set.
     business: Vec<(ContactRef, BusinessRecord)>,
@@ -96,6 +110,8 @@ struct Held {
 struct Attempt {
     record: AttemptRecord,
     contact: ContactRef,
+    /// What stands for its number once that was erased.
+    erased: Option<String>,
     live: Option<Live>,
 }
 
@@ -175,7 +191,10 @@ impl State {
     fn history(&self, campaign: &Campaign, contact: &Contact, number: usize) -> NumberHistory {
         let number = contact.progress.numbers.get(number).filter(|_| campaign.limits.on_a_number().next().is_some());
         let Some(number) = number.map(|number| &number.e164) else { return NumberHistory::default() };
-        let calls = || self.attempts.values().map(|a| &a.record).filter(|record| record.number == *number);
+        let erased = pseudonyms().number(number);
+        let is_of =
+            |call: &&Attempt| call.record.number.as_ref() == Some(number) || call.erased.as_ref() == Some(&erased);
+        let calls = || self.attempts.values().filter(is_of).map(|attempt| &attempt.record);
         let mut attempts: Vec<Timestamp> = calls().map(|record| record.placed_at).collect();
         attempts.sort();
         let conversations = calls().filter(|record| record.result.is_some_and(CallResult::is_conversation));
@@ -214,6 +233,11 @@ impl State {
         let left_out = open().filter(|contact| self.filtered_out.contains(&contact.reference)).count();
         (open().count() as u64, left_out as u64)
     }
+}
+
+/// Of a store that is gone with its process.
+fn pseudonyms() -> Pseudonyms {
+    Pseudonyms::new([7; 32])
 }
 
 fn limit_of(limit: u32) -> usize {
@@ -299,6 +323,7 @@ impl Store for MemoryStore {
             contact: &contact,
             picked_version: request.picked_version,
             number: request.number,
+            batch_paused: state.is_paused(contact.reference),
             rule: request.rule.as_ref(),
             agent: Some(&request.agent),
             trunk: Some(&request.trunk),
@@ -410,14 +435,24 @@ impl Store for MemoryStore {
         Ok(Leftovers { legs, attempts })
     }
 
-    async fn import(&self, campaign: &CampaignId, contacts: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
+    async fn import(
+        &self,
+        campaign: &CampaignId,
+        batch: &BatchId,
+        contacts: Vec<NewContact>,
+    ) -> Result<ImportOutcome, StoreError> {
+        let now = self.clock.now().wall;
         let mut state = self.state()?;
         state.held(campaign)?;
         let mut outcome = ImportOutcome::default();
+        if contacts.is_empty() {
+            return Ok(outcome);
+        }
+        let batch = state.open_batch(campaign, batch, now);
         for (position, new) in contacts.into_iter().enumerate() {
             match state.find(campaign, &new.customer)? {
                 None => {
-                    state.insert(campaign, new);
+                    state.insert(campaign, batch, new);
                     outcome.added += 1;
                 }
                 Some(found) if same(found, state.custom_fields.get(&found.reference), &new) => outcome.unchanged += 1,
@@ -425,6 +460,45 @@ impl Store for MemoryStore {
             }
         }
         Ok(outcome)
+    }
+
+    async fn note_rejected(&self, campaign: &CampaignId, batch: &BatchId, rejected: u64) -> Result<(), StoreError> {
+        let now = self.clock.now().wall;
+        let mut state = self.state()?;
+        state.held(campaign)?;
+        state.note_rejected(campaign, batch, rejected, now);
+        Ok(())
+    }
+
+    async fn batches(&self, campaign: &CampaignId) -> Result<Vec<Batch>, StoreError> {
+        let state = self.state()?;
+        state.held(campaign)?;
+        Ok(state.batches_of(campaign))
+    }
+
+    async fn pause_batch(&self, campaign: &CampaignId, batch: &BatchId, paused: bool) -> Result<bool, StoreError> {
+        let mut state = self.state()?;
+        state.held(campaign)?;
+        state.pause_batch(campaign, batch, paused)
+    }
+
+    async fn edit(&self, campaign: &CampaignId, customer: &CustomerId, edit: ContactEdit) -> Result<bool, StoreError> {
+        self.state()?.edit(campaign, customer, &edit)
+    }
+
+    async fn delete(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
+        self.state()?.delete(campaign, customer)
+    }
+
+    async fn erase(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
+        self.state()?.erase(campaign, customer, &pseudonyms())
+    }
+
+    async fn reseal(&self, contact: &Contact, attributes: Attributes) -> Result<bool, StoreError> {
+        let mut state = self.state()?;
+        let found = state.contacts.get_mut(&contact.reference);
+        let same = found.filter(|found| found.attributes == contact.attributes);
+        Ok(same.map(|found| found.attributes = attributes).is_some())
     }
 
     async fn import_do_not_call(
@@ -475,6 +549,22 @@ impl Store for MemoryStore {
         Ok(contacts.take(limit_of(limit)).cloned().collect())
     }
 
+    async fn listed_page(
+        &self,
+        campaign: &CampaignId,
+        after: Option<&CustomerId>,
+        limit: u32,
+    ) -> Result<Vec<Listed>, StoreError> {
+        let contacts = self.contacts_page(campaign, after, limit).await?;
+        let state = self.state()?;
+        let live = state.live_contacts();
+        let listed = |contact: Contact| {
+            let batch = state.batch_name(contact.reference)?;
+            Some(Listed { batch, live: live.contains(&contact.reference), contact })
+        };
+        Ok(contacts.into_iter().filter_map(listed).collect())
+    }
+
     async fn why(
         &self,
         campaign: &CampaignId,
@@ -497,6 +587,7 @@ impl Store for MemoryStore {
                     contact,
                     picked_version: contact.version,
                     number,
+                    batch_paused: state.is_paused(contact.reference),
                     rule: next.rule(contact),
                     agent: None,
                     trunk: None,
@@ -529,7 +620,7 @@ impl Store for MemoryStore {
         let state = self.state()?;
         state.held(campaign)?;
         let (mut tally, live) = (Tally::default(), state.live_contacts());
-        tally.filtered_out = state.open(campaign).1;
+        (tally.filtered_out, tally.paused) = (state.open(campaign).1, state.paused_open(campaign));
         for contact in state.contacts_of(campaign) {
             tally.contacts += 1;
             match contact.progress.ended.filter(|_| contact.progress.is_over()) {
@@ -574,6 +665,7 @@ impl State {
                     revision: generation.revision.clone(),
                     digest,
                     retired: false,
+                    ends_at: Some(defined.ends_at),
                 };
                 let (selection, lists) = (defined.selection(), defined.do_not_call.clone());
                 if let Some(held) = self.campaigns.get_mut(&id) {
@@ -630,7 +722,7 @@ impl State {
             campaign: request.campaign.clone(),
             customer: contact.customer.clone(),
             number_index: request.number,
-            number: called.clone(),
+            number: Some(called.clone()),
             rule: request.rule,
             caller_number: request.caller_number.clone(),
             agent: request.agent,
@@ -660,7 +752,8 @@ impl State {
         let (campaign, trunk, customer) = (request.campaign.clone(), request.trunk, contact.customer.clone());
         self.ledger.place(request.attempt, &campaign, &trunk, mono);
         self.ledger.add(request.attempt, LiveCall { campaign, trunk, customer, called, numbers });
-        self.attempts.insert(request.attempt, Attempt { record, contact: contact.reference, live: Some(live) });
+        self.attempts
+            .insert(request.attempt, Attempt { record, contact: contact.reference, erased: None, live: Some(live) });
         let leg = Leg { record: request.leg, attempt: Some(request.attempt), answered: false };
         self.legs.insert(leg.record.leg, leg);
         if let Some(held) = self.campaigns.get_mut(&request.campaign) {
@@ -668,9 +761,10 @@ impl State {
         }
     }
 
-    fn insert(&mut self, campaign: &CampaignId, new: NewContact) {
-        let last = self.contacts.keys().next_back().map_or(0, |reference| reference.0);
-        let reference = ContactRef(last + 1);
+    fn insert(&mut self, campaign: &CampaignId, batch: BatchKey, new: NewContact) {
+        self.last_contact += 1;
+        let reference = ContactRef(self.last_contact);
+        self.enter(reference, batch);
         let left_out = self.defined(campaign).map(|campaign| !campaign.matches(&new.attributes));
         let Some(held) = self.campaigns.get_mut(campaign) else { return };
         match left_out {
@@ -696,31 +790,6 @@ impl State {
         held.customers.insert(new.customer, reference);
         self.contacts.insert(reference, contact);
         self.custom_fields.insert(reference, new.custom_field);
-    }
-
-    fn evaluate(&mut self) -> Option<Evaluated> {
-        let generation = self.generation.clone()?;
-        if let Some(released) = self.unlist_slice() {
-            return Some(released);
-        }
-        let slice = usize::try_from(EVALUATION_SLICE).unwrap_or(usize::MAX);
-        let defined = |id: &CampaignId| generation.definitions.campaigns.get(id);
-        let (campaign, held, after) = self.campaigns.iter_mut().find_map(|(id, held)| {
-            Some((defined(id)?, held.evaluated_to.clone()?)).map(|(c, after)| (c, held, after))
-        })?;
-        let rest = held.customers.iter().filter(|(customer, _)| customer.as_str() > after.as_str());
-        let seen: Vec<(&CustomerId, ContactRef)> = rest.map(|(customer, at)| (customer, *at)).take(slice).collect();
-        let complete = seen.len() < slice;
-        let (mut admitted, last) = (0, seen.last().map(|(customer, _)| customer.to_string()));
-        for contact in seen.iter().filter_map(|(_, reference)| self.contacts.get(reference)) {
-            if !campaign.matches(&contact.attributes) {
-                self.filtered_out.insert(contact.reference);
-            } else if self.filtered_out.remove(&contact.reference) {
-                admitted += u64::from(!contact.progress.is_over());
-            }
-        }
-        held.evaluated_to = last.filter(|_| !complete);
-        Some(Evaluated { campaign: campaign.id.clone(), admitted, complete })
     }
 }
 

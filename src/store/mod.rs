@@ -14,17 +14,21 @@ mod attributes;
 #[cfg(test)]
 mod conformance;
 pub mod memory;
+mod pseudonym;
 mod row;
 pub mod sqlite;
 
 use crate::domain::{
     agent::Availability,
+    attribute::Attributes,
     business::{BusinessKey, Outcome, Refusal},
     call::{Destination, LegIdentity},
     campaign::{DesiredState, Generation},
-    contact::{Contact, NewContact, Progress},
+    contact::{Contact, ContactEdit, NewContact, Progress},
     do_not_call::{Entry, NewEntry},
-    ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision, TrunkId},
+    ids::{
+        AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision, TrunkId,
+    },
     kept::Kept,
     order::Next,
     phone::E164,
@@ -94,6 +98,28 @@ pub enum StoreError {
     /// No campaign of that id.
     #[error("no campaign \"{0}\" in the store; commit its file and let the daemon apply it")]
     UnknownCampaign(CampaignId),
+    /// The campaign has no such batch.
+    #[error("campaign \"{campaign}\" has no batch \"{batch}\"")]
+    UnknownBatch {
+        /// Which campaign.
+        campaign: CampaignId,
+        /// The name that was asked for.
+        batch: BatchId,
+    },
+    /// The campaign has no such customer.
+    #[error("no customer \"{customer}\" in campaign \"{campaign}\"")]
+    UnknownCustomer {
+        /// Which campaign.
+        campaign: CampaignId,
+        /// Who was asked for.
+        customer: CustomerId,
+    },
+    /// The contact is in a call.
+    #[error("customer \"{0}\" is being called")]
+    OnCall(CustomerId),
+    /// The contact has attempts, which are kept.
+    #[error("customer \"{0}\" has been called, so the contact is kept for its results")]
+    WasCalled(CustomerId),
     /// The writer has stopped.
     #[error("the store has been closed")]
     Closed,
@@ -141,6 +167,9 @@ pub struct StoredCampaign {
     pub digest: String,
     /// Whether its file is gone.
     pub retired: bool,
+    /// Its `ends_at` that was last in force; `None` for one that nothing has changed since a store of an
+    /// earlier version.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// One step of reconciling, already decided by `domain::plan`; a plan's changes are one transaction.
@@ -291,8 +320,8 @@ pub struct AttemptRecord {
     pub customer: CustomerId,
     /// Index of the number, from 0.
     pub number_index: usize,
-    /// The number called.
-    pub number: E164,
+    /// The number called; `None` once it was erased.
+    pub number: Option<E164>,
     /// The business rule that placed it; `None` for the result policy.
     pub rule: Option<BusinessKey>,
     /// The number shown.
@@ -342,6 +371,48 @@ pub struct ImportOutcome {
     pub conflicting: Vec<usize>,
 }
 
+/// A batch of contacts: what one or more imports of that name have added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Unique in the campaign.
+    pub id: BatchId,
+    /// When its first contact was imported.
+    pub created_at: Timestamp,
+    /// Whether its contacts are not dialled for now.
+    pub paused: bool,
+    /// Rows that its newest import left out.
+    pub rejected: u64,
+    /// Its contacts.
+    pub tally: BatchTally,
+}
+
+/// Counts of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BatchTally {
+    /// All contacts.
+    pub contacts: u64,
+    /// Contacts not ended and never called.
+    pub fresh: u64,
+    /// Contacts not ended that have been called.
+    pub in_progress: u64,
+    /// Ended contacts, by how.
+    pub ended: BTreeMap<&'static str, u64>,
+}
+
+/// Ids of contacts among which one call of [`Store::evaluate`] looks for those of a batch.
+const BATCH_WINDOW: i64 = 20_000;
+
+/// A contact as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The contact.
+    pub contact: Contact,
+    /// The batch that it came with.
+    pub batch: BatchId,
+    /// Whether it is in a call.
+    pub live: bool,
+}
+
 /// What became of a batch of entries of a do-not-call list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ListingOutcome {
@@ -383,8 +454,8 @@ pub struct ListCount {
 /// Contacts that one call of [`Store::evaluate`] looks at: few, since intents wait meanwhile.
 const EVALUATION_SLICE: i64 = 200;
 
-/// A filter has been applied to some contacts, or some were released from lists that their campaign
-/// follows no longer.
+/// A definition, or the pause of a batch, has been applied to some contacts, or some were released from lists
+/// that their campaign follows no longer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evaluated {
     /// Of which campaign.
@@ -406,6 +477,8 @@ pub struct Tally {
     pub in_progress: u64,
     /// Contacts not ended that the filter leaves out; `fresh` and `in_progress` count them too.
     pub filtered_out: u64,
+    /// Contacts not ended that only the pause of their batch leaves out; likewise.
+    pub paused: u64,
     /// Ended contacts, by how.
     pub ended: BTreeMap<&'static str, u64>,
     /// Ended attempts by result.
@@ -518,9 +591,9 @@ pub trait Store: Send + Sync + 'static {
     /// its definitions. Doing it again changes nothing.
     async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError>;
 
-    /// Applies filters that have changed to some contacts, and releases some from lists that are followed
-    /// no longer; `None` once there are none left. Until then candidates may miss contacts that a new
-    /// definition admits.
+    /// Applies filters, and pauses of batches, that have changed to some contacts, and releases some from
+    /// lists that are followed no longer; `None` once there are none left. Until then candidates may miss
+    /// contacts that a new definition admits.
     async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError>;
 
     /// Up to `limit` contacts that are ready at `now`, and for which the filter in force holds. Contacts
@@ -557,8 +630,45 @@ pub trait Store: Send + Sync + 'static {
     /// What earlier lives left.
     async fn leftovers(&self) -> Result<Leftovers, StoreError>;
 
-    /// Adds contacts to a campaign, in one transaction.
-    async fn import(&self, campaign: &CampaignId, contacts: Vec<NewContact>) -> Result<ImportOutcome, StoreError>;
+    /// Adds contacts to a batch of a campaign, in one transaction. Those who are in the campaign already
+    /// stay in the batch that they are in.
+    async fn import(
+        &self,
+        campaign: &CampaignId,
+        batch: &BatchId,
+        contacts: Vec<NewContact>,
+    ) -> Result<ImportOutcome, StoreError>;
+
+    /// Notes how many rows an import of a batch has left out.
+    async fn note_rejected(&self, campaign: &CampaignId, batch: &BatchId, rejected: u64) -> Result<(), StoreError>;
+
+    /// A campaign's batches, oldest first.
+    async fn batches(&self, campaign: &CampaignId) -> Result<Vec<Batch>, StoreError>;
+
+    /// Pauses a batch or lets it go on; tells whether that changed anything. From the moment this returns
+    /// the gate holds its contacts, and candidates are without them.
+    async fn pause_batch(&self, campaign: &CampaignId, batch: &BatchId, paused: bool) -> Result<bool, StoreError>;
+
+    /// Changes a contact that is not in a call; tells whether that made a difference. Its version rises by
+    /// one, and how it stands is found out anew.
+    async fn edit(&self, campaign: &CampaignId, customer: &CustomerId, edit: ContactEdit) -> Result<bool, StoreError>;
+
+    /// Takes away a contact that nobody has ever called.
+    async fn delete(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError>;
+
+    /// Takes away everything personal of a contact that is not in a call, and of its attempts. Both stay
+    /// for the counts; of the numbers that were called a keyed hash stays, by which caps go on.
+    async fn erase(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError>;
+
+    /// Writes attributes anew whose values were encrypted under another key, unless they have changed since
+    /// `contact` was read; tells whether it did. That is no change of the contact.
+    async fn reseal(&self, contact: &Contact, attributes: Attributes) -> Result<bool, StoreError>;
+
+    /// Overwrites what was deleted where the store still has it, its log; tells whether that could be
+    /// done now.
+    async fn scrub(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
 
     /// Adds entries to a do-not-call list, in one transaction; of several for a number the last counts.
     /// From the moment this returns the gate refuses their numbers.
@@ -594,6 +704,14 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&CustomerId>,
         limit: u32,
     ) -> Result<Vec<Contact>, StoreError>;
+
+    /// The same with what lists show beside them.
+    async fn listed_page(
+        &self,
+        campaign: &CampaignId,
+        after: Option<&CustomerId>,
+        limit: u32,
+    ) -> Result<Vec<Listed>, StoreError>;
 
     /// What happened to a contact, what comes next and what holds it: the gate's own facts, read at
     /// `now`, and its own answer.

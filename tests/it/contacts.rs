@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use dialops::{
     clock::Clock,
-    contacts::{self, ImportCounts, ImportError, ImportEvent, ImportFormat, ImportRules},
+    contacts::{self, ImportCounts, ImportError, ImportEvent, ImportFormat, ImportRules, Keyring, Place},
     domain::{
         attribute::{Attribute, AttributeType, AttributeValue},
         campaign::{Definitions, DialPermission, Generation},
-        ids::{AttributeId, CampaignId, CategoryId, CustomerId, Revision, TenantId},
+        ids::{AttributeId, BatchId, CampaignId, CategoryId, CustomerId, Revision, TenantId},
         tenant::Tenant,
     },
     store::{CampaignChange, GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
@@ -24,6 +24,10 @@ fn at(text: &str) -> Timestamp {
 
 fn spring() -> CampaignId {
     CampaignId::parse("spring").unwrap()
+}
+
+fn batch() -> BatchId {
+    BatchId::parse("march").unwrap()
 }
 
 fn generation() -> Arc<Generation> {
@@ -71,6 +75,7 @@ fn rules() -> ImportRules {
             attribute("iban", AttributeType::Encrypted, false),
         ]),
         categories: ["mobile", "home"].map(|id| CategoryId::parse(id).unwrap()).into(),
+        keys: None,
     }
 }
 
@@ -97,7 +102,7 @@ async fn import_by(
         }
         all
     });
-    let outcome = contacts::import(store, &spring(), rules, format, near, &events).await;
+    let outcome = contacts::import(store, &spring(), &batch(), rules, format, near, &events).await;
     drop(events);
     let _ = sending.await.unwrap();
     (outcome, following.await.unwrap())
@@ -183,10 +188,10 @@ async fn what_stops_an_import_is_told_in_one_sentence() {
     assert!(outcome.unwrap_err().to_string().contains("empty"));
     let (events, _told) = mpsc::channel(4);
     let unknown = CampaignId::parse("unknown").unwrap();
-    let outcome = contacts::import(&*store, &unknown, &rules(), ImportFormat::Csv, &b"x"[..], &events).await;
+    let outcome = contacts::import(&*store, &unknown, &batch(), &rules(), ImportFormat::Csv, &b"x"[..], &events).await;
     assert!(matches!(outcome, Err(ImportError::Store(StoreError::UnknownCampaign(_)))));
     let china = ImportRules { region: "China".to_owned(), ..rules() };
-    let outcome = contacts::import(&*store, &spring(), &china, ImportFormat::Csv, &b"x"[..], &events).await;
+    let outcome = contacts::import(&*store, &spring(), &batch(), &china, ImportFormat::Csv, &b"x"[..], &events).await;
     assert!(matches!(outcome, Err(ImportError::Region(_))));
 }
 
@@ -198,7 +203,7 @@ async fn without_a_reader_it_stops() {
     let rows = (1..2000).map(|i| format!("c{i},1380000{i:04}\n")).collect::<String>();
     let csv = format!("customer_id,number.mobile\n{rows}").into_bytes();
     let rules = ImportRules { region: "CN".to_owned(), ..ImportRules::default() };
-    let outcome = contacts::import(&*store, &spring(), &rules, ImportFormat::Csv, &csv[..], &events).await;
+    let outcome = contacts::import(&*store, &spring(), &batch(), &rules, ImportFormat::Csv, &csv[..], &events).await;
     assert!(matches!(outcome, Err(ImportError::Abandoned)));
     assert_eq!(store.tally(&spring()).await.unwrap().contacts, 500);
 }
@@ -226,7 +231,7 @@ async fn attributes_and_zones_from_both_formats_are_the_same() {
     for part in ["attr.score: must be a dec", "attr.due: must be a date", "timezone: must", "attr.tier: is required"] {
         assert!(told[0].1.contains(part), "{part}: {told:?}");
     }
-    assert!(told[1].1.contains("attr.iban: this version does not keep encrypted attributes"), "{told:?}");
+    assert!(told[1].1.contains("attr.iban: no key is set for encrypted attributes"), "{told:?}");
     assert!(!told.iter().any(|(_, reason, _)| reason.contains("many") || reason.contains("DE02")), "{told:?}");
     let (attributes, zone) = known(&*store, "c1").await;
     assert_eq!(attributes[2], ("tier".to_owned(), AttributeValue::Text("gold".to_owned())));
@@ -311,4 +316,50 @@ async fn json_is_as_strict_as_csv() {
     let header = "customer_id,number.mobile,attr.tier,attr.tier\nc1,13800000001,a,b\n";
     let (outcome, _) = import_by(&*store, &rules(), ImportFormat::Csv, header.into()).await;
     assert!(outcome.unwrap_err().to_string().contains("\"attr.tier\" stands twice"));
+}
+
+fn keys(current: &str, previous: Option<&str>) -> Arc<Keyring> {
+    let key = |digit: &str| secrecy::SecretString::from(digit.repeat(64));
+    Arc::new(Keyring::new(&key(current), previous.map(key).as_ref()).unwrap())
+}
+
+async fn iban(store: &dyn Store, ring: &Keyring, customer: &str) -> String {
+    let customer = CustomerId::parse(customer).unwrap();
+    let contact = store.contact(&spring(), &customer).await.unwrap().unwrap().contact;
+    let attribute = AttributeId::parse("iban").unwrap();
+    let AttributeValue::Sealed(sealed) = &contact.attributes[&attribute] else { panic!("it is encrypted") };
+    let place = Place { campaign: &spring(), customer: &customer, attribute: &attribute };
+    secrecy::ExposeSecret::expose_secret(&ring.open(place, sealed).unwrap()).to_owned()
+}
+
+#[tokio::test]
+async fn encrypted_attributes_are_kept_under_a_key_that_can_be_changed() {
+    const IBAN: &str = "DE02120300000000202051";
+    let (dir, store) = store().await;
+    let csv =
+        format!("customer_id,number.mobile,attr.tier,attr.iban\nc1,13800000001,gold,{IBAN}\nc2,13800000002,gold,\n");
+    let old = ImportRules { keys: Some(keys("a", None)), ..rules() };
+    let (counts, _) = import_by(&*store, &old, ImportFormat::Csv, csv.clone().into()).await;
+    assert_eq!(counts.unwrap().added, 2);
+    let json = format!(
+        r#"{{"customer_id":"c1","numbers":[{{"category":"mobile","number":"13800000001"}}],"attributes":{{"tier":"gold","iban":"{IBAN}"}}}}"#
+    );
+    let (counts, _) = import_by(&*store, &old, ImportFormat::JsonLines, json.into()).await;
+    assert_eq!(counts.unwrap().unchanged, 1, "the same value is the same text");
+    assert_eq!(iban(&*store, &keys("a", None), "c1").await, IBAN);
+    // Both keys are there while values are written anew.
+    let both = keys("b", Some("a"));
+    let rotated = contacts::rotate(&*store, &both, &spring(), None).await.unwrap();
+    assert_eq!((rotated.rewritten, rotated.unreadable, rotated.last), (1, 0, None));
+    assert_eq!(contacts::rotate(&*store, &both, &spring(), None).await.unwrap().rewritten, 0);
+    assert_eq!(iban(&*store, &keys("b", None), "c1").await, IBAN);
+    let new = ImportRules { keys: Some(keys("b", None)), ..rules() };
+    let (counts, _) = import_by(&*store, &new, ImportFormat::Csv, csv.into()).await;
+    assert_eq!(counts.unwrap().unchanged, 2);
+    let other = contacts::rotate(&*store, &keys("c", None), &spring(), None).await.unwrap();
+    assert_eq!((other.rewritten, other.unreadable), (0, 1), "a key is missing");
+    for suffix in ["", "-wal"] {
+        let bytes = std::fs::read(dir.path().join(format!("s.db{suffix}"))).unwrap_or_default();
+        assert!(!bytes.windows(IBAN.len()).any(|window| window == IBAN.as_bytes()), "s.db{suffix}");
+    }
 }

@@ -125,10 +125,20 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-fn pragma(store: &Path, statement: &'static str) {
+fn schema(store: &Path) -> i64 {
     block_on(async {
         let mut connection = other_program(store).await;
-        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+        let known = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        known
+    })
+}
+
+fn set_schema(store: &Path, version: i64) {
+    block_on(async {
+        let mut connection = other_program(store).await;
+        let statement = format!("PRAGMA user_version = {version}");
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     });
 }
@@ -169,9 +179,10 @@ fn what_stands_in_the_way_of_a_start_is_named() {
         other.close().await.unwrap();
     });
 
-    pragma(&store, "PRAGMA user_version = 99");
+    let known = schema(&store);
+    set_schema(&store, 99);
     refused(&["dialops.db has schema 99", "run a newer dialops"]);
-    pragma(&store, "PRAGMA user_version = 5");
+    set_schema(&store, known);
 
     stage.settings(|text| text.replace("dialops.db", "token"));
     refused(&["token is not a dialops store", "give another path"]);

@@ -303,8 +303,9 @@ async fn an_import_tells_each_row_left_out_and_keeps_the_others() {
     let csv = "customer_id,number.mobile\nC-1,13800000001\nC-2,12\nC-3,+8613800000003\n";
     let (status, events) = import(&served, "spring", csv).await;
     assert_eq!(status, StatusCode::OK);
-    assert_eq!(events[0]["event"], "rejected");
-    assert_eq!((&events[0]["line"], &events[0]["row"]), (&3.into(), &"C-2,12".into()));
+    assert_eq!((&events[0]["event"], &events[0]["name"]), (&"batch".into(), &"upload-2031-03-01".into()));
+    assert_eq!(events[1]["event"], "rejected");
+    assert_eq!((&events[1]["line"], &events[1]["row"]), (&3.into(), &"C-2,12".into()));
     let done = events.last().unwrap();
     assert_eq!((&done["event"], &done["rows"], &done["added"]), (&"done".into(), &3.into(), &2.into()));
     assert_eq!(served.imported.recv().await.unwrap().as_str(), "spring");

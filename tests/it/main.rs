@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
+mod batches;
 mod business;
 mod calendars;
 mod check;
@@ -9,6 +10,7 @@ mod ci;
 mod cli;
 mod config_fixtures;
 mod contacts;
+mod customers;
 mod daemon;
 mod definitions;
 mod demo;
@@ -16,6 +18,7 @@ mod do_not_call;
 mod faults;
 mod filters;
 mod gitops;
+mod held;
 mod hostile;
 mod hours;
 mod http;

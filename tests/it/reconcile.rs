@@ -16,10 +16,13 @@ use dialops::{
     control::{QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
+        attribute::Attributes,
         campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation},
-        contact::{Contact, NewContact, Progress},
+        contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision, TenantId},
+        ids::{
+            AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision, TenantId,
+        },
         intent::CandidatePage,
         kept::Kept,
         phone::E164,
@@ -28,9 +31,10 @@ use dialops::{
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Checked, Reconcile},
     store::{
-        AttemptRecord, BusinessDecision, BusinessRequest, CampaignChange, ContactHistory, DoNotCallCounts, Evaluated,
-        GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, ListedNumber, ListingOutcome,
-        Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why, memory::MemoryStore,
+        AttemptRecord, Batch, BusinessDecision, BusinessRequest, CampaignChange, ContactHistory, DoNotCallCounts,
+        Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed,
+        ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
+        memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -563,7 +567,35 @@ impl Store for Flaky {
         unreachable!()
     }
 
-    async fn import(&self, _: &CampaignId, _: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
+    async fn import(&self, _: &CampaignId, _: &BatchId, _: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
+        unreachable!()
+    }
+
+    async fn note_rejected(&self, _: &CampaignId, _: &BatchId, _: u64) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn batches(&self, _: &CampaignId) -> Result<Vec<Batch>, StoreError> {
+        unreachable!()
+    }
+
+    async fn pause_batch(&self, _: &CampaignId, _: &BatchId, _: bool) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn edit(&self, _: &CampaignId, _: &CustomerId, _: ContactEdit) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn delete(&self, _: &CampaignId, _: &CustomerId) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn erase(&self, _: &CampaignId, _: &CustomerId) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn reseal(&self, _: &Contact, _: Attributes) -> Result<bool, StoreError> {
         unreachable!()
     }
 
@@ -593,6 +625,10 @@ impl Store for Flaky {
     }
 
     async fn contacts_page(&self, _: &CampaignId, _: Option<&CustomerId>, _: u32) -> Result<Vec<Contact>, StoreError> {
+        unreachable!()
+    }
+
+    async fn listed_page(&self, _: &CampaignId, _: Option<&CustomerId>, _: u32) -> Result<Vec<Listed>, StoreError> {
         unreachable!()
     }
 

@@ -15,8 +15,8 @@ use dialops::{
         contact::NewContact,
         gate::Caps,
         ids::{
-            AgentId, AttemptId, BusinessResultId, CampaignId, CategoryId, CustomerId, LegId, Revision, TenantId,
-            TrunkId,
+            AgentId, AttemptId, BatchId, BusinessResultId, CampaignId, CategoryId, CustomerId, LegId, Revision,
+            TenantId, TrunkId,
         },
         intent::Settlement,
         phone::E164,
@@ -96,6 +96,7 @@ impl Served {
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
             access,
+            keyring: None,
         };
         let shutdown = CancellationToken::new();
         let listeners = Listeners { tcp: Some(tcp), unix: Some(unix) };
@@ -139,7 +140,7 @@ impl Served {
             attributes: BTreeMap::new(),
             custom_field: None,
         };
-        self.store.import(&campaign_id(), vec![contact]).await.unwrap();
+        self.store.import(&campaign_id(), &BatchId::parse("first").unwrap(), vec![contact]).await.unwrap();
     }
 
     /// Calls the first candidate and ends the call with `result` 20 s later.
@@ -329,7 +330,11 @@ async fn stand_in_dialer(
                 let known = set_state(&dial, &agent, availability);
                 let _caller_gone = reply.send(if known { Ok(()) } else { Err(AgentError::Unknown(agent)) });
             }
-            DialCommand::ContactsAdded { campaign } => imported.send(campaign).unwrap(),
+            // It calls nobody.
+            DialCommand::CancelRinging { .. } => {}
+            DialCommand::ContactsAdded { campaign } | DialCommand::ContactsChanged { campaign } => {
+                imported.send(campaign).unwrap();
+            }
             // The store has it; this one dials nobody.
             DialCommand::ContactChanged { .. } | DialCommand::DoNotCallChanged { .. } => {}
         }

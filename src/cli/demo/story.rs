@@ -139,7 +139,7 @@ impl Play<'_> {
     async fn import(&self) -> Result<(), Failure> {
         let file = self.world.path("customers.csv");
         let silent = import::Progress::silent();
-        let (counts, _rejects) = contacts::import(&self.client, CAMPAIGN, &file, silent).await?;
+        let (counts, _rejects) = contacts::import(&self.client, CAMPAIGN, "customers", &file, silent).await?;
         if counts.added != CUSTOMERS as u64 {
             let message = format!("{} of {CUSTOMERS} customers were imported", counts.added);
             return Err(Failure::failed(message, "report this"));

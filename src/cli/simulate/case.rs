@@ -76,10 +76,10 @@ fn refused(error: &CaseError, files: &[CaseFile], shared: &[CaseFile]) -> Failur
 }
 
 async fn contacts_of(case: &Case) -> Result<Vec<(CampaignId, NewContact)>, Failure> {
-    let rules = ImportRules::of(case.definitions());
+    let rules = ImportRules::in_memory(case.definitions());
     let mut all = Vec::new();
     for (campaign, file) in case.contacts() {
-        let read = contacts::read(&rules, ImportFormat::Csv, &*file.bytes).await;
+        let read = contacts::read(campaign, &rules, ImportFormat::Csv, &*file.bytes).await;
         let read = read.map_err(|error| Failure::failed(format!("{}: {}", file.name, error), ""))?;
         if let Some((line, reason)) = read.rejected.first() {
             return Err(Failure::failed(format!("{}:{line}: {reason}", file.name), ""));

@@ -124,7 +124,7 @@ async fn all_contacts(
     let mut all = Vec::new();
     for (which, id) in definitions.campaigns.keys().enumerate() {
         let own = match by_campaign.remove(id) {
-            Some(path) => read(&path, definitions).await?,
+            Some(path) => read(&path, id, definitions).await?,
             None => {
                 let which = u32::try_from(which).unwrap_or(u32::MAX);
                 crate::sim::made::contacts(&world.contacts, definitions, which)
@@ -156,14 +156,15 @@ fn files_of(definitions: &Definitions, files: &[String]) -> Result<BTreeMap<Camp
     Ok(by_campaign)
 }
 
-async fn read(path: &Path, definitions: &Definitions) -> Result<Vec<NewContact>, Failure> {
+async fn read(path: &Path, campaign: &CampaignId, definitions: &Definitions) -> Result<Vec<NewContact>, Failure> {
     let format = match path.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl" | "ndjson") => ImportFormat::JsonLines,
         _ => ImportFormat::Csv,
     };
     let unreadable = |error: &dyn std::fmt::Display| Failure::failed(format!("{}: {error}", path.display()), "");
     let file = tokio::fs::File::open(path).await.map_err(|error| unreadable(&error))?;
-    let read = contacts::read(&ImportRules::of(definitions), format, file).await.map_err(|error| unreadable(&error))?;
+    let rules = ImportRules::in_memory(definitions);
+    let read = contacts::read(campaign, &rules, format, file).await.map_err(|error| unreadable(&error))?;
     if let Some((line, reason)) = read.rejected.first() {
         let rows = counted(read.rejected.len(), "row");
         note(format_args!("{}: {rows} left out; the first is line {line}: {reason}", path.display()));

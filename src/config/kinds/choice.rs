@@ -1,6 +1,6 @@
 //! Choices: one of a few words.
 
-use std::marker::PhantomData;
+use std::{fmt, marker::PhantomData};
 
 use serde_json::{Value as Json, json};
 
@@ -43,8 +43,8 @@ impl<T: Words> Kind for Choice<T> {
     type Value = T;
 
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<T> {
-        let words: Vec<&str> = T::WORDS.iter().map(|(word, _)| *word).collect();
-        let expected = listing(&words, '"', "or");
+        let words = || T::WORDS.iter().map(|(word, _)| *word);
+        let expected = fmt::from_fn(|f| f.write_str(&listing(&words().collect::<Vec<_>>(), '"', "or")));
         let text = reader.text(node, &expected)?;
         if let Some((_, value)) = T::WORDS.iter().find(|(word, _)| *word == text) {
             return Some(*value);
@@ -52,8 +52,8 @@ impl<T: Words> Kind for Choice<T> {
         let span = Span::from(node.span());
         let what = format!("cannot be {:?}", short(text));
         let diagnostic = reader.fault(Code::UnknownWord, node, what).label(format!("expected {expected}"));
-        if let Some(word) = nearest(text, words.iter().copied()) {
-            diagnostic.fix_if(is_sure(text, words), format!("did you mean {word:?}?"), span, format!("{word:?}"));
+        if let Some(word) = nearest(text, words()) {
+            diagnostic.fix_if(is_sure(text, words()), format!("did you mean {word:?}?"), span, format!("{word:?}"));
         }
         None
     }

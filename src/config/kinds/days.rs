@@ -1,6 +1,8 @@
 //! Days: weekdays, dates and days of the year.
 
 use jiff::civil::Weekday;
+use std::fmt;
+
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
@@ -35,8 +37,8 @@ impl Kind for DayOfWeek {
     type Value = Weekday;
 
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Weekday> {
-        let words: Vec<&str> = Weekday::WORDS.iter().map(|(word, _)| *word).collect();
-        let expected = listing(&words, '"', "or");
+        let words = || Weekday::WORDS.iter().map(|(word, _)| *word);
+        let expected = fmt::from_fn(|f| f.write_str(&listing(&words().collect::<Vec<_>>(), '"', "or")));
         let text = reader.text(node, &expected)?;
         if let Some((_, day)) = Weekday::WORDS.iter().find(|(word, _)| *word == text) {
             return Some(*day);
@@ -46,7 +48,7 @@ impl Kind for DayOfWeek {
         diagnostic.label(format!("expected {expected}"));
         // People write `Monday` and `tues`: the first three letters say what they mean.
         let start: String = text.chars().take(3).collect::<String>().to_lowercase();
-        if let Some(word) = words.iter().find(|word| **word == start) {
+        if let Some(word) = words().find(|word| *word == start) {
             diagnostic.suggest(format!("did you mean {word:?}?"), span, format!("{word:?}"));
         }
         None

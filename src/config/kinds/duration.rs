@@ -27,7 +27,6 @@ impl<const MIN: u64, const MAX: u64> Kind for Lasting<MIN, MAX> {
     type Value = Duration;
 
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Duration> {
-        let bounds = bounds(MIN, MAX);
         if let DeValue::Integer(seconds) = node.get_ref() {
             let text = format!("\"{}s\"", seconds.as_str());
             let span = Span::from(node.span());
@@ -49,7 +48,7 @@ impl<const MIN: u64, const MAX: u64> Kind for Lasting<MIN, MAX> {
             return None;
         };
         if !(MIN..=MAX).contains(&seconds) {
-            reader.fault(Code::DurationRange, node, format_args!("must be {bounds}")).label("out of range");
+            reader.fault(Code::DurationRange, node, format_args!("must be {}", bounds(MIN, MAX))).label("out of range");
             return None;
         }
         Some(Duration::from_secs(seconds))

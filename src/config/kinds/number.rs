@@ -22,11 +22,10 @@ impl<const MIN: u32, const MAX: u32> Kind for Whole<MIN, MAX> {
     type Value = u32;
 
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<u32> {
-        let expected = format!("a whole number from {MIN} to {MAX}");
         let DeValue::Integer(integer) = node.get_ref() else {
             let span = Span::from(node.span());
             let quoted = node.get_ref().as_str().and_then(|text| text.trim().parse::<u32>().ok());
-            let diagnostic = reader.wrong_type(node, &expected);
+            let diagnostic = reader.wrong_type(node, format_args!("a whole number from {MIN} to {MAX}"));
             if let Some(number) = quoted.filter(|number| (MIN..=MAX).contains(number)) {
                 diagnostic.fix("write it without quotes", span, number.to_string());
             }

@@ -67,6 +67,10 @@ table! {
     pub(crate) struct StoreTable "`store`" {
         /// The SQLite file; it is made if it is not there.
         default(PathBuf::from("dialops.db")) path: FilePath => "/var/lib/dialops/dialops.db",
+        /// The key of encrypted attributes, 64 hexadecimal digits; without one none are taken in.
+        optional attribute_key: Secret => { credential = "attribute-key" },
+        /// The key before it, from which `dialops contacts rotate-key` takes values.
+        optional previous_attribute_key: Secret => { credential = "attribute-key-before" },
     }
 }
 

@@ -66,10 +66,13 @@ pub enum CancelReason {
     BudgetSpent,
     /// `max_attempts_per_contact` is used up.
     AttemptsSpent,
+    /// An edit took its number away.
+    NumberGone,
 }
 
 impl CancelReason {
-    const ALL: [Self; 5] = [Self::Superseded, Self::Stopped, Self::NoRetry, Self::BudgetSpent, Self::AttemptsSpent];
+    const ALL: [Self; 6] =
+        [Self::Superseded, Self::Stopped, Self::NoRetry, Self::BudgetSpent, Self::AttemptsSpent, Self::NumberGone];
 
     /// The name used in tables and output.
     #[must_use]
@@ -80,6 +83,7 @@ impl CancelReason {
             Self::NoRetry => "no_retry",
             Self::BudgetSpent => "budget_spent",
             Self::AttemptsSpent => "attempts_spent",
+            Self::NumberGone => "number_gone",
         }
     }
 

@@ -130,6 +130,7 @@ impl Life {
             contact: &self.contact,
             picked_version: 1,
             number: next.number,
+            batch_paused: false,
             rule: next.rule(&self.contact),
             agent: Some(agent),
             customer_on_call: false,

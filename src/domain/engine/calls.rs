@@ -21,7 +21,7 @@ use crate::domain::{
     campaign::{AgentTerms, Campaign},
     contact::Contact,
     gate,
-    ids::{AgentId, AttemptId, CampaignId, LegId},
+    ids::{AgentId, AttemptId, CampaignId, CustomerId, LegId},
     intent::{Intent, RecordedIntent, Settlement},
     now::Now,
     order,
@@ -397,7 +397,30 @@ impl Engine {
     /// It rang for as long as it may. The agent is free at once; the leg's end may take as long as the
     /// network likes.
     fn rang_out(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
-        self.hang_up_customer(now, attempt, CallResult::NoAnswer, HangUpCause::NoAnswer, effects);
+        self.stop_ringing(now, attempt, HangUpCause::NoAnswer, effects);
+    }
+
+    /// Lets go of whatever call a customer is about to get; a conversation goes on.
+    pub(super) fn cancel_ringing(
+        &mut self,
+        now: Now,
+        campaign: &CampaignId,
+        customer: &CustomerId,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(&attempt) = self.customers.get(customer) else { return };
+        let Some(call) = self.calls.get(&attempt).filter(|call| call.campaign == *campaign) else { return };
+        match call.stage {
+            Stage::RingingAgent | Stage::WaitingRate => self.release(now, attempt, effects),
+            Stage::WaitingPlace => self.withdraw(now, attempt, effects),
+            Stage::Dialing => self.stop_ringing(now, attempt, HangUpCause::Normal, effects),
+            // The first is over in a moment.
+            Stage::Recording | Stage::Connecting | Stage::Rescuing | Stage::Talking | Stage::Ending(_) => {}
+        }
+    }
+
+    fn stop_ringing(&mut self, now: Now, attempt: AttemptId, cause: HangUpCause, effects: &mut Vec<Effect>) {
+        self.hang_up_customer(now, attempt, CallResult::NoAnswer, cause, effects);
         let Some(agent) = self.calls.get_mut(&attempt).and_then(|call| call.agent.take()) else { return };
         self.after_call(now, &agent, None, effects);
     }

@@ -36,6 +36,8 @@ type Hopper = BTreeMap<(Rank, ContactRef), Contact>;
 /// A page under way.
 #[derive(Debug, Clone)]
 struct Loading {
+    /// When; the page is of this instant or a later one.
+    asked_at: Timestamp,
     /// How many contacts were asked for.
     limit: u32,
     /// Contacts that changed meanwhile, so the page is old news of them.
@@ -95,6 +97,8 @@ pub(super) struct CampaignRun {
     pub(super) without_numbers: bool,
     /// Open contacts for which the filter holds, as far as known.
     pub(super) matching: Option<u64>,
+    /// Those of the matching ones whose batch is paused, as the last page told.
+    pub(super) paused: u64,
     pub(super) total: u64,
     pub(super) caller_usage: BTreeMap<E164, u64>,
     /// Where it stands in the engine's ready list.
@@ -132,6 +136,7 @@ impl CampaignRun {
             open_unsure: false,
             without_numbers: false,
             matching: None,
+            paused: 0,
             total: 0,
             caller_usage: BTreeMap::new(),
             listed: None,
@@ -298,7 +303,12 @@ impl CampaignRun {
         self.recount = false;
         self.next_ready_at = None;
         let limit = u32::try_from(self.page + claimed + settling + self.set_aside.len()).unwrap_or(u32::MAX);
-        self.loading = Some(Loading { limit, touched: BTreeSet::new(), unsure: settling > 0 || self.live > 0 });
+        self.loading = Some(Loading {
+            asked_at: now.wall,
+            limit,
+            touched: BTreeSet::new(),
+            unsure: settling > 0 || self.live > 0,
+        });
         Some(limit)
     }
 
@@ -311,7 +321,7 @@ impl CampaignRun {
     /// Takes in a page; `busy` tells which contacts are claimed or not settled yet. What was learnt
     /// of a contact after the page was asked for wins over the page.
     pub(super) fn loaded(&mut self, now: Now, page: CandidatePage, busy: impl Fn(ContactRef) -> bool) {
-        let Some(Loading { limit, touched, unsure }) = self.loading.take() else { return };
+        let Some(Loading { asked_at, limit, touched, unsure }) = self.loading.take() else { return };
         self.loaded_once = true;
         self.counted = true;
         self.open = page.open;
@@ -319,6 +329,7 @@ impl CampaignRun {
         let nobody = page.ready.is_empty() && page.next_ready_at.is_none() && !page.on_call;
         self.without_numbers = nobody && !self.open_unsure && page.open > 0 && page.matching == Some(page.open);
         self.matching = page.matching;
+        self.paused = page.paused;
         self.total = page.total;
         for (number, uses) in page.caller_usage {
             let seen = self.caller_usage.entry(number).or_default();
@@ -327,8 +338,9 @@ impl CampaignRun {
         self.exhausted = page.ready.len() < usize::try_from(limit).unwrap_or(usize::MAX);
         self.wants_load |= page.cut;
         self.ask_again_at = page.on_call.then(|| now.mono + SET_ASIDE_FOR);
-        // The page has told of all that is ready by now.
-        let later = page.next_ready_at.filter(|at| *at > now.wall);
+        // The page has told of all that was ready when it was asked for. Who has got ready since, while it was
+        // on its way, is asked for again.
+        let later = page.next_ready_at.filter(|at| *at > asked_at);
         self.next_ready_at = [self.next_ready_at, later].into_iter().flatten().min();
         self.stale = false;
         let pinned = std::mem::take(&mut self.pinned).into_values().flat_map(Hopper::into_values);
@@ -397,8 +409,8 @@ impl CampaignRun {
                 self.touch(contact.reference);
                 self.ready_later(*at);
             }
-            // From a page of an older filter; newer ones leave it out.
-            Hold::FilteredOut => self.touch(contact.reference),
+            // From a page of an older filter, or from before a pause; newer ones leave it out.
+            Hold::FilteredOut | Hold::BatchPaused => self.touch(contact.reference),
             Hold::CustomerOnCall | Hold::NumberOnCall => self.set_aside(now, contact.reference, true),
             // The store knows it better, and tells with the next page.
             Hold::Stale => {
@@ -478,6 +490,13 @@ impl CampaignRun {
         self.recount();
     }
 
+    /// Contacts have changed in the store: nobody is taken until a page has come.
+    pub(super) fn look_anew(&mut self) {
+        self.clear_hopper();
+        self.stale = true;
+        self.recount();
+    }
+
     pub(super) fn clear_hopper(&mut self) {
         self.hopper.clear();
         self.pinned.clear();
@@ -525,4 +544,50 @@ impl CampaignRun {
 fn campaign_turn(now: Timestamp, campaign: &Campaign) -> Timestamp {
     let closes = campaign.ends_at.saturating_sub(gate::CLOSES_BEFORE).unwrap_or(Timestamp::MAX);
     [campaign.starts_at, closes, campaign.ends_at].into_iter().filter(|&at| at > now).min().unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now(wall: i64) -> Now {
+        Now { wall: Timestamp::from_second(wall).unwrap(), mono: Duration::from_secs(wall.unsigned_abs()) }
+    }
+
+    fn page(next_ready_at: i64) -> CandidatePage {
+        CandidatePage {
+            ready: Vec::new(),
+            pinned: Vec::new(),
+            next_ready_at: Timestamp::from_second(next_ready_at).ok(),
+            on_call: false,
+            cut: false,
+            open: 1,
+            matching: Some(1),
+            paused: 0,
+            total: 1,
+            caller_usage: BTreeMap::new(),
+        }
+    }
+
+    /// Asks for a page at second 100, which comes at second 103 and tells of a contact; whether another is
+    /// wanted then.
+    fn asks_again(next_ready_at: i64) -> bool {
+        let revision = Revision::parse(&"0".repeat(40)).unwrap();
+        let mut run = CampaignRun::new(Arc::new(Campaign::example()), revision, 10);
+        assert!(run.take_load(now(100), 0, 0).is_some());
+        run.loaded(now(103), page(next_ready_at), |_| false);
+        run.take_load(now(103), 0, 0).is_some()
+    }
+
+    #[test]
+    fn who_gets_ready_while_a_page_is_on_its_way_is_asked_for() {
+        assert!(asks_again(101));
+        assert!(!asks_again(104));
+    }
+
+    #[test]
+    fn an_instant_before_the_page_asks_for_nothing() {
+        assert!(!asks_again(99));
+        assert!(!asks_again(100));
+    }
 }

@@ -9,7 +9,7 @@ use crate::domain::{
     call::{CallCommand, CallEvent, Destination},
     campaign::Generation,
     contact::Progress,
-    ids::{AgentId, AttemptId, CampaignId, ContactRef, LegId},
+    ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, LegId},
     intent::{CandidatePage, Intent, RecordedIntent, Settlement},
     reason::Hold,
     results::CallResult,
@@ -31,6 +31,15 @@ pub enum Input {
     },
     /// Contacts were imported, a new filter has been applied to some, or a do-not-call list has changed.
     ContactsAdded(CampaignId),
+    /// Contacts were edited or taken away, or a batch was paused or resumed: what was loaded is old news.
+    ContactsChanged(CampaignId),
+    /// A customer of a campaign is not to be called now: a claim is let go, a call that rings is cancelled.
+    CancelRinging {
+        /// Of which campaign.
+        campaign: CampaignId,
+        /// Who.
+        customer: CustomerId,
+    },
     /// A contact was changed in the store: a business result took effect.
     ContactChanged {
         /// Of which campaign.

@@ -231,6 +231,13 @@ impl Engine {
                     self.wants_load.insert(campaign);
                 }
             }
+            Input::ContactsChanged(campaign) => {
+                if let Some(run) = self.campaigns.get_mut(&campaign) {
+                    run.look_anew();
+                    self.refresh(now, &campaign);
+                }
+            }
+            Input::CancelRinging { campaign, customer } => self.cancel_ringing(now, &campaign, &customer, effects),
             Input::LegStored { leg, stored } => self.leg_stored(now, leg, stored, effects),
             Input::IntentRecorded { attempt, intent } => self.intent_recorded(now, attempt, *intent, effects),
             Input::IntentRefused { attempt, hold } => self.intent_refused(now, attempt, &hold, effects),

@@ -143,7 +143,7 @@ impl Engine {
     }
 
     /// The gate's own question on what the engine knows, so that no agent is bothered in vain; the
-    /// rolling caps per number and do-not-call lists are known to the store alone.
+    /// rolling caps per number, do-not-call lists and paused batches are known to the store alone.
     fn admits(
         &self,
         now: Now,
@@ -161,6 +161,7 @@ impl Engine {
             contact,
             picked_version: contact.version,
             number,
+            batch_paused: false,
             rule,
             agent: Some(agent),
             customer_on_call: self.customers.contains_key(&contact.customer)

@@ -156,6 +156,25 @@ impl Engine {
         if run.without_numbers {
             return (run.live == 0).then_some(Hold::NoNumber);
         }
+        if run.loaded_once && run.matching.is_some_and(|matching| matching <= run.paused) {
+            return (run.live == 0).then_some(Hold::BatchPaused);
+        }
+        if let Some(cap) = self.at_cap(now, run, campaign, around) {
+            return Some(cap);
+        }
+        let Some(staff) = around.staff.get(&campaign.skill_queue) else { return Some(Hold::NoAgentSignedIn) };
+        if let Some(hold) = run.waits_for_agent() {
+            return (run.live == 0).then_some(hold);
+        }
+        if run.hopper_is_empty() {
+            return (run.live == 0).then_some(Hold::NothingDue { next_at: run.next_ready_at });
+        }
+        let waits = staff.idle == 0 && run.live == 0;
+        waits.then(|| self.goes_first(campaign, staff).map_or(Hold::NoAgentIdle, |first| Hold::LowerPriority { first }))
+    }
+
+    /// The cap that leaves no room for one more call.
+    fn at_cap(&self, now: Now, run: &CampaignRun, campaign: &Campaign, around: &Around) -> Option<Hold> {
         let calls = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
         let caps = self.settings.caps;
         if let Some(limit) = run.at_limit() {
@@ -167,20 +186,8 @@ impl Engine {
         if calls >= caps.trunk_calls {
             return Some(Hold::TrunkAtLimit { limit: caps.trunk_calls });
         }
-        if around.paced.contains(&campaign.id)
-            && let Some(limit) = self.asked.used_up(&campaign.id, self.rate_caps(&campaign.id), now.mono)
-        {
-            return Some(Hold::CallRate { limit });
-        }
-        let Some(staff) = around.staff.get(&campaign.skill_queue) else { return Some(Hold::NoAgentSignedIn) };
-        if let Some(hold) = run.waits_for_agent() {
-            return (run.live == 0).then_some(hold);
-        }
-        if run.hopper_is_empty() {
-            return (run.live == 0).then_some(Hold::NothingDue { next_at: run.next_ready_at });
-        }
-        let waits = staff.idle == 0 && run.live == 0;
-        waits.then(|| self.goes_first(campaign, staff).map_or(Hold::NoAgentIdle, |first| Hold::LowerPriority { first }))
+        let id = around.paced.get(&campaign.id)?;
+        self.asked.used_up(id, self.rate_caps(id), now.mono).map(|limit| Hold::CallRate { limit })
     }
 
     /// The campaign of a higher priority that the next free agent of these is for.

@@ -22,10 +22,9 @@ use self::{
     verdict::Question,
 };
 use super::{
-    attribute::Attributes,
     business::{EndedCall, Mark},
-    campaign::{Campaign, DialPermission, Generation, Priority},
-    contact::{Contact, HELD_FOR_GOOD, NewContact, Progress},
+    campaign::{Campaign, DialPermission, Generation},
+    contact::{self, Contact, ContactEdit, HELD_FOR_GOOD, NewContact, Progress},
     gate::{self, Caps, NumberHistory},
     ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, TrunkId},
     intent::{CandidatePage, Intent, PinnedRoom, RecordedIntent, Settlement},
@@ -33,7 +32,6 @@ use super::{
     order,
     phone::E164,
     reason::Hold,
-    zone::ContactZone,
 };
 
 /// What the gate needs besides the rows; fixed for a life of the daemon.
@@ -60,21 +58,9 @@ pub enum ContactRefused {
     /// A contact in a call is not edited.
     #[error("customer {0} is in a call; edit the contact after it")]
     OnCall(CustomerId),
-}
-
-/// What of a contact is changed; `None` leaves it as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ContactEdit {
-    /// Values to set.
-    pub set: Attributes,
-    /// Attributes to take away.
-    pub unset: Vec<super::ids::AttributeId>,
-    /// 1 first.
-    pub priority: Option<Priority>,
-    /// Not dialled before this instant.
-    pub not_before: Option<Timestamp>,
-    /// The customer's own zone.
-    pub timezone: Option<ContactZone>,
+    /// Numbers are indexed once, when a contact is imported.
+    #[error("customer {0}: numbers are not edited in memory; have the contacts file say them")]
+    Numbers(CustomerId),
 }
 
 /// How many contacts a campaign has, and how they ended.
@@ -147,9 +133,15 @@ impl Facts {
         }
     }
 
-    /// Puts a generation in force. Contacts of campaigns that it changes are looked at anew: their
-    /// filter and order hold at once, and holds that a cap set are lifted for the gate to decide again.
-    pub fn apply(&mut self, generation: Arc<Generation>) {
+    /// Puts a generation in force at `now`, in which campaigns that have expired stay so, and gives it.
+    /// Contacts of campaigns that it changes are looked at anew: their filter and order hold at once, and
+    /// holds that a cap set are lifted for the gate to decide again.
+    pub fn apply(&mut self, mut generation: Arc<Generation>, now: Timestamp) -> Arc<Generation> {
+        let mut definitions = generation.definitions.clone();
+        let ended_at = |id: &CampaignId| self.campaigns.get(id).and_then(|shelf| shelf.ends_at);
+        if !definitions.keep_expired(ended_at, now).is_empty() {
+            generation = Arc::new(Generation { definitions, ..Generation::clone(&generation) });
+        }
         let defined = &generation.definitions.campaigns;
         for id in defined.keys() {
             self.campaigns.entry(id.clone()).or_insert_with(Shelf::new);
@@ -178,7 +170,8 @@ impl Facts {
                 shelf.put_on(kept);
             }
         }
-        self.generation = Some(generation);
+        self.generation = Some(Arc::clone(&generation));
+        generation
     }
 
     /// The generation in force.
@@ -252,7 +245,7 @@ impl Facts {
         &mut self,
         campaign: &CampaignId,
         customer: &CustomerId,
-        edit: ContactEdit,
+        edit: &ContactEdit,
     ) -> Result<(), ContactRefused> {
         let shelf = self.campaigns.get(campaign);
         let shelf = shelf.ok_or_else(|| ContactRefused::UnknownCampaign(campaign.clone()))?;
@@ -261,15 +254,10 @@ impl Facts {
         if position(reference).is_some_and(|at| self.contacts[at].live) {
             return Err(ContactRefused::OnCall(customer.clone()));
         }
-        self.rewrite(reference, |kept| {
-            let contact = &mut kept.contact;
-            contact.attributes.extend(edit.set);
-            contact.attributes.retain(|id, _| !edit.unset.contains(id));
-            contact.priority = edit.priority.unwrap_or(contact.priority);
-            contact.not_before = edit.not_before.or(contact.not_before);
-            contact.timezone = edit.timezone.or(contact.timezone.take());
-            contact.version += 1;
-        });
+        if edit.numbers.is_some() {
+            return Err(ContactRefused::Numbers(customer.clone()));
+        }
+        self.rewrite(reference, |kept| kept.contact = contact::edit(&kept.contact, edit));
         Ok(())
     }
 
@@ -328,6 +316,7 @@ impl Facts {
             next_ready_at,
             open: shelf.open,
             matching: Some(shelf.matching),
+            paused: 0,
             total: shelf.customers.len() as u64,
             caller_usage: shelf.caller_usage.clone(),
         })
@@ -351,6 +340,7 @@ impl Facts {
             contact: &contact,
             picked_version: intent.picked_version,
             number: intent.number,
+            batch_paused: false,
             rule: intent.rule.as_ref(),
             agent: Some(&intent.agent),
             trunk: Some(&intent.trunk),

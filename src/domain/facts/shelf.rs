@@ -58,6 +58,8 @@ impl Kept {
 pub(super) struct Shelf {
     /// `None` once its file is gone; then nothing is ready.
     pub(super) definition: Option<Arc<Campaign>>,
+    /// `ends_at` of the last one.
+    pub(super) ends_at: Option<Timestamp>,
     pub(super) customers: BTreeMap<CustomerId, ContactRef>,
     pub(super) caller_usage: BTreeMap<E164, u64>,
     /// Contacts that have not ended.
@@ -78,6 +80,7 @@ impl Shelf {
     pub(super) fn new() -> Self {
         Self {
             definition: None,
+            ends_at: None,
             customers: BTreeMap::new(),
             caller_usage: BTreeMap::new(),
             open: 0,
@@ -114,6 +117,7 @@ impl Shelf {
 
     /// Takes over another definition, while no contact stands here.
     pub(super) fn redefine(&mut self, definition: Option<Arc<Campaign>>) {
+        self.ends_at = definition.as_ref().map_or(self.ends_at, |campaign| Some(campaign.ends_at));
         self.definition = definition;
         self.turns.clear();
     }

@@ -9,15 +9,16 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
-    attribute::AttributeValue,
+    attribute::{AttributeValue, Attributes},
     calendar::{CallingHours, Window},
-    campaign::{Campaign, Definitions, Direction, NumberOrder, Others, SortKey, SortType},
+    campaign::{Campaign, Definitions, Direction, NumberOrder, Others, Priority, SortKey, SortType},
     filter::{Comparison, Filter, Test},
     ids::{AgentId, AttributeId, CategoryId, Epoch, LegId, Revision, TenantId},
     order,
     results::CallResult,
     retry::{self, EndedAttempt},
     tenant::Tenant,
+    zone::ContactZone,
 };
 
 const CAPS: Caps = Caps { tenant_calls: 5, tenant_calls_per_second: 100, trunk_calls: 5, trunk_calls_per_second: 100 };
@@ -82,7 +83,7 @@ impl World {
             definitions.campaigns.insert(id, Arc::new(campaign));
         }
         let revision = Revision::parse(&format!("{:040x}", self.generations)).unwrap();
-        self.facts.apply(Arc::new(Generation { revision, committed_at: self.now.wall, definitions }));
+        self.facts.apply(Arc::new(Generation { revision, committed_at: self.now.wall, definitions }), self.now.wall);
     }
 
     fn definition(&self, number: usize) -> Arc<Campaign> {
@@ -166,7 +167,7 @@ impl World {
             ..ContactEdit::default()
         };
         // Nobody of that name, or in a call.
-        let _refused = self.facts.edit(&campaign_id(pick as usize), &customer, edit);
+        let _refused = self.facts.edit(&campaign_id(pick as usize), &customer, &edit);
     }
 
     fn step(&mut self, kind: u8, pick: u64) {
@@ -200,8 +201,7 @@ impl World {
             let is_live = |c: &Contact| self.live.iter().any(|(intent, _)| intent.contact == c.reference);
             let on_call = |c: &Contact| {
                 self.live.iter().any(|(_, live)| {
-                    let numbers =
-                        |n: &crate::domain::contact::Number| c.progress.numbers.iter().any(|own| own.e164 == n.e164);
+                    let numbers = |n: &contact::Number| c.progress.numbers.iter().any(|own| own.e164 == n.e164);
                     live.contact.customer == c.customer || live.contact.progress.numbers.iter().any(numbers)
                 })
             };

@@ -34,6 +34,8 @@ pub struct Question<'a> {
     pub rule: Option<&'a BusinessKey>,
     /// The held agent; `None` asks for no one in particular (for `why`).
     pub agent: Option<&'a AgentId>,
+    /// Whether its batch is paused.
+    pub batch_paused: bool,
     /// The trunk; `None` asks for whichever has room (for `why`).
     pub trunk: Option<&'a TrunkId>,
     /// The frequency ledger of the number.
@@ -102,6 +104,7 @@ fn ask_for(
         contact,
         picked_version: question.picked_version,
         number: question.number,
+        batch_paused: question.batch_paused,
         rule: question.rule,
         agent: question.agent,
         customer_on_call,

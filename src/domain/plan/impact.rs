@@ -285,6 +285,7 @@ mod tests {
                 contact,
                 picked_version: contact.version,
                 number,
+                batch_paused: false,
                 rule: None,
                 agent: None,
                 customer_on_call: false,

@@ -7,10 +7,12 @@ use crate::domain::{
     reason::Hold,
 };
 
-/// What keeps a campaign from every call until its file says something else, beside `paused`.
+/// What keeps a campaign from every call until its file says something else, beside `paused`; one that had
+/// expired as it was before stays so.
 #[must_use]
-pub fn holds(campaign: &Campaign, now: Timestamp) -> Vec<Hold> {
-    let expired = (now >= campaign.ends_at).then_some(Hold::Expired);
+pub fn holds(before: Option<&Campaign>, campaign: &Campaign, now: Timestamp) -> Vec<Hold> {
+    let is_over = |campaign: &Campaign| now >= campaign.ends_at;
+    let expired = (is_over(campaign) || before.is_some_and(is_over)).then_some(Hold::Expired);
     let settings = campaign.not_dialled_yet();
     let not_dialled = (!settings.is_empty()).then_some(Hold::NotDialledYet { settings });
     expired.into_iter().chain(not_dialled).collect()
@@ -26,6 +28,9 @@ pub fn meaning(key: &str, before: &Campaign, after: &Campaign, now: Timestamp) -
             DesiredState::Running => "may dial again".to_owned(),
         }),
         "starts_at" => Some(moved("may dial from", before.starts_at, after.starts_at, after)),
+        "ends_at" if before.ends_at <= now => {
+            Some("has no effect: the campaign has expired, which is final; give it a new `id`".to_owned())
+        }
         "ends_at" if after.ends_at <= now => {
             Some("has passed: it expires, and no contact is called any more".to_owned())
         }

@@ -13,8 +13,8 @@ use crate::{
         attribute::{AttributeType, AttributeValue, Number},
         business::BusinessKey,
         campaign::{Ceilings, Definitions, Generation, Priority},
+        contact::ContactEdit,
         do_not_call::NewEntry,
-        facts::ContactEdit,
         ids::{AttributeId, BusinessResultId, CampaignId, CustomerId, DoNotCallId, SubResultId},
         phone::E164,
         zone::ContactZone,
@@ -270,11 +270,12 @@ impl Folder {
                     edit.priority = Some(priority.ok_or_else(|| CaseError::world("priority: must be 1 to 5"))?);
                 }
                 ("not_before", Value::Datetime(at)) => {
-                    edit.not_before = Some(Instant::try_from(*at).map_err(CaseError::world)?.0);
+                    edit.not_before = Some(Some(Instant::try_from(*at).map_err(CaseError::world)?.0));
                 }
                 ("timezone", Value::String(zone)) => {
                     let zone = ContactZone::parse(zone);
-                    edit.timezone = Some(zone.ok_or_else(|| CaseError::world("timezone: must be an IANA zone"))?);
+                    let zone = zone.ok_or_else(|| CaseError::world("timezone: must be an IANA zone"))?;
+                    edit.timezone = Some(Some(zone));
                 }
                 (other, _) => {
                     let problem = format!("edit_contact: `{other}` is not known, or not of this type");
@@ -350,7 +351,7 @@ fn set(edit: &mut ContactEdit, id: &str, value: &Value, definitions: &Definition
         other => other.to_string(),
     };
     if written.is_empty() {
-        edit.unset.push(known.id.clone());
+        edit.unset.insert(known.id.clone());
         return Ok(());
     }
     let parsed = match known.kind {

@@ -62,9 +62,8 @@ struct Scripted {
 
 impl Scripted {
     /// Puts a commit in force, with the contacts of the campaigns that it brings.
-    fn apply(&mut self, number: usize, facts: &mut Facts) -> Result<Input, Halt> {
-        let generation = &self.generations[number];
-        facts.apply(Arc::clone(generation));
+    fn apply(&mut self, now: Now, number: usize, facts: &mut Facts) -> Result<Input, Halt> {
+        let generation = facts.apply(Arc::clone(&self.generations[number]), now.wall);
         for (campaign, contacts) in mem::take(&mut self.contacts) {
             if !generation.definitions.campaigns.contains_key(&campaign) {
                 self.contacts.insert(campaign, contacts);
@@ -74,7 +73,7 @@ impl Scripted {
                 facts.import(&campaign, contact)?;
             }
         }
-        Ok(Input::Applied(Arc::clone(generation)))
+        Ok(Input::Applied(generation))
     }
 }
 
@@ -93,8 +92,8 @@ impl Outside for Scripted {
 
     fn happen(&mut self, now: Now, event: usize, facts: &mut Facts) -> Result<Vec<Input>, Halt> {
         Ok(match self.events[event].clone() {
-            Event::Apply(number) => vec![self.apply(number, facts)?],
-            Event::Edit(edit) => match facts.edit(&edit.campaign, &edit.customer, edit.edit) {
+            Event::Apply(number) => vec![self.apply(now, number, facts)?],
+            Event::Edit(edit) => match facts.edit(&edit.campaign, &edit.customer, &edit.edit) {
                 Ok(()) => vec![Input::ContactsAdded(edit.campaign)],
                 Err(error @ ContactRefused::OnCall(_)) => {
                     self.refused.push(RefusedEvent { at: now.wall, why: error.to_string() });
@@ -129,7 +128,7 @@ pub(super) fn play(case: Case, contacts: Vec<(CampaignId, NewContact)>) -> Resul
     let outside =
         Scripted { script, generations, events, contacts: by_campaign, never_picks_up, wrap_up, refused: Vec::new() };
     let mut machine = Machine::new(EXACT, outside, from, setup);
-    let applied = machine.outside.apply(0, &mut machine.facts)?;
+    let applied = machine.outside.apply(machine.now(), 0, &mut machine.facts)?;
     machine.give(applied)?;
     for (index, at) in times.into_iter().enumerate() {
         machine.at(at, Happening::Event(index));

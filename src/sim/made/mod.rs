@@ -58,7 +58,7 @@ impl Made {
         let crowd = Crowd::new(&self.world, &generation.definitions, self.seed);
         let setup = self.world.calls.setup;
         let mut machine = Machine::new(Slack::NETWORK, crowd, self.from, setup).looking_every(LOOK_EVERY);
-        machine.facts.apply(Arc::clone(&generation));
+        let generation = machine.facts.apply(generation, self.from);
         for (campaign, contact) in self.contacts {
             machine.facts.import(&campaign, contact)?;
         }

@@ -6,7 +6,7 @@ use crate::domain::{
     campaign::{NumberOrder, Others},
     do_not_call::NewEntry,
     filter::{Comparison, Filter, Test},
-    ids::{AttributeId, DoNotCallId},
+    ids::{AttributeId, BatchId, DoNotCallId},
     kept::KeptBy,
     zone::ContactZone,
 };
@@ -63,6 +63,9 @@ async fn each_contact_is_kept_by_one_thing(mut world: World) {
             ],
         )
         .await;
+    world.import_batch(&spring, "second", vec![new("paused", 11), new("paused-too", 12)]).await;
+    world.store.pause_batch(&spring.id, &BatchId::parse("second").unwrap(), true).await.unwrap();
+    while world.store.evaluate().await.unwrap().is_some() {}
     let busy = world.find(&spring, "busy").await;
     world.call(&busy, 0, CallResult::Busy).await;
     let reached = world.find(&spring, "reached").await;
@@ -82,6 +85,7 @@ async fn each_contact_is_kept_by_one_thing(mut world: World) {
         (KeptBy::Time, Some(due), 2),
         (KeptBy::Call, None, 1),
         (KeptBy::Filter, None, 1),
+        (KeptBy::Batch, None, 2),
         (KeptBy::Lists, None, 1),
         (KeptBy::Rounds, None, 1),
     ];

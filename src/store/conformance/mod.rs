@@ -1,6 +1,8 @@
 //! One suite for all stores: each test here runs on the SQLite store and on its twin.
 
+mod batches;
 mod business;
+mod customers;
 mod do_not_call;
 mod filters;
 mod holds;
@@ -31,8 +33,8 @@ use crate::{
         contact::{Contact, NewContact},
         gate::Caps,
         ids::{
-            AgentId, AttemptId, CampaignId, CategoryId, ContactRef, CustomerId, LegId, QueueId, Revision, TenantId,
-            TrunkId,
+            AgentId, AttemptId, BatchId, CampaignId, CategoryId, ContactRef, CustomerId, LegId, QueueId, Revision,
+            TenantId, TrunkId,
         },
         phone::E164,
         policy::{DaysPolicy, ResultPolicy},
@@ -148,7 +150,11 @@ impl World {
     }
 
     async fn import(&self, campaign: &Campaign, contacts: Vec<NewContact>) -> ImportOutcome {
-        self.store.import(&campaign.id, contacts).await.unwrap()
+        self.import_batch(campaign, "first", contacts).await
+    }
+
+    async fn import_batch(&self, campaign: &Campaign, batch: &str, contacts: Vec<NewContact>) -> ImportOutcome {
+        self.store.import(&campaign.id, &batch_id(batch), contacts).await.unwrap()
     }
 
     async fn ready(&self, campaign: &Campaign) -> Vec<Contact> {
@@ -278,6 +284,10 @@ fn e164(number: &str) -> E164 {
 
 fn customer_id(customer: &str) -> CustomerId {
     CustomerId::parse(customer).unwrap()
+}
+
+fn batch_id(id: &str) -> BatchId {
+    BatchId::parse(id).unwrap()
 }
 
 fn campaign_id(id: &str) -> CampaignId {

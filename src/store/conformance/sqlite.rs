@@ -115,8 +115,9 @@ async fn imports_do_not_hold_intents_up_for_long() {
     world.apply(&[&spring, &summer]).await;
     world.import(&spring, contacts(1)).await;
     let ready = world.ready(&spring).await;
+    let first = batch_id("first");
     let batch = |n: u32| (0..500).map(|i| contact(&format!("s{n}-{i}"), &[&format!("+8613{n:04}{i:04}")])).collect();
-    let imports = (0..8).map(|n| store.import(&summer.id, batch(n)));
+    let imports = (0..8).map(|n| store.import(&summer.id, &first, batch(n)));
     let request = world.request(&ready[0], 0);
     let imports = futures_util::future::join_all(imports);
     let intent = async {
@@ -219,9 +220,70 @@ async fn a_store_of_an_earlier_version_opens_and_takes_a_filter() {
     let kept = world.find(&spring, "c1").await;
     assert_eq!((kept.attributes.len(), kept.timezone.as_ref()), (0, None));
     assert_eq!(world.import(&spring, vec![contact("c1", &["+8613800000001"])]).await.unchanged, 1);
+    let batches = world.store.batches(&spring.id).await.unwrap();
+    let [earlier, _first] = batches.as_slice() else { panic!("{batches:?}") };
+    assert_eq!((earlier.id.as_str(), earlier.tally.fresh, earlier.tally.in_progress), ("earlier", 1, 1));
     spring.filter = Some(Filter::Any(Vec::new()));
     world.apply(&[&spring]).await;
     assert!(world.store.evaluate().await.unwrap().unwrap().complete);
     let page = world.store.candidates(&spring.id, world.now(), 10).await.unwrap();
     assert_eq!((page.ready.len(), page.open, page.matching), (0, 2, Some(0)));
+}
+
+/// Every byte of the store's files.
+fn bytes(path: &std::path::Path) -> Vec<u8> {
+    ["", "-wal", "-shm", "-journal"]
+        .into_iter()
+        .flat_map(|suffix| std::fs::read(format!("{}{suffix}", path.display())).unwrap_or_default())
+        .collect()
+}
+
+#[tokio::test]
+async fn nothing_of_who_was_erased_is_left_in_the_files() {
+    let (mut world, _store) = plain().await;
+    let mut spring = campaign("spring");
+    let city = crate::domain::ids::AttributeId::parse("city").unwrap();
+    let direction = crate::domain::campaign::Direction::Ascending;
+    let compare = crate::domain::campaign::SortType::Text;
+    spring.sort = vec![crate::domain::campaign::SortKey { attribute: city.clone(), direction, compare }];
+    world.apply(&[&spring]).await;
+    let value = |text: &str| crate::domain::attribute::AttributeValue::Text(text.to_owned());
+    let row = |customer: &str, numbers: &[&str], city_is: &str| NewContact {
+        attributes: Attributes::from([(city.clone(), value(city_is))]),
+        custom_field: Some(format!("note on {customer}")),
+        ..contact(customer, numbers)
+    };
+    let mut rows: Vec<NewContact> =
+        (0..600).map(|i| row(&format!("other-{i}"), &[&format!("+86139{i:08}")], "Elsewhere")).collect();
+    rows.insert(300, row("anna-schmidt", &["+8613812345678", "+862887654321"], "Sonderstadt"));
+    rows.insert(301, row("never-called", &["+8613822223333"], "Nirgendwo"));
+    world.import(&spring, rows).await;
+    let anna = world.find(&spring, "anna-schmidt").await;
+    for number in [0, 1] {
+        let anna = world.find(&spring, "anna-schmidt").await;
+        world.call(&anna, number, CallResult::Busy).await;
+    }
+    let personal =
+        ["13812345678", "2887654321", "anna-schmidt", "Sonderstadt", "13822223333", "never-called", "Nirgendwo"];
+    let found = |files: &[u8], text: &str| files.windows(text.len()).any(|window| window == text.as_bytes());
+    let path = world.path().unwrap();
+    let before = bytes(&path);
+    assert!(personal.iter().all(|text| found(&before, text)), "it was there");
+    // A reader that looks at an old state for a while does not keep it there.
+    let mut reader = raw(&world).await;
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM contact").execute(&mut reader).await.unwrap();
+    world.store.erase(&spring.id, &anna.customer).await.unwrap();
+    world.store.delete(&spring.id, &customer_id("never-called")).await.unwrap();
+    let ends = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        sqlx::raw_sql("COMMIT").execute(&mut reader).await.unwrap();
+    };
+    let (scrubbed, ()) = tokio::join!(world.store.scrub(), ends);
+    assert!(scrubbed.unwrap());
+    let after = bytes(&path);
+    let left: Vec<&str> = personal.into_iter().filter(|text| found(&after, text)).collect();
+    assert_eq!(left, [""; 0]);
+    assert!(found(&after, "other-17") && found(&after, "+8613900000017"), "others are still there");
+    let tally = world.store.tally(&spring.id).await.unwrap();
+    assert_eq!((tally.contacts, tally.fresh, tally.ended.get("erased")), (601, 600, Some(&1)));
 }

@@ -10,12 +10,13 @@ use crate::{
         attribute::{AttributeValue, Number},
         business::SameAgent,
         campaign::PerNumberLimit,
+        contact::ContactEdit,
         do_not_call::NewEntry,
         filter::{Comparison, Filter, Test},
         ids::AttributeId,
         order,
     },
-    store::Milestone,
+    store::{AttemptRecord, Milestone},
 };
 
 const LISTS: [&str; 2] = ["objected", "no-marketing"];
@@ -23,28 +24,60 @@ const LISTS: [&str; 2] = ["objected", "no-marketing"];
 /// One step of a life.
 #[derive(Debug, Clone)]
 enum Step {
-    /// Imports contacts with these customers and numbers into a campaign.
-    Import(usize, Vec<(u8, Vec<u8>)>),
+    /// Imports contacts with these customers and numbers into a batch of a campaign.
+    Import(usize, u8, Vec<(u8, Vec<u8>)>),
+    /// Edits, deletes or erases a customer of a campaign.
+    Edit(usize, u8, Vec<u8>, Option<u8>),
+    Delete(usize, u8),
+    Erase(usize, u8),
+    /// Pauses a batch of a campaign, or lets it go on.
+    Pause(usize, u8, bool),
     /// Asks for an intent for the nth candidate, or for the nth contact of all.
-    Intent { campaign: usize, nth: usize, any: bool },
+    Intent {
+        campaign: usize,
+        nth: usize,
+        any: bool,
+    },
     /// Settles the nth live call.
-    Settle { nth: usize, result: CallResult },
+    Settle {
+        nth: usize,
+        result: CallResult,
+    },
     /// Withdraws the nth live call.
-    Withdraw { nth: usize },
+    Withdraw {
+        nth: usize,
+    },
     /// Answers the nth live call.
-    Answer { nth: usize },
+    Answer {
+        nth: usize,
+    },
     /// Sets a business result for a customer, or for no one.
-    Mark { campaign: usize, customer: u8, result: &'static str },
+    Mark {
+        campaign: usize,
+        customer: u8,
+        result: &'static str,
+    },
     /// Lets time pass.
     Wait(u32),
     /// Changes a campaign's limits and filter and applies both.
-    Apply { per_number: Option<u32>, days: u32, per_day: u32, tier: Option<u8> },
+    Apply {
+        per_number: Option<u32>,
+        days: u32,
+        per_day: u32,
+        tier: Option<u8>,
+    },
     /// Applies filters to a few contacts.
     Evaluate,
     /// Puts numbers on a list, perhaps with an expiry so many seconds ahead.
-    List { list: usize, numbers: Vec<(u8, Option<u32>)> },
+    List {
+        list: usize,
+        numbers: Vec<(u8, Option<u32>)>,
+    },
     /// Takes a number off a list.
-    Unlist { list: usize, number: u8 },
+    Unlist {
+        list: usize,
+        number: u8,
+    },
     /// Has the first campaign follow these lists.
     Follow(Vec<&'static str>),
     /// Begins a new life.
@@ -61,7 +94,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]);
     let rows = prop::collection::vec((0_u8..6, prop::collection::vec(0_u8..8, 1..4)), 1..4);
     prop_oneof![
-        2 => (0_usize..2, rows).prop_map(|(campaign, rows)| Step::Import(campaign, rows)),
+        2 => (0_usize..2, 0_u8..2, rows).prop_map(|(campaign, batch, rows)| Step::Import(campaign, batch, rows)),
+        2 => (0_usize..2, 0_u8..6, prop::collection::vec(0_u8..8, 1..4), prop::option::of(0_u8..4))
+            .prop_map(|(campaign, customer, numbers, tier)| Step::Edit(campaign, customer, numbers, tier)),
+        1 => (0_usize..2, 0_u8..6).prop_map(|(campaign, customer)| Step::Delete(campaign, customer)),
+        1 => (0_usize..2, 0_u8..6).prop_map(|(campaign, customer)| Step::Erase(campaign, customer)),
+        1 => (0_usize..2, 0_u8..2, any::<bool>())
+            .prop_map(|(campaign, batch, paused)| Step::Pause(campaign, batch, paused)),
         6 => (0_usize..2, 0_usize..3, any::<bool>())
             .prop_map(|(campaign, nth, any)| Step::Intent { campaign, nth, any }),
         5 => (0_usize..3, results).prop_map(|(nth, result)| Step::Settle { nth, result }),
@@ -112,11 +151,47 @@ impl Twins {
 
     async fn step(&mut self, step: &Step) {
         match step {
-            Step::Import(campaign, rows) => {
+            Step::Edit(campaign, customer, numbers, tier) => {
+                let (campaign, new) = (&self.campaigns[*campaign].id, row(*customer, numbers));
+                let id = AttributeId::parse("tier").unwrap();
+                let change = ContactEdit {
+                    numbers: Some(new.numbers),
+                    set: tier.map(|tier| (id, AttributeValue::Number(tier_of(tier)))).into_iter().collect(),
+                    priority: Some(new.priority),
+                    ..ContactEdit::default()
+                };
+                let [a, b] = &self.worlds;
+                let a = a.store.edit(campaign, &new.customer, change.clone()).await;
+                let b = b.store.edit(campaign, &new.customer, change).await;
+                assert_eq!(a.map_err(|error| error.to_string()), b.map_err(|error| error.to_string()));
+            }
+            Step::Delete(campaign, customer) => {
+                let (campaign, customer) = (&self.campaigns[*campaign].id, customer_id(&format!("c{customer}")));
+                let [a, b] = &self.worlds;
+                let a = a.store.delete(campaign, &customer).await;
+                let b = b.store.delete(campaign, &customer).await;
+                assert_eq!(a.map_err(|error| error.to_string()), b.map_err(|error| error.to_string()));
+            }
+            Step::Erase(campaign, customer) => {
+                let (campaign, customer) = (&self.campaigns[*campaign].id, customer_id(&format!("c{customer}")));
+                let [a, b] = &self.worlds;
+                let a = a.store.erase(campaign, &customer).await;
+                let b = b.store.erase(campaign, &customer).await;
+                assert_eq!(a.map_err(|error| error.to_string()), b.map_err(|error| error.to_string()));
+            }
+            Step::Pause(campaign, batch, paused) => {
+                let (campaign, batch) = (&self.campaigns[*campaign].id, batch_of(*batch));
+                let [a, b] = &self.worlds;
+                let a = a.store.pause_batch(campaign, &batch, *paused).await;
+                let b = b.store.pause_batch(campaign, &batch, *paused).await;
+                assert_eq!(a.map_err(|error| error.to_string()), b.map_err(|error| error.to_string()));
+            }
+            Step::Import(campaign, batch, rows) => {
                 let campaign = self.campaigns[*campaign].clone();
                 let rows: Vec<NewContact> = rows.iter().map(|(customer, numbers)| row(*customer, numbers)).collect();
-                let [a, b] = &self.worlds;
-                assert_eq!(a.import(&campaign, rows.clone()).await, b.import(&campaign, rows).await);
+                let (batch, [a, b]) = (batch_of(*batch), &self.worlds);
+                let a = a.import_batch(&campaign, batch.as_str(), rows.clone()).await;
+                assert_eq!(a, b.import_batch(&campaign, batch.as_str(), rows).await);
             }
             Step::Intent { campaign, nth, any } => self.intent(*campaign, *nth, *any).await,
             Step::Settle { nth, result } => {
@@ -245,15 +320,15 @@ impl Twins {
                 assert_eq!(page, b.store.candidates(id, now, limit).await.unwrap());
             }
             assert_eq!(a.store.tally(id).await.unwrap(), b.store.tally(id).await.unwrap());
+            assert_eq!(a.store.batches(id).await.unwrap(), b.store.batches(id).await.unwrap());
             for customer in 0..6 {
                 let customer = customer_id(&format!("c{customer}"));
                 let why = a.store.why(id, &customer, now).await.unwrap();
                 assert_eq!(why, b.store.why(id, &customer, now).await.unwrap());
             }
-            assert_eq!(
-                a.store.attempts(id, None, 1000).await.unwrap(),
-                b.store.attempts(id, None, 1000).await.unwrap()
-            );
+            assert_eq!(listed(a, id).await, listed(b, id).await);
+            // Each store has its own key for what stands for who was erased.
+            assert_eq!(attempts(a, id).await, attempts(b, id).await);
         }
         assert_eq!(a.store.do_not_call_counts(now).await.unwrap(), b.store.do_not_call_counts(now).await.unwrap());
         for id in LISTS.map(list) {
@@ -266,6 +341,26 @@ impl Twins {
         assert_eq!(a.store.campaigns().await.unwrap(), b.store.campaigns().await.unwrap());
         assert_eq!(a.store.applied().await.unwrap(), b.store.applied().await.unwrap());
     }
+}
+
+/// Batch and call of each customer who was not erased.
+async fn listed(world: &World, campaign: &CampaignId) -> Vec<(CustomerId, BatchId, bool)> {
+    let listed = world.store.listed_page(campaign, None, 1000).await.unwrap();
+    let rows = listed.into_iter().map(|listed| (listed.contact.customer, listed.batch, listed.live));
+    rows.filter(|(customer, ..)| !customer.as_str().starts_with("erased-")).collect()
+}
+
+async fn attempts(world: &World, campaign: &CampaignId) -> Vec<AttemptRecord> {
+    let mut attempts = world.store.attempts(campaign, None, 1000).await.unwrap();
+    for attempt in attempts.iter_mut().filter(|attempt| attempt.number.is_none()) {
+        assert!(attempt.customer.as_str().starts_with("erased-"));
+        attempt.customer = customer_id("erased");
+    }
+    attempts
+}
+
+fn batch_of(batch: u8) -> BatchId {
+    batch_id(&format!("b{batch}"))
 }
 
 fn row(customer: u8, numbers: &[u8]) -> NewContact {

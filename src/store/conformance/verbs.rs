@@ -90,7 +90,7 @@ async fn a_campaign_retires_and_returns_with_its_contacts(mut world: World) {
 
 async fn an_import_adds_once(mut world: World) {
     let spring = campaign("spring");
-    let unknown = world.store.import(&spring.id, contacts(1)).await;
+    let unknown = world.store.import(&spring.id, &batch_id("first"), contacts(1)).await;
     assert!(matches!(unknown, Err(StoreError::UnknownCampaign(_))));
     world.apply(&[&spring]).await;
     let rows = vec![
@@ -466,7 +466,7 @@ async fn a_closed_store_says_so(mut world: World) {
     world.store.close().await.unwrap();
     assert!(matches!(world.store.heartbeat().await, Err(StoreError::Closed)));
     assert!(matches!(world.store.campaigns().await, Err(StoreError::Closed)));
-    assert!(matches!(world.store.import(&spring.id, contacts(1)).await, Err(StoreError::Closed)));
+    assert!(matches!(world.store.import(&spring.id, &batch_id("first"), contacts(1)).await, Err(StoreError::Closed)));
     world.crash().await;
     assert_eq!(world.store.campaigns().await.unwrap().len(), 1);
 }

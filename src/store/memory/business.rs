@@ -66,7 +66,10 @@ impl State {
     fn ended_call(&self, contact: ContactRef, attempt: Option<AttemptId>) -> Option<EndedCall> {
         let newest = || self.attempts.iter().filter(|(_, own)| own.contact == contact).map(|(id, _)| *id).max();
         let record = &self.attempts.get(&attempt.or_else(newest)?)?.record;
-        Some(EndedCall { number: record.number_index, ended_at: record.ended_at?, agent: record.agent.clone() })
+        // Edited since then, it may have come to stand elsewhere, or be gone.
+        let numbers = &self.contacts.get(&contact)?.progress.numbers;
+        let number = numbers.iter().position(|number| Some(&number.e164) == record.number.as_ref())?;
+        Some(EndedCall { number, ended_at: record.ended_at?, agent: record.agent.clone() })
     }
 
     /// An attempt is gone, as if it had never been.

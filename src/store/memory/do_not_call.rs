@@ -10,7 +10,6 @@ use crate::{
         campaign::{Campaign, DialPermission},
         contact::Contact,
         do_not_call::{self, Entry, NewEntry},
-        facts::verdict,
         ids::{CampaignId, ContactRef, DoNotCallId},
         phone::E164,
     },
@@ -141,7 +140,7 @@ impl State {
             if found == limit_of(limit) {
                 break;
             }
-            if !campaign.matches(&contact.attributes) || !verdict::may_be_called(permission, &contact) {
+            if !self.may(&contact, permission) {
                 continue;
             }
             let entries = self.do_not_call.of(&campaign.do_not_call, &contact);

@@ -34,12 +34,8 @@ impl State {
         let held = self.held(campaign)?;
         let defined = self.defined(campaign);
         let (found, on_call) = self.ready(campaign, now);
-        let may = |contact: &Contact| {
-            defined.is_none_or(|campaign| campaign.matches(&contact.attributes))
-                && verdict::may_be_called(permission, contact)
-        };
         let (mut ready, mut pinned, mut room) = (Vec::new(), Vec::new(), PinnedRoom::default());
-        for (rank, contact) in found.into_iter().filter(|(_, contact)| may(contact)) {
+        for (rank, contact) in found.into_iter().filter(|(_, contact)| self.may(contact, permission)) {
             let agent = defined.and_then(|campaign| order::pinned_to(campaign, &contact, rank.class(), now));
             match agent.map(|(agent, _)| room.take(agent, limit)) {
                 None => ready.push(contact),
@@ -61,7 +57,8 @@ impl State {
             on_call,
             cut: false,
             open,
-            matching: held.evaluated_to.is_none().then(|| open - left_out),
+            matching: (held.evaluated_to.is_none() && !self.is_pausing(campaign)).then(|| open - left_out),
+            paused: self.paused_open(campaign),
             total: held.customers.len() as u64,
             caller_usage: held.caller_usage.clone(),
         })
@@ -77,6 +74,7 @@ impl State {
             let known = Known {
                 on_call: live.contains(&contact.reference),
                 filtered_out: self.filtered_out.contains(&contact.reference),
+                paused_out: self.paused_out.contains(&contact.reference),
                 listed: contact.progress.numbers.iter().any(|number| number.listed_until.is_some()),
             };
             let (by, until) = kept::kept_by(defined, &order::standing(defined, contact, now), known, now);
@@ -84,11 +82,18 @@ impl State {
         })))
     }
 
-    /// Contacts that may get ready: not in a call, and not left out by the filter.
+    /// Whether nothing but its time, its numbers and other calls stands between a contact and a call.
+    pub(super) fn may(&self, contact: &Contact, permission: &DialPermission) -> bool {
+        let defined = self.defined(&contact.campaign);
+        defined.is_none_or(|campaign| campaign.matches(&contact.attributes))
+            && !self.is_paused(contact.reference)
+            && verdict::may_be_called(permission, contact)
+    }
+
+    /// Contacts that may get ready: not in a call, and not left out by the filter or a pause.
     fn idle(&self, campaign: &CampaignId) -> Vec<&Contact> {
         let live = self.live_contacts();
-        let never =
-            |contact: &Contact| live.contains(&contact.reference) || self.filtered_out.contains(&contact.reference);
+        let never = |contact: &Contact| live.contains(&contact.reference) || self.is_left_out(contact.reference);
         self.contacts.values().filter(|contact| contact.campaign == *campaign && !never(contact)).collect()
     }
 

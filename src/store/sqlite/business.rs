@@ -10,6 +10,7 @@ use super::{
 use crate::{
     domain::{
         business::{self, EndedCall, Mark, Outcome, Refusal},
+        contact::Contact,
         ids::{AgentId, AttemptId, ContactRef},
     },
     store::{
@@ -74,7 +75,7 @@ pub(super) async fn take_effect(writer: &mut Writer, contact: ContactRef) -> Res
         if kept.live {
             return Ok(changed);
         }
-        let call = ended_call(&mut writer.conn, contact, column(&row, 1)?).await?;
+        let call = ended_call(&mut writer.conn, &kept.contact, column(&row, 1)?).await?;
         let mark = Mark { key: row::business_key(column(&row, 2)?)?, at: row::timestamp(column(&row, 3)?)? };
         let outcome = follow(writer, &kept, call.as_ref(), &mark, &mut changed).await?;
         const SQL: &str = "UPDATE business_result SET outcome = ?2 WHERE id = ?1";
@@ -104,20 +105,23 @@ async fn follow(
 /// The call of `attempt`, else the newest of the contact.
 async fn ended_call(
     conn: &mut SqliteConnection,
-    contact: ContactRef,
+    contact: &Contact,
     attempt: Option<i64>,
 ) -> Result<Option<EndedCall>, Fault> {
-    const SQL: &str = "SELECT number_index, ended_at, agent FROM attempt WHERE ended_at IS NOT NULL AND id = \
+    const SQL: &str = "SELECT number, ended_at, agent FROM attempt WHERE ended_at IS NOT NULL AND id = \
                        coalesce(?2, (SELECT max(id) FROM attempt WHERE contact = ?1))";
-    let row = sqlx::query(SQL).bind(contact.0).bind(attempt).fetch_optional(conn).await;
-    let call = |row: SqliteRow| {
-        Ok::<_, Fault>(EndedCall {
-            number: super::read::index(column(&row, 0)?)?,
-            ended_at: row::timestamp(column(&row, 1)?)?,
-            agent: AgentId::parse(column(&row, 2)?).map_err(|_| damaged("attempt.agent"))?,
-        })
+    let row = sqlx::query(SQL).bind(contact.reference.0).bind(attempt).fetch_optional(conn).await;
+    let Some(row) = row.doing("reading the call of a business result")? else { return Ok(None) };
+    // Edited since then, it may have come to stand elsewhere, or be gone.
+    let called: &str = column(&row, 0)?;
+    let Some(number) = contact.progress.numbers.iter().position(|number| number.e164.expose() == called) else {
+        return Ok(None);
     };
-    row.doing("reading the call of a business result")?.map(call).transpose()
+    Ok(Some(EndedCall {
+        number,
+        ended_at: row::timestamp(column(&row, 1)?)?,
+        agent: AgentId::parse(column(&row, 2)?).map_err(|_| damaged("attempt.agent"))?,
+    }))
 }
 
 /// What was set for a contact, oldest first.

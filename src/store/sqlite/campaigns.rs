@@ -70,11 +70,12 @@ async fn put(
     let followed = sqlx::query_scalar(FOLLOWED).bind(id.as_str()).fetch_optional(&mut *conn).await;
     let followed: Option<String> = followed.doing("writing a campaign")?;
     const PUT: &str = "INSERT INTO campaign (slug, name, desired, revision, digest, retired, next_order, \
-                       selection, do_not_call) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7) ON CONFLICT (slug) DO UPDATE \
+                       selection, do_not_call, ends_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7, ?8) \
+                       ON CONFLICT (slug) DO UPDATE \
                        SET name = excluded.name, desired = excluded.desired, revision = excluded.revision, \
                        digest = excluded.digest, retired = 0, selection = excluded.selection, evaluated_to = \
                        CASE WHEN selection IS excluded.selection THEN evaluated_to ELSE '' END, \
-                       do_not_call = excluded.do_not_call RETURNING id";
+                       do_not_call = excluded.do_not_call, ends_at = excluded.ends_at RETURNING id";
     let key = sqlx::query_scalar(PUT)
         .bind(id.as_str())
         .bind(&defined.name)
@@ -83,6 +84,7 @@ async fn put(
         .bind(digest)
         .bind(defined.selection())
         .bind(row::lists_text(&defined.do_not_call))
+        .bind(micros(defined.ends_at))
         .fetch_one(&mut *conn)
         .await
         .doing("writing a campaign")?;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    do_not_call,
+    batch, do_not_call,
     fault::{Doing, Fault},
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
 macro_rules! contact_columns {
     () => {
         "c.id, k.slug, c.customer_id, c.priority, c.import_order, c.not_before, c.version, c.pass, c.attempts, \
-         c.ended, p.numbers, g.numbers, p.attributes, p.timezone, g.business"
+         c.ended, p.numbers, g.numbers, p.attributes, p.timezone, g.business, c.batch"
     };
 }
 /// The tables beside `contact c`; `CROSS JOIN` keeps the hot table outermost.
@@ -44,16 +44,20 @@ macro_rules! kept_columns {
     () => {
         concat!(
             contact_columns!(),
-            ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.filtered_out"
+            ", c.campaign, EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), c.filtered_out, \
+             (SELECT b.paused FROM batch b WHERE b.id = c.batch), c.paused_out"
         )
     };
 }
 
 /// How many columns [`read`] takes.
-pub(super) const COLUMNS: usize = 15;
+pub(super) const COLUMNS: usize = 16;
+
+/// Which of them is the key of the contact's batch.
+pub(super) const BATCH: usize = 15;
 
 /// With those that [`kept`] takes behind them.
-pub(super) const KEPT_COLUMNS: usize = COLUMNS + 3;
+pub(super) const KEPT_COLUMNS: usize = COLUMNS + 5;
 
 pub(super) use {contact_columns, contact_joins, kept_columns};
 
@@ -68,6 +72,24 @@ pub(super) struct Kept {
     pub(super) live: bool,
     /// Whether the campaign's filter left it out when it was last applied.
     pub(super) filtered_out: bool,
+    /// Key of its batch.
+    pub(super) batch: i64,
+    /// Whether its batch is paused.
+    pub(super) batch_paused: bool,
+    /// Whether that left it out when it was last applied.
+    pub(super) paused_out: bool,
+}
+
+impl Kept {
+    /// Whether it is in no index of who is next, whatever its progress.
+    pub(super) fn is_left_out(&self) -> bool {
+        self.filtered_out || self.paused_out
+    }
+
+    /// Under what it is counted as left out, with `progress`.
+    pub(super) fn left_out(&self, progress: &Progress) -> Option<&'static str> {
+        left_out(progress, self.filtered_out, self.paused_out)
+    }
 }
 
 /// Reads one contact.
@@ -84,6 +106,9 @@ pub(super) fn kept(row: &SqliteRow) -> Result<Kept, Fault> {
         campaign: column(row, COLUMNS)?,
         live: column(row, COLUMNS + 1)?,
         filtered_out: column(row, COLUMNS + 2)?,
+        batch: column(row, BATCH)?,
+        batch_paused: column(row, COLUMNS + 3)?,
+        paused_out: column(row, COLUMNS + 4)?,
     })
 }
 
@@ -177,20 +202,65 @@ pub(super) async fn write(
     live: bool,
 ) -> Result<(), Fault> {
     let after = Contact { progress: progress.clone(), version: before.contact.version + 1, ..before.contact.clone() };
-    stand(conn, rules, &after, live || before.filtered_out).await?;
+    stand(conn, rules, &after, live || before.is_left_out()).await?;
     let was = &before.contact.progress;
     if (&progress.numbers, &progress.business) != (&was.numbers, &was.business) {
-        write_numbers(conn, after.reference, progress).await?;
-        do_not_call::remark(conn, after.reference, &before.contact.progress, progress).await?;
+        write_numbers(conn, after.reference, was, progress).await?;
     }
-    if before.filtered_out {
-        let left_out = |progress: &Progress| i64::from(!progress.is_over());
-        let by = left_out(progress) - left_out(&before.contact.progress);
-        if by != 0 {
-            count(conn, before.campaign, (FILTERED_OUT, ""), by).await?;
+    recount(conn, before, before.left_out(progress)).await?;
+    moved(conn, before, state(was, before.live), state(progress, live)).await
+}
+
+/// Writes a contact that is not in a call and has become `after`, with what follows from it.
+pub(super) async fn rewrite(
+    conn: &mut SqliteConnection,
+    rules: Rules<'_>,
+    before: &Kept,
+    after: &Contact,
+) -> Result<(), Fault> {
+    let filtered_out = rules.defined.map_or(before.filtered_out, |campaign| !campaign.matches(&after.attributes));
+    const CONTACT: &str = "UPDATE contact SET customer_id = ?2, priority = ?3, not_before = ?4, sorted = unhex(?5), \
+                           filtered_out = ?6, paused_out = ?7 WHERE id = ?1";
+    sqlx::query(CONTACT)
+        .bind(after.reference.0)
+        .bind(after.customer.as_str())
+        .bind(after.priority.get())
+        .bind(after.not_before.map(row::micros))
+        .bind(sorted(rules.defined, after))
+        .bind(filtered_out)
+        .bind(before.batch_paused)
+        .execute(&mut *conn)
+        .await
+        .doing("writing a contact")?;
+    let (was, progress) = (&before.contact.progress, &after.progress);
+    const PERSONAL: &str = "UPDATE personal SET numbers = ?2, timezone = ?3, attributes = ?4 WHERE contact = ?1";
+    let numbers = progress.numbers.iter().map(|number| (&number.category, &number.e164));
+    sqlx::query(PERSONAL)
+        .bind(after.reference.0)
+        .bind(row::numbers_text(numbers))
+        .bind(after.timezone.as_ref().map(ContactZone::name))
+        .bind(attributes::text(&after.attributes))
+        .execute(&mut *conn)
+        .await
+        .doing("writing a contact")?;
+    write_numbers(conn, after.reference, was, progress).await?;
+    stand(conn, rules, after, filtered_out || before.batch_paused).await?;
+    recount(conn, before, left_out(progress, filtered_out, before.batch_paused)).await?;
+    moved(conn, before, state(was, false), state(progress, false)).await
+}
+
+/// Counts a contact as left out under another name, or no longer.
+async fn recount(conn: &mut SqliteConnection, before: &Kept, after: Option<&'static str>) -> Result<(), Fault> {
+    let was = before.left_out(&before.contact.progress);
+    if was == after {
+        return Ok(());
+    }
+    for (kind, by) in [(was, -1), (after, 1)] {
+        if let Some(kind) = kind {
+            count(conn, before.campaign, (kind, ""), by).await?;
         }
     }
-    moved(conn, before.campaign, state(&before.contact.progress, before.live), state(progress, live)).await
+    Ok(())
 }
 
 /// Writes a contact's own row, and how it stands.
@@ -238,7 +308,12 @@ pub(super) async fn know_zones(conn: &mut SqliteConnection, names: impl Iterator
     Ok(())
 }
 
-async fn write_numbers(conn: &mut SqliteConnection, contact: ContactRef, progress: &Progress) -> Result<(), Fault> {
+async fn write_numbers(
+    conn: &mut SqliteConnection,
+    contact: ContactRef,
+    was: &Progress,
+    progress: &Progress,
+) -> Result<(), Fault> {
     const SQL: &str = "INSERT INTO progress (contact, numbers, held, business) VALUES (?1, ?2, ?3, ?4) \
                        ON CONFLICT (contact) DO UPDATE SET numbers = excluded.numbers, held = excluded.held, \
                        business = excluded.business";
@@ -246,7 +321,8 @@ async fn write_numbers(conn: &mut SqliteConnection, contact: ContactRef, progres
     let held = progress.numbers.iter().chain(scheduled).filter_map(|tries| tries.held_until).max();
     let query = sqlx::query(SQL).bind(contact.0).bind(row::progress_text(progress)).bind(held.map(row::micros));
     let query = query.bind(row::business_text(&progress.business));
-    query.execute(conn).await.doing("writing a contact's progress").map(drop)
+    query.execute(&mut *conn).await.doing("writing a contact's progress")?;
+    do_not_call::remark(conn, contact, was, progress).await
 }
 
 /// Marks an unchanged contact as being in a call, or no longer.
@@ -256,9 +332,9 @@ pub(super) async fn set_live(
     kept: &Kept,
     live: bool,
 ) -> Result<(), Fault> {
-    stand(conn, rules, &kept.contact, live || kept.filtered_out).await?;
+    stand(conn, rules, &kept.contact, live || kept.is_left_out()).await?;
     let progress = &kept.contact.progress;
-    moved(conn, kept.campaign, state(progress, !live), state(progress, live)).await
+    moved(conn, kept, state(progress, !live), state(progress, live)).await
 }
 
 /// The column `wakes_at`: when a waiting contact gets ready; `NULL` for "always" and for "never".
@@ -266,8 +342,18 @@ pub(super) fn wakes_at(standing: &Standing) -> Option<i64> {
     standing.earliest().filter(|at| *at > Timestamp::MIN).map(row::micros)
 }
 
+/// Under what a contact is counted as left out: the filter goes before the pause of a batch.
+pub(super) fn left_out(progress: &Progress, filtered_out: bool, paused_out: bool) -> Option<&'static str> {
+    match (filtered_out, paused_out) {
+        _ if progress.is_over() => None,
+        (true, _) => Some(FILTERED_OUT),
+        (false, true) => Some(PAUSED_OUT),
+        (false, false) => None,
+    }
+}
+
 /// The name under which a contact is counted.
-fn state(progress: &Progress, live: bool) -> (&'static str, &'static str) {
+pub(super) fn state(progress: &Progress, live: bool) -> (&'static str, &'static str) {
     match progress.ended {
         Some(end) if progress.is_over() => (ENDED, end.as_str()),
         Some(_) => (OPEN, IN_PROGRESS),
@@ -284,6 +370,8 @@ pub(super) const FRESH: &str = "fresh";
 pub(super) const IN_PROGRESS: &str = "in_progress";
 /// Kind of count: those of [`OPEN`] that the filter leaves out.
 pub(super) const FILTERED_OUT: &str = "filtered_out";
+/// Kind of count: those of [`OPEN`] that only the pause of their batch leaves out.
+pub(super) const PAUSED_OUT: &str = "paused_out";
 /// Kind of count: ended contacts by how.
 pub(super) const ENDED: &str = "ended";
 /// Kind of count: ended attempts by result.
@@ -293,15 +381,18 @@ pub(super) const LIVE: &str = "live";
 
 async fn moved(
     conn: &mut SqliteConnection,
-    campaign: i64,
+    kept: &Kept,
     from: (&'static str, &'static str),
     to: (&'static str, &'static str),
 ) -> Result<(), Fault> {
     if from == to {
         return Ok(());
     }
-    count(conn, campaign, from, -1).await?;
-    count(conn, campaign, to, 1).await
+    for (state, by) in [(from, -1), (to, 1)] {
+        count(conn, kept.campaign, state, by).await?;
+        batch::count(conn, kept.batch, state, by).await?;
+    }
+    Ok(())
 }
 
 /// Adds `by` to a count of a campaign.

@@ -185,7 +185,8 @@ async fn write(writer: &mut Writer, changed: Vec<(Progress, Kept)>) -> Result<()
         contacts.push(json!([reference, after.version, row::progress_text(&after.progress)]));
         let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(&after.campaign));
         let rules = Rules { defined: defined.map(Arc::as_ref), now };
-        placed.push(Placed { rules, contact: after, live: kept.live, filtered_out: kept.filtered_out });
+        let (filtered_out, paused) = (kept.filtered_out, kept.paused_out);
+        placed.push(Placed { rules, contact: after, live: kept.live, filtered_out, paused });
     }
     let (contacts, marks) = (Value::Array(contacts).to_string(), Value::Array(marks).to_string());
     const CONTACTS: &str = "UPDATE contact SET version = value ->> 1 FROM json_each(?1) WHERE contact.id = value ->> 0";

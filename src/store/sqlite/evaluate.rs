@@ -1,14 +1,17 @@
-//! Applies a campaign's filter to its contacts: who is left out is in no index of who is next.
+//! Applies a campaign's filter, and pauses of batches, to contacts: who is left out is in no index of who
+//! is next.
 //!
-//! A new filter is applied slice by slice, in the order of customers, while dialling goes on; what
-//! the gate uses is the filter in force, whatever stands here.
+//! A new filter is applied slice by slice, in the order of customers, while dialling goes on, a pause
+//! in the order of ids; what the gate uses is what is in force, whatever stands here.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    contact::{self, Kept, Rules, column, contact_columns, contact_joins, kept_columns},
+    contact::{self, Rules, column, contact_columns, contact_joins, kept_columns},
     do_not_call,
     fault::{Doing, Fault},
     writer::Writer,
@@ -20,7 +23,7 @@ use crate::{
         ids::{AgentId, CampaignId},
         order::Standing,
     },
-    store::{EVALUATION_SLICE, Evaluated, row},
+    store::{BATCH_WINDOW, EVALUATION_SLICE, Evaluated, row},
 };
 
 /// Releases the next contacts from lists that are followed no longer, then applies the definition in
@@ -43,6 +46,16 @@ pub(super) async fn slice(writer: &mut Writer) -> Result<Option<Evaluated>, Faul
     {
         return apply(conn, key, (campaign, now), &after).await.map(Some);
     }
+    const BATCHES: &str = "SELECT b.id, k.id, k.slug, b.evaluated_to, b.last_contact FROM batch b \
+                           JOIN campaign k ON k.id = b.campaign WHERE b.evaluated_to IS NOT NULL ORDER BY b.id";
+    let batches: Vec<(i64, i64, String, i64, i64)> =
+        sqlx::query_as(BATCHES).fetch_all(&mut *conn).await.doing(doing)?;
+    if let Some((campaign, pending)) = batches
+        .into_iter()
+        .find_map(|(batch, key, slug, after, last)| Some((defined(&slug)?, Pending { batch, key, after, last })))
+    {
+        return pause(conn, pending, (campaign, now)).await.map(Some);
+    }
     const CHANGED: &str = "SELECT id, slug FROM campaign k WHERE EXISTS (SELECT 1 FROM contact c INDEXED BY \
                            contact_changes WHERE c.campaign = k.id AND c.changes_at <= ?1) ORDER BY slug";
     let changed = sqlx::query_as(CHANGED).bind(row::micros(now)).fetch_all(&mut *conn).await;
@@ -55,15 +68,7 @@ pub(super) async fn slice(writer: &mut Writer) -> Result<Option<Evaluated>, Faul
 
 macro_rules! slice_sql {
     ($where:literal) => {
-        concat!(
-            "SELECT ",
-            kept_columns!(),
-            " FROM contact c",
-            contact_joins!(),
-            "WHERE c.campaign = ?1 AND ",
-            $where,
-            " LIMIT ?3"
-        )
+        concat!("SELECT ", kept_columns!(), " FROM contact c", contact_joins!(), "WHERE ", $where, " LIMIT ?3")
     };
 }
 
@@ -75,7 +80,7 @@ async fn apply(
     after: &str,
 ) -> Result<Evaluated, Fault> {
     let doing = "applying a definition";
-    const SLICE: &str = slice_sql!("c.customer_id > ?2 ORDER BY c.customer_id");
+    const SLICE: &str = slice_sql!("c.campaign = ?1 AND c.customer_id > ?2 ORDER BY c.customer_id");
     let rows = sqlx::query(SLICE).bind(key).bind(after).bind(EVALUATION_SLICE).fetch_all(&mut *conn).await;
     let rows = rows.doing(doing)?;
     let admitted = stand(conn, key, Rules { defined: Some(campaign), now }, &rows).await?;
@@ -86,13 +91,48 @@ async fn apply(
     Ok(Evaluated { campaign: campaign.id.clone(), admitted, complete })
 }
 
+/// A pause, or its end, that is being applied.
+struct Pending {
+    batch: i64,
+    /// Key of its campaign.
+    key: i64,
+    /// The last contact that has seen it.
+    after: i64,
+    /// The last contact of the batch.
+    last: i64,
+}
+
+/// Applies the pause of a batch, or its end, to its next contacts.
+async fn pause(
+    conn: &mut SqliteConnection,
+    pending: Pending,
+    (campaign, now): (&Campaign, Timestamp),
+) -> Result<Evaluated, Fault> {
+    let doing = "applying a pause";
+    let Pending { batch, key, after, last } = pending;
+    const SLICE: &str = slice_sql!("c.batch = ?1 AND c.id > ?2 AND c.id <= ?4 ORDER BY c.id");
+    let end = last.min(after.saturating_add(BATCH_WINDOW));
+    let rows = sqlx::query(SLICE).bind(batch).bind(after).bind(EVALUATION_SLICE).bind(end).fetch_all(&mut *conn).await;
+    let rows = rows.doing(doing)?;
+    let admitted = stand(conn, key, Rules { defined: Some(campaign), now }, &rows).await?;
+    let full = i64::try_from(rows.len()).is_ok_and(|read| read >= EVALUATION_SLICE);
+    let reached = match rows.last().filter(|_| full) {
+        Some(row) => column(row, 0)?,
+        None => end,
+    };
+    let complete = reached >= last;
+    let query = sqlx::query("UPDATE batch SET evaluated_to = ?2 WHERE id = ?1").bind(batch);
+    query.bind((!complete).then_some(reached)).execute(conn).await.doing(doing)?;
+    Ok(Evaluated { campaign: campaign.id.clone(), admitted, complete })
+}
+
 /// Finds out anew how contacts stand that time has made stand otherwise.
 async fn wake(
     conn: &mut SqliteConnection,
     key: i64,
     (campaign, now): (&Campaign, Timestamp),
 ) -> Result<Evaluated, Fault> {
-    const SLICE: &str = slice_sql!("c.changes_at <= ?2");
+    const SLICE: &str = slice_sql!("c.campaign = ?1 AND c.changes_at <= ?2");
     let rows = sqlx::query(SLICE).bind(key).bind(row::micros(now)).bind(EVALUATION_SLICE);
     let rows = rows.fetch_all(&mut *conn).await.doing("waking contacts")?;
     let admitted = stand(conn, key, Rules { defined: Some(campaign), now }, &rows).await?;
@@ -109,40 +149,48 @@ pub(super) struct Placed<'a> {
     pub(super) live: bool,
     /// Whether the filter leaves it out.
     pub(super) filtered_out: bool,
+    /// Whether the pause of its batch does.
+    pub(super) paused: bool,
 }
 
-/// Writes how contacts stand whose filter says what it said.
+/// Writes how contacts stand.
 pub(super) async fn place(conn: &mut SqliteConnection, contacts: &[Placed<'_>]) -> Result<(), Fault> {
     let (mut changed, mut zones) = (Vec::new(), Vec::new());
-    for Placed { rules, contact, live, filtered_out } in contacts {
-        let standing = rules.standing(contact, *live || *filtered_out);
-        changed.push(value(*rules, contact, &standing, *filtered_out));
+    for Placed { rules, contact, live, filtered_out, paused } in contacts {
+        let standing = rules.standing(contact, *live || *filtered_out || *paused);
+        changed.push(value(*rules, contact, &standing, (*filtered_out, *paused)));
         zones.extend(standing.zone);
     }
     contact::know_zones(conn, zones.iter()).await?;
     write(conn, changed).await
 }
 
-/// Writes how contacts stand; tells how many the filter no longer leaves out.
+/// Writes how contacts stand; tells how many are no longer left out.
 async fn stand(conn: &mut SqliteConnection, key: i64, rules: Rules<'_>, rows: &[SqliteRow]) -> Result<u64, Fault> {
-    let (mut placed, mut admitted, mut left_out) = (Vec::new(), 0, 0);
+    let (mut placed, mut admitted) = (Vec::new(), 0);
+    let mut left_out: BTreeMap<&'static str, i64> = BTreeMap::new();
     for row in rows {
-        let Kept { contact, filtered_out: before, live, .. } = contact::kept(row)?;
-        let filtered_out = rules.defined.is_some_and(|campaign| !campaign.matches(&contact.attributes));
-        if filtered_out != before {
-            let open = i64::from(!contact.progress.is_over());
-            if filtered_out { left_out += open } else { admitted += open }
+        let kept = contact::kept(row)?;
+        let filtered_out = rules.defined.is_some_and(|campaign| !campaign.matches(&kept.contact.attributes));
+        let progress = &kept.contact.progress;
+        let before = kept.left_out(progress);
+        let after = contact::left_out(progress, filtered_out, kept.batch_paused);
+        for (kind, by) in [(before, -1), (after, 1)] {
+            if let Some(kind) = kind {
+                *left_out.entry(kind).or_default() += by;
+            }
         }
-        placed.push(Placed { rules, contact, live, filtered_out });
+        admitted += u64::from(before.is_some() && after.is_none());
+        placed.push(Placed { rules, filtered_out, paused: kept.batch_paused, live: kept.live, contact: kept.contact });
     }
     place(conn, &placed).await?;
-    if left_out != admitted {
-        contact::count(conn, key, (contact::FILTERED_OUT, ""), left_out - admitted).await?;
+    for (kind, by) in left_out.into_iter().filter(|(_, by)| *by != 0) {
+        contact::count(conn, key, (kind, ""), by).await?;
     }
-    Ok(admitted.unsigned_abs())
+    Ok(admitted)
 }
 
-fn value(rules: Rules<'_>, contact: &Contact, standing: &Standing, filtered_out: bool) -> Value {
+fn value(rules: Rules<'_>, contact: &Contact, standing: &Standing, (filtered_out, paused): (bool, bool)) -> Value {
     json!([
         contact.reference.0,
         filtered_out,
@@ -156,6 +204,7 @@ fn value(rules: Rules<'_>, contact: &Contact, standing: &Standing, filtered_out:
         standing.zone,
         standing.business.map(row::micros),
         standing.agent.as_ref().map(AgentId::as_str),
+        paused,
     ])
 }
 
@@ -164,7 +213,7 @@ async fn write(conn: &mut SqliteConnection, changed: Vec<Value>) -> Result<(), F
                        fresh_at = value ->> 4, fresh_round = value ->> 5, wakes_at = value ->> 6, \
                        changes_at = value ->> 7, sorted = unhex(value ->> 8), \
                        zone = coalesce((SELECT id FROM zone WHERE name = value ->> 9), 0), \
-                       business_at = value ->> 10, pinned = value ->> 11 \
+                       business_at = value ->> 10, pinned = value ->> 11, paused_out = value ->> 12 \
                        FROM json_each(?1) WHERE contact.id = value ->> 0";
     let query = sqlx::query(SQL).bind(Value::Array(changed).to_string());
     query.execute(conn).await.doing("applying a definition").map(drop)
@@ -176,8 +225,10 @@ pub(super) async fn begin(conn: &mut SqliteConnection, campaign: i64) -> Result<
     query.execute(conn).await.doing("noting contacts without a filter").map(drop)
 }
 
-/// Whether a filter is being applied to the campaign's contacts.
+/// Whether a definition, or a pause, is being applied to the campaign's contacts.
 pub(super) async fn is_under_way(conn: &mut SqliteConnection, campaign: i64) -> Result<bool, Fault> {
-    let query = sqlx::query_scalar("SELECT evaluated_to IS NOT NULL FROM campaign WHERE id = ?1").bind(campaign);
+    const UNDER_WAY: &str = "SELECT evaluated_to IS NOT NULL OR EXISTS (SELECT 1 FROM batch b \
+                             WHERE b.campaign = campaign.id AND b.evaluated_to IS NOT NULL) FROM campaign WHERE id = ?1";
+    let query = sqlx::query_scalar(UNDER_WAY).bind(campaign);
     query.fetch_one(conn).await.doing("looking how far a filter has been applied")
 }

@@ -80,6 +80,14 @@ fn again(error: &StoreError) -> StoreError {
     match error {
         StoreError::Fenced(epoch) => StoreError::Fenced(*epoch),
         StoreError::UnknownCampaign(id) => StoreError::UnknownCampaign(id.clone()),
+        StoreError::UnknownBatch { campaign, batch } => {
+            StoreError::UnknownBatch { campaign: campaign.clone(), batch: batch.clone() }
+        }
+        StoreError::UnknownCustomer { campaign, customer } => {
+            StoreError::UnknownCustomer { campaign: campaign.clone(), customer: customer.clone() }
+        }
+        StoreError::OnCall(customer) => StoreError::OnCall(customer.clone()),
+        StoreError::WasCalled(customer) => StoreError::WasCalled(customer.clone()),
         StoreError::Damaged(what) => StoreError::Damaged(what.clone()),
         StoreError::Closed => StoreError::Closed,
         StoreError::Held { store, pid, host } => {

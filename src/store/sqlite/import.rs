@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use super::{
+    batch::{self, Opened},
     contact::{self, Rules, column},
     evaluate,
     fault::{Doing, Fault},
@@ -14,7 +15,7 @@ use crate::{
     domain::{
         campaign::Campaign,
         contact::{Contact, NewContact, Progress},
-        ids::{CampaignId, ContactRef},
+        ids::{BatchId, CampaignId, ContactRef},
         order::Standing,
     },
     store::{
@@ -54,11 +55,16 @@ impl Content {
 pub(super) async fn import(
     conn: &mut SqliteConnection,
     campaign: &CampaignId,
+    batch: &BatchId,
     rules: Rules<'_>,
     contacts: &[NewContact],
 ) -> Result<ImportOutcome, Fault> {
     let key = contact::campaign_key(conn, campaign).await?;
     let mut outcome = ImportOutcome::default();
+    if contacts.is_empty() {
+        return Ok(outcome);
+    }
+    let batch = batch::open(conn, key, batch, rules.now).await?;
     for (chunk, rows) in contacts.chunks(ROWS_PER_STATEMENT).enumerate() {
         let mut known = existing(conn, key, rows).await?;
         let mut added = Vec::new();
@@ -74,7 +80,7 @@ pub(super) async fn import(
             }
         }
         outcome.added += u64::try_from(added.len()).unwrap_or(u64::MAX);
-        insert(conn, campaign, key, rules, &added).await?;
+        insert(conn, campaign, (key, &batch), rules, &added).await?;
     }
     if rules.defined.is_none() && outcome.added > 0 {
         evaluate::begin(conn, key).await?;
@@ -112,7 +118,7 @@ async fn existing(
 async fn insert(
     conn: &mut SqliteConnection,
     campaign: &CampaignId,
-    key: i64,
+    (key, batch): (i64, &Opened),
     rules: Rules<'_>,
     rows: &[&NewContact],
 ) -> Result<(), Fault> {
@@ -128,7 +134,7 @@ async fn insert(
         let left_out = rules.defined.is_some_and(|campaign| !campaign.matches(&row.attributes));
         filtered_out += i64::from(left_out);
         let contact = contact(campaign, row, first_id + n, first_order + n);
-        let standing = rules.standing(&contact, left_out);
+        let standing = rules.standing(&contact, left_out || batch.paused);
         values.push(value(row, &contact, &standing, rules.defined, left_out));
         zones.extend(standing.zone);
     }
@@ -136,11 +142,12 @@ async fn insert(
     let values = Value::Array(values).to_string();
     const CONTACTS: &str = "INSERT INTO contact (id, campaign, customer_id, priority, import_order, not_before, \
                             version, attempts, fresh_at, wakes_at, filtered_out, fresh_round, sorted, changes_at, \
-                            zone) SELECT value ->> 0, ?2, \
+                            zone, batch, paused_out) SELECT value ->> 0, ?2, \
                             value ->> 1, value ->> 2, value ->> 3, value ->> 4, 1, 0, value ->> 5, value ->> 6, \
                             value ->> 7, value ->> 12, unhex(value ->> 13), value ->> 14, \
-                            coalesce((SELECT id FROM zone WHERE name = value ->> 15), 0) FROM json_each(?1)";
-    sqlx::query(CONTACTS).bind(&values).bind(key).execute(&mut *conn).await.doing(doing)?;
+                            coalesce((SELECT id FROM zone WHERE name = value ->> 15), 0), ?3, ?4 FROM json_each(?1)";
+    let contacts = sqlx::query(CONTACTS).bind(&values).bind(key).bind(batch.key).bind(batch.paused);
+    contacts.execute(&mut *conn).await.doing(doing)?;
     const PERSONAL: &str = "INSERT INTO personal (contact, numbers, custom_field, timezone, attributes) \
                             SELECT value ->> 0, value ->> 8, value ->> 9, value ->> 10, value ->> 11 \
                             FROM json_each(?1)";
@@ -148,6 +155,10 @@ async fn insert(
     if filtered_out > 0 {
         contact::count(conn, key, (contact::FILTERED_OUT, ""), filtered_out).await?;
     }
+    if batch.paused && filtered_out < count {
+        contact::count(conn, key, (contact::PAUSED_OUT, ""), count - filtered_out).await?;
+    }
+    batch::grow(conn, batch.key, first_id, first_id + count - 1).await?;
     contact::count(conn, key, (contact::OPEN, contact::FRESH), count).await
 }
 

@@ -9,7 +9,7 @@ use super::{
     do_not_call,
     fault::{Doing, Fault},
     outcome,
-    writer::Writer,
+    writer::{Shared, Writer},
 };
 use crate::{
     domain::{
@@ -47,7 +47,8 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
     let Some(kept) = kept.filter(|kept| kept.contact.campaign == request.campaign) else {
         return Ok(IntentDecision::Refused(Hold::Stale));
     };
-    let history = history(&mut writer.conn, campaign, &kept.contact, request.number, now.wall).await?;
+    let history =
+        history(&mut writer.conn, &writer.shared, campaign, (&kept.contact, request.number), now.wall).await?;
     let do_not_call = do_not_call::entries(&mut writer.conn, &campaign.do_not_call, &kept.contact).await?;
     let mono = monotonic(now.mono);
     let question = Question {
@@ -56,6 +57,7 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
         contact: &kept.contact,
         picked_version: request.picked_version,
         number: request.number,
+        batch_paused: kept.batch_paused,
         rule: request.rule.as_ref(),
         agent: Some(&request.agent),
         trunk: Some(&request.trunk),
@@ -210,9 +212,9 @@ pub(super) async fn withdraw(writer: &mut Writer, attempt: AttemptId) -> Result<
 /// The frequency ledger of a number, as far as `campaign` caps it.
 pub(super) async fn history(
     conn: &mut SqliteConnection,
+    shared: &Shared,
     campaign: &Campaign,
-    contact: &Contact,
-    number: usize,
+    (contact, number): (&Contact, usize),
     now: Timestamp,
 ) -> Result<NumberHistory, Fault> {
     let number = contact.progress.numbers.get(number);
@@ -220,12 +222,16 @@ pub(super) async fn history(
         return Ok(NumberHistory::default());
     };
     let doing = "reading the calls to a number";
-    const PLACED: &str = "SELECT placed_at FROM attempt WHERE number = ?1 AND placed_at >= ?2 ORDER BY placed_at";
-    let placed = sqlx::query_scalar(PLACED).bind(number.e164.expose()).bind(micros(since));
+    // Calls of contacts that were erased count too.
+    let erased = shared.pseudonyms.number(&number.e164);
+    const PLACED: &str =
+        "SELECT placed_at FROM attempt WHERE number IN (?1, ?3) AND placed_at >= ?2 ORDER BY placed_at";
+    let placed = sqlx::query_scalar(PLACED).bind(number.e164.expose()).bind(micros(since)).bind(&erased);
     let placed: Vec<i64> = placed.fetch_all(&mut *conn).await.doing(doing)?;
     let attempts = placed.into_iter().map(row::timestamp).collect::<Result<_, _>>()?;
-    const SPOKEN: &str = "SELECT max(ended_at) FROM attempt WHERE number = ?1 AND result = ?2";
-    let spoken = sqlx::query_scalar(SPOKEN).bind(number.e164.expose()).bind(CallResult::Answered.as_str());
+    const SPOKEN: &str = "SELECT max(ended_at) FROM attempt WHERE number IN (?1, ?3) AND result = ?2";
+    let spoken =
+        sqlx::query_scalar(SPOKEN).bind(number.e164.expose()).bind(CallResult::Answered.as_str()).bind(&erased);
     let spoken: Option<i64> = spoken.fetch_one(conn).await.doing(doing)?;
     Ok(NumberHistory { attempts, conversation_ended_at: spoken.map(row::timestamp).transpose()? })
 }

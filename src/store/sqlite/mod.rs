@@ -4,17 +4,19 @@
 //! |---|---|
 //! | `open` | instance lock, checks, migrations, the epoch |
 //! | `writer` | the loop that turns what is queued into one transaction |
-//! | `intent` `outcome` `business` `campaigns` `import` | what the writer does |
+//! | `intent` `outcome` `business` `campaigns` `import` `batch` `customer` | what the writer does |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
-//! | `evaluate` | a new filter, applied to contacts slice by slice |
+//! | `evaluate` | a new filter, or the pause of a batch, applied to contacts slice by slice |
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` | moving the log into the database, beside the writer |
 //! | `read` `kept` | what readers do |
 
+mod batch;
 mod business;
 mod campaigns;
 mod checkpoint;
 mod contact;
+mod customer;
 mod do_not_call;
 mod evaluate;
 mod fault;
@@ -30,6 +32,7 @@ use std::{
     collections::BTreeMap,
     path::Path,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -48,22 +51,30 @@ use self::{
     writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},
 };
 use super::{
-    AttemptRecord, BusinessDecision, BusinessRequest, CampaignChange, CandidatePage, ContactHistory, DoNotCallCounts,
-    Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, ListedNumber,
-    ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
+    AttemptRecord, Batch, BusinessDecision, BusinessRequest, CampaignChange, CandidatePage, ContactHistory,
+    DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord,
+    Listed, ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
+    attributes, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
+        attribute::Attributes,
         campaign::Generation,
-        contact::{Contact, NewContact, Progress},
+        contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
+        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
         kept::{Kept, counted},
         phone::E164,
     },
 };
+
+/// How often the log is tried to be emptied, while others read from it.
+const SCRUBS_MAX: u32 = 50;
+
+/// The wait between two of these.
+const SCRUB_AGAIN: Duration = Duration::from_millis(100);
 
 /// How often one page has contacts marked and looks again before it is given as it is.
 const SCREENINGS_MAX: u32 = 3;
@@ -93,7 +104,8 @@ impl SqliteStore {
     ) -> Result<Arc<Self>, StoreError> {
         let name = path.display().to_string();
         let opened = open::open(path, &name, &opener, clock.now().wall).await?;
-        let shared = Arc::new(Shared::new(name, opened.epoch, clock, settings));
+        let pseudonyms = Pseudonyms::new(opened.pseudonym_key);
+        let shared = Arc::new(Shared::new(name, opened.epoch, clock, settings, pseudonyms));
         let writer = Writer::new(opened.writer, shared.clone()).await.map_err(|fault| fault.told(&shared.name))?;
         let (urgent, urgent_queue) = mpsc::channel(URGENT_QUEUE);
         let (long, long_queue) = mpsc::channel(LONG_QUEUE);
@@ -125,6 +137,12 @@ impl SqliteStore {
 
     async fn urgent(&self, work: Work) -> Result<(), StoreError> {
         self.ask(&self.urgent, work).await.map(drop)
+    }
+
+    /// Has something done that may make no difference; tells whether it did.
+    async fn changed(&self, queue: &mpsc::Sender<Command>, work: Work) -> Result<bool, StoreError> {
+        let reply = self.ask(queue, work).await?;
+        if let Reply::Changed(changed) = reply { Ok(changed) } else { Err(StoreError::Closed) }
     }
 
     async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
@@ -246,9 +264,55 @@ impl Store for SqliteStore {
         read!(self, read::leftovers, self.shared.epoch)
     }
 
-    async fn import(&self, campaign: &CampaignId, contacts: Vec<NewContact>) -> Result<ImportOutcome, StoreError> {
-        let reply = self.ask(&self.long, Work::Import(campaign.clone(), contacts)).await?;
+    async fn import(
+        &self,
+        campaign: &CampaignId,
+        batch: &BatchId,
+        contacts: Vec<NewContact>,
+    ) -> Result<ImportOutcome, StoreError> {
+        let reply = self.ask(&self.long, Work::Import(campaign.clone(), batch.clone(), contacts)).await?;
         if let Reply::Imported(outcome) = reply { Ok(outcome) } else { Err(StoreError::Closed) }
+    }
+
+    async fn note_rejected(&self, campaign: &CampaignId, batch: &BatchId, rejected: u64) -> Result<(), StoreError> {
+        self.ask(&self.long, Work::NoteRejected(campaign.clone(), batch.clone(), rejected)).await.map(drop)
+    }
+
+    async fn batches(&self, campaign: &CampaignId) -> Result<Vec<Batch>, StoreError> {
+        read!(self, batch::all, campaign)
+    }
+
+    async fn pause_batch(&self, campaign: &CampaignId, batch: &BatchId, paused: bool) -> Result<bool, StoreError> {
+        self.changed(&self.urgent, Work::PauseBatch(campaign.clone(), batch.clone(), paused)).await
+    }
+
+    async fn edit(&self, campaign: &CampaignId, customer: &CustomerId, edit: ContactEdit) -> Result<bool, StoreError> {
+        let work = Work::Edit(campaign.clone(), customer.clone(), Box::new(edit));
+        self.changed(&self.urgent, work).await
+    }
+
+    async fn delete(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
+        self.urgent(Work::Delete(campaign.clone(), customer.clone())).await
+    }
+
+    async fn erase(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
+        self.urgent(Work::Erase(campaign.clone(), customer.clone())).await
+    }
+
+    async fn reseal(&self, contact: &Contact, attributes: Attributes) -> Result<bool, StoreError> {
+        let (before, after) = (attributes::text(&contact.attributes), attributes::text(&attributes));
+        let work = Work::Reseal(contact.reference, before, after);
+        self.changed(&self.long, work).await
+    }
+
+    async fn scrub(&self) -> Result<bool, StoreError> {
+        for _ in 0..SCRUBS_MAX {
+            if self.changed(&self.urgent, Work::Scrub).await? {
+                return Ok(true);
+            }
+            tokio::time::sleep(SCRUB_AGAIN).await;
+        }
+        Ok(false)
     }
 
     async fn import_do_not_call(
@@ -261,8 +325,7 @@ impl Store for SqliteStore {
     }
 
     async fn remove_do_not_call(&self, list: &DoNotCallId, number: &E164) -> Result<bool, StoreError> {
-        let reply = self.ask(&self.long, Work::RemoveDoNotCall(list.clone(), number.clone())).await?;
-        if let Reply::Removed(removed) = reply { Ok(removed) } else { Err(StoreError::Closed) }
+        self.changed(&self.long, Work::RemoveDoNotCall(list.clone(), number.clone())).await
     }
 
     async fn do_not_call_counts(&self, now: Timestamp) -> Result<DoNotCallCounts, StoreError> {
@@ -293,6 +356,15 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Vec<Contact>, StoreError> {
         read!(self, read::contacts_page, campaign, after, limit)
+    }
+
+    async fn listed_page(
+        &self,
+        campaign: &CampaignId,
+        after: Option<&CustomerId>,
+        limit: u32,
+    ) -> Result<Vec<Listed>, StoreError> {
+        read!(self, read::listed_page, campaign, after, limit)
     }
 
     async fn why(

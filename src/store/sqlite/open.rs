@@ -22,12 +22,14 @@ use crate::{
 };
 
 /// Migrations in order; the position of each, from 1, is the schema version it leads to.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003_do_not_call.sql"),
     include_str!("migrations/0004.sql"),
     include_str!("migrations/0005_business.sql"),
+    include_str!("migrations/0006_batches.sql"),
+    include_str!("migrations/0007_ends_at.sql"),
 ];
 
 /// "dial" in the file's header, so that another program's database is not taken for a store.
@@ -55,6 +57,8 @@ pub(super) struct Opened {
     pub(super) epoch: Epoch,
     /// The store's key for dialog identifiers.
     pub(super) dialog_key: [u8; 32],
+    /// Its key for what stands for erased numbers.
+    pub(super) pseudonym_key: [u8; 32],
 }
 
 /// Takes the lock, opens or makes the file, migrates it and begins a life.
@@ -66,17 +70,24 @@ pub(super) async fn open(path: &Path, name: &str, opener: &Opener, now: Timestam
     let options = options.disable_statement_logging();
     let mut writer = connect(&options).await.map_err(|fault| fault.told(name))?;
     let life = begin_life(&mut writer, name, opener, now).await;
-    let (epoch, dialog_key) = life.map_err(|fault| fault.told(name))?;
+    let Life { epoch, dialog_key, pseudonym_key } = life.map_err(|fault| fault.told(name))?;
     let checkpoints = connect(&options).await.map_err(|fault| fault.told(name))?;
     let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(0);
     let readers = readers.connect_lazy_with(options.read_only(true).optimize_on_close(false, None));
-    Ok(Opened { writer, checkpoints, readers, lock, epoch, dialog_key })
+    Ok(Opened { writer, checkpoints, readers, lock, epoch, dialog_key, pseudonym_key })
+}
+
+/// What a life begins with.
+struct Life {
+    epoch: Epoch,
+    dialog_key: [u8; 32],
+    pseudonym_key: [u8; 32],
 }
 
 async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, Fault> {
     let mut writer = SqliteConnection::connect_with(options).await.doing("opening the store")?;
-    const PRAGMAS: &str =
-        "PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864";
+    const PRAGMAS: &str = "PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864; \
+                           PRAGMA temp_store = MEMORY";
     sqlx::raw_sql(PRAGMAS).execute(&mut writer).await.doing("opening the store")?;
     Ok(writer)
 }
@@ -152,12 +163,7 @@ fn prepare_file(path: &Path, name: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn begin_life(
-    writer: &mut SqliteConnection,
-    name: &str,
-    opener: &Opener,
-    now: Timestamp,
-) -> Result<(Epoch, [u8; 32]), Fault> {
+async fn begin_life(writer: &mut SqliteConnection, name: &str, opener: &Opener, now: Timestamp) -> Result<Life, Fault> {
     let found = schema_of(writer, name).await?;
     for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"] {
         sqlx::raw_sql(pragma).execute(&mut *writer).await.doing("opening the store")?;
@@ -198,18 +204,18 @@ async fn migrate(writer: &mut SqliteConnection, found: i64) -> Result<(), Fault>
     Ok(())
 }
 
-async fn next_epoch(
-    writer: &mut SqliteConnection,
-    opener: &Opener,
-    now: Timestamp,
-) -> Result<(Epoch, [u8; 32]), Fault> {
+async fn next_epoch(writer: &mut SqliteConnection, opener: &Opener, now: Timestamp) -> Result<Life, Fault> {
     let doing = "beginning a life of the store";
     const MAKE: &str =
         "INSERT INTO store (one, dialog_key, epoch, next_contact) VALUES (1, ?1, 0, 1) ON CONFLICT DO NOTHING";
     sqlx::query(MAKE).bind(random_key()?.to_vec()).execute(&mut *writer).await.doing(doing)?;
-    const NEXT: &str = "UPDATE store SET epoch = epoch + 1 RETURNING epoch, dialog_key";
-    let (epoch, key): (u32, Vec<u8>) = sqlx::query_as(NEXT).fetch_one(&mut *writer).await.doing(doing)?;
-    let key = key.try_into().map_err(|_| crate::store::row::damaged("store.dialog_key"))?;
+    const NEXT: &str = "UPDATE store SET epoch = epoch + 1, pseudonym_key = coalesce(pseudonym_key, ?1) \
+                        RETURNING epoch, dialog_key, pseudonym_key";
+    let next = sqlx::query_as(NEXT).bind(random_key()?.to_vec()).fetch_one(&mut *writer).await;
+    let (epoch, dialog_key, pseudonym_key): (u32, Vec<u8>, Vec<u8>) = next.doing(doing)?;
+    let key = |key: Vec<u8>, column| key.try_into().map_err(|_| crate::store::row::damaged(column));
+    let dialog_key = key(dialog_key, "store.dialog_key")?;
+    let pseudonym_key = key(pseudonym_key, "store.pseudonym_key")?;
     const INSTANCE: &str = "INSERT INTO instance (epoch, pid, host, daemon_version, tzdb_version, settings_digest, \
                             opened_at, heartbeat_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)";
     sqlx::query(INSTANCE)
@@ -223,7 +229,7 @@ async fn next_epoch(
         .execute(writer)
         .await
         .doing(doing)?;
-    Ok((Epoch(epoch), key))
+    Ok(Life { epoch: Epoch(epoch), dialog_key, pseudonym_key })
 }
 
 #[expect(clippy::disallowed_methods, reason = "the store's key for dialog identifiers is made here, once")]

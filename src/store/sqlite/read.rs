@@ -1,12 +1,16 @@
 //! Readers: short cursors on connections of their own.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use sqlx::{Acquire, Sqlite, SqliteConnection, Transaction, sqlite::SqliteRow};
 
 use super::{
+    batch,
     contact::{self, Kept, campaign_key, column, contact_columns, contact_joins},
     do_not_call::{self as listing, entries_column},
     evaluate,
@@ -26,7 +30,7 @@ use crate::{
             ledger::monotonic,
             verdict::{self, Question},
         },
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
+        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
         intent::PinnedRoom,
         order::{self, Next, Rank},
         phone::E164,
@@ -35,8 +39,8 @@ use crate::{
         zone::ContactZone,
     },
     store::{
-        AttemptRecord, CandidatePage, ContactHistory, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord,
-        StoredCampaign, Tally, Why,
+        AttemptRecord, CandidatePage, ContactHistory, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Listed,
+        StoredCampaign, Tally, Why, pseudonym,
         row::{self, damaged, micros},
     },
 };
@@ -57,7 +61,7 @@ pub(super) async fn applied(conn: &mut SqliteConnection) -> Result<Option<(Revis
 
 /// All campaigns by id.
 pub(super) async fn campaigns(conn: &mut SqliteConnection) -> Result<Vec<StoredCampaign>, Fault> {
-    const SQL: &str = "SELECT slug, name, desired, revision, digest, retired FROM campaign ORDER BY slug";
+    const SQL: &str = "SELECT slug, name, desired, revision, digest, retired, ends_at FROM campaign ORDER BY slug";
     let rows = sqlx::query(SQL).fetch_all(conn).await.doing("reading campaigns")?;
     let campaign = |row: &SqliteRow| {
         Ok(StoredCampaign {
@@ -67,6 +71,7 @@ pub(super) async fn campaigns(conn: &mut SqliteConnection) -> Result<Vec<StoredC
             revision: Revision::parse(column(row, 3)?).ok_or_else(|| damaged("campaign.revision"))?,
             digest: column(row, 4)?,
             retired: column(row, 5)?,
+            ends_at: column::<Option<i64>>(row, 6)?.map(row::timestamp).transpose()?,
         })
     };
     rows.iter().map(campaign).collect()
@@ -198,17 +203,21 @@ pub(super) async fn candidates(
         cut: false,
         open,
         matching: (!evaluating).then(|| open.saturating_sub(tally.filtered_out)),
+        paused: tally.paused,
         total: tally.contacts,
         caller_usage: caller_usage(conn, key).await?,
     };
     let generation = shared.generation();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
     let Some(campaign) = defined.map(Arc::as_ref) else { return Ok(Found { page, unscreened: Vec::new() }) };
+    // Once a pause has been applied to them, contacts of the batch are in no index.
+    let paused = if evaluating { batch::paused(conn, key).await? } else { BTreeSet::new() };
     let mut search = Search {
         permission: &shared.settings.permission,
         campaign,
         lists: row::lists_text(&campaign.do_not_call),
         evaluating,
+        paused,
         now,
         wanted: usize::try_from(limit).unwrap_or(usize::MAX),
         skipped: 0,
@@ -285,6 +294,8 @@ struct Search<'a> {
     lists: String,
     /// It has not been applied to all contacts yet.
     evaluating: bool,
+    /// Batches that are paused, as far as it has not been applied to their contacts.
+    paused: BTreeSet<i64>,
     now: Timestamp,
     wanted: usize,
     skipped: usize,
@@ -410,7 +421,9 @@ impl Search<'_> {
     /// Enters a contact if it is ready; tells what became of it, as far as its row knows.
     fn look(&mut self, row: &SqliteRow, found: &mut Picked) -> Result<Look, Fault> {
         let contact = contact::read(row)?;
-        let may = self.campaign.matches(&contact.attributes) && verdict::may_be_called(self.permission, &contact);
+        let paused = self.paused.contains(&column(row, contact::BATCH)?);
+        let may =
+            !paused && self.campaign.matches(&contact.attributes) && verdict::may_be_called(self.permission, &contact);
         let Some(next) = order::next(self.campaign, &contact, self.now).filter(|_| may) else { return Ok(Look::Not) };
         if next.ready_at > self.now {
             self.later = [self.later, Some(next.ready_at)].into_iter().flatten().min();
@@ -474,6 +487,7 @@ async fn counts(conn: &mut SqliteConnection, campaign: i64) -> Result<Tally, Fau
             (contact::OPEN, contact::IN_PROGRESS) => tally.in_progress = n,
             (contact::LIVE, _) => tally.live = n,
             (contact::FILTERED_OUT, _) => tally.filtered_out = n,
+            (contact::PAUSED_OUT, _) => tally.paused = n,
             (contact::ENDED, how) => {
                 let end = ContactEnd::parse(how).ok_or_else(|| damaged("tally.name"))?;
                 tally.ended.insert(end.as_str(), n);
@@ -529,7 +543,7 @@ fn attempt(row: &SqliteRow) -> Result<AttemptRecord, Fault> {
         campaign: CampaignId::parse(column(row, 1)?).map_err(|_| damaged("campaign.slug"))?,
         customer: CustomerId::parse(column(row, 2)?).map_err(|_| damaged("contact.customer_id"))?,
         number_index: index(column(row, 3)?)?,
-        number: row::e164(column(row, 4)?)?,
+        number: called(column(row, 4)?)?,
         rule: rule(row, 21)?,
         caller_number: row::e164(column(row, 5)?)?,
         agent: AgentId::parse(column(row, 6)?).map_err(|_| damaged("attempt.agent"))?,
@@ -549,6 +563,10 @@ fn attempt(row: &SqliteRow) -> Result<AttemptRecord, Fault> {
         settings_digest: column(row, 19)?,
         do_not_call_version: column::<i64>(row, 20)?.unsigned_abs(),
     })
+}
+
+fn called(number: &str) -> Result<Option<E164>, Fault> {
+    if pseudonym::is_erased(number) { Ok(None) } else { Ok(Some(row::e164(number)?)) }
 }
 
 fn rule(row: &SqliteRow, index: usize) -> Result<Option<BusinessKey>, Fault> {
@@ -579,6 +597,34 @@ pub(super) async fn contacts_page(
     let query = sqlx::query(SQL).bind(key).bind(after.map_or("", CustomerId::as_str)).bind(limit);
     let rows = query.fetch_all(conn).await.doing("reading contacts")?;
     rows.iter().map(contact::read).collect()
+}
+
+/// The same with what lists show beside them.
+pub(super) async fn listed_page(
+    conn: &mut SqliteConnection,
+    campaign: &CampaignId,
+    after: Option<&CustomerId>,
+    limit: u32,
+) -> Result<Vec<Listed>, Fault> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        contact_columns!(),
+        ", (SELECT b.name FROM batch b WHERE b.id = c.batch), \
+         EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id) FROM contact c",
+        contact_joins!(),
+        "WHERE c.campaign = ?1 AND c.customer_id > ?2 ORDER BY c.customer_id LIMIT ?3"
+    );
+    let key = campaign_key(conn, campaign).await?;
+    let query = sqlx::query(SQL).bind(key).bind(after.map_or("", CustomerId::as_str)).bind(limit);
+    let rows = query.fetch_all(conn).await.doing("reading contacts")?;
+    let listed = |row: &SqliteRow| {
+        Ok(Listed {
+            contact: contact::read(row)?,
+            batch: BatchId::parse(column(row, contact::COLUMNS)?).map_err(|_| damaged("batch.name"))?,
+            live: column(row, contact::COLUMNS + 1)?,
+        })
+    };
+    rows.iter().map(listed).collect()
 }
 
 /// A contact with its attempts.
@@ -629,13 +675,17 @@ async fn hold(
     do_not_call: &[Vec<Entry>],
     now: Timestamp,
 ) -> Result<Option<Hold>, Fault> {
-    let history = intent::history(conn, campaign, contact, next.number, now).await?;
+    let history = intent::history(&mut *conn, shared, campaign, (contact, next.number), now).await?;
+    const PAUSED: &str = "SELECT b.paused FROM contact c JOIN batch b ON b.id = c.batch WHERE c.id = ?1";
+    let batch_paused = sqlx::query_scalar(PAUSED).bind(contact.reference.0).fetch_one(conn).await;
+    let batch_paused = batch_paused.doing("looking whether a batch is paused")?;
     let question = Question {
         now,
         mono: monotonic(shared.clock.now().mono),
         contact,
         picked_version: contact.version,
         number: next.number,
+        batch_paused,
         rule: next.rule(contact),
         agent: None,
         trunk: None,

@@ -10,9 +10,9 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    business, campaigns,
+    batch, business, campaigns,
     contact::{self, Rules},
-    do_not_call, evaluate,
+    customer, do_not_call, evaluate,
     fault::{Doing, Fault},
     import, intent, outcome,
 };
@@ -21,15 +21,16 @@ use crate::{
     domain::{
         agent::Availability,
         campaign::{Campaign, Generation},
-        contact::{NewContact, Progress},
+        contact::{ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
         facts::ledger::{Ledger, monotonic},
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, DoNotCallId, Epoch},
+        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch},
         phone::E164,
     },
     store::{
         BusinessDecision, BusinessRequest, CampaignChange, Evaluated, GateSettings, ImportOutcome, IntentDecision,
-        IntentRequest, LegRecord, ListingOutcome, Milestone, Settlement, StoreError, row::micros,
+        IntentRequest, LegRecord, ListingOutcome, Milestone, Settlement, StoreError, pseudonym::Pseudonyms,
+        row::micros,
     },
 };
 
@@ -56,7 +57,14 @@ pub(super) enum Work {
     Advance(ContactRef, u32, Box<Progress>),
     Availability(AgentId, Availability),
     Apply(Arc<Generation>, Vec<CampaignChange>),
-    Import(CampaignId, Vec<NewContact>),
+    Import(CampaignId, BatchId, Vec<NewContact>),
+    NoteRejected(CampaignId, BatchId, u64),
+    PauseBatch(CampaignId, BatchId, bool),
+    Edit(CampaignId, CustomerId, Box<ContactEdit>),
+    Delete(CampaignId, CustomerId),
+    Erase(CampaignId, CustomerId),
+    Reseal(ContactRef, Option<String>, Option<String>),
+    Scrub,
     Evaluate,
     ImportDoNotCall(DoNotCallId, Vec<NewEntry>),
     RemoveDoNotCall(DoNotCallId, E164),
@@ -73,7 +81,7 @@ pub(super) enum Reply {
     Imported(ImportOutcome),
     Evaluated(Option<Evaluated>),
     Listed(ListingOutcome),
-    Removed(bool),
+    Changed(bool),
 }
 
 /// A piece of work, and who waits for it.
@@ -95,6 +103,8 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     /// What the gate needs besides rows.
     pub(super) settings: GateSettings,
+    /// What stands for erased numbers.
+    pub(super) pseudonyms: Pseudonyms,
     /// Live calls.
     ledger: Mutex<Ledger>,
     /// The definitions in force.
@@ -105,9 +115,15 @@ pub(super) struct Shared {
 
 impl Shared {
     /// What a life begins with: no definitions, and a ledger that is yet to be read.
-    pub(super) fn new(name: String, epoch: Epoch, clock: Clock, settings: GateSettings) -> Self {
+    pub(super) fn new(
+        name: String,
+        epoch: Epoch,
+        clock: Clock,
+        settings: GateSettings,
+        pseudonyms: Pseudonyms,
+    ) -> Self {
         let (ledger, generation) = (Mutex::default(), Mutex::default());
-        Self { name, epoch, clock, settings, ledger, generation, commits: AtomicU64::new(0) }
+        Self { name, epoch, clock, settings, pseudonyms, ledger, generation, commits: AtomicU64::new(0) }
     }
 
     /// Live calls and placements.
@@ -167,12 +183,15 @@ impl Writer {
                 batch.push(command);
             }
             batch.extend(behind.or_else(|| long.try_recv().ok()));
+            let (scrubs, batch): (Vec<Command>, Vec<Command>) =
+                batch.into_iter().partition(|command| matches!(command.work, Work::Scrub));
             let checkpoint = batch.iter().any(|command| matches!(command.work, Work::Checkpoint));
             let closing = batch.iter().any(|command| matches!(command.work, Work::Close));
             self.serve(batch).await;
             if checkpoint && let Err(fault) = self.execute("PRAGMA wal_checkpoint(PASSIVE)", "moving the log").await {
                 tracing::warn!(error = %fault, "the store's log could not be moved into the database");
             }
+            self.scrub(scrubs).await;
             if closing {
                 break;
             }
@@ -180,6 +199,25 @@ impl Writer {
         self.drain(urgent, long).await;
         if let Err(error) = self.conn.close().await {
             tracing::warn!(error = %error, "the store's connection did not close cleanly");
+        }
+    }
+
+    /// Moves the whole log into the database and empties it, so that nothing deleted is left in it. Intents
+    /// wait meanwhile, so who reads is waited for only for a moment.
+    async fn scrub(&mut self, asked: Vec<Command>) {
+        if asked.is_empty() {
+            return;
+        }
+        let emptied = async |conn: &mut SqliteConnection| {
+            sqlx::raw_sql("PRAGMA busy_timeout = 50").execute(&mut *conn).await?;
+            let checkpoint = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *conn).await;
+            sqlx::raw_sql("PRAGMA busy_timeout = 2000").execute(&mut *conn).await?;
+            checkpoint.map(|(busy, _pages, _moved): (i64, i64, i64)| busy == 0)
+        };
+        // A reader, or the other checkpoint, that holds it is no fault: it is asked for again.
+        let emptied = emptied(&mut self.conn).await.unwrap_or(false);
+        for command in asked {
+            let _gone = command.reply.send(Ok(Reply::Changed(emptied)));
         }
     }
 
@@ -251,7 +289,7 @@ impl Writer {
             Work::Heartbeat => self.beat("heartbeat_at").await?,
             Work::Close => self.beat("closed_at").await?,
             // Between two transactions, not in one.
-            Work::Checkpoint => {}
+            Work::Checkpoint | Work::Scrub => {}
             Work::Intent(request) => return intent::record(self, *request).await.map(Reply::Decision),
             Work::Withdraw(attempt) => intent::withdraw(self, attempt).await?,
             Work::Leg(leg) => outcome::record_leg(&mut self.conn, &leg, None).await?,
@@ -263,17 +301,33 @@ impl Writer {
                 campaigns::set_availability(&mut self.conn, &agent, availability).await?;
             }
             Work::Apply(generation, changes) => campaigns::apply(self, generation, changes).await?,
-            Work::Import(campaign, contacts) => {
+            Work::Import(campaign, batch, contacts) => {
                 let defined = self.defined(&campaign);
                 let rules = Rules { defined: defined.as_deref(), now: self.now() };
-                return import::import(&mut self.conn, &campaign, rules, &contacts).await.map(Reply::Imported);
+                let imported = import::import(&mut self.conn, &campaign, &batch, rules, &contacts).await;
+                return imported.map(Reply::Imported);
+            }
+            Work::NoteRejected(campaign, batch, rejected) => {
+                let now = self.now();
+                batch::note_rejected(&mut self.conn, &campaign, &batch, rejected, now).await?;
+            }
+            Work::PauseBatch(campaign, batch, paused) => {
+                return batch::pause(&mut self.conn, &campaign, &batch, paused).await.map(Reply::Changed);
+            }
+            Work::Edit(campaign, customer, edit) => {
+                return customer::edit(self, &campaign, &customer, &edit).await.map(Reply::Changed);
+            }
+            Work::Delete(campaign, customer) => customer::delete(&mut self.conn, &campaign, &customer).await?,
+            Work::Erase(campaign, customer) => customer::erase(self, &campaign, &customer).await?,
+            Work::Reseal(contact, before, after) => {
+                return customer::reseal(&mut self.conn, contact, before, after).await.map(Reply::Changed);
             }
             Work::Evaluate => return evaluate::slice(self).await.map(Reply::Evaluated),
             Work::ImportDoNotCall(list, entries) => {
                 return do_not_call::import(self, &list, &entries).await.map(Reply::Listed);
             }
             Work::RemoveDoNotCall(list, number) => {
-                return do_not_call::remove(self, &list, &number).await.map(Reply::Removed);
+                return do_not_call::remove(self, &list, &number).await.map(Reply::Changed);
             }
             Work::Screen(campaign, contacts, now) => do_not_call::screen(self, &campaign, &contacts, now).await?,
         }

@@ -56,12 +56,13 @@ fn an_end_in_the_past_is_told() {
     let past = SPRING.replace("2031-03-01", "2021-03-01").replace("2031-05-31", "2021-05-31");
     repository.write("campaigns/spring.toml", &past);
     let (_, out, err) = plan(repository.path(), &[]);
-    assert!(out.contains("is held: ends_at has passed\n"), "{out}{err}");
+    assert!(out.contains("is held: ends_at has passed, which is final\n"), "{out}{err}");
     assert!(out.contains("has passed: it expires, and no contact is called any more\n"), "{out}");
     repository.commit("over");
     repository.write("campaigns/spring.toml", past.replace("2021-05-31", "2091-05-31"));
     let (_, out, _) = plan(repository.path(), &[]);
-    assert!(out.contains("is no longer held: ends_at has passed\n"), "{out}");
+    assert!(out.contains("stays held: ends_at has passed, which is final\n"), "{out}");
+    assert!(out.contains("has no effect: the campaign has expired, which is final; give it a new `id`"), "{out}");
 }
 
 #[test]
@@ -165,7 +166,7 @@ fn counts_say_why_contacts_can_no_longer_be_called() {
     );
     assert_eq!(
         says(&text.replace("2099-01-01", "2026-01-02")),
-        "spring  3 contacts, 3 open: 3 can no longer be called (ends_at has passed)"
+        "spring  3 contacts, 3 open: 3 can no longer be called (ends_at has passed, which is final)"
     );
     assert_eq!(
         says(&text.replace("\"running\"", "\"paused\"")),

@@ -29,7 +29,7 @@ use crate::domain::{
     calendar::{CallingHours, Special, Window},
     call::{Destination, EndedBy, LegEnd, LegIdentity},
     campaign::*,
-    contact::{Contact, ContactEnd, Number, Progress},
+    contact::{self, Contact, ContactEdit, ContactEnd, Number, Progress},
     days::Days,
     dice::Dice,
     filter::{Comparison, Filter, Test},
@@ -418,8 +418,8 @@ impl World {
         }
         let agents: Vec<AgentId> = self.agents_wanted.keys().cloned().collect();
         let agent = agents[usize::try_from(self.dice.below(agents.len() as u64)).unwrap()].clone();
-        match self.dice.below(7) {
-            6 => {
+        match self.dice.below(9) {
+            8 => {
                 let all: Vec<ContactRef> = self.contacts.keys().copied().collect();
                 let one = all[usize::try_from(self.dice.below(all.len() as u64)).unwrap()];
                 self.mark(one);
@@ -438,6 +438,13 @@ impl World {
                 let id = self.any_campaign();
                 self.refilter(&id);
             }
+            4 => self.edit(),
+            5 => {
+                if let Some((campaign, customer)) = self.any_contact().map(|c| (c.campaign.clone(), c.customer.clone()))
+                {
+                    self.give(Input::CancelRinging { campaign, customer });
+                }
+            }
             _ => {
                 let id = self.any_campaign();
                 let desired = self.definition(&id).desired;
@@ -448,6 +455,23 @@ impl World {
                 self.give(Input::Applied(Arc::new(self.generation.clone())));
             }
         }
+    }
+
+    fn any_contact(&mut self) -> Option<&Contact> {
+        let nth = self.dice.below(self.contacts.len().max(1) as u64);
+        self.contacts.values().nth(usize::try_from(nth).unwrap())
+    }
+
+    /// A contact that is not in a call gets another priority.
+    fn edit(&mut self) {
+        let priority = Priority::new(u8::try_from(1 + self.dice.below(5)).unwrap());
+        let Some(before) = self.any_contact().cloned() else { return };
+        if self.attempts.values().any(|a| a.contact == before.reference && a.result.is_none() && !a.withdrawn) {
+            return;
+        }
+        let after = contact::edit(&before, &ContactEdit { priority, ..ContactEdit::default() });
+        self.contacts.insert(before.reference, after);
+        self.give(Input::ContactsChanged(before.campaign));
     }
 
     /// A campaign's definition, to change it.

@@ -51,6 +51,7 @@ impl World {
             cut: false,
             open: open as u64,
             matching: self.evaluating.get(&campaign.id).is_none_or(|times| *times == 0).then_some(matching as u64),
+            paused: 0,
             total: own.len() as u64,
             caller_usage: BTreeMap::new(),
         }
@@ -134,6 +135,7 @@ impl World {
             contact: &contact,
             picked_version: intent.picked_version,
             number: intent.number,
+            batch_paused: false,
             rule: intent.rule.as_ref(),
             agent: Some(&intent.agent),
             customer_on_call: live.iter().any(|a| a.customer == contact.customer),

@@ -1,0 +1,72 @@
+//! Batches of contacts: their counts, and pausing them.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State},
+};
+
+use super::{
+    campaigns::campaign_id,
+    error::ApiError,
+    state::ServerState,
+    wire::batches::{BatchList, BatchView, PauseBatch},
+};
+use crate::{
+    control::DialCommand,
+    domain::ids::{BatchId, CampaignId},
+    store::StoreError,
+};
+
+/// A campaign's batches, oldest first.
+pub(super) async fn list(
+    State(state): State<Arc<ServerState>>,
+    Path(campaign): Path<String>,
+) -> Result<Json<BatchList>, ApiError> {
+    let campaign = campaign_id(&campaign)?;
+    let batches = state.store.batches(&campaign).await?;
+    Ok(Json(BatchList { batches: batches.iter().map(BatchView::from).collect() }))
+}
+
+/// One batch.
+pub(super) async fn show(
+    State(state): State<Arc<ServerState>>,
+    Path((campaign, batch)): Path<(String, String)>,
+) -> Result<Json<BatchView>, ApiError> {
+    let (campaign, batch) = (campaign_id(&campaign)?, batch_id(&batch)?);
+    found(&state, campaign, batch).await.map(Json)
+}
+
+/// Pauses a batch or lets it go on; its contacts are held from the next decision on.
+pub(super) async fn pause(
+    State(state): State<Arc<ServerState>>,
+    Path((campaign, batch)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Json<BatchView>, ApiError> {
+    let (campaign, batch) = (campaign_id(&campaign)?, batch_id(&batch)?);
+    let PauseBatch { paused } = serde_json::from_slice(&body).map_err(|error| {
+        let error = format!("the body is not {{\"paused\": …}}: {error}");
+        ApiError::bad_request(error, "send {\"paused\": true} or {\"paused\": false}")
+    })?;
+    if state.store.pause_batch(&campaign, &batch, paused).await? {
+        tracing::info!(%campaign, %batch, paused, "a batch was paused or resumed");
+        // A loop that has stopped dials nobody.
+        let _stopped = state.dialer.send(DialCommand::ContactsChanged { campaign: campaign.clone() }).await;
+    }
+    found(&state, campaign, batch).await.map(Json)
+}
+
+async fn found(state: &ServerState, campaign: CampaignId, batch: BatchId) -> Result<BatchView, ApiError> {
+    let batches = state.store.batches(&campaign).await?;
+    let found = batches.iter().find(|found| found.id == batch).map(BatchView::from);
+    found.ok_or_else(|| StoreError::UnknownBatch { campaign, batch }.into())
+}
+
+/// The name of a batch in a path or a query.
+pub(super) fn batch_id(text: &str) -> Result<BatchId, ApiError> {
+    BatchId::parse(text).map_err(|error| {
+        ApiError::bad_request(format!("{text:?} is no name of a batch: it {error}"), "choose another name")
+    })
+}

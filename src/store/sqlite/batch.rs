@@ -1,0 +1,147 @@
+//! Batches: their rows, their counts, and their pauses, applied to contacts piece by piece.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+use super::{
+    contact::{self, column},
+    fault::{Doing, Fault},
+};
+use crate::{
+    domain::{
+        contact::ContactEnd,
+        ids::{BatchId, CampaignId},
+    },
+    store::{
+        Batch, BatchTally, StoreError,
+        row::{self, damaged, micros},
+    },
+};
+
+/// A batch that contacts are being added to.
+pub(super) struct Opened {
+    /// Its key.
+    pub(super) key: i64,
+    /// Whether it is paused.
+    pub(super) paused: bool,
+}
+
+/// The batch of that name, made if it is not there.
+pub(super) async fn open(
+    conn: &mut SqliteConnection,
+    campaign: i64,
+    batch: &BatchId,
+    now: Timestamp,
+) -> Result<Opened, Fault> {
+    const SQL: &str = "INSERT INTO batch (campaign, name, created_at, paused, rejected) VALUES (?1, ?2, ?3, 0, 0) \
+                       ON CONFLICT (campaign, name) DO UPDATE SET paused = paused RETURNING id, paused";
+    let query = sqlx::query_as(SQL).bind(campaign).bind(batch.as_str()).bind(micros(now));
+    let (key, paused) = query.fetch_one(conn).await.doing("opening a batch")?;
+    Ok(Opened { key, paused })
+}
+
+/// Counts new contacts, whose ids go from `first` to `last`.
+pub(super) async fn grow(conn: &mut SqliteConnection, batch: i64, first: i64, last: i64) -> Result<(), Fault> {
+    const SQL: &str = "UPDATE batch SET first_contact = coalesce(first_contact, ?2), last_contact = ?3 WHERE id = ?1";
+    let query = sqlx::query(SQL).bind(batch).bind(first).bind(last);
+    query.execute(&mut *conn).await.doing("adding to a batch")?;
+    count(conn, batch, (contact::OPEN, contact::FRESH), last - first + 1).await
+}
+
+/// Notes how many rows an import has left out.
+pub(super) async fn note_rejected(
+    conn: &mut SqliteConnection,
+    campaign: &CampaignId,
+    batch: &BatchId,
+    rejected: u64,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let campaign = contact::campaign_key(conn, campaign).await?;
+    let Opened { key, .. } = open(conn, campaign, batch, now).await?;
+    let query = sqlx::query("UPDATE batch SET rejected = ?2 WHERE id = ?1").bind(key);
+    let query = query.bind(i64::try_from(rejected).unwrap_or(i64::MAX));
+    query.execute(conn).await.doing("noting rejected rows").map(drop)
+}
+
+/// Pauses a batch or lets it go on: candidates are tested for it until it has been applied to all.
+pub(super) async fn pause(
+    conn: &mut SqliteConnection,
+    campaign: &CampaignId,
+    batch: &BatchId,
+    paused: bool,
+) -> Result<bool, Fault> {
+    let key = contact::campaign_key(conn, campaign).await?;
+    let doing = "pausing a batch";
+    const FIND: &str = "SELECT id, paused FROM batch WHERE campaign = ?1 AND name = ?2";
+    let found = sqlx::query_as(FIND).bind(key).bind(batch.as_str()).fetch_optional(&mut *conn).await.doing(doing)?;
+    let Some((id, was)): Option<(i64, bool)> = found else {
+        return Err(StoreError::UnknownBatch { campaign: campaign.clone(), batch: batch.clone() }.into());
+    };
+    if was == paused {
+        return Ok(false);
+    }
+    const PAUSE: &str = "UPDATE batch SET paused = ?2, evaluated_to = first_contact - 1 WHERE id = ?1";
+    sqlx::query(PAUSE).bind(id).bind(paused).execute(conn).await.doing(doing)?;
+    Ok(true)
+}
+
+/// A campaign's batches, oldest first.
+pub(super) async fn all(conn: &mut SqliteConnection, campaign: &CampaignId) -> Result<Vec<Batch>, Fault> {
+    let key = contact::campaign_key(conn, campaign).await?;
+    let doing = "reading batches";
+    const TALLY: &str = "SELECT t.batch, t.kind, t.name, t.n FROM batch b CROSS JOIN batch_tally t ON t.batch = b.id \
+                         WHERE b.campaign = ?1 AND t.n > 0";
+    let mut tallies: BTreeMap<i64, BatchTally> = BTreeMap::new();
+    for row in sqlx::query(TALLY).bind(key).fetch_all(&mut *conn).await.doing(doing)? {
+        enter(tallies.entry(column(&row, 0)?).or_default(), &row)?;
+    }
+    const BATCHES: &str = "SELECT id, name, created_at, paused, rejected FROM batch WHERE campaign = ?1 ORDER BY id";
+    let rows = sqlx::query(BATCHES).bind(key).fetch_all(conn).await.doing(doing)?;
+    let batch = |row: &SqliteRow| {
+        Ok(Batch {
+            id: BatchId::parse(column(row, 1)?).map_err(|_| damaged("batch.name"))?,
+            created_at: row::timestamp(column(row, 2)?)?,
+            paused: column(row, 3)?,
+            rejected: column::<i64>(row, 4)?.unsigned_abs(),
+            tally: tallies.remove(&row.try_get(0).doing(doing)?).unwrap_or_default(),
+        })
+    };
+    rows.iter().map(batch).collect()
+}
+
+fn enter(tally: &mut BatchTally, row: &SqliteRow) -> Result<(), Fault> {
+    let n = column::<i64>(row, 3)?.unsigned_abs();
+    match (column::<&str>(row, 1)?, column::<&str>(row, 2)?) {
+        (contact::OPEN, contact::FRESH) => tally.fresh = n,
+        (contact::OPEN, contact::IN_PROGRESS) => tally.in_progress = n,
+        (contact::ENDED, how) => {
+            let end = ContactEnd::parse(how).ok_or_else(|| damaged("batch_tally.name"))?;
+            tally.ended.insert(end.as_str(), n);
+        }
+        _ => return Err(damaged("batch_tally.kind").into()),
+    }
+    tally.contacts += n;
+    Ok(())
+}
+
+/// Keys of a campaign's paused batches.
+pub(super) async fn paused(conn: &mut SqliteConnection, campaign: i64) -> Result<BTreeSet<i64>, Fault> {
+    let query = sqlx::query_scalar("SELECT id FROM batch WHERE campaign = ?1 AND paused").bind(campaign);
+    let keys: Vec<i64> = query.fetch_all(conn).await.doing("looking for paused batches")?;
+    Ok(keys.into_iter().collect())
+}
+
+/// Adds `by` to a count of a batch.
+pub(super) async fn count(
+    conn: &mut SqliteConnection,
+    batch: i64,
+    (kind, name): (&'static str, &'static str),
+    by: i64,
+) -> Result<(), Fault> {
+    const SQL: &str = "INSERT INTO batch_tally (batch, kind, name, n) VALUES (?1, ?2, ?3, ?4) \
+                       ON CONFLICT (batch, kind, name) DO UPDATE SET n = n + excluded.n";
+    let query = sqlx::query(SQL).bind(batch).bind(kind).bind(name).bind(by);
+    query.execute(conn).await.doing("counting").map(drop)
+}
