@@ -10,6 +10,8 @@ use crate::stage::{Campaign, Stage, daemon::Daemon, number};
 
 const ATTRIBUTES: &str = "[[attributes]]\nid = \"tier\"\nname = \"Tier\"\ntype = \"string\"\n";
 
+const LISTS: &str = "[[lists]]\nid = \"objected\"\nname = \"Objected\"\n";
+
 /// A campaign by its id, with a change of its text.
 fn write(stage: &Stage, id: &str, change: impl FnOnce(String) -> String) {
     stage.write_campaign(&Campaign { id: id.to_owned(), ..Campaign::default() });
@@ -80,7 +82,9 @@ fn what_campaigns_wait_for_is_said_alike_everywhere() {
     write(&stage, "rounds", append("calling = { order = \"rounds_by_index\", rounds = [2], others = \"never\" }"));
     write(&stage, "vip", append("priority = 1"));
     write(&stage, "capped", append("limits = { max_concurrent_calls = 1 }"));
-    for id in ["empty", "over", "starved"] {
+    stage.repository.write("campaigns/shared/do-not-call.toml", LISTS);
+    write(&stage, "listed", |text| text.replace("do_not_call = []", "do_not_call = [\"objected\"]"));
+    for id in ["halted", "empty", "over", "starved"] {
         stage.write_campaign(&Campaign { id: id.to_owned(), ..Campaign::default() });
     }
     stage.commit(&Campaign { id: "paused".to_owned(), state: "paused", ..Campaign::default() });
@@ -94,6 +98,14 @@ fn what_campaigns_wait_for_is_said_alike_everywhere() {
     let due = format!("customer_id,number.mobile,not_before\nd1,{},2097-03-01T06:30:00Z\n", number::quick(7));
     std::fs::write(&file, due).unwrap();
     stage.cli(&["contacts", "import", "due", file.to_str().unwrap()]);
+    let file = stage.path("halted.csv");
+    std::fs::write(&file, format!("customer_id,number.mobile\nh1,{}\n", number::quick(10))).unwrap();
+    stage.cli(&["contacts", "import", "halted", file.to_str().unwrap(), "--batch", "may"]);
+    stage.cli(&["batches", "pause", "halted", "may"]);
+    let objections = stage.path("objections.csv");
+    std::fs::write(&objections, format!("number\n{}\n", number::quick(11))).unwrap();
+    stage.cli(&["do-not-call", "import", "objected", objections.to_str().unwrap()]);
+    stage.import_into("listed", &[("l1", &[number::quick(11)])]);
     let hours = &window[1..6];
     let today = Clock::system().now().wall.to_zoned_datetime(jiff::tz::TimeZone::UTC);
     let day = if hour + 3 < 24 { today.date() } else { today.date().tomorrow().unwrap() };
@@ -103,6 +115,8 @@ fn what_campaigns_wait_for_is_said_alike_everywhere() {
         ("later", "not_started", "starts at 2097-03-01T06:30:00Z"),
         ("filtered", "nothing_matches", "filter matches 0 of 2 contacts"),
         ("rounds", "no_number", "the campaign's rounds call none of the contact's numbers"),
+        ("halted", "batch_paused", "batch paused; `dialops batches resume` lets it go on"),
+        ("listed", "nothing_due", "no contact due"),
         ("empty", "no_contacts", "no contacts"),
         ("paused", "paused", "the file says state = \"paused\""),
         ("starved", "no_agent_signed_in", "no agent of the queue is signed in"),

@@ -93,7 +93,8 @@ pub(super) struct CampaignRun {
     pub(super) open: u64,
     /// `open` is from a page that may be older than a settlement.
     open_unsure: bool,
-    /// The store has open contacts, and the campaign calls none of their numbers.
+    /// The store has open contacts, and none of their numbers comes due as things are: rounds call none, or
+    /// do-not-call lists hold all.
     pub(super) without_numbers: bool,
     /// Open contacts for which the filter holds, as far as known.
     pub(super) matching: Option<u64>,
@@ -326,7 +327,7 @@ impl CampaignRun {
         self.counted = true;
         self.open = page.open;
         self.open_unsure = unsure || !touched.is_empty();
-        let nobody = page.ready.is_empty() && page.next_ready_at.is_none() && !page.on_call;
+        let nobody = page.ready.is_empty() && page.next_ready_at.is_none() && !page.on_call && page.paused == 0;
         self.without_numbers = nobody && !self.open_unsure && page.open > 0 && page.matching == Some(page.open);
         self.matching = page.matching;
         self.paused = page.paused;

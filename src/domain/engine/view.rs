@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Engine, Place, agents::Phase, agents::Phone, calls::Stage, campaigns::CampaignRun};
 use crate::domain::{
     agent::AgentState,
-    campaign::Campaign,
+    campaign::{Campaign, NumberOrder, Others},
     ids::{AgentId, CampaignId, QueueId, Revision},
     now::Now,
     reason::Hold,
@@ -154,7 +154,8 @@ impl Engine {
             return (run.live == 0).then_some(Hold::NothingMatches { contacts: run.open });
         }
         if run.without_numbers {
-            return (run.live == 0).then_some(Hold::NoNumber);
+            let hold = if calls_all_numbers(campaign) { Hold::NothingDue { next_at: None } } else { Hold::NoNumber };
+            return (run.live == 0).then_some(hold);
         }
         if run.loaded_once && run.matching.is_some_and(|matching| matching <= run.paused) {
             return (run.live == 0).then_some(Hold::BatchPaused);
@@ -216,6 +217,16 @@ impl Engine {
             state: agent.state_unless_held().unwrap_or(held),
             since: agent.state_since,
             campaign: call.map(|call| call.campaign.clone()),
+        }
+    }
+}
+
+/// Whether there is no number that the campaign's order leaves out.
+fn calls_all_numbers(campaign: &Campaign) -> bool {
+    match &campaign.order {
+        NumberOrder::Sequence => true,
+        NumberOrder::RoundsByCategory { others, .. } | NumberOrder::RoundsByIndex { others, .. } => {
+            *others == Others::Last
         }
     }
 }
