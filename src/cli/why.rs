@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::contact::HELD_FOR_GOOD,
     http::wire::{
-        Attempt, CampaignWhy, ContactWhy, NextView, NumberView, TallyView,
+        Attempt, CampaignWhy, ContactWhy, KeptView, NextView, NumberView, TallyView,
         business::{BusinessResultView, ScheduledView},
     },
     telemetry::status::{CampaignStatus, Waiting},
@@ -23,6 +23,9 @@ pub(super) struct Args {
     campaign: String,
     /// The customer's id; without one, the campaign itself is explained
     customer: Option<String>,
+    /// Count a campaign's contacts by what keeps them, also if there are more than a million: that takes a while
+    #[arg(long, conflicts_with = "customer")]
+    counts: bool,
     /// How to write it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -42,7 +45,8 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
             }
         }
         None => {
-            let why: CampaignWhy = client.get(&["campaigns", &args.campaign, "why"], &[]).await?;
+            let counts: &[(&str, &str)] = if args.counts { &[("counts", "true")] } else { &[] };
+            let why: CampaignWhy = client.get(&["campaigns", &args.campaign, "why"], counts).await?;
             match args.format {
                 Format::Json => out.json(&why)?,
                 Format::Text => campaign_lines(&why).into_iter().try_for_each(|line| out.line(line))?,
@@ -63,7 +67,29 @@ fn campaign_lines(why: &CampaignWhy) -> Vec<String> {
         lines.push(format!("  defined   by commit {}", short_revision(&campaign.revision)));
     }
     lines.extend(tally_lines(&why.tally));
+    match &why.kept {
+        None => lines.push("  what keeps them is told with --counts".to_owned()),
+        Some(kept) if kept.is_empty() => {}
+        Some(kept) => {
+            lines.push(String::new());
+            lines.push(format!("  of those that have not ended, at {} {}", zone.show(&why.as_of), zone.name));
+            lines.extend(kept_table(kept, &zone).lines("  "));
+        }
+    }
     lines
+}
+
+fn kept_table(kept: &[KeptView], zone: &Zone) -> Table {
+    let mut table = Table::new(&["CONTACTS", "THEY", "THE FIRST FROM", "HOLD"]);
+    for some in kept {
+        table.row([
+            some.contacts.to_string(),
+            clean(&some.message),
+            or_dash(some.until.as_deref().map(|until| zone.show(until)).as_deref()),
+            or_dash(some.reason.as_deref()),
+        ]);
+    }
+    table
 }
 
 fn asked(campaign: &CampaignStatus) -> String {

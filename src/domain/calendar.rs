@@ -307,12 +307,17 @@ impl ZonedHours<'_> {
         self.zone.to_datetime(t).date()
     }
 
-    /// First instant of the calendar date after that of `t`.
+    /// The first instant after `t` of a later calendar date. Where clocks go back over midnight, a date is over
+    /// twice, and the end that is ahead counts.
     #[must_use]
     pub fn next_day_starts(&self, t: Timestamp) -> Timestamp {
-        let midnight =
-            self.local_date(t).tomorrow().map_or(DateTime::MAX, |d| d.to_datetime(jiff::civil::time(0, 0, 0, 0)));
-        self.zone.to_ambiguous_timestamp(midnight).compatible().unwrap_or(Timestamp::MAX)
+        let today = self.local_date(t);
+        let Ok(tomorrow) = today.tomorrow() else { return Timestamp::MAX };
+        let midnights: Vec<Timestamp> = self.readings(tomorrow, 0).collect();
+        let last = midnights.iter().copied().max().unwrap_or(t);
+        let changes = self.zone.following(t).map(|change| change.timestamp()).take_while(|at| *at <= last);
+        let starts = midnights.iter().copied().chain(changes).filter(|&at| at > t && self.local_date(at) > today);
+        starts.min().unwrap_or(Timestamp::MAX)
     }
 
     /// The first instant at or after `t` at which hours are open; `None` if they stay closed for ten
@@ -452,6 +457,17 @@ mod tests {
         // New York 2031-03-09: 02:00 -> 03:00. Asked the evening before, a day of edges is looked at.
         let gap = hours("America/New_York", &["02:01-03:02"]);
         assert_eq!(gap.next_open(at("2031-03-08T19:00:00-05:00")), Some(at("2031-03-09T07:00:00Z")));
+    }
+
+    #[test]
+    fn a_day_that_is_repeated_ends_for_the_second_time() {
+        // Goose Bay 2009-11-01, 00:01 -> 2009-10-31, 23:01.
+        let [goose_bay, apia] = ["America/Goose_Bay", "Pacific/Apia"].map(|zone| hours(zone, &["00:00-24:00"]));
+        let (first, second) = (at("2009-11-01T00:00:00-03:00"), at("2009-11-01T00:00:00-04:00"));
+        assert_eq!(goose_bay.next_day_starts(at("2009-10-31T23:30:00-03:00")), first);
+        assert_eq!(goose_bay.next_day_starts(at("2009-10-31T23:30:00-04:00")), second);
+        // Samoa had no 2011-12-30.
+        assert_eq!(apia.next_day_starts(at("2011-12-29T12:00:00-10:00")), at("2011-12-31T00:00:00+14:00"));
     }
 
     #[test]

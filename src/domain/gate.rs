@@ -14,6 +14,7 @@ use super::{
     campaign::{Campaign, DesiredState, DialPermission, PerNumberLimit},
     contact::{Contact, ContactEnd, HELD_FOR_GOOD, Number, Progress},
     do_not_call::{self, Entry},
+    due,
     ids::AgentId,
     phone::E164,
     reason::Hold,
@@ -148,7 +149,7 @@ pub fn decide(facts: &Facts<'_>) -> Result<(), Hold> {
     suppressed(facts.now, campaign, facts.do_not_call)?;
     window(facts.now, &campaign.hours_of(facts.contact, number))?;
     on_call(facts)?;
-    due(facts.now, campaign, facts.contact, number)?;
+    budget(facts.now, campaign, facts.contact, number, facts.rule)?;
     same_agent(campaign, facts)?;
     frequency(facts.now, campaign, progress, facts.history)?;
     caps(campaign, facts)
@@ -180,15 +181,20 @@ fn on_call(facts: &Facts<'_>) -> Result<(), Hold> {
 }
 
 /// The budget ledger: `not_before`, the number's due time and its tries of the local day.
-fn due(now: Timestamp, campaign: &Campaign, contact: &Contact, number: &Number) -> Result<(), Hold> {
+fn budget(
+    now: Timestamp,
+    campaign: &Campaign,
+    contact: &Contact,
+    number: &Number,
+    rule: Option<&BusinessKey>,
+) -> Result<(), Hold> {
     if number.ended.is_some() {
         return Err(Hold::NumberEnded);
     }
-    let earliest = [contact.not_before, number.due_at, number.held_until].into_iter().flatten().max();
-    if let Some(due_at) = earliest.filter(|&at| at > now) {
-        return Err(Hold::NotDue { due_at });
-    }
     let hours = campaign.hours_of(contact, number);
+    if let Some((due_at, by)) = due::due(contact, number, rule, &hours).filter(|(at, _)| *at > now) {
+        return Err(Hold::NotDue { due_at, by });
+    }
     match retry::budget(&campaign.results, number, hours.local_date(now)) {
         retry::Budget::Left => Ok(()),
         retry::Budget::SpentToday => Err(Hold::DayBudgetSpent { next_day_at: hours.next_day_starts(now) }),
@@ -213,26 +219,24 @@ fn frequency(now: Timestamp, campaign: &Campaign, progress: &Progress, history: 
     {
         return Err(Hold::ContactAttemptsSpent);
     }
-    campaign.limits.on_a_number().try_for_each(|limit| number_cap(now, limit, history))
+    let caps = campaign.limits.on_a_number().flat_map(|limit| number_caps(now, limit, history));
+    caps.flatten().max_by_key(Hold::until).map_or(Ok(()), Err)
 }
 
-fn number_cap(now: Timestamp, limit: PerNumberLimit, history: &NumberHistory) -> Result<(), Hold> {
+/// What a limit holds a number by: its attempts, and a conversation.
+fn number_caps(now: Timestamp, limit: PerNumberLimit, history: &NumberHistory) -> [Option<Hold>; 2] {
     let period = SignedDuration::from_hours(24 * i64::from(limit.days.get()));
     let opened = now.saturating_sub(period).unwrap_or(Timestamp::MIN);
     let counted: Vec<Timestamp> = history.attempts.iter().copied().filter(|&at| at > opened && at <= now).collect();
     let most = usize::try_from(limit.attempts.get()).unwrap_or(usize::MAX);
-    if counted.len() >= most {
-        let released_at = counted[counted.len() - most].saturating_add(period).unwrap_or(Timestamp::MAX);
-        return Err(Hold::NumberAtLimit { released_at });
-    }
+    let oldest = counted.len().checked_sub(most).map(|index| counted[index]);
+    let attempts = oldest.map(|at| at.saturating_add(period).unwrap_or(Timestamp::MAX));
     let quiet = SignedDuration::from_hours(24 * i64::from(limit.after_conversation_days));
-    if let Some(ended_at) = history.conversation_ended_at {
-        let released_at = ended_at.saturating_add(quiet).unwrap_or(Timestamp::MAX);
-        if released_at > now {
-            return Err(Hold::AfterConversation { released_at });
-        }
-    }
-    Ok(())
+    let rested = history.conversation_ended_at.map(|at| at.saturating_add(quiet).unwrap_or(Timestamp::MAX));
+    [
+        attempts.map(|released_at| Hold::NumberAtLimit { released_at }),
+        rested.filter(|at| *at > now).map(|released_at| Hold::AfterConversation { released_at }),
+    ]
 }
 
 fn caps(campaign: &Campaign, facts: &Facts<'_>) -> Result<(), Hold> {

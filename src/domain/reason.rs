@@ -3,11 +3,17 @@
 //! One value serves the gate, `why`, status, metrics and the simulator, so that none of them can
 //! tell a different story.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use jiff::Timestamp;
 
-use super::ids::{AgentId, DoNotCallId};
+use super::{
+    due::DueBy,
+    ids::{AgentId, CampaignId, DoNotCallId},
+};
 
 /// A reason for "not now".
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,8 +64,11 @@ pub enum Hold {
     NoAgentSignedIn,
     /// All signed-in agents are occupied.
     NoAgentIdle,
-    /// Another campaign of the queue goes first.
-    LowerPriority,
+    /// Another campaign has work for the same agents and goes first.
+    LowerPriority {
+        /// Which one.
+        first: CampaignId,
+    },
     /// As many live calls as the campaign may have.
     CampaignAtLimit {
         /// The cap in force.
@@ -95,6 +104,8 @@ pub enum Hold {
     NotDue {
         /// When it is due.
         due_at: Timestamp,
+        /// What says so.
+        by: DueBy,
     },
     /// The call waits for the agent of the last one.
     WaitsForAgent {
@@ -194,7 +205,7 @@ impl Hold {
             Self::NothingMatches { .. } => "nothing_matches",
             Self::NoAgentSignedIn => "no_agent_signed_in",
             Self::NoAgentIdle => "no_agent_idle",
-            Self::LowerPriority => "lower_priority",
+            Self::LowerPriority { .. } => "lower_priority",
             Self::CampaignAtLimit { .. } => "campaign_at_limit",
             Self::TenantAtLimit { .. } => "tenant_at_limit",
             Self::TrunkAtLimit { .. } => "trunk_at_limit",
@@ -238,7 +249,7 @@ impl Hold {
             Self::WindowClosed { opens_at, .. } => *opens_at,
             Self::NothingDue { next_at } => *next_at,
             Self::DoNotCall { until, .. } => *until,
-            Self::NotDue { due_at } => Some(*due_at),
+            Self::NotDue { due_at, .. } => Some(*due_at),
             Self::WaitsForAgent { until, .. } => Some(*until),
             Self::DayBudgetSpent { next_day_at } => Some(*next_day_at),
             Self::NumberAtLimit { released_at } | Self::AfterConversation { released_at } => Some(*released_at),
@@ -253,7 +264,7 @@ impl Hold {
             | Self::NothingMatches { .. }
             | Self::NoAgentSignedIn
             | Self::NoAgentIdle
-            | Self::LowerPriority
+            | Self::LowerPriority { .. }
             | Self::CampaignAtLimit { .. }
             | Self::TenantAtLimit { .. }
             | Self::TrunkAtLimit { .. }
@@ -293,10 +304,10 @@ impl fmt::Display for Hold {
             Self::NothingDue { next_at: Some(at) } => write!(f, "no contact due until {at}"),
             Self::NothingDue { next_at: None } => f.write_str("no contact due"),
             Self::AllContactsEnded => f.write_str("every contact has ended"),
-            Self::NothingMatches { contacts } => write!(f, "filter matches 0 of {contacts} contacts"),
+            Self::NothingMatches { contacts } => write!(f, "filter matches 0 of {} contacts", grouped(*contacts)),
             Self::NoAgentSignedIn => f.write_str("no agent of the queue is signed in"),
             Self::NoAgentIdle => f.write_str("no agent idle"),
-            Self::LowerPriority => f.write_str("a campaign with a higher priority goes first"),
+            Self::LowerPriority { first } => write!(f, "campaign {first} has a higher priority and goes first"),
             Self::CampaignAtLimit { limit } => write!(f, "campaign at its limit of {limit} live calls"),
             Self::TenantAtLimit { limit } => write!(f, "tenant at its limit of {limit} live calls"),
             Self::TrunkAtLimit { limit } => write!(f, "trunk at its limit of {limit} live calls"),
@@ -305,7 +316,7 @@ impl fmt::Display for Hold {
             Self::DoNotCall { list, until: None } => write!(f, "on do-not-call list \"{list}\""),
             Self::CustomerOnCall => f.write_str("the customer is in a call"),
             Self::NumberOnCall => f.write_str("the number is in a call"),
-            Self::NotDue { due_at } => write!(f, "not due until {due_at}"),
+            Self::NotDue { due_at, by } => write!(f, "not due until {due_at}, {by}"),
             Self::WaitsForAgent { agent, until } => {
                 write!(f, "waits for agent {agent}, and for anyone of the queue from {until}")
             }
@@ -324,4 +335,11 @@ impl fmt::Display for Hold {
             Self::StoreUnavailable => f.write_str("the store does not answer"),
         }
     }
+}
+
+/// `12000` as `12,000`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(",")
 }

@@ -13,7 +13,7 @@ use super::{
     error::ApiError,
     state::ServerState,
     wire::{
-        Attempt, CampaignWhy, ContactView, ContactWhy, NextView, Results, TallyView,
+        Attempt, CampaignWhy, ContactView, ContactWhy, KeptView, NextView, Results, TallyView,
         business::{BusinessResultView, CancelledView, ScheduledView},
     },
 };
@@ -68,16 +68,39 @@ pub(super) async fn tally(
     Ok(Json(TallyView::of(campaign.as_str(), &tally)))
 }
 
+/// Contacts of a campaign up to which they are counted by what keeps them without being asked for: it is a look at
+/// each of them.
+const COUNTED_MAX: u64 = 1_000_000;
+
+/// What else is to be told of a campaign.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WhyQuery {
+    counts: Option<bool>,
+}
+
 /// Why a campaign dials or does not.
 pub(super) async fn campaign_why(
     State(state): State<Arc<ServerState>>,
     Path(campaign): Path<String>,
+    query: Result<Query<WhyQuery>, QueryRejection>,
 ) -> Result<Json<CampaignWhy>, ApiError> {
     let campaign = campaign_id(&campaign)?;
+    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `counts=true`"))?;
     let tally = state.store.tally(&campaign).await?;
     let shown = dial_status(&state, &campaign).unwrap_or_else(|| retired(&campaign, &tally));
-    let timezone = timezone(&state, &campaign);
-    Ok(Json(CampaignWhy { campaign: shown, timezone, tally: TallyView::of(campaign.as_str(), &tally) }))
+    let now = state.clock.now().wall;
+    let kept = match query.counts.unwrap_or(tally.contacts <= COUNTED_MAX) {
+        true => Some(state.store.kept(&campaign, now).await?),
+        false => None,
+    };
+    Ok(Json(CampaignWhy {
+        campaign: shown,
+        timezone: timezone(&state, &campaign),
+        tally: TallyView::of(campaign.as_str(), &tally),
+        kept: kept.map(|kept| kept.iter().map(KeptView::from).collect()),
+        as_of: now.to_string(),
+    }))
 }
 
 /// The campaign does not have that customer.

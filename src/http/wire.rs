@@ -18,6 +18,7 @@ use crate::{
     domain::{
         contact::{Contact, Number},
         do_not_call::Entry,
+        kept::Kept,
         order::{Class, Next},
         phone::E164,
     },
@@ -338,6 +339,37 @@ pub struct CampaignWhy {
     pub timezone: String,
     /// Its contacts and attempts.
     pub tally: TallyView,
+    /// Contacts that have not ended, by what keeps them from being called now; `None` if they were not counted.
+    #[serde(default)]
+    pub kept: Option<Vec<KeptView>>,
+    /// When this was asked.
+    #[serde(default)]
+    pub as_of: String,
+}
+
+/// Contacts that the same thing keeps from being called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptView {
+    /// The code of the hold that each of them has; `None` if only a free agent is missing.
+    pub reason: Option<String>,
+    /// The same in words, of them all.
+    pub message: String,
+    /// When the first of them is let go, if that is only a matter of time.
+    pub until: Option<String>,
+    /// How many.
+    pub contacts: u64,
+}
+
+impl From<&Kept> for KeptView {
+    fn from(kept: &Kept) -> Self {
+        Self {
+            reason: kept.by.code().map(str::to_owned),
+            message: kept.by.to_string(),
+            until: text(kept.until),
+            contacts: kept.contacts,
+        }
+    }
 }
 
 /// `GET /api/v1/campaigns/{id}/contacts/{customer}/why`: what happened to a contact and what will.

@@ -43,6 +43,7 @@ use crate::{
         },
         gate::{self, NumberHistory},
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
+        kept::Kept,
         order,
         phone::E164,
         policy::ResultPolicy,
@@ -629,7 +630,7 @@ impl Store for MemoryStore {
                     history: &state.history(campaign, contact, number),
                     do_not_call: entries.get(number).map_or(&[], Vec::as_slice),
                 };
-                verdict::ask(&question, generation, &self.settings, &state.ledger).err()
+                verdict::explain(&question, generation, &self.settings, &state.ledger).err()
             }
             _ => verdict::without_work(state.generation.as_deref(), contact),
         };
@@ -672,6 +673,10 @@ impl Store for MemoryStore {
             }
         }
         Ok(tally)
+    }
+
+    async fn kept(&self, campaign: &CampaignId, now: Timestamp) -> Result<Vec<Kept>, StoreError> {
+        self.state()?.kept(campaign, now)
     }
 
     async fn availabilities(&self) -> Result<BTreeMap<AgentId, Availability>, StoreError> {

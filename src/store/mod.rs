@@ -29,6 +29,7 @@ use crate::domain::{
     ids::{
         AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision, TrunkId,
     },
+    kept::Kept,
     order::Next,
     phone::E164,
     policy::ResultPolicy,
@@ -738,6 +739,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Counts of a campaign.
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError>;
+
+    /// How many of a campaign's contacts are kept by what at `now`; those that have ended are not counted,
+    /// and nobody is of a retired one. At many contacts that are many looks, and not all at one instant.
+    async fn kept(&self, campaign: &CampaignId, now: Timestamp) -> Result<Vec<Kept>, StoreError>;
 
     /// What agents last asked for.
     async fn availabilities(&self) -> Result<BTreeMap<AgentId, Availability>, StoreError>;

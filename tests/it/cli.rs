@@ -119,7 +119,7 @@ async fn why_explains_a_contact() {
         "  2031-03-01 10:00:20  +8613800000002  no_answer  20 s  -     anna   -     0123456789ab  -",
         "",
         "  next  a retry of number 1 (+8613800000001), due 2031-03-01 10:30:20",
-        "  held  not due until 2031-03-01 10:30:20 [not_due]",
+        "  held  not due until 2031-03-01 10:30:20, the retry interval after busy [not_due]",
         "  campaign is running (its file says running), waiting: no agent idle [no_agent_idle]",
     ];
     assert_eq!(open.out.lines().collect::<Vec<_>>(), expected);
@@ -149,8 +149,18 @@ async fn why_explains_a_campaign() {
         "  defined   by commit 0123456789ab",
         "  contacts  2: 0 not called yet, 1 under way, ended: 1 reached",
         "  attempts  0 live, ended: 1 answered, 1 busy, 1 no_answer",
+        "",
+        "  of those that have not ended, at 2031-03-01 10:01:00 Asia/Shanghai",
+        "  CONTACTS  THEY             THE FIRST FROM       HOLD",
+        "  1         are not due yet  2031-03-01 10:30:20  not_due",
     ];
-    assert_eq!(on_socket(&served, &["why", "spring"]).await.out.lines().collect::<Vec<_>>(), expected);
+    for args in [&["why", "spring"][..], &["why", "spring", "--counts"]] {
+        assert_eq!(on_socket(&served, args).await.out.lines().collect::<Vec<_>>(), expected);
+    }
+    let json = on_socket(&served, &["why", "spring", "--format", "json"]).await.json();
+    let kept = &json["kept"][0];
+    assert_eq!((&kept["reason"], &kept["contacts"]), (&"not_due".into(), &1.into()), "{json:#}");
+    assert_eq!(kept["until"], "2031-03-01T02:30:20Z");
 }
 
 #[tokio::test]

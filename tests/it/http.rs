@@ -165,6 +165,11 @@ async fn why_tells_the_past_and_the_future() {
     let (status, nobody) = socket_json(&served, "/api/v1/campaigns/spring/contacts/C-9/why").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(nobody["error"].as_str().unwrap().contains("C-9"));
+    let (_, counted) = socket_json(&served, "/api/v1/campaigns/spring/why").await;
+    assert_eq!(counted["kept"].as_array().map(Vec::len), Some(1), "{counted}");
+    let (_, uncounted) = socket_json(&served, "/api/v1/campaigns/spring/why?counts=false").await;
+    assert_eq!(uncounted["kept"], Value::Null);
+    assert_eq!(socket_json(&served, "/api/v1/campaigns/spring/why?count=1").await.0, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ use dialops::{
             AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision, TenantId,
         },
         intent::CandidatePage,
+        kept::Kept,
         phone::E164,
         tenant::Tenant,
     },
@@ -640,6 +641,10 @@ impl Store for Flaky {
     }
 
     async fn tally(&self, _: &CampaignId) -> Result<Tally, StoreError> {
+        unreachable!()
+    }
+
+    async fn kept(&self, _: &CampaignId, _: Timestamp) -> Result<Vec<Kept>, StoreError> {
         unreachable!()
     }
 

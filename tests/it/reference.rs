@@ -54,3 +54,15 @@ fn every_code_is_explained() {
         assert!(text.contains(&format!("| `{code}` | ")), "{code}");
     }
 }
+
+#[test]
+fn every_hold_is_told_what_to_do_about() {
+    let text = fs::read_to_string("docs/operations.md").unwrap();
+    let (_, section) = text.split_once("## Looking in").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    for code in dialops::domain::reason::Hold::CODES {
+        let told = rows.iter().filter(|row| row.split(" | ").next().unwrap().contains(&format!("`{code}`"))).count();
+        assert_eq!(told, 1, "{code} stands in one row of \"Looking in\"");
+    }
+}

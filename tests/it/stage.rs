@@ -4,6 +4,7 @@
 //! what the daemon believes. The daemon is the built binary; it is told things as its users tell it,
 //! by commits and by its command line.
 
+mod clocks;
 pub(crate) mod daemon;
 pub(crate) mod sipp;
 pub(crate) mod traffic;
@@ -18,6 +19,7 @@ use std::{
 };
 
 use dialops::{clock::Clock, domain::ids::Revision, http::wire::Attempt};
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use self::{daemon::Daemon, sipp::Sipp, traffic::Traffic};
@@ -79,6 +81,11 @@ pub(crate) mod number {
         format!("+86215600{serial:04}")
     }
 
+    /// No circuit is free.
+    pub(crate) fn congested(serial: u32) -> String {
+        format!("+86215800{serial:04}")
+    }
+
     /// Nothing at all.
     pub(crate) fn silent(serial: u32) -> String {
         format!("+86215700{serial:04}")
@@ -96,6 +103,13 @@ pub(crate) struct Campaign {
     pub(crate) retry_interval: &'static str,
     /// A TOML list.
     pub(crate) do_not_call: &'static str,
+    pub(crate) timezone: &'static str,
+    pub(crate) starts_at: &'static str,
+    pub(crate) ends_at: &'static str,
+    /// A TOML table in place of the usual policy.
+    pub(crate) results: Option<&'static str>,
+    /// Further keys.
+    pub(crate) rest: &'static str,
 }
 
 impl Default for Campaign {
@@ -108,13 +122,19 @@ impl Default for Campaign {
             attempts_per_day: 2,
             retry_interval: "1h",
             do_not_call: "[]",
+            timezone: "UTC",
+            starts_at: "2026-01-01T00:00:00Z",
+            ends_at: "2099-01-01T00:00:00Z",
+            results: None,
+            rest: "",
         }
     }
 }
 
 impl Campaign {
     fn text(&self) -> String {
-        let Self { id, state, window, max_ring, attempts_per_day, retry_interval, do_not_call } = self;
+        let Self { id, state, window, max_ring, do_not_call, timezone, starts_at, ends_at, rest, .. } = self;
+        let results = self.results.map_or_else(|| self.days(), str::to_owned);
         format!(
             r#"
 id = "{id}"
@@ -122,13 +142,21 @@ name = "{id}"
 state = "{state}"
 mode = "preoccupied"
 caller_numbers = ["+862160001000"]
-starts_at = 2026-01-01T00:00:00Z
-ends_at = 2099-01-01T00:00:00Z
+starts_at = {starts_at}
+ends_at = {ends_at}
 skill_queue = "sales"
-calling_hours = {{ timezone = "UTC", windows = ["{window}"] }}
+calling_hours = {{ timezone = "{timezone}", windows = ["{window}"] }}
 strategy = {{ max_ring = "{max_ring}", do_not_call = {do_not_call} }}
-results = {{ policy = "global", global = {{ max_days = 3, max_attempts_per_day = {attempts_per_day}, retry_interval = "{retry_interval}" }} }}
+results = {results}
+{rest}
 "#
+        )
+    }
+
+    fn days(&self) -> String {
+        let Self { attempts_per_day, retry_interval, .. } = self;
+        format!(
+            r#"{{ policy = "global", global = {{ max_days = 3, max_attempts_per_day = {attempts_per_day}, retry_interval = "{retry_interval}" }} }}"#
         )
     }
 }
@@ -143,6 +171,8 @@ pub(crate) struct Stage {
     folder: tempfile::TempDir,
     lives: std::cell::Cell<u32>,
     clock: Clock,
+    /// How far the next life's clock is ahead of this machine's.
+    ahead: std::cell::Cell<SignedDuration>,
 }
 
 impl Stage {
@@ -159,6 +189,7 @@ impl Stage {
             folder,
             lives: std::cell::Cell::new(0),
             clock: Clock::system(),
+            ahead: std::cell::Cell::new(SignedDuration::ZERO),
         };
         stage.settings(|text| text);
         std::fs::write(stage.path("token"), "stage").unwrap();
@@ -213,6 +244,13 @@ max_calls_per_second = 1000
         self.repository.write("campaigns/shared/agents.toml", text);
     }
 
+    /// Defines the categories of the numbers that tests import.
+    pub(crate) fn write_categories(&self) {
+        let category = |id: &str| format!("[[categories]]\nid = \"{id}\"\nname = \"{id}\"\n");
+        let text: String = ["mobile", "home", "office"].map(category).concat();
+        self.repository.write("campaigns/shared/categories.toml", text);
+    }
+
     pub(crate) fn write_campaign(&self, campaign: &Campaign) {
         self.repository.write(format!("campaigns/{}.toml", campaign.id), campaign.text());
     }
@@ -230,6 +268,7 @@ max_calls_per_second = 1000
         let log = self.path(&format!("life-{life}.log"));
         let mut command = self.command(&["run"]);
         command.args(arguments);
+        self.set_clock_of(&mut command);
         Daemon::start(command, log, self.http)
     }
 
@@ -289,6 +328,11 @@ max_calls_per_second = 1000
 
     /// Imports contacts through the daemon that runs, each a customer with his numbers.
     pub(crate) fn import(&self, contacts: &[(&str, &[String])]) {
+        self.import_into(CAMPAIGN, contacts);
+    }
+
+    /// The same into another campaign.
+    pub(crate) fn import_into(&self, campaign: &str, contacts: &[(&str, &[String])]) {
         let most = contacts.iter().map(|(_, numbers)| numbers.len()).max().unwrap_or(1);
         let columns: Vec<&str> = ["number.mobile", "number.home", "number.office"].into_iter().take(most).collect();
         let mut text = format!("customer_id,{}\n", columns.join(","));
@@ -297,14 +341,18 @@ max_calls_per_second = 1000
             row.resize(most, String::new());
             writeln!(text, "{customer},{}", row.join(",")).unwrap();
         }
-        self.import_file("contacts.csv", &text);
+        self.import_file_into(campaign, "contacts.csv", &text);
     }
 
     /// Imports a file of contacts with that name and text.
     pub(crate) fn import_file(&self, name: &str, text: &str) {
+        self.import_file_into(CAMPAIGN, name, text);
+    }
+
+    fn import_file_into(&self, campaign: &str, name: &str, text: &str) {
         let file = self.path(name);
         std::fs::write(&file, text).unwrap();
-        self.cli(&["contacts", "import", CAMPAIGN, file.to_str().unwrap()]);
+        self.cli(&["contacts", "import", campaign, file.to_str().unwrap()]);
     }
 
     /// Imports customers `c1`, `c2` … with one number each.
@@ -317,7 +365,12 @@ max_calls_per_second = 1000
 
     /// Every attempt, as `dialops results` tells it.
     pub(crate) fn results(&self) -> Vec<Attempt> {
-        let lines = self.cli(&["results", CAMPAIGN, "--format", "json"]);
+        self.results_of(CAMPAIGN)
+    }
+
+    /// The same of another campaign.
+    pub(crate) fn results_of(&self, campaign: &str) -> Vec<Attempt> {
+        let lines = self.cli(&["results", campaign, "--format", "json"]);
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
@@ -326,7 +379,12 @@ max_calls_per_second = 1000
     }
 
     pub(crate) fn why(&self, customer: &str) -> Value {
-        serde_json::from_str(&self.cli(&["why", CAMPAIGN, customer, "--format", "json"])).unwrap()
+        self.why_in(CAMPAIGN, customer)
+    }
+
+    /// The same of another campaign's contact.
+    pub(crate) fn why_in(&self, campaign: &str, customer: &str) -> Value {
+        serde_json::from_str(&self.cli(&["why", campaign, customer, "--format", "json"])).unwrap()
     }
 
     /// What the carrier saw.

@@ -8,6 +8,7 @@ use crate::domain::{
     business_result::BusinessResult,
     campaign::{DialPermission, PerNumberLimit, Priority},
     contact::NumberEnd,
+    due::DueBy,
     gate::{self, Caps, Counts, Facts, NumberHistory},
     ids::{CategoryId, ContactRef, CustomerId, TenantId},
     order::{self, Class},
@@ -273,7 +274,8 @@ fn it_may_reopen_a_contact_that_was_reached_for_that_call_alone() {
     life.mark("callback", 1);
     assert!(!life.contact.progress.is_over());
     assert_eq!(life.next(1), Some((Class::Business, 0, 11)));
-    assert_eq!(life.gate(10, &agent("bob"), &NumberHistory::default()), Err(Hold::NotDue { due_at: at(11) }));
+    let by = DueBy::Rule { rule: BusinessKey::parse("callback").unwrap() };
+    assert_eq!(life.gate(10, &agent("bob"), &NumberHistory::default()), Err(Hold::NotDue { due_at: at(11), by }));
     assert_eq!(life.gate(11, &agent("bob"), &NumberHistory::default()), Ok(()));
     life.call(0, Some("callback"), CallResult::Answered, 20);
     assert_eq!((life.next(20), life.ended()), (None, Some(ContactEnd::Reached)));

@@ -93,7 +93,8 @@ pub(super) struct CampaignRun {
     pub(super) open: u64,
     /// `open` is from a page that may be older than a settlement.
     open_unsure: bool,
-    /// The store has open contacts, and the campaign calls none of their numbers.
+    /// The store has open contacts, and none of their numbers comes due as things are: rounds call none, or
+    /// do-not-call lists hold all.
     pub(super) without_numbers: bool,
     /// Open contacts for which the filter holds, as far as known.
     pub(super) matching: Option<u64>,
@@ -214,6 +215,12 @@ impl CampaignRun {
         self.hold.is_none() && !self.stale && !(self.hopper.is_empty() && self.pinned.is_empty())
     }
 
+    /// Its cap on live calls, if it has no room for one more.
+    pub(super) fn at_limit(&self) -> Option<u32> {
+        let limit = self.definition.as_ref()?.limits.max_concurrent_calls?.get();
+        (self.live >= limit).then_some(limit)
+    }
+
     /// Whether a page that may make it ready is on its way: nobody is taken of campaigns that come
     /// after it.
     pub(super) fn is_awaited(&self) -> bool {
@@ -315,7 +322,7 @@ impl CampaignRun {
         self.counted = true;
         self.open = page.open;
         self.open_unsure = unsure || !touched.is_empty();
-        let nobody = page.ready.is_empty() && page.next_ready_at.is_none() && !page.on_call;
+        let nobody = page.ready.is_empty() && page.next_ready_at.is_none() && !page.on_call && page.paused == 0;
         self.without_numbers = nobody && !self.open_unsure && page.open > 0 && page.matching == Some(page.open);
         self.matching = page.matching;
         self.paused = page.paused;
@@ -394,7 +401,7 @@ impl CampaignRun {
     /// Leaves out a contact that `hold` keeps: until it lifts by time, else for a while.
     pub(super) fn leave(&mut self, now: Now, contact: &Contact, hold: &Hold) {
         match hold {
-            Hold::NotDue { due_at: at } => {
+            Hold::NotDue { due_at: at, .. } => {
                 self.touch(contact.reference);
                 self.ready_later(*at);
             }
@@ -422,7 +429,7 @@ impl CampaignRun {
             | Hold::NoAgentSignedIn
             | Hold::NoAgentIdle
             | Hold::WaitsForAgent { .. }
-            | Hold::LowerPriority
+            | Hold::LowerPriority { .. }
             | Hold::CampaignAtLimit { .. }
             | Hold::TenantAtLimit { .. }
             | Hold::TrunkAtLimit { .. }

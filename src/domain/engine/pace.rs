@@ -71,6 +71,15 @@ impl Rates {
         scopes.into_iter().try_fold(Duration::ZERO, |latest, at| at.map(|at| latest.max(at)))
     }
 
+    /// The cap that has no room for a call of `campaign` at `now`.
+    pub(super) fn used_up(&self, campaign: &CampaignId, caps: RateCaps, now: Duration) -> Option<u32> {
+        let none = Pace::default();
+        let own = self.campaigns.get(campaign).unwrap_or(&none);
+        let scopes = [(own, caps.campaign), (&self.tenant, caps.tenant), (&self.trunk, caps.trunk)];
+        let full = |(pace, cap): &(&Pace, u32)| pace.room_at(*cap, self.window).is_none_or(|at| at > now);
+        scopes.into_iter().find(full).map(|(_, cap)| cap)
+    }
+
     /// Counts a call of `campaign`.
     pub(super) fn record(&mut self, campaign: &CampaignId, now: Duration) {
         self.tenant.record(now, self.window);

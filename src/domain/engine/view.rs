@@ -1,13 +1,13 @@
 //! What the engine shows of itself, for status, metrics and `why`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Engine, agents::Phase, agents::Phone, calls::Stage, campaigns::CampaignRun};
+use super::{Engine, Place, agents::Phase, agents::Phone, calls::Stage, campaigns::CampaignRun};
 use crate::domain::{
     agent::AgentState,
-    campaign::Campaign,
+    campaign::{Campaign, NumberOrder, Others},
     ids::{AgentId, CampaignId, QueueId, Revision},
     now::Now,
     reason::Hold,
@@ -67,19 +67,27 @@ pub struct AgentView {
     pub campaign: Option<CampaignId>,
 }
 
-/// How many agents of a queue are here and free.
-#[derive(Debug, Clone, Copy, Default)]
+/// The agents of a queue that are here.
+#[derive(Debug, Clone, Default)]
 struct Staff {
     signed_in: u32,
     idle: u32,
+    /// All queues that they serve.
+    queues: BTreeSet<QueueId>,
+}
+
+/// What a campaign's standing depends on besides itself.
+struct Around {
+    staff: BTreeMap<QueueId, Staff>,
+    paced: BTreeSet<CampaignId>,
 }
 
 impl Engine {
     /// The engine as it stands at `now`.
     #[must_use]
     pub fn view(&self, now: Now) -> View {
-        let staff = self.staff(now);
-        let campaigns = self.campaigns.iter().map(|(id, run)| self.campaign_view(now, id, run, &staff)).collect();
+        let around = Around { staff: self.staff(now), paced: self.paced() };
+        let campaigns = self.campaigns.iter().map(|(id, run)| self.campaign_view(now, id, run, &around)).collect();
         let agents: Vec<AgentView> = self.agents.iter().map(|(id, agent)| self.agent_view(id, agent)).collect();
         let live = self.calls.values().filter(|call| call.recorded.is_some()).count();
         let held = self.agents.values().filter(|agent| matches!(agent.phase, Phase::Held { .. })).count();
@@ -97,26 +105,28 @@ impl Engine {
             if matches!(agent.phase, Phase::Away(_)) {
                 continue;
             }
-            for queue in agent.definition.iter().flat_map(|d| &d.queues) {
+            let queues = agent.definition.iter().flat_map(|d| &d.queues);
+            for queue in queues.clone() {
                 let staff = staff.entry(queue.clone()).or_default();
                 staff.signed_in += 1;
                 staff.idle += u32::from(agent.is_available(now.mono));
+                staff.queues.extend(queues.clone().cloned());
             }
         }
         staff
     }
 
-    fn campaign_view(
-        &self,
-        now: Now,
-        id: &CampaignId,
-        run: &CampaignRun,
-        staff: &BTreeMap<QueueId, Staff>,
-    ) -> CampaignView {
+    /// Campaigns of which a call waits for room in the calls of a second.
+    fn paced(&self) -> BTreeSet<CampaignId> {
+        let waiting = self.calls.values().filter(|call| call.stage == Stage::WaitingRate);
+        waiting.map(|call| call.campaign.clone()).collect()
+    }
+
+    fn campaign_view(&self, now: Now, id: &CampaignId, run: &CampaignRun, around: &Around) -> CampaignView {
         let hold = match (&run.hold, &run.definition) {
             (Some(hold), _) => Some(hold.clone()),
             (None, None) => Some(Hold::Retired),
-            (None, Some(campaign)) => self.waiting(campaign, run, staff),
+            (None, Some(campaign)) => self.waiting(now, campaign, run, around),
         };
         CampaignView {
             id: id.clone(),
@@ -133,7 +143,7 @@ impl Engine {
     }
 
     /// What an open, running campaign waits for.
-    fn waiting(&self, campaign: &Campaign, run: &CampaignRun, staff: &BTreeMap<QueueId, Staff>) -> Option<Hold> {
+    fn waiting(&self, now: Now, campaign: &Campaign, run: &CampaignRun, around: &Around) -> Option<Hold> {
         if run.loaded_once && run.total == 0 {
             return Some(Hold::NoContacts);
         }
@@ -144,16 +154,31 @@ impl Engine {
             return (run.live == 0).then_some(Hold::NothingMatches { contacts: run.open });
         }
         if run.without_numbers {
-            return (run.live == 0).then_some(Hold::NoNumber);
+            let hold = if calls_all_numbers(campaign) { Hold::NothingDue { next_at: None } } else { Hold::NoNumber };
+            return (run.live == 0).then_some(hold);
         }
         if run.loaded_once && run.matching.is_some_and(|matching| matching <= run.paused) {
             return (run.live == 0).then_some(Hold::BatchPaused);
         }
+        if let Some(cap) = self.at_cap(now, run, campaign, around) {
+            return Some(cap);
+        }
+        let Some(staff) = around.staff.get(&campaign.skill_queue) else { return Some(Hold::NoAgentSignedIn) };
+        if let Some(hold) = run.waits_for_agent() {
+            return (run.live == 0).then_some(hold);
+        }
+        if run.hopper_is_empty() {
+            return (run.live == 0).then_some(Hold::NothingDue { next_at: run.next_ready_at });
+        }
+        let waits = staff.idle == 0 && run.live == 0;
+        waits.then(|| self.goes_first(campaign, staff).map_or(Hold::NoAgentIdle, |first| Hold::LowerPriority { first }))
+    }
+
+    /// The cap that leaves no room for one more call.
+    fn at_cap(&self, now: Now, run: &CampaignRun, campaign: &Campaign, around: &Around) -> Option<Hold> {
         let calls = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
         let caps = self.settings.caps;
-        if let Some(limit) = campaign.limits.max_concurrent_calls.map(std::num::NonZero::get)
-            && run.live >= limit
-        {
+        if let Some(limit) = run.at_limit() {
             return Some(Hold::CampaignAtLimit { limit });
         }
         if calls >= caps.tenant_calls {
@@ -162,17 +187,18 @@ impl Engine {
         if calls >= caps.trunk_calls {
             return Some(Hold::TrunkAtLimit { limit: caps.trunk_calls });
         }
-        let staff = staff.get(&campaign.skill_queue).copied().unwrap_or_default();
-        if staff.signed_in == 0 {
-            return Some(Hold::NoAgentSignedIn);
-        }
-        if let Some(hold) = run.waits_for_agent() {
-            return (run.live == 0).then_some(hold);
-        }
-        if run.hopper_is_empty() {
-            return (run.live == 0).then_some(Hold::NothingDue { next_at: run.next_ready_at });
-        }
-        if staff.idle == 0 { (run.live == 0).then_some(Hold::NoAgentIdle) } else { None }
+        let id = around.paced.get(&campaign.id)?;
+        self.asked.used_up(id, self.rate_caps(id), now.mono).map(|limit| Hold::CallRate { limit })
+    }
+
+    /// The campaign of a higher priority that the next free agent of these is for.
+    fn goes_first(&self, campaign: &Campaign, staff: &Staff) -> Option<CampaignId> {
+        let lists = [&self.ready, &self.awaited].into_iter();
+        let lists = lists.flat_map(|lists| staff.queues.iter().filter_map(|queue| lists.get(queue)));
+        let before = |(priority, ..): &&Place| *priority < campaign.priority;
+        let has_room = |(_, _, id): &&Place| self.campaigns.get(id).is_some_and(|run| run.at_limit().is_none());
+        let firsts = lists.filter_map(|list| list.iter().take_while(before).find(has_room));
+        firsts.min().map(|(_, _, first)| first.clone())
     }
 
     fn agent_view(&self, id: &AgentId, agent: &super::Agent) -> AgentView {
@@ -191,6 +217,16 @@ impl Engine {
             state: agent.state_unless_held().unwrap_or(held),
             since: agent.state_since,
             campaign: call.map(|call| call.campaign.clone()),
+        }
+    }
+}
+
+/// Whether there is no number that the campaign's order leaves out.
+fn calls_all_numbers(campaign: &Campaign) -> bool {
+    match &campaign.order {
+        NumberOrder::Sequence => true,
+        NumberOrder::RoundsByCategory { others, .. } | NumberOrder::RoundsByIndex { others, .. } => {
+            *others == Others::Last
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::{
     campaign::{Campaign, DialPermission, Generation},
     contact::{Contact, ContactEnd, Progress},
     do_not_call::Entry,
+    due::DueBy,
     gate::{self, Caps, Counts, Facts, NumberHistory},
     ids::{AgentId, TrunkId},
     phone::E164,
@@ -63,6 +64,25 @@ pub fn ask(
         }
     }
     answer
+}
+
+/// The gate's answer, for `why`: of a number that an earlier refusal holds, the cap that does.
+pub fn explain(
+    question: &Question<'_>,
+    generation: &Generation,
+    settings: &GateSettings,
+    ledger: &Ledger,
+) -> Result<(), Hold> {
+    let answer = ask(question, generation, settings, ledger);
+    let Err(Hold::NotDue { due_at, by: DueBy::Cap }) = &answer else { return answer };
+    let mut released = question.contact.clone();
+    if let Some(tries) = released.progress.tries_mut(question.number, question.rule) {
+        tries.held_until = None;
+    }
+    match ask(&Question { contact: &released, ..*question }, generation, settings, ledger) {
+        Err(hold) if hold.until() >= Some(*due_at) => Err(hold),
+        Ok(()) | Err(_) => answer,
+    }
 }
 
 fn ask_for(

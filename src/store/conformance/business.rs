@@ -8,6 +8,7 @@ use crate::{
         business::{Again, BusinessAction, BusinessRule, Outcome, Refusal, SameAgent},
         business_result::BusinessResult,
         contact::ContactEnd,
+        due::DueBy,
         ids::{BusinessResultId, SubResultId},
         order::Class,
     },
@@ -100,7 +101,8 @@ async fn a_result_reopens_who_was_reached(mut world: World) {
     assert_eq!((tally.in_progress, tally.ended.len(), tally.contacts), (1, 0, 1));
     let why = world.store.why(&spring.id, &customer_id("c1"), world.now()).await.unwrap().unwrap();
     assert_eq!(why.next.map(|next| (next.class, next.ready_at)), Some((Class::Business, due_at)));
-    assert_eq!(why.hold, Some(Hold::NotDue { due_at }));
+    let by = DueBy::Rule { rule: BusinessKey::parse("callback").unwrap() };
+    assert_eq!(why.hold, Some(Hold::NotDue { due_at, by }));
     assert_eq!(why.history.business.len(), 1);
     assert_eq!(why.history.business[0].attempt, Some(why.history.attempts[0].attempt));
     assert_eq!(why.history.attempts[0].business, BusinessKey::parse("callback"));

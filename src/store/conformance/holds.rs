@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
-use crate::domain::{campaign::PerNumberLimit, contact::ContactEnd};
+use crate::domain::{campaign::PerNumberLimit, contact::ContactEnd, due::DueBy};
 
 on_both_stores!(
     nothing_is_dialled_before_a_generation_is_in_force,
@@ -81,7 +81,8 @@ async fn a_picked_contact_must_not_have_changed(mut world: World) {
     assert_eq!(world.refusal(&first, 0).await, Hold::Stale);
     let again = world.find(&spring, "c1").await;
     let due_at = world.now() + Duration::from_secs(1800);
-    assert_eq!(world.refusal(&again, 0).await, Hold::NotDue { due_at });
+    let by = DueBy::Interval { after: CallResult::Busy };
+    assert_eq!(world.refusal(&again, 0).await, Hold::NotDue { due_at, by });
     world.wait(Duration::from_secs(1800));
     world.call(&again, 0, CallResult::Answered).await;
     let ended = world.find(&spring, "c1").await;
@@ -218,7 +219,7 @@ async fn a_number_spoken_with_rests(mut world: World) {
     let page = world.store.candidates(&spring.id, world.now(), 9).await.unwrap();
     assert_eq!((page.ready.len(), page.next_ready_at, page.open), (0, Some(released_at), 1));
     let why = world.store.why(&spring.id, &customer_id("c1"), world.now()).await.unwrap().unwrap();
-    assert_eq!(why.hold, Some(Hold::NotDue { due_at: released_at }));
+    assert_eq!(why.hold, Some(Hold::AfterConversation { released_at }));
 }
 
 async fn attempts_spent_end_the_contact(mut world: World) {

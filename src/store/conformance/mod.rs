@@ -6,10 +6,12 @@ mod customers;
 mod do_not_call;
 mod filters;
 mod holds;
+mod kept;
 mod order;
 mod sqlite;
 mod twins;
 mod verbs;
+mod why;
 
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 

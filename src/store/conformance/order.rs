@@ -196,13 +196,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn candidates_are_sorted_by_rank(spring in a_campaign(), rows in prop::collection::vec(a_row(), 1..25)) {
+    fn candidates_are_sorted_by_rank_and_all_others_counted(spring in a_campaign(), rows in prop::collection::vec(a_row(), 1..25)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
+            let mut kept = Vec::new();
             for mut world in [World::memory(), World::sqlite().await] {
                 fill(&mut world, &spring, &rows).await;
                 in_order(&world, &spring, &rows).await;
+                kept.push(world.store.kept(&spring.id, instant(0)).await.unwrap());
             }
+            assert_eq!(kept[0], kept[1]);
+            let over = rows.iter().filter(|row| row.progress.is_over()).count();
+            let counted: u64 = kept[0].iter().map(|kept| kept.contacts).sum();
+            assert_eq!(counted, (rows.len() - over) as u64);
         });
     }
 

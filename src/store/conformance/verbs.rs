@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
 use crate::{
-    domain::{agent::Availability, contact::ContactEnd, order::Class},
+    domain::{agent::Availability, contact::ContactEnd, due::DueBy, order::Class},
     store::{LeftoverLeg, Milestone, StoreError},
 };
 
@@ -444,8 +444,9 @@ async fn why_tells_past_and_future(mut world: World) {
     world.settle(attempt, &recorded, 0, CallResult::Busy).await;
     let due_at = world.now() + Duration::from_secs(1800);
     let waiting = why(&world).await.unwrap();
+    let by = DueBy::Interval { after: CallResult::Busy };
     assert_eq!((waiting.next.unwrap().class, waiting.next.unwrap().ready_at), (Class::Retry, due_at));
-    assert_eq!((waiting.hold, waiting.history.attempts.len()), (Some(Hold::NotDue { due_at }), 1));
+    assert_eq!((waiting.hold, waiting.history.attempts.len()), (Some(Hold::NotDue { due_at, by }), 1));
     assert_eq!(world.store.why(&spring.id, &customer_id("nobody"), world.now()).await.unwrap(), None);
     world.wait(Duration::from_secs(1800));
     let second = world.find(&spring, "c1").await;

@@ -10,6 +10,7 @@ use crate::{
         facts::verdict,
         ids::CampaignId,
         intent::PinnedRoom,
+        kept::{self, Kept, Known},
         order::{self, Rank},
         zone::ContactZone,
     },
@@ -61,6 +62,24 @@ impl State {
             total: held.customers.len() as u64,
             caller_usage: held.caller_usage.clone(),
         })
+    }
+
+    /// How many contacts that have not ended what keeps.
+    pub(super) fn kept(&self, campaign: &CampaignId, now: Timestamp) -> Result<Vec<Kept>, StoreError> {
+        self.held(campaign)?;
+        let Some(defined) = self.defined(campaign) else { return Ok(Vec::new()) };
+        let live = self.live_contacts();
+        let open = self.contacts_of(campaign).filter(|c| !c.progress.is_over() || live.contains(&c.reference));
+        Ok(kept::counted(open.map(|contact| {
+            let known = Known {
+                on_call: live.contains(&contact.reference),
+                filtered_out: self.filtered_out.contains(&contact.reference),
+                paused_out: self.paused_out.contains(&contact.reference),
+                listed: contact.progress.numbers.iter().any(|number| number.listed_until.is_some()),
+            };
+            let (by, until) = kept::kept_by(defined, &order::standing(defined, contact, now), known, now);
+            Kept { by, until, contacts: 1 }
+        })))
     }
 
     /// Whether nothing but its time, its numbers and other calls stands between a contact and a call.

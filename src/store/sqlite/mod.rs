@@ -11,7 +11,7 @@
 //! | `pause` | the pause of a batch, applied to its contacts slice by slice |
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` | moving the log into the database, beside the writer |
-//! | `read` | what readers do |
+//! | `read` `kept` | what readers do |
 
 mod batch;
 mod business;
@@ -26,6 +26,7 @@ mod evaluations;
 mod fault;
 mod import;
 mod intent;
+mod kept;
 mod open;
 mod outcome;
 mod pause;
@@ -72,6 +73,7 @@ use crate::{
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
+        kept::{Kept, counted},
         phone::E164,
     },
 };
@@ -431,6 +433,15 @@ impl Store for SqliteStore {
 
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {
         read!(self, read::tally, campaign)
+    }
+
+    async fn kept(&self, campaign: &CampaignId, now: Timestamp) -> Result<Vec<Kept>, StoreError> {
+        let (mut all, mut after) = (Vec::new(), 0);
+        while let Some((some, last)) = read!(self, kept::look, &self.shared, campaign, after, now)? {
+            all.extend(some);
+            after = last;
+        }
+        Ok(counted(all))
     }
 
     async fn availabilities(&self) -> Result<BTreeMap<AgentId, Availability>, StoreError> {

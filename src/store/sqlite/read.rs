@@ -708,7 +708,7 @@ async fn hold(
         history: &history,
         do_not_call: do_not_call.get(next.number).map_or(&[], Vec::as_slice),
     };
-    Ok(verdict::ask(&question, generation, &shared.settings, &shared.ledger()).err())
+    Ok(verdict::explain(&question, generation, &shared.settings, &shared.ledger()).err())
 }
 
 /// Legs and attempts of lives before `epoch`.

@@ -1,0 +1,159 @@
+//! What keeps contacts from being called now, told of many at once: coarser than the gate's holds, which
+//! ask about one contact at one instant.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::{campaign::Campaign, order::Standing, zone::ContactZone};
+
+/// What keeps a contact that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeptBy {
+    /// Nothing: it waits for a free agent.
+    Nothing,
+    /// Closed hours of its own zone.
+    Hours {
+        /// Which zone.
+        timezone: String,
+    },
+    /// None of its numbers is due.
+    Time,
+    /// Its call waits for one agent.
+    Agent,
+    /// The call that it is in.
+    Call,
+    /// The campaign's filter.
+    Filter,
+    /// The pause of its batch.
+    Batch,
+    /// Do-not-call lists, for good.
+    Lists,
+    /// Rounds that call none of its numbers.
+    Rounds,
+}
+
+impl KeptBy {
+    /// The code of the hold that the gate would give; `None` if nothing holds it.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::Hours { .. } => Some("window_closed"),
+            Self::Time => Some("not_due"),
+            Self::Agent => Some("waits_for_agent"),
+            Self::Call => Some("customer_on_call"),
+            Self::Filter => Some("filtered_out"),
+            Self::Batch => Some("batch_paused"),
+            Self::Lists => Some("do_not_call"),
+            Self::Rounds => Some("no_number"),
+        }
+    }
+}
+
+impl fmt::Display for KeptBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("wait for a free agent alone"),
+            Self::Hours { timezone } => write!(f, "sleep: the window is closed in {timezone}"),
+            Self::Time => f.write_str("are not due yet"),
+            Self::Agent => f.write_str("wait for the agent of their last call"),
+            Self::Call => f.write_str("are in a call"),
+            Self::Filter => f.write_str("are left out by the filter"),
+            Self::Batch => f.write_str("are in a batch that is paused"),
+            Self::Lists => f.write_str("are on do-not-call lists with all their numbers"),
+            Self::Rounds => f.write_str("have no number that the rounds call"),
+        }
+    }
+}
+
+/// Contacts that the same thing keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// What it is.
+    pub by: KeptBy,
+    /// When it lets the first of them go, if that is only a matter of time.
+    pub until: Option<Timestamp>,
+    /// How many.
+    pub contacts: u64,
+}
+
+/// What a store knows of a contact beside how it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Known {
+    /// It has a live call.
+    pub on_call: bool,
+    /// The filter leaves it out.
+    pub filtered_out: bool,
+    /// Its batch is paused.
+    pub paused_out: bool,
+    /// A do-not-call list holds one of its numbers.
+    pub listed: bool,
+}
+
+/// What keeps a contact that stands like this and has not ended, and until when.
+#[must_use]
+pub fn kept_by(campaign: &Campaign, standing: &Standing, known: Known, now: Timestamp) -> (KeptBy, Option<Timestamp>) {
+    match standing.earliest() {
+        _ if known.on_call => (KeptBy::Call, None),
+        _ if known.filtered_out => (KeptBy::Filter, None),
+        _ if known.paused_out => (KeptBy::Batch, None),
+        None if known.listed => (KeptBy::Lists, None),
+        None => (KeptBy::Rounds, None),
+        Some(at) if at > now => (KeptBy::Time, Some(at)),
+        Some(_) if standing.agent.is_some() && standing.business.is_some_and(|at| at <= now) => (KeptBy::Agent, None),
+        Some(_) => awake(campaign, standing.zone.as_deref(), now),
+    }
+}
+
+/// What keeps contacts that are ready, by the zone in which their hours are reckoned if that is their own.
+#[must_use]
+pub fn awake(campaign: &Campaign, zone: Option<&str>, now: Timestamp) -> (KeptBy, Option<Timestamp>) {
+    let Some(zone) = zone.and_then(ContactZone::parse) else { return (KeptBy::Nothing, None) };
+    let hours = campaign.hours.in_zone(&zone);
+    if hours.lets_through(now) {
+        return (KeptBy::Nothing, None);
+    }
+    (KeptBy::Hours { timezone: zone.name().to_owned() }, hours.next_through(now))
+}
+
+/// Adds up what keeps single contacts, or some of them.
+#[must_use]
+pub fn counted(all: impl IntoIterator<Item = Kept>) -> Vec<Kept> {
+    let mut sums: Vec<Kept> = Vec::new();
+    for one in all {
+        match sums.iter_mut().find(|sum| sum.by == one.by) {
+            Some(sum) => {
+                sum.contacts += one.contacts;
+                sum.until = [sum.until, one.until].into_iter().flatten().min();
+            }
+            None => sums.push(one),
+        }
+    }
+    sums.sort_by(|a, b| a.by.cmp(&b.by));
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::reason::Hold;
+
+    #[test]
+    fn what_keeps_contacts_is_a_hold_of_the_gate() {
+        let timezone = "Europe/Berlin".to_owned();
+        let all = [
+            KeptBy::Hours { timezone },
+            KeptBy::Time,
+            KeptBy::Agent,
+            KeptBy::Call,
+            KeptBy::Filter,
+            KeptBy::Batch,
+            KeptBy::Lists,
+            KeptBy::Rounds,
+        ];
+        for by in all {
+            assert!(Hold::CODES.contains(&by.code().unwrap()), "{by}");
+        }
+    }
+}

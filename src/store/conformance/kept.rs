@@ -1,0 +1,108 @@
+//! Contacts are counted by what keeps them, each by one thing.
+
+use super::*;
+use crate::domain::{
+    attribute::AttributeValue,
+    campaign::{NumberOrder, Others},
+    do_not_call::NewEntry,
+    filter::{Comparison, Filter, Test},
+    ids::{AttributeId, BatchId, DoNotCallId},
+    kept::KeptBy,
+    zone::ContactZone,
+};
+
+on_both_stores!(each_contact_is_kept_by_one_thing, nobody_is_kept_of_a_campaign_that_is_gone);
+
+/// What keeps contacts at this instant, until when, and how many.
+async fn kept(world: &World, campaign: &Campaign) -> Vec<(KeptBy, Option<Timestamp>, u64)> {
+    let kept = world.store.kept(&campaign.id, world.now()).await.unwrap();
+    kept.into_iter().map(|kept| (kept.by, kept.until, kept.contacts)).collect()
+}
+
+/// Open from nine to ten at night, in each contact's own zone; only mobiles of those whose tier is not iron.
+fn spring() -> Campaign {
+    let (zone, hours) = (TimeZone::get("Asia/Shanghai").unwrap(), vec![Window::parse("09:00-22:00").unwrap()]);
+    let tier = AttributeId::parse("tier").unwrap();
+    let iron = Filter::Test { attribute: tier, test: Test::Text(Comparison::Eq("iron".to_owned())) };
+    let rounds = vec![CategoryId::parse("mobile").unwrap()];
+    Campaign {
+        hours: CallingHours::new("Asia/Shanghai", zone, hours).unwrap().in_contact_zone(),
+        filter: Some(Filter::Not(Box::new(iron))),
+        order: NumberOrder::RoundsByCategory { rounds, others: Others::Never },
+        do_not_call: vec![DoNotCallId::parse("objected").unwrap()],
+        ..campaign("spring")
+    }
+}
+
+async fn each_contact_is_kept_by_one_thing(mut world: World) {
+    let spring = spring();
+    world.apply(&[&spring]).await;
+    let number = |serial: u32| format!("+86138{serial:08}");
+    let new = |customer: &str, serial| contact(customer, &[&number(serial)]);
+    let iron = AttributeValue::Text("iron".to_owned());
+    let home = CategoryId::parse("home").unwrap();
+    let sleeping =
+        |customer, serial| NewContact { timezone: ContactZone::parse("Europe/Berlin"), ..new(customer, serial) };
+    world
+        .import(
+            &spring,
+            vec![
+                new("busy", 1),
+                new("on-call", 2),
+                new("listed", 3),
+                new("ready", 4),
+                sleeping("asleep", 5),
+                sleeping("asleep-too", 6),
+                NewContact { not_before: Some(at("2031-03-05T09:00:00+08:00")), ..new("later", 7) },
+                NewContact {
+                    attributes: Attributes::from([(AttributeId::parse("tier").unwrap(), iron)]),
+                    ..new("iron", 8)
+                },
+                NewContact { numbers: vec![(home, e164(&number(9)))], ..new("at-home", 9) },
+                new("reached", 10),
+            ],
+        )
+        .await;
+    world.import_batch(&spring, "second", vec![new("paused", 11), new("paused-too", 12)]).await;
+    world.store.pause_batch(&spring.id, &BatchId::parse("second").unwrap(), true).await.unwrap();
+    while world.store.evaluate().await.unwrap().is_some() {}
+    let busy = world.find(&spring, "busy").await;
+    world.call(&busy, 0, CallResult::Busy).await;
+    let reached = world.find(&spring, "reached").await;
+    world.call(&reached, 0, CallResult::Answered).await;
+    let on_call = world.find(&spring, "on-call").await;
+    world.place(&on_call, 0).await;
+    let objected = DoNotCallId::parse("objected").unwrap();
+    let entry = NewEntry { number: e164(&number(3)), expires_at: None };
+    world.store.import_do_not_call(&objected, vec![entry]).await.unwrap();
+    assert_eq!(world.customers(&spring).await, ["ready"], "and who is listed was met");
+
+    let berlin = KeptBy::Hours { timezone: "Europe/Berlin".to_owned() };
+    let (opens, due) = (at("2031-03-03T09:00:00+01:00"), world.now() + Duration::from_secs(1800));
+    let expected = [
+        (KeptBy::Nothing, None, 1),
+        (berlin, Some(opens), 2),
+        (KeptBy::Time, Some(due), 2),
+        (KeptBy::Call, None, 1),
+        (KeptBy::Filter, None, 1),
+        (KeptBy::Batch, None, 2),
+        (KeptBy::Lists, None, 1),
+        (KeptBy::Rounds, None, 1),
+    ];
+    assert_eq!(kept(&world, &spring).await, expected);
+    world.clock.advance(Duration::from_secs(6 * 3600));
+    let awake = kept(&world, &spring).await;
+    assert_eq!(awake[0], (KeptBy::Nothing, None, 4), "who was busy or asleep is ready");
+    assert_eq!(awake[1], (KeptBy::Time, Some(at("2031-03-05T09:00:00+08:00")), 1));
+}
+
+async fn nobody_is_kept_of_a_campaign_that_is_gone(mut world: World) {
+    let spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(3)).await;
+    assert_eq!(kept(&world, &spring).await, [(KeptBy::Nothing, None, 3)]);
+    let change = CampaignChange::Retire { id: spring.id.clone() };
+    world.store.apply(generation(9, &[]), vec![change]).await.unwrap();
+    assert_eq!(kept(&world, &spring).await, []);
+    assert!(world.store.kept(&campaign_id("sprung"), world.now()).await.is_err());
+}
