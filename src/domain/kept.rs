@@ -10,7 +10,7 @@ use super::{campaign::Campaign, order::Standing, zone::ContactZone};
 /// What keeps a contact that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeptBy {
-    /// Nothing: it waits for a free agent.
+    /// Nothing of its own: it is ready, and waits for what the campaign waits for.
     Nothing,
     /// Closed hours of its own zone.
     Hours {
@@ -34,7 +34,7 @@ pub enum KeptBy {
 }
 
 impl KeptBy {
-    /// The code of the hold that the gate would give; `None` if nothing holds it.
+    /// The code of the hold that the gate would give; `None` if nothing of its own holds it.
     #[must_use]
     pub fn code(&self) -> Option<&'static str> {
         match self {
@@ -54,7 +54,7 @@ impl KeptBy {
 impl fmt::Display for KeptBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nothing => f.write_str("wait for a free agent alone"),
+            Self::Nothing => f.write_str("are ready to be called"),
             Self::Hours { timezone } => write!(f, "sleep: the window is closed in {timezone}"),
             Self::Time => f.write_str("are not due yet"),
             Self::Agent => f.write_str("wait for the agent of their last call"),

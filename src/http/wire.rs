@@ -351,7 +351,7 @@ pub struct CampaignWhy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeptView {
-    /// The code of the hold that each of them has; `None` if only a free agent is missing.
+    /// The code of the hold that each of them has; `None` if they wait for nothing but what the campaign does.
     pub reason: Option<String>,
     /// The same in words, of them all.
     pub message: String,

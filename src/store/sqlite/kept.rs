@@ -23,7 +23,8 @@ const LOOK: i64 = 50_000;
 /// Of contacts ?2 to ?3 of a campaign: what keeps them ([`counted`] reads it), the zone in which their hours are
 /// reckoned, when the first of them is due, and how many they are.
 const COUNT: &str = "SELECT how, (SELECT name FROM zone WHERE id = zone), min(due), count(*) FROM (\
-    SELECT CASE WHEN l.contact IS NOT NULL THEN 'call' WHEN c.filtered_out THEN 'filter' WHEN c.paused_out THEN 'batch' \
+    SELECT CASE WHEN l.contact IS NOT NULL THEN 'call' WHEN c.filtered_out THEN 'filter' \
+        WHEN c.paused_out THEN 'batch' \
         WHEN due = 9223372036854775807 THEN \
             iif(EXISTS (SELECT 1 FROM listed_number n WHERE n.contact = c.id), 'lists', 'rounds') \
         WHEN due > ?4 THEN 'time' WHEN c.pinned IS NOT NULL AND c.business_at <= ?4 THEN 'agent' \
