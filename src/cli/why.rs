@@ -23,7 +23,7 @@ pub(super) struct Args {
     campaign: String,
     /// The customer's id; without one, the campaign itself is explained
     customer: Option<String>,
-    /// Count a campaign's contacts by what keeps them, also if there are more than a million: that takes a while
+    /// Count a campaign's contacts by what keeps them, also if there are more than 100,000: that takes a while
     #[arg(long, conflicts_with = "customer")]
     counts: bool,
     /// How to write it

@@ -70,7 +70,7 @@ pub(super) async fn tally(
 
 /// Contacts of a campaign up to which they are counted by what keeps them without being asked for: it is a look at
 /// each of them.
-const COUNTED_MAX: u64 = 1_000_000;
+const COUNTED_MAX: u64 = 100_000;
 
 /// What else is to be told of a campaign.
 #[derive(Debug, Deserialize)]

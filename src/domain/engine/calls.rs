@@ -571,6 +571,7 @@ impl Engine {
                 *since = until;
             }
         }
+        self.refresh_agent(id);
     }
 
     /// Hangs up on the customer; the attempt is settled with `result` when the leg's end comes.

@@ -1,39 +1,32 @@
 //! Counting contacts by what keeps them: all of a campaign's, in short looks.
 
+use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::{
-    contact::campaign_key,
+    contact::{self, KEPT_COLUMNS, campaign_key, column, contact_columns, contact_joins, kept_columns},
     fault::{Doing, Fault},
     writer::Shared,
 };
-use crate::{
-    domain::{
-        campaign::Campaign,
-        ids::CampaignId,
-        kept::{self, Kept, KeptBy},
-    },
-    store::row::{self, damaged, micros},
+use crate::domain::{
+    ids::CampaignId,
+    kept::{self, Kept, Known},
+    order,
 };
 
 /// Contacts that one look goes past, so that no reader keeps the log from shrinking.
-const LOOK: i64 = 50_000;
+const LOOK: i64 = 10_000;
 
-/// Of contacts ?2 to ?3 of a campaign: what keeps them ([`counted`] reads it), the zone in which their hours are
-/// reckoned, when the first of them is due, and how many they are.
-const COUNT: &str = "SELECT how, (SELECT name FROM zone WHERE id = zone), min(due), count(*) FROM (\
-    SELECT CASE WHEN l.contact IS NOT NULL THEN 'call' WHEN c.filtered_out THEN 'filter' \
-        WHEN c.paused_out THEN 'batch' \
-        WHEN due = 9223372036854775807 THEN \
-            iif(EXISTS (SELECT 1 FROM listed_number n WHERE n.contact = c.id), 'lists', 'rounds') \
-        WHEN due > ?4 THEN 'time' WHEN c.pinned IS NOT NULL AND c.business_at <= ?4 THEN 'agent' \
-        ELSE 'hours' END AS how, iif(due <= ?4, c.zone, 0) AS zone, due \
-    FROM (SELECT *, min(coalesce(business_at, 9223372036854775807), coalesce(pass_at, 9223372036854775807), \
-        coalesce(retry_at, 9223372036854775807), coalesce(fresh_at, 9223372036854775807)) AS due \
-        FROM contact WHERE id > ?2 AND id <= ?3 AND +campaign = ?1) c \
-    LEFT JOIN live_call l ON l.contact = c.id \
-    WHERE c.ended IS NULL OR c.business_at IS NOT NULL OR l.contact IS NOT NULL) GROUP BY how, zone";
+/// Contacts ?2 to ?3 of a campaign, as [`contact::kept`] reads them, and whether a do-not-call list holds one of
+/// their numbers.
+const CONTACTS: &str = concat!(
+    "SELECT ",
+    kept_columns!(),
+    ", EXISTS (SELECT 1 FROM listed_number n WHERE n.contact = c.id) FROM contact c",
+    contact_joins!(),
+    "WHERE c.id > ?2 AND c.id <= ?3 AND +c.campaign = ?1"
+);
 
 /// What keeps contacts of a campaign at `now`, of those after `after`, and where the next look begins;
 /// `None` once all have been looked at.
@@ -54,27 +47,22 @@ pub(super) async fn look(
         return Ok(None);
     }
     let to = after + LOOK;
-    let rows = sqlx::query_as(COUNT).bind(key).bind(after).bind(to).bind(micros(now)).fetch_all(conn).await;
-    let rows: Vec<(String, Option<String>, i64, i64)> = rows.doing("counting contacts")?;
-    let kept: Result<Vec<Kept>, Fault> = rows.into_iter().map(|row| counted(defined, row, now)).collect();
-    Ok(Some((kept?, to)))
-}
-
-fn counted(
-    campaign: &Campaign,
-    (how, zone, due, contacts): (String, Option<String>, i64, i64),
-    now: Timestamp,
-) -> Result<Kept, Fault> {
-    let (by, until) = match how.as_str() {
-        "call" => (KeptBy::Call, None),
-        "filter" => (KeptBy::Filter, None),
-        "batch" => (KeptBy::Batch, None),
-        "lists" => (KeptBy::Lists, None),
-        "rounds" => (KeptBy::Rounds, None),
-        "time" => (KeptBy::Time, Some(row::timestamp(due)?)),
-        "agent" => (KeptBy::Agent, None),
-        "hours" => kept::awake(campaign, zone.as_deref(), now),
-        _ => return Err(damaged("contact").into()),
-    };
-    Ok(Kept { by, until, contacts: contacts.unsigned_abs() })
+    let mut kept = Vec::new();
+    let mut rows = sqlx::query(CONTACTS).bind(key).bind(after).bind(to).fetch(conn);
+    while let Some(row) = rows.try_next().await.doing("counting contacts")? {
+        let found = contact::kept(&row)?;
+        if found.contact.progress.is_over() && !found.live {
+            continue;
+        }
+        let known = Known {
+            on_call: found.live,
+            filtered_out: !defined.matches(&found.contact.attributes),
+            paused_out: found.paused_out,
+            listed: column(&row, KEPT_COLUMNS)?,
+        };
+        let standing = order::standing(defined, &found.contact, now);
+        let (by, until) = kept::kept_by(defined, &standing, known, now);
+        kept.push(Kept { by, until, contacts: 1 });
+    }
+    Ok(Some((kept::counted(kept), to)))
 }
