@@ -249,6 +249,8 @@ fn nobody_is_called_outside_hours_or_without_permission() {
     stage.import_numbers(&[number::quick(1), number::quick(2)]);
     stage.sign_in(&["a1"]);
     stage.until("dialling is off", || waiting(&stage) == "dialling_off");
+    pause(QUIET);
+    assert_eq!(campaign(&stage.status())["phase"], "running", "contacts that nobody may call are not done");
     daemon.stop();
 
     let listed = format!("dial = \"listed\", test_numbers = [\"{}\"]", number::quick(2));

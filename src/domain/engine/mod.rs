@@ -431,6 +431,8 @@ impl Engine {
         if let Some(page) = page {
             let busy = &self.busy;
             run.loaded(now, page, |contact| busy.contains_key(&contact));
+            // A page without contacts that may be called tells nothing of the others.
+            run.without_numbers &= self.settings.permission == DialPermission::All;
         } else {
             run.load_failed();
             self.back_off(now);
