@@ -288,7 +288,7 @@ pub struct Limits {
     pub max_concurrent_calls: Option<NonZeroU32>,
     /// INVITEs to customers in any one second.
     pub max_calls_per_second: Option<NonZeroU32>,
-    /// INVITEs to one contact of this campaign, ever.
+    /// INVITEs to one customer, over all campaigns, ever.
     pub max_attempts_per_contact: Option<NonZeroU32>,
     /// INVITEs to one number, over all campaigns, in a rolling period.
     pub per_number: Option<PerNumberLimit>,

@@ -339,7 +339,7 @@ table! {
         optional max_concurrent_calls: Count<100_000> => 20,
         /// Calls to customers started in any one second.
         optional max_calls_per_second: Count<10_000> => 5,
-        /// Calls to one customer of this campaign, ever.
+        /// Calls to one customer by all campaigns together, ever: this one calls nobody who has had as many.
         optional max_attempts_per_contact: Count<10_000> => 6,
         /// Cap on calls to one number, counted over all campaigns.
         optional per_number: PerNumberTable => { attempts = 3, days = 7, after_conversation_days = 30 },
