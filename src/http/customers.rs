@@ -186,6 +186,7 @@ fn refused(error: StoreError) -> ApiError {
     let (status, hint) = match &error {
         StoreError::UnknownCustomer { .. } => (StatusCode::NOT_FOUND, "`dialops contacts list` shows who there is"),
         StoreError::OnCall(_) => (StatusCode::CONFLICT, "try again once the call is over"),
+        StoreError::Erased(_) => (StatusCode::CONFLICT, "`dialops contacts list` shows who there is"),
         StoreError::WasCalled(_) => {
             (StatusCode::CONFLICT, "`dialops contacts erase` takes away what is personal and keeps the counts")
         }

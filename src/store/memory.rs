@@ -320,7 +320,9 @@ impl Store for MemoryStore {
         for change in changes {
             state.change(&generation, change)?;
         }
-        state.generation = Some(generation);
+        if state.generation.replace(generation).is_none() {
+            state.results_take_effect_late();
+        }
         Ok(())
     }
 

@@ -120,6 +120,9 @@ pub enum StoreError {
     /// The contact has attempts, which are kept.
     #[error("customer \"{0}\" has been called, so the contact is kept for its results")]
     WasCalled(CustomerId),
+    /// A contact that was erased stays as it is.
+    #[error("customer {0} was erased, which is final; import the customer anew if that is wanted")]
+    Erased(CustomerId),
     /// The writer has stopped.
     #[error("the store has been closed")]
     Closed,

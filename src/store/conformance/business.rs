@@ -20,6 +20,7 @@ on_both_stores!(
     a_result_during_a_call_takes_effect_at_its_end,
     a_result_during_a_call_that_never_left_takes_effect_too,
     a_crash_keeps_what_a_call_was_placed_for,
+    a_result_waits_for_the_definitions_of_the_next_life,
     a_stop_ends_for_good,
     results_are_checked_against_what_is_defined,
     business_calls_come_first_by_due_time,
@@ -179,6 +180,35 @@ async fn a_crash_keeps_what_a_call_was_placed_for(mut world: World) {
     let after = world.find(&spring, "c1").await;
     assert_eq!(after.progress.business.placed.values().collect::<Vec<_>>(), [&1]);
     assert_eq!(after.progress.business.scheduled.unwrap().due_at(), world.now() + Duration::from_secs(600));
+}
+
+async fn a_result_waits_for_the_definitions_of_the_next_life(mut world: World) {
+    let spring = Campaign { business: rules(None), ..campaign("spring") };
+    world.reached(&spring, 1).await;
+    world.mark(&spring, "c1", "callback").await;
+    world.wait(Duration::from_secs(600));
+    let again = world.ready(&spring).await.remove(0);
+    world.place(&again, 0).await;
+    assert_eq!(world.mark(&spring, "c1", "callback").await, None);
+    world.crash().await;
+    let left = world.store.leftovers().await.unwrap().attempts.remove(0);
+    let recorded = RecordedIntent {
+        at: left.placed_at,
+        revision: Revision::parse(&"0".repeat(40)).unwrap(),
+        policy: left.policy,
+        local_date: left.local_date,
+        next_day_at: left.next_day_at,
+        contact: left.contact,
+    };
+    let settled = settlement(left.attempt, &recorded, 0, CallResult::Answered, world.now());
+    world.store.settle(settled).await.unwrap();
+    let outcome = async |world: &World| {
+        let history = world.store.contact(&spring.id, &customer_id("c1")).await.unwrap().unwrap();
+        history.business.last().unwrap().outcome
+    };
+    assert_eq!(outcome(&world).await, None, "nothing is defined yet");
+    world.apply(&[&spring]).await;
+    assert_eq!(outcome(&world).await, Some(Outcome::Scheduled));
 }
 
 async fn a_stop_ends_for_good(mut world: World) {

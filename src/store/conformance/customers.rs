@@ -134,6 +134,10 @@ async fn who_is_erased_stays_in_the_counts_alone(mut world: World) {
     for left in world.store.contacts_page(&spring.id, None, 10).await.unwrap() {
         assert!(left.progress.numbers.is_empty() && left.attributes.is_empty());
         assert!(matches!(left.progress.ended, Some(ContactEnd::Erased | ContactEnd::Reached)));
+        let edit = ContactEdit { priority: Some(Priority::DEFAULT), ..ContactEdit::default() };
+        let edited = world.store.edit(&spring.id, &left.customer, edit).await;
+        assert!(matches!(edited, Err(StoreError::Erased(_))), "{edited:?}");
+        assert!(matches!(world.store.delete(&spring.id, &left.customer).await, Err(StoreError::Erased(_))));
     }
     world.wait(Duration::from_secs(86_400));
     assert_eq!(world.customers(&spring).await, [""; 0]);

@@ -1,5 +1,7 @@
 //! Business results: recorded at once, in effect once their contact is in no call.
 
+use std::collections::BTreeSet;
+
 use super::State;
 use crate::{
     domain::{
@@ -35,7 +37,7 @@ impl State {
 
     /// Has what was set for a contact take effect, unless it is in a call; tells whether that changed it.
     pub(super) fn results_take_effect(&mut self, contact: ContactRef) -> bool {
-        if self.live_contacts().contains(&contact) {
+        if self.generation.is_none() || self.live_contacts().contains(&contact) {
             return false;
         }
         let waiting = |(of, record): &(ContactRef, BusinessRecord)| *of == contact && record.outcome.is_none();
@@ -46,6 +48,14 @@ impl State {
             self.business[at].1.outcome = Some(outcome);
         }
         changed
+    }
+
+    /// Has everything take effect that waited for the first generation of this life.
+    pub(super) fn results_take_effect_late(&mut self) {
+        let waiting = self.business.iter().filter(|(_, record)| record.outcome.is_none());
+        for contact in waiting.map(|(contact, _)| *contact).collect::<BTreeSet<_>>() {
+            self.results_take_effect(contact);
+        }
     }
 
     fn result_takes_effect(&mut self, contact: ContactRef, at: usize, changed: &mut bool) -> Outcome {

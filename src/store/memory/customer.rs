@@ -17,6 +17,9 @@ impl State {
         if self.live_contacts().contains(&contact.reference) {
             return Err(StoreError::OnCall(customer.clone()));
         }
+        if contact.progress.numbers.is_empty() {
+            return Err(StoreError::Erased(customer.clone()));
+        }
         Ok(contact.clone())
     }
 

@@ -65,7 +65,12 @@ async fn attempt_of(
 }
 
 /// Has what was set for a contact take effect, unless it is in a call; tells whether that changed it.
+///
+/// Before a life has put a generation in force nothing is defined, and what calls of the life before left waits.
 pub(super) async fn take_effect(writer: &mut Writer, contact: ContactRef) -> Result<bool, Fault> {
+    if writer.generation.is_none() {
+        return Ok(false);
+    }
     const WAITING: &str = "SELECT id, attempt, result, set_at FROM business_result \
                            WHERE contact = ?1 AND outcome IS NULL ORDER BY id";
     let waiting = sqlx::query(WAITING).bind(contact.0).fetch_all(&mut writer.conn).await;
@@ -83,6 +88,16 @@ pub(super) async fn take_effect(writer: &mut Writer, contact: ContactRef) -> Res
         query.execute(&mut writer.conn).await.doing("writing a business result")?;
     }
     Ok(changed)
+}
+
+/// Has everything take effect that waited for the first generation of this life.
+pub(super) async fn take_effect_late(writer: &mut Writer) -> Result<(), Fault> {
+    let waiting = sqlx::query_scalar("SELECT DISTINCT contact FROM business_result WHERE outcome IS NULL");
+    let waiting: Vec<i64> = waiting.fetch_all(&mut writer.conn).await.doing("reading business results")?;
+    for contact in waiting {
+        take_effect(writer, ContactRef(contact)).await?;
+    }
+    Ok(())
 }
 
 async fn follow(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sqlx::SqliteConnection;
 
 use super::{
+    business,
     contact::{self, Rules},
     do_not_call, evaluate,
     evaluations::Evaluations,
@@ -38,10 +39,14 @@ pub(super) async fn apply(
             CampaignChange::Retire { id } => retire(&mut writer.conn, &generation, &id).await?,
         }
     }
-    if writer.generation.is_none() {
+    let first = writer.generation.is_none();
+    if first {
         know_definitions(writer, &generation).await?;
     }
     writer.generation = Some(generation);
+    if first {
+        business::take_effect_late(writer).await?;
+    }
     Ok(())
 }
 

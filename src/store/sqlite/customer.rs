@@ -22,7 +22,11 @@ async fn idle(conn: &mut SqliteConnection, campaign: &CampaignId, customer: &Cus
     let unknown = || StoreError::UnknownCustomer { campaign: campaign.clone(), customer: customer.clone() };
     let found = contact::find(conn, key, customer).await?.ok_or_else(unknown)?;
     let kept = contact::load(conn, found.reference).await?.ok_or_else(unknown)?;
-    if kept.live { Err(StoreError::OnCall(customer.clone()).into()) } else { Ok(kept) }
+    match kept {
+        Kept { live: true, .. } => Err(StoreError::OnCall(customer.clone()).into()),
+        kept if kept.contact.progress.numbers.is_empty() => Err(StoreError::Erased(customer.clone()).into()),
+        kept => Ok(kept),
+    }
 }
 
 /// Changes a contact; tells whether that made a difference.

@@ -94,6 +94,7 @@ fn again(error: &StoreError) -> StoreError {
         }
         StoreError::OnCall(customer) => StoreError::OnCall(customer.clone()),
         StoreError::WasCalled(customer) => StoreError::WasCalled(customer.clone()),
+        StoreError::Erased(customer) => StoreError::Erased(customer.clone()),
         StoreError::Damaged(what) => StoreError::Damaged(what.clone()),
         StoreError::Closed => StoreError::Closed,
         StoreError::Held { store, pid, host } => {

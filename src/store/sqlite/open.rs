@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Migrations in order; the position of each, from 1, is the schema version it leads to.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003_do_not_call.sql"),
@@ -31,6 +31,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0006_batches.sql"),
     include_str!("migrations/0007_ends_at.sql"),
     include_str!("migrations/0008_places.sql"),
+    include_str!("migrations/0009_waiting_results.sql"),
 ];
 
 /// "dial" in the file's header, so that another program's database is not taken for a store.
