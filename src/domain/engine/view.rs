@@ -187,6 +187,11 @@ impl Engine {
         if calls >= caps.trunk_calls {
             return Some(Hold::TrunkAtLimit { limit: caps.trunk_calls });
         }
+        let idle = around.staff.get(&campaign.skill_queue).is_some_and(|staff| staff.idle > 0);
+        if idle && !run.hopper_is_empty() {
+            let (id, caps) = (&campaign.id, self.rate_caps(&campaign.id));
+            return self.claimed.used_up(id, caps, now.mono).map(|limit| Hold::CallRate { limit });
+        }
         let id = around.paced.get(&campaign.id)?;
         self.asked.used_up(id, self.rate_caps(id), now.mono).map(|limit| Hold::CallRate { limit })
     }
