@@ -7,6 +7,9 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark")]
 
 mod peers;
+#[path = "../../tests/it/repository.rs"]
+#[expect(dead_code, reason = "the integration tests use more of it")]
+mod repository;
 mod stage;
 
 use std::{

@@ -12,6 +12,8 @@ use std::{
 
 use tempfile::TempDir;
 
+use crate::repository::git;
+
 /// Ticks per second of `/proc/…/stat`, which Linux has fixed.
 const TICKS: f64 = 100.0;
 
@@ -48,10 +50,10 @@ impl Stage {
             .unwrap();
         }
         fs::write(shared.join("agents.toml"), agents).unwrap();
-        git(root, &["init", "-q", "-b", "main", "repo"]);
+        git(root, ["init", "-q", "-b", "main", "repo"], b"");
         write_campaign(root, "running");
-        git(&root.join("repo"), &["add", "-A"]);
-        git(&root.join("repo"), &["commit", "-qm", "first"]);
+        git(&root.join("repo"), ["add", "-A"], b"");
+        git(&root.join("repo"), ["commit", "-qm", "first"], b"");
         fs::write(root.join("dialops.toml"), settings(wanted)).unwrap();
         let log = fs::File::create(root.join("log")).unwrap();
         let daemon = Command::new(env!("CARGO_BIN_EXE_dialops"))
@@ -124,7 +126,7 @@ impl Stage {
     /// Commits the campaign's state and waits until it is in force.
     pub(crate) fn commit_state(&self, state: &str) {
         write_campaign(self.folder(), state);
-        git(&self.folder().join("repo"), &["commit", "-qam", state, "--allow-empty"]);
+        git(&self.folder().join("repo"), ["commit", "-qam", state, "--allow-empty"], b"");
         let desired = format!("\"desired\":\"{state}\"");
         self.wait_for(state, || self.status().contains(&desired));
     }
@@ -159,18 +161,6 @@ impl Drop for Stage {
         let _ = self.daemon.kill();
         let _ = self.daemon.wait();
     }
-}
-
-fn git(folder: &Path, arguments: &[&str]) {
-    let status = Command::new("git")
-        .current_dir(folder)
-        .args(["-c", "user.name=bench", "-c", "user.email=bench@dialops.invalid"])
-        .args(arguments)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .status()
-        .unwrap();
-    assert!(status.success(), "git {arguments:?}");
 }
 
 fn write_campaign(root: &Path, state: &str) {

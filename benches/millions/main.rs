@@ -21,6 +21,9 @@
 mod dialling;
 mod machine;
 mod reference;
+#[path = "../../tests/it/repository.rs"]
+#[expect(dead_code, reason = "the integration tests use more of it")]
+mod repository;
 mod resident;
 mod world;
 

@@ -10,15 +10,16 @@ use std::{
 
 use crate::{
     machine, met,
+    repository::git,
     world::{CAMPAIGNS, World},
 };
 
 /// Runs the daemon on the store until it has everything in force, and weighs it.
 pub(crate) fn at_rest(world: &World) {
     let folder = world.folder();
-    git(&world.repository(), &["init", "-q", "-b", "main", "."]);
-    git(&world.repository(), &["add", "-A"]);
-    git(&world.repository(), &["commit", "-qm", "all campaigns"]);
+    git(&world.repository(), ["init", "-q", "-b", "main", "."], b"");
+    git(&world.repository(), ["add", "-A"], b"");
+    git(&world.repository(), ["commit", "-qm", "all campaigns"], b"");
     fs::write(folder.join("dialops.toml"), settings()).unwrap();
     let log = fs::File::create(folder.join("log")).unwrap();
     let mut daemon = Command::new(env!("CARGO_BIN_EXE_dialops"))
@@ -62,18 +63,6 @@ fn dialops(folder: &Path, arguments: &[&str]) -> String {
 fn stop(daemon: &mut Child) {
     Command::new("kill").arg(daemon.id().to_string()).status().unwrap();
     daemon.wait().unwrap();
-}
-
-fn git(folder: &Path, arguments: &[&str]) {
-    let status = Command::new("git")
-        .current_dir(folder)
-        .args(["-c", "user.name=bench", "-c", "user.email=bench@dialops.invalid"])
-        .args(arguments)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .status()
-        .unwrap();
-    assert!(status.success(), "git {arguments:?}");
 }
 
 fn settings() -> String {

@@ -101,19 +101,26 @@ pub(super) fn read(line: &str, context: Context<'_>) -> Result<NewContact, Strin
         let value = Value::of(raw);
         match key.as_str() {
             "customer_id" => text(&mut draft, &key, value, Draft::customer),
-            "numbers" => numbers(&mut draft, context, value),
-            "attributes" => attributes(&mut draft, context, value),
-            "priority" => match value {
-                Value::Number(number) => draft.priority(number),
-                other => text(&mut draft, &key, other, Draft::priority),
-            },
-            "timezone" => text(&mut draft, &key, value, Draft::timezone),
-            "not_before" => text(&mut draft, &key, value, Draft::not_before),
             "custom_field" => text(&mut draft, &key, value, Draft::custom_field),
-            _ => draft.problem(unknown(&key, &KEYS)),
+            _ => field(&mut draft, context, &key, value, &KEYS),
         }
     }
     draft.finish()
+}
+
+/// Takes in what a contact has that an edit may change as well; any other key is none of `known`.
+pub(super) fn field(draft: &mut Draft<'_>, context: Context<'_>, key: &str, value: Value<'_>, known: &[&str]) {
+    match key {
+        "numbers" => numbers(draft, context, value),
+        "attributes" => attributes(draft, context, value),
+        "priority" => match value {
+            Value::Number(number) => draft.priority(number),
+            other => text(draft, key, other, Draft::priority),
+        },
+        "timezone" => text(draft, key, value, Draft::timezone),
+        "not_before" => text(draft, key, value, Draft::not_before),
+        _ => draft.problem(unknown(key, known)),
+    }
 }
 
 /// The members without those whose key stood before, each of which is a problem.
@@ -127,7 +134,7 @@ pub(super) fn once<'v>(draft: &mut Draft<'_>, place: &str, Members(members): Mem
 }
 
 /// Takes in a text; `null` is a missing one.
-pub(super) fn text<'a>(draft: &mut Draft<'a>, key: &str, value: Value<'_>, take: fn(&mut Draft<'a>, &str)) {
+fn text<'a>(draft: &mut Draft<'a>, key: &str, value: Value<'_>, take: fn(&mut Draft<'a>, &str)) {
     match value {
         Value::Null => take(draft, ""),
         Value::Text(text) => take(draft, &text),
@@ -137,7 +144,7 @@ pub(super) fn text<'a>(draft: &mut Draft<'a>, key: &str, value: Value<'_>, take:
     }
 }
 
-pub(super) fn numbers(draft: &mut Draft<'_>, context: Context<'_>, value: Value<'_>) {
+fn numbers(draft: &mut Draft<'_>, context: Context<'_>, value: Value<'_>) {
     const EXPECTED: &str = "numbers: must be a list of {\"category\": …, \"number\": …}";
     let Value::List(numbers) = value else { return draft.problem(EXPECTED) };
     for number in numbers {
@@ -161,7 +168,7 @@ fn member(object: &[Member<'_>], key: &str) -> Option<String> {
     if let Value::Text(text) = Value::of(raw) { Some(text) } else { None }
 }
 
-pub(super) fn attributes(draft: &mut Draft<'_>, context: Context<'_>, value: Value<'_>) {
+fn attributes(draft: &mut Draft<'_>, context: Context<'_>, value: Value<'_>) {
     let object = match value {
         Value::Null => return,
         Value::Object(object) => object,

@@ -1,9 +1,8 @@
 //! An edit as JSON: what it names is changed, `null` takes a value away.
 
-use rlibphonenumber::enums::Region;
-
 use super::{
     draft::{Context, Draft},
+    import,
     object::{self, Value},
     rules::ImportRules,
 };
@@ -21,26 +20,14 @@ pub fn edit(
     (campaign, customer): (&CampaignId, &CustomerId),
     rules: &ImportRules,
 ) -> Result<ContactEdit, String> {
-    let region = Region::from_code(&rules.region);
-    let region = region.map_err(|_| format!("region {:?} of the tenant has no phone numbers", rules.region))?;
+    let region = import::region(rules).map_err(|error| error.to_string())?;
     let context = Context { rules, campaign, region, attribute_prefix: "attributes." };
     let members = object::open(text)?;
     let mut draft = Draft::new(context);
     let members = object::once(&mut draft, "", members);
     let named: Vec<String> = members.iter().map(|(key, _)| key.clone()).collect();
     for (key, raw) in members {
-        let value = Value::of(raw);
-        match key.as_str() {
-            "numbers" => object::numbers(&mut draft, context, value),
-            "attributes" => object::attributes(&mut draft, context, value),
-            "priority" => match value {
-                Value::Number(number) => draft.priority(number),
-                other => object::text(&mut draft, &key, other, Draft::priority),
-            },
-            "timezone" => object::text(&mut draft, &key, value, Draft::timezone),
-            "not_before" => object::text(&mut draft, &key, value, Draft::not_before),
-            _ => draft.problem(object::unknown(&key, &KEYS)),
-        }
+        object::field(&mut draft, context, &key, Value::of(raw), &KEYS);
     }
     draft.finish_edit(customer, |key| named.iter().any(|named| named == key))
 }

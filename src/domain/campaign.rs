@@ -392,14 +392,26 @@ impl Definitions {
         ended_at: impl Fn(&CampaignId) -> Option<Timestamp>,
         now: Timestamp,
     ) -> Vec<CampaignId> {
-        let mut kept = Vec::new();
-        for (id, campaign) in &mut self.campaigns {
-            if let Some(ended_at) = ended_at(id).filter(|at| *at <= now && *at < campaign.ends_at) {
-                Arc::make_mut(campaign).ends_at = ended_at;
-                kept.push(id.clone());
+        let revived = self.revived(ended_at, now);
+        for (id, ended_at) in &revived {
+            if let Some(campaign) = self.campaigns.get_mut(id) {
+                Arc::make_mut(campaign).ends_at = *ended_at;
             }
         }
-        kept
+        revived.into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// Campaigns that would come back from their end, and when that was.
+    fn revived(
+        &self,
+        ended_at: impl Fn(&CampaignId) -> Option<Timestamp>,
+        now: Timestamp,
+    ) -> Vec<(CampaignId, Timestamp)> {
+        let over = self.campaigns.iter().filter_map(|(id, campaign)| {
+            let ended_at = ended_at(id).filter(|at| *at <= now && *at < campaign.ends_at)?;
+            Some((id.clone(), ended_at))
+        });
+        over.collect()
     }
 }
 
@@ -443,6 +455,20 @@ pub struct Generation {
     pub committed_at: Timestamp,
     /// What it defines.
     pub definitions: Definitions,
+}
+
+impl Generation {
+    /// [`Definitions::keep_expired`] of one that others may hold; it is copied only if it has to be.
+    pub fn keep_expired(
+        generation: &mut Arc<Self>,
+        ended_at: impl Fn(&CampaignId) -> Option<Timestamp>,
+        now: Timestamp,
+    ) -> Vec<CampaignId> {
+        if generation.definitions.revived(&ended_at, now).is_empty() {
+            return Vec::new();
+        }
+        Arc::make_mut(generation).definitions.keep_expired(ended_at, now)
+    }
 }
 
 #[cfg(test)]

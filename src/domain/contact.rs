@@ -184,6 +184,36 @@ impl ContactEnd {
     }
 }
 
+/// How far a contact has come, as people count it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContactStage {
+    /// Nobody has called it.
+    Fresh,
+    /// It has been called or is being called, and may be called again.
+    InProgress,
+    /// Nothing more will be tried.
+    Ended(ContactEnd),
+}
+
+impl Contact {
+    /// A contact that comes into a campaign.
+    #[must_use]
+    pub fn new(reference: ContactRef, campaign: &CampaignId, import_order: i64, new: &NewContact) -> Self {
+        Self {
+            reference,
+            campaign: campaign.clone(),
+            customer: new.customer.clone(),
+            priority: new.priority,
+            import_order,
+            not_before: new.not_before,
+            timezone: new.timezone.clone(),
+            attributes: new.attributes.clone(),
+            version: 1,
+            progress: Progress::fresh(&new.numbers),
+        }
+    }
+}
+
 impl Progress {
     /// A contact nobody has called yet.
     #[must_use]
@@ -201,6 +231,16 @@ impl Progress {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.ended.is_some() && self.business.scheduled.is_none()
+    }
+
+    /// How far it has come; `live` is whether it is in a call.
+    #[must_use]
+    pub fn stage(&self, live: bool) -> ContactStage {
+        match self.ended {
+            Some(end) if self.is_over() => ContactStage::Ended(end),
+            None if !live && self.attempts == 0 => ContactStage::Fresh,
+            Some(_) | None => ContactStage::InProgress,
+        }
     }
 
     /// The ledger that a call of a number goes by: the number's own, or that of the call which `rule` has

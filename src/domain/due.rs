@@ -50,19 +50,26 @@ impl fmt::Display for DueBy {
     }
 }
 
-/// From when `tries` lets its number be called, and what sets that time; `None` if nothing does. `rule` is
-/// the business rule that asks for the call.
+/// From when `tries` lets its number be called, and what sets that time; `None` if it is due by `now`. `rule`
+/// is the business rule that asks for the call.
 #[must_use]
 pub fn due(
     contact: &Contact,
     tries: &Number,
     rule: Option<&BusinessKey>,
     hours: &ZonedHours<'_>,
+    now: Timestamp,
 ) -> Option<(Timestamp, DueBy)> {
-    let own = tries.due_at.map(|at| (at, by_ledger(at, tries, rule, hours)));
-    let not_before = contact.not_before.map(|at| (at, DueBy::NotBefore));
-    let held = tries.held_until.map(|at| (at, DueBy::Cap));
-    [held, own, not_before].into_iter().flatten().max_by_key(|(at, _)| *at)
+    let all = [tries.held_until, tries.due_at, contact.not_before];
+    let due_at = all.into_iter().flatten().max().filter(|at| *at > now)?;
+    let by = if contact.not_before == Some(due_at) {
+        DueBy::NotBefore
+    } else if tries.due_at == Some(due_at) {
+        by_ledger(due_at, tries, rule, hours)
+    } else {
+        DueBy::Cap
+    };
+    Some((due_at, by))
 }
 
 fn by_ledger(due_at: Timestamp, tries: &Number, rule: Option<&BusinessKey>, hours: &ZonedHours<'_>) -> DueBy {

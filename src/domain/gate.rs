@@ -192,7 +192,7 @@ fn budget(
         return Err(Hold::NumberEnded);
     }
     let hours = campaign.hours_of(contact, number);
-    if let Some((due_at, by)) = due::due(contact, number, rule, &hours).filter(|(at, _)| *at > now) {
+    if let Some((due_at, by)) = due::due(contact, number, rule, &hours, now) {
         return Err(Hold::NotDue { due_at, by });
     }
     match retry::budget(&campaign.results, number, hours.local_date(now)) {

@@ -107,8 +107,7 @@ pub fn kept_by(campaign: &Campaign, standing: &Standing, known: Known, now: Time
 }
 
 /// What keeps contacts that are ready, by the zone in which their hours are reckoned if that is their own.
-#[must_use]
-pub fn awake(campaign: &Campaign, zone: Option<&str>, now: Timestamp) -> (KeptBy, Option<Timestamp>) {
+fn awake(campaign: &Campaign, zone: Option<&str>, now: Timestamp) -> (KeptBy, Option<Timestamp>) {
     let Some(zone) = zone.and_then(ContactZone::parse) else { return (KeptBy::Nothing, None) };
     let hours = campaign.hours.in_zone(&zone);
     if hours.lets_through(now) {

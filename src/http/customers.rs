@@ -20,7 +20,7 @@ use crate::{
     contacts,
     control::DialCommand,
     domain::ids::{CampaignId, CustomerId},
-    store::StoreError,
+    store::{ContactHistory, StoreError},
 };
 
 /// Changes a contact that is not in a call.
@@ -100,12 +100,6 @@ pub(super) async fn erase(State(state): State<Arc<ServerState>>, body: Bytes) ->
     let customer = customer_id(&customer)?;
     let asked = campaign.as_deref().map(campaign_id).transpose()?;
     let campaigns = of_customer(&state, asked.as_ref(), &customer).await?;
-    // Before anything is erased, so that it is all or nothing.
-    for campaign in &campaigns {
-        if is_answered(&state, campaign, &customer).await? {
-            return Err(in_conversation(campaign));
-        }
-    }
     for campaign in &campaigns {
         erase_in(&state, campaign, &customer).await?;
         tracing::info!(%campaign, "a contact was erased");
@@ -129,7 +123,9 @@ async fn erase_in(state: &ServerState, campaign: &CampaignId, customer: &Custome
     let until = tokio::time::Instant::now() + CANCEL_WITHIN;
     loop {
         match state.store.erase(campaign, customer).await {
-            Err(StoreError::OnCall(_)) if is_answered(state, campaign, customer).await? => {
+            Err(StoreError::OnCall(_))
+                if state.store.contact(campaign, customer).await?.is_some_and(|h| is_answered(&h)) =>
+            {
                 return Err(in_conversation(campaign));
             }
             Err(StoreError::OnCall(_)) if tokio::time::Instant::now() < until => {}
@@ -142,7 +138,7 @@ async fn erase_in(state: &ServerState, campaign: &CampaignId, customer: &Custome
     }
 }
 
-/// Campaigns that have the customer.
+/// Campaigns that have the customer, who is in no conversation in any of them: an erasure is all or nothing.
 async fn of_customer(
     state: &ServerState,
     asked: Option<&CampaignId>,
@@ -154,9 +150,11 @@ async fn of_customer(
     };
     let mut found = Vec::new();
     for campaign in campaigns {
-        if state.store.contact(&campaign, customer).await?.is_some() {
-            found.push(campaign);
+        let Some(history) = state.store.contact(&campaign, customer).await? else { continue };
+        if is_answered(&history) {
+            return Err(in_conversation(&campaign));
         }
+        found.push(campaign);
     }
     if found.is_empty() {
         let place = asked.map_or("any campaign".to_owned(), |campaign| format!("campaign \"{campaign}\""));
@@ -170,10 +168,9 @@ async fn of_customer(
 }
 
 /// Whether the customer has answered a call that is up.
-async fn is_answered(state: &ServerState, campaign: &CampaignId, customer: &CustomerId) -> Result<bool, ApiError> {
-    let history = state.store.contact(campaign, customer).await?;
-    let live = history.and_then(|history| history.attempts.into_iter().find(|attempt| attempt.ended_at.is_none()));
-    Ok(live.is_some_and(|attempt| attempt.answered_at.is_some()))
+fn is_answered(history: &ContactHistory) -> bool {
+    let mut live = history.attempts.iter().filter(|attempt| attempt.ended_at.is_none());
+    live.any(|attempt| attempt.answered_at.is_some())
 }
 
 fn in_conversation(campaign: &CampaignId) -> ApiError {

@@ -20,7 +20,7 @@ use crate::{
     contacts::Place,
     domain::{
         attribute::{Attribute, AttributeValue},
-        contact::{Contact, ContactEnd},
+        contact::{Contact, ContactEnd, ContactStage},
         ids::{AttributeId, CustomerId},
         phone::mask,
     },
@@ -72,9 +72,13 @@ pub(super) async fn list(
     };
     let (mut contacts, mut looked_at) = (Vec::new(), 0);
     let next = 'page: loop {
-        let slice = state.store.listed_page(&campaign, after.as_ref(), SLICE).await?;
-        let last = u32::try_from(slice.len()).is_ok_and(|read| read < SLICE);
-        looked_at += SLICE;
+        // Where all match, no more than what is still wanted.
+        let all = batch.is_none() && wanted.is_none();
+        let wanted = u32::try_from(limit - contacts.len()).ok().filter(|_| all);
+        let read = wanted.map_or(SLICE, |wanted| SLICE.min(wanted));
+        let slice = state.store.listed_page(&campaign, after.as_ref(), read).await?;
+        let last = u32::try_from(slice.len()).is_ok_and(|found| found < read);
+        looked_at += read;
         for listed in slice {
             if matches(&listed) {
                 contacts.push(view.of(&listed));
@@ -105,16 +109,17 @@ fn check_state(state: &str) -> Result<&str, ApiError> {
 }
 
 fn state_of(Listed { contact, live, .. }: &Listed) -> &'static str {
-    match contact.progress.ended {
-        Some(end) => end.as_str(),
-        None if *live => ON_CALL,
-        None if contact.progress.attempts > 0 => IN_PROGRESS,
-        None => FRESH,
+    match contact.progress.stage(*live) {
+        ContactStage::Ended(end) => end.as_str(),
+        _ if *live => ON_CALL,
+        ContactStage::InProgress => IN_PROGRESS,
+        ContactStage::Fresh => FRESH,
     }
 }
 
 fn is_in(listed: &Listed, wanted: &str) -> bool {
-    state_of(listed) == wanted || (wanted == ENDED && listed.contact.progress.ended.is_some())
+    state_of(listed) == wanted
+        || (wanted == ENDED && matches!(listed.contact.progress.stage(listed.live), ContactStage::Ended(_)))
 }
 
 /// How contacts are shown.

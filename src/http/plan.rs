@@ -82,11 +82,16 @@ pub(super) async fn post(
     let loaded = tokio::task::spawn_blocking(move || load(&base, &request, &loader));
     let mut planned = loaded.await.map_err(|_| ApiError::busy("planning"))?.map_err(|found| refused(&found))?;
     let now = state.clock.now().wall;
-    let _stay_so = planned.keep_expired(|id| Some(generation.definitions.campaigns.get(id)?.ends_at), now);
-    let changed = changed(&generation.definitions, &planned);
     // Only of new ones the store has to tell whether they return.
-    let any_new = changed.iter().any(|(before, _)| before.is_none());
+    let known = &generation.definitions.campaigns;
+    let any_new = planned.campaigns.keys().any(|id| !known.contains_key(id));
     let stored = if any_new { state.store.campaigns().await? } else { Vec::new() };
+    let ended_at = |id: &CampaignId| match known.get(id) {
+        Some(campaign) => Some(campaign.ends_at),
+        None => stored.iter().find(|row| row.id == *id)?.ends_at,
+    };
+    planned.keep_expired(ended_at, now);
+    let changed = changed(&generation.definitions, &planned);
     let steps = steps(&generation.definitions, &planned, &changed, &stored);
     let (lines, told) = mpsc::channel(LINES_WAITING_MAX);
     let counting = Counting { state, generation, planned: Arc::new(planned), steps, now, lines, _permit: permit };

@@ -317,18 +317,15 @@ impl Looper {
     fn without_revivals(&self, generation: &Arc<Generation>, stored: &[StoredCampaign]) -> Arc<Generation> {
         let ended: BTreeMap<&CampaignId, Timestamp> =
             stored.iter().filter_map(|row| Some((&row.id, row.ends_at?))).collect();
-        let mut definitions = generation.definitions.clone();
-        let kept = definitions.keep_expired(|id| ended.get(id).copied(), self.parts.clock.now().wall);
-        for campaign in &kept {
+        let mut generation = Arc::clone(generation);
+        let now = self.parts.clock.now().wall;
+        for campaign in Generation::keep_expired(&mut generation, |id| ended.get(id).copied(), now) {
             tracing::warn!(
                 revision = %generation.revision, %campaign,
                 "the campaign has expired, which is final: its new `ends_at` has no effect; give it a new `id`"
             );
         }
-        if kept.is_empty() {
-            return Arc::clone(generation);
-        }
-        Arc::new(Generation { definitions, ..Generation::clone(generation) })
+        generation
     }
 
     /// Keeps the commit in force readable for the next start.

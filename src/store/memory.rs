@@ -3,11 +3,14 @@
 //! It serves tests, and is what the SQL of `sqlite` is held equal to. Nothing in it is fast on purpose:
 //! candidates are found by sorting all contacts. The simulator dials on `domain::facts`.
 
+mod attempts;
 mod batches;
 mod business;
+mod campaigns;
 mod customer;
 mod do_not_call;
 mod evaluate;
+mod import;
 mod page;
 
 use std::{
@@ -17,17 +20,18 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jiff::{Timestamp, civil::Date};
+use jiff::Timestamp;
 
 use self::{
+    attempts::{Attempt, Leg},
     batches::{BatchKey, HeldBatch},
     do_not_call::DoNotCall,
 };
 use super::{
     AttemptRecord, Batch, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage,
-    ContactHistory, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest,
-    LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener,
-    RecordedIntent, Settlement, Store, StoreError, StoredCampaign, Tally, Why, pseudonym::Pseudonyms,
+    ContactHistory, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers,
+    LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign,
+    Tally, Why, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -35,20 +39,16 @@ use crate::{
         agent::Availability,
         attribute::Attributes,
         campaign::{Campaign, Generation},
-        contact::{Contact, ContactEdit, NewContact, Progress},
+        contact::{Contact, ContactEdit, ContactStage, NewContact, Progress},
         do_not_call::NewEntry,
         facts::{
-            ledger::{Ledger, LiveCall, monotonic},
+            ledger::{Ledger, monotonic},
             verdict::{self, Question},
         },
-        gate::{self, NumberHistory},
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
         kept::Kept,
         order,
         phone::E164,
-        policy::ResultPolicy,
-        reason::Hold,
-        results::CallResult,
     },
 };
 
@@ -106,30 +106,6 @@ struct Held {
     /// The last contact that was released from those that it follows no longer; `None` once all were.
     unlisted_to: Option<ContactRef>,
     caller_usage: BTreeMap<E164, u64>,
-}
-
-#[derive(Debug)]
-struct Attempt {
-    record: AttemptRecord,
-    contact: ContactRef,
-    /// What stands for its number once that was erased.
-    erased: Option<String>,
-    live: Option<Live>,
-}
-
-#[derive(Debug)]
-struct Live {
-    policy: ResultPolicy,
-    local_date: Date,
-    next_day_at: Timestamp,
-    last_event_at: Timestamp,
-}
-
-#[derive(Debug)]
-struct Leg {
-    record: LegRecord,
-    attempt: Option<AttemptId>,
-    answered: bool,
 }
 
 impl MemoryStore {
@@ -192,25 +168,6 @@ impl State {
 
     fn live_contacts(&self) -> BTreeSet<ContactRef> {
         self.attempts.values().filter(|attempt| attempt.live.is_some()).map(|attempt| attempt.contact).collect()
-    }
-
-    fn history(&self, campaign: &Campaign, contact: &Contact, number: usize) -> NumberHistory {
-        let counts = campaign.limits.max_attempts_per_contact.is_some();
-        let same = self.contacts.values().filter(|other| counts && other.customer == contact.customer);
-        let to_customer = same.map(|other| other.progress.attempts).sum();
-        let number = contact.progress.numbers.get(number).filter(|_| campaign.limits.on_a_number().next().is_some());
-        let Some(number) = number.map(|number| &number.e164) else {
-            return NumberHistory { to_customer, ..NumberHistory::default() };
-        };
-        let erased = pseudonyms().number(number);
-        let is_of =
-            |call: &&Attempt| call.record.number.as_ref() == Some(number) || call.erased.as_ref() == Some(&erased);
-        let calls = || self.attempts.values().filter(is_of).map(|attempt| &attempt.record);
-        let mut attempts: Vec<Timestamp> = calls().map(|record| record.placed_at).collect();
-        attempts.sort();
-        let conversations = calls().filter(|record| record.result.is_some_and(CallResult::is_conversation));
-        let conversation_ended_at = conversations.filter_map(|record| record.ended_at).max();
-        NumberHistory { attempts, conversation_ended_at, to_customer }
     }
 
     fn write(&mut self, contact: ContactRef, progress: Progress) {
@@ -341,115 +298,21 @@ impl Store for MemoryStore {
     }
 
     async fn record_intent(&self, request: IntentRequest) -> Result<IntentDecision, StoreError> {
-        let now = self.clock.now();
-        let mono = monotonic(now.mono);
-        let mut state = self.state()?;
-        let Some(generation) = state.generation.clone() else {
-            return Ok(IntentDecision::Refused(Hold::StoreUnavailable));
-        };
-        let contact = state.contacts.get(&request.contact).filter(|contact| contact.campaign == request.campaign);
-        let Some(contact) = contact.cloned() else { return Ok(IntentDecision::Refused(Hold::Stale)) };
-        let campaign = generation.definitions.campaigns.get(&request.campaign);
-        let Some(campaign) = campaign else { return Ok(IntentDecision::Refused(Hold::Retired)) };
-        let history = state.history(campaign, &contact, request.number);
-        let entries = state.do_not_call.of(&campaign.do_not_call, &contact);
-        state.ledger.forget_before(mono);
-        let question = Question {
-            now: now.wall,
-            mono,
-            contact: &contact,
-            picked_version: request.picked_version,
-            number: request.number,
-            batch_paused: state.is_paused(contact.reference),
-            rule: request.rule.as_ref(),
-            agent: Some(&request.agent),
-            trunk: Some(&request.trunk),
-            history: &history,
-            do_not_call: entries.get(request.number).map_or(&[], Vec::as_slice),
-        };
-        let answer = verdict::ask(&question, &generation, &self.settings, &state.ledger);
-        if let Err(hold) = answer {
-            let place = (request.number, request.rule.as_ref());
-            let after = gate::after_refusal(campaign, &hold, &contact, place, now.wall);
-            if let Some(progress) = after {
-                state.write(contact.reference, progress);
-            }
-            return Ok(IntentDecision::Refused(hold));
-        }
-        let intent = RecordedIntent::new(&generation.revision, campaign, contact, request.number, now.wall);
-        state.record(request, &intent, &self.opener, mono);
-        Ok(IntentDecision::Recorded(Box::new(intent)))
+        Ok(self.state()?.record_intent(request, &self.settings, &self.opener, self.clock.now()))
     }
 
     async fn withdraw_intent(&self, attempt: AttemptId) -> Result<(), StoreError> {
-        let mut state = self.state()?;
-        if state.attempts.get(&attempt).is_none_or(|attempt| attempt.live.is_none()) {
-            return Ok(());
-        }
-        if let Some(gone) = state.attempts.remove(&attempt) {
-            state.ledger.withdraw(attempt);
-            state.legs.retain(|_, leg| leg.attempt != Some(attempt));
-            if let Some(held) = state.campaigns.get_mut(&gone.record.campaign) {
-                if let Some(used) = held.caller_usage.get_mut(&gone.record.caller_number) {
-                    *used -= 1;
-                }
-                held.caller_usage.retain(|_, used| *used > 0);
-            }
-            state.forget_attempt(attempt);
-            state.stand(gone.contact);
-            state.results_take_effect(gone.contact);
-        }
+        self.state()?.withdraw(attempt);
         Ok(())
     }
 
     async fn note(&self, milestone: Milestone) -> Result<(), StoreError> {
-        let now = self.clock.now().wall;
-        let mut state = self.state()?;
-        match milestone {
-            Milestone::Leg { leg, identity, answered_at } => {
-                let Some(leg) = state.legs.get_mut(&leg) else { return Ok(()) };
-                leg.record.identity = identity;
-                leg.answered |= answered_at.is_some();
-                let Some(attempt) = leg.attempt else { return Ok(()) };
-                if let Some(attempt) = state.attempts.get_mut(&attempt) {
-                    attempt.happened(answered_at.unwrap_or(now));
-                    attempt.record.answered_at = attempt.record.answered_at.or(answered_at);
-                }
-            }
-            Milestone::Connected { attempt, at } => {
-                if let Some(attempt) = state.attempts.get_mut(&attempt) {
-                    attempt.happened(at);
-                    attempt.record.connected_at = attempt.record.connected_at.or(Some(at));
-                }
-            }
-            Milestone::LegEnded { leg } => {
-                state.legs.remove(&leg);
-            }
-        }
+        self.state()?.note(milestone, self.clock.now().wall);
         Ok(())
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
-        let mut state = self.state()?;
-        let Some(attempt) = state.attempts.get_mut(&settlement.attempt) else { return Ok(false) };
-        if attempt.live.take().is_none() {
-            return Ok(false);
-        }
-        let record = &mut attempt.record;
-        record.result = Some(settlement.result);
-        record.fail_code = Some(settlement.fail_code.to_owned());
-        record.sip_status = settlement.sip_status;
-        record.q850 = settlement.q850;
-        record.ended_at = Some(settlement.ended_at);
-        record.answered_at = settlement.answered_at.or(record.answered_at);
-        record.connected_at = settlement.connected_at.or(record.connected_at);
-        let contact = attempt.contact;
-        state.ledger.remove(settlement.attempt);
-        if let Some(held) = state.contacts.get(&contact) {
-            let progress = verdict::settled(&held.progress, settlement.progress);
-            state.write(contact, progress);
-        }
-        Ok(state.results_take_effect(contact))
+        Ok(self.state()?.settle(settlement))
     }
 
     async fn set_business_result(&self, request: BusinessRequest) -> Result<BusinessDecision, StoreError> {
@@ -465,12 +328,7 @@ impl Store for MemoryStore {
     }
 
     async fn leftovers(&self) -> Result<Leftovers, StoreError> {
-        let state = self.state()?;
-        let legs = state.legs.values().filter(|leg| leg.record.leg.epoch < self.epoch);
-        let legs = legs.map(|leg| LeftoverLeg { record: leg.record.clone(), answered: leg.answered }).collect();
-        let earlier = state.attempts.values().filter(|attempt| attempt.record.attempt.epoch < self.epoch);
-        let attempts = earlier.filter_map(|attempt| attempt.leftover(&state.contacts)).collect();
-        Ok(Leftovers { legs, attempts })
+        Ok(self.state()?.leftovers(self.epoch))
     }
 
     async fn import(
@@ -479,25 +337,7 @@ impl Store for MemoryStore {
         batch: &BatchId,
         contacts: Vec<NewContact>,
     ) -> Result<ImportOutcome, StoreError> {
-        let now = self.clock.now().wall;
-        let mut state = self.state()?;
-        state.held(campaign)?;
-        let mut outcome = ImportOutcome::default();
-        if contacts.is_empty() {
-            return Ok(outcome);
-        }
-        let batch = state.open_batch(campaign, batch, now);
-        for (position, new) in contacts.into_iter().enumerate() {
-            match state.find(campaign, &new.customer)? {
-                None => {
-                    state.insert(campaign, batch, new);
-                    outcome.added += 1;
-                }
-                Some(found) if same(found, state.custom_fields.get(&found.reference), &new) => outcome.unchanged += 1,
-                Some(_) => outcome.conflicting.push(position),
-            }
-        }
-        Ok(outcome)
+        self.state()?.import(campaign, batch, contacts, self.clock.now().wall)
     }
 
     async fn note_rejected(&self, campaign: &CampaignId, batch: &BatchId, rejected: u64) -> Result<(), StoreError> {
@@ -662,10 +502,10 @@ impl Store for MemoryStore {
             if evaluating { (0, 0) } else { (state.open(campaign).1, state.paused_open(campaign)) };
         for contact in state.contacts_of(campaign) {
             tally.contacts += 1;
-            match contact.progress.ended.filter(|_| contact.progress.is_over()) {
-                Some(end) => *tally.ended.entry(end.as_str()).or_default() += 1,
-                None if contact.progress.attempts > 0 || live.contains(&contact.reference) => tally.in_progress += 1,
-                None => tally.fresh += 1,
+            match contact.progress.stage(live.contains(&contact.reference)) {
+                ContactStage::Fresh => tally.fresh += 1,
+                ContactStage::InProgress => tally.in_progress += 1,
+                ContactStage::Ended(end) => *tally.ended.entry(end.as_str()).or_default() += 1,
             }
         }
         for attempt in state.attempts.values().filter(|attempt| attempt.record.campaign == *campaign) {
@@ -689,178 +529,4 @@ impl Store for MemoryStore {
         self.state()?.agents.insert(agent.clone(), availability);
         Ok(())
     }
-}
-
-impl State {
-    fn change(&mut self, generation: &Generation, change: CampaignChange) -> Result<(), StoreError> {
-        match change {
-            CampaignChange::Put { id, digest } => {
-                let defined = generation.definitions.campaigns.get(&id);
-                let defined = defined.ok_or_else(|| StoreError::UnknownCampaign(id.clone()))?;
-                let stored = StoredCampaign {
-                    id: id.clone(),
-                    name: defined.name.clone(),
-                    desired: defined.desired,
-                    revision: generation.revision.clone(),
-                    digest,
-                    retired: false,
-                    ends_at: Some(defined.ends_at),
-                };
-                let (selection, lists) = (defined.selection(), defined.do_not_call.clone());
-                if let Some(held) = self.campaigns.get_mut(&id) {
-                    held.stored = stored;
-                    if held.lists.iter().any(|list| !lists.contains(list)) {
-                        held.unlisted_to = Some(ContactRef(0));
-                    }
-                    held.lists = lists;
-                    if held.selection != selection {
-                        held.selection = selection;
-                        held.evaluated_to = Some(String::new());
-                    }
-                    if held.customers.is_empty() || held.evaluated_to.is_none() {
-                        (held.by, held.evaluated_to) = (Some(Arc::clone(defined)), None);
-                    }
-                    self.release_holds(defined);
-                } else {
-                    let (customers, caller_usage) = (BTreeMap::new(), BTreeMap::new());
-                    let (evaluated_to, unlisted_to) = (None, None);
-                    let held = Held {
-                        stored,
-                        customers,
-                        next_order: 1,
-                        selection,
-                        by: Some(Arc::clone(defined)),
-                        evaluated_to,
-                        lists,
-                        unlisted_to,
-                        caller_usage,
-                    };
-                    self.campaigns.insert(id, held);
-                }
-            }
-            CampaignChange::Retire { id } => {
-                let held = self.campaigns.get_mut(&id).ok_or(StoreError::UnknownCampaign(id))?;
-                held.stored.retired = true;
-                held.stored.revision = generation.revision.clone();
-            }
-        }
-        Ok(())
-    }
-
-    fn release_holds(&mut self, campaign: &Campaign) {
-        for contact in self.contacts.values_mut().filter(|contact| contact.campaign == campaign.id) {
-            let after = verdict::release_holds(campaign, &contact.progress);
-            if contact.progress != after {
-                contact.progress = after;
-                contact.version += 1;
-            }
-        }
-    }
-
-    fn record(&mut self, request: IntentRequest, intent: &RecordedIntent, opener: &Opener, mono: i64) {
-        let contact = &intent.contact;
-        let called = contact.progress.numbers[request.number].e164.clone();
-        let record = AttemptRecord {
-            attempt: request.attempt,
-            campaign: request.campaign.clone(),
-            customer: contact.customer.clone(),
-            number_index: request.number,
-            number: Some(called.clone()),
-            rule: request.rule,
-            caller_number: request.caller_number.clone(),
-            agent: request.agent,
-            trunk: request.trunk.clone(),
-            placed_at: intent.at,
-            answered_at: None,
-            connected_at: None,
-            ended_at: None,
-            result: None,
-            fail_code: None,
-            sip_status: None,
-            q850: None,
-            business: None,
-            revision: intent.revision.clone(),
-            daemon_version: opener.daemon_version.clone(),
-            tzdb_version: opener.tzdb_version.clone(),
-            settings_digest: opener.settings_digest.clone(),
-            do_not_call_version: self.do_not_call.version,
-        };
-        let live = Live {
-            policy: intent.policy.clone(),
-            local_date: intent.local_date,
-            next_day_at: intent.next_day_at,
-            last_event_at: intent.at,
-        };
-        let numbers = verdict::numbers_of(contact);
-        let (campaign, trunk, customer) = (request.campaign.clone(), request.trunk, contact.customer.clone());
-        self.ledger.place(request.attempt, &campaign, &trunk, mono);
-        self.ledger.add(request.attempt, LiveCall { campaign, trunk, customer, called, numbers });
-        self.attempts
-            .insert(request.attempt, Attempt { record, contact: contact.reference, erased: None, live: Some(live) });
-        let leg = Leg { record: request.leg, attempt: Some(request.attempt), answered: false };
-        self.legs.insert(leg.record.leg, leg);
-        if let Some(held) = self.campaigns.get_mut(&request.campaign) {
-            *held.caller_usage.entry(request.caller_number).or_default() += 1;
-        }
-    }
-
-    fn insert(&mut self, campaign: &CampaignId, batch: BatchKey, new: NewContact) {
-        self.last_contact += 1;
-        let reference = ContactRef(self.last_contact);
-        self.enter(reference, batch);
-        let Some(held) = self.campaigns.get_mut(campaign) else { return };
-        let contact = Contact {
-            reference,
-            campaign: campaign.clone(),
-            customer: new.customer.clone(),
-            priority: new.priority,
-            import_order: held.next_order,
-            not_before: new.not_before,
-            timezone: new.timezone,
-            attributes: new.attributes,
-            version: 1,
-            progress: Progress::fresh(&new.numbers),
-        };
-        held.next_order += 1;
-        held.customers.insert(new.customer, reference);
-        self.contacts.insert(reference, contact);
-        self.custom_fields.insert(reference, new.custom_field);
-        self.stand(reference);
-    }
-}
-
-impl Attempt {
-    fn happened(&mut self, at: Timestamp) {
-        if let Some(live) = &mut self.live {
-            live.last_event_at = live.last_event_at.max(at);
-        }
-    }
-
-    fn leftover(&self, contacts: &BTreeMap<ContactRef, Contact>) -> Option<LeftoverAttempt> {
-        let (live, record) = (self.live.as_ref()?, &self.record);
-        Some(LeftoverAttempt {
-            attempt: record.attempt,
-            contact: contacts.get(&self.contact)?.clone(),
-            number: record.number_index,
-            rule: record.rule.clone(),
-            caller_number: record.caller_number.clone(),
-            placed_at: record.placed_at,
-            answered_at: record.answered_at,
-            connected_at: record.connected_at,
-            last_event_at: live.last_event_at,
-            policy: live.policy.clone(),
-            local_date: live.local_date,
-            next_day_at: live.next_day_at,
-        })
-    }
-}
-
-fn same(found: &Contact, custom_field: Option<&Option<String>>, new: &NewContact) -> bool {
-    let numbers = found.progress.numbers.iter().map(|number| (&number.category, &number.e164));
-    numbers.eq(new.numbers.iter().map(|(category, number)| (category, number)))
-        && found.priority == new.priority
-        && found.not_before == new.not_before
-        && found.timezone == new.timezone
-        && found.attributes == new.attributes
-        && custom_field == Some(&new.custom_field)
 }

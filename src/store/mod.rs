@@ -402,7 +402,7 @@ pub struct BatchTally {
     pub ended: BTreeMap<&'static str, u64>,
 }
 
-/// Ids of contacts among which one call of [`Store::evaluate`] looks for those of a batch.
+/// Ids of contacts among which one call of [`Store::evaluate`] looks for those of a batch or a campaign.
 const BATCH_WINDOW: i64 = 20_000;
 
 /// A contact as lists show it.

@@ -1,10 +1,11 @@
 //! What stands for erased data: keyed hashes, so that caps on a number go on and its digits are gone.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use super::row;
 use crate::domain::{
     ids::{ContactRef, CustomerId},
     phone::E164,
@@ -31,26 +32,21 @@ impl Pseudonyms {
 
     /// What stands for a number; no number looks like it.
     pub(super) fn number(&self, number: &E164) -> String {
-        format!("{PREFIX}{}", self.hash("number", number.expose().as_bytes(), BYTES))
+        format!("{PREFIX}{}", self.hash("number", number.expose().as_bytes()))
     }
 
     /// What stands for the customer of an erased contact: it tells of the contact and of nothing else.
     pub(super) fn customer(&self, contact: ContactRef) -> CustomerId {
-        let name = format!("erased-{}", self.hash("contact", &contact.0.to_be_bytes(), BYTES));
+        let name = format!("erased-{}", self.hash("contact", &contact.0.to_be_bytes()));
         CustomerId::parse(&name).expect("a short text of letters and digits")
     }
 
-    fn hash(&self, purpose: &str, data: &[u8], bytes: usize) -> String {
+    fn hash(&self, purpose: &str, data: &[u8]) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         mac.update(purpose.as_bytes());
         mac.update(&[0]);
         mac.update(data);
-        let mut text = String::with_capacity(2 * bytes);
-        for byte in mac.finalize().into_bytes().iter().take(bytes) {
-            // Writing to a text never fails.
-            let _written = write!(text, "{byte:02x}");
-        }
-        text
+        row::hex(&mac.finalize().into_bytes()[..BYTES])
     }
 }
 

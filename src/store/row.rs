@@ -27,6 +27,11 @@ pub(super) fn damaged(column: &str) -> StoreError {
     StoreError::Damaged(format!("column {column} has a value that this version does not know"))
 }
 
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// An instant as a column has it.
 pub(super) fn micros(at: Timestamp) -> i64 {
     at.as_microsecond()

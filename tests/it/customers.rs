@@ -111,11 +111,11 @@ async fn a_customer_is_erased_and_counts_stay() {
 
 #[test]
 fn an_erasure_cancels_a_call_that_rings_and_leaves_a_conversation_alone() {
-    let stage = Stage::new(&["a1"]);
+    let stage = Stage::new(&["a1", "a2"]);
     stage.commit(&Campaign { max_ring: "30s", ..Campaign::default() });
     let daemon = stage.run();
-    stage.import_numbers(&[number::rings(1), number::waits(2)]);
-    stage.sign_in(&["a1"]);
+    stage.import(&[("c1", &[number::rings(1), number::rings(11)]), ("c2", &[number::waits(2)])]);
+    stage.sign_in(&["a1", "a2"]);
     stage.until("the first rings", || !stage.carrier_traffic().of(&number::rings(1)).is_empty());
     let (code, _, err) = stage.cli_says(&["contacts", "edit", CAMPAIGN, "c1", "--priority", "1"]);
     assert!(code == Some(1) && err.contains("\"c1\" is being called"), "{err}");
@@ -131,6 +131,7 @@ fn an_erasure_cancels_a_call_that_rings_and_leaves_a_conversation_alone() {
     let results = stage.results();
     assert!(results[0].number == "erased" && results[0].result.as_deref() == Some("no_answer"), "{results:#?}");
     assert_eq!(results[1].number, number::waits(2));
+    assert!(stage.invited_at(&number::rings(11)).is_empty(), "nor is the next number called");
     let digits = number::rings(1);
     let found = |name: &str| {
         let bytes = std::fs::read(stage.path(name)).unwrap_or_default();
@@ -138,7 +139,8 @@ fn an_erasure_cancels_a_call_that_rings_and_leaves_a_conversation_alone() {
     };
     assert!(!["dialops.db", "dialops.db-wal", "dialops.db-shm"].into_iter().any(found));
     assert_eq!(daemon.metric("dialops_engine_errors_total"), ["dialops_engine_errors_total 0"]);
-    daemon.stop();
+    // A stop would wait for the conversation.
+    daemon.kill();
 }
 
 #[test]

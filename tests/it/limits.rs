@@ -13,10 +13,6 @@ const QUIET: Duration = Duration::from_millis(1500);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-fn invited(stage: &Stage, number: &str) -> Vec<Timestamp> {
-    stage.carrier_traffic().of(number).iter().map(|call| call.invited_at.unwrap()).collect()
-}
-
 fn hold(stage: &Stage, customer: &str) -> (String, Timestamp) {
     let hold = stage.why_in("summer", customer)["hold"].clone();
     (
@@ -30,8 +26,8 @@ fn released(stage: &Stage, until: Timestamp, number: &str, nth: usize) -> Timest
     stage.set_clock(until - 4 * SECOND);
     let daemon = stage.run();
     stage.sign_in(&["a1"]);
-    stage.until("it is called", || invited(stage, number).len() >= nth);
-    let called = stage.by_its_clock(invited(stage, number)[nth - 1]);
+    stage.until("it is called", || stage.invited_at(number).len() >= nth);
+    let called = stage.by_its_clock(stage.invited_at(number)[nth - 1]);
     pause(QUIET);
     daemon.stop();
     called
@@ -68,7 +64,7 @@ fn a_number_rests_over_campaigns_and_restarts_to_the_second() {
     pause(QUIET);
     let carrier = stage.carrier_traffic();
     assert_eq!([&spoken, &tried, &other].map(|number| carrier.of(number).len()), [1, 1, 1]);
-    let tried_at = stage.by_its_clock(invited(&stage, &tried)[0]);
+    let tried_at = stage.by_its_clock(stage.invited_at(&tried)[0]);
     let talked_until = stage.by_its_clock(carrier.of(&spoken)[0].only_dialog().bye_at.unwrap());
     let near = |told: Timestamp, seen: Timestamp| told.duration_since(seen).abs() < SECOND;
     let (reason, spoken_until) = hold(&stage, "s-spoken");
@@ -80,7 +76,7 @@ fn a_number_rests_over_campaigns_and_restarts_to_the_second() {
 
     let again = released(&stage, tried_until, &tried, 2);
     assert!(again >= tried_until && again < tried_until + 2 * SECOND, "{again}, released at {tried_until}");
-    assert_eq!(invited(&stage, &spoken).len(), 1, "a conversation's rest is longer");
+    assert_eq!(stage.invited_at(&spoken).len(), 1, "a conversation's rest is longer");
     let again = released(&stage, spoken_until, &spoken, 2);
     assert!(again >= spoken_until && again < spoken_until + 2 * SECOND, "{again}, released at {spoken_until}");
 }
@@ -97,7 +93,7 @@ fn a_contact_is_called_so_often_and_no_more() {
         ["three", "one"].iter().all(|customer| stage.why(customer)["contact"]["ended"].is_string())
     });
     pause(QUIET);
-    let called = |serials: &[u32]| -> usize { serials.iter().map(|n| invited(&stage, &number::busy(*n)).len()).sum() };
+    let called = |serials: &[u32]| -> usize { serials.iter().map(|n| stage.invited_at(&number::busy(*n)).len()).sum() };
     assert_eq!((called(&[1, 2, 3]), called(&[4])), (2, 2));
     assert_eq!(stage.why("three")["contact"]["ended"], "attempts_spent");
     daemon.stop();

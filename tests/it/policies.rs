@@ -13,11 +13,6 @@ const QUIET: Duration = Duration::from_millis(2500);
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
-/// When the carrier was asked for a number, in order.
-fn invited(stage: &Stage, number: &str) -> Vec<Timestamp> {
-    stage.carrier_traffic().of(number).iter().map(|call| call.invited_at.unwrap()).collect()
-}
-
 /// Waits until each number was called as often as it says, and sees that none is called again.
 fn called_exactly(stage: &Stage, expected: &[(String, usize)]) {
     let counts = || -> BTreeMap<String, usize> {
@@ -47,7 +42,7 @@ fn judge(stage: &Stage, campaigns: &[&str]) {
         let of = attempts.iter().filter(|attempt| attempt.number == number);
         let mut ends: Vec<Timestamp> = of.map(|attempt| attempt.ended_at.as_ref().unwrap().parse().unwrap()).collect();
         ends.sort();
-        for (ended, again) in ends.iter().zip(invited(stage, number).iter().skip(1)) {
+        for (ended, again) in ends.iter().zip(stage.invited_at(number).iter().skip(1)) {
             // The daemon writes down microseconds, the carrier its own.
             assert!(again.duration_since(*ended) >= SECOND, "{number} ended at {ended}, and again at {again}");
         }
@@ -136,7 +131,7 @@ fn a_day_has_its_own_tries_and_there_are_so_many_days() {
     let daemon = stage.run();
     stage.import_numbers(&[number::busy(1)]);
     stage.sign_in(&["a1"]);
-    stage.until("the first day's tries are used", || invited(&stage, &number::busy(1)).len() == 2);
+    stage.until("the first day's tries are used", || stage.invited_at(&number::busy(1)).len() == 2);
     pause(QUIET);
     let why = stage.why("c1");
     assert!(stage.by_its_clock(Clock::system().now().wall) < midnight, "this machine is too slow");
@@ -144,7 +139,7 @@ fn a_day_has_its_own_tries_and_there_are_so_many_days() {
     assert!(why["hold"]["message"].as_str().unwrap().contains("the next day"), "{why:#}");
     called_exactly(&stage, &[(number::busy(1), 4)]);
     let times: Vec<Timestamp> =
-        invited(&stage, &number::busy(1)).into_iter().map(|at| stage.by_its_clock(at)).collect();
+        stage.invited_at(&number::busy(1)).into_iter().map(|at| stage.by_its_clock(at)).collect();
     assert!(times[1] < midnight && times[2] >= midnight && times[2] < midnight + 2 * SECOND, "{times:?}");
     assert_eq!(stage.why("c1")["contact"]["ended"], "not_reached");
     daemon.stop();
@@ -155,7 +150,7 @@ fn next_call(stage: &Stage, due: Timestamp, before: usize) -> (Timestamp, Vec<At
     stage.set_clock(due - 2 * SECOND);
     let daemon = stage.run();
     stage.sign_in(&["a1"]);
-    let all = || invited(stage, &number::congested(1));
+    let all = || stage.invited_at(&number::congested(1));
     stage.until("it is called again", || all().len() > before);
     stage.until("its end is known", || stage.results().iter().all(|attempt| attempt.ended_at.is_some()));
     let attempts = stage.results();
@@ -176,13 +171,13 @@ fn faults_back_off_and_the_sixth_in_a_row_is_unreachable() {
     let daemon = stage.run();
     stage.import(&[("c1", &[number::congested(1), number::busy(1)])]);
     stage.sign_in(&["a1"]);
-    stage.until("the pass moved on", || invited(&stage, &number::busy(1)).len() == 1);
-    let gap = invited(&stage, &number::busy(1))[0].duration_since(invited(&stage, &number::congested(1))[0]);
+    stage.until("the pass moved on", || stage.invited_at(&number::busy(1)).len() == 1);
+    let gap = stage.invited_at(&number::busy(1))[0].duration_since(stage.invited_at(&number::congested(1))[0]);
     assert!(gap < 2 * SECOND, "{gap:?}");
     stage.until("both have ended", || stage.results().iter().filter(|attempt| attempt.ended_at.is_some()).count() == 2);
     daemon.stop();
 
-    let (mut last, mut attempts) = (stage.by_its_clock(invited(&stage, &number::congested(1))[0]), Vec::new());
+    let (mut last, mut attempts) = (stage.by_its_clock(stage.invited_at(&number::congested(1))[0]), Vec::new());
     for (call, back_off) in (1..).zip([10, 20, 40, 80, 160]) {
         let (at, all) = next_call(&stage, last + back_off * SECOND, call);
         let waited = at.duration_since(last);

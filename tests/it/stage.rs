@@ -392,6 +392,11 @@ max_calls_per_second = 1000
         self.carrier.traffic()
     }
 
+    /// When the carrier was asked for a number, in order.
+    pub(crate) fn invited_at(&self, number: &str) -> Vec<jiff::Timestamp> {
+        self.carrier_traffic().of(number).iter().map(|call| call.invited_at.unwrap()).collect()
+    }
+
     /// What the phones saw.
     pub(crate) fn phone_traffic(&self) -> Traffic {
         self.phones.traffic()

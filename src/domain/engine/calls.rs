@@ -87,6 +87,8 @@ pub(super) struct LiveCall {
     pub(super) answered_at: Option<Now>,
     pub(super) connected_at: Option<Timestamp>,
     pub(super) rescue_until: Option<Duration>,
+    /// Its customer is not to be called now: the next number waits too.
+    pub(super) cancelled: bool,
 }
 
 /// What an attempt is settled under, fixed when its intent was recorded.
@@ -450,7 +452,12 @@ impl Engine {
         match call.stage {
             Stage::RingingAgent | Stage::WaitingRate => self.release(now, attempt, effects),
             Stage::WaitingPlace => self.withdraw(now, attempt, effects),
-            Stage::Dialing => self.stop_ringing(now, attempt, HangUpCause::Normal, effects),
+            Stage::Dialing => {
+                if let Some(call) = self.calls.get_mut(&attempt) {
+                    call.cancelled = true;
+                }
+                self.stop_ringing(now, attempt, HangUpCause::Normal, effects);
+            }
             // The first is over in a moment.
             Stage::Recording | Stage::Connecting | Stage::Rescuing | Stage::Talking | Stage::Ending(_) => {}
         }
@@ -643,7 +650,7 @@ impl Engine {
         let settling = Settling { campaign: call.campaign.clone(), contact: contact.reference, ready_at };
         self.settling.insert(attempt, settling);
         self.call_ends(now);
-        self.move_on(now, &call.campaign, contact, settled);
+        self.move_on(now, &call.campaign, contact, settled, call.cancelled);
         if let Some(agent) = call.agent {
             let wrap_up = call.connected_at.map(|_| self.terms_of(&call.campaign).map(|terms| terms.wrap_up));
             self.after_call(now, &agent, wrap_up.map(Option::unwrap_or_default), effects);
@@ -664,12 +671,14 @@ impl Engine {
 
     /// The contact's place after an attempt. It is offered at once, before the store confirms: an
     /// intent for it is served after its settlement.
-    fn move_on(&mut self, now: Now, id: &CampaignId, contact: Contact, settled: CallResult) {
+    fn move_on(&mut self, now: Now, id: &CampaignId, contact: Contact, settled: CallResult, cancelled: bool) {
         let Some(run) = self.campaigns.get_mut(id) else { return };
         *run.results.entry(settled).or_default() += 1;
         run.touch(contact.reference);
         if contact.progress.is_over() {
             run.count_end(&contact.attributes);
+        } else if cancelled {
+            run.set_aside(now, contact.reference, false);
         } else {
             run.offer(now.wall, contact);
         }

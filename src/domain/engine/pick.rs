@@ -259,6 +259,7 @@ impl Engine {
             answered_at: None,
             connected_at: None,
             rescue_until: None,
+            cancelled: false,
         };
         self.calls.insert(attempt, call);
         self.hold_agent(now, agent_id, attempt, effects);

@@ -70,7 +70,6 @@ pub struct AgentView {
 /// The agents of a queue that are here.
 #[derive(Debug, Clone, Default)]
 struct Staff {
-    signed_in: u32,
     idle: u32,
     /// All queues that they serve.
     queues: BTreeSet<QueueId>,
@@ -108,7 +107,6 @@ impl Engine {
             let queues = agent.definition.iter().flat_map(|d| &d.queues);
             for queue in queues.clone() {
                 let staff = staff.entry(queue.clone()).or_default();
-                staff.signed_in += 1;
                 staff.idle += u32::from(agent.is_available(now.mono));
                 staff.queues.extend(queues.clone().cloned());
             }

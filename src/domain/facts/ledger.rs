@@ -31,6 +31,8 @@ pub struct LiveCall {
 struct Placement {
     /// Monotonic, in microseconds; negative for one made before this life.
     at: i64,
+    /// Its INVITE may leave: what recorded it is durable.
+    committed: bool,
     attempt: AttemptId,
     campaign: CampaignId,
     trunk: TrunkId,
@@ -76,14 +78,20 @@ impl Ledger {
     /// Counts a placement at `mono`.
     pub fn place(&mut self, attempt: AttemptId, campaign: &CampaignId, trunk: &TrunkId, mono: i64) {
         let (campaign, trunk) = (campaign.clone(), trunk.clone());
-        self.placements.push_back(Placement { at: mono, attempt, campaign, trunk });
+        self.placements.push_back(Placement { at: mono, committed: true, attempt, campaign, trunk });
     }
 
-    /// Moves placements made at or after `since` to `mono`: the INVITE leaves after the commit, so
+    /// The same of one that is yet to be committed.
+    pub fn place_before_commit(&mut self, attempt: AttemptId, campaign: &CampaignId, trunk: &TrunkId, mono: i64) {
+        let (campaign, trunk) = (campaign.clone(), trunk.clone());
+        self.placements.push_back(Placement { at: mono, committed: false, attempt, campaign, trunk });
+    }
+
+    /// Moves placements that were yet to be committed to `mono`: the INVITE leaves after the commit, so
     /// the second is counted from there.
-    pub fn committed(&mut self, since: i64, mono: i64) {
-        for placement in self.placements.iter_mut().rev().take_while(|p| p.at >= since) {
-            placement.at = mono;
+    pub fn committed(&mut self, mono: i64) {
+        for placement in self.placements.iter_mut().rev().take_while(|placement| !placement.committed) {
+            (placement.at, placement.committed) = (mono, true);
         }
     }
 
@@ -153,5 +161,27 @@ fn decrease<K: Ord>(counts: &mut BTreeMap<K, u32>, key: &K) {
         if *count == 0 {
             counts.remove(key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::Epoch;
+
+    #[test]
+    fn a_later_commit_moves_no_placement_of_an_earlier_one() {
+        let (campaign, trunk) = (CampaignId::parse("spring").unwrap(), TrunkId::parse("carrier").unwrap());
+        let attempt = |serial| AttemptId { epoch: Epoch(1), serial };
+        let mut ledger = Ledger::default();
+        ledger.place_before_commit(attempt(1), &campaign, &trunk, 100);
+        ledger.committed(100);
+        // One of something else, that began at the same instant and takes a second.
+        ledger.committed(100 + WINDOW);
+        assert_eq!(ledger.placed_last_second(&campaign, &trunk, 100 + WINDOW).campaign, 0);
+        ledger.place_before_commit(attempt(2), &campaign, &trunk, 200 + WINDOW);
+        ledger.committed(300 + WINDOW);
+        assert_eq!(ledger.placed_last_second(&campaign, &trunk, 299 + 2 * WINDOW).campaign, 1, "from its commit on");
+        assert_eq!(ledger.placed_last_second(&campaign, &trunk, 300 + 2 * WINDOW).campaign, 0);
     }
 }

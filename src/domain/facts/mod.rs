@@ -137,11 +137,7 @@ impl Facts {
     /// Contacts of campaigns that it changes are looked at anew: their filter and order hold at once, and
     /// holds that a cap set are lifted for the gate to decide again.
     pub fn apply(&mut self, mut generation: Arc<Generation>, now: Timestamp) -> Arc<Generation> {
-        let mut definitions = generation.definitions.clone();
-        let ended_at = |id: &CampaignId| self.campaigns.get(id).and_then(|shelf| shelf.ends_at);
-        if !definitions.keep_expired(ended_at, now).is_empty() {
-            generation = Arc::new(Generation { definitions, ..Generation::clone(&generation) });
-        }
+        Generation::keep_expired(&mut generation, |id| self.campaigns.get(id)?.ends_at, now);
         let defined = &generation.definitions.campaigns;
         for id in defined.keys() {
             self.campaigns.entry(id.clone()).or_insert_with(Shelf::new);
@@ -197,18 +193,7 @@ impl Facts {
         shelf.customers.insert(new.customer.clone(), reference);
         let calls = self.ledger.calls_to(&new.customer, new.numbers.iter().map(|(_, number)| number));
         let lists = shelf.definition.as_ref().map_or(&[][..], |campaign| &campaign.do_not_call);
-        let mut contact = Contact {
-            reference,
-            campaign: campaign.clone(),
-            customer: new.customer,
-            priority: new.priority,
-            import_order,
-            not_before: new.not_before,
-            timezone: new.timezone,
-            attributes: new.attributes,
-            version: 1,
-            progress: Progress::fresh(&new.numbers),
-        };
+        let mut contact = Contact::new(reference, campaign, import_order, &new);
         if let Some(progress) = self.do_not_call.screened(&contact, lists) {
             contact.progress = progress;
         }
@@ -330,10 +315,15 @@ impl Facts {
         let contact = contact.ok_or(Hold::Stale)?.clone();
         let campaign = generation.definitions.campaigns.get(&intent.campaign).ok_or(Hold::Retired)?;
         let called = contact.progress.numbers.get(intent.number).map(|number| &number.e164);
-        let mut history = called.and_then(|called| self.history.get(called)).cloned().unwrap_or_default();
-        if campaign.limits.max_attempts_per_contact.is_some() {
-            history.to_customer = self.calls_to(&contact.customer);
-        }
+        let none = NumberHistory::default();
+        let known = called.and_then(|called| self.history.get(called)).unwrap_or(&none);
+        let counted;
+        let history = if campaign.limits.max_attempts_per_contact.is_some() {
+            counted = NumberHistory { to_customer: self.calls_to(&contact.customer), ..known.clone() };
+            &counted
+        } else {
+            known
+        };
         let mono = ledger::monotonic(now.mono);
         self.ledger.forget_before(mono);
         let question = Question {
@@ -346,7 +336,7 @@ impl Facts {
             rule: intent.rule.as_ref(),
             agent: Some(&intent.agent),
             trunk: Some(&intent.trunk),
-            history: &history,
+            history,
             do_not_call: called.map_or(&[], |called| self.do_not_call.of(called)),
         };
         if let Err(hold) = verdict::ask(&question, &generation, &self.settings, &self.ledger) {

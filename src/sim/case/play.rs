@@ -94,7 +94,7 @@ impl Outside for Scripted {
         Ok(match self.events[event].clone() {
             Event::Apply(number) => vec![self.apply(now, number, facts)?],
             Event::Edit(edit) => match facts.edit(&edit.campaign, &edit.customer, &edit.edit) {
-                Ok(()) => vec![Input::ContactsAdded(edit.campaign)],
+                Ok(()) => vec![Input::ContactsChanged(edit.campaign)],
                 Err(error @ ContactRefused::OnCall(_)) => {
                     self.refused.push(RefusedEvent { at: now.wall, why: error.to_string() });
                     Vec::new()

@@ -12,7 +12,7 @@ use crate::{
         ids::{BusinessResultId, SubResultId},
         order::Class,
     },
-    store::{BusinessDecision, BusinessRequest, StoreError},
+    store::{BusinessDecision, BusinessRequest, LeftoverAttempt, StoreError},
 };
 
 on_both_stores!(
@@ -154,6 +154,19 @@ async fn a_result_during_a_call_that_never_left_takes_effect_too(mut world: Worl
     assert_eq!((history.business[0].attempt, history.attempts.len()), (None, 0));
 }
 
+/// How a call of an earlier life is settled that was answered.
+fn answered(world: &World, left: LeftoverAttempt) -> Settlement {
+    let recorded = RecordedIntent {
+        at: left.placed_at,
+        revision: Revision::parse(&"0".repeat(40)).unwrap(),
+        policy: left.policy,
+        local_date: left.local_date,
+        next_day_at: left.next_day_at,
+        contact: left.contact,
+    };
+    settlement(left.attempt, &recorded, 0, CallResult::Answered, world.now())
+}
+
 async fn a_crash_keeps_what_a_call_was_placed_for(mut world: World) {
     let spring = Campaign { business: rules(None), ..campaign("spring") };
     world.reached(&spring, 1).await;
@@ -167,15 +180,7 @@ async fn a_crash_keeps_what_a_call_was_placed_for(mut world: World) {
     let left = world.store.leftovers().await.unwrap().attempts.remove(0);
     assert_eq!(left.rule, BusinessKey::parse("callback"));
     assert!(left.contact.progress.tries(0, left.rule.as_ref()).is_some());
-    let recorded = RecordedIntent {
-        at: left.placed_at,
-        revision: Revision::parse(&"0".repeat(40)).unwrap(),
-        policy: left.policy,
-        local_date: left.local_date,
-        next_day_at: left.next_day_at,
-        contact: left.contact,
-    };
-    let settled = settlement(left.attempt, &recorded, 0, CallResult::Answered, world.now());
+    let settled = answered(&world, left);
     assert!(world.store.settle(settled).await.unwrap());
     let after = world.find(&spring, "c1").await;
     assert_eq!(after.progress.business.placed.values().collect::<Vec<_>>(), [&1]);
@@ -192,15 +197,7 @@ async fn a_result_waits_for_the_definitions_of_the_next_life(mut world: World) {
     assert_eq!(world.mark(&spring, "c1", "callback").await, None);
     world.crash().await;
     let left = world.store.leftovers().await.unwrap().attempts.remove(0);
-    let recorded = RecordedIntent {
-        at: left.placed_at,
-        revision: Revision::parse(&"0".repeat(40)).unwrap(),
-        policy: left.policy,
-        local_date: left.local_date,
-        next_day_at: left.next_day_at,
-        contact: left.contact,
-    };
-    let settled = settlement(left.attempt, &recorded, 0, CallResult::Answered, world.now());
+    let settled = answered(&world, left);
     world.store.settle(settled).await.unwrap();
     let outcome = async |world: &World| {
         let history = world.store.contact(&spring.id, &customer_id("c1")).await.unwrap().unwrap();

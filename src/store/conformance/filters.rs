@@ -203,11 +203,35 @@ async fn a_campaign_that_returns_applies_its_filter_to_whom_it_missed(mut world:
     assert_eq!((page.ready.len(), page.matching), (1, Some(1)));
 }
 
+/// Who changes while the campaign is gone, and an order is half applied, stands in it on its return.
+async fn an_order_that_a_retirement_broke_off_is_applied_to_all(mut world: World) {
+    let mut spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(1_200)).await;
+    let called = world.find(&spring, "c1200").await;
+    let (attempt, recorded) = world.place(&called, 0).await;
+    spring.sort = vec![SortKey { attribute: id("score"), direction: Direction::Descending, compare: SortType::Number }];
+    world.apply(&[&spring]).await;
+    assert!(!world.store.evaluate().await.unwrap().unwrap().complete);
+    let retire = CampaignChange::Retire { id: spring.id.clone() };
+    world.store.apply(generation(7, &[]), vec![retire]).await.unwrap();
+    let settled = settlement(attempt, &recorded, 0, CallResult::Busy, world.now());
+    world.store.settle(settled).await.unwrap();
+    evaluate(&world).await;
+    world.generations = 7;
+    world.apply(&[&spring]).await;
+    evaluate(&world).await;
+    world.wait(Duration::from_secs(86_400));
+    let page = world.store.candidates(&spring.id, world.now(), 2_000).await.unwrap();
+    assert_eq!(page.ready.len(), 1_200);
+}
+
 on_both_stores!(
     what_is_known_of_a_customer_is_kept,
     only_contacts_that_match_are_picked_and_called,
     a_new_order_takes_over_in_one_step,
     a_new_filter_holds_at_once_and_is_applied_by_and_by,
     retries_and_calls_under_way_are_told_apart_too,
+    an_order_that_a_retirement_broke_off_is_applied_to_all,
     a_campaign_that_returns_applies_its_filter_to_whom_it_missed,
 );

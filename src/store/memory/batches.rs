@@ -4,7 +4,10 @@ use jiff::Timestamp;
 
 use super::State;
 use crate::{
-    domain::ids::{BatchId, CampaignId, ContactRef},
+    domain::{
+        contact::ContactStage,
+        ids::{BatchId, CampaignId, ContactRef},
+    },
     store::{Batch, BatchTally, StoreError},
 };
 
@@ -105,15 +108,10 @@ impl State {
         let own = self.batch_of.iter().filter(|(_, batch)| **batch == key);
         for contact in own.filter_map(|(contact, _)| self.contacts.get(contact)) {
             tally.contacts += 1;
-            match contact.progress.ended.filter(|_| contact.progress.is_over()) {
-                Some(end) => *tally.ended.entry(end.as_str()).or_default() += 1,
-                None if contact.progress.ended.is_some()
-                    || contact.progress.attempts > 0
-                    || live.contains(&contact.reference) =>
-                {
-                    tally.in_progress += 1;
-                }
-                None => tally.fresh += 1,
+            match contact.progress.stage(live.contains(&contact.reference)) {
+                ContactStage::Fresh => tally.fresh += 1,
+                ContactStage::InProgress => tally.in_progress += 1,
+                ContactStage::Ended(end) => *tally.ended.entry(end.as_str()).or_default() += 1,
             }
         }
         tally

@@ -1,4 +1,4 @@
-//! Batches: their rows, their counts, and their pauses, applied to contacts piece by piece.
+//! Batches: their rows, their counts, and whether they are paused.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -36,7 +36,7 @@ pub(super) async fn apply(
     for change in changes {
         match change {
             CampaignChange::Put { id, digest } => put(writer, &generation, &id, &digest).await?,
-            CampaignChange::Retire { id } => retire(&mut writer.conn, &generation, &id).await?,
+            CampaignChange::Retire { id } => retire(writer, &generation, &id).await?,
         }
     }
     let first = writer.generation.is_none();
@@ -143,13 +143,16 @@ async fn stand_by(
     Ok(())
 }
 
-async fn retire(conn: &mut SqliteConnection, generation: &Generation, id: &CampaignId) -> Result<(), Fault> {
+async fn retire(writer: &mut Writer, generation: &Generation, id: &CampaignId) -> Result<(), Fault> {
     const RETIRE: &str = "UPDATE campaign SET retired = 1, revision = ?2 WHERE slug = ?1";
     let query = sqlx::query(RETIRE).bind(id.as_str()).bind(generation.revision.as_str());
-    match query.execute(conn).await.doing("retiring a campaign")?.rows_affected() {
-        0 => Err(StoreError::UnknownCampaign(id.clone()).into()),
-        _ => Ok(()),
+    if query.execute(&mut writer.conn).await.doing("retiring a campaign")?.rows_affected() == 0 {
+        return Err(StoreError::UnknownCampaign(id.clone()).into());
     }
+    // While it has no definition, contacts that change stand nowhere: on its return all are gone through again.
+    let evaluations = writer.shared.evaluations(id);
+    writer.shared.set_evaluations(id, Evaluations { next: None, ..evaluations });
+    Ok(())
 }
 
 /// A cap may have been loosened: whoever one holds is asked about anew.

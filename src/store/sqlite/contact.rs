@@ -15,7 +15,7 @@ use crate::{
     domain::{
         business::Business,
         campaign::{Campaign, Priority},
-        contact::{Contact, ContactEnd, Progress},
+        contact::{Contact, ContactEnd, ContactStage, Progress},
         ids::{CampaignId, ContactRef, CustomerId},
         order,
         zone::ContactZone,
@@ -355,11 +355,10 @@ pub(super) fn left_out(progress: &Progress, filtered_out: bool, paused_out: bool
 
 /// The name under which a contact is counted.
 pub(super) fn state(progress: &Progress, live: bool) -> (&'static str, &'static str) {
-    match progress.ended {
-        Some(end) if progress.is_over() => (ENDED, end.as_str()),
-        Some(_) => (OPEN, IN_PROGRESS),
-        None if live || progress.attempts > 0 => (OPEN, IN_PROGRESS),
-        None => (OPEN, FRESH),
+    match progress.stage(live) {
+        ContactStage::Fresh => (OPEN, FRESH),
+        ContactStage::InProgress => (OPEN, IN_PROGRESS),
+        ContactStage::Ended(end) => (ENDED, end.as_str()),
     }
 }
 

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use futures_util::TryStreamExt;
 use sqlx::SqliteConnection;
 
 use super::{
@@ -49,12 +50,17 @@ async fn begin(writer: &mut Writer) -> Result<Option<Evaluation>, Fault> {
     let doing = "beginning to apply a definition";
     const WANTED: &str = "SELECT id, slug, coalesce(first_contact, 1), coalesce(last_contact, 0) FROM campaign \
                           INDEXED BY campaign_wanted WHERE wanted = 1 ORDER BY slug";
-    let wanted = sqlx::query_as(WANTED).fetch_all(&mut writer.conn).await.doing(doing)?;
-    let wanted: Vec<(i64, String, i64, i64)> = wanted;
+    let Some(generation) = writer.generation.clone() else { return Ok(None) };
+    let defined = |slug: &str| generation.definitions.campaigns.get(&CampaignId::parse(slug).ok()?).cloned();
+    let mut found = None;
+    let mut wanted = sqlx::query_as::<_, (i64, String, i64, i64)>(WANTED).fetch(&mut writer.conn);
     // A campaign whose file is gone waits for its return.
-    let found = wanted.into_iter().find_map(|(key, slug, first, last)| {
-        Some((writer.defined(&CampaignId::parse(&slug).ok()?)?, key, (first, last)))
-    });
+    while found.is_none()
+        && let Some((key, slug, first, last)) = wanted.try_next().await.doing(doing)?
+    {
+        found = defined(&slug).map(|campaign| (campaign, key, (first, last)));
+    }
+    drop(wanted);
     let Some((campaign, key, contacts)) = found else { return Ok(None) };
     let id = new(&mut writer.conn, key).await?;
     let under_way = Arc::new(UnderWay::new(id, Arc::clone(&campaign)));

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     domain::order,
-    store::{EVALUATION_SLICE, Evaluated, StoreError},
+    store::{BATCH_WINDOW, EVALUATION_SLICE, Evaluated, StoreError},
 };
 
 /// Places that are written in one transaction: few, since intents wait meanwhile.
@@ -99,7 +99,8 @@ impl Evaluation {
     /// Reads the next contacts.
     async fn read(&mut self, store: &SqliteStore, mut sorter: Sorter) -> Result<Sorter, StoreError> {
         let mut reader = store.reader().await?;
-        let query = sqlx::query(SLICE).bind(self.after).bind(self.last).bind(self.campaign).bind(EVALUATION_SLICE);
+        let end = self.last.min(self.after.saturating_add(BATCH_WINDOW));
+        let query = sqlx::query(SLICE).bind(self.after).bind(end).bind(self.campaign).bind(EVALUATION_SLICE);
         let rows = query.fetch_all(&mut *reader).await.doing("reading contacts to apply a definition to");
         let rows = rows.map_err(|fault| store.told(fault))?;
         drop(reader);
@@ -113,7 +114,7 @@ impl Evaluation {
             Ok((sorter, last))
         });
         let (sorter, last) = taken.await.map_err(|fault| store.told(fault))?;
-        self.after = if full { last } else { self.last };
+        self.after = if full { last } else { end };
         Ok(sorter)
     }
 

@@ -22,6 +22,15 @@ pub(super) enum Fault {
     Store(#[from] StoreError),
 }
 
+impl Fault {
+    /// Whether one contact or batch is refused, which is found out before anything is written.
+    pub(super) fn is_of_one_contact(&self) -> bool {
+        use StoreError::{Erased, OnCall, UnknownBatch, UnknownCustomer, WasCalled};
+        let Self::Store(error) = self else { return false };
+        matches!(error, UnknownCustomer { .. } | UnknownBatch { .. } | OnCall(_) | WasCalled(_) | Erased(_))
+    }
+}
+
 /// Names what a statement was for.
 pub(super) trait Doing<T> {
     /// Turns a driver's error into a [`Fault`].

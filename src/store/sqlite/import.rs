@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::{
-        contact::{Contact, NewContact, Progress},
+        contact::{Contact, NewContact},
         ids::{BatchId, CampaignId, ContactRef},
     },
     store::{
@@ -130,7 +130,7 @@ async fn insert(
     let first_order: i64 = first_order.fetch_one(&mut *conn).await.doing(doing)?;
     let numbered = (0..).zip(rows);
     let contacts: Vec<Contact> =
-        numbered.map(|(n, (row, _))| contact(campaign, row, first_id + n, first_order + n)).collect();
+        numbered.map(|(n, (row, _))| Contact::new(ContactRef(first_id + n), campaign, first_order + n, row)).collect();
     write(conn, (key, batch), &contacts, rows).await?;
     let paused_out = batch.paused;
     let entered = |contact| Entered { campaign: key, rules, contact, stood: 0, live: false, paused_out };
@@ -177,19 +177,4 @@ async fn write(
         query.build().execute(&mut *conn).await.doing(doing)?;
     }
     Ok(())
-}
-
-fn contact(campaign: &CampaignId, row: &NewContact, id: i64, import_order: i64) -> Contact {
-    Contact {
-        reference: ContactRef(id),
-        campaign: campaign.clone(),
-        customer: row.customer.clone(),
-        priority: row.priority,
-        import_order,
-        not_before: row.not_before,
-        timezone: row.timezone.clone(),
-        attributes: row.attributes.clone(),
-        version: 1,
-        progress: Progress::fresh(&row.numbers),
-    }
 }

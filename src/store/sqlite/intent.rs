@@ -109,7 +109,7 @@ async fn admit(
     let numbers = verdict::numbers_of(&kept.contact);
     let (campaign, trunk, customer) = (request.campaign.clone(), request.trunk.clone(), kept.contact.customer.clone());
     let mut ledger = writer.shared.ledger();
-    ledger.place(request.attempt, &campaign, &trunk, mono);
+    ledger.place_before_commit(request.attempt, &campaign, &trunk, mono);
     ledger.add(request.attempt, LiveCall { campaign, trunk, customer, called, numbers });
     Ok(IntentDecision::Recorded(Box::new(intent)))
 }

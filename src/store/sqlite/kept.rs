@@ -41,8 +41,10 @@ pub(super) async fn look(
     let generation = shared.generation();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
     let Some(defined) = defined else { return Ok(None) };
-    let last = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM contact").fetch_one(&mut *conn).await;
-    let last: i64 = last.doing("counting contacts")?;
+    const IDS: &str = "SELECT coalesce(first_contact, 1), coalesce(last_contact, 0) FROM campaign WHERE id = ?1";
+    let ids = sqlx::query_as(IDS).bind(key).fetch_one(&mut *conn).await;
+    let (first, last): (i64, i64) = ids.doing("counting contacts")?;
+    let after = after.max(first - 1);
     if after >= last {
         return Ok(None);
     }

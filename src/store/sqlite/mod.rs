@@ -84,6 +84,9 @@ const SCRUBS_MAX: u32 = 50;
 /// The wait between two of these.
 const SCRUB_AGAIN: Duration = Duration::from_millis(100);
 
+/// Places that are taken away in one transaction: few, since intents wait meanwhile.
+const SWEPT_AT_ONCE: usize = 2_000;
+
 /// How often one page has contacts marked and looks again before it is given as it is.
 const SCREENINGS_MAX: u32 = 3;
 
@@ -157,19 +160,23 @@ impl SqliteStore {
     /// Has places taken away that a page came past in vain. If there is no room now, the next page comes
     /// past them too.
     fn sweep(&self, (evaluation, keys): (i64, Vec<Vec<u8>>)) {
-        if !keys.is_empty() {
+        for keys in keys.chunks(SWEPT_AT_ONCE) {
             let (reply, _) = oneshot::channel();
-            let _ = self.long.try_send(Command { work: Work::Sweep(evaluation, keys), reply });
+            let _ = self.long.try_send(Command { work: Work::Sweep(evaluation, keys.to_vec()), reply });
         }
     }
 
     /// Has a contact taken away, or what is personal of it, and then the places that it had: they hold what
     /// its campaign sorts by. Who they are is looked up beside the writer, since no index has them.
-    async fn gone(&self, work: Work) -> Result<(), StoreError> {
+    async fn gone(&self, campaign: &CampaignId, work: Work) -> Result<(), StoreError> {
         let Reply::Gone(contact) = self.ask(&self.urgent, work).await? else { return Err(StoreError::Closed) };
-        let places: Vec<(i64, Vec<u8>)> = read!(self, place::of, contact)?;
+        let places: Vec<(i64, Vec<u8>)> = read!(self, place::of, campaign, contact)?;
+        let mut by_evaluation: BTreeMap<i64, Vec<Vec<u8>>> = BTreeMap::new();
         for (evaluation, key) in places {
-            self.ask(&self.long, Work::Sweep(evaluation, vec![key])).await?;
+            by_evaluation.entry(evaluation).or_default().push(key);
+        }
+        for (evaluation, keys) in by_evaluation {
+            self.ask(&self.long, Work::Sweep(evaluation, keys)).await?;
         }
         Ok(())
     }
@@ -338,11 +345,11 @@ impl Store for SqliteStore {
     }
 
     async fn delete(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
-        self.gone(Work::Delete(campaign.clone(), customer.clone())).await
+        self.gone(campaign, Work::Delete(campaign.clone(), customer.clone())).await
     }
 
     async fn erase(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
-        self.gone(Work::Erase(campaign.clone(), customer.clone())).await
+        self.gone(campaign, Work::Erase(campaign.clone(), customer.clone())).await
     }
 
     async fn reseal(&self, contact: &Contact, attributes: Attributes) -> Result<bool, StoreError> {

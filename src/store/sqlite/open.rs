@@ -38,7 +38,7 @@ const MIGRATIONS: [&str; 9] = [
 const APPLICATION_ID: i64 = 0x6469_616c;
 
 /// How long another program's lock is waited for.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Reading connections.
 const READERS: u32 = 4;

@@ -12,10 +12,10 @@ use crate::{
     domain::{
         campaign::Campaign,
         contact::Contact,
-        ids::ContactRef,
+        ids::{CampaignId, ContactRef},
         order::{self, Standing},
     },
-    store::row::micros,
+    store::row::{self, micros},
 };
 
 /// What a place is for.
@@ -166,17 +166,19 @@ pub(super) async fn put(conn: &mut SqliteConnection, places: &[(i64, Place)]) ->
 pub(super) async fn sweep(conn: &mut SqliteConnection, evaluation: i64, keys: &[Vec<u8>]) -> Result<(), Fault> {
     const SQL: &str = "DELETE FROM place WHERE (evaluation, key) IN (SELECT ?1, unhex(value) FROM json_each(?2)) \
                        AND NOT EXISTS (SELECT 1 FROM contact c WHERE c.id = place.contact AND c.stood = place.stood)";
-    let keys: Vec<String> = keys.iter().map(|key| hex(key)).collect();
+    let keys: Vec<String> = keys.iter().map(|key| row::hex(key)).collect();
     let query = sqlx::query(SQL).bind(evaluation).bind(json!(keys).to_string());
     query.execute(conn).await.doing("taking places away").map(drop)
 }
 
-/// All places of a contact: each of the store's is looked at.
-pub(super) async fn of(conn: &mut SqliteConnection, contact: ContactRef) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
-    let query = sqlx::query_as("SELECT evaluation, key FROM place WHERE contact = ?1").bind(contact.0);
+/// All places of a contact: each of its campaign's is looked at.
+pub(super) async fn of(
+    conn: &mut SqliteConnection,
+    campaign: &CampaignId,
+    contact: ContactRef,
+) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
+    const OF: &str = "SELECT evaluation, key FROM place WHERE contact = ?1 AND evaluation IN (SELECT e.id \
+                      FROM evaluation e JOIN campaign k ON k.id = e.campaign WHERE k.slug = ?2)";
+    let query = sqlx::query_as(OF).bind(contact.0).bind(campaign.as_str());
     query.fetch_all(conn).await.doing("looking for a contact's places")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -126,9 +126,9 @@ pub(super) async fn candidates(
     limit: u32,
 ) -> Result<Found, Fault> {
     let key = campaign_key(conn, campaign).await?;
-    let tally = counts(conn, key).await?;
-    let open = tally.fresh + tally.in_progress;
     let standing = standing(conn, key).await?;
+    let tally = counts(conn, key, standing.wanted).await?;
+    let open = tally.fresh + tally.in_progress;
     let evaluating = standing.wanted || standing.pausing;
     let mut page = CandidatePage {
         ready: Vec::new(),
@@ -243,16 +243,9 @@ impl Picked {
         self.ready.contains_key(&contact) || self.pinned.contains_key(&contact)
     }
 
-    /// The place of the last of `wanted` that are for anyone.
-    fn last_rank(&self, wanted: usize) -> Option<Rank> {
-        let mut ranks: Vec<&Rank> = self.ready.values().map(|(rank, _)| rank).collect();
-        ranks.sort();
-        ranks.into_iter().take(wanted).next_back().cloned()
-    }
-
     /// Those that are for anyone, and those that wait for an agent, best first: `wanted` of all, and
     /// `wanted` of each agent.
-    fn best(self, wanted: usize) -> (Vec<Contact>, Vec<Contact>) {
+    fn best(self, wanted: usize) -> (Vec<(Rank, Contact)>, Vec<Contact>) {
         let mut ready: Vec<(Rank, Contact)> = self.ready.into_values().collect();
         ready.sort_by(|(a, _), (b, _)| a.cmp(b));
         ready.truncate(wanted);
@@ -260,7 +253,6 @@ impl Picked {
         pinned.sort_by(|(a, ..), (b, ..)| a.cmp(b));
         let mut room = PinnedRoom::default();
         pinned.retain(|(_, agent, _)| room.take(agent, wanted));
-        let ready = ready.into_iter().map(|(_, contact)| contact).collect();
         (ready, pinned.into_iter().map(|(.., contact)| contact).collect())
     }
 }
@@ -306,11 +298,12 @@ impl Search<'_> {
             }
         }
         let full = found.ready.len() >= self.wanted;
-        // Those behind the page are not in its way.
-        if let Some(last) = found.last_rank(self.wanted).filter(|_| full) {
-            self.unscreened.retain(|_, rank| *rank < last);
-        }
         let (ready, pinned) = found.best(self.wanted);
+        // Those behind the page are not in its way.
+        if let Some((last, _)) = ready.last().filter(|_| full) {
+            self.unscreened.retain(|_, rank| *rank < *last);
+        }
+        let ready = ready.into_iter().map(|(_, contact)| contact).collect();
         let given_up = self.skipped >= SKIPPED_MAX;
         let on_call = given_up || (!full && self.unscreened.is_empty() && self.any_on_call(conn, zones).await?);
         Ok((ready, pinned, on_call))
@@ -375,17 +368,20 @@ impl Search<'_> {
         const NEXT: &str = "SELECT s.key, c.stood = s.stood FROM place s CROSS JOIN contact c ON c.id = s.contact \
                             WHERE s.evaluation = ?1 AND s.key >= ?2 AND s.key < ?3 ORDER BY s.key";
         let mut first = None;
+        let mut passed = 0;
         for kind in [Kind::Wakes, Kind::Changes] {
             let prefix = place::prefix(kind, "");
             let (begin, end) = (place::end_of_due(prefix.clone(), micros(self.now)), place::end(prefix));
             let mut rows = sqlx::query(NEXT).bind(self.evaluation).bind(begin).bind(end).fetch(&mut *conn);
             while let Some(row) = rows.try_next().await.doing("picking contacts")? {
                 let key: Vec<u8> = column(&row, 0)?;
-                if column(&row, 1)? {
+                // The time of one that does not count is early at worst.
+                if column(&row, 1)? || passed == SKIPPED_MAX {
                     let at = place::due(&key).ok_or_else(|| damaged("place.key"))?;
                     first = [first, Some(row::timestamp(at)?)].into_iter().flatten().min();
                     break;
                 }
+                passed += 1;
                 self.stale.push(key);
             }
         }
@@ -487,23 +483,24 @@ async fn caller_usage(conn: &mut SqliteConnection, campaign: i64) -> Result<BTre
 /// Counts of a campaign.
 pub(super) async fn tally(conn: &mut SqliteConnection, campaign: &CampaignId) -> Result<Tally, Fault> {
     let key = campaign_key(conn, campaign).await?;
-    counts(conn, key).await
+    let standing = standing(conn, key).await?;
+    counts(conn, key, standing.wanted).await
 }
 
-async fn counts(conn: &mut SqliteConnection, campaign: i64) -> Result<Tally, Fault> {
+/// The counts of a campaign; what is left out is not known while another definition is `wanted`.
+async fn counts(conn: &mut SqliteConnection, campaign: i64, wanted: bool) -> Result<Tally, Fault> {
     const SQL: &str = "SELECT kind, name, n FROM tally WHERE campaign = ?1 AND n > 0";
     let rows = sqlx::query_as(SQL).bind(campaign).fetch_all(&mut *conn).await;
     let rows: Vec<(String, String, i64)> = rows.doing("reading counts")?;
     let mut tally = Tally::default();
-    let standing = standing(conn, campaign).await?;
     for (kind, name, n) in rows {
         let n = n.unsigned_abs();
         match (kind.as_str(), name.as_str()) {
             (contact::OPEN, contact::FRESH) => tally.fresh = n,
             (contact::OPEN, contact::IN_PROGRESS) => tally.in_progress = n,
             (contact::LIVE, _) => tally.live = n,
-            (contact::FILTERED_OUT, _) => tally.filtered_out = if standing.wanted { 0 } else { n },
-            (contact::PAUSED_OUT, _) => tally.paused = if standing.wanted { 0 } else { n },
+            (contact::FILTERED_OUT, _) => tally.filtered_out = if wanted { 0 } else { n },
+            (contact::PAUSED_OUT, _) => tally.paused = if wanted { 0 } else { n },
             (contact::ENDED, how) => {
                 let end = ContactEnd::parse(how).ok_or_else(|| damaged("tally.name"))?;
                 tally.ended.insert(end.as_str(), n);

@@ -23,7 +23,9 @@ use super::{
     evaluation::Evaluation,
     evaluations::{Evaluations, UnderWay},
     fault::{Doing, Fault},
-    import, intent, outcome,
+    import, intent,
+    open::BUSY_TIMEOUT,
+    outcome,
     place::{self, Place},
 };
 use crate::{
@@ -263,7 +265,9 @@ impl Writer {
         let emptied = async |conn: &mut SqliteConnection| {
             sqlx::raw_sql("PRAGMA busy_timeout = 50").execute(&mut *conn).await?;
             let checkpoint = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *conn).await;
-            sqlx::raw_sql("PRAGMA busy_timeout = 2000").execute(&mut *conn).await?;
+            sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis())))
+                .execute(&mut *conn)
+                .await?;
             checkpoint.map(|(busy, _pages, _moved): (i64, i64, i64)| busy == 0)
         };
         // A reader, or the other checkpoint, that holds it is no fault: it is asked for again.
@@ -287,7 +291,6 @@ impl Writer {
 
     /// One transaction.
     async fn serve(&mut self, batch: Vec<Command>) {
-        let since = monotonic(self.shared.clock.now().mono);
         let mut answers = Vec::with_capacity(batch.len());
         let outcome = self.transact(batch, &mut answers).await;
         if let Err(fault) = &outcome {
@@ -295,7 +298,7 @@ impl Writer {
         } else {
             self.shared.commits.fetch_add(1, Ordering::Relaxed);
             self.shared.set_generation(self.generation.clone());
-            self.shared.ledger().committed(since, monotonic(self.shared.clock.now().mono));
+            self.shared.ledger().committed(monotonic(self.shared.clock.now().mono));
         }
         for (reply, answer) in answers {
             let answer = match &outcome {
@@ -315,7 +318,7 @@ impl Writer {
                 Ok(()) => self.perform(command.work).await,
                 Err(_) => Ok(Reply::Done),
             };
-            outcome = outcome.and(self.release(answer.is_ok()).await);
+            outcome = outcome.and(self.release(answer.as_ref().err()).await);
             answers.push((command.reply, answer));
         }
         outcome?;
@@ -399,10 +402,13 @@ impl Writer {
     }
 
     /// Keeps or undoes one command, so that a failing one does not spoil the others' work.
-    async fn release(&mut self, keep: bool) -> Result<(), Fault> {
-        if !keep {
+    async fn release(&mut self, fault: Option<&Fault>) -> Result<(), Fault> {
+        if let Some(fault) = fault {
             self.execute("ROLLBACK TO command", "undoing a command").await?;
-            self.shared.give_up_evaluations();
+            if !fault.is_of_one_contact() {
+                self.generation = self.shared.generation();
+                self.read_evaluations().await?;
+            }
         }
         self.execute("RELEASE command", "ending a command").await
     }

@@ -1,0 +1,81 @@
+//! What a commit changes of campaigns.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Held, State};
+use crate::{
+    domain::{
+        campaign::{Campaign, Generation},
+        facts::verdict,
+        ids::ContactRef,
+    },
+    store::{CampaignChange, StoreError, StoredCampaign},
+};
+
+impl State {
+    /// Does one step of reconciling.
+    pub(super) fn change(&mut self, generation: &Generation, change: CampaignChange) -> Result<(), StoreError> {
+        match change {
+            CampaignChange::Put { id, digest } => {
+                let defined = generation.definitions.campaigns.get(&id);
+                let defined = defined.ok_or_else(|| StoreError::UnknownCampaign(id.clone()))?;
+                let stored = StoredCampaign {
+                    id: id.clone(),
+                    name: defined.name.clone(),
+                    desired: defined.desired,
+                    revision: generation.revision.clone(),
+                    digest,
+                    retired: false,
+                    ends_at: Some(defined.ends_at),
+                };
+                let (selection, lists) = (defined.selection(), defined.do_not_call.clone());
+                if let Some(held) = self.campaigns.get_mut(&id) {
+                    held.stored = stored;
+                    if held.lists.iter().any(|list| !lists.contains(list)) {
+                        held.unlisted_to = Some(ContactRef(0));
+                    }
+                    held.lists = lists;
+                    if held.selection != selection {
+                        held.selection = selection;
+                        held.evaluated_to = Some(String::new());
+                    }
+                    if held.customers.is_empty() || held.evaluated_to.is_none() {
+                        (held.by, held.evaluated_to) = (Some(Arc::clone(defined)), None);
+                    }
+                    self.release_holds(defined);
+                } else {
+                    let (customers, caller_usage) = (BTreeMap::new(), BTreeMap::new());
+                    let (evaluated_to, unlisted_to) = (None, None);
+                    let held = Held {
+                        stored,
+                        customers,
+                        next_order: 1,
+                        selection,
+                        by: Some(Arc::clone(defined)),
+                        evaluated_to,
+                        lists,
+                        unlisted_to,
+                        caller_usage,
+                    };
+                    self.campaigns.insert(id, held);
+                }
+            }
+            CampaignChange::Retire { id } => {
+                let held = self.campaigns.get_mut(&id).ok_or(StoreError::UnknownCampaign(id))?;
+                held.stored.retired = true;
+                held.stored.revision = generation.revision.clone();
+            }
+        }
+        Ok(())
+    }
+
+    fn release_holds(&mut self, campaign: &Campaign) {
+        for contact in self.contacts.values_mut().filter(|contact| contact.campaign == campaign.id) {
+            let after = verdict::release_holds(campaign, &contact.progress);
+            if contact.progress != after {
+                contact.progress = after;
+                contact.version += 1;
+            }
+        }
+    }
+}
