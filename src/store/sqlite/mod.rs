@@ -52,7 +52,7 @@ use rusqlite::Connection;
 use tokio::{
     runtime::Handle,
     sync::{Mutex, mpsc, oneshot},
-    task::JoinHandle,
+    task::{JoinError, JoinHandle},
 };
 
 use self::{
@@ -121,8 +121,15 @@ impl SqliteStore {
         settings: GateSettings,
         clock: Clock,
     ) -> Result<Arc<Self>, StoreError> {
+        let path = path.to_owned();
+        let opened = tokio::task::spawn_blocking(move || Self::open_here(&path, &opener, settings, clock)).await;
+        let unopened = |error: JoinError| StoreError::Database { doing: "opening the store", source: Box::new(error) };
+        opened.map_err(unopened)?
+    }
+
+    fn open_here(path: &Path, opener: &Opener, settings: GateSettings, clock: Clock) -> Result<Arc<Self>, StoreError> {
         let name = path.display().to_string();
-        let opened = open::open(path, &name, &opener, clock.now().wall)?;
+        let opened = open::open(path, &name, opener, clock.now().wall)?;
         let pseudonyms = Pseudonyms::new(opened.pseudonym_key);
         let shared = Arc::new(Shared::new(name, opened.folder, opened.epoch, clock, settings, pseudonyms));
         let writer = Writer::new(opened.writer, shared.clone()).map_err(|fault| fault.told(&shared.name))?;
