@@ -1,4 +1,4 @@
-//! The store on SQLite: one writer with group commit, a few readers.
+//! The store on SQLite: one writer with group commit, on a thread of its own, and a few readers.
 //!
 //! | file | what |
 //! |---|---|
@@ -11,7 +11,9 @@
 //! | `pause` | the pause of a batch, applied to its contacts slice by slice |
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` | moving the log into the database, beside the writer |
-//! | `read` `kept` | what readers do |
+//! | `readers` | the connections that read |
+//! | `read` `kept` | what they do |
+//! | `sql` `statements` | statements, bound and executed, and their rows |
 
 mod batch;
 mod business;
