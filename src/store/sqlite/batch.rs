@@ -91,7 +91,7 @@ pub(super) fn all(conn: &Connection, campaign: &CampaignId) -> Result<Vec<Batch>
     }
     const BATCHES: &str = "SELECT id, name, created_at, paused, rejected FROM batch WHERE campaign = ?1 ORDER BY id";
     let rows = sql::query(BATCHES).bind(key).fetch_all(conn).doing(doing)?;
-    let batch = |row: &Row| {
+    let batch = |row: &Row<'_>| {
         Ok(Batch {
             id: BatchId::parse(column(row, 1)?).map_err(|_| damaged("batch.name"))?,
             created_at: row::timestamp(column(row, 2)?)?,
@@ -103,7 +103,7 @@ pub(super) fn all(conn: &Connection, campaign: &CampaignId) -> Result<Vec<Batch>
     rows.iter().map(batch).collect()
 }
 
-fn enter(tally: &mut BatchTally, row: &Row) -> Result<(), Fault> {
+fn enter(tally: &mut BatchTally, row: &Row<'_>) -> Result<(), Fault> {
     let n = column::<i64>(row, 3)?.unsigned_abs();
     match (column::<&str>(row, 1)?, column::<&str>(row, 2)?) {
         (contact::OPEN, contact::FRESH) => tally.fresh = n,

@@ -140,7 +140,7 @@ pub(super) fn records(conn: &Connection, contact: ContactRef) -> Result<Vec<Busi
                        WHERE contact = ?1 ORDER BY id";
     let rows = sql::query(SQL).bind(contact.0).fetch_all(conn).doing("reading business results")?;
     let attempt = |id: i64| AttemptId::from_i64(id).ok_or_else(|| damaged("business_result.attempt"));
-    let record = |row: &Row| {
+    let record = |row: &Row<'_>| {
         Ok(BusinessRecord {
             attempt: column::<Option<i64>>(row, 0)?.map(attempt).transpose()?,
             key: row::business_key(column(row, 1)?)?,

@@ -32,7 +32,7 @@ const LOG_PAGES_MAX: i64 = 16 * 1024;
 pub(super) async fn run(
     mut conn: Connection,
     shared: Arc<Shared>,
-    writer: mpsc::WeakSender<Command>,
+    (urgent, long): (mpsc::WeakSender<Command>, mpsc::WeakSender<Command>),
     mut stop: oneshot::Receiver<()>,
 ) {
     let (mut seen, mut looks) = (0, 0_u64);
@@ -46,20 +46,19 @@ pub(super) async fn run(
         if looks.is_multiple_of(TIDIED_EVERY) {
             shared.untidy.store(true, Ordering::Relaxed);
         }
-        tidy(&shared, &writer).await;
+        tidy(&shared, &long).await;
         let commits = shared.commits.load(Ordering::Relaxed);
         if commits == seen {
             continue;
         }
         seen = commits;
-        let moved = blocking(move || Ok((pages(&conn), conn))).await;
-        let Ok((pages, same)) = moved else { return };
+        let Ok((moved, same)) = blocking(move || Ok((moved(&conn), conn))).await else { return };
         conn = same;
-        match pages {
+        match moved {
             Ok(pages) if pages > LOG_PAGES_MAX => {
                 // A full queue or a closing store: the next look comes soon, or is not needed.
                 let (reply, _) = oneshot::channel();
-                let _ = writer.upgrade().map(|writer| writer.try_send(Command { work: Work::Checkpoint, reply }));
+                let _ = urgent.upgrade().map(|writer| writer.try_send(Command { work: Work::Checkpoint, reply }));
             }
             Ok(_) => {}
             Err(error) => tracing::warn!(error = %error, "the store's log could not be moved into the database"),
@@ -87,7 +86,13 @@ async fn tidy(shared: &Shared, writer: &mpsc::WeakSender<Command>) {
     }
 }
 
-/// Moves what no reader needs; the length of the log.
+/// Moves what no reader needs; the length of the log. Of a long one also what has come meanwhile, so that little is
+/// left for the writer, for which intents wait.
+fn moved(conn: &Connection) -> Result<i64, Fault> {
+    let pages = pages(conn)?;
+    if pages > LOG_PAGES_MAX { self::pages(conn) } else { Ok(pages) }
+}
+
 fn pages(conn: &Connection) -> Result<i64, Fault> {
     let moved = sql::query_as("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(conn);
     let (_busy, pages, _moved): (i64, i64, i64) = moved.doing("moving the log")?;

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     domain::{
+        attribute::Attributes,
         business::Business,
         campaign::{Campaign, Priority},
         contact::{Contact, ContactEnd, ContactStage, Progress},
@@ -105,7 +106,7 @@ pub(super) fn load_called(conn: &Connection, attempt: AttemptId) -> Result<Optio
 }
 
 /// A row of [`kept_columns`].
-pub(super) fn kept(row: &Row) -> Result<Kept, Fault> {
+pub(super) fn kept(row: &Row<'_>) -> Result<Kept, Fault> {
     Ok(Kept {
         contact: read(row)?,
         campaign: column(row, COLUMNS)?,
@@ -132,15 +133,12 @@ pub(super) fn find(conn: &Connection, campaign: i64, customer: &CustomerId) -> R
 }
 
 /// The contact in a row of [`contact_columns`].
-pub(super) fn read(row: &Row) -> Result<Contact, Fault> {
+pub(super) fn read(row: &Row<'_>) -> Result<Contact, Fault> {
     let mut numbers = row::numbers(column(row, 10)?)?;
     if let Some(progress) = column::<Option<&str>>(row, 11)? {
         row::read_progress(progress, &mut numbers)?;
     }
-    let ended = match column::<Option<&str>>(row, 9)? {
-        Some(end) => Some(ContactEnd::parse(end).ok_or_else(|| damaged("contact.ended"))?),
-        None => None,
-    };
+    let ended = ended(row)?;
     let business = match column::<Option<&str>>(row, 14)? {
         Some(business) => row::business(business, &numbers)?,
         None => Business::default(),
@@ -154,10 +152,36 @@ pub(super) fn read(row: &Row) -> Result<Contact, Fault> {
         import_order: column(row, 4)?,
         not_before: column::<Option<i64>>(row, 5)?.map(row::timestamp).transpose()?,
         timezone: column::<Option<&str>>(row, 13)?.map(zone).transpose()?,
-        attributes: attributes::read(column(row, 12)?)?,
+        attributes: attributes_of(row)?,
         version: column(row, 6)?,
         progress,
     })
+}
+
+/// Of a row of [`kept_columns`]: the key of the contact.
+pub(super) fn key(row: &Row<'_>) -> Result<i64, Fault> {
+    column(row, 0)
+}
+
+/// Of the same: whether nothing more is to be done for the contact.
+pub(super) fn is_over(row: &Row<'_>) -> Result<bool, Fault> {
+    // One that has ended may still have a call scheduled by a business result.
+    Ok(ended(row)?.is_some() && (column::<Option<&str>>(row, 14)?.is_none() || read(row)?.progress.is_over()))
+}
+
+/// Of the same: whether the pause of its batch leaves it out.
+pub(super) fn paused_out(row: &Row<'_>) -> Result<bool, Fault> {
+    column(row, COLUMNS + 4)
+}
+
+/// Of the same: its attributes.
+pub(super) fn attributes_of(row: &Row<'_>) -> Result<Attributes, Fault> {
+    Ok(attributes::read(column(row, 12)?)?)
+}
+
+fn ended(row: &Row<'_>) -> Result<Option<ContactEnd>, Fault> {
+    let end = |end| ContactEnd::parse(end).ok_or_else(|| damaged("contact.ended").into());
+    column::<Option<&str>>(row, 9)?.map(end).transpose()
 }
 
 fn zone(name: &str) -> Result<ContactZone, Fault> {
@@ -165,7 +189,7 @@ fn zone(name: &str) -> Result<ContactZone, Fault> {
 }
 
 /// One column by position.
-pub(super) fn column<'r, T: Column<'r>>(row: &'r Row, index: usize) -> Result<T, Fault> {
+pub(super) fn column<'r, T: Column<'r>>(row: &'r Row<'_>, index: usize) -> Result<T, Fault> {
     row.get(index).doing("reading a row")
 }
 

@@ -158,7 +158,7 @@ fn load(conn: &Connection, contacts: &[i64], lists: &[DoNotCallId]) -> Result<Ve
     );
     let query = sql::query(SQL).bind(json!(contacts).to_string()).bind(row::lists_text(lists));
     let rows = query.fetch_all(conn).doing("reading contacts that a list holds")?;
-    let with_entries = |row: &Row| {
+    let with_entries = |row: &Row<'_>| {
         let kept = contact::kept(row)?;
         let entries = row::entries(column(row, contact::KEPT_COLUMNS)?, kept.contact.progress.numbers.len())?;
         Ok((kept, entries))

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::{
     SqliteStore,
     contact::{self, Kept, contact_columns, contact_joins, kept_columns},
-    evaluations::UnderWay,
+    evaluations::{Found, UnderWay},
     fault::Fault,
     place,
     readers::blocking,
@@ -137,16 +137,22 @@ impl Evaluation {
     }
 }
 
-/// Takes the places of a contact in; gives its key.
-fn take(row: &Row, under_way: &UnderWay, at: Timestamp, sorter: &mut Sorter) -> Result<i64, Fault> {
-    let Kept { contact, live, stood, paused_out, .. } = contact::kept(row)?;
+/// Takes the places of a contact in; gives its key. What decides whether it stands at all is read first, as a
+/// filter may leave most of them out.
+fn take(row: &Row<'_>, under_way: &UnderWay, at: Timestamp, sorter: &mut Sorter) -> Result<i64, Fault> {
+    let (id, paused_out, open) = (contact::key(row)?, contact::paused_out(row)?, !contact::is_over(row)?);
     let campaign = &under_way.campaign;
-    let stands = under_way.read(&contact, paused_out) && !live && !paused_out && !contact.progress.is_over();
-    if stands && campaign.matches(&contact.attributes) {
+    let matches = campaign.matches(&contact::attributes_of(row)?);
+    let stands = under_way.read(id, Found { open, matches, paused: paused_out });
+    if !stands || !open || !matches || paused_out {
+        return Ok(id);
+    }
+    let Kept { contact, live, stood, .. } = contact::kept(row)?;
+    if !live {
         let standing = order::standing(campaign, &contact, at);
         for place in place::places(campaign, &contact, stood, &standing) {
             sorter.push(place)?;
         }
     }
-    Ok(contact.reference.0)
+    Ok(id)
 }

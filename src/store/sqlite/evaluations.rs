@@ -36,10 +36,19 @@ struct Seen {
     paused_out: Contacts,
 }
 
+/// What decides whether a contact stands anywhere.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    /// It has not ended.
+    pub(super) open: bool,
+    /// The filter leaves it in.
+    pub(super) matches: bool,
+    /// Its batch is paused.
+    pub(super) paused: bool,
+}
+
 impl Seen {
-    fn see(&mut self, campaign: &Campaign, contact: &Contact, paused: bool) {
-        let (id, open) = (contact.reference.0, !contact.progress.is_over());
-        let matches = campaign.matches(&contact.attributes);
+    fn see(&mut self, id: i64, Found { open, matches, paused }: Found) {
         self.filtered_out.set(id, open && !matches);
         self.paused_out.set(id, open && matches && paused);
     }
@@ -55,7 +64,8 @@ impl UnderWay {
     pub(super) fn touch(&self, contact: &Contact, paused: bool) {
         let mut seen = self.seen();
         seen.touched.set(contact.reference.0, true);
-        seen.see(&self.campaign, contact, paused);
+        let matches = self.campaign.matches(&contact.attributes);
+        seen.see(contact.reference.0, Found { open: !contact.progress.is_over(), matches, paused });
     }
 
     /// A contact is gone.
@@ -67,11 +77,11 @@ impl UnderWay {
     }
 
     /// A contact has been read; tells whether it still is what it was.
-    pub(super) fn read(&self, contact: &Contact, paused: bool) -> bool {
+    pub(super) fn read(&self, contact: i64, found: Found) -> bool {
         let mut seen = self.seen();
-        let still = !seen.touched.has(contact.reference.0);
+        let still = !seen.touched.has(contact);
         if still {
-            seen.see(&self.campaign, contact, paused);
+            seen.see(contact, found);
         }
         still
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use serde_json::json;
 
 use super::{
@@ -10,7 +10,6 @@ use super::{
     contact::{self, Entered, Rules, column},
     fault::{Doing, Fault},
     sql,
-    statements::Statements,
 };
 use crate::{
     domain::{
@@ -25,9 +24,6 @@ use crate::{
 
 /// Rows that are looked for in one statement.
 const ROWS_PER_STATEMENT: usize = 500;
-
-/// Rows that are written in one statement.
-const ROWS_AT_ONCE: usize = 100;
 
 /// What tells two contacts of one customer apart.
 #[derive(PartialEq, Eq)]
@@ -152,25 +148,19 @@ fn write(
     contacts: &[Contact],
     rows: &[(&NewContact, Content)],
 ) -> Result<(), Fault> {
-    const CONTACTS: &str = "INSERT INTO contact (id, campaign, customer_id, priority, import_order, not_before, batch, \
-                            paused_out, version, attempts) VALUES ";
-    const PERSONAL: &str = "INSERT INTO personal (contact, numbers, custom_field, timezone, attributes) VALUES ";
-    let both: Vec<(&Contact, &Content)> = contacts.iter().zip(rows.iter().map(|(_, content)| content)).collect();
-    for both in both.chunks(ROWS_AT_ONCE) {
-        let mut all = Statements::default();
-        all.add(format!("{CONTACTS}{}", vec!["(?, ?, ?, ?, ?, ?, ?, ?, 1, 0)"; both.len()].join(", ")));
-        for (contact, content) in both {
-            all.bind(contact.reference.0).bind(key).bind(contact.customer.as_str());
-            all.bind(content.priority).bind(contact.import_order).bind(content.not_before);
-            all.bind(batch.key).bind(batch.paused);
-        }
-        all.add(format!("{PERSONAL}{}", vec!["(?, ?, ?, ?, ?)"; both.len()].join(", ")));
-        for (contact, content) in both {
-            all.bind(contact.reference.0).bind(content.numbers.as_str());
-            all.bind(content.custom_field.as_deref()).bind(content.timezone.as_deref());
-            all.bind(content.attributes.as_deref());
-        }
-        all.execute(conn, "importing contacts")?;
+    const CONTACT: &str = "INSERT INTO contact (id, campaign, customer_id, priority, import_order, not_before, batch, \
+                           paused_out, version, attempts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, 0)";
+    const PERSONAL: &str = "INSERT INTO personal (contact, numbers, custom_field, timezone, attributes) \
+                            VALUES (?1, ?2, ?3, ?4, ?5)";
+    let doing = "importing contacts";
+    let mut insert = conn.prepare_cached(CONTACT).doing(doing)?;
+    let mut personal = conn.prepare_cached(PERSONAL).doing(doing)?;
+    for (Contact { reference, customer, import_order, .. }, (_, content)) in contacts.iter().zip(rows) {
+        let Content { priority, not_before, timezone, attributes, numbers, custom_field } = content;
+        let (key, customer, batch_key, paused) = (key, customer.as_str(), batch.key, batch.paused);
+        let hot = params![reference.0, key, customer, priority, import_order, not_before, batch_key, paused];
+        insert.execute(hot).doing(doing)?;
+        personal.execute(params![reference.0, numbers, custom_field, timezone, attributes]).doing(doing)?;
     }
     Ok(())
 }

@@ -139,7 +139,8 @@ impl SqliteStore {
         let (long, long_queue) = mpsc::channel(LONG_QUEUE);
         let lock = opened.lock;
         let (stop, stopped) = oneshot::channel();
-        let checkpoints = tokio::spawn(checkpoint::run(opened.checkpoints, shared.clone(), long.downgrade(), stopped));
+        let queues = (urgent.downgrade(), long.downgrade());
+        let checkpoints = tokio::spawn(checkpoint::run(opened.checkpoints, shared.clone(), queues, stopped));
         let (ended, end) = oneshot::channel();
         let runtime = Handle::current();
         // A thread of its own, since it waits for the disk.

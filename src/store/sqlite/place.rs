@@ -4,7 +4,7 @@
 //! what that kind is served by: a due time, a round, what the campaign sorts by, priority, import order.
 
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use serde_json::json;
 
 use super::{
@@ -149,29 +149,23 @@ pub(super) fn places(campaign: &Campaign, contact: &Contact, stood: i64, standin
     [business, pass, retry, fresh, wakes, changes].into_iter().flatten().collect()
 }
 
-/// Rows of one statement.
-const ROWS: usize = 100;
+/// Writes a place; one that is there under the same key is older, and makes way.
+const PUT: &str = "INSERT OR REPLACE INTO place (evaluation, key, ready_at, contact, stood) VALUES (?, ?, ?, ?, ?)";
 
-/// Writes few places; one that is there under the same key is older, and makes way.
+/// Writes few places.
 pub(super) fn put(all: &mut Statements, places: &[(i64, Place)]) {
-    const SQL: &str = "INSERT OR REPLACE INTO place (evaluation, key, ready_at, contact, stood) VALUES ";
-    const ROW: &str = "(?, ?, ?, ?, ?)";
-    if places.is_empty() {
-        return;
-    }
-    all.add(format!("{SQL}{}", vec![ROW; places.len()].join(", ")));
     for (evaluation, place) in places {
-        all.bind(evaluation).bind(place.key.as_slice());
+        all.add(PUT).bind(evaluation).bind(place.key.as_slice());
         all.bind(place.ready_at).bind(place.contact).bind(place.stood);
     }
 }
 
-/// Writes any number of places, in statements that SQLite has compiled before.
+/// Writes any number of places.
 pub(super) fn put_all(conn: &Connection, places: &[(i64, Place)]) -> Result<(), Fault> {
-    for places in places.chunks(ROWS) {
-        let mut all = Statements::default();
-        put(&mut all, places);
-        all.execute(conn, "writing places")?;
+    let doing = "writing places";
+    let mut put = conn.prepare_cached(PUT).doing(doing)?;
+    for (evaluation, Place { key, ready_at, contact, stood }) in places {
+        put.execute(params![evaluation, key, ready_at, contact, stood]).doing(doing)?;
     }
     Ok(())
 }

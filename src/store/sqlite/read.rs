@@ -54,7 +54,7 @@ pub(super) fn applied(conn: &Connection) -> Result<Option<(Revision, Timestamp)>
 pub(super) fn campaigns(conn: &Connection) -> Result<Vec<StoredCampaign>, Fault> {
     const SQL: &str = "SELECT slug, name, desired, revision, digest, retired, ends_at FROM campaign ORDER BY slug";
     let rows = sql::query(SQL).fetch_all(conn).doing("reading campaigns")?;
-    let campaign = |row: &Row| {
+    let campaign = |row: &Row<'_>| {
         Ok(StoredCampaign {
             id: CampaignId::parse(column(row, 0)?).map_err(|_| damaged("campaign.slug"))?,
             name: column(row, 1)?,
@@ -394,7 +394,7 @@ impl Search<'_> {
     }
 
     /// Enters a contact if it is ready; tells what became of it, as far as its row knows.
-    fn look(&mut self, row: &Row, found: &mut Picked) -> Result<Look, Fault> {
+    fn look(&mut self, row: &Row<'_>, found: &mut Picked) -> Result<Look, Fault> {
         if !column::<bool>(row, contact::COLUMNS + 2)? {
             self.stale.push(column(row, contact::COLUMNS + 1)?);
             return Ok(Look::Stale);
@@ -527,7 +527,7 @@ pub(super) fn attempts(
     rows.iter().map(attempt).collect()
 }
 
-fn attempt(row: &Row) -> Result<AttemptRecord, Fault> {
+fn attempt(row: &Row<'_>) -> Result<AttemptRecord, Fault> {
     let at = |index| Ok::<_, Fault>(column::<Option<i64>>(row, index)?.map(row::timestamp).transpose()?);
     let result = match column::<Option<&str>>(row, 12)? {
         Some(result) => Some(CallResult::parse(result).ok_or_else(|| damaged("attempt.result"))?),
@@ -564,7 +564,7 @@ fn called(number: &str) -> Result<Option<E164>, Fault> {
     if pseudonym::is_erased(number) { Ok(None) } else { Ok(Some(row::e164(number)?)) }
 }
 
-fn rule(row: &Row, index: usize) -> Result<Option<BusinessKey>, Fault> {
+fn rule(row: &Row<'_>, index: usize) -> Result<Option<BusinessKey>, Fault> {
     Ok(column::<Option<&str>>(row, index)?.map(row::business_key).transpose()?)
 }
 
@@ -612,7 +612,7 @@ pub(super) fn listed_page(
     let key = campaign_key(conn, campaign)?;
     let query = sql::query(SQL).bind(key).bind(after.map_or("", CustomerId::as_str)).bind(limit);
     let rows = query.fetch_all(conn).doing("reading contacts")?;
-    let listed = |row: &Row| {
+    let listed = |row: &Row<'_>| {
         Ok(Listed {
             contact: contact::read(row)?,
             batch: BatchId::parse(column(row, contact::COLUMNS)?).map_err(|_| damaged("batch.name"))?,
@@ -713,7 +713,7 @@ pub(super) fn leftovers(conn: &Connection, epoch: Epoch) -> Result<Leftovers, Fa
     Ok(Leftovers { legs, attempts })
 }
 
-fn leftover(row: &Row, contact: Contact) -> Result<LeftoverAttempt, Fault> {
+fn leftover(row: &Row<'_>, contact: Contact) -> Result<LeftoverAttempt, Fault> {
     let at = |index| Ok::<_, Fault>(column::<Option<i64>>(row, index)?.map(row::timestamp).transpose()?);
     Ok(LeftoverAttempt {
         attempt: AttemptId::from_i64(column(row, 0)?).ok_or_else(|| damaged("live_call.attempt"))?,
@@ -731,7 +731,7 @@ fn leftover(row: &Row, contact: Contact) -> Result<LeftoverAttempt, Fault> {
     })
 }
 
-fn leg(row: &Row) -> Result<LeftoverLeg, Fault> {
+fn leg(row: &Row<'_>) -> Result<LeftoverLeg, Fault> {
     let destination = match column::<Option<&str>>(row, 1)? {
         Some(agent) => {
             Destination::Agent { agent: AgentId::parse(agent).map_err(|_| damaged("leg.agent"))?, sip: column(row, 2)? }

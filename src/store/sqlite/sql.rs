@@ -51,26 +51,28 @@ impl Query<'_> {
 
     /// Executes it; gives how many rows it has changed.
     pub(super) fn execute(self, conn: &Connection) -> Result<u64> {
-        self.rows(conn, |_| true)?;
+        self.rows(conn, |_| Ok(true))?;
         Ok(conn.changes())
     }
 
     /// All rows.
-    pub(super) fn fetch_all(self, conn: &Connection) -> Result<Vec<Row>> {
+    pub(super) fn fetch_all(self, conn: &Connection) -> Result<Vec<Row<'static>>> {
         let mut all = Vec::new();
         self.rows(conn, |row| {
-            all.push(row);
-            true
+            all.push(row.taken()?);
+            Ok(true)
         })?;
         Ok(all)
     }
 
     /// The first row, if there is one; the statement is run to its end.
-    pub(super) fn fetch_optional(self, conn: &Connection) -> Result<Option<Row>> {
+    pub(super) fn fetch_optional(self, conn: &Connection) -> Result<Option<Row<'static>>> {
         let mut first = None;
         self.rows(conn, |row| {
-            first.get_or_insert(row);
-            true
+            if first.is_none() {
+                first = Some(row.taken()?);
+            }
+            Ok(true)
         })?;
         Ok(first)
     }
@@ -80,25 +82,24 @@ impl Query<'_> {
         self,
         conn: &Connection,
         doing: &'static str,
-        mut look: impl FnMut(&Row) -> Result<Option<()>, Fault>,
+        mut look: impl FnMut(&Row<'_>) -> Result<Option<()>, Fault>,
     ) -> Result<(), Fault> {
         let mut outcome = Ok(Some(()));
         let rows = self.rows(conn, |row| {
-            outcome = look(&row);
-            matches!(outcome, Ok(Some(())))
+            outcome = look(row);
+            Ok(matches!(outcome, Ok(Some(()))))
         });
         rows.doing(doing)?;
         outcome.map(drop)
     }
 
     /// Steps through the rows for as long as more are wanted.
-    fn rows(self, conn: &Connection, mut more: impl FnMut(Row) -> bool) -> Result<()> {
+    fn rows(self, conn: &Connection, mut more: impl FnMut(&Row<'_>) -> Result<bool>) -> Result<()> {
         let mut statement = self.bound(conn)?;
         let columns = statement.column_count();
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
-            let values = (0..columns).map(|column| taken(column, row.get_ref(column)?)).collect::<Result<_>>()?;
-            if !more(Row(values)) {
+            if !more(&Row::Stepped(row, columns))? {
                 break;
             }
         }
@@ -134,28 +135,43 @@ fn unreadable(column: usize, found: Type, error: FromSqlError) -> Error {
 }
 
 /// A row.
-#[derive(Debug)]
-pub(super) struct Row(Vec<Value>);
+pub(super) enum Row<'r> {
+    /// The one that its statement stands at, and how many columns it has.
+    Stepped(&'r rusqlite::Row<'r>, usize),
+    /// One that has outlived its statement.
+    Taken(Vec<Value>),
+}
 
-impl Row {
+impl Row<'_> {
     /// One column by position.
     pub(super) fn get<'r, T: Column<'r>>(&'r self, index: usize) -> Result<T> {
-        let value = self.0.get(index).ok_or(Error::InvalidColumnIndex(index))?;
+        let value = match self {
+            Row::Stepped(row, _) => row.get_ref(index)?,
+            Row::Taken(values) => values.get(index).map(ValueRef::from).ok_or(Error::InvalidColumnIndex(index))?,
+        };
         T::read(value).map_err(|error| unreadable(index, value.data_type(), error))
+    }
+
+    fn taken(&self) -> Result<Row<'static>> {
+        let values = match self {
+            Row::Stepped(row, columns) => (0..*columns).map(|column| taken(column, row.get_ref(column)?)).collect(),
+            Row::Taken(values) => Ok(values.clone()),
+        };
+        values.map(Row::Taken)
     }
 }
 
 /// What a column may be read as.
 pub(super) trait Column<'r>: Sized {
     /// Reads it.
-    fn read(value: &'r Value) -> Result<Self, FromSqlError>;
+    fn read(value: ValueRef<'r>) -> Result<Self, FromSqlError>;
 }
 
 macro_rules! columns {
     ($($name:ty)+) => {$(
         impl<'r> Column<'r> for $name {
-            fn read(value: &'r Value) -> Result<Self, FromSqlError> {
-                Self::column_result(ValueRef::from(value))
+            fn read(value: ValueRef<'r>) -> Result<Self, FromSqlError> {
+                Self::column_result(value)
             }
         }
     )+};
@@ -164,14 +180,14 @@ macro_rules! columns {
 columns! { bool u8 u16 u32 i32 i64 String Vec<u8> }
 
 impl<'r> Column<'r> for &'r str {
-    fn read(value: &'r Value) -> Result<Self, FromSqlError> {
-        ValueRef::from(value).as_str()
+    fn read(value: ValueRef<'r>) -> Result<Self, FromSqlError> {
+        value.as_str()
     }
 }
 
 impl<'r, T: Column<'r>> Column<'r> for Option<T> {
-    fn read(value: &'r Value) -> Result<Self, FromSqlError> {
-        if *value == Value::Null { Ok(None) } else { T::read(value).map(Some) }
+    fn read(value: ValueRef<'r>) -> Result<Self, FromSqlError> {
+        if value == ValueRef::Null { Ok(None) } else { T::read(value).map(Some) }
     }
 }
 
@@ -233,13 +249,13 @@ impl<T: for<'r> Column<'r>> Scalar<'_, T> {
 /// What the first columns may be read as.
 pub(super) trait Columns<'r>: Sized {
     /// Reads them.
-    fn of(row: &'r Row) -> Result<Self>;
+    fn of(row: &'r Row<'_>) -> Result<Self>;
 }
 
 macro_rules! tuples {
     ($(($($name:ident $index:tt)+))+) => {$(
         impl<'r, $($name: Column<'r>),+> Columns<'r> for ($($name,)+) {
-            fn of(row: &'r Row) -> Result<Self> {
+            fn of(row: &'r Row<'_>) -> Result<Self> {
                 Ok(($(row.get($index)?,)+))
             }
         }

@@ -248,10 +248,11 @@ impl Writer {
                 let Ok(command) = urgent.try_recv() else { break };
                 batch.push(command);
             }
-            batch.extend(behind.or_else(|| long.try_recv().ok()));
+            let checkpoint = batch.iter().any(|command| matches!(command.work, Work::Checkpoint));
+            // Nothing long comes before a checkpoint: what it writes would have to be moved while intents wait.
+            batch.extend(behind.or_else(|| if checkpoint { None } else { long.try_recv().ok() }));
             let (scrubs, batch): (Vec<Command>, Vec<Command>) =
                 batch.into_iter().partition(|command| matches!(command.work, Work::Scrub));
-            let checkpoint = batch.iter().any(|command| matches!(command.work, Work::Checkpoint));
             let closing = batch.iter().any(|command| matches!(command.work, Work::Close));
             self.serve(batch);
             if checkpoint && let Err(fault) = self.execute("PRAGMA wal_checkpoint(PASSIVE)", "moving the log") {
