@@ -472,7 +472,7 @@ impl Engine {
         let listed = campaign.map(|campaign| Listed {
             is_ready,
             queue: campaign.skill_queue.clone(),
-            place: (campaign.priority, run.last_served, id.clone()),
+            place: (campaign.priority, run.last_served(), id.clone()),
         });
         if run.listed == listed {
             return;
