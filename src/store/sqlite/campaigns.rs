@@ -10,6 +10,7 @@ use super::{
     do_not_call, evaluate,
     evaluations::Evaluations,
     fault::{Doing, Fault},
+    statements::Statements,
     writer::Writer,
 };
 use crate::{
@@ -168,7 +169,9 @@ async fn release_holds(conn: &mut SqliteConnection, rules: &Rules, campaign: i64
     for reference in held {
         if let Some(kept) = contact::load(conn, ContactRef(reference)).await? {
             let progress = verdict::release_holds(defined, &kept.contact.progress);
-            contact::write(conn, rules, &kept, &progress, kept.live).await?;
+            let mut all = Statements::default();
+            contact::write(&mut all, rules, &kept, &progress, kept.live);
+            all.execute(conn, "releasing held contacts").await?;
         }
     }
     Ok(())
