@@ -1,12 +1,12 @@
 //! Counting contacts by what keeps them: all of a campaign's, in short looks.
 
-use futures_util::TryStreamExt;
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
+use rusqlite::Connection;
 
 use super::{
     contact::{self, KEPT_COLUMNS, campaign_key, column, contact_columns, contact_joins, kept_columns},
     fault::{Doing, Fault},
+    sql,
     writer::Shared,
 };
 use crate::domain::{
@@ -30,19 +30,19 @@ const CONTACTS: &str = concat!(
 
 /// What keeps contacts of a campaign at `now`, of those after `after`, and where the next look begins;
 /// `None` once all have been looked at.
-pub(super) async fn look(
-    conn: &mut SqliteConnection,
+pub(super) fn look(
+    conn: &Connection,
     shared: &Shared,
     campaign: &CampaignId,
     after: i64,
     now: Timestamp,
 ) -> Result<Option<(Vec<Kept>, i64)>, Fault> {
-    let key = campaign_key(conn, campaign).await?;
+    let key = campaign_key(conn, campaign)?;
     let generation = shared.generation();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
     let Some(defined) = defined else { return Ok(None) };
     const IDS: &str = "SELECT coalesce(first_contact, 1), coalesce(last_contact, 0) FROM campaign WHERE id = ?1";
-    let ids = sqlx::query_as(IDS).bind(key).fetch_one(&mut *conn).await;
+    let ids = sql::query_as(IDS).bind(key).fetch_one(conn);
     let (first, last): (i64, i64) = ids.doing("counting contacts")?;
     let after = after.max(first - 1);
     if after >= last {
@@ -50,21 +50,22 @@ pub(super) async fn look(
     }
     let to = after + LOOK;
     let mut kept = Vec::new();
-    let mut rows = sqlx::query(CONTACTS).bind(key).bind(after).bind(to).fetch(conn);
-    while let Some(row) = rows.try_next().await.doing("counting contacts")? {
-        let found = contact::kept(&row)?;
+    let query = sql::query(CONTACTS).bind(key).bind(after).bind(to);
+    query.while_some(conn, "counting contacts", |row| {
+        let found = contact::kept(row)?;
         if found.contact.progress.is_over() && !found.live {
-            continue;
+            return Ok(Some(()));
         }
         let known = Known {
             on_call: found.live,
             filtered_out: !defined.matches(&found.contact.attributes),
             paused_out: found.paused_out,
-            listed: column(&row, KEPT_COLUMNS)?,
+            listed: column(row, KEPT_COLUMNS)?,
         };
         let standing = order::standing(defined, &found.contact, now);
         let (by, until) = kept::kept_by(defined, &standing, known, now);
         kept.push(Kept { by, until, contacts: 1 });
-    }
+        Ok(Some(()))
+    })?;
     Ok(Some((kept::counted(kept), to)))
 }
