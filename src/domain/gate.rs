@@ -211,7 +211,12 @@ fn same_agent(campaign: &Campaign, facts: &Facts<'_>) -> Result<(), Hold> {
 }
 
 /// The frequency ledger: INVITEs to the customer and to the number, over all campaigns (SPEC §3, what counts).
-fn frequency(now: Timestamp, campaign: &Campaign, progress: &Progress, history: &NumberHistory) -> Result<(), Hold> {
+pub fn frequency(
+    now: Timestamp,
+    campaign: &Campaign,
+    progress: &Progress,
+    history: &NumberHistory,
+) -> Result<(), Hold> {
     if campaign
         .limits
         .max_attempts_per_contact

@@ -1,7 +1,7 @@
 //! The machine: engine, facts and a world, stepped from one instant to the next.
 //!
-//! Events of an instant come first, then the engine's own timers, then what agents and customers do;
-//! the engine hears of all that is alike at once, so that work is given when everything is known.
+//! Events of an instant come first, then what agents and customers do; the engine hears of all of them at once,
+//! so that work is given when everything is known.
 
 mod wire;
 
@@ -21,12 +21,13 @@ use crate::domain::{
     agent::Availability,
     campaign::DialPermission,
     engine::{Effect, Engine, EngineSettings, Input, Observation, Slack},
-    facts::{ContactRefused, Facts, GateSettings},
+    facts::{Capped, ContactRefused, Facts, GateSettings},
     gate::Caps,
-    ids::{AgentId, AttemptId, Epoch, LegId, TrunkId},
+    ids::{AgentId, AttemptId, ContactRef, Epoch, LegId, TrunkId},
     intent::{Intent, Settlement},
     now::Now,
     order,
+    reason::Hold,
     results::CallResult,
 };
 
@@ -98,22 +99,6 @@ pub(super) enum Happening {
     Rung(LegId),
     HangsUp(LegId),
     WrappedUp(AgentId, AttemptId),
-}
-
-impl Happening {
-    /// Whether it comes before anything else of its instant.
-    fn is_first(&self) -> bool {
-        match self {
-            Self::Event(_) | Self::Leaves(_) => true,
-            Self::Comes(_)
-            | Self::Recorded(_)
-            | Self::AgentPicksUp(_)
-            | Self::AgentMisses(_)
-            | Self::Rung(_)
-            | Self::HangsUp(_)
-            | Self::WrappedUp(..) => false,
-        }
-    }
 }
 
 /// A leg that is not over.
@@ -253,24 +238,14 @@ impl<O: Outside> Machine<O> {
         [happens, wall, wake.mono].into_iter().flatten().min().map(|at| at.max(self.mono))
     }
 
+    /// All that happens at one instant is known before anyone is given work: who is free, and who is due.
     fn instant(&mut self) -> Result<(), Halt> {
         let mut inputs = Vec::new();
-        while let Some(happening) = self.take_due(Happening::is_first) {
+        while let Some(happening) = self.take_due() {
             inputs.extend(self.happen(happening)?);
         }
-        // Timers too come before what agents and customers do: who is due now is known when they are free.
-        if !inputs.is_empty() || self.is_due() {
-            inputs.push(Input::Timer);
-            self.step(inputs)?;
-            self.drain()?;
-        }
-        let mut inputs = Vec::new();
-        while let Some(happening) = self.take_due(|_| true) {
-            inputs.extend(self.happen(happening)?);
-        }
-        if !inputs.is_empty() {
-            self.step(inputs)?;
-        }
+        inputs.push(Input::Timer);
+        self.step(inputs)?;
         self.drain()?;
         if self.is_due() { Err(Halt::Restless(self.now().wall)) } else { Ok(()) }
     }
@@ -281,11 +256,8 @@ impl<O: Outside> Machine<O> {
         wake.mono.is_some_and(|at| at <= now.mono) || wake.wall.is_some_and(|at| at <= now.wall)
     }
 
-    fn take_due(&mut self, which: impl Fn(&Happening) -> bool) -> Option<Happening> {
-        let (at, happening) = self.queue.first()?;
-        if *at > self.mono || !which(happening) {
-            return None;
-        }
+    fn take_due(&mut self) -> Option<Happening> {
+        self.queue.first().filter(|(at, _)| *at <= self.mono)?;
         self.queue.pop_first().map(|(_, happening)| happening)
     }
 
@@ -343,6 +315,9 @@ impl<O: Outside> Machine<O> {
         let now = self.now();
         match effect {
             Effect::LoadCandidates { campaign, limit } => {
+                for Capped { contact, number, hold } in self.facts.hold_capped(&campaign, now.wall, limit) {
+                    self.refused(now, contact, number, hold);
+                }
                 let page = self.facts.candidates(&campaign, now.wall, limit);
                 self.pending.push(Input::Candidates { campaign, page });
             }
@@ -393,11 +368,7 @@ impl<O: Outside> Machine<O> {
                 Input::IntentRecorded { attempt, intent: Box::new(recorded) }
             }
             Err(hold) => {
-                if let Some(contact) = self.facts.contact(intent.contact) {
-                    let (campaign, customer) = (intent.campaign.clone(), contact.customer.clone());
-                    let (at, number, hold) = (now.wall, intent.called.clone(), hold.clone());
-                    self.refusals.push(Refusal { at, campaign, customer, number, hold });
-                }
+                self.refused(now, intent.contact, intent.number, hold.clone());
                 Input::IntentRefused { attempt, hold }
             }
         };
@@ -407,6 +378,13 @@ impl<O: Outside> Machine<O> {
             self.recording.insert(attempt, answer);
             self.later(self.setup, Happening::Recorded(attempt));
         }
+    }
+
+    fn refused(&mut self, now: Now, contact: ContactRef, number: usize, hold: Hold) {
+        let Some(contact) = self.facts.contact(contact) else { return };
+        let Some(number) = contact.progress.numbers.get(number).map(|number| number.e164.clone()) else { return };
+        let (campaign, customer) = (contact.campaign.clone(), contact.customer.clone());
+        self.refusals.push(Refusal { at: now.wall, campaign, customer, number, hold });
     }
 
     /// Why the contact is called, as it stands before the intent.

@@ -72,6 +72,8 @@ pub(super) enum Stage {
 #[derive(Debug, Clone)]
 pub(super) struct LiveCall {
     pub(super) campaign: CampaignId,
+    /// The turn in which its campaign was served.
+    pub(super) turn: u64,
     pub(super) contact: Contact,
     pub(super) number: usize,
     pub(super) rule: Option<BusinessKey>,
@@ -416,6 +418,7 @@ impl Engine {
         }
         if let Some(run) = self.campaigns.get_mut(&call.campaign) {
             run.live = run.live.saturating_sub(1);
+            run.turns.remove(&call.turn);
         }
         Some(call)
     }
@@ -622,6 +625,9 @@ impl Engine {
     ) {
         let Some(call) = self.remove_call(attempt) else { return };
         let Some(recorded) = &call.recorded else { return };
+        if let Some(run) = self.campaigns.get_mut(&call.campaign) {
+            run.served = run.served.max(call.turn);
+        }
         let ended = EndedAttempt {
             number: call.number,
             rule: call.rule,

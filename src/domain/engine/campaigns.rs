@@ -88,6 +88,8 @@ pub(super) struct CampaignRun {
     set_aside: BTreeMap<ContactRef, Aside>,
     /// When to ask again, as contacts were left out whose customer was in a call.
     ask_again_at: Option<Duration>,
+    /// It was time to ask, and no page has told yet whether contacts are still left out.
+    asks_again: bool,
     /// Attempts claimed or live.
     pub(super) live: u32,
     pub(super) open: u64,
@@ -104,8 +106,10 @@ pub(super) struct CampaignRun {
     pub(super) caller_usage: BTreeMap<E164, u64>,
     /// Where it stands in the engine's lists.
     pub(super) listed: Option<super::Listed>,
-    /// Turn in which it was last served; the smallest goes first among equals.
-    pub(super) last_served: u64,
+    /// Turn of the newest call that was made; see [`Self::last_served`].
+    pub(super) served: u64,
+    /// Turns of its claims and live calls.
+    pub(super) turns: BTreeSet<u64>,
     pub(super) results: BTreeMap<CallResult, u64>,
 }
 
@@ -132,6 +136,7 @@ impl CampaignRun {
             next_ready_at: None,
             set_aside: BTreeMap::new(),
             ask_again_at: None,
+            asks_again: false,
             live: 0,
             open: 0,
             open_unsure: false,
@@ -141,7 +146,8 @@ impl CampaignRun {
             total: 0,
             caller_usage: BTreeMap::new(),
             listed: None,
-            last_served: 0,
+            served: 0,
+            turns: BTreeSet::new(),
             results: BTreeMap::new(),
         }
     }
@@ -215,6 +221,12 @@ impl CampaignRun {
         self.hold.is_none() && !self.stale && !(self.hopper.is_empty() && self.pinned.is_empty())
     }
 
+    /// Turn in which it was last served; the smallest goes first among equals. A claim that comes to nothing was
+    /// no service.
+    pub(super) fn last_served(&self) -> u64 {
+        self.turns.last().map_or(self.served, |turn| self.served.max(*turn))
+    }
+
     /// Its cap on live calls, if it has no room for one more.
     pub(super) fn at_limit(&self) -> Option<u32> {
         let limit = self.definition.as_ref()?.limits.max_concurrent_calls?.get();
@@ -229,7 +241,7 @@ impl CampaignRun {
 
     /// Whether contacts were left out for a call of their customer.
     pub(super) fn waits_for_a_call(&self) -> bool {
-        self.ask_again_at.is_some() || self.set_aside.values().any(|aside| aside.on_call)
+        self.ask_again_at.is_some() || self.asks_again || self.set_aside.values().any(|aside| aside.on_call)
     }
 
     /// A call ends: contacts that wait for one may come first, as soon as the store has its end.
@@ -256,8 +268,10 @@ impl CampaignRun {
         }
         if self.ask_again_at.is_some_and(|at| at <= now.mono) {
             self.ask_again_at = None;
+            self.asks_again = true;
             self.wants_load = true;
         }
+        self.asks_again |= self.set_aside.values().any(|aside| aside.on_call && aside.until <= now.mono);
         let before = self.set_aside.len();
         self.set_aside.retain(|_, aside| aside.until > now.mono);
         if self.set_aside.len() < before {
@@ -334,6 +348,7 @@ impl CampaignRun {
         self.exhausted = page.ready.len() < usize::try_from(limit).unwrap_or(usize::MAX);
         self.wants_load |= page.cut;
         self.ask_again_at = page.on_call.then(|| now.mono + SET_ASIDE_FOR);
+        self.asks_again = false;
         // The page has told of all that was ready when it was asked for. Who has got ready since, while it was
         // on its way, is asked for again.
         let later = page.next_ready_at.filter(|at| *at > asked_at);
@@ -580,6 +595,22 @@ mod tests {
     fn who_gets_ready_while_a_page_is_on_its_way_is_asked_for() {
         assert!(asks_again(101));
         assert!(!asks_again(104));
+    }
+
+    /// Found by the oracle: the end of a call that came while a page was on its way was told to nobody.
+    #[test]
+    fn who_waits_for_a_call_waits_until_a_page_tells_otherwise() {
+        let revision = Revision::parse(&"0".repeat(40)).unwrap();
+        let mut run = CampaignRun::new(Arc::new(Campaign::example()), revision, 10);
+        run.take_load(now(100), 0, 0);
+        run.loaded(now(100), CandidatePage { on_call: true, ..page(200) }, |_| false);
+        assert!(run.waits_for_a_call());
+        run.notice_due(now(105));
+        assert!(run.waits_for_a_call() && run.should_load());
+        run.take_load(now(105), 0, 0);
+        assert!(run.waits_for_a_call());
+        run.loaded(now(105), page(200), |_| false);
+        assert!(!run.waits_for_a_call());
     }
 
     #[test]

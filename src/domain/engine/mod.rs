@@ -60,11 +60,14 @@ pub struct Slack {
     pub wire: Duration,
     /// How long after the ring limit a driver cancels by itself; then we stop counting on it.
     pub cancel: Duration,
+    /// How long a phone that is up is kept for the next call, as its agent takes a while to pick up.
+    pub phone: Duration,
 }
 
 impl Slack {
     /// A network's: half a percent of the second, within SPEC's tolerance.
-    pub const NETWORK: Self = Self { wire: Duration::from_millis(5), cancel: Duration::from_secs(1) };
+    pub const NETWORK: Self =
+        Self { wire: Duration::from_millis(5), cancel: Duration::from_secs(1), phone: PHONE_KEPT_FOR };
 }
 
 /// What a life of the daemon is started with.
@@ -472,7 +475,7 @@ impl Engine {
         let listed = campaign.map(|campaign| Listed {
             is_ready,
             queue: campaign.skill_queue.clone(),
-            place: (campaign.priority, run.last_served, id.clone()),
+            place: (campaign.priority, run.last_served(), id.clone()),
         });
         if run.listed == listed {
             return;
@@ -620,8 +623,11 @@ impl Engine {
             None => {
                 agent.free_since = Some(now.mono);
                 agent.enter(Phase::Idle { since: now.mono }, now);
-                if matches!(agent.phone, Phone::Up(_)) {
-                    agent.phone_kept_until = Some(now.mono + PHONE_KEPT_FOR);
+                let kept_for = self.settings.slack.phone;
+                if kept_for.is_zero() {
+                    self.put_phone_down(id, HangUpCause::Normal, effects);
+                } else if matches!(agent.phone, Phone::Up(_)) {
+                    agent.phone_kept_until = Some(now.mono + kept_for);
                 }
             }
         }

@@ -234,7 +234,7 @@ impl Engine {
         let turn = self.turn;
         if let Some(run) = self.campaigns.get_mut(&pick.campaign) {
             run.live += 1;
-            run.last_served = turn;
+            run.turns.insert(turn);
         }
         self.claimed.record(&pick.campaign, now.mono);
         self.refresh(now, &pick.campaign);
@@ -246,6 +246,7 @@ impl Engine {
         }
         let call = LiveCall {
             campaign: pick.campaign,
+            turn,
             contact: pick.contact,
             number: pick.number,
             rule: pick.rule,

@@ -4,6 +4,7 @@
 //! answered at once. The simulator dials on it; candidates are an index, so that a hundred thousand
 //! contacts cost no more to pick from than a hundred.
 
+mod caps;
 mod do_not_call;
 pub mod ledger;
 mod marks;
@@ -16,6 +17,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
+pub use self::caps::Capped;
 use self::{
     ledger::{Ledger, LiveCall},
     shelf::{Kept, Shelf},
@@ -315,17 +317,9 @@ impl Facts {
         let contact = contact.ok_or(Hold::Stale)?.clone();
         let campaign = generation.definitions.campaigns.get(&intent.campaign).ok_or(Hold::Retired)?;
         let called = contact.progress.numbers.get(intent.number).map(|number| &number.e164);
-        let none = NumberHistory::default();
-        let known = called.and_then(|called| self.history.get(called)).unwrap_or(&none);
-        let counted;
-        let history = if campaign.limits.max_attempts_per_contact.is_some() {
-            counted = NumberHistory { to_customer: self.calls_to(&contact.customer), ..known.clone() };
-            &counted
-        } else {
-            known
-        };
         let mono = ledger::monotonic(now.mono);
         self.ledger.forget_before(mono);
+        let history = self.history_of(campaign, &contact, intent.number);
         let question = Question {
             now: now.wall,
             mono,
@@ -336,7 +330,7 @@ impl Facts {
             rule: intent.rule.as_ref(),
             agent: Some(&intent.agent),
             trunk: Some(&intent.trunk),
-            history,
+            history: &history,
             do_not_call: called.map_or(&[], |called| self.do_not_call.of(called)),
         };
         if let Err(hold) = verdict::ask(&question, &generation, &self.settings, &self.ledger) {
@@ -350,12 +344,6 @@ impl Facts {
         let recorded = RecordedIntent::new(&generation.revision, campaign, contact, intent.number, now.wall);
         self.admit(intent, &recorded, mono);
         Ok(recorded)
-    }
-
-    /// INVITEs that left for a customer, over all campaigns.
-    fn calls_to(&self, customer: &CustomerId) -> u32 {
-        let same = self.by_customer.get(customer).into_iter().flatten();
-        same.filter_map(|reference| self.contact(*reference)).map(|contact| contact.progress.attempts).sum()
     }
 
     fn admit(&mut self, intent: &Intent, recorded: &RecordedIntent, mono: i64) {

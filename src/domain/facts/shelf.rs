@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::domain::{
     calendar::{CLOSES_BEFORE, ZonedHours},
     campaign::Campaign,
-    contact::Contact,
+    contact::{Contact, Number},
     ids::{ContactRef, CustomerId},
     order::{self, Rank},
     phone::E164,
@@ -123,16 +123,17 @@ impl Shelf {
     }
 
     fn place_of(&mut self, kept: &Kept, at: Timestamp) -> Place {
-        let Some(campaign) = self.definition.clone().filter(|_| kept.calls == 0 && !kept.left_out) else {
+        let Some(campaign) = self.definition.clone().filter(|_| !kept.live && !kept.left_out) else {
             return Place::default();
         };
         let contact = &kept.contact;
         let Some(next) = order::next(&campaign, contact, at) else { return Place::default() };
-        let rank = (next.ready_at <= at).then(|| order::rank(&campaign, contact, &next));
+        // While another contact of the customer is called, time goes on: it may get ready then.
+        let rank = (kept.calls == 0 && next.ready_at <= at).then(|| order::rank(&campaign, contact, &next));
         let by_time = order::standing(&campaign, contact, at).wakes_at(at);
         let turns_at = if campaign.hours.is_in_contact_zone() {
-            let open = contact.progress.numbers.iter().filter(|number| number.ended.is_none());
-            let by_hours = open.filter_map(|number| self.turn(&campaign.hours_of(contact, number), at)).min();
+            let by_hours =
+                called(contact).filter_map(|number| self.turn(&campaign.hours_of(contact, number), at)).min();
             [by_time, by_hours].into_iter().flatten().min()
         } else {
             by_time
@@ -205,4 +206,12 @@ impl Shelf {
         let next = |kept: &Kept| order::next(campaign, &kept.contact, self.woken_at);
         self.occupied.iter().filter_map(kept).filter_map(next).any(|next| next.ready_at <= self.woken_at)
     }
+}
+
+/// Numbers of a contact that may still be called: by the result policy, or as a business result wants it, though
+/// the policy has ended the number.
+fn called(contact: &Contact) -> impl Iterator<Item = &Number> {
+    let progress = &contact.progress;
+    let open = progress.numbers.iter().filter(|number| number.ended.is_none());
+    open.chain(progress.business.scheduled.iter().map(|call| &call.tries))
 }

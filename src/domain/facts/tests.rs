@@ -217,7 +217,7 @@ impl World {
             let ready: Vec<ContactRef> = ready.into_iter().map(|(_, reference)| reference).collect();
             let paged: Vec<ContactRef> = page.ready.iter().map(|c| c.reference).collect();
             prop_assert_eq!(paged, ready);
-            let coming = matching.iter().filter(|c| !on_call(c)).filter_map(|c| next(c));
+            let coming = matching.iter().filter(|c| !is_live(c)).filter_map(|c| next(c));
             let coming = coming.map(|next| next.ready_at).filter(|at| *at > self.now.wall).min();
             prop_assert!(page.next_ready_at.is_none_or(|at| at > self.now.wall));
             prop_assert!(coming.is_none_or(|at| page.next_ready_at.is_some_and(|told| told <= at)));

@@ -45,8 +45,9 @@ pub struct Played {
     pub differences: Option<Vec<Difference>>,
 }
 
-/// The driver cancels when the script says so, not by the ring limit; no script rings for a day.
-const EXACT: Slack = Slack { wire: Duration::ZERO, cancel: Duration::from_secs(24 * 60 * 60) };
+/// The driver cancels when the script says so, not by the ring limit; no script rings for a day. Agents pick up at
+/// once, so calls of one instant leave in the order in which agents were claimed for them.
+const EXACT: Slack = Slack { wire: Duration::ZERO, cancel: Duration::from_secs(24 * 60 * 60), phone: Duration::ZERO };
 
 /// The script and the plan, at work.
 struct Scripted {

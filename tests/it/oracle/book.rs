@@ -17,6 +17,8 @@ pub(crate) struct Contact {
     pub(crate) not_before: Option<Second>,
     /// A call was answered: only business rules call again.
     pub(crate) reached: bool,
+    /// While a `sequence` pass is under way, the index of the last number that it has called.
+    pub(crate) pass: Option<usize>,
     /// Ended for good: by `no_retry`, or by a business rule's `stop`.
     pub(crate) stopped: bool,
     /// The call that a business rule has scheduled.
@@ -97,6 +99,8 @@ pub(crate) struct Target {
 
 /// A call: an INVITE that left. All of them together are the ledger of frequency.
 pub(crate) struct Call {
+    /// Which claim it was, counted from 1.
+    pub(crate) turn: usize,
     pub(crate) at: Second,
     pub(crate) end: Second,
     pub(crate) target: Target,

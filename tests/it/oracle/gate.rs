@@ -109,7 +109,7 @@ impl Simulation {
         // READING: while an agent's phone rings, the customer is claimed and nobody else's to call.
         let live = self.calls.iter().filter(|call| !call.settled).map(|call| call.target);
         let claimed = self.agents.iter().filter_map(|agent| match agent.doing {
-            Doing::Ringing { until: _, claim } => Some(claim),
+            Doing::Ringing { claim, .. } => Some(claim),
             Doing::Idle { .. } | Doing::Calling { .. } | Doing::BackingOff { .. } | Doing::Resting => None,
         });
         !live.chain(claimed).any(|other| self.is_same_customer(other, target))

@@ -81,8 +81,13 @@ impl Simulation {
     fn campaigns_of(&self, agent: &Agent) -> Vec<usize> {
         // READING: a campaign that a cap holds has no dialable contact now, so the agent goes on to the next one.
         // Of two that were served in one instant, the one whose call was decided first is the one that was
-        // served less recently. Only a call that was placed is a service.
-        let last_served = |place: usize| self.calls.iter().rposition(|call| call.target.campaign == place);
+        // served less recently. While the agent's phone rings, the claim is a service; one that came to nothing was none.
+        let claims = self.agents.iter().filter_map(|agent| match agent.doing {
+            Doing::Ringing { claim, turn, .. } => Some((claim.campaign, turn)),
+            Doing::Idle { .. } | Doing::Calling { .. } | Doing::BackingOff { .. } | Doing::Resting => None,
+        });
+        let served: Vec<_> = self.calls.iter().map(|call| (call.target.campaign, call.turn)).chain(claims).collect();
+        let last_served = |place: usize| served.iter().filter(|(of, _)| *of == place).map(|(_, turn)| *turn).max();
         let mut places: Vec<_> = (0..self.campaigns.len())
             .filter(|place| agent.this.queues.contains(&self.campaigns[*place].definition.queue))
             .collect();
@@ -148,9 +153,8 @@ impl Simulation {
             // SPEC §3: "`sequence` | numbers 1→n one after the other without retry gaps, each an attempt of its own; a
             // held number (do-not-call, a cap) is skipped and counts as untried if released; then each number again
             // when its retry is due". Of a contact's untried numbers the first that nothing holds is taken.
-            // READING: a pass is under way from the contact's first call until no number is untried, so a number
-            // that is released late goes before retries. Closed hours of its zone hold a number like a cap does.
-            Order::Sequence if contact.numbers.iter().any(|number| number.tried) => (Class::Pass, 0, 0),
+            // READING: closed hours of its zone hold a number like a cap does.
+            Order::Sequence if contact.pass.is_some_and(|last| index > last) => (Class::Pass, 0, 0),
             Order::Sequence => (Class::Untried, 0, 0),
             // SPEC §3: "`rounds_*` | always the lowest round that has an untried number dialable now". Of all untried
             // numbers, those of the lowest round come first, and the first that nothing holds is taken.

@@ -25,6 +25,7 @@ impl Simulation {
             panic!("{}: {}: call {tries} is not in the script", campaign.definition.id, number.number)
         });
         self.calls.push(Call {
+            turn: self.turns,
             at: self.now,
             end: self.now + scripted.ring + scripted.talk,
             target,

@@ -22,6 +22,9 @@ enum Verdict {
 
 /// Settles a call. SPEC §3: "edits | an attempt is settled by the definition it was placed under".
 pub(crate) fn settle(call: &mut Call, contact: &mut Contact) {
+    if call.purpose == Purpose::Ordinary {
+        go_on(call.target.number, contact);
+    }
     if contact.stopped {
         return;
     }
@@ -55,6 +58,17 @@ pub(crate) fn settle(call: &mut Call, contact: &mut Contact) {
         Verdict::Spent => contact.numbers[index].ended |= call.purpose == Purpose::Ordinary,
         Verdict::NotListed => contact.numbers[index].ended = true,
     }
+}
+
+/// Takes a `sequence` pass on. SPEC §3: "`sequence` | numbers 1→n one after the other …; a held number (do-not-call, a
+/// cap) is skipped and counts as untried if released".
+fn go_on(called: usize, contact: &mut Contact) {
+    // READING: a pass goes up, from the number that is called first, whatever the order was then, and is over when no
+    // untried number comes after the last one that it has called. A number that it has gone past counts as untried
+    // like one of a contact that nobody has called.
+    let last = contact.pass.map_or(called, |pass| pass.max(called));
+    let more = contact.numbers.iter().skip(last + 1).any(|number| !number.tried && !number.ended);
+    contact.pass = more.then_some(last);
 }
 
 /// SPEC §3: "success | `answered` on any number completes the contact".

@@ -36,6 +36,7 @@ pub(crate) enum Doing {
     Ringing {
         until: Second,
         claim: Target,
+        turn: usize,
     },
     BackingOff {
         until: Second,
@@ -67,6 +68,8 @@ pub(crate) struct Simulation {
     pub(crate) calls: Vec<Call>,
     pub(crate) do_not_call: Vec<Forbidden>,
     pub(crate) script: Script,
+    /// Claims so far.
+    pub(crate) turns: usize,
     events: VecDeque<Event>,
     until: Second,
 }
@@ -86,6 +89,7 @@ impl Simulation {
             calls: Vec::new(),
             do_not_call: Vec::new(),
             script: case.script,
+            turns: 0,
             events: case.events.into(),
             until: case.until,
         }
@@ -217,7 +221,7 @@ impl Simulation {
             match agent.doing {
                 // READING: the 30 s begin when the agent's phone stops ringing, which is also when the claim on the
                 // contact is released. Afterwards the agent counts as idle since the end of the 30 s.
-                Doing::Ringing { until, claim: _ } if until <= self.now => {
+                Doing::Ringing { until, .. } if until <= self.now => {
                     agent.misses += 1;
                     let rests = agent.misses == 3;
                     agent.doing = if rests { Doing::Resting } else { Doing::BackingOff { until: until + BACK_OFF } };
@@ -234,13 +238,15 @@ impl Simulation {
 
     /// Holds the agent; if the phone is picked up, which takes no time, the call is placed.
     fn claim(&mut self, agent: usize, candidate: &Candidate) {
+        self.turns += 1;
         if self.agents[agent].this.picks_up {
             self.agents[agent].misses = 0;
             self.agents[agent].doing = Doing::Calling { call: self.calls.len() };
             self.place(agent, candidate);
         } else {
             let ring = self.campaigns[candidate.target.campaign].definition.agent_ring;
-            self.agents[agent].doing = Doing::Ringing { until: self.now + ring, claim: candidate.target };
+            let (until, claim) = (self.now + ring, candidate.target);
+            self.agents[agent].doing = Doing::Ringing { until, claim, turn: self.turns };
         }
     }
 
@@ -252,7 +258,7 @@ impl Simulation {
         instants.extend(self.do_not_call.iter().filter_map(|entry| entry.until));
         for agent in &self.agents {
             instants.push(agent.this.from);
-            if let Doing::Ringing { until, claim: _ } | Doing::BackingOff { until } = agent.doing {
+            if let Doing::Ringing { until, .. } | Doing::BackingOff { until } = agent.doing {
                 instants.push(until);
             }
         }
