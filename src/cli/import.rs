@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     fs::OpenOptions,
+    io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -200,7 +201,7 @@ impl Progress {
     }
 }
 
-/// The reject file; made when there is something to write.
+/// The reject file; made when there is something to write, in place of that of an earlier import of the file.
 pub(super) struct Rejects {
     path: PathBuf,
     writer: Option<csv::Writer<std::fs::File>>,
@@ -208,7 +209,8 @@ pub(super) struct Rejects {
 
 impl Rejects {
     fn beside(file: &Path) -> Self {
-        let mut path: OsString = file.with_extension("").into();
+        // Behind the whole name: files that differ in their ending alone have rejects of their own.
+        let mut path = OsString::from(file);
         path.push(".rejects.csv");
         Self { path: path.into(), writer: None }
     }
@@ -218,8 +220,9 @@ impl Rejects {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
+                remove_earlier(&self.path)?;
                 // Rows hold customers' numbers: nobody else may read them.
-                let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.path);
+                let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path);
                 let mut writer = csv::Writer::from_writer(file.map_err(|error| unwritten(error.into()))?);
                 writer.write_record(["line", "reason", "row"]).map_err(&unwritten)?;
                 none.insert(writer)
@@ -229,11 +232,19 @@ impl Rejects {
     }
 
     fn finish(mut self) -> Result<Self, Failure> {
-        let unwritten = unwritten(&self.path);
-        if let Some(writer) = &mut self.writer {
-            writer.flush().map_err(|error| unwritten(error.into()))?;
+        match &mut self.writer {
+            Some(writer) => writer.flush().map_err(|error| unwritten(&self.path)(error.into()))?,
+            None => remove_earlier(&self.path)?,
         }
         Ok(self)
+    }
+}
+
+/// Takes the rejects of an earlier import away.
+fn remove_earlier(path: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritten(path)(error.into())),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -159,7 +159,7 @@ fn encrypted_attributes_need_a_key_and_take_a_new_one() {
     let daemon = stage.run();
     let (code, out, _) = stage.cli_says(&import);
     assert!(code == Some(2) && out.contains("0 added, 0 there already, 1 rejected"), "{out}");
-    let rejects = std::fs::read_to_string(stage.path("list.rejects.csv")).unwrap();
+    let rejects = std::fs::read_to_string(stage.path("list.csv.rejects.csv")).unwrap();
     assert!(rejects.contains("attr.iban: no key is set for encrypted attributes"), "{rejects}");
     let (code, _, err) = stage.cli_says(&["contacts", "rotate-key"]);
     assert!(code == Some(1) && err.contains("no key is set"), "{err}");

@@ -118,8 +118,8 @@ fn lists_are_shown_counted_and_held_to_their_form() {
     let (code, out, err) = stage.cli_says(&["do-not-call", "import", LIST, file]);
     assert_eq!(code, Some(2));
     assert_eq!(out, "objected: 4 rows, 2 added, 1 there already, 1 rejected\n");
-    assert!(err.contains("mixed.rejects.csv"), "{err}");
-    let rejects = std::fs::read_to_string(stage.path("mixed.rejects.csv")).unwrap();
+    assert!(err.contains("mixed.csv.rejects.csv"), "{err}");
+    let rejects = std::fs::read_to_string(stage.path("mixed.csv.rejects.csv")).unwrap();
     assert!(rejects.contains("\n3,\"number: is not a phone number of CN") && rejects.contains("expires_at: must be"));
 
     let listed = stage.cli(&["do-not-call", "list", LIST]);

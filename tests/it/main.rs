@@ -24,6 +24,7 @@ mod hours;
 mod http;
 mod kill;
 mod layering;
+mod imports;
 mod limits;
 mod loader;
 mod oracle;
