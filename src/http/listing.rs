@@ -19,7 +19,7 @@ use super::{
 use crate::{
     contacts::Place,
     domain::{
-        attribute::{Attribute, AttributeValue},
+        attribute::{Attribute, AttributeValue, Sealed},
         contact::{Contact, ContactEnd, ContactStage},
         ids::{AttributeId, CustomerId},
         phone::mask,
@@ -166,18 +166,19 @@ impl View<'_> {
         value: &AttributeValue,
         defined: Option<&Attribute>,
     ) -> String {
-        let text = match value {
-            AttributeValue::Text(text) => text.clone(),
-            AttributeValue::Number(number) => number.to_string(),
-            AttributeValue::Date(date) => date.to_string(),
-            AttributeValue::Sealed(sealed) => {
-                let place = Place { campaign: &contact.campaign, customer: &contact.customer, attribute: id };
-                let keys = self.state.keyring.as_ref().filter(|_| self.unmasked);
-                let opened = keys.and_then(|keys| keys.open(place, sealed).ok());
-                return opened.map_or_else(|| "encrypted".to_owned(), |text| text.expose_secret().to_owned());
-            }
-        };
+        if let AttributeValue::Sealed(sealed) = value {
+            let place = Place { campaign: &contact.campaign, customer: &contact.customer, attribute: id };
+            return self.sealed(place, sealed);
+        }
+        let text = value.text().unwrap_or_default();
         if self.unmasked || defined.is_some_and(|attribute| !attribute.masked) { text } else { ends(&text) }
+    }
+
+    /// An encrypted value: itself to who may see it.
+    fn sealed(&self, place: Place<'_>, sealed: &Sealed) -> String {
+        let keys = self.state.keyring.as_ref().filter(|_| self.unmasked);
+        let opened = keys.and_then(|keys| keys.open(place, sealed).ok());
+        opened.map_or_else(|| "encrypted".to_owned(), |text| text.expose_secret().to_owned())
     }
 }
 
