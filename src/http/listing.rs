@@ -17,7 +17,7 @@ use super::{
     wire::contacts::{ContactList, ListedContact, ListedNumber},
 };
 use crate::{
-    contacts::Place,
+    contacts::{OpenError, Place},
     domain::{
         attribute::{Attribute, AttributeValue, Sealed},
         contact::{Contact, ContactEnd, ContactStage},
@@ -174,11 +174,15 @@ impl View<'_> {
         if self.unmasked || defined.is_some_and(|attribute| !attribute.masked) { text } else { ends(&text) }
     }
 
-    /// An encrypted value: itself to who may see it.
+    /// An encrypted value: itself to who may see it. That it can't be read is told to everybody, since what is
+    /// masked can be.
     fn sealed(&self, place: Place<'_>, sealed: &Sealed) -> String {
-        let keys = self.state.keyring.as_ref().filter(|_| self.unmasked);
-        let opened = keys.and_then(|keys| keys.open(place, sealed).ok());
-        opened.map_or_else(|| "encrypted".to_owned(), |text| text.expose_secret().to_owned())
+        let opened = match self.state.keyring.as_ref().filter(|keys| keys.has(&sealed.key)) {
+            Some(_) if !self.unmasked => return "encrypted".to_owned(),
+            Some(keys) => keys.open(place, sealed),
+            None => Err(OpenError::UnknownKey(sealed.key.clone())),
+        };
+        opened.map_or_else(|error| error.to_string(), |text| text.expose_secret().to_owned())
     }
 }
 

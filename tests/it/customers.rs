@@ -179,6 +179,10 @@ fn encrypted_attributes_need_a_key_and_take_a_new_one() {
     let daemon = stage.run();
     let (code, _, err) = stage.cli_says(&["contacts", "rotate-key"]);
     assert!(code == Some(1) && err.contains("1 contacts have values under a key that is not set"), "{err}");
+    for more in [&[][..], &["--unmasked"]] {
+        let list = stage.cli(&[&["contacts", "list", CAMPAIGN, "--format", "json"], more].concat());
+        assert!(list.contains("\"iban\":\"cannot be opened with the keys at hand, key id "), "{list}");
+    }
     daemon.stop();
     with("attribute_key = { file = \"new.key\" }, previous_attribute_key = { file = \"old.key\" }");
     let daemon = stage.run();
