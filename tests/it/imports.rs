@@ -35,3 +35,31 @@ async fn each_file_has_rejects_of_its_own_and_none_of_an_earlier_import() {
     assert_eq!(rejects("list.csv.rejects.csv"), None);
     assert!(rejects("list.jsonl.rejects.csv").is_some());
 }
+
+/// Clients leave `.` and `..` out of paths, escaped or not: what had such an id could not be asked for.
+#[tokio::test]
+async fn ids_that_no_address_can_hold_are_refused_where_they_come_in() {
+    let served = busy_world().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("list.csv");
+    std::fs::write(&file, "customer_id,number.mobile\n.,13800000001\n..,13800000002\n...,13800000003\n").unwrap();
+    let said = import(&served, &file, &["--batch", "may"]).await;
+    assert_eq!(said.out, "spring, batch may: 3 rows, 1 added, 0 there already, 2 rejected\n");
+    let rejects = std::fs::read_to_string(dir.path().join("list.csv.rejects.csv")).unwrap();
+    assert!(rejects.contains("2,\"customer_id: may not be `.` or `..`: clients leave these out"), "{rejects}");
+    let said = import(&served, &file, &["--batch", ".."]).await;
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+    assert!(said.err.contains("\"..\" is no name of a batch: it may not be `.` or `..`"), "{}", said.err);
+    let url = "http://dialops/api/v1/campaigns/spring/contacts?batch=..";
+    let refused = served.over_socket().post(url).body("customer_id,number.mobile\n").send().await.unwrap();
+    assert_eq!(refused.status(), 400);
+    for command in [&["why", "spring", ".."][..], &["contacts", "delete", "spring", "."], &["batches", "show", "..", "x"]] {
+        let said = on_socket(&served, command).await;
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{command:?}");
+        assert!(said.err.contains("is no id: it may not be `.` or `..`"), "{}", said.err);
+    }
+    // One that an earlier version took in can still be taken away.
+    served.add_contact("..", &["+8613800000009"]).await;
+    let erased = on_socket(&served, &["contacts", "erase", ".."]).await;
+    assert_eq!(erased.code, Some(0), "{}", erased.err);
+}
