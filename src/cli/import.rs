@@ -26,9 +26,15 @@ const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Opens a file to be imported.
 pub(super) async fn open(file: &Path) -> Result<tokio::fs::File, Failure> {
-    tokio::fs::File::open(file).await.map_err(|error| {
+    let unreadable = |error: io::Error| {
         Failure::bad_input(format!("{} can't be read: {error}", file.display()), "check the path and its mode")
-    })
+    };
+    let opened = tokio::fs::File::open(file).await.map_err(unreadable)?;
+    // A folder can be opened, and fails only once it is being sent.
+    if opened.metadata().await.map_err(unreadable)?.is_dir() {
+        return Err(Failure::bad_input(format!("{} is a folder, not a file", file.display()), "name one of its files"));
+    }
+    Ok(opened)
 }
 
 /// Streams `file` up, which has been `opened`; bad rows go to the reject file.

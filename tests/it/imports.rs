@@ -63,3 +63,22 @@ async fn ids_that_no_address_can_hold_are_refused_where_they_come_in() {
     let erased = on_socket(&served, &["contacts", "erase", ".."]).await;
     assert_eq!(erased.code, Some(0), "{}", erased.err);
 }
+
+#[tokio::test]
+async fn what_cannot_be_sent_is_told_before() {
+    let served = busy_world().await;
+    let dir = tempfile::tempdir().unwrap();
+    for command in [&["contacts", "import", "spring"], &["do-not-call", "import", "objected"]] {
+        let said = on_socket(&served, &[&command[..], &[dir.path().to_str().unwrap()]].concat()).await;
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+        assert!(said.err.contains("is a folder, not a file"), "{}", said.err);
+    }
+    let file = dir.path().join("list.csv");
+    std::fs::write(&file, GOOD).unwrap();
+    for batch in ["", " may", "a\u{1}b", &"x".repeat(65)] {
+        let said = import(&served, &file, &["--batch", batch]).await;
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+        assert!(said.err.contains("is no name of a batch: it must have 1 to 64 printable"), "{}", said.err);
+        assert!(!said.err.contains('\u{1}'), "{}", said.err);
+    }
+}
