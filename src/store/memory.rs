@@ -28,7 +28,7 @@ use self::{
     do_not_call::DoNotCall,
 };
 use super::{
-    AttemptRecord, Batch, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage,
+    AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage,
     ContactHistory, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers,
     LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign,
     Tally, Why, pseudonym::Pseudonyms,
@@ -434,13 +434,17 @@ impl Store for MemoryStore {
         limit: u32,
     ) -> Result<Vec<Listed>, StoreError> {
         let contacts = self.contacts_page(campaign, after, limit).await?;
-        let state = self.state()?;
-        let live = state.live_contacts();
-        let listed = |contact: Contact| {
-            let batch = state.batch_name(contact.reference)?;
-            Some(Listed { batch, live: live.contains(&contact.reference), contact })
-        };
-        Ok(contacts.into_iter().filter_map(listed).collect())
+        Ok(self.state()?.listed(contacts))
+    }
+
+    async fn batch_page(
+        &self,
+        campaign: &CampaignId,
+        batch: &BatchId,
+        after: Option<ContactRef>,
+        limit: u32,
+    ) -> Result<BatchPage, StoreError> {
+        self.state()?.batch_page(campaign, batch, after, limit_of(limit))
     }
 
     async fn why(

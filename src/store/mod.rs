@@ -402,7 +402,8 @@ pub struct BatchTally {
     pub ended: BTreeMap<&'static str, u64>,
 }
 
-/// Ids of contacts among which one call of [`Store::evaluate`] looks for those of a batch or a campaign.
+/// Ids of contacts among which one call of [`Store::evaluate`] looks for those of a batch or a campaign, and one of
+/// [`Store::batch_page`] for those of a batch.
 const BATCH_WINDOW: i64 = 20_000;
 
 /// A contact as lists show it.
@@ -414,6 +415,15 @@ pub struct Listed {
     pub batch: BatchId,
     /// Whether it is in a call.
     pub live: bool,
+}
+
+/// Some contacts of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BatchPage {
+    /// As they came in.
+    pub contacts: Vec<Listed>,
+    /// Behind which contact the next page begins; `None` if there is none.
+    pub next: Option<ContactRef>,
 }
 
 /// What became of a batch of entries of a do-not-call list.
@@ -722,6 +732,16 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&CustomerId>,
         limit: u32,
     ) -> Result<Vec<Listed>, StoreError>;
+
+    /// A batch's contacts as they came in, those behind `after`, at most `limit`. A page may be short, even empty,
+    /// and have a next one: it is found among the ids that the batch spans, so many of them at a time.
+    async fn batch_page(
+        &self,
+        campaign: &CampaignId,
+        batch: &BatchId,
+        after: Option<ContactRef>,
+        limit: u32,
+    ) -> Result<BatchPage, StoreError>;
 
     /// What happened to a contact, what comes next and what holds it: the gate's own facts, read at
     /// `now`, and its own answer.

@@ -21,10 +21,31 @@ async fn contacts_are_listed_masked_by_batch_and_state() {
         on_socket(&served, &["contacts", "list", "spring", "--unmasked", "--state", "ended", "--format", "json"]).await;
     let contact = full.json();
     assert_eq!((&contact["customer"], &contact["numbers"][0]["number"]), (&"C-2".into(), &"+8613800000003".into()));
-    let none = on_socket(&served, &["contacts", "list", "spring", "--batch", "other"]).await;
-    assert_eq!(none.out.lines().count(), 1);
+    for (args, told) in [
+        (&["spring", "--batch", "other"][..], "error: campaign \"spring\" has no batch \"other\""),
+        (&["sprung"], "error: no campaign \"sprung\""),
+        (&["spring", "--batch", "first", "--after", "C-9"], "error: no customer \"C-9\""),
+    ] {
+        let none = on_socket(&served, &[&["contacts", "list"], args].concat()).await;
+        assert_eq!((none.code, none.out.as_str()), (Some(1), ""), "a header is no answer");
+        assert!(none.err.starts_with(told), "{}", none.err);
+    }
     let after = on_socket(&served, &["contacts", "list", "spring", "--after", "C-2", "--batch", "first"]).await;
     assert_eq!(after.out.lines().count(), 2, "{}", after.out);
+    // A batch is listed as it came in, page by page.
+    served.add_contact("C-0", &["+8613800000005"]).await;
+    let path = "http://dialops/api/v1/campaigns/spring/contacts?batch=first&limit=3";
+    let page = async |after: &[(&str, &str)]| {
+        let url = reqwest::Url::parse_with_params(path, after).unwrap();
+        served.over_socket().get(url).send().await.unwrap().json::<serde_json::Value>().await.unwrap()
+    };
+    let first = page(&[]).await;
+    let customers = |page: &serde_json::Value| -> Vec<String> {
+        page["contacts"].as_array().unwrap().iter().map(|c| c["customer"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(customers(&first), ["C-1", "C-2", "C-3"]);
+    let second = page(&[("after", first["next"].as_str().unwrap())]).await;
+    assert_eq!((customers(&second), &second["next"]), (vec!["C-0".to_owned()], &serde_json::Value::Null));
     let wrong = on_socket(&served, &["contacts", "list", "spring", "--state", "lost"]).await;
     assert!(wrong.code == Some(2) && wrong.err.contains("no contact is in state \"lost\""), "{}", wrong.err);
 }

@@ -53,7 +53,9 @@ async fn ids_that_no_address_can_hold_are_refused_where_they_come_in() {
     let url = "http://dialops/api/v1/campaigns/spring/contacts?batch=..";
     let refused = served.over_socket().post(url).body("customer_id,number.mobile\n").send().await.unwrap();
     assert_eq!(refused.status(), 400);
-    for command in [&["why", "spring", ".."][..], &["contacts", "delete", "spring", "."], &["batches", "show", "..", "x"]] {
+    for command in
+        [&["why", "spring", ".."][..], &["contacts", "delete", "spring", "."], &["batches", "show", "..", "x"]]
+    {
         let said = on_socket(&served, command).await;
         assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{command:?}");
         assert!(said.err.contains("is no id: it may not be `.` or `..`"), "{}", said.err);

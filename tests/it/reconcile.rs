@@ -31,10 +31,10 @@ use dialops::{
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Checked, Reconcile},
     store::{
-        AttemptRecord, Batch, BusinessDecision, BusinessRequest, CampaignChange, ContactHistory, DoNotCallCounts,
-        Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed,
-        ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
-        memory::MemoryStore,
+        AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, ContactHistory,
+        DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord,
+        Listed, ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally,
+        Why, memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -629,6 +629,16 @@ impl Store for Flaky {
     }
 
     async fn listed_page(&self, _: &CampaignId, _: Option<&CustomerId>, _: u32) -> Result<Vec<Listed>, StoreError> {
+        unreachable!()
+    }
+
+    async fn batch_page(
+        &self,
+        _: &CampaignId,
+        _: &BatchId,
+        _: Option<ContactRef>,
+        _: u32,
+    ) -> Result<BatchPage, StoreError> {
         unreachable!()
     }
 

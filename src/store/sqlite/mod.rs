@@ -29,6 +29,7 @@ mod fault;
 mod import;
 mod intent;
 mod kept;
+mod listed;
 mod open;
 mod outcome;
 mod pause;
@@ -65,9 +66,9 @@ use self::{
     writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},
 };
 #[cfg(test)]
-pub(super) use self::{evaluation::SLICE, read::READY};
+pub(super) use self::{evaluation::SLICE, listed::OF_BATCH, read::READY};
 use super::{
-    AttemptRecord, Batch, BusinessDecision, BusinessRequest, CampaignChange, CandidatePage, ContactHistory,
+    AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, CandidatePage, ContactHistory,
     DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord,
     Listed, ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
     attributes, pseudonym::Pseudonyms,
@@ -447,7 +448,18 @@ impl Store for SqliteStore {
     ) -> Result<Vec<Listed>, StoreError> {
         let campaign = campaign.clone();
         let after = after.cloned();
-        self.read(move |conn| read::listed_page(conn, &campaign, after.as_ref(), limit)).await
+        self.read(move |conn| listed::campaign_page(conn, &campaign, after.as_ref(), limit)).await
+    }
+
+    async fn batch_page(
+        &self,
+        campaign: &CampaignId,
+        batch: &BatchId,
+        after: Option<ContactRef>,
+        limit: u32,
+    ) -> Result<BatchPage, StoreError> {
+        let (campaign, batch) = (campaign.clone(), batch.clone());
+        self.read(move |conn| listed::batch_page(conn, &campaign, &batch, after, limit)).await
     }
 
     async fn why(
