@@ -30,14 +30,13 @@ use self::{
 use super::{
     AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage,
     ContactHistory, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers,
-    LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign,
-    Tally, Why, pseudonym::Pseudonyms,
+    LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement, Store, StoreError,
+    StoredCampaign, Tally, Why, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        attribute::Attributes,
         campaign::{Campaign, Generation},
         contact::{Contact, ContactEdit, ContactStage, NewContact, Progress},
         do_not_call::NewEntry,
@@ -372,11 +371,17 @@ impl Store for MemoryStore {
         self.state()?.erase(campaign, customer, &pseudonyms())
     }
 
-    async fn reseal(&self, contact: &Contact, attributes: Attributes) -> Result<bool, StoreError> {
+    async fn reseal(&self, contacts: Vec<Resealed>) -> Result<u64, StoreError> {
         let mut state = self.state()?;
-        let found = state.contacts.get_mut(&contact.reference);
-        let same = found.filter(|found| found.attributes == contact.attributes);
-        Ok(same.map(|found| found.attributes = attributes).is_some())
+        let mut written = 0;
+        for Resealed { contact, before, after } in contacts {
+            let found = state.contacts.get_mut(&contact);
+            if let Some(found) = found.filter(|found| found.attributes == before) {
+                found.attributes = after;
+                written += 1;
+            }
+        }
+        Ok(written)
     }
 
     async fn import_do_not_call(

@@ -417,6 +417,17 @@ pub struct Listed {
     pub live: bool,
 }
 
+/// A contact whose encrypted attributes are to be written anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resealed {
+    /// Which contact.
+    pub contact: ContactRef,
+    /// Its attributes as they were read.
+    pub before: Attributes,
+    /// The same under the key of now.
+    pub after: Attributes,
+}
+
 /// Some contacts of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BatchPage {
@@ -680,9 +691,10 @@ pub trait Store: Send + Sync + 'static {
     /// for the counts; of the numbers that were called a keyed hash stays, by which caps go on.
     async fn erase(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError>;
 
-    /// Writes attributes anew whose values were encrypted under another key, unless they have changed since
-    /// `contact` was read; tells whether it did. That is no change of the contact.
-    async fn reseal(&self, contact: &Contact, attributes: Attributes) -> Result<bool, StoreError>;
+    /// Writes attributes anew whose values were encrypted under another key, in one transaction, but those that have
+    /// changed since the contact was read; tells how many it wrote. That is no change of a contact. Intents wait
+    /// meanwhile, so give it few at a time.
+    async fn reseal(&self, contacts: Vec<Resealed>) -> Result<u64, StoreError>;
 
     /// Overwrites what was deleted where the store still has it, its log; tells whether that could be
     /// done now.

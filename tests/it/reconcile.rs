@@ -16,7 +16,6 @@ use dialops::{
     control::{QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
-        attribute::Attributes,
         campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
@@ -33,8 +32,8 @@ use dialops::{
     store::{
         AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, ContactHistory,
         DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord,
-        Listed, ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally,
-        Why, memory::MemoryStore,
+        Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement, Store, StoreError,
+        StoredCampaign, Tally, Why, memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -595,7 +594,7 @@ impl Store for Flaky {
         unreachable!()
     }
 
-    async fn reseal(&self, _: &Contact, _: Attributes) -> Result<bool, StoreError> {
+    async fn reseal(&self, _: Vec<Resealed>) -> Result<u64, StoreError> {
         unreachable!()
     }
 
