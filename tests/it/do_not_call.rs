@@ -130,6 +130,11 @@ fn lists_are_shown_counted_and_held_to_their_form() {
     let second: Value = serde_json::from_str(listed.lines().nth(1).unwrap()).unwrap();
     assert_eq!((&second["number"], &second["expiresAt"]), (&"+8613800000002".into(), &"2099-03-03T01:00:00Z".into()));
     assert_eq!(stage.cli(&["do-not-call", "list", "others"]), "no entries\n");
+    for format in ["text", "json"] {
+        let (code, out, err) = stage.cli_says(&["do-not-call", "list", "nobodys", "--format", format]);
+        assert_eq!((code, out.as_str()), (Some(1), ""));
+        assert!(err.contains("no do-not-call list \"nobodys\" in the commit in force"), "{err}");
+    }
     let counts: Value = serde_json::from_str(&stage.cli(&["do-not-call", "count", "--format", "json"])).unwrap();
     assert_eq!(
         (&counts["version"], &counts["lists"][0]["entries"], &counts["lists"][1]["entries"]),
