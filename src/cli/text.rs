@@ -16,6 +16,12 @@ pub(super) fn clean_line(text: &str) -> String {
     visible_line(text).into_owned()
 }
 
+/// A point in time as people give one.
+pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
+    let forms = "write a date, a time and its offset, such as 2031-03-01T09:00:00+08:00 or 2031-03-01T01:00:00Z";
+    text.parse().map_err(|_| forms.to_owned())
+}
+
 /// `-` for nothing.
 pub(super) fn or_dash(text: Option<&str>) -> String {
     text.filter(|text| !text.is_empty()).unwrap_or("-").to_owned()
@@ -120,6 +126,14 @@ mod tests {
         let mut table = Table::new(&["subject"]);
         table.row(["\x1b]0;owned\x07 line\nbreak".to_owned()]);
         assert_eq!(table.lines("")[1], r"\u001b]0;owned\u0007 line break");
+    }
+
+    #[test]
+    fn times_are_given_with_their_offset() {
+        assert_eq!(instant("2031-03-01T09:00:00+08:00"), instant("2031-03-01T01:00:00Z"));
+        for text in ["yesterday", "2031-03-01", "2031-03-01T09:00:00", ""] {
+            assert!(instant(text).unwrap_err().contains("such as 2031-03-01T09:00:00+08:00"), "{text}");
+        }
     }
 
     #[test]

@@ -61,7 +61,12 @@ pub(super) async fn import(
     const EXPIRY: &str = "use `expires_at` with a time such as 2031-03-03T09:00:00Z";
     let Query(ImportQuery { expires_at }) = query.map_err(|error| ApiError::bad_request(error.body_text(), EXPIRY))?;
     let expires_at = expires_at.map(|text| text.parse::<Timestamp>()).transpose();
-    let expires_at = expires_at.map_err(|error| ApiError::bad_request(format!("expires_at: {error}"), EXPIRY))?;
+    let expires_at =
+        expires_at.map_err(|_| ApiError::bad_request("expires_at is not a time with its offset", EXPIRY))?;
+    if let Some(passed) = expires_at.filter(|at| *at <= state.clock.now().wall) {
+        let error = format!("expires_at: {passed} has passed: the entries would hold nobody");
+        return Err(ApiError::bad_request(error, "give a time to come, or none for entries that hold for good"));
+    }
     defined(&state, &list)?;
     import::serve(state, Subject::DoNotCall { list, expires_at }, &headers, body).await
 }

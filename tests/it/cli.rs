@@ -176,6 +176,16 @@ async fn agents_are_listed_and_set() {
     assert_eq!(on_socket(&served, &["agents", "set", "anna", "talking"]).await.code, Some(64));
 }
 
+#[tokio::test]
+async fn a_time_that_is_none_is_told_with_an_example() {
+    for args in [&["simulate", ".", "spring", "--from", "yesterday"][..], &["check", ".", "--at", "yesterday"]] {
+        let said = run(command(args)).await;
+        assert_eq!(said.code, Some(64), "{}", said.err);
+        assert!(said.err.contains("such as 2031-03-01T09:00:00+08:00"), "{}", said.err);
+        assert!(!said.err.contains("parse"), "{}", said.err);
+    }
+}
+
 async fn import(served: &Served, file: &Path, more: &[&str]) -> Said {
     on_socket(served, &[&["contacts", "import", "spring", file.to_str().unwrap()], more].concat()).await
 }

@@ -148,6 +148,10 @@ fn lists_are_shown_counted_and_held_to_their_form() {
     assert!(err.contains("the number is not on do-not-call list \"objected\"") && !err.contains("1380"), "{err}");
     let (code, err) = stage.cli_fails(&["do-not-call", "import", LIST, file, "--expires", "tomorrow"]);
     assert_eq!(code, Some(64), "{err}");
+    assert!(err.contains("such as 2031-03-01T09:00:00+08:00") && !err.contains("parse"), "{err}");
+    let (code, err) = stage.cli_fails(&["do-not-call", "import", LIST, file, "--expires", "2020-01-01T00:00:00Z"]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("--expires 2020-01-01T00:00:00Z has passed: the entries would hold nobody"), "{err}");
     std::fs::write(stage.path("wrong.csv"), "phone\n13800000001\n").unwrap();
     let (code, err) = stage.cli_fails(&["do-not-call", "import", LIST, stage.path("wrong.csv").to_str().unwrap()]);
     assert_eq!(code, Some(2));
