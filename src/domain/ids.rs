@@ -5,6 +5,8 @@
 
 use std::{fmt, sync::Arc};
 
+use super::phone::mask_within;
+
 /// Why a text is not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
@@ -217,6 +219,12 @@ impl BatchId {
     /// Parses the name of a batch.
     pub fn parse(text: &str) -> Result<Self, BatchIdError> {
         if is_printable(text) { Ok(Self(text.into())) } else { Err(BatchIdError) }
+    }
+
+    /// The name for logs, without what could be a telephone number: it may be that of a file.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        mask_within(&self.0)
     }
 
     /// The name as text.

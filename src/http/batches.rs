@@ -51,7 +51,7 @@ pub(super) async fn pause(
         ApiError::bad_request(error, "send {\"paused\": true} or {\"paused\": false}")
     })?;
     if state.store.pause_batch(&campaign, &batch, paused).await? {
-        tracing::info!(%campaign, %batch, paused, "a batch was paused or resumed");
+        tracing::info!(%campaign, batch = %batch.masked(), paused, "a batch was paused or resumed");
         // A loop that has stopped dials nobody.
         let _stopped = state.dialer.send(DialCommand::ContactsChanged { campaign: campaign.clone() }).await;
     }

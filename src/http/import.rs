@@ -112,7 +112,7 @@ impl Subject {
         let contacts::ImportCounts { rows, added, updated, rejected, .. } = counts;
         match self {
             Self::Contacts { campaign, batch } => {
-                tracing::info!(%campaign, %batch, rows, added, rejected, "contacts imported");
+                tracing::info!(%campaign, batch = %batch.masked(), rows, added, rejected, "contacts imported");
             }
             Self::DoNotCall { list, .. } => {
                 tracing::info!(%list, rows, added, updated, rejected, "do-not-call entries imported");

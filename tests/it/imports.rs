@@ -1,10 +1,11 @@
 //! Files that are imported, through the command: what stands beside them, and what is told before they are sent.
 
-use std::path::Path;
+use std::{io::Write, os::unix::net::UnixStream, path::Path};
 
 use crate::{
     cli::{Said, busy_world, on_socket},
     served::Served,
+    stage::{CAMPAIGN, Campaign, Stage},
 };
 
 const BAD: &str = "customer_id,number.mobile\nN-1,12\n";
@@ -83,4 +84,27 @@ async fn what_cannot_be_sent_is_told_before() {
         assert!(said.err.contains("is no name of a batch: it must have 1 to 64 printable"), "{}", said.err);
         assert!(!said.err.contains('\u{1}'), "{}", said.err);
     }
+}
+
+/// A stage that follows a commit and dials nobody.
+fn stage() -> Stage {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign { state: "paused", ..Campaign::default() });
+    stage
+}
+
+#[test]
+fn the_log_has_no_number_of_a_files_name() {
+    let stage = stage();
+    let daemon = stage.run();
+    let file = stage.path("13800000001.csv");
+    std::fs::write(&file, GOOD).unwrap();
+    let said = stage.cli(&["contacts", "import", CAMPAIGN, file.to_str().unwrap()]);
+    let batch = said.split(", batch ").nth(1).unwrap().split(':').next().unwrap();
+    assert!(batch.starts_with("13800000001-20"), "people see the name itself: {said}");
+    stage.cli(&["batches", "pause", CAMPAIGN, batch]);
+    let log = daemon.log();
+    assert!(log.contains("contacts imported") && log.contains("a batch was paused"), "{log}");
+    assert!(log.contains("batch=13800*****1-20") && !log.contains("1380000"), "{log}");
+    daemon.stop();
 }
