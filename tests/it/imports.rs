@@ -108,3 +108,31 @@ fn the_log_has_no_number_of_a_files_name() {
     assert!(log.contains("batch=13800*****1-20") && !log.contains("1380000"), "{log}");
     daemon.stop();
 }
+
+#[test]
+fn an_import_that_breaks_off_is_logged_without_what_is_personal() {
+    let stage = stage();
+    let daemon = stage.run();
+    let mut client = UnixStream::connect(stage.path("dialops.sock")).unwrap();
+    let rows: String = (0..700).map(|row| format!("N-{row},1380000{row:04}\n")).collect();
+    let text = format!("customer_id,number.mobile\n{rows}");
+    write!(
+        client,
+        "POST /api/v1/campaigns/{CAMPAIGN}/contacts?batch=13800000001 HTTP/1.1\r\nhost: dialops\r\n\
+         content-type: text/csv\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{text}\r\n",
+        text.len()
+    )
+    .unwrap();
+    stage.until("the first rows are in", || stage.cli(&["batches", "list", CAMPAIGN]).contains(" 500 "));
+    drop(client);
+    stage.until("it is logged", || daemon.log().contains("an import of contacts broke off"));
+    let file = stage.path("headless.csv");
+    std::fs::write(&file, "priority,Schmidt,13800000001\n").unwrap();
+    stage.cli_fails(&["contacts", "import", CAMPAIGN, file.to_str().unwrap()]);
+    stage.until("that one too", || daemon.log().contains("line 1 is no header"));
+    let log = daemon.log();
+    let line = log.lines().find(|line| line.contains("an import of contacts broke off")).unwrap();
+    assert!(line.contains(" WARN ") && line.contains("campaign=spring batch=13800****01 rows=500 added=500"), "{line}");
+    assert!(!log.contains("1380000") && !log.contains("Schmidt"), "{log}");
+    daemon.stop();
+}
