@@ -16,6 +16,7 @@ use tokio_util::io::ReaderStream;
 use super::{
     client::Client,
     output::{Exit, Failure, Format, Out, note},
+    text::path_line,
 };
 use crate::http::wire::{ImportCounts, ImportEvent};
 
@@ -27,12 +28,15 @@ const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Opens a file to be imported.
 pub(super) async fn open(file: &Path) -> Result<tokio::fs::File, Failure> {
     let unreadable = |error: io::Error| {
-        Failure::bad_input(format!("{} can't be read: {error}", file.display()), "check the path and its mode")
+        Failure::bad_input(format!("{} can't be read: {error}", path_line(file)), "check the path and its mode")
     };
     let opened = tokio::fs::File::open(file).await.map_err(unreadable)?;
     // A folder can be opened, and fails only once it is being sent.
     if opened.metadata().await.map_err(unreadable)?.is_dir() {
-        return Err(Failure::bad_input(format!("{} is a folder, not a file", file.display()), "name one of its files"));
+        return Err(Failure::bad_input(
+            format!("{} is a folder, not a file", path_line(file)),
+            "name one of its files",
+        ));
     }
     Ok(opened)
 }
@@ -165,7 +169,7 @@ pub(super) fn report(
     if counts.rejected == 0 {
         return Ok(Exit::Ok);
     }
-    note(format_args!("rejected rows, with line and reason: {}", rejects.path.display()));
+    note(format_args!("rejected rows, with line and reason: {}", path_line(&rejects.path)));
     Ok(Exit::BadInput)
 }
 
@@ -255,7 +259,7 @@ fn remove_earlier(path: &Path) -> Result<(), Failure> {
 }
 
 fn unwritten(path: &Path) -> impl Fn(csv::Error) -> Failure + use<> {
-    let shown = path.display().to_string();
+    let shown = path_line(path);
     move |error| {
         let hint = "good rows were kept; make the folder writable and run the same command again";
         Failure::failed(format!("{shown} can't be written: {error}"), hint)

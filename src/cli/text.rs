@@ -1,5 +1,7 @@
 //! Text for people: aligned columns, times in a zone, nothing that could steer a terminal.
 
+use std::path::Path;
+
 use jiff::{Timestamp, tz::TimeZone};
 use unicode_width::UnicodeWidthStr;
 
@@ -14,6 +16,11 @@ pub(super) fn clean(text: &str) -> String {
 /// The same of text that is one line, such as a path.
 pub(super) fn clean_line(text: &str) -> String {
     visible_line(text).into_owned()
+}
+
+/// A path, in one line.
+pub(super) fn path_line(path: &Path) -> String {
+    clean_line(&path.to_string_lossy())
 }
 
 /// A point in time as people give one.

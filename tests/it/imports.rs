@@ -86,6 +86,26 @@ async fn what_cannot_be_sent_is_told_before() {
     }
 }
 
+#[tokio::test]
+async fn the_name_of_a_file_steers_no_terminal() {
+    let served = busy_world().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("x\u{1b}[31m\nred.csv");
+    for text in [BAD, "no header\n"] {
+        std::fs::write(&file, text).unwrap();
+        let said = import(&served, &file, &[]).await;
+        assert_eq!(said.code, Some(2));
+        assert!(!said.err.contains('\u{1b}') && !said.out.contains('\u{1b}'), "{}", said.err);
+        assert!(text != BAD || said.err.contains(r"x\u001b[31m\u000ared.csv.rejects.csv"), "{}", said.err);
+    }
+    std::fs::remove_file(&file).unwrap();
+    for args in [&["contacts", "import", "spring"][..], &["check"]] {
+        let said = on_socket(&served, &[args, &[file.to_str().unwrap()]].concat()).await;
+        assert_eq!(said.code, Some(2));
+        assert!(said.err.contains(r"x\u001b[31m\u000ared.csv") && !said.err.contains('\u{1b}'), "{}", said.err);
+    }
+}
+
 /// A stage that follows a commit and dials nobody.
 fn stage() -> Stage {
     let stage = Stage::new(&["a1"]);
