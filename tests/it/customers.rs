@@ -122,6 +122,13 @@ async fn a_customer_is_erased_and_counts_stay() {
     assert!(!after.contains("C-1") && !after.contains("+8613800000001") && after.contains("  erased  "), "{after}");
     let why = on_socket(&served, &["why", "spring"]).await.out;
     assert!(why.contains("1 erased, 1 reached"), "{why}");
+    // The contact's calls stay together under what stands for its id.
+    let listed = on_socket(&served, &["contacts", "list", "spring"]).await.out;
+    let stand_in = listed.lines().find(|line| line.starts_with("erased-")).unwrap().split(',').next().unwrap();
+    let results = on_socket(&served, &["results", "spring", "--format", "json"]).await.out;
+    let erased = results.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let erased: Vec<_> = erased.filter(|attempt| attempt["number"] == "erased").collect();
+    assert!(erased.len() == 2 && erased.iter().all(|attempt| attempt["customer"] == stand_in), "{results}");
     let gone = on_socket(&served, &["contacts", "erase", "C-1", "--campaign", "spring"]).await;
     assert_eq!(gone.code, Some(1));
     assert!(gone.err.contains("no customer \"C-1\" in campaign \"spring\""), "{}", gone.err);
