@@ -10,7 +10,7 @@ use super::{
     output::{Exit, Failure},
     target::{Place, Target},
 };
-use crate::http::wire::ErrorBody;
+use crate::{domain::ids::not_a_step, http::wire::ErrorBody};
 
 /// A daemon on this machine answers at once, one elsewhere soon.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,22 +44,22 @@ impl Client {
 
     /// `GET`, an answer in JSON.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, Failure> {
-        self.answer(self.request(Method::GET, self.url_with(path, query)).timeout(ANSWER_TIMEOUT)).await
+        self.answer(self.request(Method::GET, self.url_with(path, query)?).timeout(ANSWER_TIMEOUT)).await
     }
 
     /// `PUT` of JSON, an answer in JSON.
     pub(super) async fn put<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<T, Failure> {
-        self.answer(self.request(Method::PUT, self.url(path)).timeout(ANSWER_TIMEOUT).json(body)).await
+        self.answer(self.request(Method::PUT, self.url(path)?).timeout(ANSWER_TIMEOUT).json(body)).await
     }
 
     /// `PATCH` of JSON, an answer in JSON.
     pub(super) async fn patch<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<T, Failure> {
-        self.answer(self.request(Method::PATCH, self.url(path)).timeout(ANSWER_TIMEOUT).json(body)).await
+        self.answer(self.request(Method::PATCH, self.url(path)?).timeout(ANSWER_TIMEOUT).json(body)).await
     }
 
     /// `DELETE`, an answer without a body.
     pub(super) async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
-        self.send(self.request(Method::DELETE, self.url(path)).timeout(ANSWER_TIMEOUT)).await.map(drop)
+        self.send(self.request(Method::DELETE, self.url(path)?).timeout(ANSWER_TIMEOUT)).await.map(drop)
     }
 
     /// `POST` of JSON, an answer in JSON.
@@ -68,12 +68,12 @@ impl Client {
         path: &[&str],
         body: &impl Serialize,
     ) -> Result<T, Failure> {
-        self.answer(self.request(Method::POST, self.url(path)).timeout(ANSWER_TIMEOUT).json(body)).await
+        self.answer(self.request(Method::POST, self.url(path)?).timeout(ANSWER_TIMEOUT).json(body)).await
     }
 
     /// `POST` without a body, an answer in JSON.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, bool)]) -> Result<T, Failure> {
-        let mut url = self.url(path);
+        let mut url = self.url(path)?;
         url.query_pairs_mut().extend_pairs(query.iter().map(|(name, value)| (name, value.to_string())));
         self.answer(self.request(Method::POST, url).timeout(ANSWER_TIMEOUT)).await
     }
@@ -86,36 +86,41 @@ impl Client {
         content_type: &str,
         body: reqwest::Body,
     ) -> Result<Response, Failure> {
-        let request = self.request(Method::POST, self.url_with(path, query));
+        let request = self.request(Method::POST, self.url_with(path, query)?);
         self.send(request.header("content-type", content_type).body(body)).await
     }
 
     /// `GET` of an answer that is read as it comes.
     pub(super) async fn stream(&self, path: &[&str]) -> Result<Response, Failure> {
-        self.send(self.request(Method::GET, self.url(path))).await
+        self.send(self.request(Method::GET, self.url(path)?)).await
     }
 
     /// `POST` of JSON, an answer without a body.
     pub(super) async fn send_json(&self, path: &[&str], body: &impl Serialize) -> Result<(), Failure> {
-        let request = self.request(Method::POST, self.url(path)).timeout(ANSWER_TIMEOUT).json(body);
+        let request = self.request(Method::POST, self.url(path)?).timeout(ANSWER_TIMEOUT).json(body);
         self.send(request).await.map(drop)
     }
 
-    fn url_with(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
-        let mut url = self.url(path);
+    fn url_with(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Url, Failure> {
+        let mut url = self.url(path)?;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        url
+        Ok(url)
     }
 
-    fn url(&self, path: &[&str]) -> Url {
+    fn url(&self, path: &[&str]) -> Result<Url, Failure> {
+        // Left out of the URL it would name something else.
+        if let Some((id, error)) = path.iter().find_map(|id| Some((id, not_a_step(id).err()?))) {
+            let hint = "a customer of that id, from an earlier version, goes with `dialops contacts erase`";
+            return Err(Failure::bad_input(format!("{id:?} is no id: it {error}"), hint));
+        }
         let mut url = self.base.clone();
         // Only a URL that can't be a base has no segments; `Target` lets none through.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["api", "v1"]).extend(path);
         }
-        url
+        Ok(url)
     }
 
     fn request(&self, method: Method, url: Url) -> RequestBuilder {

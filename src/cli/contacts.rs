@@ -17,7 +17,10 @@ use super::{
     target::Target,
     text::clean_line,
 };
-use crate::http::wire::{ImportCounts, TallyView};
+use crate::{
+    domain::ids::{BatchId, not_a_step},
+    http::wire::{ImportCounts, TallyView},
+};
 
 /// Arguments of `dialops contacts`.
 #[derive(Debug, clap::Args)]
@@ -74,10 +77,20 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
     };
     let written_at = tokio::fs::metadata(&file).await.ok().and_then(|found| found.modified().ok());
     let batch = batch.unwrap_or_else(|| batch_of(&file, written_at));
+    check_batch(&batch)?;
     let target = format!("{campaign}, batch {}", clean_line(&batch));
     let progress = Progress::of(&target, &file).await;
     let (counts, rejects) = import(&client, &campaign, &batch, &file, progress).await?;
     import::report((&target, Some(&batch)), format, counts, &rejects)
+}
+
+/// Refuses what the daemon would: in the middle of an upload its refusal is lost.
+fn check_batch(batch: &str) -> Result<(), Failure> {
+    let refused = |why: &dyn std::fmt::Display| {
+        Failure::bad_input(format!("{batch:?} is no name of a batch: it {why}"), "choose another with --batch")
+    };
+    BatchId::parse(batch).map_err(|error| refused(&error))?;
+    not_a_step(batch).map_err(|error| refused(&error))
 }
 
 /// Longest part of a file's name in that of its batch.

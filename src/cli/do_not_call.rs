@@ -11,9 +11,12 @@ use super::{
     import::{self, Lines, Progress},
     output::{Exit, Failure, Format, Out, note},
     target::Target,
-    text::{Table, or_dash},
+    text::{Table, instant, or_dash},
 };
-use crate::http::wire::do_not_call::{EntryView, ListEvent, Lists, RemoveEntry};
+use crate::{
+    clock::Clock,
+    http::wire::do_not_call::{EntryView, ListEvent, Lists, RemoveEntry},
+};
 
 /// Arguments of `dialops do-not-call`.
 #[derive(Debug, clap::Args)]
@@ -36,7 +39,7 @@ enum Command {
         file: PathBuf,
         /// When entries expire that do not say it themselves, for instance 2031-03-03T09:00:00+08:00;
         /// without it they hold for good
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = instant)]
         expires: Option<Timestamp>,
         /// How to write the counts
         #[arg(long, value_enum, default_value_t)]
@@ -70,6 +73,7 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
     let client = Client::new(target)?;
     match args.command {
         Command::Import { list, file, expires, format } => {
+            expires.map_or(Ok(()), in_future)?;
             let opened = import::open(&file).await?;
             known(&client, &list).await?;
             let progress = Progress::of(&list, &file).await;
@@ -87,6 +91,15 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
         }
         Command::Count { format } => count(&client, format).await,
     }
+}
+
+/// Refuses an expiry that nobody would be held by.
+fn in_future(expires: Timestamp) -> Result<(), Failure> {
+    if expires > Clock::system().now().wall {
+        return Ok(());
+    }
+    let message = format!("--expires {expires} has passed: the entries would hold nobody");
+    Err(Failure::bad_input(message, "give a time to come, or none for entries that hold for good"))
 }
 
 /// Refusals come here, where nothing is being sent: in the middle of an upload they are lost.

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     fs::OpenOptions,
+    io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -15,6 +16,7 @@ use tokio_util::io::ReaderStream;
 use super::{
     client::Client,
     output::{Exit, Failure, Format, Out, note},
+    text::path_line,
 };
 use crate::http::wire::{ImportCounts, ImportEvent};
 
@@ -25,9 +27,18 @@ const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Opens a file to be imported.
 pub(super) async fn open(file: &Path) -> Result<tokio::fs::File, Failure> {
-    tokio::fs::File::open(file).await.map_err(|error| {
-        Failure::bad_input(format!("{} can't be read: {error}", file.display()), "check the path and its mode")
-    })
+    let unreadable = |error: io::Error| {
+        Failure::bad_input(format!("{} can't be read: {error}", path_line(file)), "check the path and its mode")
+    };
+    let opened = tokio::fs::File::open(file).await.map_err(unreadable)?;
+    // A folder can be opened, and fails only once it is being sent.
+    if opened.metadata().await.map_err(unreadable)?.is_dir() {
+        return Err(Failure::bad_input(
+            format!("{} is a folder, not a file", path_line(file)),
+            "name one of its files",
+        ));
+    }
+    Ok(opened)
 }
 
 /// Streams `file` up, which has been `opened`; bad rows go to the reject file.
@@ -158,7 +169,7 @@ pub(super) fn report(
     if counts.rejected == 0 {
         return Ok(Exit::Ok);
     }
-    note(format_args!("rejected rows, with line and reason: {}", rejects.path.display()));
+    note(format_args!("rejected rows, with line and reason: {}", path_line(&rejects.path)));
     Ok(Exit::BadInput)
 }
 
@@ -200,7 +211,7 @@ impl Progress {
     }
 }
 
-/// The reject file; made when there is something to write.
+/// The reject file; made when there is something to write, in place of that of an earlier import of the file.
 pub(super) struct Rejects {
     path: PathBuf,
     writer: Option<csv::Writer<std::fs::File>>,
@@ -208,7 +219,8 @@ pub(super) struct Rejects {
 
 impl Rejects {
     fn beside(file: &Path) -> Self {
-        let mut path: OsString = file.with_extension("").into();
+        // Behind the whole name: files that differ in their ending alone have rejects of their own.
+        let mut path = OsString::from(file);
         path.push(".rejects.csv");
         Self { path: path.into(), writer: None }
     }
@@ -218,8 +230,9 @@ impl Rejects {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
+                remove_earlier(&self.path)?;
                 // Rows hold customers' numbers: nobody else may read them.
-                let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.path);
+                let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path);
                 let mut writer = csv::Writer::from_writer(file.map_err(|error| unwritten(error.into()))?);
                 writer.write_record(["line", "reason", "row"]).map_err(&unwritten)?;
                 none.insert(writer)
@@ -229,16 +242,24 @@ impl Rejects {
     }
 
     fn finish(mut self) -> Result<Self, Failure> {
-        let unwritten = unwritten(&self.path);
-        if let Some(writer) = &mut self.writer {
-            writer.flush().map_err(|error| unwritten(error.into()))?;
+        match &mut self.writer {
+            Some(writer) => writer.flush().map_err(|error| unwritten(&self.path)(error.into()))?,
+            None => remove_earlier(&self.path)?,
         }
         Ok(self)
     }
 }
 
+/// Takes the rejects of an earlier import away.
+fn remove_earlier(path: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritten(path)(error.into())),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 fn unwritten(path: &Path) -> impl Fn(csv::Error) -> Failure + use<> {
-    let shown = path.display().to_string();
+    let shown = path_line(path);
     move |error| {
         let hint = "good rows were kept; make the folder writable and run the same command again";
         Failure::failed(format!("{shown} can't be written: {error}"), hint)

@@ -11,7 +11,11 @@ use crate::http::wire::contacts::{ContactList, ListedContact};
 /// Contacts asked for at once.
 const PAGE_LENGTH: &str = "1000";
 
-/// List contacts by customer; numbers and masked attributes show only their ends
+/// The columns of CSV.
+const HEADER: [&str; 9] =
+    ["customer_id", "batch", "state", "attempts", "priority", "timezone", "not_before", "numbers", "attributes"];
+
+/// List contacts by customer, of a batch as they came in; numbers and masked attributes show only their ends
 #[derive(Debug, clap::Args)]
 pub(super) struct List {
     /// The campaign's id
@@ -45,27 +49,17 @@ enum ListFormat {
 
 /// Prints page after page.
 pub(super) async fn list(args: List, client: &Client) -> Result<Exit, Failure> {
-    let mut out = Out::stdout();
-    if args.format == ListFormat::Csv {
-        let header = [
-            "customer_id",
-            "batch",
-            "state",
-            "attempts",
-            "priority",
-            "timezone",
-            "not_before",
-            "numbers",
-            "attributes",
-        ];
-        out.line(row(&header.map(str::to_owned))?)?;
-    }
+    let (mut out, mut begun) = (Out::stdout(), false);
     let mut after = args.after;
     loop {
         let mut query = vec![("limit", PAGE_LENGTH), ("unmasked", if args.unmasked { "true" } else { "false" })];
         let given = [("batch", &args.batch), ("state", &args.state), ("after", &after)];
         query.extend(given.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))));
         let page: ContactList = client.get(&["campaigns", &args.campaign, "contacts"], &query).await?;
+        // Nothing is printed for a campaign or a batch that is not there.
+        if args.format == ListFormat::Csv && !std::mem::replace(&mut begun, true) {
+            out.line(row(&HEADER.map(str::to_owned))?)?;
+        }
         for contact in &page.contacts {
             match args.format {
                 ListFormat::Csv => out.line(row(&fields(contact)?)?)?,

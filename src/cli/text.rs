@@ -1,5 +1,7 @@
 //! Text for people: aligned columns, times in a zone, nothing that could steer a terminal.
 
+use std::path::Path;
+
 use jiff::{Timestamp, tz::TimeZone};
 use unicode_width::UnicodeWidthStr;
 
@@ -14,6 +16,17 @@ pub(super) fn clean(text: &str) -> String {
 /// The same of text that is one line, such as a path.
 pub(super) fn clean_line(text: &str) -> String {
     visible_line(text).into_owned()
+}
+
+/// A path, in one line.
+pub(super) fn path_line(path: &Path) -> String {
+    clean_line(&path.to_string_lossy())
+}
+
+/// A point in time as people give one.
+pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
+    let forms = "write a date, a time and its offset, such as 2031-03-01T09:00:00+08:00 or 2031-03-01T01:00:00Z";
+    text.parse().map_err(|_| forms.to_owned())
 }
 
 /// `-` for nothing.
@@ -120,6 +133,14 @@ mod tests {
         let mut table = Table::new(&["subject"]);
         table.row(["\x1b]0;owned\x07 line\nbreak".to_owned()]);
         assert_eq!(table.lines("")[1], r"\u001b]0;owned\u0007 line break");
+    }
+
+    #[test]
+    fn times_are_given_with_their_offset() {
+        assert_eq!(instant("2031-03-01T09:00:00+08:00"), instant("2031-03-01T01:00:00Z"));
+        for text in ["yesterday", "2031-03-01", "2031-03-01T09:00:00", ""] {
+            assert!(instant(text).unwrap_err().contains("such as 2031-03-01T09:00:00+08:00"), "{text}");
+        }
     }
 
     #[test]

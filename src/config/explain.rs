@@ -395,6 +395,16 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
     ),
     (Code::SeveralTrunks, told("two [[trunks]] in the settings", "Keep the one that this machine shall use.")),
     (
+        Code::PreviousKeyAlone,
+        edit(
+            SETTINGS,
+            "[store]\nprevious_attribute_key",
+            "[store]\nattribute_key = { credential = \"attribute-key\" }\nprevious_attribute_key",
+            "Values are written under `attribute_key`, and `dialops contacts rotate-key` brings those of the key before \
+             it under that one. With the old key alone nothing could be read or written.",
+        ),
+    ),
+    (
         Code::NewInPast,
         told(
             "`check --base main` on a branch that adds a campaign whose `starts_at` was last week",

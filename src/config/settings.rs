@@ -14,7 +14,7 @@ use super::{
     diagnostic::{Diagnostic, Severity, Source, sort},
     items::values,
     read::{At, Reader},
-    tables::settings::{CeilingsTable, Dial, SafetyTable, SettingsFile, TrunkTable},
+    tables::settings::{CeilingsTable, Dial, SafetyTable, SettingsFile, StoreTable, TrunkTable},
 };
 use crate::domain::{
     campaign::{Ceilings, DialPermission, SecretRef},
@@ -176,6 +176,7 @@ struct Build<'a> {
 impl Build<'_> {
     fn settings(&mut self, file: SettingsFile) -> Option<Settings> {
         self.check_trunks(&file);
+        self.check_keys(&file.store.value);
         let dial = self.dial(file.safety.value);
         let (http, sip, log) = (file.http.value, file.sip.value, file.log.value);
         let (source, store) = (file.source?.value, file.store.value);
@@ -209,6 +210,15 @@ impl Build<'_> {
         let index = self.diagnostics.len();
         self.diagnostics.push(diagnostic);
         &mut self.diagnostics[index]
+    }
+
+    fn check_keys(&mut self, store: &StoreTable) {
+        let (None, Some(previous)) = (&store.attribute_key, &store.previous_attribute_key) else { return };
+        if !store.unclear.has("attribute_key") {
+            self.error(Code::PreviousKeyAlone, previous.span, "`previous_attribute_key` needs `attribute_key`")
+                .label("would not be used")
+                .help("set `attribute_key` to the key of now, or remove this one");
+        }
     }
 
     fn check_trunks(&mut self, file: &SettingsFile) {

@@ -16,7 +16,7 @@ use crate::domain::{
     attribute::{Attribute, AttributeType, AttributeValue, Attributes, Number, TEXT_LENGTH_MAX},
     campaign::Priority,
     contact::{ContactEdit, NUMBERS_PER_CONTACT_MAX, NewContact},
-    ids::{AttributeId, CampaignId, CategoryId, CustomerId},
+    ids::{AttributeId, CampaignId, CategoryId, CustomerId, not_a_step},
     phone::E164,
     zone::ContactZone,
 };
@@ -164,9 +164,10 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn customer(&mut self, text: &str) {
-        match CustomerId::parse(text) {
-            Ok(customer) => self.customer = Some(customer),
-            Err(error) => self.problem(format!("customer_id: {error}")),
+        match (CustomerId::parse(text), not_a_step(text)) {
+            (Ok(customer), Ok(())) => self.customer = Some(customer),
+            (Err(error), _) => self.problem(format!("customer_id: {error}")),
+            (Ok(_), Err(error)) => self.problem(format!("customer_id: {error}")),
         }
     }
 

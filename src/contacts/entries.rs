@@ -38,13 +38,17 @@ impl Form {
         header: Option<Vec<String>>,
     ) -> Result<Self, Vec<String>> {
         let (mut columns, mut problems) = (Vec::new(), Vec::new());
+        let data = header.iter().flatten().any(|name| shown::looks_like_data(name));
         for (index, name) in header.iter().flatten().enumerate() {
             let name = name.trim();
-            // A file without a header has a customer's number here.
-            let place = shown::name(name).unwrap_or_else(|| (index + 1).to_string());
+            // A file without a header has a customer's number here, and perhaps his name beside it.
+            let place = shown::name(name).filter(|_| !data).unwrap_or_else(|| (index + 1).to_string());
             match FIELDS.iter().position(|field| *field == name) {
                 Some(field) if columns.contains(&field) => problems.push(format!("column {place} stands twice")),
                 Some(field) => columns.push(field),
+                None if shown::looks_like_data(name) => {
+                    problems.push(format!("column {place} {}; {}", shown::HEADER_WANTED, meant(name)));
+                }
                 None => problems.push(format!("column {place} is not known; {}", meant(name))),
             }
         }
@@ -180,7 +184,9 @@ mod tests {
         assert_eq!(json("[1]").unwrap_err(), "must be a JSON object");
         let header = |text| form(text).err().unwrap().join("\n");
         assert!(header("numbr,until").contains("did you mean `number`?\ncolumn \"until\" is not known; there are"));
-        assert_eq!(header("13800000001"), "column 1 is not known; there are `number` and `expires_at`");
+        let wanted = "looks like data: a header row is wanted before it; there are `number` and `expires_at`";
+        assert_eq!(header("13800000001"), format!("column 1 {wanted}"));
+        assert!(!header("Schmidt,13800000001").contains("Schmidt"));
         assert_eq!(header("expires_at"), "no column `number`");
         assert_eq!(header("number,number"), "column \"number\" stands twice");
     }

@@ -44,6 +44,8 @@ pub(super) fn read(names: &[String], rules: &ImportRules) -> Result<Vec<Column>,
     if !names.iter().any(|name| is_of_a_header(name)) {
         return Err(vec![no_header(&names)]);
     }
+    // Beside a number other fields may be a customer's too.
+    let data = names.iter().any(|name| shown::looks_like_data(name));
     let (mut columns, mut problems) = (Vec::new(), Vec::new());
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, &name) in names.iter().enumerate() {
@@ -51,11 +53,11 @@ pub(super) fn read(names: &[String], rules: &ImportRules) -> Result<Vec<Column>,
             Ok(column) => {
                 let first = *seen.entry(name).or_insert(index);
                 if first != index && !matches!(column, Column::Number(_)) {
-                    problems.push(format!("{} stands twice", place(index, name)));
+                    problems.push(format!("{} stands twice", place(index, name, data)));
                 }
                 columns.push(column);
             }
-            Err(problem) => problems.push(format!("{}{problem}", place(index, name))),
+            Err(problem) => problems.push(format!("{}{problem}", place(index, name, data))),
         }
     }
     problems.extend(missing(&columns, rules, problems.is_empty()));
@@ -94,6 +96,9 @@ fn is_of_a_header(name: &str) -> bool {
 fn no_header(names: &[&str]) -> String {
     match names.iter().find_map(|name| separator(name)) {
         Some(separator) => format!("fields are separated by ',', not {separator:?}"),
+        None if names.iter().any(|name| shown::looks_like_data(name)) => {
+            format!("it names no column and {}; {KNOWN}", shown::HEADER_WANTED)
+        }
         None => format!("it names no column, as if the header were missing; {KNOWN}"),
     }
 }
@@ -103,8 +108,9 @@ fn separator(name: &str) -> Option<char> {
 }
 
 /// A column by its name, or by its place if the name could be a customer's.
-fn place(index: usize, name: &str) -> String {
-    format!("column {}", shown::name(name).unwrap_or_else(|| (index + 1).to_string()))
+fn place(index: usize, name: &str, data: bool) -> String {
+    let name = shown::name(name).filter(|_| !data);
+    format!("column {}", name.unwrap_or_else(|| (index + 1).to_string()))
 }
 
 fn column(name: &str, rules: &ImportRules) -> Result<Column, String> {
@@ -124,6 +130,9 @@ fn column(name: &str, rules: &ImportRules) -> Result<Column, String> {
 fn unknown(name: &str) -> String {
     if let Some(separator) = separator(name) {
         return format!(" is not known: fields are separated by ',', not {separator:?}");
+    }
+    if shown::looks_like_data(name) {
+        return format!(" {}; {KNOWN}", shown::HEADER_WANTED);
     }
     let meant = match name.split_once('.').filter(|_| shown::name(name).is_some()) {
         Some((word, category)) if suggest::nearest(word, ["number"]).is_some() => Some(format!("{NUMBER}{category}")),
@@ -228,6 +237,10 @@ mod tests {
         let problems: Vec<&str> = problems.lines().collect();
         assert_eq!(problems.len(), 4, "{problems:#?}");
         assert!(!problems.iter().any(|problem| problem.contains("138")), "{problems:#?}");
+        assert!(problems[1].contains("looks like data: a header row is wanted"), "{problems:#?}");
+        assert!(header("c1,13800000001,Anna").unwrap_err().contains("looks like data: a header row is wanted"));
+        let beside = header("customer_id,Schmidt,13800000001").unwrap_err();
+        assert!(beside.starts_with("column 2 is not known") && !beside.contains("Schmidt"), "{beside}");
         for (problem, place) in problems.iter().zip(["column 3: ", "column 4 ", "column 6 ", "column 7 "]) {
             assert!(problem.starts_with(place), "{problem}");
         }

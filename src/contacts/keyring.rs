@@ -26,10 +26,10 @@ pub struct KeyError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// It is under a key that is not set.
-    #[error("it is under key {0}, which is not set")]
+    #[error("cannot be opened with the keys at hand, key id {0}")]
     UnknownKey(String),
     /// It was changed, or belongs to another contact or attribute.
-    #[error("it is not what was written for this contact and attribute")]
+    #[error("cannot be opened: it is not what was written for this contact and attribute")]
     Damaged,
 }
 
@@ -104,6 +104,16 @@ impl Keyring {
         &self.current.id
     }
 
+    /// Whether there is a key of that id.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.keys().any(|named| named.id == key)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Named> {
+        [Some(&self.current), self.previous.as_ref()].into_iter().flatten()
+    }
+
     /// Encrypts a value. The same value in the same place gives the same text, so that an import again
     /// changes nothing.
     #[must_use]
@@ -117,8 +127,7 @@ impl Keyring {
 
     /// Reads a value.
     pub fn open(&self, place: Place<'_>, sealed: &Sealed) -> Result<SecretString, OpenError> {
-        let mut keys = [Some(&self.current), self.previous.as_ref()].into_iter().flatten();
-        let named = keys.find(|named| named.id == sealed.key);
+        let named = self.keys().find(|named| named.id == sealed.key);
         let named = named.ok_or_else(|| OpenError::UnknownKey(sealed.key.clone()))?;
         let (aad, bytes) = (place.bytes(), unhex(&sealed.text).ok_or(OpenError::Damaged)?);
         let opened = named.cipher.decrypt(&nonce(&aad), Payload { msg: &bytes, aad: &aad });

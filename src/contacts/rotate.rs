@@ -5,15 +5,18 @@ use secrecy::ExposeSecret;
 use super::keyring::{Keyring, Place};
 use crate::{
     domain::{
-        attribute::AttributeValue,
+        attribute::{AttributeValue, Attributes},
         contact::Contact,
         ids::{CampaignId, CustomerId},
     },
-    store::{Store, StoreError},
+    store::{Resealed, Store, StoreError},
 };
 
 /// Contacts of one slice.
 const SLICE: u32 = 500;
+
+/// Contacts that are written in one transaction: few, since intents wait meanwhile.
+const WRITTEN_AT_ONCE: usize = 200;
 
 /// What became of a slice.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,16 +38,19 @@ pub async fn rotate(
 ) -> Result<Rotated, StoreError> {
     let contacts = store.contacts_page(campaign, after, SLICE).await?;
     let full = u32::try_from(contacts.len()).is_ok_and(|read| read >= SLICE);
-    let mut rotated = Rotated::default();
+    let (mut rotated, mut changed) = (Rotated::default(), Vec::new());
     for contact in &contacts {
         match anew(keys, contact) {
             Anew::Same => {}
             Anew::Unreadable => rotated.unreadable += 1,
             Anew::Changed(after) => {
-                // One that was edited meanwhile is under the current key, or is found by the next rotation.
-                rotated.rewritten += u64::from(store.reseal(contact, after).await?);
+                changed.push(Resealed { contact: contact.reference, before: contact.attributes.clone(), after });
             }
         }
+    }
+    for piece in changed.chunks(WRITTEN_AT_ONCE) {
+        // One that was edited meanwhile is under the current key, or is found by the next rotation.
+        rotated.rewritten += store.reseal(piece.to_vec()).await?;
     }
     rotated.last = contacts.last().filter(|_| full).map(|contact| contact.customer.clone());
     Ok(rotated)
@@ -53,7 +59,7 @@ pub async fn rotate(
 enum Anew {
     Same,
     Unreadable,
-    Changed(crate::domain::attribute::Attributes),
+    Changed(Attributes),
 }
 
 fn anew(keys: &Keyring, contact: &Contact) -> Anew {

@@ -12,9 +12,33 @@ pub(super) fn name(text: &str) -> Option<String> {
     is_name.then(|| format!("{text:?}"))
 }
 
+/// Fewest digits of a telephone number.
+const DIGITS_MIN: usize = 7;
+
+/// What is said of a column whose name looks like data.
+pub(super) const HEADER_WANTED: &str = "looks like data: a header row is wanted before it";
+
+/// Whether a text has as many digits as a telephone number, so that it names no column.
+pub(super) fn looks_like_data(text: &str) -> bool {
+    text.chars().filter(|c| c.is_numeric()).count() >= DIGITS_MIN
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_look_like_data() {
+        for (text, data) in [
+            ("13800000001", true),
+            ("+86 138-0000", true),
+            ("１３８００００", true),
+            ("c123456", false),
+            ("number", false),
+        ] {
+            assert_eq!(looks_like_data(text), data, "{text}");
+        }
+    }
 
     #[test]
     fn names_only() {

@@ -120,6 +120,19 @@ pub enum AttributeValue {
     Sealed(Sealed),
 }
 
+impl AttributeValue {
+    /// The value as text, as an import takes it; `None` for an encrypted one.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text.clone()),
+            Self::Number(number) => Some(number.to_string()),
+            Self::Date(date) => Some(date.to_string()),
+            Self::Sealed(_) => None,
+        }
+    }
+}
+
 /// An encrypted value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
@@ -146,6 +159,15 @@ pub type Attributes = BTreeMap<AttributeId, AttributeValue>;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_the_text_that_they_were_read_from() {
+        let number = AttributeValue::Number(Number::parse("-12.50").unwrap());
+        assert_eq!(number.text().as_deref(), Some("-12.5"));
+        assert_eq!(AttributeValue::Date("2031-03-04".parse().unwrap()).text().as_deref(), Some("2031-03-04"));
+        let sealed = Sealed { key: "k1".to_owned(), text: "00ff".to_owned() };
+        assert_eq!(AttributeValue::Sealed(sealed).text(), None);
+    }
 
     #[test]
     fn numbers_are_plain_decimals() {

@@ -5,6 +5,8 @@
 
 use std::{fmt, sync::Arc};
 
+use super::phone::mask_within;
+
 /// Why a text is not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
@@ -168,6 +170,17 @@ fn is_printable(text: &str) -> bool {
     (1..=64).contains(&text.chars().count()) && printable
 }
 
+/// Why a text is no id for anything new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("may not be `.` or `..`: clients leave these out of addresses, so it could not be asked for")]
+pub struct StepError;
+
+/// Refuses `.` and `..`, which no client sends in a path, escaped or not (RFC 3986 §5.2.4). Ids that are there
+/// already may be so.
+pub fn not_a_step(id: &str) -> Result<(), StepError> {
+    if matches!(id, "." | "..") { Err(StepError) } else { Ok(()) }
+}
+
 impl CustomerId {
     /// Parses a customer id.
     pub fn parse(text: &str) -> Result<Self, CustomerIdError> {
@@ -206,6 +219,12 @@ impl BatchId {
     /// Parses the name of a batch.
     pub fn parse(text: &str) -> Result<Self, BatchIdError> {
         if is_printable(text) { Ok(Self(text.into())) } else { Err(BatchIdError) }
+    }
+
+    /// The name for logs, without what could be a telephone number: it may be that of a file.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        mask_within(&self.0)
     }
 
     /// The name as text.
@@ -331,6 +350,14 @@ mod tests {
         assert_eq!(CampaignId::parse(""), Err(IdError::Length { length: 0, max: 64 }));
         assert_eq!(CampaignId::parse("Spring"), Err(IdError::SlugCharacter('S')));
         assert_eq!(CampaignId::parse(&"a".repeat(65)), Err(IdError::Length { length: 65, max: 64 }));
+    }
+
+    #[test]
+    fn nothing_new_is_a_step_of_a_path() {
+        for (id, good) in [(".", false), ("..", false), ("...", true), (".c1", true), ("c1", true)] {
+            assert_eq!(not_a_step(id).is_ok(), good, "{id}");
+            assert!(CustomerId::parse(id).is_ok() && BatchId::parse(id).is_ok(), "an old one is read");
+        }
     }
 
     #[test]

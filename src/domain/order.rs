@@ -329,7 +329,7 @@ fn comparable(value: &AttributeValue, compare: SortType) -> Option<Vec<u8>> {
     match compare {
         SortType::Text => {
             let mut bytes = Vec::new();
-            for byte in text(value)?.into_bytes() {
+            for byte in value.text()?.into_bytes() {
                 bytes.push(byte);
                 if byte == 0 {
                     bytes.push(u8::MAX);
@@ -360,13 +360,4 @@ fn comparable(value: &AttributeValue, compare: SortType) -> Option<Vec<u8>> {
             Some(vec![year[0], year[1], date.month().unsigned_abs(), date.day().unsigned_abs()])
         }
     }
-}
-
-fn text(value: &AttributeValue) -> Option<String> {
-    Some(match value {
-        AttributeValue::Text(text) => text.clone(),
-        AttributeValue::Number(number) => number.to_string(),
-        AttributeValue::Date(date) => date.to_string(),
-        AttributeValue::Sealed(_) => return None,
-    })
 }

@@ -56,6 +56,51 @@ pub fn mask(digits: &str) -> String {
     format!("{}{hidden}{}", &digits[..head], &digits[length - tail..])
 }
 
+/// Fewest digits that count as a telephone number in a text.
+const DIGITS_MIN: usize = 7;
+
+/// A text, such as the name of a file, with the middle of all that could be a telephone number hidden: seven digits or
+/// more, in a row or in groups. A date like `2031-03-01` stays.
+#[must_use]
+pub fn mask_within(text: &str) -> String {
+    let (mut masked, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(begin) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, digits) = rest.split_at(begin);
+        let (group, behind) = digits.split_at(group_length(digits));
+        let (number, date) = group.split_at(group.len() - date_length(group));
+        masked.push_str(before);
+        if number.bytes().filter(u8::is_ascii_digit).count() >= DIGITS_MIN {
+            masked.push_str(&mask(number));
+        } else {
+            masked.push_str(number);
+        }
+        masked.push_str(date);
+        rest = behind;
+    }
+    masked + rest
+}
+
+/// Length of the digits that a text begins with, with single signs between them.
+fn group_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let is_between = |at: usize| matches!(bytes.get(at), Some(b' ' | b'-' | b'.' | b'_' | b'/'));
+    let mut end = 0;
+    while is_digit(end) || is_between(end) && is_digit(end + 1) {
+        end += 1;
+    }
+    end
+}
+
+/// Length of the date that digits end with; 0 if they end with none.
+fn date_length(group: &str) -> usize {
+    const FORM: &str = "0000-00-00";
+    let tail = group.len().checked_sub(FORM.len()).map_or("", |at| &group[at..]);
+    let is_date = tail.len() == FORM.len()
+        && tail.bytes().zip(FORM.bytes()).all(|(byte, form)| byte.is_ascii_digit() == form.is_ascii_digit());
+    if is_date && !group[..group.len() - FORM.len()].ends_with(|c: char| c.is_ascii_digit()) { FORM.len() } else { 0 }
+}
+
 impl fmt::Display for E164 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.masked())
@@ -86,6 +131,23 @@ mod tests {
         let numbers: Vec<E164> = texts[..4].iter().map(|text| E164::parse(text).unwrap()).collect();
         assert!(numbers.iter().map(E164::expose).eq(texts[..4].iter().copied()));
         assert!(numbers.is_sorted() && E164::parse(texts[4]).is_err());
+    }
+
+    #[test]
+    fn numbers_are_masked_within_a_text() {
+        for (text, masked) in [
+            ("13800000001-2031-03-01", "13800*****1-2031-03-01"),
+            ("call +86 138-0000-0001.csv", "call +86 13*********01.csv"),
+            ("list of 021 6000.1000", "list of 021 6******00"),
+            ("may-2031-03-01", "may-2031-03-01"),
+            ("batch 7-2031-03-01", "batch 7-2031-03-01"),
+            ("线索 138000000", "线索 13******0"),
+            ("1234567", "12****7"),
+            ("123456", "123456"),
+            ("", ""),
+        ] {
+            assert_eq!(mask_within(text), masked);
+        }
     }
 
     #[test]

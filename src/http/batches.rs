@@ -51,7 +51,7 @@ pub(super) async fn pause(
         ApiError::bad_request(error, "send {\"paused\": true} or {\"paused\": false}")
     })?;
     if state.store.pause_batch(&campaign, &batch, paused).await? {
-        tracing::info!(%campaign, %batch, paused, "a batch was paused or resumed");
+        tracing::info!(%campaign, batch = %batch.masked(), paused, "a batch was paused or resumed");
         // A loop that has stopped dials nobody.
         let _stopped = state.dialer.send(DialCommand::ContactsChanged { campaign: campaign.clone() }).await;
     }
@@ -66,7 +66,10 @@ async fn found(state: &ServerState, campaign: CampaignId, batch: BatchId) -> Res
 
 /// The name of a batch in a path or a query.
 pub(super) fn batch_id(text: &str) -> Result<BatchId, ApiError> {
-    BatchId::parse(text).map_err(|error| {
-        ApiError::bad_request(format!("{text:?} is no name of a batch: it {error}"), "choose another name")
-    })
+    BatchId::parse(text).map_err(|error| no_batch(text, &error))
+}
+
+/// That a text can't be the name of a batch.
+pub(super) fn no_batch(text: &str, why: &dyn std::fmt::Display) -> ApiError {
+    ApiError::bad_request(format!("{text:?} is no name of a batch: it {why}"), "choose another name")
 }

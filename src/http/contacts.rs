@@ -10,12 +10,13 @@ use axum::{
 };
 
 use super::{
-    batches::batch_id,
+    batches::{batch_id, no_batch},
     campaigns::campaign_id,
     error::ApiError,
     import::{self, Subject},
     state::ServerState,
 };
+use crate::domain::ids::not_a_step;
 
 /// Into which batch an import goes.
 #[derive(Debug, serde::Deserialize)]
@@ -37,5 +38,6 @@ pub(super) async fn import(
     let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `batch`"))?;
     let today = state.clock.now().wall.strftime("upload-%Y-%m-%d").to_string();
     let batch = batch_id(&query.batch.unwrap_or(today))?;
+    not_a_step(batch.as_str()).map_err(|error| no_batch(batch.as_str(), &error))?;
     import::serve(state, Subject::Contacts { campaign, batch }, &headers, body).await
 }

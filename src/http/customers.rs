@@ -179,7 +179,7 @@ fn in_conversation(campaign: &CampaignId) -> ApiError {
 }
 
 /// What the store refused, for who asked.
-fn refused(error: StoreError) -> ApiError {
+pub(super) fn refused(error: StoreError) -> ApiError {
     let (status, hint) = match &error {
         StoreError::UnknownCustomer { .. } => (StatusCode::NOT_FOUND, "`dialops contacts list` shows who there is"),
         StoreError::OnCall(_) => (StatusCode::CONFLICT, "try again once the call is over"),

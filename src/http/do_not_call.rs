@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -61,44 +61,60 @@ pub(super) async fn import(
     const EXPIRY: &str = "use `expires_at` with a time such as 2031-03-03T09:00:00Z";
     let Query(ImportQuery { expires_at }) = query.map_err(|error| ApiError::bad_request(error.body_text(), EXPIRY))?;
     let expires_at = expires_at.map(|text| text.parse::<Timestamp>()).transpose();
-    let expires_at = expires_at.map_err(|error| ApiError::bad_request(format!("expires_at: {error}"), EXPIRY))?;
-    let generation = state.generation.borrow().clone();
-    if generation.is_some_and(|generation| !generation.definitions.do_not_call.contains_key(&list)) {
-        let error = format!("no do-not-call list \"{list}\" in the commit in force");
-        let hint = "`dialops do-not-call count` shows them; shared/do-not-call.toml defines them";
-        return Err(ApiError::new(StatusCode::NOT_FOUND, error, hint));
+    let expires_at =
+        expires_at.map_err(|_| ApiError::bad_request("expires_at is not a time with its offset", EXPIRY))?;
+    if let Some(passed) = expires_at.filter(|at| *at <= state.clock.now().wall) {
+        let error = format!("expires_at: {passed} has passed: the entries would hold nobody");
+        return Err(ApiError::bad_request(error, "give a time to come, or none for entries that hold for good"));
     }
+    defined(&state, &list)?;
     import::serve(state, Subject::DoNotCall { list, expires_at }, &headers, body).await
 }
 
-/// All entries of a list by number, one JSON object a line.
+/// All entries of a list by number, one JSON object a line. A list that has entries is shown even if the commit in
+/// force does not define it.
 pub(super) async fn entries(
     State(state): State<Arc<ServerState>>,
     Path(list): Path<String>,
 ) -> Result<Response, ApiError> {
     let list = list_id(&list)?;
-    let lines = stream::unfold(Some(None), move |after: Option<Option<E164>>| {
+    let first = state.store.do_not_call_page(&list, None, PAGE_LENGTH).await?;
+    if first.is_empty() {
+        defined(&state, &list)?;
+    }
+    let (first, rest) = page_lines(&first);
+    let others = stream::unfold(rest, move |after: Option<E164>| {
         let (state, list) = (Arc::clone(&state), list.clone());
         async move {
-            let page = state.store.do_not_call_page(&list, after?.as_ref(), PAGE_LENGTH).await;
-            let (lines, rest) = page.map_or_else(
-                |error| (line(&ListEvent::Failed(ApiError::from(error).into_body())).to_vec(), None),
+            let page = state.store.do_not_call_page(&list, Some(&after?), PAGE_LENGTH).await;
+            Some(page.map_or_else(
+                |error| (line(&ListEvent::Failed(ApiError::from(error).into_body())), None),
                 |page| page_lines(&page),
-            );
-            Some((Ok::<Bytes, Infallible>(lines.into()), rest))
+            ))
         }
     });
-    Ok(answer(Body::from_stream(lines)))
+    Ok(answer(Body::from_stream(stream::iter([first]).chain(others).map(Ok::<Bytes, Infallible>))))
 }
 
 /// The lines of a page, and behind which number the next one begins.
-fn page_lines(page: &[ListedNumber]) -> (Vec<u8>, Option<Option<E164>>) {
+fn page_lines(page: &[ListedNumber]) -> (Bytes, Option<E164>) {
     let mut lines: Vec<u8> = page.iter().flat_map(|listed| line(&ListEvent::Entry(EntryView::from(listed)))).collect();
     if u32::try_from(page.len()).is_ok_and(|length| length >= PAGE_LENGTH) {
-        return (lines, page.last().map(|listed| Some(listed.entry.number.clone())));
+        return (lines.into(), page.last().map(|listed| listed.entry.number.clone()));
     }
     lines.extend(line(&ListEvent::Done));
-    (lines, None)
+    (lines.into(), None)
+}
+
+/// That the commit in force defines the list, if there is one.
+fn defined(state: &ServerState, list: &DoNotCallId) -> Result<(), ApiError> {
+    let generation = state.generation.borrow();
+    if generation.as_ref().is_none_or(|generation| generation.definitions.do_not_call.contains_key(list)) {
+        return Ok(());
+    }
+    let error = format!("no do-not-call list \"{list}\" in the commit in force");
+    let hint = "`dialops do-not-call count` shows them; shared/do-not-call.toml defines them";
+    Err(ApiError::new(StatusCode::NOT_FOUND, error, hint))
 }
 
 /// Takes a number off a list. It comes in the body: addresses are written down in many places.

@@ -112,10 +112,31 @@ impl Subject {
         let contacts::ImportCounts { rows, added, updated, rejected, .. } = counts;
         match self {
             Self::Contacts { campaign, batch } => {
-                tracing::info!(%campaign, %batch, rows, added, rejected, "contacts imported");
+                tracing::info!(%campaign, batch = %batch.masked(), rows, added, rejected, "contacts imported");
             }
             Self::DoNotCall { list, .. } => {
                 tracing::info!(%list, rows, added, updated, rejected, "do-not-call entries imported");
+            }
+        }
+    }
+
+    /// Tells of an import that ended early, and how far it had come.
+    fn log_broken_off(&self, counts: contacts::ImportCounts, error: &ImportError) {
+        let contacts::ImportCounts { rows, added, updated, rejected, .. } = counts;
+        let why = match error {
+            // What stands there may be a customer's.
+            ImportError::Header(_) => "line 1 is no header".to_owned(),
+            ImportError::Read(source) => format!("the upload broke off: {source}"),
+            ImportError::Abandoned => "the client has gone".to_owned(),
+            ImportError::Region(_) | ImportError::Store(_) | ImportError::Retired(_) => error.to_string(),
+        };
+        match self {
+            Self::Contacts { campaign, batch } => {
+                let batch = batch.masked();
+                tracing::warn!(%campaign, %batch, rows, added, rejected, why, "an import of contacts broke off");
+            }
+            Self::DoNotCall { list, .. } => {
+                tracing::warn!(%list, rows, added, updated, rejected, why, "an import of do-not-call entries broke off");
             }
         }
     }
@@ -179,13 +200,14 @@ async fn run(
         counts
     };
     let forwarding = async {
-        let (mut changes, mut told_at) = (0, None);
+        let (mut changes, mut told_at, mut so_far) = (0, None, contacts::ImportCounts::default());
         while let Some(event) = told.recv().await {
             let (counts, over) = match event {
                 contacts::ImportEvent::Progress(counts) => (Some(counts), false),
                 contacts::ImportEvent::Done(counts) => (Some(counts), true),
                 contacts::ImportEvent::Rejected { .. } => (None, false),
             };
+            so_far = counts.unwrap_or(so_far);
             let now = state.clock.now().mono;
             let due = over || told_at.is_none_or(|at| now >= at + LOOK_AGAIN_EVERY);
             if let Some(changed) = counts.map(|counts| counts.added + counts.updated)
@@ -201,10 +223,14 @@ async fn run(
             }
         }
         told.close();
+        so_far
     };
-    let (imported, ()) = tokio::join!(importing, forwarding);
-    subject.log(imported?);
-    Ok(())
+    let (imported, so_far) = tokio::join!(importing, forwarding);
+    match &imported {
+        Ok(counts) => subject.log(*counts),
+        Err(error) => subject.log_broken_off(so_far, error),
+    }
+    imported.map(drop)
 }
 
 /// That the commit in force defines the campaign. One that the store does not know either is for the

@@ -12,29 +12,30 @@ use serde::Deserialize;
 use super::{
     batches::batch_id,
     campaigns::campaign_id,
+    customers::refused,
     error::ApiError,
     state::ServerState,
     wire::contacts::{ContactList, ListedContact, ListedNumber},
 };
 use crate::{
-    contacts::Place,
+    contacts::{OpenError, Place},
     domain::{
-        attribute::{Attribute, AttributeValue},
+        attribute::{Attribute, AttributeValue, Sealed},
         contact::{Contact, ContactEnd, ContactStage},
-        ids::{AttributeId, CustomerId},
+        ids::{AttributeId, BatchId, CampaignId, ContactRef, CustomerId},
         phone::mask,
     },
-    store::Listed,
+    store::{BatchPage, Listed, Store, StoreError},
 };
 
 /// Contacts of one page, unless asked otherwise.
 const PAGE_LENGTH: u32 = 500;
 /// Most contacts of one page.
 const PAGE_LENGTH_MAX: u32 = 5_000;
-/// Contacts that one page looks at: one of few matches is short, and says where to go on.
-const LOOKED_AT_MAX: u32 = 20_000;
 /// Contacts read at once.
 const SLICE: u32 = 1_000;
+/// How often one page reads: one of few matches is short, and says where to go on.
+const READS_MAX: u32 = 20;
 
 /// Which contacts.
 #[derive(Debug, Deserialize)]
@@ -48,7 +49,7 @@ pub(super) struct ListQuery {
     unmasked: bool,
 }
 
-/// One page of contacts, by customer.
+/// One page of contacts, by customer; of a batch as they came in.
 pub(super) async fn list(
     State(state): State<Arc<ServerState>>,
     Path(campaign): Path<String>,
@@ -58,41 +59,116 @@ pub(super) async fn list(
     let Query(query) = query.map_err(|error| {
         ApiError::bad_request(error.body_text(), "use `batch`, `state`, `after`, `limit` and `unmasked`")
     })?;
-    let batch = query.batch.as_deref().map(batch_id).transpose()?;
+    let mut cursor = Cursor::of(&query, state.store.as_ref(), &campaign).await?;
     let wanted = query.state.as_deref().map(check_state).transpose()?;
-    let after = query.after.as_deref().map(CustomerId::parse).transpose();
-    let mut after = after.map_err(|error| ApiError::bad_request(format!("after: {error}"), "give what `next` said"))?;
-    if after.is_none() {
-        tracing::info!(%campaign, unmasked = query.unmasked, "contacts are listed");
-    }
     let limit = usize::try_from(query.limit.unwrap_or(PAGE_LENGTH).clamp(1, PAGE_LENGTH_MAX)).unwrap_or(usize::MAX);
     let view = View { state: &state, unmasked: query.unmasked };
-    let matches = |listed: &Listed| {
-        batch.as_ref().is_none_or(|batch| listed.batch == *batch) && wanted.is_none_or(|wanted| is_in(listed, wanted))
-    };
-    let (mut contacts, mut looked_at) = (Vec::new(), 0);
-    let next = 'page: loop {
+    let mut contacts = Vec::new();
+    let mut next = None;
+    'page: for _ in 0..READS_MAX {
         // Where all match, no more than what is still wanted.
-        let all = batch.is_none() && wanted.is_none();
-        let wanted = u32::try_from(limit - contacts.len()).ok().filter(|_| all);
-        let read = wanted.map_or(SLICE, |wanted| SLICE.min(wanted));
-        let slice = state.store.listed_page(&campaign, after.as_ref(), read).await?;
-        let last = u32::try_from(slice.len()).is_ok_and(|found| found < read);
-        looked_at += read;
+        let room = u32::try_from(limit - contacts.len()).unwrap_or(SLICE);
+        let read = if wanted.is_none() { SLICE.min(room) } else { SLICE };
+        let (slice, behind) = cursor.read(state.store.as_ref(), &campaign, read).await?;
         for listed in slice {
-            if matches(&listed) {
+            if wanted.is_none_or(|wanted| is_in(&listed, wanted)) {
                 contacts.push(view.of(&listed));
             }
-            after = Some(listed.contact.customer);
             if contacts.len() >= limit {
-                break 'page after;
+                next = Some(cursor.behind(listed));
+                break 'page;
             }
         }
-        if last || looked_at >= LOOKED_AT_MAX {
-            break after.filter(|_| !last);
+        next = behind;
+        match &next {
+            Some(behind) => cursor.clone_from(behind),
+            None => break,
         }
-    };
-    Ok(Json(ContactList { contacts, next: next.map(|customer| customer.to_string()) }))
+    }
+    // Not before the campaign and the batch are known to be there.
+    if query.after.is_none() {
+        tracing::info!(%campaign, unmasked = query.unmasked, "contacts are listed");
+    }
+    Ok(Json(ContactList { contacts, next: next.and_then(|cursor| cursor.text()) }))
+}
+
+/// Where a list goes on.
+#[derive(Debug, Clone)]
+enum Cursor {
+    /// All contacts of the campaign by customer, those after one.
+    Campaign(Option<CustomerId>),
+    /// Those of a batch as they came in, behind one.
+    Batch(BatchId, Option<ContactRef>),
+}
+
+impl Cursor {
+    /// Where a query begins.
+    async fn of(query: &ListQuery, store: &dyn Store, campaign: &CampaignId) -> Result<Self, ApiError> {
+        let after = query.after.as_deref();
+        let customer = |text| {
+            let wrong =
+                |error| ApiError::bad_request(format!("after: {error}"), "give what `next` said, or a customer");
+            CustomerId::parse(text).map_err(wrong)
+        };
+        let Some(batch) = query.batch.as_deref().map(batch_id).transpose()? else {
+            return Ok(Self::Campaign(after.map(customer).transpose()?));
+        };
+        let after = match (after, after.and_then(position)) {
+            (None, _) => None,
+            (Some(_), Some(position)) => Some(position),
+            (Some(text), None) => {
+                let customer = customer(text)?;
+                let found = store.contact(campaign, &customer).await?;
+                let unknown = || refused(StoreError::UnknownCustomer { campaign: campaign.clone(), customer });
+                Some(found.ok_or_else(unknown)?.contact.reference)
+            }
+        };
+        Ok(Self::Batch(batch, after))
+    }
+
+    /// The next contacts, at most `limit`, and behind which others may be.
+    async fn read(
+        &self,
+        store: &dyn Store,
+        campaign: &CampaignId,
+        limit: u32,
+    ) -> Result<(Vec<Listed>, Option<Self>), StoreError> {
+        match self {
+            Self::Campaign(after) => {
+                let slice = store.listed_page(campaign, after.as_ref(), limit).await?;
+                let full = u32::try_from(slice.len()).is_ok_and(|found| found >= limit);
+                let last = slice.last().filter(|_| full).map(|listed| listed.contact.customer.clone());
+                Ok((slice, last.map(|last| Self::Campaign(Some(last)))))
+            }
+            Self::Batch(batch, after) => {
+                let BatchPage { contacts, next } = store.batch_page(campaign, batch, *after, limit).await?;
+                Ok((contacts, next.map(|next| Self::Batch(batch.clone(), Some(next)))))
+            }
+        }
+    }
+
+    /// Behind a contact.
+    fn behind(&self, listed: Listed) -> Self {
+        match self {
+            Self::Campaign(_) => Self::Campaign(Some(listed.contact.customer)),
+            Self::Batch(batch, _) => Self::Batch(batch.clone(), Some(listed.contact.reference)),
+        }
+    }
+
+    /// As it is asked for.
+    fn text(&self) -> Option<String> {
+        match self {
+            Self::Campaign(after) => after.as_ref().map(ToString::to_string),
+            Self::Batch(_, after) => after.map(|after| format!("{POSITION}{}", after.0)),
+        }
+    }
+}
+
+/// Stands before a position in a batch, so that it can't be taken for a customer's id: none begins with it.
+const POSITION: char = ' ';
+
+fn position(text: &str) -> Option<ContactRef> {
+    text.strip_prefix(POSITION)?.parse().ok().map(ContactRef)
 }
 
 const ON_CALL: &str = "on_call";
@@ -166,18 +242,23 @@ impl View<'_> {
         value: &AttributeValue,
         defined: Option<&Attribute>,
     ) -> String {
-        let text = match value {
-            AttributeValue::Text(text) => text.clone(),
-            AttributeValue::Number(number) => number.to_string(),
-            AttributeValue::Date(date) => date.to_string(),
-            AttributeValue::Sealed(sealed) => {
-                let place = Place { campaign: &contact.campaign, customer: &contact.customer, attribute: id };
-                let keys = self.state.keyring.as_ref().filter(|_| self.unmasked);
-                let opened = keys.and_then(|keys| keys.open(place, sealed).ok());
-                return opened.map_or_else(|| "encrypted".to_owned(), |text| text.expose_secret().to_owned());
-            }
-        };
+        if let AttributeValue::Sealed(sealed) = value {
+            let place = Place { campaign: &contact.campaign, customer: &contact.customer, attribute: id };
+            return self.sealed(place, sealed);
+        }
+        let text = value.text().unwrap_or_default();
         if self.unmasked || defined.is_some_and(|attribute| !attribute.masked) { text } else { ends(&text) }
+    }
+
+    /// An encrypted value: itself to who may see it. That it can't be read is told to everybody, since what is
+    /// masked can be.
+    fn sealed(&self, place: Place<'_>, sealed: &Sealed) -> String {
+        let opened = match self.state.keyring.as_ref().filter(|keys| keys.has(&sealed.key)) {
+            Some(_) if !self.unmasked => return "encrypted".to_owned(),
+            Some(keys) => keys.open(place, sealed),
+            None => Err(OpenError::UnknownKey(sealed.key.clone())),
+        };
+        opened.map_or_else(|error| error.to_string(), |text| text.expose_secret().to_owned())
     }
 }
 

@@ -28,16 +28,15 @@ use self::{
     do_not_call::DoNotCall,
 };
 use super::{
-    AttemptRecord, Batch, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage,
+    AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage,
     ContactHistory, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers,
-    LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign,
-    Tally, Why, pseudonym::Pseudonyms,
+    LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement, Store, StoreError,
+    StoredCampaign, Tally, Why, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        attribute::Attributes,
         campaign::{Campaign, Generation},
         contact::{Contact, ContactEdit, ContactStage, NewContact, Progress},
         do_not_call::NewEntry,
@@ -372,11 +371,17 @@ impl Store for MemoryStore {
         self.state()?.erase(campaign, customer, &pseudonyms())
     }
 
-    async fn reseal(&self, contact: &Contact, attributes: Attributes) -> Result<bool, StoreError> {
+    async fn reseal(&self, contacts: Vec<Resealed>) -> Result<u64, StoreError> {
         let mut state = self.state()?;
-        let found = state.contacts.get_mut(&contact.reference);
-        let same = found.filter(|found| found.attributes == contact.attributes);
-        Ok(same.map(|found| found.attributes = attributes).is_some())
+        let mut written = 0;
+        for Resealed { contact, before, after } in contacts {
+            let found = state.contacts.get_mut(&contact);
+            if let Some(found) = found.filter(|found| found.attributes == before) {
+                found.attributes = after;
+                written += 1;
+            }
+        }
+        Ok(written)
     }
 
     async fn import_do_not_call(
@@ -434,13 +439,17 @@ impl Store for MemoryStore {
         limit: u32,
     ) -> Result<Vec<Listed>, StoreError> {
         let contacts = self.contacts_page(campaign, after, limit).await?;
-        let state = self.state()?;
-        let live = state.live_contacts();
-        let listed = |contact: Contact| {
-            let batch = state.batch_name(contact.reference)?;
-            Some(Listed { batch, live: live.contains(&contact.reference), contact })
-        };
-        Ok(contacts.into_iter().filter_map(listed).collect())
+        Ok(self.state()?.listed(contacts))
+    }
+
+    async fn batch_page(
+        &self,
+        campaign: &CampaignId,
+        batch: &BatchId,
+        after: Option<ContactRef>,
+        limit: u32,
+    ) -> Result<BatchPage, StoreError> {
+        self.state()?.batch_page(campaign, batch, after, limit_of(limit))
     }
 
     async fn why(

@@ -402,7 +402,8 @@ pub struct BatchTally {
     pub ended: BTreeMap<&'static str, u64>,
 }
 
-/// Ids of contacts among which one call of [`Store::evaluate`] looks for those of a batch or a campaign.
+/// Ids of contacts among which one call of [`Store::evaluate`] looks for those of a batch or a campaign, and one of
+/// [`Store::batch_page`] for those of a batch.
 const BATCH_WINDOW: i64 = 20_000;
 
 /// A contact as lists show it.
@@ -414,6 +415,26 @@ pub struct Listed {
     pub batch: BatchId,
     /// Whether it is in a call.
     pub live: bool,
+}
+
+/// A contact whose encrypted attributes are to be written anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resealed {
+    /// Which contact.
+    pub contact: ContactRef,
+    /// Its attributes as they were read.
+    pub before: Attributes,
+    /// The same under the key of now.
+    pub after: Attributes,
+}
+
+/// Some contacts of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BatchPage {
+    /// As they came in.
+    pub contacts: Vec<Listed>,
+    /// Behind which contact the next page begins; `None` if there is none.
+    pub next: Option<ContactRef>,
 }
 
 /// What became of a batch of entries of a do-not-call list.
@@ -670,9 +691,10 @@ pub trait Store: Send + Sync + 'static {
     /// for the counts; of the numbers that were called a keyed hash stays, by which caps go on.
     async fn erase(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError>;
 
-    /// Writes attributes anew whose values were encrypted under another key, unless they have changed since
-    /// `contact` was read; tells whether it did. That is no change of the contact.
-    async fn reseal(&self, contact: &Contact, attributes: Attributes) -> Result<bool, StoreError>;
+    /// Writes attributes anew whose values were encrypted under another key, in one transaction, but those that have
+    /// changed since the contact was read; tells how many it wrote. That is no change of a contact. Intents wait
+    /// meanwhile, so give it few at a time.
+    async fn reseal(&self, contacts: Vec<Resealed>) -> Result<u64, StoreError>;
 
     /// Overwrites what was deleted where the store still has it, its log; tells whether that could be
     /// done now.
@@ -722,6 +744,16 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&CustomerId>,
         limit: u32,
     ) -> Result<Vec<Listed>, StoreError>;
+
+    /// A batch's contacts as they came in, those behind `after`, at most `limit`. A page may be short, even empty,
+    /// and have a next one: it is found among the ids that the batch spans, so many of them at a time.
+    async fn batch_page(
+        &self,
+        campaign: &CampaignId,
+        batch: &BatchId,
+        after: Option<ContactRef>,
+        limit: u32,
+    ) -> Result<BatchPage, StoreError>;
 
     /// What happened to a contact, what comes next and what holds it: the gate's own facts, read at
     /// `now`, and its own answer.

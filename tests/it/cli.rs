@@ -176,6 +176,16 @@ async fn agents_are_listed_and_set() {
     assert_eq!(on_socket(&served, &["agents", "set", "anna", "talking"]).await.code, Some(64));
 }
 
+#[tokio::test]
+async fn a_time_that_is_none_is_told_with_an_example() {
+    for args in [&["simulate", ".", "spring", "--from", "yesterday"][..], &["check", ".", "--at", "yesterday"]] {
+        let said = run(command(args)).await;
+        assert_eq!(said.code, Some(64), "{}", said.err);
+        assert!(said.err.contains("such as 2031-03-01T09:00:00+08:00"), "{}", said.err);
+        assert!(!said.err.contains("parse"), "{}", said.err);
+    }
+}
+
 async fn import(served: &Served, file: &Path, more: &[&str]) -> Said {
     on_socket(served, &[&["contacts", "import", "spring", file.to_str().unwrap()], more].concat()).await
 }
@@ -184,7 +194,7 @@ async fn import(served: &Served, file: &Path, more: &[&str]) -> Said {
 async fn an_import_keeps_good_rows_and_writes_the_others_beside_the_file() {
     let served = busy_world().await;
     let dir = tempfile::tempdir().unwrap();
-    let (file, rejects) = (dir.path().join("new.csv"), dir.path().join("new.rejects.csv"));
+    let (file, rejects) = (dir.path().join("new.csv"), dir.path().join("new.csv.rejects.csv"));
     std::fs::write(&file, "customer_id,number.mobile\nN-1,13800000001\n").unwrap();
     let good = import(&served, &file, &["--batch", "may"]).await;
     let said = "spring, batch may: 1 rows, 1 added, 0 there already, 0 rejected\n".to_owned();
@@ -240,7 +250,7 @@ async fn a_large_file_of_bad_rows_comes_through() {
         (Some(2), "spring, batch bad: 30000 rows, 0 added, 0 there already, 30000 rejected\n")
     );
     assert!(said.err.contains("% read, "), "{}", said.err);
-    let rejects = std::fs::read_to_string(dir.path().join("bad.rejects.csv")).unwrap();
+    let rejects = std::fs::read_to_string(dir.path().join("bad.csv.rejects.csv")).unwrap();
     assert_eq!(rejects.lines().count(), 30_001);
 }
 

@@ -363,3 +363,19 @@ async fn encrypted_attributes_are_kept_under_a_key_that_can_be_changed() {
         assert!(!bytes.windows(IBAN.len()).any(|window| window == IBAN.as_bytes()), "s.db{suffix}");
     }
 }
+
+#[tokio::test]
+async fn values_are_written_anew_in_few_transactions() {
+    let (_dir, store) = store().await;
+    let row = |i: u32| format!("c{i},1380000{i:04},gold,DE{i}\n");
+    let csv = format!("customer_id,number.mobile,attr.tier,attr.iban\n{}", (0..450).map(row).collect::<String>());
+    let old = ImportRules { keys: Some(keys("a", None)), ..rules() };
+    let (counts, _) = import_by(&*store, &old, ImportFormat::Csv, csv.into()).await;
+    assert_eq!(counts.unwrap().added, 450);
+    let before = store.commits();
+    let rotated = contacts::rotate(&*store, &keys("b", Some("a")), &spring(), None).await.unwrap();
+    let commits = store.commits() - before;
+    assert_eq!((rotated.rewritten, rotated.unreadable), (450, 0));
+    assert!(commits <= 6, "{commits} commits");
+    assert_eq!(iban(&*store, &keys("b", None), "c449").await, "DE449");
+}

@@ -21,10 +21,31 @@ async fn contacts_are_listed_masked_by_batch_and_state() {
         on_socket(&served, &["contacts", "list", "spring", "--unmasked", "--state", "ended", "--format", "json"]).await;
     let contact = full.json();
     assert_eq!((&contact["customer"], &contact["numbers"][0]["number"]), (&"C-2".into(), &"+8613800000003".into()));
-    let none = on_socket(&served, &["contacts", "list", "spring", "--batch", "other"]).await;
-    assert_eq!(none.out.lines().count(), 1);
+    for (args, told) in [
+        (&["spring", "--batch", "other"][..], "error: campaign \"spring\" has no batch \"other\""),
+        (&["sprung"], "error: no campaign \"sprung\""),
+        (&["spring", "--batch", "first", "--after", "C-9"], "error: no customer \"C-9\""),
+    ] {
+        let none = on_socket(&served, &[&["contacts", "list"], args].concat()).await;
+        assert_eq!((none.code, none.out.as_str()), (Some(1), ""), "a header is no answer");
+        assert!(none.err.starts_with(told), "{}", none.err);
+    }
     let after = on_socket(&served, &["contacts", "list", "spring", "--after", "C-2", "--batch", "first"]).await;
     assert_eq!(after.out.lines().count(), 2, "{}", after.out);
+    // A batch is listed as it came in, page by page.
+    served.add_contact("C-0", &["+8613800000005"]).await;
+    let path = "http://dialops/api/v1/campaigns/spring/contacts?batch=first&limit=3";
+    let page = async |after: &[(&str, &str)]| {
+        let url = reqwest::Url::parse_with_params(path, after).unwrap();
+        served.over_socket().get(url).send().await.unwrap().json::<serde_json::Value>().await.unwrap()
+    };
+    let first = page(&[]).await;
+    let customers = |page: &serde_json::Value| -> Vec<String> {
+        page["contacts"].as_array().unwrap().iter().map(|c| c["customer"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(customers(&first), ["C-1", "C-2", "C-3"]);
+    let second = page(&[("after", first["next"].as_str().unwrap())]).await;
+    assert_eq!((customers(&second), &second["next"]), (vec!["C-0".to_owned()], &serde_json::Value::Null));
     let wrong = on_socket(&served, &["contacts", "list", "spring", "--state", "lost"]).await;
     assert!(wrong.code == Some(2) && wrong.err.contains("no contact is in state \"lost\""), "{}", wrong.err);
 }
@@ -101,6 +122,13 @@ async fn a_customer_is_erased_and_counts_stay() {
     assert!(!after.contains("C-1") && !after.contains("+8613800000001") && after.contains("  erased  "), "{after}");
     let why = on_socket(&served, &["why", "spring"]).await.out;
     assert!(why.contains("1 erased, 1 reached"), "{why}");
+    // The contact's calls stay together under what stands for its id.
+    let listed = on_socket(&served, &["contacts", "list", "spring"]).await.out;
+    let stand_in = listed.lines().find(|line| line.starts_with("erased-")).unwrap().split(',').next().unwrap();
+    let results = on_socket(&served, &["results", "spring", "--format", "json"]).await.out;
+    let erased = results.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let erased: Vec<_> = erased.filter(|attempt| attempt["number"] == "erased").collect();
+    assert!(erased.len() == 2 && erased.iter().all(|attempt| attempt["customer"] == stand_in), "{results}");
     let gone = on_socket(&served, &["contacts", "erase", "C-1", "--campaign", "spring"]).await;
     assert_eq!(gone.code, Some(1));
     assert!(gone.err.contains("no customer \"C-1\" in campaign \"spring\""), "{}", gone.err);
@@ -159,7 +187,7 @@ fn encrypted_attributes_need_a_key_and_take_a_new_one() {
     let daemon = stage.run();
     let (code, out, _) = stage.cli_says(&import);
     assert!(code == Some(2) && out.contains("0 added, 0 there already, 1 rejected"), "{out}");
-    let rejects = std::fs::read_to_string(stage.path("list.rejects.csv")).unwrap();
+    let rejects = std::fs::read_to_string(stage.path("list.csv.rejects.csv")).unwrap();
     assert!(rejects.contains("attr.iban: no key is set for encrypted attributes"), "{rejects}");
     let (code, _, err) = stage.cli_says(&["contacts", "rotate-key"]);
     assert!(code == Some(1) && err.contains("no key is set"), "{err}");
@@ -179,6 +207,10 @@ fn encrypted_attributes_need_a_key_and_take_a_new_one() {
     let daemon = stage.run();
     let (code, _, err) = stage.cli_says(&["contacts", "rotate-key"]);
     assert!(code == Some(1) && err.contains("1 contacts have values under a key that is not set"), "{err}");
+    for more in [&[][..], &["--unmasked"]] {
+        let list = stage.cli(&[&["contacts", "list", CAMPAIGN, "--format", "json"], more].concat());
+        assert!(list.contains("\"iban\":\"cannot be opened with the keys at hand, key id "), "{list}");
+    }
     daemon.stop();
     with("attribute_key = { file = \"new.key\" }, previous_attribute_key = { file = \"old.key\" }");
     let daemon = stage.run();

@@ -118,8 +118,8 @@ fn lists_are_shown_counted_and_held_to_their_form() {
     let (code, out, err) = stage.cli_says(&["do-not-call", "import", LIST, file]);
     assert_eq!(code, Some(2));
     assert_eq!(out, "objected: 4 rows, 2 added, 1 there already, 1 rejected\n");
-    assert!(err.contains("mixed.rejects.csv"), "{err}");
-    let rejects = std::fs::read_to_string(stage.path("mixed.rejects.csv")).unwrap();
+    assert!(err.contains("mixed.csv.rejects.csv"), "{err}");
+    let rejects = std::fs::read_to_string(stage.path("mixed.csv.rejects.csv")).unwrap();
     assert!(rejects.contains("\n3,\"number: is not a phone number of CN") && rejects.contains("expires_at: must be"));
 
     let listed = stage.cli(&["do-not-call", "list", LIST]);
@@ -130,6 +130,11 @@ fn lists_are_shown_counted_and_held_to_their_form() {
     let second: Value = serde_json::from_str(listed.lines().nth(1).unwrap()).unwrap();
     assert_eq!((&second["number"], &second["expiresAt"]), (&"+8613800000002".into(), &"2099-03-03T01:00:00Z".into()));
     assert_eq!(stage.cli(&["do-not-call", "list", "others"]), "no entries\n");
+    for format in ["text", "json"] {
+        let (code, out, err) = stage.cli_says(&["do-not-call", "list", "nobodys", "--format", format]);
+        assert_eq!((code, out.as_str()), (Some(1), ""));
+        assert!(err.contains("no do-not-call list \"nobodys\" in the commit in force"), "{err}");
+    }
     let counts: Value = serde_json::from_str(&stage.cli(&["do-not-call", "count", "--format", "json"])).unwrap();
     assert_eq!(
         (&counts["version"], &counts["lists"][0]["entries"], &counts["lists"][1]["entries"]),
@@ -143,6 +148,10 @@ fn lists_are_shown_counted_and_held_to_their_form() {
     assert!(err.contains("the number is not on do-not-call list \"objected\"") && !err.contains("1380"), "{err}");
     let (code, err) = stage.cli_fails(&["do-not-call", "import", LIST, file, "--expires", "tomorrow"]);
     assert_eq!(code, Some(64), "{err}");
+    assert!(err.contains("such as 2031-03-01T09:00:00+08:00") && !err.contains("parse"), "{err}");
+    let (code, err) = stage.cli_fails(&["do-not-call", "import", LIST, file, "--expires", "2020-01-01T00:00:00Z"]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("--expires 2020-01-01T00:00:00Z has passed: the entries would hold nobody"), "{err}");
     std::fs::write(stage.path("wrong.csv"), "phone\n13800000001\n").unwrap();
     let (code, err) = stage.cli_fails(&["do-not-call", "import", LIST, stage.path("wrong.csv").to_str().unwrap()]);
     assert_eq!(code, Some(2));

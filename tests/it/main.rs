@@ -22,6 +22,7 @@ mod held;
 mod hostile;
 mod hours;
 mod http;
+mod imports;
 mod kill;
 mod layering;
 mod limits;

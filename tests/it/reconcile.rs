@@ -16,7 +16,6 @@ use dialops::{
     control::{QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
-        attribute::Attributes,
         campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
@@ -31,10 +30,10 @@ use dialops::{
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Checked, Reconcile},
     store::{
-        AttemptRecord, Batch, BusinessDecision, BusinessRequest, CampaignChange, ContactHistory, DoNotCallCounts,
-        Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed,
-        ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
-        memory::MemoryStore,
+        AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, ContactHistory,
+        DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord,
+        Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement, Store, StoreError,
+        StoredCampaign, Tally, Why, memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -595,7 +594,7 @@ impl Store for Flaky {
         unreachable!()
     }
 
-    async fn reseal(&self, _: &Contact, _: Attributes) -> Result<bool, StoreError> {
+    async fn reseal(&self, _: Vec<Resealed>) -> Result<u64, StoreError> {
         unreachable!()
     }
 
@@ -629,6 +628,16 @@ impl Store for Flaky {
     }
 
     async fn listed_page(&self, _: &CampaignId, _: Option<&CustomerId>, _: u32) -> Result<Vec<Listed>, StoreError> {
+        unreachable!()
+    }
+
+    async fn batch_page(
+        &self,
+        _: &CampaignId,
+        _: &BatchId,
+        _: Option<ContactRef>,
+        _: u32,
+    ) -> Result<BatchPage, StoreError> {
         unreachable!()
     }
 

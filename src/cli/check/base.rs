@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::folder::Checked;
 use crate::{
+    cli::text,
     clock::Clock,
     config::{
         self, SourceFile,
@@ -21,11 +22,11 @@ use crate::{
 };
 
 /// The instant that `--at` names.
-pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
-    if text == "now" {
+pub(super) fn instant(given: &str) -> Result<Timestamp, String> {
+    if given == "now" {
         return Ok(Clock::system().now().wall);
     }
-    text.parse().map_err(|_| "write `now`, or a time such as 2031-03-01T09:00:00+08:00".to_owned())
+    text::instant(given).map_err(|forms| format!("{forms}, or `now`"))
 }
 
 /// What the folder is compared with.

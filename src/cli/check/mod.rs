@@ -14,7 +14,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::output::Failure;
+use super::{output::Failure, text::path_line};
 use crate::{
     config::{self, code::Code, diagnostic::Severity, settings::outer_ceilings},
     domain::campaign::Ceilings,
@@ -97,7 +97,7 @@ pub fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u
             writeln!(err, "error: there is no folder {name} here; name the root of a configuration repository, DIR")?;
             return Ok(USAGE);
         }
-        let dir = dir.display();
+        let dir = path_line(dir);
         writeln!(err, "error: {dir} has no folder {name}; name the root of a configuration repository")?;
         return Ok(2);
     };
@@ -162,5 +162,5 @@ fn write(args: &Args, checked: &Checked, out: &mut dyn Write, err: &mut dyn Writ
 
 /// An error of the system with the path that it is about.
 fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+    io::Error::new(error.kind(), format!("{}: {error}", path_line(path)))
 }

@@ -15,7 +15,7 @@ use crate::{
     cli::{
         check::folder::{Checked, campaigns_folder, counted, tell},
         output::{Exit, Failure, Out, Tint, note},
-        text::{Table, local},
+        text::{Table, local, path_line},
     },
     config::{self, Simulation, settings::outer_ceilings},
     contacts::{self, ImportFormat, ImportRules},
@@ -102,7 +102,7 @@ fn world(named: Option<&Path>, folder: &Path) -> Result<Simulation, Failure> {
         Some(path) => path.to_owned(),
         None if beside.is_file() => beside,
         None => {
-            note(format_args!("no {WORLD} in {}: every rate is its default", folder.display()));
+            note(format_args!("no {WORLD} in {}: every rate is its default", path_line(folder)));
             return Ok(Simulation::default());
         }
     };
@@ -167,7 +167,7 @@ async fn read(path: &Path, campaign: &CampaignId, definitions: &Definitions) -> 
     let read = contacts::read(campaign, &rules, format, file).await.map_err(|error| unreadable(&error))?;
     if let Some((line, reason)) = read.rejected.first() {
         let rows = counted(read.rejected.len(), "row");
-        note(format_args!("{}: {rows} left out; the first is line {line}: {reason}", path.display()));
+        note(format_args!("{}: {rows} left out; the first is line {line}: {reason}", path_line(path)));
     }
     Ok(read.contacts)
 }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::{
     client_runtime,
     output::{Exit, Failure, Format},
+    text::instant,
 };
 
 /// Dial in a made-up world, in virtual time, with the daemon's own engine
@@ -37,8 +38,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     contacts: Vec<String>,
 
-    /// When the world begins; by default when the first of the campaigns starts
-    #[arg(long, value_name = "TIME")]
+    /// When the world begins, such as 2031-03-01T09:00:00+08:00; by default when the first of the campaigns starts
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     from: Option<Timestamp>,
 
     /// After how many days it ends, if not all contacts have ended before

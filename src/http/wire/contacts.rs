@@ -96,7 +96,7 @@ pub struct RotatedKey {
 /// `GET /api/v1/campaigns/{id}/contacts`: one page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContactList {
-    /// By customer.
+    /// By customer; of a batch as they came in.
     pub contacts: Vec<ListedContact>,
     /// Give it as `after` for the next page; `None` on the last.
     pub next: Option<String>,

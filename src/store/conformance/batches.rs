@@ -5,6 +5,7 @@ use crate::store::StoreError;
 
 on_both_stores!(
     a_batch_counts_its_contacts,
+    a_batch_is_paged_as_it_came_in,
     a_paused_batch_is_held_from_the_next_decision_on,
     a_pause_is_applied_piece_by_piece_and_lifted_again,
     contacts_of_a_paused_batch_are_imported_as_held,
@@ -54,6 +55,47 @@ async fn a_batch_counts_its_contacts(mut world: World) {
     assert!(matches!(unknown, Err(StoreError::UnknownCampaign(_))));
     let unknown = world.store.pause_batch(&spring.id, &batch_id("july"), true).await;
     assert!(matches!(unknown, Err(StoreError::UnknownBatch { .. })));
+}
+
+/// All customers of a batch, in pages of `limit`.
+async fn paged(world: &World, campaign: &Campaign, batch: &str, limit: u32) -> Vec<String> {
+    let (mut customers, mut after) = (Vec::new(), None);
+    loop {
+        let page = world.store.batch_page(&campaign.id, &batch_id(batch), after, limit).await.unwrap();
+        assert!(page.contacts.len() <= limit as usize && page.contacts.iter().all(|c| c.batch == batch_id(batch)));
+        customers.extend(page.contacts.into_iter().map(|listed| listed.contact.customer.to_string()));
+        after = page.next;
+        if after.is_none() {
+            break customers;
+        }
+    }
+}
+
+async fn a_batch_is_paged_as_it_came_in(mut world: World) {
+    let (spring, autumn) = (campaign("spring"), campaign("autumn"));
+    world.apply(&[&spring, &autumn]).await;
+    let new = |from: usize, to: u32| contacts(to).split_off(from);
+    world.import_batch(&spring, "may", new(0, 3)).await;
+    world.import_batch(&autumn, "may", contacts(2)).await;
+    world.import_batch(&spring, "june", new(3, 5)).await;
+    world.import_batch(&spring, "may", new(5, 12)).await;
+    world.store.note_rejected(&spring.id, &batch_id("all-bad"), 2).await.unwrap();
+    world.store.delete(&spring.id, &customer_id("c2")).await.unwrap();
+    let may = ["c1", "c3", "c6", "c7", "c8", "c9", "c10", "c11", "c12"];
+    for limit in [1, 2, 9, 100] {
+        assert_eq!(paged(&world, &spring, "may", limit).await, may, "{limit} at a time");
+    }
+    assert_eq!(paged(&world, &spring, "june", 2).await, ["c4", "c5"]);
+    assert_eq!(paged(&world, &spring, "all-bad", 2).await, [""; 0]);
+    let first = world.find(&spring, "c1").await;
+    world.place(&first, 0).await;
+    let page = world.store.batch_page(&spring.id, &batch_id("may"), None, 2).await.unwrap();
+    let live: Vec<bool> = page.contacts.iter().map(|listed| listed.live).collect();
+    assert_eq!(live, [true, false]);
+    let unknown = world.store.batch_page(&spring.id, &batch_id("july"), None, 2).await;
+    assert!(matches!(unknown, Err(StoreError::UnknownBatch { .. })));
+    let unknown = world.store.batch_page(&campaign_id("unknown"), &batch_id("may"), None, 2).await;
+    assert!(matches!(unknown, Err(StoreError::UnknownCampaign(_))));
 }
 
 async fn a_paused_batch_is_held_from_the_next_decision_on(mut world: World) {

@@ -9,7 +9,7 @@ use crate::{
         filter::{Filter, Test},
         ids::AttributeId,
     },
-    store::StoreError,
+    store::{Resealed, StoreError},
 };
 
 on_both_stores!(
@@ -18,6 +18,7 @@ on_both_stores!(
     only_who_was_never_called_is_deleted,
     who_is_erased_stays_in_the_counts_alone,
     caps_on_a_number_outlive_its_erasure,
+    what_changed_meanwhile_is_not_resealed,
 );
 
 fn tier() -> AttributeId {
@@ -144,6 +145,36 @@ async fn who_is_erased_stays_in_the_counts_alone(mut world: World) {
     assert_eq!(world.import(&spring, contacts(3)).await.added, 3, "they may come again, as new ones");
     let again = world.store.erase(&spring.id, &customer_id("c9")).await;
     assert!(matches!(again, Err(StoreError::UnknownCustomer { .. })));
+}
+
+async fn what_changed_meanwhile_is_not_resealed(mut world: World) {
+    let spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(3)).await;
+    for customer in ["c1", "c2", "c3"] {
+        edit(&world, &spring, customer, tiered("old")).await.unwrap();
+    }
+    let read = world.store.contacts_page(&spring.id, None, 3).await.unwrap();
+    let new = Attributes::from([(tier(), AttributeValue::Text("new".to_owned()))]);
+    let resealed = read.iter().map(|contact| Resealed {
+        contact: contact.reference,
+        before: contact.attributes.clone(),
+        after: new.clone(),
+    });
+    edit(&world, &spring, "c2", tiered("edited")).await.unwrap();
+    let pieces: Vec<Resealed> = resealed.collect();
+    assert_eq!(world.store.reseal(pieces.clone()).await.unwrap(), 2);
+    assert_eq!(world.store.reseal(pieces).await.unwrap(), 0, "again, as after a crash");
+    world.crash().await;
+    world.apply(&[&spring]).await;
+    let after = world.store.contacts_page(&spring.id, None, 3).await.unwrap();
+    let edited = Attributes::from([(tier(), AttributeValue::Text("edited".to_owned()))]);
+    for (contact, before) in after.iter().zip(&read) {
+        let is = if contact.customer.as_str() == "c2" { &edited } else { &new };
+        assert_eq!(&contact.attributes, is);
+        let version = before.version + u32::from(contact.customer.as_str() == "c2");
+        assert_eq!(contact.version, version, "it is no change of the contact");
+    }
 }
 
 async fn caps_on_a_number_outlive_its_erasure(mut world: World) {

@@ -305,3 +305,14 @@ async fn nothing_of_who_was_erased_is_left_in_the_files() {
     let tally = world.store.tally(&spring.id).await.unwrap();
     assert_eq!((tally.contacts, tally.fresh, tally.ended.get("erased")), (601, 600, Some(&1)));
 }
+
+/// A list of a batch goes along the ids that the batch spans; there is no index of all contacts by batch.
+#[tokio::test]
+async fn a_page_of_a_batch_is_a_range_of_ids() {
+    let world = World::sqlite().await;
+    let conn = raw(&world);
+    let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {}", crate::store::sqlite::OF_BATCH)).unwrap();
+    let steps: Vec<String> = explain.raw_query().mapped(|row| row.get(3)).collect::<Result<_, _>>().unwrap();
+    assert!(steps[0].contains("SEARCH c USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"), "{steps:#?}");
+    assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE") || step.starts_with("SCAN")), "{steps:#?}");
+}

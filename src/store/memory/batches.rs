@@ -1,14 +1,16 @@
 //! Batches in memory.
 
+use std::ops::Bound;
+
 use jiff::Timestamp;
 
 use super::State;
 use crate::{
     domain::{
-        contact::ContactStage,
+        contact::{Contact, ContactStage},
         ids::{BatchId, CampaignId, ContactRef},
     },
-    store::{Batch, BatchTally, StoreError},
+    store::{Batch, BatchPage, BatchTally, Listed, StoreError},
 };
 
 /// Key of a batch; the higher, the newer.
@@ -101,6 +103,35 @@ impl State {
             tally: self.batch_tally(key),
         })
         .collect()
+    }
+
+    /// Contacts of a batch as they came in.
+    pub(super) fn batch_page(
+        &self,
+        campaign: &CampaignId,
+        id: &BatchId,
+        after: Option<ContactRef>,
+        limit: usize,
+    ) -> Result<BatchPage, StoreError> {
+        self.held(campaign)?;
+        let unknown = || StoreError::UnknownBatch { campaign: campaign.clone(), batch: id.clone() };
+        let key = self.batch(campaign, id).ok_or_else(unknown)?;
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let own = self.batch_of.range((after, Bound::Unbounded)).filter(|(_, batch)| **batch == key);
+        let mut contacts = own.filter_map(|(contact, _)| self.contacts.get(contact));
+        let page: Vec<Contact> = contacts.by_ref().take(limit).cloned().collect();
+        let next = contacts.next().and(page.last()).map(|last| last.reference);
+        Ok(BatchPage { contacts: self.listed(page), next })
+    }
+
+    /// Contacts with what lists show beside them.
+    pub(super) fn listed(&self, contacts: Vec<Contact>) -> Vec<Listed> {
+        let live = self.live_contacts();
+        let listed = |contact: Contact| {
+            let batch = self.batch_name(contact.reference)?;
+            Some(Listed { batch, live: live.contains(&contact.reference), contact })
+        };
+        contacts.into_iter().filter_map(listed).collect()
     }
 
     fn batch_tally(&self, key: BatchKey) -> BatchTally {

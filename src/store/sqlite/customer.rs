@@ -101,14 +101,16 @@ pub(super) fn erase(writer: &mut Writer, campaign: &CampaignId, customer: &Custo
     Ok(id)
 }
 
-/// Writes attributes anew, if they still are what they were.
+/// Writes attributes anew of those that still are what they were; how many.
 pub(super) fn reseal(
     conn: &Connection,
-    contact: ContactRef,
-    before: Option<String>,
-    after: Option<String>,
-) -> Result<bool, Fault> {
-    let query = sql::query("UPDATE personal SET attributes = ?3 WHERE contact = ?1 AND attributes IS ?2");
-    let query = query.bind(contact.0).bind(before).bind(after);
-    Ok(query.execute(conn).doing("writing attributes anew")? > 0)
+    contacts: Vec<(ContactRef, Option<String>, Option<String>)>,
+) -> Result<u64, Fault> {
+    const SQL: &str = "UPDATE personal SET attributes = ?3 WHERE contact = ?1 AND attributes IS ?2";
+    let mut written = 0;
+    for (contact, before, after) in contacts {
+        let query = sql::query(SQL).bind(contact.0).bind(before).bind(after);
+        written += query.execute(conn).doing("writing attributes anew")?;
+    }
+    Ok(written)
 }

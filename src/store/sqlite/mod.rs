@@ -29,6 +29,7 @@ mod fault;
 mod import;
 mod intent;
 mod kept;
+mod listed;
 mod open;
 mod outcome;
 mod pause;
@@ -65,18 +66,17 @@ use self::{
     writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},
 };
 #[cfg(test)]
-pub(super) use self::{evaluation::SLICE, read::READY};
+pub(super) use self::{evaluation::SLICE, listed::OF_BATCH, read::READY};
 use super::{
-    AttemptRecord, Batch, BusinessDecision, BusinessRequest, CampaignChange, CandidatePage, ContactHistory,
+    AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, CandidatePage, ContactHistory,
     DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord,
-    Listed, ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
-    attributes, pseudonym::Pseudonyms,
+    Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement, Store, StoreError, StoredCampaign,
+    Tally, Why, attributes, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        attribute::Attributes,
         campaign::Generation,
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
@@ -375,10 +375,11 @@ impl Store for SqliteStore {
         self.gone(campaign, Work::Erase(campaign.clone(), customer.clone())).await
     }
 
-    async fn reseal(&self, contact: &Contact, attributes: Attributes) -> Result<bool, StoreError> {
-        let (before, after) = (attributes::text(&contact.attributes), attributes::text(&attributes));
-        let work = Work::Reseal(contact.reference, before, after);
-        self.changed(&self.long, work).await
+    async fn reseal(&self, contacts: Vec<Resealed>) -> Result<u64, StoreError> {
+        let values =
+            contacts.iter().map(|c| (c.contact, attributes::text(&c.before), attributes::text(&c.after))).collect();
+        let reply = self.ask(&self.long, Work::Reseal(values)).await?;
+        if let Reply::Resealed(written) = reply { Ok(written) } else { Err(StoreError::Closed) }
     }
 
     async fn scrub(&self) -> Result<bool, StoreError> {
@@ -448,7 +449,18 @@ impl Store for SqliteStore {
     ) -> Result<Vec<Listed>, StoreError> {
         let campaign = campaign.clone();
         let after = after.cloned();
-        self.read(move |conn| read::listed_page(conn, &campaign, after.as_ref(), limit)).await
+        self.read(move |conn| listed::campaign_page(conn, &campaign, after.as_ref(), limit)).await
+    }
+
+    async fn batch_page(
+        &self,
+        campaign: &CampaignId,
+        batch: &BatchId,
+        after: Option<ContactRef>,
+        limit: u32,
+    ) -> Result<BatchPage, StoreError> {
+        let (campaign, batch) = (campaign.clone(), batch.clone());
+        self.read(move |conn| listed::batch_page(conn, &campaign, &batch, after, limit)).await
     }
 
     async fn why(

@@ -27,7 +27,7 @@ use crate::{
             ledger::monotonic,
             verdict::{self, Question},
         },
-        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
         intent::PinnedRoom,
         order::{self, Next, Rank},
         phone::E164,
@@ -36,7 +36,7 @@ use crate::{
         zone::ContactZone,
     },
     store::{
-        AttemptRecord, CandidatePage, ContactHistory, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord, Listed,
+        AttemptRecord, CandidatePage, ContactHistory, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord,
         StoredCampaign, Tally, Why, pseudonym,
         row::{self, damaged, micros},
     },
@@ -592,34 +592,6 @@ pub(super) fn contacts_page(
     let query = sql::query(SQL).bind(key).bind(after.map_or("", CustomerId::as_str)).bind(limit);
     let rows = query.fetch_all(conn).doing("reading contacts")?;
     rows.iter().map(contact::read).collect()
-}
-
-/// The same with what lists show beside them.
-pub(super) fn listed_page(
-    conn: &Connection,
-    campaign: &CampaignId,
-    after: Option<&CustomerId>,
-    limit: u32,
-) -> Result<Vec<Listed>, Fault> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        contact_columns!(),
-        ", (SELECT b.name FROM batch b WHERE b.id = c.batch), \
-         EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id) FROM contact c",
-        contact_joins!(),
-        "WHERE c.campaign = ?1 AND c.customer_id > ?2 ORDER BY c.customer_id LIMIT ?3"
-    );
-    let key = campaign_key(conn, campaign)?;
-    let query = sql::query(SQL).bind(key).bind(after.map_or("", CustomerId::as_str)).bind(limit);
-    let rows = query.fetch_all(conn).doing("reading contacts")?;
-    let listed = |row: &Row<'_>| {
-        Ok(Listed {
-            contact: contact::read(row)?,
-            batch: BatchId::parse(column(row, contact::COLUMNS)?).map_err(|_| damaged("batch.name"))?,
-            live: column(row, contact::COLUMNS + 1)?,
-        })
-    };
-    rows.iter().map(listed).collect()
 }
 
 /// A contact with its attempts.

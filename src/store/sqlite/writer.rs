@@ -83,7 +83,7 @@ pub(super) enum Work {
     Edit(CampaignId, CustomerId, Box<ContactEdit>),
     Delete(CampaignId, CustomerId),
     Erase(CampaignId, CustomerId),
-    Reseal(ContactRef, Option<String>, Option<String>),
+    Reseal(Vec<(ContactRef, Option<String>, Option<String>)>),
     Scrub,
     Evaluate,
     Append(Arc<UnderWay>, Vec<Place>),
@@ -111,6 +111,8 @@ pub(super) enum Reply {
     /// Whether there was something to do.
     Changed(bool),
     Listed(ListingOutcome),
+    /// How many contacts were written anew.
+    Resealed(u64),
     /// A contact of which places may be left.
     Gone(ContactRef),
 }
@@ -397,8 +399,8 @@ impl Writer {
             Work::Erase(campaign, customer) => {
                 return customer::erase(self, &campaign, &customer).map(Reply::Gone);
             }
-            Work::Reseal(contact, before, after) => {
-                return customer::reseal(&self.conn, contact, before, after).map(Reply::Changed);
+            Work::Reseal(contacts) => {
+                return customer::reseal(&self.conn, contacts).map(Reply::Resealed);
             }
             Work::Evaluate => return evaluate::slice(self),
             Work::Append(under_way, places) => {
