@@ -81,7 +81,8 @@ impl Simulation {
     fn campaigns_of(&self, agent: &Agent) -> Vec<usize> {
         // READING: a campaign that a cap holds has no dialable contact now, so the agent goes on to the next one.
         // Of two that were served in one instant, the one whose call was decided first is the one that was
-        // served less recently. While the agent's phone rings, the claim is a service; one that came to nothing was none.
+        // served less recently. While the agent's phone rings, the claim is a service; one that came to nothing was
+        // none.
         let claims = self.agents.iter().filter_map(|agent| match agent.doing {
             Doing::Ringing { claim, turn, .. } => Some((claim.campaign, turn)),
             Doing::Idle { .. } | Doing::Calling { .. } | Doing::BackingOff { .. } | Doing::Resting => None,
