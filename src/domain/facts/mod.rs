@@ -153,8 +153,11 @@ impl Facts {
             }
             shelf.redefine(now.clone());
             for &at in &places {
+                let to_customer = calls_to(&self.by_customer, &self.contacts, &self.contacts[at].contact.customer);
                 let kept = &mut self.contacts[at];
-                let released = now.as_ref().map(|campaign| verdict::release_holds(campaign, &kept.contact.progress));
+                let released = now.as_ref();
+                let released =
+                    released.map(|campaign| verdict::release_holds(campaign, &kept.contact.progress, to_customer));
                 if let Some(released) = released.filter(|released| *released != kept.contact.progress) {
                     kept.contact.progress = released;
                     kept.contact.version += 1;
@@ -319,7 +322,10 @@ impl Facts {
         let known = called.and_then(|called| self.history.get(called)).unwrap_or(&none);
         let counted;
         let history = if campaign.limits.max_attempts_per_contact.is_some() {
-            counted = NumberHistory { to_customer: self.calls_to(&contact.customer), ..known.clone() };
+            counted = NumberHistory {
+                to_customer: calls_to(&self.by_customer, &self.contacts, &contact.customer),
+                ..known.clone()
+            };
             &counted
         } else {
             known
@@ -350,12 +356,6 @@ impl Facts {
         let recorded = RecordedIntent::new(&generation.revision, campaign, contact, intent.number, now.wall);
         self.admit(intent, &recorded, mono);
         Ok(recorded)
-    }
-
-    /// INVITEs that left for a customer, over all campaigns.
-    fn calls_to(&self, customer: &CustomerId) -> u32 {
-        let same = self.by_customer.get(customer).into_iter().flatten();
-        same.filter_map(|reference| self.contact(*reference)).map(|contact| contact.progress.attempts).sum()
     }
 
     fn admit(&mut self, intent: &Intent, recorded: &RecordedIntent, mono: i64) {
@@ -449,4 +449,11 @@ impl Facts {
         write(kept);
         shelf.put_on(kept);
     }
+}
+
+/// INVITEs that left for a customer, over all campaigns.
+fn calls_to(by_customer: &BTreeMap<CustomerId, Vec<ContactRef>>, contacts: &[Kept], customer: &CustomerId) -> u32 {
+    let same = by_customer.get(customer).into_iter().flatten();
+    let same = same.filter_map(|reference| position(*reference).and_then(|at| contacts.get(at)));
+    same.map(|kept| kept.contact.progress.attempts).sum()
 }

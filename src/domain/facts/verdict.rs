@@ -152,15 +152,17 @@ pub fn history_since(campaign: &Campaign, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// The progress without what caps hold: after an edit of the campaign the gate decides anew, also of a
-/// contact whose attempts are no longer spent.
-pub fn release_holds(campaign: &Campaign, progress: &Progress) -> Progress {
+/// contact whose attempts are no longer spent. `to_customer` is what the gate would count: the INVITEs that left
+/// for the customer, over all campaigns.
+pub fn release_holds(campaign: &Campaign, progress: &Progress, to_customer: u32) -> Progress {
     let mut after = progress.clone();
     let scheduled = after.business.scheduled.iter_mut().map(|call| &mut call.tries);
     for tries in after.numbers.iter_mut().chain(scheduled) {
         tries.held_until = None;
     }
     let most = campaign.limits.max_attempts_per_contact;
-    if after.ended == Some(ContactEnd::AttemptsSpent) && most.is_none_or(|most| after.attempts < most.get()) {
+    let counted = after.attempts.max(to_customer);
+    if after.ended == Some(ContactEnd::AttemptsSpent) && most.is_none_or(|most| counted < most.get()) {
         after.ended = None;
     }
     after

@@ -10,6 +10,7 @@ use super::{
     do_not_call, evaluate,
     evaluations::Evaluations,
     fault::{Doing, Fault},
+    intent,
     writer::Writer,
 };
 use crate::{
@@ -167,8 +168,11 @@ async fn release_holds(conn: &mut SqliteConnection, rules: &Rules, campaign: i64
     let held: Vec<i64> = held.doing("finding held contacts")?;
     for reference in held {
         if let Some(kept) = contact::load(conn, ContactRef(reference)).await? {
-            let progress = verdict::release_holds(defined, &kept.contact.progress);
-            contact::write(conn, rules, &kept, &progress, kept.live).await?;
+            let to_customer = intent::calls_to(conn, defined, &kept.contact.customer).await?;
+            let progress = verdict::release_holds(defined, &kept.contact.progress, to_customer);
+            if progress != kept.contact.progress {
+                contact::write(conn, rules, &kept, &progress, kept.live).await?;
+            }
         }
     }
     Ok(())

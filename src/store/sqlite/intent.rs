@@ -217,10 +217,7 @@ pub(super) async fn history(
 ) -> Result<NumberHistory, Fault> {
     let number = contact.progress.numbers.get(number);
     let doing = "reading the calls to a number";
-    let to_customer = match campaign.limits.max_attempts_per_contact {
-        Some(_) => calls_to(&mut *conn, &contact.customer).await?,
-        None => 0,
-    };
+    let to_customer = calls_to(&mut *conn, campaign, &contact.customer).await?;
     let (Some(since), Some(number)) = (verdict::history_since(campaign, now), number) else {
         return Ok(NumberHistory { to_customer, ..NumberHistory::default() });
     };
@@ -238,8 +235,15 @@ pub(super) async fn history(
     Ok(NumberHistory { attempts, conversation_ended_at: spoken.map(row::timestamp).transpose()?, to_customer })
 }
 
-/// INVITEs that left for a customer, over all campaigns.
-async fn calls_to(conn: &mut SqliteConnection, customer: &CustomerId) -> Result<u32, Fault> {
+/// INVITEs that left for a customer, over all campaigns; 0 where `campaign` does not cap them.
+pub(super) async fn calls_to(
+    conn: &mut SqliteConnection,
+    campaign: &Campaign,
+    customer: &CustomerId,
+) -> Result<u32, Fault> {
+    if campaign.limits.max_attempts_per_contact.is_none() {
+        return Ok(0);
+    }
     const SQL: &str = "SELECT coalesce(sum(c.attempts), 0) FROM campaign k \
                        CROSS JOIN contact c ON c.campaign = k.id AND c.customer_id = ?1";
     let query = sqlx::query_scalar(SQL).bind(customer.as_str());
