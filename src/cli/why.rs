@@ -8,7 +8,7 @@ use super::{
     text::{Table, Zone, clean, or_dash, seconds_between, short_revision},
 };
 use crate::{
-    domain::contact::HELD_FOR_GOOD,
+    domain::{contact::HELD_FOR_GOOD, reason::Hold},
     http::wire::{
         Attempt, CampaignWhy, ContactWhy, KeptView, NextView, NumberView, TallyView,
         business::{BusinessResultView, ScheduledView},
@@ -160,6 +160,9 @@ fn business_table(results: &[BusinessResultView], zone: &Zone) -> Table {
 /// The call that a business result has scheduled, or why there is none any more.
 fn scheduled_lines(why: &ContactWhy, zone: &Zone) -> Vec<String> {
     match (&why.scheduled, &why.cancelled) {
+        (Some(call), _) if has_expired(why) => {
+            vec![format!("  the call that rule {} had scheduled comes to nothing: the campaign has expired", call.rule)]
+        }
         (Some(call), _) => vec![format!("  scheduled  {}", scheduled_text(call, zone))],
         (None, Some(gone)) => {
             vec![format!("  the call that rule {} had scheduled came to nothing: {}", gone.rule, gone.reason)]
@@ -207,6 +210,9 @@ fn number_table(why: &ContactWhy, zone: &Zone) -> Table {
 
 fn next_try(why: &ContactWhy, number: &NumberView, zone: &Zone) -> String {
     let contact = &why.contact;
+    if has_expired(why) && number.ended.is_none() && contact.ended.is_none() {
+        return "never: the campaign has expired".to_owned();
+    }
     if let (Some(listed), None, None) = (&number.do_not_call, &number.ended, &contact.ended) {
         let until = listed.until.as_ref().map(|until| format!(" until {}", zone.show(until))).unwrap_or_default();
         return format!("on do-not-call list {}{until}", listed.list);
@@ -249,7 +255,9 @@ fn signalled(attempt: &Attempt) -> String {
 }
 
 fn next_lines(why: &ContactWhy, zone: &Zone) -> Vec<String> {
-    let Some(next) = &why.next else { return vec!["  next  nothing: the contact has ended".to_owned()] };
+    let Some(next) = &why.next else {
+        return vec![format!("  next  nothing: {}", waiting_text(why.hold.as_ref(), zone, "the contact has ended"))];
+    };
     let mut lines = vec![format!("  next  {}", next_text(why, next, zone))];
     lines
         .push(format!("  held  {}", waiting_text(why.hold.as_ref(), zone, "by nothing but the wait for a free agent")));
@@ -283,6 +291,11 @@ fn due_text(why: &ContactWhy, next: &NextView, zone: &Zone) -> String {
         Some(at) => format!("due since {}", zone.show(at)),
         None => "due now".to_owned(),
     }
+}
+
+/// Whether the campaign's end has passed, so that nothing comes any more.
+fn has_expired(why: &ContactWhy) -> bool {
+    why.hold.as_ref().is_some_and(|hold| hold.reason == Hold::Expired.code())
 }
 
 fn latest<const N: usize>(times: [&Option<String>; N]) -> Option<&str> {

@@ -95,13 +95,18 @@ pub struct Facts<'a> {
     pub do_not_call: &'a [Entry],
 }
 
+/// Whether a campaign places no call any more, from the last second before `ends_at` on; that is final.
+#[must_use]
+pub fn has_expired(now: Timestamp, campaign: &Campaign) -> bool {
+    now.saturating_add(CLOSES_BEFORE).unwrap_or(Timestamp::MAX) >= campaign.ends_at
+}
+
 /// A campaign that holds everything back, whatever the contact.
 pub fn campaign_hold(now: Timestamp, campaign: &Campaign, permission: &DialPermission) -> Option<Hold> {
-    let soon = now.saturating_add(CLOSES_BEFORE).unwrap_or(Timestamp::MAX);
     if *permission == DialPermission::None {
         return Some(Hold::DiallingOff);
     }
-    if soon >= campaign.ends_at {
+    if has_expired(now, campaign) {
         return Some(Hold::Expired);
     }
     if campaign.desired == DesiredState::Paused {

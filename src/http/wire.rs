@@ -393,9 +393,9 @@ pub struct ContactWhy {
     /// The newest scheduled call that came to nothing.
     #[serde(default)]
     pub cancelled: Option<CancelledView>,
-    /// What it needs next; `None` once it has ended.
+    /// What it needs next; `None` once it has ended, and while nothing can come, which `hold` tells.
     pub next: Option<NextView>,
-    /// What holds that back now; `None` if only a free agent is missing.
+    /// What holds that back now, or keeps anything from coming; `None` if only a free agent is missing.
     pub hold: Option<Waiting>,
     /// When this was asked.
     pub as_of: String,

@@ -47,7 +47,6 @@ use crate::{
         },
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
         kept::Kept,
-        order,
         phone::E164,
     },
 };
@@ -455,7 +454,7 @@ impl Store for MemoryStore {
         let defined = state.defined(campaign);
         let lists = defined.map_or(&[][..], |campaign| &campaign.do_not_call);
         let entries = state.do_not_call.of(lists, contact);
-        let next = defined.and_then(|campaign| order::next(campaign, contact, now));
+        let next = verdict::next(defined, contact, now);
         let hold = match (&state.generation, defined, &next) {
             (Some(generation), Some(campaign), Some(next)) => {
                 let number = next.number;
@@ -474,7 +473,7 @@ impl Store for MemoryStore {
                 };
                 verdict::explain(&question, generation, &self.settings, &state.ledger).err()
             }
-            _ => verdict::without_work(state.generation.as_deref(), contact),
+            _ => verdict::without_work(state.generation.as_deref(), contact, now),
         };
         let do_not_call =
             entries.iter().map(|entries| crate::domain::do_not_call::holding(entries, lists, now).cloned()).collect();

@@ -564,9 +564,9 @@ pub struct Why {
     pub history: ContactHistory,
     /// The entry of a do-not-call list that holds each number, by index.
     pub do_not_call: Vec<Option<Entry>>,
-    /// What it needs next; `None` once it has ended.
+    /// What it needs next; `None` once it has ended, and while nothing can come.
     pub next: Option<Next>,
-    /// What holds that back now; `None` if only a free agent is missing.
+    /// What holds that back now, or keeps anything from coming; `None` if only a free agent is missing.
     pub hold: Option<Hold>,
 }
 

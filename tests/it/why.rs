@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use dialops::{clock::Clock, domain::reason::Hold};
 use serde_json::Value;
 
-use crate::stage::{Campaign, Stage, daemon::Daemon, number};
+use crate::stage::{CAMPAIGN, Campaign, Stage, daemon::Daemon, number};
 
 const ATTRIBUTES: &str = "[[attributes]]\nid = \"tier\"\nname = \"Tier\"\ntype = \"string\"\n";
 
@@ -180,4 +180,27 @@ fn a_trunk_without_room_and_used_up_calls_per_second_are_told() {
     stage.until("it is called", || !stage.carrier_traffic().of(&number::waits(1)).is_empty());
     said_alike(&stage, &daemon, &[("spring", "trunk_at_limit", "trunk at its limit of 1 live calls")]);
     daemon.kill();
+}
+
+#[test]
+fn an_expired_campaign_promises_nothing() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    stage.import(&[("c1", &[number::busy(1)]), ("c2", &[number::quick(1)])]);
+    stage.sign_in(&["a1"]);
+    stage.until("both were called", || stage.results().iter().filter(|call| call.ended_at.is_some()).count() == 2);
+    let before = stage.cli(&["why", CAMPAIGN, "c1"]);
+    assert!(before.contains("  next  a retry of number 1 ("), "{before}");
+    stage.commit(&Campaign { ends_at: "2026-01-02T00:00:00Z", ..Campaign::default() });
+    stage.until("it has expired", || stage.status()["campaigns"]["list"][0]["phase"] == "expired");
+    let text = stage.cli(&["why", CAMPAIGN, "c1"]);
+    assert!(text.contains("  never: the campaign has expired\n"), "{text}");
+    assert!(text.ends_with("  next  nothing: ends_at has passed, which is final [expired]\n"), "{text}");
+    let why = stage.why("c1");
+    assert_eq!((&why["next"], &why["hold"]["reason"]), (&Value::Null, &"expired".into()), "{why:#}");
+    let text = stage.cli(&["why", CAMPAIGN, "c2"]);
+    assert!(text.contains("c2: ended as reached, 1 call placed"), "{text}");
+    assert!(text.ends_with("  next  nothing: the contact has ended\n"), "{text}");
+    daemon.stop();
 }

@@ -14,6 +14,7 @@ use crate::domain::{
     due::DueBy,
     gate::{self, Caps, Counts, Facts, NumberHistory},
     ids::{AgentId, TrunkId},
+    order::{self, Next},
     phone::E164,
     reason::Hold,
 };
@@ -118,16 +119,23 @@ fn ask_for(
     })
 }
 
-/// What holds a contact that has no work at all; `None` for one that needs nothing more.
-pub fn without_work(generation: Option<&Generation>, contact: &Contact) -> Option<Hold> {
+/// What a contact needs next by the definition in force; nothing once the campaign has expired, which is final.
+#[must_use]
+pub fn next(campaign: Option<&Campaign>, contact: &Contact, now: Timestamp) -> Option<Next> {
+    order::next(campaign.filter(|campaign| !gate::has_expired(now, campaign))?, contact, now)
+}
+
+/// What keeps anything from coming for a contact that has no [`next`]; `None` for one that needs nothing more.
+pub fn without_work(generation: Option<&Generation>, contact: &Contact, now: Timestamp) -> Option<Hold> {
     if contact.progress.is_over() {
         return None;
     }
-    match generation {
-        None => Some(Hold::StoreUnavailable),
-        Some(generation) if generation.definitions.campaigns.contains_key(&contact.campaign) => Some(Hold::NoNumber),
-        Some(_) => Some(Hold::Retired),
-    }
+    let Some(generation) = generation else { return Some(Hold::StoreUnavailable) };
+    Some(match generation.definitions.campaigns.get(&contact.campaign) {
+        None => Hold::Retired,
+        Some(campaign) if gate::has_expired(now, campaign) => Hold::Expired,
+        Some(_) => Hold::NoNumber,
+    })
 }
 
 /// Whether this daemon may ever call one of the contact's numbers; others are not worth picking.
