@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{contact::HELD_FOR_GOOD, reason::Hold},
     http::wire::{
-        Attempt, CampaignWhy, ContactWhy, KeptView, NextView, NumberView, TallyView,
+        Attempt, CampaignWhy, ContactWhy, KeptView, LiveView, NextView, NumberView, TallyView,
         business::{BusinessResultView, ScheduledView},
     },
     telemetry::status::{CampaignStatus, Waiting},
@@ -137,6 +137,7 @@ pub(super) fn contact_lines(campaign: &str, why: &ContactWhy) -> Vec<String> {
         lines.push(String::new());
     }
     lines.extend(scheduled_lines(why, &zone));
+    lines.extend(why.live.as_ref().map(|live| live_line(why, live, &zone)));
     lines.extend(next_lines(why, &zone));
     lines
 }
@@ -155,6 +156,24 @@ fn business_table(results: &[BusinessResultView], zone: &Zone) -> Table {
         ]);
     }
     table
+}
+
+/// The call that the contact is in.
+fn live_line(why: &ContactWhy, live: &LiveView, zone: &Zone) -> String {
+    let LiveView { number_index, agent, since, .. } = live;
+    let since = zone.show(since);
+    let told = match live.state.as_str() {
+        "ringing" => format!("ringing since {since}"),
+        "answered" => format!("answered at {since}, not connected yet"),
+        _ => format!("connected since {since}"),
+    };
+    format!("  live  a call of number {number_index} ({}), {told}, agent {agent}", number_at(why, *number_index))
+}
+
+/// A number by its index, from 1.
+fn number_at(why: &ContactWhy, index: usize) -> &str {
+    let number = why.contact.numbers.iter().find(|number| number.index == index);
+    number.map(|number| number.number.as_str()).unwrap_or_default()
 }
 
 /// The call that a business result has scheduled, or why there is none any more.
@@ -210,6 +229,9 @@ fn number_table(why: &ContactWhy, zone: &Zone) -> Table {
 
 fn next_try(why: &ContactWhy, number: &NumberView, zone: &Zone) -> String {
     let contact = &why.contact;
+    if why.live.as_ref().is_some_and(|live| live.number_index == number.index) {
+        return "in a call".to_owned();
+    }
     if has_expired(why) && number.ended.is_none() && contact.ended.is_none() {
         return "never: the campaign has expired".to_owned();
     }
@@ -256,7 +278,12 @@ fn signalled(attempt: &Attempt) -> String {
 
 fn next_lines(why: &ContactWhy, zone: &Zone) -> Vec<String> {
     let Some(next) = &why.next else {
-        return vec![format!("  next  nothing: {}", waiting_text(why.hold.as_ref(), zone, "the contact has ended"))];
+        return vec![match &why.live {
+            Some(_) if !has_expired(why) => "  next  what the end of this call brings".to_owned(),
+            Some(_) | None => {
+                format!("  next  nothing: {}", waiting_text(why.hold.as_ref(), zone, "the contact has ended"))
+            }
+        }];
     };
     let mut lines = vec![format!("  next  {}", next_text(why, next, zone))];
     lines
@@ -276,8 +303,7 @@ fn next_text(why: &ContactWhy, next: &NextView, zone: &Zone) -> String {
         "retry" => "a retry",
         _ => "a first try",
     };
-    let number = why.contact.numbers.iter().find(|number| number.index == next.number_index);
-    let number = number.map(|number| number.number.as_str()).unwrap_or_default();
+    let number = number_at(why, next.number_index);
     format!("{kind} of number {} ({number}), {}", next.number_index, due_text(why, next, zone))
 }
 

@@ -13,7 +13,7 @@ use super::{
     error::ApiError,
     state::ServerState,
     wire::{
-        Attempt, CampaignWhy, ContactView, ContactWhy, KeptView, NextView, Results, TallyView,
+        Attempt, CampaignWhy, ContactView, ContactWhy, KeptView, LiveView, NextView, Results, TallyView,
         business::{BusinessResultView, CancelledView, ScheduledView},
     },
 };
@@ -120,17 +120,19 @@ pub(super) async fn contact_why(
     let now = state.clock.now().wall;
     let why = state.store.why(&campaign, &id, now).await?.ok_or_else(unknown)?;
     let contact = &why.history.contact;
+    let live = LiveView::of(&why.history.attempts);
     let generation = state.generation.borrow().clone();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(&campaign));
     Ok(Json(ContactWhy {
         campaign: dial_status(&state, &campaign),
         timezone: timezone(&state, &campaign),
-        contact: ContactView::of(contact, &why.do_not_call),
+        contact: ContactView::of(contact, live.is_some(), &why.do_not_call),
         attempts: why.history.attempts.iter().map(Attempt::from).collect(),
         business_results: why.history.business.iter().map(BusinessResultView::from).collect(),
         scheduled: ScheduledView::of(defined.map(Arc::as_ref), contact, now),
         cancelled: CancelledView::of(contact),
-        next: why.next.as_ref().map(NextView::from),
+        next: why.next.as_ref().filter(|_| live.is_none()).map(NextView::from),
+        live,
         hold: why.hold.as_ref().map(Waiting::of),
         as_of: now.to_string(),
     }))

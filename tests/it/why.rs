@@ -204,3 +204,40 @@ fn an_expired_campaign_promises_nothing() {
     assert!(text.ends_with("  next  nothing: the contact has ended\n"), "{text}");
     daemon.stop();
 }
+
+#[test]
+fn a_live_call_is_counted_and_told() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign { max_ring: "5s", ..Campaign::default() });
+    let daemon = stage.run();
+    let live = |customer: &str, state: &str| {
+        stage.until(&format!("it is {state}"), || stage.why(customer)["live"]["state"] == state);
+        let (why, text) = (stage.why(customer), stage.cli(&["why", CAMPAIGN, customer]));
+        assert_eq!((&why["contact"]["attempts"], &why["next"]), (&1.into(), &Value::Null), "{why:#}");
+        assert_eq!(why["hold"]["reason"], "customer_on_call", "{why:#}");
+        let (attempt, live) = (&why["attempts"][0], &why["live"]);
+        assert_eq!((&live["attempt"], &live["agent"]), (&attempt["attempt"], &"a1".into()), "{why:#}");
+        let since = if state == "ringing" { "placedAt" } else { "connectedAt" };
+        assert_eq!(live["since"], attempt[since], "{why:#}");
+        assert!(text.contains(&format!("{customer}: open, 1 call placed, ")), "{text}");
+        assert!(
+            text.contains("  live  a call of number 1 (+86") && text.contains(&format!("), {state} since ")),
+            "{text}"
+        );
+        assert!(text.ends_with("  next  what the end of this call brings\n") && !text.contains("first try"), "{text}");
+        let listed = stage.cli(&["contacts", "list", CAMPAIGN, "--format", "json"]);
+        let mut listed = listed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let listed = listed.find(|listed| listed["customer"] == customer).unwrap();
+        assert_eq!((&listed["state"], &listed["attempts"]), (&"on_call".into(), &1.into()));
+    };
+    stage.import(&[("c1", &[number::rings(1)])]);
+    stage.sign_in(&["a1"]);
+    live("c1", "ringing");
+    stage.until("it rang out", || stage.why("c1")["attempts"][0]["endedAt"].is_string());
+    let after = stage.why("c1");
+    assert_eq!((&after["contact"]["attempts"], &after["live"]), (&1.into(), &Value::Null), "{after:#}");
+    assert_eq!(after["next"]["kind"], "retry", "{after:#}");
+    stage.import(&[("c2", &[number::waits(1)])]);
+    live("c2", "connected");
+    daemon.kill();
+}
