@@ -7,33 +7,33 @@ use crate::domain::{
     reason::Hold,
 };
 
-/// What keeps a campaign from every call until its file says something else, beside `paused`; one that had
-/// expired as it was before stays so.
+/// What keeps a campaign from every call until its file says something else, beside `paused`; one that has
+/// expired stays so, whatever its file says.
 #[must_use]
-pub fn holds(before: Option<&Campaign>, campaign: &Campaign, now: Timestamp) -> Vec<Hold> {
-    let is_over = |campaign: &Campaign| now >= campaign.ends_at;
-    let expired = (is_over(campaign) || before.is_some_and(is_over)).then_some(Hold::Expired);
+pub fn holds(has_expired: bool, campaign: &Campaign, now: Timestamp) -> Vec<Hold> {
+    let expired = (has_expired || now >= campaign.ends_at).then_some(Hold::Expired);
     let settings = campaign.not_dialled_yet();
     let not_dialled = (!settings.is_empty()).then_some(Hold::NotDialledYet { settings });
     expired.into_iter().chain(not_dialled).collect()
 }
 
-/// What it means that the setting at `key` of a campaign is another one at `now`; `None` where old and new
-/// value say it all.
+/// What it means at `now` that the setting at `key` of a campaign is another one; `None` where old and new
+/// value say it all, and where it means nothing, since the campaign dials no more.
 #[must_use]
-pub fn meaning(key: &str, before: &Campaign, after: &Campaign, now: Timestamp) -> Option<String> {
+pub fn meaning(key: &str, before: &Campaign, after: &Campaign, has_expired: bool, now: Timestamp) -> Option<String> {
     match key {
-        "state" => Some(match after.desired {
-            DesiredState::Paused => "places no new calls; live ones finish".to_owned(),
-            DesiredState::Running => "may dial again".to_owned(),
-        }),
-        "starts_at" => Some(moved("may dial from", before.starts_at, after.starts_at, after)),
-        "ends_at" if before.ends_at <= now => {
+        "ends_at" if has_expired => {
             Some("has no effect: the campaign has expired, which is final; give it a new `id`".to_owned())
         }
         "ends_at" if after.ends_at <= now => {
             Some("has passed: it expires, and no contact is called any more".to_owned())
         }
+        _ if has_expired || after.ends_at <= now => None,
+        "state" => Some(match after.desired {
+            DesiredState::Paused => "places no new calls; live ones finish".to_owned(),
+            DesiredState::Running => "may dial again".to_owned(),
+        }),
+        "starts_at" => Some(moved("may dial from", before.starts_at, after.starts_at, after)),
         "ends_at" => Some(moved("dials until", before.ends_at, after.ends_at, after)),
         "calling_hours.windows" => windows(before, after),
         "calling_hours.timezone" if after.hours.is_in_contact_zone() => {
