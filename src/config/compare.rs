@@ -495,7 +495,27 @@ mod tests {
         };
         assert_eq!(items(&difference.removed), [("\"09:00-11:30\"".to_owned(), 58)]);
         assert_eq!(items(&difference.added), [("\"08:00-09:00\"".to_owned(), 58)]);
-        assert_eq!(difference.meaning.as_deref(), Some("dials from 08:00 Asia/Shanghai instead of 09:00"));
+        let meaning = "dials 08:00-09:00 and 14:00-20:00 Asia/Shanghai instead of 09:00-11:30 and 14:00-20:00";
+        assert_eq!(difference.meaning.as_deref(), Some(meaning));
+    }
+
+    #[test]
+    fn gaps_between_windows_are_told() {
+        let windows = |windows: &str| campaign("a", "running", "").replace("\"09:00-11:30\", \"14:00-20:00\"", windows);
+        let meaning = |was: &str, is: &str| {
+            let folder = |text: &str| folder(&[("a.toml", windows(text))]);
+            let found = compared(&folder(was), &folder(is), &[]);
+            found.campaigns[0].differences[0].meaning.clone()
+        };
+        let (whole, gap) = ("\"09:00-20:00\"", "\"14:00-20:00\", \"09:00-12:00\"");
+        let said = meaning(whole, gap).unwrap();
+        assert_eq!(said, "dials 09:00-12:00 and 14:00-20:00 Asia/Shanghai instead of 09:00-20:00");
+        let said = meaning(gap, "\"08:00-09:00\", \"10:00-12:00\", \"22:00-02:00\"").unwrap();
+        let three = "dials 08:00-09:00, 10:00-12:00 and 22:00-02:00 Asia/Shanghai instead of";
+        assert_eq!(said, format!("{three} 09:00-12:00 and 14:00-20:00"));
+        // Windows that adjoin leave no gap.
+        assert_eq!(meaning(whole, "\"09:00-12:00\", \"12:00-20:00\""), None);
+        assert_eq!(meaning(whole, "\"09:00-18:00\"").unwrap(), "dials until 18:00 Asia/Shanghai instead of 20:00");
     }
 
     #[test]

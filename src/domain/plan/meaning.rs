@@ -3,6 +3,7 @@
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::domain::{
+    calendar::{self, Window},
     campaign::{Campaign, DesiredState},
     reason::Hold,
 };
@@ -74,21 +75,37 @@ fn moved(what: &str, before: Timestamp, after: Timestamp, campaign: &Campaign) -
     format!("{what} {} {timezone} instead of {}", local(after), local(before))
 }
 
-/// When the day's calls begin and end, if that changes.
+/// When an ordinary day's calls begin and end, if that changes; with the gaps between them if there are any.
 fn windows(before: &Campaign, after: &Campaign) -> Option<String> {
-    let ((was_from, was_to), (from, to)) = (day(before)?, day(after)?);
+    let (was, is) = (calendar::joined(before.hours.windows()), calendar::joined(after.hours.windows()));
     let timezone = if after.hours.is_in_contact_zone() { "in the contact's zone" } else { after.hours.timezone() };
-    match (was_from == from, was_to == to) {
-        (true, true) => None,
-        (false, true) => Some(format!("dials from {from} {timezone} instead of {was_from}")),
-        (true, false) => Some(format!("dials until {to} {timezone} instead of {was_to}")),
-        (false, false) => Some(format!("dials from {from} to {to} {timezone} instead of {was_from} to {was_to}")),
+    if was == is {
+        return None;
+    }
+    let ([one], [other]) = (was.as_slice(), is.as_slice()) else {
+        return Some(format!("dials {} {timezone} instead of {}", listed(&is), listed(&was)));
+    };
+    let ((was_from, was_to), (from, to)) = (ends(*one)?, ends(*other)?);
+    Some(match (was_from == from, was_to == to) {
+        (false, true) => format!("dials from {from} {timezone} instead of {was_from}"),
+        (true, _) => format!("dials until {to} {timezone} instead of {was_to}"),
+        (false, false) => format!("dials from {from} to {to} {timezone} instead of {was_from} to {was_to}"),
+    })
+}
+
+/// `09:00-11:30, 12:00-13:00 and 14:00-20:00`
+fn listed(windows: &[Window]) -> String {
+    let texts: Vec<String> = windows.iter().map(ToString::to_string).collect();
+    match texts.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
     }
 }
 
-/// The start of the first window of an ordinary day and the end of the last.
-fn day(campaign: &Campaign) -> Option<(String, String)> {
-    let windows = campaign.hours.windows();
-    let (first, last) = (windows.iter().min()?.to_string(), windows.iter().max()?.to_string());
-    Some((first.split_once('-')?.0.to_owned(), last.split_once('-')?.1.to_owned()))
+/// The start and the end of a window.
+fn ends(window: Window) -> Option<(String, String)> {
+    let text = window.to_string();
+    let (from, to) = text.split_once('-')?;
+    Some((from.to_owned(), to.to_owned()))
 }
