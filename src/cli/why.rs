@@ -72,7 +72,14 @@ fn campaign_lines(why: &CampaignWhy) -> Vec<String> {
         Some(kept) if kept.is_empty() => {}
         Some(kept) => {
             lines.push(String::new());
-            lines.push(format!("  of those that have not ended, at {} {}", zone.show(&why.as_of), zone.name));
+            let at = format!("{} {}", zone.show(&why.as_of), zone.name);
+            lines.push(if why.at_once {
+                format!("  of those that have not ended, at {at}")
+            } else {
+                format!(
+                    "  of those that have not ended, looked at from {at} on; who moved meanwhile may be missing here"
+                )
+            });
             lines.extend(kept_table(kept, &zone).lines("  "));
         }
     }

@@ -333,7 +333,7 @@ impl TallyView {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CampaignWhy {
-    /// The campaign as the dialling loop sees it.
+    /// The campaign as the dialling loop sees it, with the contacts and live calls of `tally`.
     pub campaign: CampaignStatus,
     /// Zone of its calling hours.
     pub timezone: String,
@@ -342,6 +342,10 @@ pub struct CampaignWhy {
     /// Contacts that have not ended, by what keeps them from being called now; `None` if they were not counted.
     #[serde(default)]
     pub kept: Option<Vec<KeptView>>,
+    /// Whether `tally` and `kept` are of one instant; else contacts were looked at one after the other, and may have
+    /// moved meanwhile.
+    #[serde(default)]
+    pub at_once: bool,
     /// When this was asked.
     #[serde(default)]
     pub as_of: String,

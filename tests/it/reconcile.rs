@@ -24,17 +24,16 @@ use dialops::{
             AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision, TenantId,
         },
         intent::CandidatePage,
-        kept::Kept,
         phone::E164,
         tenant::Tenant,
     },
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Checked, Reconcile},
     store::{
-        AttemptRecord, Batch, BusinessDecision, BusinessRequest, CampaignChange, ContactHistory, DoNotCallCounts,
-        Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed,
-        ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
-        memory::MemoryStore,
+        AttemptRecord, Batch, BusinessDecision, BusinessRequest, CampaignChange, ContactHistory, Counted,
+        DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord,
+        Listed, ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally,
+        Why, memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -644,7 +643,7 @@ impl Store for Flaky {
         unreachable!()
     }
 
-    async fn kept(&self, _: &CampaignId, _: Timestamp) -> Result<Vec<Kept>, StoreError> {
+    async fn counts(&self, _: &CampaignId, _: Timestamp, _: u64) -> Result<Counted, StoreError> {
         unreachable!()
     }
 

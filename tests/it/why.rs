@@ -241,3 +241,27 @@ fn a_live_call_is_counted_and_told() {
     live("c2", "connected");
     daemon.kill();
 }
+
+#[test]
+fn all_counts_of_an_answer_agree_while_an_import_runs() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign { state: "paused", ..Campaign::default() });
+    let daemon = stage.run();
+    let file = stage.path("many.csv");
+    let rows: String = (0..20_000).map(|row| format!("c{row},+862150{row:06}\n")).collect();
+    std::fs::write(&file, format!("customer_id,number.mobile\n{rows}")).unwrap();
+    let mut importing = stage.command(&["contacts", "import", CAMPAIGN, file.to_str().unwrap()]).spawn().unwrap();
+    let mut between = 0;
+    while importing.try_wait().unwrap().is_none() {
+        let why: Value = serde_json::from_str(&stage.cli(&["why", CAMPAIGN, "--format", "json"])).unwrap();
+        let (tally, campaign) = (&why["tally"], &why["campaign"]);
+        let contacts = tally["contacts"].as_u64().unwrap();
+        let kept: u64 = why["kept"].as_array().unwrap().iter().map(|kept| kept["contacts"].as_u64().unwrap()).sum();
+        let all = [&tally["fresh"], &campaign["contacts"], &campaign["openContacts"], &kept.into()];
+        assert!(all.iter().all(|count| **count == contacts), "{why:#}");
+        assert_eq!(why["atOnce"], true);
+        between += u32::from(contacts > 0 && contacts < 20_000);
+    }
+    assert!(between > 0, "it was asked while the import ran");
+    daemon.stop();
+}

@@ -11,12 +11,17 @@ use crate::domain::{
     zone::ContactZone,
 };
 
-on_both_stores!(each_contact_is_kept_by_one_thing, nobody_is_kept_of_a_campaign_that_is_gone);
+on_both_stores!(
+    each_contact_is_kept_by_one_thing,
+    nobody_is_kept_of_a_campaign_that_is_gone,
+    all_counts_are_of_one_instant,
+    more_contacts_than_asked_for_are_not_looked_at,
+);
 
 /// What keeps contacts at this instant, until when, and how many.
 async fn kept(world: &World, campaign: &Campaign) -> Vec<(KeptBy, Option<Timestamp>, u64)> {
-    let kept = world.store.kept(&campaign.id, world.now()).await.unwrap();
-    kept.into_iter().map(|kept| (kept.by, kept.until, kept.contacts)).collect()
+    let counted = world.store.counts(&campaign.id, world.now(), u64::MAX).await.unwrap();
+    counted.kept.unwrap().into_iter().map(|kept| (kept.by, kept.until, kept.contacts)).collect()
 }
 
 /// Open from nine to ten at night, in each contact's own zone; only mobiles of those whose tier is not iron.
@@ -104,5 +109,37 @@ async fn nobody_is_kept_of_a_campaign_that_is_gone(mut world: World) {
     let change = CampaignChange::Retire { id: spring.id.clone() };
     world.store.apply(generation(9, &[]), vec![change]).await.unwrap();
     assert_eq!(kept(&world, &spring).await, []);
-    assert!(world.store.kept(&campaign_id("sprung"), world.now()).await.is_err());
+    assert!(world.store.counts(&campaign_id("sprung"), world.now(), 0).await.is_err());
+}
+
+async fn all_counts_are_of_one_instant(mut world: World) {
+    let spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    let (store, id) = (world.store.clone(), spring.id.clone());
+    let importing = tokio::spawn(async move {
+        let batch = BatchId::parse("may").unwrap();
+        for serial in 0..60 {
+            let new = contact(&format!("n{serial}"), &[&format!("+86138{serial:08}")]);
+            store.import(&id, &batch, vec![new]).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    });
+    let mut seen = 0;
+    while !importing.is_finished() {
+        let counted = world.store.counts(&spring.id, world.now(), u64::MAX).await.unwrap();
+        let kept: u64 = counted.kept.unwrap().iter().map(|kept| kept.contacts).sum();
+        assert_eq!((kept, counted.at_once), (counted.tally.fresh, true));
+        seen = kept;
+        tokio::task::yield_now().await;
+    }
+    assert!(seen > 0);
+    importing.await.unwrap();
+}
+
+async fn more_contacts_than_asked_for_are_not_looked_at(mut world: World) {
+    let spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(3)).await;
+    let kept = async |most| world.store.counts(&spring.id, world.now(), most).await.unwrap().kept.is_some();
+    assert_eq!((kept(2).await, kept(3).await), (false, true));
 }

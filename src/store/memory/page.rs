@@ -1,4 +1,4 @@
-//! Who is next: pages of candidates of the twin.
+//! Who is next, and how many there are: pages of candidates and counts of the twin.
 
 use jiff::Timestamp;
 
@@ -6,7 +6,7 @@ use super::{State, limit_of};
 use crate::{
     domain::{
         campaign::{Campaign, DialPermission},
-        contact::{Contact, HELD_FOR_GOOD},
+        contact::{Contact, ContactStage, HELD_FOR_GOOD},
         facts::verdict,
         ids::CampaignId,
         intent::PinnedRoom,
@@ -14,7 +14,7 @@ use crate::{
         order::{self, Rank},
         zone::ContactZone,
     },
-    store::{CandidatePage, StoreError},
+    store::{CandidatePage, StoreError, Tally},
 };
 
 /// Contacts that are ready, best first, each with its place.
@@ -62,6 +62,29 @@ impl State {
             total: held.customers.len() as u64,
             caller_usage: held.caller_usage.clone(),
         })
+    }
+
+    /// Counts of a campaign.
+    pub(super) fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {
+        let evaluating = self.held(campaign)?.evaluated_to.is_some();
+        let (mut tally, live) = (Tally::default(), self.live_contacts());
+        (tally.filtered_out, tally.paused) =
+            if evaluating { (0, 0) } else { (self.open(campaign).1, self.paused_open(campaign)) };
+        for contact in self.contacts_of(campaign) {
+            tally.contacts += 1;
+            match contact.progress.stage(live.contains(&contact.reference)) {
+                ContactStage::Fresh => tally.fresh += 1,
+                ContactStage::InProgress => tally.in_progress += 1,
+                ContactStage::Ended(end) => *tally.ended.entry(end.as_str()).or_default() += 1,
+            }
+        }
+        for attempt in self.attempts.values().filter(|attempt| attempt.record.campaign == *campaign) {
+            match attempt.record.result {
+                Some(result) => *tally.attempts.entry(result).or_default() += 1,
+                None => tally.live += 1,
+            }
+        }
+        Ok(tally)
     }
 
     /// How many contacts that have not ended what keeps.

@@ -1,4 +1,4 @@
-//! Counting contacts by what keeps them: all of a campaign's, in short looks.
+//! Counting contacts by what keeps them: all of a campaign's in one snapshot, or if they are many in short looks.
 
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
@@ -7,15 +7,19 @@ use sqlx::SqliteConnection;
 use super::{
     contact::{self, KEPT_COLUMNS, campaign_key, column, contact_columns, contact_joins, kept_columns},
     fault::{Doing, Fault},
+    read,
     writer::Shared,
 };
-use crate::domain::{
-    ids::CampaignId,
-    kept::{self, Kept, Known},
-    order,
+use crate::{
+    domain::{
+        ids::CampaignId,
+        kept::{self, Kept, Known},
+        order,
+    },
+    store::Tally,
 };
 
-/// Contacts that one look goes past, so that no reader keeps the log from shrinking.
+/// Contacts that one look goes past, so that of many no reader keeps the log from shrinking.
 const LOOK: i64 = 10_000;
 
 /// Contacts ?2 to ?3 of a campaign, as [`contact::kept`] reads them, and whether a do-not-call list holds one of
@@ -27,6 +31,26 @@ const CONTACTS: &str = concat!(
     contact_joins!(),
     "WHERE c.id > ?2 AND c.id <= ?3 AND +c.campaign = ?1"
 );
+
+/// The counts of a campaign, and what keeps its contacts at `now` if there are at most `most`, all in this snapshot.
+pub(super) async fn at_once(
+    conn: &mut SqliteConnection,
+    shared: &Shared,
+    campaign: &CampaignId,
+    now: Timestamp,
+    most: u64,
+) -> Result<(Tally, Option<Vec<Kept>>), Fault> {
+    let tally = read::tally(conn, campaign).await?;
+    if tally.contacts > most {
+        return Ok((tally, None));
+    }
+    let (mut all, mut after) = (Vec::new(), 0);
+    while let Some((some, last)) = look(conn, shared, campaign, after, now).await? {
+        all.extend(some);
+        after = last;
+    }
+    Ok((tally, Some(kept::counted(all))))
+}
 
 /// What keeps contacts of a campaign at `now`, of those after `after`, and where the next look begins;
 /// `None` once all have been looked at.

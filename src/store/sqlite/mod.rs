@@ -59,10 +59,10 @@ use self::{
 #[cfg(test)]
 pub(super) use self::{evaluation::SLICE, read::READY};
 use super::{
-    AttemptRecord, Batch, BusinessDecision, BusinessRequest, CampaignChange, CandidatePage, ContactHistory,
-    DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord,
-    Listed, ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
-    attributes, pseudonym::Pseudonyms,
+    AttemptRecord, Batch, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX, CampaignChange, CandidatePage,
+    ContactHistory, Counted, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest,
+    Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, Settlement, Store, StoreError,
+    StoredCampaign, Tally, Why, attributes, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -73,7 +73,7 @@ use crate::{
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
-        kept::{Kept, counted},
+        kept::counted,
         phone::E164,
     },
 };
@@ -442,13 +442,18 @@ impl Store for SqliteStore {
         read!(self, read::tally, campaign)
     }
 
-    async fn kept(&self, campaign: &CampaignId, now: Timestamp) -> Result<Vec<Kept>, StoreError> {
+    async fn counts(&self, campaign: &CampaignId, now: Timestamp, most: u64) -> Result<Counted, StoreError> {
+        let at_once = most.min(COUNTED_AT_ONCE_MAX);
+        let (tally, kept) = read!(self, kept::at_once, &self.shared, campaign, now, at_once)?;
+        if kept.is_some() || tally.contacts > most {
+            return Ok(Counted { tally, kept, at_once: true });
+        }
         let (mut all, mut after) = (Vec::new(), 0);
         while let Some((some, last)) = read!(self, kept::look, &self.shared, campaign, after, now)? {
             all.extend(some);
             after = last;
         }
-        Ok(counted(all))
+        Ok(Counted { tally, kept: Some(counted(all)), at_once: false })
     }
 
     async fn availabilities(&self) -> Result<BTreeMap<AgentId, Availability>, StoreError> {
