@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{campaign::Campaign, order::Standing, zone::ContactZone};
+use super::{campaign::Campaign, contact::Contact, order, zone::ContactZone};
 
 /// What keeps a contact that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +27,7 @@ pub enum KeptBy {
     Filter,
     /// The pause of its batch.
     Batch,
-    /// Do-not-call lists, for good.
+    /// Do-not-call lists, for good or until entries expire.
     Lists,
     /// Rounds that call none of its numbers.
     Rounds,
@@ -61,7 +61,7 @@ impl fmt::Display for KeptBy {
             Self::Call => f.write_str("are in a call"),
             Self::Filter => f.write_str("are left out by the filter"),
             Self::Batch => f.write_str("are in a batch that is paused"),
-            Self::Lists => f.write_str("are on do-not-call lists with all their numbers"),
+            Self::Lists => f.write_str("are held by do-not-call lists"),
             Self::Rounds => f.write_str("have no number that the rounds call"),
         }
     }
@@ -87,19 +87,21 @@ pub struct Known {
     pub filtered_out: bool,
     /// Its batch is paused.
     pub paused_out: bool,
-    /// A do-not-call list holds one of its numbers.
-    pub listed: bool,
 }
 
-/// What keeps a contact that stands like this and has not ended, and until when.
+/// What keeps a contact that has not ended, and until when; its numbers are marked as do-not-call lists want it.
 #[must_use]
-pub fn kept_by(campaign: &Campaign, standing: &Standing, known: Known, now: Timestamp) -> (KeptBy, Option<Timestamp>) {
+pub fn kept_by(campaign: &Campaign, contact: &Contact, known: Known, now: Timestamp) -> (KeptBy, Option<Timestamp>) {
+    let standing = order::standing(campaign, contact, now);
+    let next = order::next(campaign, contact, now).and_then(|next| contact.progress.numbers.get(next.number));
+    let is_listed = next.is_some_and(|number| number.listed_until > Some(now));
     match standing.earliest() {
         _ if known.on_call => (KeptBy::Call, None),
         _ if known.filtered_out => (KeptBy::Filter, None),
         _ if known.paused_out => (KeptBy::Batch, None),
-        None if known.listed => (KeptBy::Lists, None),
+        None if is_listed => (KeptBy::Lists, None),
         None => (KeptBy::Rounds, None),
+        Some(at) if at > now && is_listed => (KeptBy::Lists, Some(at)),
         Some(at) if at > now => (KeptBy::Time, Some(at)),
         Some(_) if standing.agent.is_some() && standing.business.is_some_and(|at| at <= now) => (KeptBy::Agent, None),
         Some(_) => awake(campaign, standing.zone.as_deref(), now),

@@ -14,6 +14,7 @@ use crate::domain::{
 on_both_stores!(
     each_contact_is_kept_by_one_thing,
     nobody_is_kept_of_a_campaign_that_is_gone,
+    an_entry_that_expires_keeps_until_then,
     all_counts_are_of_one_instant,
     more_contacts_than_asked_for_are_not_looked_at,
 );
@@ -110,6 +111,28 @@ async fn nobody_is_kept_of_a_campaign_that_is_gone(mut world: World) {
     world.store.apply(generation(9, &[]), vec![change]).await.unwrap();
     assert_eq!(kept(&world, &spring).await, []);
     assert!(world.store.counts(&campaign_id("sprung"), world.now(), 0).await.is_err());
+}
+
+async fn an_entry_that_expires_keeps_until_then(mut world: World) {
+    let objected = DoNotCallId::parse("objected").unwrap();
+    let spring = Campaign { do_not_call: vec![objected.clone()], ..campaign("spring") };
+    world.apply(&[&spring]).await;
+    let number = |serial: u32| format!("+86138{serial:08}");
+    let new = |customer: &str, serials: &[u32]| {
+        let numbers: Vec<String> = serials.iter().copied().map(number).collect();
+        contact(customer, &numbers.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    world.import(&spring, vec![new("listed", &[1]), new("other-number", &[2, 3]), new("for-good", &[4])]).await;
+    let until = world.now() + Duration::from_secs(3600);
+    let entry = |serial, expires_at| NewEntry { number: e164(&number(serial)), expires_at };
+    let entries = vec![entry(1, Some(until)), entry(2, Some(until)), entry(4, None)];
+    world.store.import_do_not_call(&objected, entries).await.unwrap();
+    let expected = [(KeptBy::Nothing, None, 1), (KeptBy::Lists, Some(until), 2)];
+    assert_eq!(kept(&world, &spring).await, expected, "also before picking has come past");
+    assert_eq!(world.customers(&spring).await, ["other-number"]);
+    assert_eq!(kept(&world, &spring).await, expected);
+    world.clock.advance(Duration::from_secs(3600));
+    assert_eq!(kept(&world, &spring).await, [(KeptBy::Nothing, None, 2), (KeptBy::Lists, None, 1)]);
 }
 
 async fn all_counts_are_of_one_instant(mut world: World) {

@@ -7,6 +7,7 @@ use crate::{
     domain::{
         campaign::{Campaign, DialPermission},
         contact::{Contact, ContactStage, HELD_FOR_GOOD},
+        do_not_call,
         facts::verdict,
         ids::CampaignId,
         intent::PinnedRoom,
@@ -98,11 +99,17 @@ impl State {
                 on_call: live.contains(&contact.reference),
                 filtered_out: self.filtered_out.contains(&contact.reference),
                 paused_out: self.paused_out.contains(&contact.reference),
-                listed: contact.progress.numbers.iter().any(|number| number.listed_until.is_some()),
             };
-            let (by, until) = kept::kept_by(defined, &order::standing(defined, contact, now), known, now);
+            let (by, until) = kept::kept_by(defined, &self.screened(defined, contact, now), known, now);
             Kept { by, until, contacts: 1 }
         })))
+    }
+
+    /// A contact as it is once picking has come past it.
+    fn screened(&self, campaign: &Campaign, contact: &Contact, now: Timestamp) -> Contact {
+        let entries = self.do_not_call.of(&campaign.do_not_call, contact);
+        let screened = do_not_call::screened(&contact.progress, &entries, &campaign.do_not_call, now);
+        Contact { progress: screened.unwrap_or_else(|| contact.progress.clone()), ..contact.clone() }
     }
 
     /// Whether nothing but its time, its numbers and other calls stands between a contact and a call.

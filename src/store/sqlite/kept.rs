@@ -6,28 +6,30 @@ use sqlx::SqliteConnection;
 
 use super::{
     contact::{self, KEPT_COLUMNS, campaign_key, column, contact_columns, contact_joins, kept_columns},
+    do_not_call::entries_column,
     fault::{Doing, Fault},
     read,
     writer::Shared,
 };
 use crate::{
     domain::{
+        do_not_call,
         ids::CampaignId,
         kept::{self, Kept, Known},
-        order,
     },
-    store::Tally,
+    store::{Tally, row},
 };
 
 /// Contacts that one look goes past, so that of many no reader keeps the log from shrinking.
 const LOOK: i64 = 10_000;
 
-/// Contacts ?2 to ?3 of a campaign, as [`contact::kept`] reads them, and whether a do-not-call list holds one of
-/// their numbers.
+/// Contacts ?2 to ?3 of a campaign, as [`contact::kept`] reads them, and what do-not-call lists say of their numbers.
 const CONTACTS: &str = concat!(
     "SELECT ",
     kept_columns!(),
-    ", EXISTS (SELECT 1 FROM listed_number n WHERE n.contact = c.id) FROM contact c",
+    ", ",
+    entries_column!("?4"),
+    " FROM contact c",
     contact_joins!(),
     "WHERE c.id > ?2 AND c.id <= ?3 AND +c.campaign = ?1"
 );
@@ -74,9 +76,10 @@ pub(super) async fn look(
     }
     let to = after + LOOK;
     let mut kept = Vec::new();
-    let mut rows = sqlx::query(CONTACTS).bind(key).bind(after).bind(to).fetch(conn);
+    let lists = row::lists_text(&defined.do_not_call);
+    let mut rows = sqlx::query(CONTACTS).bind(key).bind(after).bind(to).bind(lists).fetch(conn);
     while let Some(row) = rows.try_next().await.doing("counting contacts")? {
-        let found = contact::kept(&row)?;
+        let mut found = contact::kept(&row)?;
         if found.contact.progress.is_over() && !found.live {
             continue;
         }
@@ -84,10 +87,13 @@ pub(super) async fn look(
             on_call: found.live,
             filtered_out: !defined.matches(&found.contact.attributes),
             paused_out: found.paused_out,
-            listed: column(&row, KEPT_COLUMNS)?,
         };
-        let standing = order::standing(defined, &found.contact, now);
-        let (by, until) = kept::kept_by(defined, &standing, known, now);
+        let progress = &mut found.contact.progress;
+        let entries = row::entries(column(&row, KEPT_COLUMNS)?, progress.numbers.len())?;
+        if let Some(screened) = do_not_call::screened(progress, &entries, &defined.do_not_call, now) {
+            *progress = screened;
+        }
+        let (by, until) = kept::kept_by(defined, &found.contact, known, now);
         kept.push(Kept { by, until, contacts: 1 });
     }
     Ok(Some((kept::counted(kept), to)))
