@@ -160,6 +160,22 @@ pub fn decide(facts: &Facts<'_>) -> Result<(), Hold> {
     caps(campaign, facts)
 }
 
+/// The first hold of the contact's own: what [`decide`] would say while its campaign is open and below its caps.
+pub fn own_hold(facts: &Facts<'_>) -> Result<(), Hold> {
+    let campaign = facts.campaign.ok_or(Hold::Retired)?;
+    let progress = &facts.contact.progress;
+    let number = progress.tries(facts.number, facts.rule).ok_or(Hold::Stale)?;
+    // That nobody is called holds the campaign.
+    if *facts.permission != DialPermission::None {
+        listed(facts.permission, &number.e164)?;
+    }
+    suppressed(facts.now, campaign, facts.do_not_call)?;
+    on_call(facts)?;
+    budget(facts.now, campaign, facts.contact, number, facts.rule)?;
+    same_agent(campaign, facts)?;
+    frequency(facts.now, campaign, progress, facts.history)
+}
+
 fn listed(permission: &DialPermission, number: &E164) -> Result<(), Hold> {
     match permission {
         DialPermission::None => Err(Hold::DiallingOff),

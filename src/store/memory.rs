@@ -499,7 +499,7 @@ impl Store for MemoryStore {
     async fn counts(&self, campaign: &CampaignId, now: Timestamp, most: u64) -> Result<Counted, StoreError> {
         let state = self.state()?;
         let tally = state.tally(campaign)?;
-        let kept = if tally.contacts > most { None } else { Some(state.kept(campaign, now)?) };
+        let kept = if tally.contacts > most { None } else { Some(state.kept(campaign, now, &self.settings)?) };
         Ok(Counted { tally, kept, at_once: true })
     }
 

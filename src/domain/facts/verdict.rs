@@ -52,7 +52,7 @@ pub fn ask(
     settings: &GateSettings,
     ledger: &Ledger,
 ) -> Result<(), Hold> {
-    let ask_for = |trunk| ask_for(question, trunk, generation, settings, ledger);
+    let ask_for = |trunk| gate::decide(&facts(question, trunk, generation, settings, ledger));
     if let Some(trunk) = question.trunk {
         return ask_for(Some(trunk));
     }
@@ -74,31 +74,65 @@ pub fn explain(
     settings: &GateSettings,
     ledger: &Ledger,
 ) -> Result<(), Hold> {
-    let answer = ask(question, generation, settings, ledger);
+    explained(question, |question| ask(question, generation, settings, ledger))
+}
+
+/// What holds a contact by itself at `now`, whatever its campaign waits for: the gate's answer for its next number, of
+/// which `history` is; `do_not_call` are the entries of all its numbers.
+pub fn own_hold(
+    contact: &Contact,
+    now: Timestamp,
+    history: &NumberHistory,
+    do_not_call: &[Vec<Entry>],
+    generation: &Generation,
+    settings: &GateSettings,
+    ledger: &Ledger,
+) -> Option<Hold> {
+    let campaign = generation.definitions.campaigns.get(&contact.campaign)?;
+    let next = order::next(campaign, contact, now)?;
+    let question = Question {
+        now,
+        // Calls of the last second hold the campaign.
+        mono: 0,
+        contact,
+        picked_version: contact.version,
+        number: next.number,
+        rule: next.rule(contact),
+        agent: None,
+        batch_paused: false,
+        trunk: None,
+        history,
+        do_not_call: do_not_call.get(next.number).map_or(&[], Vec::as_slice),
+    };
+    explained(&question, |question| gate::own_hold(&facts(question, None, generation, settings, ledger))).err()
+}
+
+fn explained(question: &Question<'_>, ask: impl Fn(&Question<'_>) -> Result<(), Hold>) -> Result<(), Hold> {
+    let answer = ask(question);
     let Err(Hold::NotDue { due_at, by: DueBy::Cap }) = &answer else { return answer };
     let mut released = question.contact.clone();
     if let Some(tries) = released.progress.tries_mut(question.number, question.rule) {
         tries.held_until = None;
     }
-    match ask(&Question { contact: &released, ..*question }, generation, settings, ledger) {
+    match ask(&Question { contact: &released, ..*question }) {
         Err(hold) if hold.until() >= Some(*due_at) => Err(hold),
         Ok(()) | Err(_) => answer,
     }
 }
 
-fn ask_for(
-    question: &Question<'_>,
+fn facts<'a>(
+    question: &Question<'a>,
     trunk: Option<&TrunkId>,
-    generation: &Generation,
-    settings: &GateSettings,
+    generation: &'a Generation,
+    settings: &'a GateSettings,
     ledger: &Ledger,
-) -> Result<(), Hold> {
+) -> Facts<'a> {
     let contact = question.contact;
     let progress = &contact.progress;
     let number_on_call = progress.numbers.get(question.number).is_some_and(|n| ledger.number_on_call(&n.e164));
     let customer_on_call = ledger.customer_on_call(&contact.customer, std::iter::empty())
         || (!number_on_call && ledger.customer_on_call(&contact.customer, progress.numbers.iter().map(|n| &n.e164)));
-    gate::decide(&Facts {
+    Facts {
         now: question.now,
         campaign: generation.definitions.campaigns.get(&contact.campaign).map(Arc::as_ref),
         permission: &settings.permission,
@@ -116,7 +150,7 @@ fn ask_for(
         caps: trunk.and_then(|trunk| settings.caps.get(trunk)).copied().unwrap_or(NO_CAPS),
         history: question.history,
         do_not_call: question.do_not_call,
-    })
+    }
 }
 
 /// What a contact needs next by the definition in force; nothing once the campaign has expired, which is final.

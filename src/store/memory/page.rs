@@ -15,7 +15,7 @@ use crate::{
         order::{self, Rank},
         zone::ContactZone,
     },
-    store::{CandidatePage, StoreError, Tally},
+    store::{CandidatePage, GateSettings, StoreError, Tally},
 };
 
 /// Contacts that are ready, best first, each with its place.
@@ -89,9 +89,16 @@ impl State {
     }
 
     /// How many contacts that have not ended what keeps.
-    pub(super) fn kept(&self, campaign: &CampaignId, now: Timestamp) -> Result<Vec<Kept>, StoreError> {
+    pub(super) fn kept(
+        &self,
+        campaign: &CampaignId,
+        now: Timestamp,
+        settings: &GateSettings,
+    ) -> Result<Vec<Kept>, StoreError> {
         self.held(campaign)?;
-        let Some(defined) = self.defined(campaign) else { return Ok(Vec::new()) };
+        let (Some(generation), Some(defined)) = (&self.generation, self.defined(campaign)) else {
+            return Ok(Vec::new());
+        };
         let live = self.live_contacts();
         let open = self.contacts_of(campaign).filter(|c| !c.progress.is_over() || live.contains(&c.reference));
         Ok(kept::counted(open.map(|contact| {
@@ -100,16 +107,18 @@ impl State {
                 filtered_out: self.filtered_out.contains(&contact.reference),
                 paused_out: self.paused_out.contains(&contact.reference),
             };
-            let (by, until) = kept::kept_by(defined, &self.screened(defined, contact, now), known, now);
-            Kept { by, until, contacts: 1 }
+            let entries = self.do_not_call.of(&defined.do_not_call, contact);
+            // As it is once picking has come past it.
+            let screened = do_not_call::screened(&contact.progress, &entries, &defined.do_not_call, now);
+            let contact = Contact { progress: screened.unwrap_or_else(|| contact.progress.clone()), ..contact.clone() };
+            let mut found = kept::kept_by(defined, &contact, known, now);
+            if let Some(next) = order::next(defined, &contact, now).filter(|_| found.0.is_unasked()) {
+                let history = self.history(defined, &contact, next.number);
+                let hold = verdict::own_hold(&contact, now, &history, &entries, generation, settings, &self.ledger);
+                found = kept::kept_by_hold(found, hold.as_ref());
+            }
+            Kept { by: found.0, until: found.1, contacts: 1 }
         })))
-    }
-
-    /// A contact as it is once picking has come past it.
-    fn screened(&self, campaign: &Campaign, contact: &Contact, now: Timestamp) -> Contact {
-        let entries = self.do_not_call.of(&campaign.do_not_call, contact);
-        let screened = do_not_call::screened(&contact.progress, &entries, &campaign.do_not_call, now);
-        Contact { progress: screened.unwrap_or_else(|| contact.progress.clone()), ..contact.clone() }
     }
 
     /// Whether nothing but its time, its numbers and other calls stands between a contact and a call.
