@@ -57,9 +57,9 @@ pub struct Status {
     pub campaigns: Campaigns,
     /// Agents, counted; listed too for those who may see them.
     pub agents: Agents,
-    /// Attempts without an outcome.
+    /// Attempts without an outcome; those of the campaigns in the list together.
     pub live_calls: u32,
-    /// Agents held for an attempt.
+    /// Agents held for an attempt, also for one that is yet to be placed.
     pub reserved_agents: u32,
     /// Every problem of the last attempted revision.
     pub problems: Vec<Problem>,
