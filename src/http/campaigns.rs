@@ -20,7 +20,10 @@ use super::{
 use crate::{
     domain::ids::{AttemptId, CampaignId, CustomerId},
     store::{COUNTED_AT_ONCE_MAX, Counted},
-    telemetry::status::{CampaignStatus, Waiting},
+    telemetry::{
+        metrics::RETIRED,
+        status::{CampaignStatus, Waiting},
+    },
 };
 
 /// Attempts of one page, unless asked otherwise.
@@ -158,7 +161,7 @@ fn dial_status(state: &ServerState, id: &CampaignId) -> Option<CampaignStatus> {
 fn retired(id: &CampaignId) -> CampaignStatus {
     CampaignStatus {
         id: id.to_string(),
-        phase: "retired".to_owned(),
+        phase: RETIRED.to_owned(),
         waiting: Some(Waiting::of(&crate::domain::reason::Hold::Retired)),
         ..CampaignStatus::default()
     }

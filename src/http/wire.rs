@@ -100,11 +100,11 @@ pub struct Source {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Campaigns {
-    /// All of them.
+    /// All of them, retired ones too.
     pub total: usize,
     /// How many are in each phase.
     pub by_phase: BTreeMap<String, usize>,
-    /// Each.
+    /// Each that has a file; of the retired ones those with calls that are live.
     pub list: Vec<CampaignStatus>,
 }
 

@@ -33,6 +33,9 @@ pub struct SourceStatus {
     pub problems: Vec<Problem>,
     /// Limits of the commit in force that the settings' ceilings lower.
     pub lowered: Vec<Problem>,
+    /// Campaigns whose files are gone, by id; contacts and results of theirs are there.
+    #[serde(default)]
+    pub retired: Vec<String>,
     /// Files read from the last attempted revision.
     pub files: usize,
 }

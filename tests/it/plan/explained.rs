@@ -107,7 +107,7 @@ fn what_expired_at_the_daemon_is_told_so_whatever_the_files_say() {
     assert!(out.contains("its file is back, its history goes on (running)\n        stays held: ends_at has"), "{out}");
     assert!(out.ends_with(nobody), "{out}");
     stage.commit(&Campaign { state: "paused", ..Campaign::default() });
-    stage.until("it is back", || stage.status()["campaigns"]["total"] == 2);
+    stage.until("it is back", || stage.status()["campaigns"]["list"].as_array().unwrap().len() == 2);
     stage.write_campaign(&Campaign::default());
     let out = says("text");
     assert!(out.contains("resume  spring \"spring\": its file says running again\n        stays held: "), "{out}");
