@@ -202,7 +202,8 @@ pub(in crate::cli) fn counted<N: fmt::Display + From<u8> + PartialEq>(number: N,
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let file = fs::File::open(path)?;
     let length = file.metadata()?.len();
-    let mut bytes = Vec::new();
+    // With room for the read that finds the end; without it the first guess is 32 bytes, and many reads follow.
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(LENGTH_MAX)).unwrap_or_default() + 1);
     // One byte more than is allowed, as it may have grown since; a device says that it has none.
     let read = if length > LENGTH_MAX { length } else { file.take(LENGTH_MAX + 1).read_to_end(&mut bytes)? as u64 };
     if read > LENGTH_MAX {

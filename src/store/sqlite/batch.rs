@@ -8,6 +8,7 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use super::{
     contact::{self, column},
     fault::{Doing, Fault},
+    statements::Statements,
 };
 use crate::{
     domain::{
@@ -140,18 +141,15 @@ pub(super) async fn count(
     counted: contact::Counted,
     by: i64,
 ) -> Result<(), Fault> {
-    counts(conn, batch, &[(counted, by)]).await
+    let mut all = Statements::default();
+    counts(&mut all, batch, &[(counted, by)]);
+    all.execute(conn, "counting").await
 }
 
 /// Adds to counts of a batch, in one statement.
-pub(super) async fn counts(
-    conn: &mut SqliteConnection,
-    batch: i64,
-    counted: &[(contact::Counted, i64)],
-) -> Result<(), Fault> {
-    const SQL: &str = "INSERT INTO batch_tally (batch, kind, name, n) SELECT ?1, value ->> '$[0][0]', \
-                       value ->> '$[0][1]', value ->> '$[1]' FROM json_each(?2) WHERE true \
+pub(super) fn counts(all: &mut Statements, batch: i64, counted: &[(contact::Counted, i64)]) {
+    const SQL: &str = "INSERT INTO batch_tally (batch, kind, name, n) SELECT ?, value ->> '$[0][0]', \
+                       value ->> '$[0][1]', value ->> '$[1]' FROM json_each(?) WHERE true \
                        ON CONFLICT (batch, kind, name) DO UPDATE SET n = n + excluded.n";
-    let query = sqlx::query(SQL).bind(batch).bind(serde_json::json!(counted).to_string());
-    query.execute(conn).await.doing("counting").map(drop)
+    all.add(SQL).bind(batch).bind(serde_json::json!(counted).to_string());
 }

@@ -5,6 +5,7 @@ use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use super::{
     contact::{self, Kept, campaign_key, column},
     fault::{Doing, Fault},
+    statements::Statements,
     writer::Writer,
 };
 use crate::{
@@ -112,7 +113,9 @@ async fn follow(
     if progress != kept.contact.progress {
         *changed = true;
         let rules = writer.rules(&kept.contact.campaign);
-        contact::write(&mut writer.conn, &rules, kept, &progress, false).await?;
+        let mut all = Statements::default();
+        contact::write(&mut all, &rules, kept, &progress, false);
+        writer.write(all, "writing a contact").await?;
     }
     Ok(outcome)
 }

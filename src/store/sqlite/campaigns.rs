@@ -11,6 +11,7 @@ use super::{
     evaluations::Evaluations,
     fault::{Doing, Fault},
     intent,
+    statements::Statements,
     writer::Writer,
 };
 use crate::{
@@ -171,7 +172,9 @@ async fn release_holds(conn: &mut SqliteConnection, rules: &Rules, campaign: i64
             let to_customer = intent::calls_to(conn, defined, &kept.contact.customer).await?;
             let progress = verdict::release_holds(defined, &kept.contact.progress, to_customer);
             if progress != kept.contact.progress {
-                contact::write(conn, rules, &kept, &progress, kept.live).await?;
+                let mut all = Statements::default();
+                contact::write(&mut all, rules, &kept, &progress, kept.live);
+                all.execute(conn, "releasing held contacts").await?;
             }
         }
     }

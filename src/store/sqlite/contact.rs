@@ -10,13 +10,14 @@ use super::{
     evaluations::Evaluations,
     fault::{Doing, Fault},
     place::{self, Place},
+    statements::Statements,
 };
 use crate::{
     domain::{
         business::Business,
         campaign::{Campaign, Priority},
         contact::{Contact, ContactEnd, ContactStage, Progress},
-        ids::{CampaignId, ContactRef, CustomerId},
+        ids::{AttemptId, CampaignId, ContactRef, CustomerId},
         order,
         zone::ContactZone,
     },
@@ -86,6 +87,19 @@ pub(super) struct Kept {
 pub(super) async fn load(conn: &mut SqliteConnection, contact: ContactRef) -> Result<Option<Kept>, Fault> {
     const SQL: &str = concat!("SELECT ", kept_columns!(), " FROM contact c", contact_joins!(), "WHERE c.id = ?1");
     let row = sqlx::query(SQL).bind(contact.0).fetch_optional(conn).await.doing("reading a contact")?;
+    row.as_ref().map(kept).transpose()
+}
+
+/// Reads the contact that an attempt calls, while it does.
+pub(super) async fn load_called(conn: &mut SqliteConnection, attempt: AttemptId) -> Result<Option<Kept>, Fault> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        kept_columns!(),
+        " FROM live_call a CROSS JOIN contact c ON c.id = a.contact",
+        contact_joins!(),
+        "WHERE a.attempt = ?1"
+    );
+    let row = sqlx::query(SQL).bind(attempt.to_i64()).fetch_optional(conn).await.doing("reading a contact")?;
     row.as_ref().map(kept).transpose()
 }
 
@@ -200,90 +214,70 @@ impl Rules {
 
 /// Writes `progress` to a contact as its next version, with what follows from it: how it stands, and
 /// the campaign's counts. `live` says whether it has a live call afterwards.
-pub(super) async fn write(
-    conn: &mut SqliteConnection,
-    rules: &Rules,
-    before: &Kept,
-    progress: &Progress,
-    live: bool,
-) -> Result<(), Fault> {
+pub(super) fn write(all: &mut Statements, rules: &Rules, before: &Kept, progress: &Progress, live: bool) {
     let after = Contact { progress: progress.clone(), version: before.contact.version + 1, ..before.contact.clone() };
-    stand(conn, rules, before, &after, live).await?;
+    stand(all, rules, before, &after, live);
     let was = &before.contact.progress;
     if (&progress.numbers, &progress.business) != (&was.numbers, &was.business) {
-        write_numbers(conn, after.reference, was, progress).await?;
+        write_numbers(all, after.reference, was, progress);
     }
-    recount(conn, rules, before, (&after, before.paused_out)).await?;
-    moved(conn, before, state(was, before.live), state(progress, live)).await
+    recount(all, rules, before, (&after, before.paused_out));
+    moved(all, before, state(was, before.live), state(progress, live));
 }
 
 /// Writes a contact that is not in a call and has become `after`, with what follows from it.
-pub(super) async fn rewrite(
-    conn: &mut SqliteConnection,
-    rules: &Rules,
-    before: &Kept,
-    after: &Contact,
-) -> Result<(), Fault> {
+pub(super) fn rewrite(all: &mut Statements, rules: &Rules, before: &Kept, after: &Contact) {
     const CONTACT: &str =
-        "UPDATE contact SET customer_id = ?2, priority = ?3, not_before = ?4, paused_out = ?5 WHERE id = ?1";
-    sqlx::query(CONTACT)
-        .bind(after.reference.0)
+        "UPDATE contact SET customer_id = ?, priority = ?, not_before = ?, paused_out = ? WHERE id = ?";
+    all.add(CONTACT)
         .bind(after.customer.as_str())
         .bind(after.priority.get())
         .bind(after.not_before.map(row::micros))
         .bind(before.batch_paused)
-        .execute(&mut *conn)
-        .await
-        .doing("writing a contact")?;
+        .bind(after.reference.0);
     let (was, progress) = (&before.contact.progress, &after.progress);
-    const PERSONAL: &str = "UPDATE personal SET numbers = ?2, timezone = ?3, attributes = ?4 WHERE contact = ?1";
+    const PERSONAL: &str = "UPDATE personal SET numbers = ?, timezone = ?, attributes = ? WHERE contact = ?";
     let numbers = progress.numbers.iter().map(|number| (&number.category, &number.e164));
-    sqlx::query(PERSONAL)
-        .bind(after.reference.0)
+    all.add(PERSONAL)
         .bind(row::numbers_text(numbers))
         .bind(after.timezone.as_ref().map(ContactZone::name))
         .bind(attributes::text(&after.attributes))
-        .execute(&mut *conn)
-        .await
-        .doing("writing a contact")?;
-    write_numbers(conn, after.reference, was, progress).await?;
+        .bind(after.reference.0);
+    write_numbers(all, after.reference, was, progress);
     let paused = Kept { paused_out: before.batch_paused, ..before.clone() };
-    stand(conn, rules, &paused, after, false).await?;
-    recount(conn, rules, before, (after, before.batch_paused)).await?;
-    moved(conn, before, state(was, false), state(progress, false)).await
+    stand(all, rules, &paused, after, false);
+    recount(all, rules, before, (after, before.batch_paused));
+    moved(all, before, state(was, false), state(progress, false));
 }
 
 /// Counts a contact as left out under another name, or no longer.
-pub(super) async fn recount(
-    conn: &mut SqliteConnection,
+pub(super) fn recount(
+    all: &mut Statements,
     rules: &Rules,
     before: &Kept,
     (after, paused_out): (&Contact, bool),
-) -> Result<(), Fault> {
+) {
     let was = rules.left_out(&before.contact, before.paused_out);
     let is = rules.left_out(after, paused_out);
     if was == is {
-        return Ok(());
+        return;
     }
     let both = [(was, -1), (is, 1)].into_iter().filter_map(|(kind, by)| Some(((kind?, ""), by)));
-    counts(conn, before.campaign, &both.collect::<Vec<_>>()).await
+    counts(all, before.campaign, &both.collect::<Vec<_>>());
 }
 
 /// Writes a contact's own row, and how it stands.
-async fn stand(
-    conn: &mut SqliteConnection,
-    rules: &Rules,
-    before: &Kept,
-    contact: &Contact,
-    live: bool,
-) -> Result<(), Fault> {
-    const SQL: &str = "UPDATE contact SET stood = ?2, version = ?3, pass = ?4, attempts = ?5, ended = ?6 WHERE id = ?1";
+fn stand(all: &mut Statements, rules: &Rules, before: &Kept, contact: &Contact, live: bool) {
+    const SQL: &str = "UPDATE contact SET stood = ?, version = ?, pass = ?, attempts = ?, ended = ? WHERE id = ?";
     let (progress, stood) = (&contact.progress, before.stood + 1);
-    let query = sqlx::query(SQL).bind(contact.reference.0).bind(stood).bind(contact.version).bind(progress.pass);
-    let query = query.bind(progress.attempts).bind(progress.ended.map(ContactEnd::as_str));
-    query.execute(&mut *conn).await.doing("writing a contact")?;
+    all.add(SQL).bind(stood).bind(contact.version).bind(progress.pass).bind(progress.attempts);
+    all.bind(progress.ended.map(ContactEnd::as_str)).bind(contact.reference.0);
     let (campaign, paused_out) = (before.campaign, before.paused_out);
-    enter(conn, &[Entered { campaign, rules, contact, stood, live, paused_out }]).await
+    let entered = Entered { campaign, rules, contact, stood, live, paused_out };
+    if rules.defined.is_none() {
+        evaluate::want(all, campaign);
+    }
+    place::put(all, &entered.places());
 }
 
 /// A contact of which `contact.stood` has risen.
@@ -302,45 +296,43 @@ pub(super) struct Entered<'a> {
     pub(super) paused_out: bool,
 }
 
-/// Writes the places of contacts; those that they had count no longer.
-pub(super) async fn enter(conn: &mut SqliteConnection, all: &[Entered<'_>]) -> Result<(), Fault> {
-    let mut places = Vec::new();
-    for entered in all {
-        places.extend(entered.rules.places(entered));
-        if let Some(next) = &entered.rules.evaluations.next {
-            next.touch(entered.contact, entered.paused_out);
+impl Entered<'_> {
+    /// Its places, of which an evaluation under way now knows.
+    fn places(&self) -> Vec<(i64, Place)> {
+        if let Some(next) = &self.rules.evaluations.next {
+            next.touch(self.contact, self.paused_out);
         }
+        self.rules.places(self)
     }
-    // Without a definition they stand nowhere, which is made good when there is one again.
-    let undefined: BTreeSet<i64> = all.iter().filter(|it| it.rules.defined.is_none()).map(|it| it.campaign).collect();
-    for campaign in undefined {
-        evaluate::want(conn, campaign).await?;
-    }
-    place::put(conn, &places).await
 }
 
-async fn write_numbers(
-    conn: &mut SqliteConnection,
-    contact: ContactRef,
-    was: &Progress,
-    progress: &Progress,
-) -> Result<(), Fault> {
-    const SQL: &str = "INSERT INTO progress (contact, numbers, held, business) VALUES (?1, ?2, ?3, ?4) \
+/// Writes the places of contacts; those that they had count no longer.
+pub(super) async fn enter_all(conn: &mut SqliteConnection, all: &[Entered<'_>]) -> Result<(), Fault> {
+    // Without a definition they stand nowhere, which is made good when there is one again.
+    let undefined: BTreeSet<i64> = all.iter().filter(|it| it.rules.defined.is_none()).map(|it| it.campaign).collect();
+    let mut wanted = Statements::default();
+    undefined.into_iter().for_each(|campaign| evaluate::want(&mut wanted, campaign));
+    wanted.execute(conn, "noting contacts without a definition").await?;
+    let places: Vec<(i64, Place)> = all.iter().flat_map(Entered::places).collect();
+    place::put_all(conn, &places).await
+}
+
+fn write_numbers(all: &mut Statements, contact: ContactRef, was: &Progress, progress: &Progress) {
+    const SQL: &str = "INSERT INTO progress (contact, numbers, held, business) VALUES (?, ?, ?, ?) \
                        ON CONFLICT (contact) DO UPDATE SET numbers = excluded.numbers, held = excluded.held, \
                        business = excluded.business";
     let scheduled = progress.business.scheduled.iter().map(|call| &call.tries);
     let held = progress.numbers.iter().chain(scheduled).filter_map(|tries| tries.held_until).max();
-    let query = sqlx::query(SQL).bind(contact.0).bind(row::progress_text(progress)).bind(held.map(row::micros));
-    let query = query.bind(row::business_text(&progress.business));
-    query.execute(&mut *conn).await.doing("writing a contact's progress")?;
-    do_not_call::remark(conn, contact, was, progress).await
+    all.add(SQL).bind(contact.0).bind(row::progress_text(progress)).bind(held.map(row::micros));
+    all.bind(row::business_text(&progress.business));
+    do_not_call::remark(all, contact, was, progress);
 }
 
 /// Marks an unchanged contact as being in a call, or no longer.
-pub(super) async fn set_live(conn: &mut SqliteConnection, rules: &Rules, kept: &Kept, live: bool) -> Result<(), Fault> {
-    stand(conn, rules, kept, &kept.contact, live).await?;
+pub(super) fn set_live(all: &mut Statements, rules: &Rules, kept: &Kept, live: bool) {
+    stand(all, rules, kept, &kept.contact, live);
     let progress = &kept.contact.progress;
-    moved(conn, kept, state(progress, !live), state(progress, live)).await
+    moved(all, kept, state(progress, !live), state(progress, live));
 }
 
 /// Under what a contact is counted as left out: the filter goes before the pause of a batch.
@@ -379,18 +371,13 @@ pub(super) const RESULT: &str = "result";
 /// Kind of count: attempts without an outcome.
 pub(super) const LIVE: &str = "live";
 
-async fn moved(
-    conn: &mut SqliteConnection,
-    kept: &Kept,
-    from: (&'static str, &'static str),
-    to: (&'static str, &'static str),
-) -> Result<(), Fault> {
+fn moved(all: &mut Statements, kept: &Kept, from: Counted, to: Counted) {
     if from == to {
-        return Ok(());
+        return;
     }
     let both = [(from, -1), (to, 1)];
-    counts(conn, kept.campaign, &both).await?;
-    batch::counts(conn, kept.batch, &both).await
+    counts(all, kept.campaign, &both);
+    batch::counts(all, kept.batch, &both);
 }
 
 /// A count of a campaign or a batch, by kind and name.
@@ -398,20 +385,17 @@ pub(super) type Counted = (&'static str, &'static str);
 
 /// Adds `by` to a count of a campaign.
 pub(super) async fn count(conn: &mut SqliteConnection, campaign: i64, counted: Counted, by: i64) -> Result<(), Fault> {
-    counts(conn, campaign, &[(counted, by)]).await
+    let mut all = Statements::default();
+    counts(&mut all, campaign, &[(counted, by)]);
+    all.execute(conn, "counting").await
 }
 
 /// Adds to counts of a campaign, in one statement.
-pub(super) async fn counts(
-    conn: &mut SqliteConnection,
-    campaign: i64,
-    counted: &[(Counted, i64)],
-) -> Result<(), Fault> {
-    const SQL: &str = "INSERT INTO tally (campaign, kind, name, n) SELECT ?1, value ->> '$[0][0]', \
-                       value ->> '$[0][1]', value ->> '$[1]' FROM json_each(?2) WHERE true \
+pub(super) fn counts(all: &mut Statements, campaign: i64, counted: &[(Counted, i64)]) {
+    const SQL: &str = "INSERT INTO tally (campaign, kind, name, n) SELECT ?, value ->> '$[0][0]', \
+                       value ->> '$[0][1]', value ->> '$[1]' FROM json_each(?) WHERE true \
                        ON CONFLICT (campaign, kind, name) DO UPDATE SET n = n + excluded.n";
-    let query = sqlx::query(SQL).bind(campaign).bind(serde_json::json!(counted).to_string());
-    query.execute(conn).await.doing("counting").map(drop)
+    all.add(SQL).bind(campaign).bind(serde_json::json!(counted).to_string());
 }
 
 /// Makes a count of a campaign what it is.

@@ -6,6 +6,7 @@ use super::{
     batch,
     contact::{self, Kept},
     fault::{Doing, Fault},
+    statements::Statements,
     writer::Writer,
 };
 use crate::{
@@ -42,7 +43,9 @@ pub(super) async fn edit(
         return Ok(false);
     }
     let rules = writer.rules(campaign);
-    contact::rewrite(&mut writer.conn, &rules, &kept, &after).await?;
+    let mut all = Statements::default();
+    contact::rewrite(&mut all, &rules, &kept, &after);
+    writer.write(all, "writing a contact").await?;
     Ok(true)
 }
 
@@ -99,7 +102,9 @@ pub(super) async fn erase(
     }
     let after = erased(&kept.contact, pseudonyms.customer(id));
     let rules = writer.rules(campaign);
-    contact::rewrite(&mut writer.conn, &rules, &kept, &after).await?;
+    let mut all = Statements::default();
+    contact::rewrite(&mut all, &rules, &kept, &after);
+    writer.write(all, doing).await?;
     Ok(id)
 }
 

@@ -13,6 +13,7 @@ use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use super::{
     contact::{self, Entered, Kept, column, contact_columns, contact_joins, kept_columns},
     fault::{Doing, Fault},
+    statements::Statements,
     writer::Writer,
 };
 use crate::{
@@ -184,18 +185,18 @@ async fn write(writer: &mut Writer, changed: Vec<(Progress, Kept)>) -> Result<()
         rules.entry(kept.campaign).or_insert_with(|| writer.rules(&after.campaign));
         written.push(Kept { contact: after, stood: kept.stood + 1, ..kept });
     }
-    let conn = &mut writer.conn;
-    let (contacts, marks) = (Value::Array(contacts).to_string(), Value::Array(marks).to_string());
-    const CONTACTS: &str = "UPDATE contact SET version = value ->> 1, stood = stood + 1 FROM json_each(?1) \
+    let contacts = Value::Array(contacts).to_string();
+    const CONTACTS: &str = "UPDATE contact SET version = value ->> 1, stood = stood + 1 FROM json_each(?) \
                             WHERE contact.id = value ->> 0";
     const PROGRESS: &str = "INSERT INTO progress (contact, numbers) SELECT value ->> 0, value ->> 2 \
-                            FROM json_each(?1) WHERE true \
+                            FROM json_each(?) WHERE true \
                             ON CONFLICT (contact) DO UPDATE SET numbers = excluded.numbers";
-    const UNMARK: &str = "DELETE FROM listed_number WHERE contact IN (SELECT value ->> 0 FROM json_each(?1))";
+    const UNMARK: &str = "DELETE FROM listed_number WHERE contact IN (SELECT value ->> 0 FROM json_each(?))";
+    let mut all = Statements::default();
     for sql in [CONTACTS, PROGRESS, UNMARK] {
-        sqlx::query(sql).bind(&contacts).execute(&mut *conn).await.doing(doing)?;
+        all.add(sql).bind(&contacts);
     }
-    mark(conn, &marks).await?;
+    all.add(MARK).bind(Value::Array(marks).to_string());
     let entered = written.iter().map(|kept| Entered {
         campaign: kept.campaign,
         rules: &rules[&kept.campaign],
@@ -205,13 +206,12 @@ async fn write(writer: &mut Writer, changed: Vec<(Progress, Kept)>) -> Result<()
         paused_out: kept.paused_out,
     });
     let entered: Vec<Entered<'_>> = entered.collect();
-    contact::enter(conn, &entered).await
+    all.execute(&mut writer.conn, doing).await?;
+    contact::enter_all(&mut writer.conn, &entered).await
 }
 
-async fn mark(conn: &mut SqliteConnection, marks: &str) -> Result<(), Fault> {
-    const MARK: &str = "INSERT INTO listed_number (contact, number) SELECT value ->> 0, value ->> 1 FROM json_each(?1)";
-    sqlx::query(MARK).bind(marks).execute(conn).await.doing("marking contacts that a list holds").map(drop)
-}
+/// Writes marks: a list of contacts and numbers.
+const MARK: &str = "INSERT INTO listed_number (contact, number) SELECT value ->> 0, value ->> 1 FROM json_each(?)";
 
 /// Numbers that have a mark.
 fn marked(progress: &Progress) -> impl Iterator<Item = &str> {
@@ -219,19 +219,13 @@ fn marked(progress: &Progress) -> impl Iterator<Item = &str> {
 }
 
 /// Keeps the marks of a contact findable whose progress was written by itself.
-pub(super) async fn remark(
-    conn: &mut SqliteConnection,
-    contact: ContactRef,
-    before: &Progress,
-    after: &Progress,
-) -> Result<(), Fault> {
+pub(super) fn remark(all: &mut Statements, contact: ContactRef, before: &Progress, after: &Progress) {
     if marked(before).eq(marked(after)) {
-        return Ok(());
+        return;
     }
-    let query = sqlx::query("DELETE FROM listed_number WHERE contact = ?1").bind(contact.0);
-    query.execute(&mut *conn).await.doing("marking contacts that a list holds")?;
+    all.add("DELETE FROM listed_number WHERE contact = ?").bind(contact.0);
     let marks: Vec<Value> = marked(after).map(|number| json!([contact.0, number])).collect();
-    mark(conn, &Value::Array(marks).to_string()).await
+    all.add(MARK).bind(Value::Array(marks).to_string());
 }
 
 /// What `lists` say of the numbers of a contact, by index.

@@ -19,6 +19,7 @@ use super::{
     fault::{Doing, Fault},
     pause,
     place::{self, Kind, Place},
+    statements::Statements,
     writer::{Reply, Writer},
 };
 use crate::{
@@ -77,9 +78,8 @@ pub(super) async fn new(conn: &mut SqliteConnection, campaign: i64) -> Result<i6
 }
 
 /// Notes that the places of a campaign's contacts do not stand by its definition.
-pub(super) async fn want(conn: &mut SqliteConnection, campaign: i64) -> Result<(), Fault> {
-    let query = sqlx::query("UPDATE campaign SET wanted = 1 WHERE id = ?1").bind(campaign);
-    query.execute(conn).await.doing("noting contacts without a definition").map(drop)
+pub(super) fn want(all: &mut Statements, campaign: i64) {
+    all.add("UPDATE campaign SET wanted = 1 WHERE id = ?").bind(campaign);
 }
 
 /// Whether this evaluation is still the one that is to come.
@@ -96,7 +96,7 @@ pub(super) async fn append(writer: &mut Writer, under_way: &Arc<UnderWay>, place
     }
     let places = places.into_iter().filter(|place| !under_way.is_touched(place.contact));
     let places: Vec<(i64, Place)> = places.map(|place| (under_way.evaluation, place)).collect();
-    place::put(&mut writer.conn, &places).await?;
+    place::put_all(&mut writer.conn, &places).await?;
     Ok(true)
 }
 
@@ -168,7 +168,7 @@ pub(super) async fn again(writer: &mut Writer, campaign: &CampaignId, all: &[Kep
         paused_out: kept.paused_out,
     });
     let entered: Vec<Entered<'_>> = entered.collect();
-    contact::enter(&mut writer.conn, &entered).await
+    contact::enter_all(&mut writer.conn, &entered).await
 }
 
 /// Rows that are cleared away at once: few, since intents wait meanwhile.

@@ -135,7 +135,7 @@ async fn insert(
     let paused_out = batch.paused;
     let entered = |contact| Entered { campaign: key, rules, contact, stood: 0, live: false, paused_out };
     let entered: Vec<Entered<'_>> = contacts.iter().map(entered).collect();
-    contact::enter(conn, &entered).await?;
+    contact::enter_all(conn, &entered).await?;
     let mut left_out: BTreeMap<&'static str, i64> = BTreeMap::new();
     for kind in contacts.iter().filter_map(|contact| rules.left_out(contact, paused_out)) {
         *left_out.entry(kind).or_default() += 1;

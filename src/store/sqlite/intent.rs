@@ -9,6 +9,7 @@ use super::{
     do_not_call,
     fault::{Doing, Fault},
     outcome,
+    statements::Statements,
     writer::{Shared, Writer},
 };
 use crate::{
@@ -87,7 +88,9 @@ async fn refuse(
 ) -> Result<IntentDecision, Fault> {
     if let Some(progress) = gate::after_refusal(campaign, &hold, &kept.contact, place, now) {
         let rules = Rules { now, ..writer.rules(&campaign.id) };
-        contact::write(&mut writer.conn, &rules, kept, &progress, kept.live).await?;
+        let mut all = Statements::default();
+        contact::write(&mut all, &rules, kept, &progress, kept.live);
+        writer.write(all, "writing a contact").await?;
     }
     Ok(IntentDecision::Refused(hold))
 }
@@ -102,7 +105,7 @@ async fn admit(
 ) -> Result<IntentDecision, Fault> {
     let called = kept.contact.progress.numbers[request.number].e164.clone();
     let rules = Rules { now: intent.at, ..writer.rules(&campaign.id) };
-    if let Err(fault) = write(&mut writer.conn, &rules, request, kept, &intent, &called).await {
+    if let Err(fault) = writer.write(written(&rules, request, kept, &intent, &called), "writing an intent").await {
         let Some(constraint) = fault.unique_violation() else { return Err(fault) };
         return on_call_after_all(writer, &constraint, &called).await.ok_or(fault);
     }
@@ -129,19 +132,20 @@ async fn on_call_after_all(writer: &mut Writer, constraint: &str, called: &E164)
     Some(IntentDecision::Refused(if itself { Hold::NumberOnCall } else { Hold::CustomerOnCall }))
 }
 
-async fn write(
-    conn: &mut SqliteConnection,
+/// What an intent is on disk.
+fn written(
     rules: &Rules,
     request: &IntentRequest,
     kept: &Kept,
     intent: &RecordedIntent,
     called: &E164,
-) -> Result<(), Fault> {
+) -> Statements {
+    let mut all = Statements::default();
     let (attempt, contact) = (request.attempt.to_i64(), &kept.contact);
-    const ATTEMPT: &str = "INSERT INTO attempt (id, campaign, contact, generation, number_index, number, \
-                           caller_number, agent, trunk, placed_at, rule, do_not_call_version) SELECT ?1, ?2, ?3, \
-                           generation, ?4, ?5, ?6, ?7, ?8, ?9, ?10, do_not_call_version FROM store";
-    sqlx::query(ATTEMPT)
+    const ATTEMPT: &str = "INSERT INTO attempt (id, campaign, contact, number_index, number, caller_number, agent, \
+                           trunk, placed_at, rule, generation, do_not_call_version) \
+                           SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, generation, do_not_call_version FROM store";
+    all.add(ATTEMPT)
         .bind(attempt)
         .bind(kept.campaign)
         .bind(contact.reference.0)
@@ -151,38 +155,31 @@ async fn write(
         .bind(request.agent.as_str())
         .bind(request.trunk.as_str())
         .bind(micros(intent.at))
-        .bind(request.rule.as_ref().map(BusinessKey::to_string))
-        .execute(&mut *conn)
-        .await
-        .doing("writing an intent")?;
+        .bind(request.rule.as_ref().map(BusinessKey::to_string));
     const LIVE: &str = "INSERT INTO live_call (attempt, contact, customer_id, policy, local_date, next_day_at, \
-                        last_event_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    sqlx::query(LIVE)
+                        last_event_at) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    all.add(LIVE)
         .bind(attempt)
         .bind(contact.reference.0)
         .bind(contact.customer.as_str())
         .bind(row::policy_text(&intent.policy))
         .bind(intent.local_date.to_string())
         .bind(micros(intent.next_day_at))
-        .bind(micros(intent.at))
-        .execute(&mut *conn)
-        .await
-        .doing("writing a live call")?;
-    const NUMBERS: &str = "INSERT INTO live_number (number, attempt) \
-                           SELECT value ->> 1, ?2 FROM personal, json_each(personal.numbers) WHERE contact = ?1";
-    let numbers = sqlx::query(NUMBERS).bind(contact.reference.0).bind(attempt);
-    numbers.execute(&mut *conn).await.doing("writing a live call")?;
-    outcome::record_leg(conn, &request.leg, Some(request.attempt)).await?;
-    use_caller_number(conn, kept.campaign, request.caller_number.expose(), 1).await?;
-    contact::count(conn, kept.campaign, (contact::LIVE, ""), 1).await?;
-    contact::set_live(conn, rules, kept, true).await
+        .bind(micros(intent.at));
+    const NUMBERS: &str = "INSERT INTO live_number (attempt, number) \
+                           SELECT ?, value ->> 1 FROM personal, json_each(personal.numbers) WHERE contact = ?";
+    all.add(NUMBERS).bind(attempt).bind(contact.reference.0);
+    outcome::leg(&mut all, &request.leg, Some(request.attempt));
+    use_caller_number(&mut all, kept.campaign, request.caller_number.expose(), 1);
+    contact::counts(&mut all, kept.campaign, &[((contact::LIVE, ""), 1)]);
+    contact::set_live(&mut all, rules, kept, true);
+    all
 }
 
-async fn use_caller_number(conn: &mut SqliteConnection, campaign: i64, number: &str, by: i64) -> Result<(), Fault> {
-    const SQL: &str = "INSERT INTO caller_usage (campaign, caller_number, n) VALUES (?1, ?2, ?3) \
+fn use_caller_number(all: &mut Statements, campaign: i64, number: &str, by: i64) {
+    const SQL: &str = "INSERT INTO caller_usage (campaign, caller_number, n) VALUES (?, ?, ?) \
                        ON CONFLICT (campaign, caller_number) DO UPDATE SET n = n + excluded.n";
-    let query = sqlx::query(SQL).bind(campaign).bind(number).bind(by);
-    query.execute(conn).await.doing("counting a caller number").map(drop)
+    all.add(SQL).bind(campaign).bind(number).bind(by);
 }
 
 /// Takes an intent back; nothing if it has ended or never was.
@@ -195,13 +192,14 @@ pub(super) async fn withdraw(writer: &mut Writer, attempt: AttemptId) -> Result<
     let contact = crate::domain::ids::ContactRef(contact);
     let kept = contact::load(&mut writer.conn, contact).await?.ok_or_else(|| damaged("live_call.contact"))?;
     let rules = writer.rules(&kept.contact.campaign);
-    let conn = &mut writer.conn;
-    for sql in ["DELETE FROM leg WHERE attempt = ?1", "DELETE FROM attempt WHERE id = ?1"] {
-        sqlx::query(sql).bind(attempt.to_i64()).execute(&mut *conn).await.doing(doing)?;
+    let mut all = Statements::default();
+    for sql in ["DELETE FROM leg WHERE attempt = ?", "DELETE FROM attempt WHERE id = ?"] {
+        all.add(sql).bind(attempt.to_i64());
     }
-    use_caller_number(conn, kept.campaign, &caller_number, -1).await?;
-    contact::count(conn, kept.campaign, (contact::LIVE, ""), -1).await?;
-    contact::set_live(conn, &rules, &kept, false).await?;
+    use_caller_number(&mut all, kept.campaign, &caller_number, -1);
+    contact::counts(&mut all, kept.campaign, &[((contact::LIVE, ""), -1)]);
+    contact::set_live(&mut all, &rules, &kept, false);
+    writer.write(all, doing).await?;
     writer.shared.ledger().withdraw(attempt);
     business::take_effect(writer, contact).await?;
     Ok(())

@@ -33,6 +33,7 @@ mod pause;
 mod place;
 mod read;
 mod sorter;
+mod statements;
 mod writer;
 
 use std::{

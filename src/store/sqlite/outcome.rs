@@ -1,35 +1,26 @@
 //! What becomes of legs and attempts: milestones, ends, settlements.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
-use super::{
-    business, contact,
-    fault::{Doing, Fault},
-    writer::Writer,
-};
+use super::{business, contact, fault::Fault, statements::Statements, writer::Writer};
 use crate::{
     domain::{
         call::Destination,
         facts::verdict,
-        ids::{AttemptId, ContactRef},
+        ids::AttemptId,
     },
     store::{
         LegRecord, Milestone, Settlement,
-        row::{self, damaged, micros},
+        row::{self, micros},
     },
 };
 
 /// Writes a leg; again, it changes nothing but the identifiers.
-pub(super) async fn record_leg(
-    conn: &mut SqliteConnection,
-    leg: &LegRecord,
-    attempt: Option<AttemptId>,
-) -> Result<(), Fault> {
+pub(super) fn leg(all: &mut Statements, leg: &LegRecord, attempt: Option<AttemptId>) {
     const SQL: &str = "INSERT INTO leg (id, attempt, agent, sip, number, caller_number, trunk, identity, answered) \
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0) \
+                       VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0) \
                        ON CONFLICT (id) DO UPDATE SET identity = excluded.identity";
-    let query = sqlx::query(SQL).bind(leg.leg.to_i64()).bind(attempt.map(AttemptId::to_i64));
+    all.add(SQL).bind(leg.leg.to_i64()).bind(attempt.map(AttemptId::to_i64));
     let [mut agent, mut sip, mut number, mut caller_number, mut trunk] = [None; 5];
     match &leg.destination {
         Destination::Agent { agent: id, sip: uri } => (agent, sip) = (Some(id.as_str()), Some(uri.as_str())),
@@ -37,58 +28,49 @@ pub(super) async fn record_leg(
             (number, caller_number, trunk) = (Some(called.expose()), Some(shown.expose()), Some(through.as_str()));
         }
     }
-    let query = query.bind(agent).bind(sip).bind(number).bind(caller_number).bind(trunk);
-    let query = query.bind(row::identity_text(&leg.identity));
-    query.execute(conn).await.doing("writing a leg").map(drop)
+    all.bind(agent).bind(sip).bind(number).bind(caller_number).bind(trunk);
+    all.bind(row::identity_text(&leg.identity));
 }
 
 /// Writes a milestone; one of a leg or an attempt that is over changes nothing.
-pub(super) async fn note(writer: &mut Writer, milestone: &Milestone) -> Result<(), Fault> {
-    let (now, doing) = (writer.now(), "writing a milestone");
-    let conn = &mut writer.conn;
+pub(super) fn milestone(all: &mut Statements, milestone: &Milestone, now: Timestamp) {
     match milestone {
         Milestone::Leg { leg, identity, answered_at } => {
-            const SQL: &str = "UPDATE leg SET identity = ?2, answered = answered OR ?3 WHERE id = ?1 RETURNING attempt";
-            let query = sqlx::query_scalar(SQL).bind(leg.to_i64()).bind(row::identity_text(identity));
-            let query = query.bind(answered_at.is_some());
-            let attempt: Option<Option<i64>> = query.fetch_optional(&mut *conn).await.doing(doing)?;
-            let Some(attempt) = attempt.flatten() else { return Ok(()) };
-            happened(conn, attempt, answered_at.unwrap_or(now)).await?;
+            let leg = leg.to_i64();
+            const LEG: &str = "UPDATE leg SET identity = ?, answered = answered OR ? WHERE id = ?";
+            all.add(LEG).bind(row::identity_text(identity)).bind(answered_at.is_some()).bind(leg);
+            const HAPPENED: &str = "UPDATE live_call SET last_event_at = max(last_event_at, ?) \
+                                    WHERE attempt = (SELECT attempt FROM leg WHERE id = ?)";
+            all.add(HAPPENED).bind(micros(answered_at.unwrap_or(now))).bind(leg);
             if let Some(at) = answered_at {
-                const SQL: &str = "UPDATE attempt SET answered_at = coalesce(answered_at, ?2) WHERE id = ?1";
-                sqlx::query(SQL).bind(attempt).bind(micros(*at)).execute(conn).await.doing(doing)?;
+                const ANSWERED: &str = "UPDATE attempt SET answered_at = coalesce(answered_at, ?) \
+                                        WHERE id = (SELECT attempt FROM leg WHERE id = ?)";
+                all.add(ANSWERED).bind(micros(*at)).bind(leg);
             }
         }
         Milestone::Connected { attempt, at } => {
-            happened(conn, attempt.to_i64(), *at).await?;
-            const SQL: &str = "UPDATE attempt SET connected_at = coalesce(connected_at, ?2) WHERE id = ?1";
-            sqlx::query(SQL).bind(attempt.to_i64()).bind(micros(*at)).execute(conn).await.doing(doing)?;
+            let (attempt, at) = (attempt.to_i64(), micros(*at));
+            const HAPPENED: &str = "UPDATE live_call SET last_event_at = max(last_event_at, ?) WHERE attempt = ?";
+            all.add(HAPPENED).bind(at).bind(attempt);
+            const CONNECTED: &str = "UPDATE attempt SET connected_at = coalesce(connected_at, ?) WHERE id = ?";
+            all.add(CONNECTED).bind(at).bind(attempt);
         }
         Milestone::LegEnded { leg } => {
-            sqlx::query("DELETE FROM leg WHERE id = ?1").bind(leg.to_i64()).execute(conn).await.doing(doing)?;
+            all.add("DELETE FROM leg WHERE id = ?").bind(leg.to_i64());
         }
     }
-    Ok(())
-}
-
-async fn happened(conn: &mut SqliteConnection, attempt: i64, at: Timestamp) -> Result<(), Fault> {
-    const SQL: &str = "UPDATE live_call SET last_event_at = max(last_event_at, ?2) WHERE attempt = ?1";
-    sqlx::query(SQL).bind(attempt).bind(micros(at)).execute(conn).await.doing("writing a milestone").map(drop)
 }
 
 /// Ends an attempt and moves its contact on; nothing if it has ended or never was. Tells whether a
 /// business result changed the contact once more.
 pub(super) async fn settle(writer: &mut Writer, settlement: &Settlement) -> Result<bool, Fault> {
-    let (conn, doing) = (&mut writer.conn, "settling an attempt");
-    let id = settlement.attempt.to_i64();
-    let contact = sqlx::query_scalar("DELETE FROM live_call WHERE attempt = ?1 RETURNING contact").bind(id);
-    let contact: Option<i64> = contact.fetch_optional(&mut *conn).await.doing(doing)?;
-    let Some(contact) = contact else { return Ok(false) };
-    const SQL: &str = "UPDATE attempt SET result = ?2, fail_code = ?3, sip_status = ?4, q850 = ?5, ended_at = ?6, \
-                       answered_at = coalesce(?7, answered_at), connected_at = coalesce(?8, connected_at) \
-                       WHERE id = ?1";
-    sqlx::query(SQL)
-        .bind(id)
+    let Some(kept) = contact::load_called(&mut writer.conn, settlement.attempt).await? else { return Ok(false) };
+    let rules = writer.rules(&kept.contact.campaign);
+    let mut all = Statements::default();
+    all.add("DELETE FROM live_call WHERE attempt = ?").bind(settlement.attempt.to_i64());
+    const ENDED: &str = "UPDATE attempt SET result = ?, fail_code = ?, sip_status = ?, q850 = ?, ended_at = ?, \
+                         answered_at = coalesce(?, answered_at), connected_at = coalesce(?, connected_at) WHERE id = ?";
+    all.add(ENDED)
         .bind(settlement.result.as_str())
         .bind(settlement.fail_code)
         .bind(settlement.sip_status)
@@ -96,18 +78,12 @@ pub(super) async fn settle(writer: &mut Writer, settlement: &Settlement) -> Resu
         .bind(micros(settlement.ended_at))
         .bind(settlement.answered_at.map(micros))
         .bind(settlement.connected_at.map(micros))
-        .execute(&mut *conn)
-        .await
-        .doing(doing)?;
-    let mut kept = contact::load(conn, ContactRef(contact)).await?.ok_or_else(|| damaged("live_call.contact"))?;
-    // It was live until the first statement, and is counted so.
-    kept.live = true;
-    let rules = writer.rules(&kept.contact.campaign);
-    let conn = &mut writer.conn;
+        .bind(settlement.attempt.to_i64());
     let progress = verdict::settled(&kept.contact.progress, settlement.progress.clone());
-    contact::write(conn, &rules, &kept, &progress, false).await?;
+    contact::write(&mut all, &rules, &kept, &progress, false);
     let counted = [((contact::LIVE, ""), -1), ((contact::RESULT, settlement.result.as_str()), 1)];
-    contact::counts(conn, kept.campaign, &counted).await?;
+    contact::counts(&mut all, kept.campaign, &counted);
+    writer.write(all, "settling an attempt").await?;
     writer.shared.ledger().remove(settlement.attempt);
-    business::take_effect(writer, ContactRef(contact)).await
+    business::take_effect(writer, kept.contact.reference).await
 }

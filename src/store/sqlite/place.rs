@@ -5,9 +5,12 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use super::fault::{Doing, Fault};
+use super::{
+    fault::{Doing, Fault},
+    statements::Statements,
+};
 use crate::{
     domain::{
         campaign::Campaign,
@@ -148,16 +151,26 @@ pub(super) fn places(campaign: &Campaign, contact: &Contact, stood: i64, standin
 /// Rows of one statement.
 const ROWS: usize = 100;
 
-/// Writes places; one that is there under the same key is older, and makes way.
-pub(super) async fn put(conn: &mut SqliteConnection, places: &[(i64, Place)]) -> Result<(), Fault> {
+/// Writes few places; one that is there under the same key is older, and makes way.
+pub(super) fn put(all: &mut Statements, places: &[(i64, Place)]) {
+    const SQL: &str = "INSERT OR REPLACE INTO place (evaluation, key, ready_at, contact, stood) VALUES ";
+    const ROW: &str = "(?, ?, ?, ?, ?)";
+    if places.is_empty() {
+        return;
+    }
+    all.add(&format!("{SQL}{}", vec![ROW; places.len()].join(", ")));
+    for (evaluation, place) in places {
+        all.bind(evaluation).bind(place.key.as_slice());
+        all.bind(place.ready_at).bind(place.contact).bind(place.stood);
+    }
+}
+
+/// Writes any number of places, in statements that SQLite has compiled before.
+pub(super) async fn put_all(conn: &mut SqliteConnection, places: &[(i64, Place)]) -> Result<(), Fault> {
     for places in places.chunks(ROWS) {
-        let mut query: QueryBuilder<Sqlite> =
-            QueryBuilder::new("INSERT OR REPLACE INTO place (evaluation, key, ready_at, contact, stood) ");
-        query.push_values(places, |mut row, (evaluation, place)| {
-            row.push_bind(evaluation).push_bind(place.key.as_slice());
-            row.push_bind(place.ready_at).push_bind(place.contact).push_bind(place.stood);
-        });
-        query.build().execute(&mut *conn).await.doing("writing places")?;
+        let mut all = Statements::default();
+        put(&mut all, places);
+        all.execute(conn, "writing places").await?;
     }
     Ok(())
 }

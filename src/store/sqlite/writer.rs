@@ -27,6 +27,7 @@ use super::{
     open::BUSY_TIMEOUT,
     outcome,
     place::{self, Place},
+    statements::Statements,
 };
 use crate::{
     clock::Clock,
@@ -86,6 +87,13 @@ pub(super) enum Work {
     ImportDoNotCall(DoNotCallId, Vec<NewEntry>),
     RemoveDoNotCall(DoNotCallId, E164),
     Screen(CampaignId, Vec<ContactRef>, Timestamp),
+}
+
+impl Work {
+    /// Whether all that it writes goes through [`Writer::write`], which begins what can be undone.
+    fn is_written_at_once(&self) -> bool {
+        matches!(self, Self::Intent(_) | Self::Leg(_) | Self::Note(_) | Self::Settle(_) | Self::Advance(..))
+    }
 }
 
 /// What it answers.
@@ -208,14 +216,27 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     /// The definitions in force, within the transaction under way.
     pub(super) generation: Option<Arc<Generation>>,
+    /// Of the command under way, or the one before.
+    savepoint: Savepoint,
     /// The ledger no longer agrees with the tables, since a transaction was lost.
     ledger_lost: bool,
+}
+
+/// What undoes a command without the others of its transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Savepoint {
+    /// Nothing is written yet that could be undone.
+    None,
+    /// The command under way has one.
+    Open,
+    /// The command before has one, which is released together with what comes next.
+    Owed,
 }
 
 impl Writer {
     /// A writer whose ledger has been read from the tables.
     pub(super) async fn new(conn: SqliteConnection, shared: Arc<Shared>) -> Result<Self, Fault> {
-        let mut writer = Self { conn, shared, generation: None, ledger_lost: false };
+        let mut writer = Self { conn, shared, generation: None, savepoint: Savepoint::None, ledger_lost: false };
         writer.read_ledger().await?;
         writer.read_evaluations().await?;
         Ok(writer)
@@ -330,9 +351,9 @@ impl Writer {
             self.read_evaluations().await?;
             self.read_ledger().await?;
         }
-        self.execute("BEGIN IMMEDIATE", "beginning a transaction").await?;
-        let epoch = sqlx::query_scalar("SELECT epoch FROM store").fetch_one(&mut self.conn).await;
-        let epoch = Epoch(epoch.doing("checking the epoch")?);
+        self.savepoint = Savepoint::None;
+        let epoch = sqlx::query_scalar("BEGIN IMMEDIATE; SELECT epoch FROM store").fetch_one(&mut self.conn).await;
+        let epoch = Epoch(epoch.doing("beginning a transaction")?);
         if epoch != self.shared.epoch {
             return Err(StoreError::Fenced(epoch).into());
         }
@@ -340,7 +361,9 @@ impl Writer {
     }
 
     async fn perform(&mut self, work: Work) -> Result<Reply, Fault> {
-        self.execute("SAVEPOINT command", "beginning a command").await?;
+        if !work.is_written_at_once() {
+            self.write(Statements::default(), "beginning a command").await?;
+        }
         match work {
             Work::Heartbeat => self.beat("heartbeat_at").await?,
             Work::Close => self.beat("closed_at").await?,
@@ -348,8 +371,16 @@ impl Writer {
             Work::Checkpoint | Work::Scrub => {}
             Work::Intent(request) => return intent::record(self, *request).await.map(Reply::Decision),
             Work::Withdraw(attempt) => intent::withdraw(self, attempt).await?,
-            Work::Leg(leg) => outcome::record_leg(&mut self.conn, &leg, None).await?,
-            Work::Note(milestone) => outcome::note(self, &milestone).await?,
+            Work::Leg(leg) => {
+                let mut all = Statements::default();
+                outcome::leg(&mut all, &leg, None);
+                self.write(all, "writing a leg").await?;
+            }
+            Work::Note(milestone) => {
+                let mut all = Statements::default();
+                outcome::milestone(&mut all, &milestone, self.now());
+                self.write(all, "writing a milestone").await?;
+            }
             Work::Settle(settlement) => return outcome::settle(self, &settlement).await.map(Reply::Settled),
             Work::Business(request) => return business::set(self, *request).await.map(Reply::Business),
             Work::Advance(contact, version, progress) => self.advance(contact, version, &progress).await?,
@@ -403,14 +434,33 @@ impl Writer {
 
     /// Keeps or undoes one command, so that a failing one does not spoil the others' work.
     async fn release(&mut self, fault: Option<&Fault>) -> Result<(), Fault> {
-        if let Some(fault) = fault {
-            self.execute("ROLLBACK TO command", "undoing a command").await?;
-            if !fault.is_of_one_contact() {
-                self.generation = self.shared.generation();
-                self.read_evaluations().await?;
+        let Some(fault) = fault else {
+            if self.savepoint == Savepoint::Open {
+                self.savepoint = Savepoint::Owed;
             }
+            return Ok(());
+        };
+        if self.savepoint == Savepoint::Open {
+            self.execute("ROLLBACK TO command; RELEASE command", "undoing a command").await?;
+            self.savepoint = Savepoint::None;
         }
-        self.execute("RELEASE command", "ending a command").await
+        if !fault.is_of_one_contact() {
+            self.generation = self.shared.generation();
+            self.read_evaluations().await?;
+        }
+        Ok(())
+    }
+
+    /// Executes what a command writes, so that it can be undone without the others' work.
+    pub(super) async fn write(&mut self, mut all: Statements, doing: &'static str) -> Result<(), Fault> {
+        match self.savepoint {
+            Savepoint::Open => {}
+            Savepoint::None => all.begin_with("SAVEPOINT command"),
+            Savepoint::Owed => all.begin_with("RELEASE command; SAVEPOINT command"),
+        }
+        // Even if one fails: the savepoint is there by then.
+        self.savepoint = Savepoint::Open;
+        all.execute(&mut self.conn, doing).await
     }
 
     async fn roll_back(&mut self, fault: &Fault) {
@@ -448,7 +498,9 @@ impl Writer {
         match contact::load(&mut self.conn, contact).await? {
             Some(kept) if kept.contact.version == version => {
                 let rules = self.rules(&kept.contact.campaign);
-                contact::write(&mut self.conn, &rules, &kept, progress, kept.live).await
+                let mut all = Statements::default();
+                contact::write(&mut all, &rules, &kept, progress, kept.live);
+                self.write(all, "writing a contact").await
             }
             _ => Ok(()),
         }
