@@ -601,10 +601,9 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         Code::StaysExpired,
         told(
             "`check --base main` on a branch that moves `ends_at` of a campaign that ended last week to next month",
-            "A daemon that has had the campaign in force after its end keeps it expired, whatever its file says later, so \
-             that nobody is called again whom people took for done. To go on, begin another campaign: a file, an `id` and \
-             a `name` of its own, and import the contacts that are left. Now is the time of the base's commit, unless \
-             `--at` says otherwise.",
+            "The daemon keeps it expired, whatever its file says later, so that nobody is called who was taken for \
+             done. To go on, begin another campaign: a file, an `id` and a `name` of its own, and import the contacts \
+             that are left. Now is the time of the base's commit, unless `--at` says otherwise.",
         ),
     ),
     (

@@ -251,12 +251,7 @@ pub(super) fn rewrite(all: &mut Statements, rules: &Rules, before: &Kept, after:
 }
 
 /// Counts a contact as left out under another name, or no longer.
-pub(super) fn recount(
-    all: &mut Statements,
-    rules: &Rules,
-    before: &Kept,
-    (after, paused_out): (&Contact, bool),
-) {
+pub(super) fn recount(all: &mut Statements, rules: &Rules, before: &Kept, (after, paused_out): (&Contact, bool)) {
     let was = rules.left_out(&before.contact, before.paused_out);
     let is = rules.left_out(after, paused_out);
     if was == is {

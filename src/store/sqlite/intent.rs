@@ -133,13 +133,7 @@ async fn on_call_after_all(writer: &mut Writer, constraint: &str, called: &E164)
 }
 
 /// What an intent is on disk.
-fn written(
-    rules: &Rules,
-    request: &IntentRequest,
-    kept: &Kept,
-    intent: &RecordedIntent,
-    called: &E164,
-) -> Statements {
+fn written(rules: &Rules, request: &IntentRequest, kept: &Kept, intent: &RecordedIntent, called: &E164) -> Statements {
     let mut all = Statements::default();
     let (attempt, contact) = (request.attempt.to_i64(), &kept.contact);
     const ATTEMPT: &str = "INSERT INTO attempt (id, campaign, contact, number_index, number, caller_number, agent, \

@@ -4,11 +4,7 @@ use jiff::Timestamp;
 
 use super::{business, contact, fault::Fault, statements::Statements, writer::Writer};
 use crate::{
-    domain::{
-        call::Destination,
-        facts::verdict,
-        ids::AttemptId,
-    },
+    domain::{call::Destination, facts::verdict, ids::AttemptId},
     store::{
         LegRecord, Milestone, Settlement,
         row::{self, micros},
