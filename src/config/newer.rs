@@ -19,9 +19,9 @@ struct Newer {
 
 /// Warns of every key and value that TOML 1.0 does not know, one warning each.
 pub(crate) fn warnings(root: &DeTable<'_>, source: &Source<'_>) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    in_table(root, source.text, &mut found);
-    found.into_iter().map(|newer| warning(newer, source)).collect()
+    let mut found = Found { text: source.text, escapes: source.text.contains('\\'), newer: Vec::new() };
+    found.in_table(root);
+    found.newer.into_iter().map(|newer| warning(newer, source)).collect()
 }
 
 fn warning(newer: Newer, source: &Source<'_>) -> Diagnostic {
@@ -35,55 +35,70 @@ fn warning(newer: Newer, source: &Source<'_>) -> Diagnostic {
     warning
 }
 
-fn in_table(table: &DeTable<'_>, text: &str, found: &mut Vec<Newer>) {
-    for (key, node) in table {
-        in_string(Span::from(key.span()), text, found);
-        in_value(node, text, found);
-    }
+/// What a text has of it so far.
+struct Found<'t> {
+    text: &'t str,
+    /// Whether there is an escape at all: most files have none.
+    escapes: bool,
+    newer: Vec<Newer>,
 }
 
-fn in_value(node: &Node<'_>, text: &str, found: &mut Vec<Newer>) {
-    let span = Span::from(node.span());
-    match node.get_ref() {
-        DeValue::String(_) => in_string(span, text, found),
-        DeValue::Datetime(time) if time.time.is_some_and(|time| time.second.is_none()) => {
-            found.extend(without_seconds(span, text));
+impl Found<'_> {
+    fn in_table(&mut self, table: &DeTable<'_>) {
+        for (key, node) in table {
+            self.in_string(Span::from(key.span()));
+            self.in_value(node);
         }
-        DeValue::Array(items) => items.iter().for_each(|item| in_value(item, text, found)),
-        DeValue::Table(table) => {
-            // The outermost inline table speaks for those within.
-            let inline = text.get(span.range()).is_some_and(|slice| slice.starts_with('{'));
-            match inline.then(|| inline_table(span, text)).flatten() {
-                Some(newer) => found.push(newer),
-                None => in_table(table, text, found),
+    }
+
+    fn in_value(&mut self, node: &Node<'_>) {
+        let (span, text) = (Span::from(node.span()), self.text);
+        match node.get_ref() {
+            DeValue::String(_) => self.in_string(span),
+            DeValue::Datetime(time) if time.time.is_some_and(|time| time.second.is_none()) => {
+                self.newer.extend(without_seconds(span, text));
             }
+            DeValue::Array(items) => items.iter().for_each(|item| self.in_value(item)),
+            DeValue::Table(table) => {
+                // The outermost inline table speaks for those within.
+                let inline = text.get(span.range()).is_some_and(|slice| slice.starts_with('{'));
+                match inline.then(|| inline_table(span, text)).flatten() {
+                    Some(newer) => self.newer.push(newer),
+                    None => self.in_table(table),
+                }
+            }
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
         }
-        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+    }
+
+    /// The first escape of 1.1 in a quoted text: `\e` or `\xHH`.
+    fn in_string(&mut self, span: Span) {
+        if self.escapes {
+            self.newer.extend(escape(span, self.text));
+        }
     }
 }
 
-/// The first escape of 1.1 in a quoted text: `\e` or `\xHH`.
-fn in_string(span: Span, text: &str, found: &mut Vec<Newer>) {
-    let Some(slice) = text.get(span.range()).filter(|slice| slice.starts_with('"')) else { return };
+fn escape(span: Span, text: &str) -> Option<Newer> {
+    let slice = text.get(span.range()).filter(|slice| slice.starts_with('"'))?;
     let mut rest = slice;
     while let Some(at) = rest.find('\\') {
         let escape = rest.get(at + 1..).unwrap_or("");
-        let length = match escape.chars().next() {
-            Some('e') => 2,
-            Some('x') if escape.as_bytes().get(1..3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => 4,
-            Some(c) => {
+        let length = match escape.chars().next()? {
+            'e' => 2,
+            'x' if escape.as_bytes().get(1..3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => 4,
+            c => {
                 rest = &escape[c.len_utf8()..];
                 continue;
             }
-            None => return,
         };
         let code = if length == 2 { "1b".to_owned() } else { escape[1..3].to_ascii_lowercase() };
         let start = span.range().start + slice.len() - rest.len() + at;
         let place = Span::from(start..start + length);
         let edit = ("write it with four digits", place, format!("\\u00{code}"));
-        found.push(Newer { what: "this escape", span: place, edit: Some(edit) });
-        return;
+        return Some(Newer { what: "this escape", span: place, edit: Some(edit) });
     }
+    None
 }
 
 /// `09:00` where 1.0 wants `09:00:00`.

@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
+use rusqlite::Connection;
 use serde_json::Value;
-use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::stage::{Campaign, PATIENCE, Stage, number, pause, traffic};
 
@@ -117,30 +117,16 @@ fn a_repository_that_is_not_there_yet_is_waited_for() {
 }
 
 /// Opens the store as another program would.
-async fn other_program(store: &Path) -> SqliteConnection {
-    SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(store)).await.unwrap()
-}
-
-fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+fn other_program(store: &Path) -> Connection {
+    Connection::open(store).unwrap()
 }
 
 fn schema(store: &Path) -> i64 {
-    block_on(async {
-        let mut connection = other_program(store).await;
-        let known = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-        known
-    })
+    other_program(store).query_row("PRAGMA user_version", (), |row| row.get(0)).unwrap()
 }
 
 fn set_schema(store: &Path, version: i64) {
-    block_on(async {
-        let mut connection = other_program(store).await;
-        let statement = format!("PRAGMA user_version = {version}");
-        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-    });
+    other_program(store).pragma_update(None, "user_version", version).unwrap();
 }
 
 #[test]
@@ -172,12 +158,10 @@ fn what_stands_in_the_way_of_a_start_is_named() {
     refused(&["dialops.db can't be written: ", "read-only", "check the owner and mode"]);
     mode(0o600);
 
-    block_on(async {
-        let mut other = other_program(&store).await;
-        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
-        refused(&["dialops.db is locked by another program", "close what has it open"]);
-        other.close().await.unwrap();
-    });
+    let other = other_program(&store);
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    refused(&["dialops.db is locked by another program", "close what has it open"]);
+    drop(other);
 
     let known = schema(&store);
     set_schema(&store, 99);
@@ -207,18 +191,16 @@ fn a_store_that_is_locked_for_a_while_holds_calls_back_and_loses_none() {
     stage.import_numbers(&numbers);
     stage.sign_in(&["a1", "a2"]);
     stage.until("calls are placed", || stage.carrier_traffic().invited().count() > 3);
-    block_on(async {
-        let mut other = other_program(&stage.path("dialops.db")).await;
-        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
-        // What is on its way may still leave.
-        pause(Duration::from_millis(300));
-        let before = stage.carrier_traffic().invited().count();
-        pause(Duration::from_secs(4));
-        assert_eq!(stage.carrier_traffic().invited().count(), before, "no intent, no call");
-        assert!(daemon.log().contains("dialops.db is locked by another program"), "{}", daemon.log());
-        assert!(daemon.is_ready());
-        other.close().await.unwrap();
-    });
+    let other = other_program(&stage.path("dialops.db"));
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // What is on its way may still leave.
+    pause(Duration::from_millis(300));
+    let before = stage.carrier_traffic().invited().count();
+    pause(Duration::from_secs(4));
+    assert_eq!(stage.carrier_traffic().invited().count(), before, "no intent, no call");
+    assert!(daemon.log().contains("dialops.db is locked by another program"), "{}", daemon.log());
+    assert!(daemon.is_ready());
+    drop(other);
     all_are_called(&stage, &numbers);
     daemon.stop();
 }

@@ -33,7 +33,7 @@ const ALSO: &[(&str, &str)] = &[("sim", "config")];
 /// What the pure core may not touch.
 const IMPURE: &[&str] = &[
     "tokio",
-    "sqlx",
+    "rusqlite",
     "serde",
     "schemars",
     "tracing",

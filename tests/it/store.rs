@@ -7,7 +7,7 @@ use dialops::{
     domain::campaign::DialPermission,
     store::{GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
 };
-use sqlx::{Connection, SqliteConnection};
+use rusqlite::Connection;
 use tokio::time::Instant;
 
 async fn open(path: &Path) -> Result<Arc<SqliteStore>, StoreError> {
@@ -34,12 +34,8 @@ async fn refusal(path: &Path) -> StoreError {
     }
 }
 
-async fn raw(path: &Path) -> SqliteConnection {
-    SqliteConnection::connect(&format!("sqlite://{}?mode=rwc", path.display())).await.unwrap()
-}
-
-async fn run(conn: &mut SqliteConnection, sql: &'static str) {
-    sqlx::raw_sql(sql).execute(conn).await.unwrap();
+fn raw(path: &Path) -> Connection {
+    Connection::open(path).unwrap()
 }
 
 /// A store that was opened once and closed.
@@ -93,7 +89,7 @@ async fn another_epoch_fences_this_life_off() {
     let path = dir.path().join("dialops.db");
     let store = open(&path).await.unwrap();
     store.heartbeat().await.unwrap();
-    run(&mut raw(&path).await, "UPDATE store SET epoch = 7").await;
+    raw(&path).execute_batch("UPDATE store SET epoch = 7").unwrap();
     assert!(matches!(store.heartbeat().await, Err(StoreError::Fenced(epoch)) if epoch.0 == 7));
     let agent = dialops::domain::ids::AgentId::parse("amy").unwrap();
     let answer = store.set_availability(&agent, dialops::domain::agent::Availability::Idle).await;
@@ -119,11 +115,10 @@ async fn files_are_their_owners_alone() {
 #[tokio::test]
 async fn a_newer_schema_is_refused_and_left_alone() {
     let (_dir, path) = closed_store().await;
-    run(&mut raw(&path).await, "PRAGMA user_version = 99").await;
+    raw(&path).execute_batch("PRAGMA user_version = 99").unwrap();
     let error = refusal(&path).await;
     assert!(matches!(error, StoreError::Newer { found: 99, known, .. } if known < 99), "{error}");
-    let mut conn = raw(&path).await;
-    let epoch: i64 = sqlx::query_scalar("SELECT epoch FROM store").fetch_one(&mut conn).await.unwrap();
+    let epoch: i64 = raw(&path).query_row("SELECT epoch FROM store", (), |row| row.get(0)).unwrap();
     assert_eq!(epoch, 1);
 }
 
@@ -147,14 +142,14 @@ async fn a_read_only_file_or_directory_is_refused() {
 #[tokio::test]
 async fn another_programs_lock_is_waited_for_and_then_told() {
     let (_dir, path) = closed_store().await;
-    let mut shell = raw(&path).await;
-    run(&mut shell, "BEGIN EXCLUSIVE").await;
+    let shell = raw(&path);
+    shell.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let begun = Instant::now();
     let error = refusal(&path).await;
     let waited = begun.elapsed();
     assert!(matches!(error, StoreError::Locked { .. }), "{error}");
     assert!(waited > Duration::from_secs(1) && waited < Duration::from_secs(6), "{waited:?}");
-    run(&mut shell, "ROLLBACK").await;
+    shell.execute_batch("ROLLBACK").unwrap();
     open(&path).await.unwrap();
 }
 
@@ -163,11 +158,11 @@ async fn a_lock_while_running_fails_that_work_and_no_more() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("dialops.db");
     let store = open(&path).await.unwrap();
-    let mut shell = raw(&path).await;
-    run(&mut shell, "BEGIN EXCLUSIVE").await;
+    let shell = raw(&path);
+    shell.execute_batch("BEGIN EXCLUSIVE").unwrap();
     assert!(matches!(store.heartbeat().await, Err(StoreError::Locked { .. })));
     assert!(store.availabilities().await.is_ok());
-    run(&mut shell, "ROLLBACK").await;
+    shell.execute_batch("ROLLBACK").unwrap();
     store.heartbeat().await.unwrap();
 }
 
@@ -185,7 +180,7 @@ async fn a_file_of_something_else_is_refused_and_left_alone() {
     let error = refusal(&garbage).await;
     assert!(matches!(error, StoreError::NotAStore { .. }), "{error}");
     let other = dir.path().join("other.db");
-    run(&mut raw(&other).await, "CREATE TABLE address_book (name TEXT)").await;
+    raw(&other).execute_batch("CREATE TABLE address_book (name TEXT)").unwrap();
     assert!(matches!(refusal(&other).await, StoreError::NotAStore { .. }));
     let empty = dir.path().join("empty.db");
     fs::write(&empty, "").unwrap();

@@ -19,6 +19,9 @@ use crate::config::{
 /// The same for the system.
 const LENGTH_MAX: u64 = FILE_BYTES_MAX as u64;
 
+/// Room to read files in; larger ones have it grow.
+const BUFFER: usize = 16 * 1024;
+
 /// Deepest folder that is looked into.
 const DEPTH_MAX: usize = 16;
 
@@ -54,7 +57,7 @@ impl Checked {
     /// Reads and checks the settings.
     pub(in crate::cli) fn settings(&mut self, path: &Path) -> Option<Settings> {
         let shown = path.to_string_lossy().into_owned();
-        let text = read_file(path).and_then(|bytes| {
+        let text = read_file(path, &mut Vec::new()).and_then(|bytes| {
             String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
         });
         match text {
@@ -81,11 +84,11 @@ impl Checked {
     pub(in crate::cli) fn read_folder(&mut self, folder: &Path) {
         self.folder = shown_path(folder);
         let shown = self.folder.clone();
-        self.read_below(folder, &shown, "", 0);
+        self.read_below(folder, &shown, ("", 0), &mut Vec::with_capacity(BUFFER));
     }
 
     /// Reads what is configuration in a folder; hidden entries are left alone.
-    fn read_below(&mut self, folder: &Path, shown: &str, inside: &str, depth: usize) {
+    fn read_below(&mut self, folder: &Path, shown: &str, (inside, depth): (&str, usize), buffer: &mut Vec<u8>) {
         let listed = fs::read_dir(folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
         let entries = match listed {
             Ok(entries) => entries,
@@ -112,13 +115,13 @@ impl Checked {
                     self.refuse(&shown, "is a symlink, and those are not followed; commit the file itself".to_owned());
                 }
                 Ok(kind) if kind.is_dir() && depth < DEPTH_MAX => {
-                    self.read_below(&path, &shown, &format!("{inside}/"), depth + 1);
+                    self.read_below(&path, &shown, (&format!("{inside}/"), depth + 1), buffer);
                 }
                 Ok(kind) if kind.is_dir() => self.refuse(&shown, format!("is more than {DEPTH_MAX} folders deep")),
                 Ok(kind) if is_configuration(&inside) && !kind.is_file() => {
                     self.refuse(&shown, "is neither a file nor a folder".to_owned());
                 }
-                Ok(_) if is_configuration(&inside) => match read_file(&path) {
+                Ok(_) if is_configuration(&inside) => match read_file(&path, buffer) {
                     Ok(bytes) => drop(self.files.insert(inside, bytes)),
                     Err(error) => self.refuse(&shown, error.to_string()),
                 },
@@ -199,17 +202,19 @@ pub(in crate::cli) fn counted<N: fmt::Display + From<u8> + PartialEq>(number: N,
 }
 
 /// Reads a file that is small enough.
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+///
+/// Nothing is asked of the file but its bytes, as each question is a call to the system: of ten thousand
+/// files that is felt. `buffer` is as large as most files want.
+fn read_file(path: &Path, buffer: &mut Vec<u8>) -> io::Result<Vec<u8>> {
     let file = fs::File::open(path)?;
-    let length = file.metadata()?.len();
-    // With room for the read that finds the end; without it the first guess is 32 bytes, and many reads follow.
-    let mut bytes = Vec::with_capacity(usize::try_from(length.min(LENGTH_MAX)).unwrap_or_default() + 1);
-    // One byte more than is allowed, as it may have grown since; a device says that it has none.
-    let read = if length > LENGTH_MAX { length } else { file.take(LENGTH_MAX + 1).read_to_end(&mut bytes)? as u64 };
+    buffer.clear();
+    let read = (&file).take(LENGTH_MAX + 1).read_to_end(buffer)? as u64;
     if read > LENGTH_MAX {
+        // A device says that it has none.
+        let read = file.metadata()?.len().max(read);
         let message =
             format!("has {read} bytes, and {FILE_BYTES_MAX} are allowed; contacts are imported, not committed");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
-    Ok(bytes)
+    Ok(buffer.as_slice().to_vec())
 }

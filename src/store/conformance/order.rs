@@ -1,7 +1,7 @@
 //! Candidates come in exactly the order of the domain's rank, whatever contacts look like.
 
 use proptest::prelude::*;
-use sqlx::{Connection, Row as _, SqliteConnection};
+use rusqlite::Connection;
 
 use super::*;
 use crate::domain::{
@@ -286,15 +286,15 @@ proptest! {
 async fn picking_is_a_range_scan() {
     let world = World::sqlite().await;
     let path = world.path().unwrap();
-    let mut conn = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    let conn = Connection::open(path).unwrap();
     let ranges = [
         (crate::store::sqlite::READY, "SEARCH s USING PRIMARY KEY (evaluation=? AND key>? AND key<?)"),
         (crate::store::sqlite::SLICE, "SEARCH c USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
     ];
     for (sql, range) in ranges {
-        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-        let rows = sqlx::query(explain).bind(1).bind(2).bind(3).fetch_all(&mut conn).await.unwrap();
-        let plan: Vec<String> = rows.iter().map(|row| row.get::<String, _>(3)).collect();
+        let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = explain.raw_query().mapped(|row| row.get(3));
+        let plan: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
         assert!(plan[0].contains(range), "{plan:#?}");
         assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:#?}");
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection, SqliteConnection};
+use rusqlite::Connection;
 
 use super::*;
 use crate::{
@@ -15,9 +15,13 @@ async fn store_of(world: &World) -> Arc<SqliteStore> {
     SqliteStore::open(&path, opener(), settings(), world.clock.clone()).await.unwrap()
 }
 
-async fn raw(world: &World) -> SqliteConnection {
-    let path = world.path().unwrap();
-    SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap()
+fn raw(world: &World) -> Connection {
+    Connection::open(world.path().unwrap()).unwrap()
+}
+
+/// What the first row of a statement begins with.
+fn number(conn: &Connection, sql: &str) -> i64 {
+    conn.query_row(sql, (), |row| row.get(0)).unwrap()
 }
 
 /// A world whose store is at hand as what it is.
@@ -96,11 +100,11 @@ async fn a_lost_transaction_loses_nothing_else() {
     world.import(&spring, contacts(2)).await;
     let ready = world.ready(&spring).await;
     let (attempt, recorded) = world.place(&ready[0], 0).await;
-    let mut shell = raw(&world).await;
-    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut shell).await.unwrap();
+    let shell = raw(&world);
+    shell.execute_batch("BEGIN IMMEDIATE").unwrap();
     let request = world.request(&ready[1], 0);
     assert!(matches!(store.record_intent(request).await, Err(StoreError::Locked { .. })));
-    sqlx::raw_sql("ROLLBACK").execute(&mut shell).await.unwrap();
+    shell.execute_batch("ROLLBACK").unwrap();
     assert_eq!(world.refusal(&ready[0], 0).await, Hold::CustomerOnCall);
     world.wait(Duration::from_secs(2));
     world.place(&ready[1], 0).await;
@@ -136,14 +140,11 @@ async fn no_number_stands_in_the_hot_table() {
     let spring = campaign("spring");
     world.apply(&[&spring]).await;
     world.import(&spring, contacts(1)).await;
-    let mut conn = raw(&world).await;
+    let conn = raw(&world);
     let sql = "SELECT count(*) FROM pragma_table_info('contact') WHERE name LIKE '%number%'";
-    let columns: i64 = sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap();
+    let columns = number(&conn, sql);
     assert_eq!(columns, 0);
-    let holding: i64 = sqlx::query_scalar("SELECT count(*) FROM personal WHERE numbers LIKE '%+86138%'")
-        .fetch_one(&mut conn)
-        .await
-        .unwrap();
+    let holding = number(&conn, "SELECT count(*) FROM personal WHERE numbers LIKE '%+86138%'");
     assert_eq!(holding, 1);
 }
 
@@ -159,7 +160,7 @@ async fn who_is_held_for_good_stands_in_no_range() {
     store.import_do_not_call(&objected, (1..=15).map(entry).collect()).await.unwrap();
     assert_eq!(world.ready(&spring).await.len(), 5);
     let sql = "SELECT count(*) FROM place s JOIN contact c ON c.id = s.contact AND c.stood = s.stood";
-    let standing: i64 = sqlx::query_scalar(sql).fetch_one(&mut raw(&world).await).await.unwrap();
+    let standing = number(&raw(&world), sql);
     assert_eq!(standing, 5);
 }
 
@@ -177,7 +178,7 @@ async fn old_places_do_not_pile_up() {
     // What a page has found is taken away behind it.
     world.import(&spring, Vec::new()).await;
     let sql = "SELECT count(*) FROM place";
-    let places: i64 = sqlx::query_scalar(sql).fetch_one(&mut raw(&world).await).await.unwrap();
+    let places = number(&raw(&world), sql);
     assert_eq!(places, 10);
 }
 
@@ -204,9 +205,9 @@ async fn the_log_does_not_grow_for_ever() {
 }
 
 /// A store of the first schema, with a contact that has been called and one that has not.
-async fn first_schema(path: &std::path::Path) {
-    let mut conn = SqliteConnection::connect(&format!("sqlite://{}?mode=rwc", path.display())).await.unwrap();
-    sqlx::raw_sql(include_str!("../sqlite/migrations/0001.sql")).execute(&mut conn).await.unwrap();
+fn first_schema(path: &std::path::Path) {
+    let conn = Connection::open(path).unwrap();
+    conn.execute_batch(include_str!("../sqlite/migrations/0001.sql")).unwrap();
     const ROWS: &str = "PRAGMA application_id = 1684627820; PRAGMA user_version = 1;
         INSERT INTO store (one, dialog_key, epoch, next_contact) VALUES (1, zeroblob(32), 4, 3);
         INSERT INTO campaign VALUES (1, 'spring', 'spring', 'running', '0000000000000000000000000000000000000001', 'd', 0, 3);
@@ -218,15 +219,14 @@ async fn first_schema(path: &std::path::Path) {
         INSERT INTO personal VALUES (2, '[[\"mobile\",\"+8613800000002\"]]', 'x');
         INSERT INTO progress VALUES (2, '[{\"tried\":true,\"due_at\":1,\"days\":1,\"tries_on_last_day\":1,\"faults\":0}]', NULL);
         INSERT INTO tally VALUES (1, 'open', 'fresh', 1), (1, 'open', 'in_progress', 1);";
-    sqlx::raw_sql(ROWS).execute(&mut conn).await.unwrap();
-    conn.close().await.unwrap();
+    conn.execute_batch(ROWS).unwrap();
 }
 
 #[tokio::test]
 async fn a_store_of_an_earlier_version_opens_and_takes_a_filter() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(at(START)));
     let path = dir.path().join("s.db");
-    first_schema(&path).await;
+    first_schema(&path);
     let store = SqliteStore::open(&path, opener(), settings(), clock.clone()).await.unwrap();
     assert_eq!(store.epoch().0, 5);
     let mut world = World { kind: Kind::Sqlite { dir }, store, clock, settings: settings(), serial: 0, generations: 1 };
@@ -288,13 +288,13 @@ async fn nothing_of_who_was_erased_is_left_in_the_files() {
     let before = bytes(&path);
     assert!(personal.iter().all(|text| found(&before, text)), "it was there");
     // A reader that looks at an old state for a while does not keep it there.
-    let mut reader = raw(&world).await;
-    sqlx::raw_sql("BEGIN; SELECT count(*) FROM contact").execute(&mut reader).await.unwrap();
+    let reader = raw(&world);
+    reader.execute_batch("BEGIN; SELECT count(*) FROM contact").unwrap();
     world.store.erase(&spring.id, &anna.customer).await.unwrap();
     world.store.delete(&spring.id, &customer_id("never-called")).await.unwrap();
     let ends = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        sqlx::raw_sql("COMMIT").execute(&mut reader).await.unwrap();
+        reader.execute_batch("COMMIT").unwrap();
     };
     let (scrubbed, ()) = tokio::join!(world.store.scrub(), ends);
     assert!(scrubbed.unwrap());

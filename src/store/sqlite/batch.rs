@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use rusqlite::Connection;
 
 use super::{
     contact::{self, column},
     fault::{Doing, Fault},
+    sql::{self, Row},
     statements::Statements,
 };
 use crate::{
@@ -30,53 +31,43 @@ pub(super) struct Opened {
 }
 
 /// The batch of that name, made if it is not there.
-pub(super) async fn open(
-    conn: &mut SqliteConnection,
-    campaign: i64,
-    batch: &BatchId,
-    now: Timestamp,
-) -> Result<Opened, Fault> {
+pub(super) fn open(conn: &Connection, campaign: i64, batch: &BatchId, now: Timestamp) -> Result<Opened, Fault> {
     const SQL: &str = "INSERT INTO batch (campaign, name, created_at, paused, rejected) VALUES (?1, ?2, ?3, 0, 0) \
                        ON CONFLICT (campaign, name) DO UPDATE SET paused = paused RETURNING id, paused";
-    let query = sqlx::query_as(SQL).bind(campaign).bind(batch.as_str()).bind(micros(now));
-    let (key, paused) = query.fetch_one(conn).await.doing("opening a batch")?;
+    let query = sql::query_as(SQL).bind(campaign).bind(batch.as_str()).bind(micros(now));
+    let (key, paused) = query.fetch_one(conn).doing("opening a batch")?;
     Ok(Opened { key, paused })
 }
 
 /// Counts new contacts, whose ids go from `first` to `last`.
-pub(super) async fn grow(conn: &mut SqliteConnection, batch: i64, first: i64, last: i64) -> Result<(), Fault> {
+pub(super) fn grow(conn: &Connection, batch: i64, first: i64, last: i64) -> Result<(), Fault> {
     const SQL: &str = "UPDATE batch SET first_contact = coalesce(first_contact, ?2), last_contact = ?3 WHERE id = ?1";
-    let query = sqlx::query(SQL).bind(batch).bind(first).bind(last);
-    query.execute(&mut *conn).await.doing("adding to a batch")?;
-    count(conn, batch, (contact::OPEN, contact::FRESH), last - first + 1).await
+    let query = sql::query(SQL).bind(batch).bind(first).bind(last);
+    query.execute(conn).doing("adding to a batch")?;
+    count(conn, batch, (contact::OPEN, contact::FRESH), last - first + 1)
 }
 
 /// Notes how many rows an import has left out.
-pub(super) async fn note_rejected(
-    conn: &mut SqliteConnection,
+pub(super) fn note_rejected(
+    conn: &Connection,
     campaign: &CampaignId,
     batch: &BatchId,
     rejected: u64,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let campaign = contact::campaign_key(conn, campaign).await?;
-    let Opened { key, .. } = open(conn, campaign, batch, now).await?;
-    let query = sqlx::query("UPDATE batch SET rejected = ?2 WHERE id = ?1").bind(key);
+    let campaign = contact::campaign_key(conn, campaign)?;
+    let Opened { key, .. } = open(conn, campaign, batch, now)?;
+    let query = sql::query("UPDATE batch SET rejected = ?2 WHERE id = ?1").bind(key);
     let query = query.bind(i64::try_from(rejected).unwrap_or(i64::MAX));
-    query.execute(conn).await.doing("noting rejected rows").map(drop)
+    query.execute(conn).doing("noting rejected rows").map(drop)
 }
 
 /// Pauses a batch or lets it go on: candidates are tested for it until it has been applied to all.
-pub(super) async fn pause(
-    conn: &mut SqliteConnection,
-    campaign: &CampaignId,
-    batch: &BatchId,
-    paused: bool,
-) -> Result<bool, Fault> {
-    let key = contact::campaign_key(conn, campaign).await?;
+pub(super) fn pause(conn: &Connection, campaign: &CampaignId, batch: &BatchId, paused: bool) -> Result<bool, Fault> {
+    let key = contact::campaign_key(conn, campaign)?;
     let doing = "pausing a batch";
     const FIND: &str = "SELECT id, paused FROM batch WHERE campaign = ?1 AND name = ?2";
-    let found = sqlx::query_as(FIND).bind(key).bind(batch.as_str()).fetch_optional(&mut *conn).await.doing(doing)?;
+    let found = sql::query_as(FIND).bind(key).bind(batch.as_str()).fetch_optional(conn).doing(doing)?;
     let Some((id, was)): Option<(i64, bool)> = found else {
         return Err(StoreError::UnknownBatch { campaign: campaign.clone(), batch: batch.clone() }.into());
     };
@@ -84,35 +75,35 @@ pub(super) async fn pause(
         return Ok(false);
     }
     const PAUSE: &str = "UPDATE batch SET paused = ?2, evaluated_to = first_contact - 1 WHERE id = ?1";
-    sqlx::query(PAUSE).bind(id).bind(paused).execute(conn).await.doing(doing)?;
+    sql::query(PAUSE).bind(id).bind(paused).execute(conn).doing(doing)?;
     Ok(true)
 }
 
 /// A campaign's batches, oldest first.
-pub(super) async fn all(conn: &mut SqliteConnection, campaign: &CampaignId) -> Result<Vec<Batch>, Fault> {
-    let key = contact::campaign_key(conn, campaign).await?;
+pub(super) fn all(conn: &Connection, campaign: &CampaignId) -> Result<Vec<Batch>, Fault> {
+    let key = contact::campaign_key(conn, campaign)?;
     let doing = "reading batches";
     const TALLY: &str = "SELECT t.batch, t.kind, t.name, t.n FROM batch b CROSS JOIN batch_tally t ON t.batch = b.id \
                          WHERE b.campaign = ?1 AND t.n > 0";
     let mut tallies: BTreeMap<i64, BatchTally> = BTreeMap::new();
-    for row in sqlx::query(TALLY).bind(key).fetch_all(&mut *conn).await.doing(doing)? {
+    for row in sql::query(TALLY).bind(key).fetch_all(conn).doing(doing)? {
         enter(tallies.entry(column(&row, 0)?).or_default(), &row)?;
     }
     const BATCHES: &str = "SELECT id, name, created_at, paused, rejected FROM batch WHERE campaign = ?1 ORDER BY id";
-    let rows = sqlx::query(BATCHES).bind(key).fetch_all(conn).await.doing(doing)?;
-    let batch = |row: &SqliteRow| {
+    let rows = sql::query(BATCHES).bind(key).fetch_all(conn).doing(doing)?;
+    let batch = |row: &Row| {
         Ok(Batch {
             id: BatchId::parse(column(row, 1)?).map_err(|_| damaged("batch.name"))?,
             created_at: row::timestamp(column(row, 2)?)?,
             paused: column(row, 3)?,
             rejected: column::<i64>(row, 4)?.unsigned_abs(),
-            tally: tallies.remove(&row.try_get(0).doing(doing)?).unwrap_or_default(),
+            tally: tallies.remove(&column(row, 0)?).unwrap_or_default(),
         })
     };
     rows.iter().map(batch).collect()
 }
 
-fn enter(tally: &mut BatchTally, row: &SqliteRow) -> Result<(), Fault> {
+fn enter(tally: &mut BatchTally, row: &Row) -> Result<(), Fault> {
     let n = column::<i64>(row, 3)?.unsigned_abs();
     match (column::<&str>(row, 1)?, column::<&str>(row, 2)?) {
         (contact::OPEN, contact::FRESH) => tally.fresh = n,
@@ -128,22 +119,17 @@ fn enter(tally: &mut BatchTally, row: &SqliteRow) -> Result<(), Fault> {
 }
 
 /// Keys of a campaign's paused batches.
-pub(super) async fn paused(conn: &mut SqliteConnection, campaign: i64) -> Result<BTreeSet<i64>, Fault> {
-    let query = sqlx::query_scalar("SELECT id FROM batch WHERE campaign = ?1 AND paused").bind(campaign);
-    let keys: Vec<i64> = query.fetch_all(conn).await.doing("looking for paused batches")?;
+pub(super) fn paused(conn: &Connection, campaign: i64) -> Result<BTreeSet<i64>, Fault> {
+    let query = sql::query_scalar("SELECT id FROM batch WHERE campaign = ?1 AND paused").bind(campaign);
+    let keys: Vec<i64> = query.fetch_all(conn).doing("looking for paused batches")?;
     Ok(keys.into_iter().collect())
 }
 
 /// Adds `by` to a count of a batch.
-pub(super) async fn count(
-    conn: &mut SqliteConnection,
-    batch: i64,
-    counted: contact::Counted,
-    by: i64,
-) -> Result<(), Fault> {
+pub(super) fn count(conn: &Connection, batch: i64, counted: contact::Counted, by: i64) -> Result<(), Fault> {
     let mut all = Statements::default();
     counts(&mut all, batch, &[(counted, by)]);
-    all.execute(conn, "counting").await
+    all.execute(conn, "counting")
 }
 
 /// Adds to counts of a batch, in one statement.

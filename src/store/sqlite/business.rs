@@ -1,10 +1,11 @@
 //! Business results: recorded at once, in effect once their contact is in no call.
 
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use rusqlite::Connection;
 
 use super::{
     contact::{self, Kept, campaign_key, column},
     fault::{Doing, Fault},
+    sql::{self, Row},
     statements::Statements,
     writer::Writer,
 };
@@ -21,87 +22,82 @@ use crate::{
 };
 
 /// Records a business result; it takes effect at once unless the contact is in a call.
-pub(super) async fn set(writer: &mut Writer, request: BusinessRequest) -> Result<BusinessDecision, Fault> {
-    let key = campaign_key(&mut writer.conn, &request.campaign).await?;
+pub(super) fn set(writer: &mut Writer, request: BusinessRequest) -> Result<BusinessDecision, Fault> {
+    let key = campaign_key(&writer.conn, &request.campaign)?;
     let Some(generation) = &writer.generation else { return Ok(BusinessDecision::Refused(Refusal::NotInForce)) };
     if let Err(refusal) = business::check(&generation.definitions, &request.key) {
         return Ok(BusinessDecision::Refused(refusal));
     }
-    let conn = &mut writer.conn;
-    let Some(contact) = contact::find(conn, key, &request.customer).await? else {
+    let conn = &writer.conn;
+    let Some(contact) = contact::find(conn, key, &request.customer)? else {
         return Ok(BusinessDecision::Refused(Refusal::NoContact));
     };
     let contact = contact.reference;
-    let attempt = attempt_of(conn, contact, request.attempt).await?;
+    let attempt = attempt_of(conn, contact, request.attempt)?;
     if let (Some(given), None) = (request.attempt, attempt) {
         return Ok(BusinessDecision::Refused(Refusal::NoAttempt(given)));
     }
     const SQL: &str = "INSERT INTO business_result (contact, attempt, result, note, set_by, set_at) \
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id";
-    let id: i64 = sqlx::query_scalar(SQL)
+    let id: i64 = sql::query_scalar(SQL)
         .bind(contact.0)
         .bind(attempt)
         .bind(request.key.to_string())
         .bind(&request.note)
         .bind(&request.by)
         .bind(micros(request.at))
-        .fetch_one(&mut *conn)
-        .await
+        .fetch_one(conn)
         .doing("writing a business result")?;
-    take_effect(writer, contact).await?;
-    let outcome = sqlx::query_scalar("SELECT outcome FROM business_result WHERE id = ?1").bind(id);
-    let outcome: Option<String> = outcome.fetch_one(&mut writer.conn).await.doing("reading a business result")?;
+    take_effect(writer, contact)?;
+    let outcome = sql::query_scalar("SELECT outcome FROM business_result WHERE id = ?1").bind(id);
+    let outcome: Option<String> = outcome.fetch_one(&writer.conn).doing("reading a business result")?;
     Ok(BusinessDecision::Set { contact, outcome: outcome.as_deref().map(read_outcome).transpose()? })
 }
 
 /// The attempt that a result is for: the given one if it is the contact's, else the newest.
-async fn attempt_of(
-    conn: &mut SqliteConnection,
-    contact: ContactRef,
-    given: Option<AttemptId>,
-) -> Result<Option<i64>, Fault> {
+fn attempt_of(conn: &Connection, contact: ContactRef, given: Option<AttemptId>) -> Result<Option<i64>, Fault> {
     const SQL: &str = "SELECT max(id) FROM attempt WHERE contact = ?1 AND (?2 IS NULL OR id = ?2)";
-    let query = sqlx::query_scalar(SQL).bind(contact.0).bind(given.map(AttemptId::to_i64));
-    query.fetch_one(conn).await.doing("finding a contact's newest attempt")
+    let query = sql::query_scalar(SQL).bind(contact.0).bind(given.map(AttemptId::to_i64));
+    query.fetch_one(conn).doing("finding a contact's newest attempt")
 }
 
 /// Has what was set for a contact take effect, unless it is in a call; tells whether that changed it.
 ///
 /// Before a life has put a generation in force nothing is defined, and what calls of the life before left waits.
-pub(super) async fn take_effect(writer: &mut Writer, contact: ContactRef) -> Result<bool, Fault> {
+pub(super) fn take_effect(writer: &mut Writer, contact: ContactRef) -> Result<bool, Fault> {
     if writer.generation.is_none() {
         return Ok(false);
     }
     const WAITING: &str = "SELECT id, attempt, result, set_at FROM business_result \
                            WHERE contact = ?1 AND outcome IS NULL ORDER BY id";
-    let waiting = sqlx::query(WAITING).bind(contact.0).fetch_all(&mut writer.conn).await;
+    let waiting = sql::query(WAITING).bind(contact.0).fetch_all(&writer.conn);
     let mut changed = false;
     for row in waiting.doing("reading business results")? {
-        let kept = contact::load(&mut writer.conn, contact).await?.ok_or_else(|| damaged("business_result.contact"))?;
+        let kept = contact::load(&writer.conn, contact)?.ok_or_else(|| damaged("business_result.contact"))?;
         if kept.live {
             return Ok(changed);
         }
-        let call = ended_call(&mut writer.conn, &kept.contact, column(&row, 1)?).await?;
+        let call = ended_call(&writer.conn, &kept.contact, column(&row, 1)?)?;
         let mark = Mark { key: row::business_key(column(&row, 2)?)?, at: row::timestamp(column(&row, 3)?)? };
-        let outcome = follow(writer, &kept, call.as_ref(), &mark, &mut changed).await?;
+        let outcome = follow(writer, &kept, call.as_ref(), &mark, &mut changed)?;
         const SQL: &str = "UPDATE business_result SET outcome = ?2 WHERE id = ?1";
-        let query = sqlx::query(SQL).bind(column::<i64>(&row, 0)?).bind(outcome.as_str());
-        query.execute(&mut writer.conn).await.doing("writing a business result")?;
+        let query = sql::query(SQL).bind(column::<i64>(&row, 0)?).bind(outcome.as_str());
+        query.execute(&writer.conn).doing("writing a business result")?;
     }
     Ok(changed)
 }
 
 /// Has everything take effect that waited for the first generation of this life.
-pub(super) async fn take_effect_late(writer: &mut Writer) -> Result<(), Fault> {
-    let waiting = sqlx::query_scalar("SELECT DISTINCT contact FROM business_result WHERE outcome IS NULL");
-    let waiting: Vec<i64> = waiting.fetch_all(&mut writer.conn).await.doing("reading business results")?;
+pub(super) fn take_effect_late(writer: &mut Writer) -> Result<(), Fault> {
+    let waiting = sql::query_scalar("SELECT DISTINCT contact FROM business_result WHERE outcome IS NULL");
+    let waiting: Vec<i64> = waiting.fetch_all(&writer.conn).doing("reading business results")?;
     for contact in waiting {
-        take_effect(writer, ContactRef(contact)).await?;
+        take_effect(writer, ContactRef(contact))?;
     }
     Ok(())
 }
 
-async fn follow(
+fn follow(
     writer: &mut Writer,
     kept: &Kept,
     call: Option<&EndedCall>,
@@ -115,20 +111,16 @@ async fn follow(
         let rules = writer.rules(&kept.contact.campaign);
         let mut all = Statements::default();
         contact::write(&mut all, &rules, kept, &progress, false);
-        writer.write(all, "writing a contact").await?;
+        all.execute(&writer.conn, "writing a contact")?;
     }
     Ok(outcome)
 }
 
 /// The call of `attempt`, else the newest of the contact.
-async fn ended_call(
-    conn: &mut SqliteConnection,
-    contact: &Contact,
-    attempt: Option<i64>,
-) -> Result<Option<EndedCall>, Fault> {
+fn ended_call(conn: &Connection, contact: &Contact, attempt: Option<i64>) -> Result<Option<EndedCall>, Fault> {
     const SQL: &str = "SELECT number, ended_at, agent FROM attempt WHERE ended_at IS NOT NULL AND id = \
                        coalesce(?2, (SELECT max(id) FROM attempt WHERE contact = ?1))";
-    let row = sqlx::query(SQL).bind(contact.reference.0).bind(attempt).fetch_optional(conn).await;
+    let row = sql::query(SQL).bind(contact.reference.0).bind(attempt).fetch_optional(conn);
     let Some(row) = row.doing("reading the call of a business result")? else { return Ok(None) };
     // Edited since then, it may have come to stand elsewhere, or be gone.
     let called: &str = column(&row, 0)?;
@@ -143,12 +135,12 @@ async fn ended_call(
 }
 
 /// What was set for a contact, oldest first.
-pub(super) async fn records(conn: &mut SqliteConnection, contact: ContactRef) -> Result<Vec<BusinessRecord>, Fault> {
+pub(super) fn records(conn: &Connection, contact: ContactRef) -> Result<Vec<BusinessRecord>, Fault> {
     const SQL: &str = "SELECT attempt, result, note, set_by, set_at, outcome FROM business_result \
                        WHERE contact = ?1 ORDER BY id";
-    let rows = sqlx::query(SQL).bind(contact.0).fetch_all(conn).await.doing("reading business results")?;
+    let rows = sql::query(SQL).bind(contact.0).fetch_all(conn).doing("reading business results")?;
     let attempt = |id: i64| AttemptId::from_i64(id).ok_or_else(|| damaged("business_result.attempt"));
-    let record = |row: &SqliteRow| {
+    let record = |row: &Row| {
         Ok(BusinessRecord {
             attempt: column::<Option<i64>>(row, 0)?.map(attempt).transpose()?,
             key: row::business_key(column(row, 1)?)?,

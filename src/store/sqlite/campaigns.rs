@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlx::SqliteConnection;
+use rusqlite::Connection;
 
 use super::{
     business,
@@ -10,7 +10,7 @@ use super::{
     do_not_call, evaluate,
     evaluations::Evaluations,
     fault::{Doing, Fault},
-    intent,
+    intent, sql,
     statements::Statements,
     writer::Writer,
 };
@@ -28,50 +28,50 @@ use crate::{
 };
 
 /// Puts a generation in force, with what its plan changes.
-pub(super) async fn apply(
+pub(super) fn apply(
     writer: &mut Writer,
     generation: Arc<Generation>,
     changes: Vec<CampaignChange>,
 ) -> Result<(), Fault> {
     let now = micros(writer.now());
-    put_in_force(&mut writer.conn, &generation, now).await?;
+    put_in_force(&writer.conn, &generation, now)?;
     for change in changes {
         match change {
-            CampaignChange::Put { id, digest } => put(writer, &generation, &id, &digest).await?,
-            CampaignChange::Retire { id } => retire(writer, &generation, &id).await?,
+            CampaignChange::Put { id, digest } => put(writer, &generation, &id, &digest)?,
+            CampaignChange::Retire { id } => retire(writer, &generation, &id)?,
         }
     }
     let first = writer.generation.is_none();
     if first {
-        know_definitions(writer, &generation).await?;
+        know_definitions(writer, &generation)?;
     }
     writer.generation = Some(generation);
     if first {
-        business::take_effect_late(writer).await?;
+        business::take_effect_late(writer)?;
     }
     Ok(())
 }
 
-async fn put_in_force(conn: &mut SqliteConnection, generation: &Generation, now: i64) -> Result<(), Fault> {
+fn put_in_force(conn: &Connection, generation: &Generation, now: i64) -> Result<(), Fault> {
     let doing = "putting a generation in force";
     let (revision, committed_at) = (generation.revision.as_str(), micros(generation.committed_at));
     const IN_FORCE: &str = "SELECT g.revision FROM store s JOIN generation g ON g.id = s.generation";
-    let in_force: Option<String> = sqlx::query_scalar(IN_FORCE).fetch_optional(&mut *conn).await.doing(doing)?;
+    let in_force: Option<String> = sql::query_scalar(IN_FORCE).fetch_optional(conn).doing(doing)?;
     if in_force.as_deref() == Some(revision) {
         return Ok(());
     }
     const PUT: &str = "INSERT INTO generation (revision, committed_at, applied_at) VALUES (?1, ?2, ?3) \
                        ON CONFLICT (revision) DO UPDATE SET applied_at = excluded.applied_at RETURNING id";
-    let put = sqlx::query_scalar(PUT).bind(revision).bind(committed_at).bind(now);
-    let id: i64 = put.fetch_one(&mut *conn).await.doing(doing)?;
-    sqlx::query("UPDATE store SET generation = ?1").bind(id).execute(conn).await.doing(doing).map(drop)
+    let put = sql::query_scalar(PUT).bind(revision).bind(committed_at).bind(now);
+    let id: i64 = put.fetch_one(conn).doing(doing)?;
+    sql::query("UPDATE store SET generation = ?1").bind(id).execute(conn).doing(doing).map(drop)
 }
 
 /// With the first generation of a life it is known which definition contacts stand by, where no other
 /// is wanted.
-async fn know_definitions(writer: &mut Writer, generation: &Generation) -> Result<(), Fault> {
+fn know_definitions(writer: &mut Writer, generation: &Generation) -> Result<(), Fault> {
     const STANDING: &str = "SELECT slug FROM campaign WHERE wanted = 0";
-    let standing = sqlx::query_scalar(STANDING).fetch_all(&mut writer.conn).await;
+    let standing = sql::query_scalar(STANDING).fetch_all(&writer.conn);
     let standing: Vec<String> = standing.doing("reading what contacts stand by")?;
     for id in standing.iter().filter_map(|slug| CampaignId::parse(slug).ok()) {
         if let Some(defined) = generation.definitions.campaigns.get(&id) {
@@ -82,11 +82,11 @@ async fn know_definitions(writer: &mut Writer, generation: &Generation) -> Resul
     Ok(())
 }
 
-async fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, digest: &str) -> Result<(), Fault> {
-    let conn = &mut writer.conn;
+fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, digest: &str) -> Result<(), Fault> {
+    let conn = &writer.conn;
     let defined = generation.definitions.campaigns.get(id).ok_or_else(|| StoreError::UnknownCampaign(id.clone()))?;
     const FOLLOWED: &str = "SELECT do_not_call FROM campaign WHERE slug = ?1";
-    let followed = sqlx::query_scalar(FOLLOWED).bind(id.as_str()).fetch_optional(&mut *conn).await;
+    let followed = sql::query_scalar(FOLLOWED).bind(id.as_str()).fetch_optional(conn);
     let followed: Option<String> = followed.doing("writing a campaign")?;
     const PUT: &str = "INSERT INTO campaign (slug, name, desired, revision, digest, retired, next_order, \
                        selection, do_not_call, ends_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7, ?8) \
@@ -96,7 +96,7 @@ async fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, dige
                        wanted = wanted OR selection IS NOT excluded.selection, \
                        do_not_call = excluded.do_not_call, ends_at = excluded.ends_at \
                        RETURNING id, wanted, first_contact IS NULL";
-    let (key, wanted, empty): (i64, bool, bool) = sqlx::query_as(PUT)
+    let (key, wanted, empty): (i64, bool, bool) = sql::query_as(PUT)
         .bind(id.as_str())
         .bind(&defined.name)
         .bind(defined.desired.as_str())
@@ -105,36 +105,29 @@ async fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, dige
         .bind(defined.selection())
         .bind(row::lists_text(&defined.do_not_call))
         .bind(micros(defined.ends_at))
-        .fetch_one(&mut *conn)
-        .await
+        .fetch_one(conn)
         .doing("writing a campaign")?;
     let followed = followed.map(|lists| row::lists(&lists)).transpose()?.unwrap_or_default();
     if followed.iter().any(|list| !defined.do_not_call.contains(list)) {
-        do_not_call::begin_unlisting(conn, key).await?;
+        do_not_call::begin_unlisting(conn, key)?;
     }
-    stand_by(writer, defined, key, wanted, empty).await?;
+    stand_by(writer, defined, key, wanted, empty)?;
     let rules = Rules { defined: Some(Arc::clone(defined)), ..writer.rules(id) };
-    release_holds(&mut writer.conn, &rules, key).await
+    release_holds(&writer.conn, &rules, key)
 }
 
 /// Has contacts of a campaign stand by its definition: at once where nothing of it matters to them, or
 /// where there are none, else once it has been applied to all.
-async fn stand_by(
-    writer: &mut Writer,
-    defined: &Arc<Campaign>,
-    key: i64,
-    wanted: bool,
-    empty: bool,
-) -> Result<(), Fault> {
+fn stand_by(writer: &mut Writer, defined: &Arc<Campaign>, key: i64, wanted: bool, empty: bool) -> Result<(), Fault> {
     let mut evaluations = writer.shared.evaluations(&defined.id);
     if wanted && empty {
         let evaluation = match evaluations.standing {
             Some(standing) => standing,
-            None => evaluate::new(&mut writer.conn, key).await?,
+            None => evaluate::new(&writer.conn, key)?,
         };
         const STAND: &str = "UPDATE campaign SET evaluation = ?2, wanted = 0 WHERE id = ?1";
-        let query = sqlx::query(STAND).bind(key).bind(evaluation).execute(&mut writer.conn);
-        query.await.doing("writing a campaign")?;
+        let query = sql::query(STAND).bind(key).bind(evaluation).execute(&writer.conn);
+        query.doing("writing a campaign")?;
         evaluations = Evaluations { standing: Some(evaluation), by: Some(Arc::clone(defined)), next: None };
     } else if !wanted {
         evaluations.by = Some(Arc::clone(defined));
@@ -145,10 +138,10 @@ async fn stand_by(
     Ok(())
 }
 
-async fn retire(writer: &mut Writer, generation: &Generation, id: &CampaignId) -> Result<(), Fault> {
+fn retire(writer: &mut Writer, generation: &Generation, id: &CampaignId) -> Result<(), Fault> {
     const RETIRE: &str = "UPDATE campaign SET retired = 1, revision = ?2 WHERE slug = ?1";
-    let query = sqlx::query(RETIRE).bind(id.as_str()).bind(generation.revision.as_str());
-    if query.execute(&mut writer.conn).await.doing("retiring a campaign")?.rows_affected() == 0 {
+    let query = sql::query(RETIRE).bind(id.as_str()).bind(generation.revision.as_str());
+    if query.execute(&writer.conn).doing("retiring a campaign")? == 0 {
         return Err(StoreError::UnknownCampaign(id.clone()).into());
     }
     // While it has no definition, contacts that change stand nowhere: on its return all are gone through again.
@@ -158,23 +151,23 @@ async fn retire(writer: &mut Writer, generation: &Generation, id: &CampaignId) -
 }
 
 /// A cap may have been loosened: whoever one holds is asked about anew.
-async fn release_holds(conn: &mut SqliteConnection, rules: &Rules, campaign: i64) -> Result<(), Fault> {
+fn release_holds(conn: &Connection, rules: &Rules, campaign: i64) -> Result<(), Fault> {
     let Some(defined) = rules.defined.as_ref() else { return Ok(()) };
     const HELD: &str = "SELECT g.contact FROM progress g JOIN contact c ON c.id = g.contact \
                         WHERE g.held IS NOT NULL AND c.campaign = ?1 UNION \
                         SELECT id FROM contact INDEXED BY contact_spent \
                         WHERE campaign = ?1 AND ended = 'attempts_spent' AND attempts < ?2";
     let most = defined.limits.max_attempts_per_contact.map_or(u32::MAX, std::num::NonZero::get);
-    let held = sqlx::query_scalar(HELD).bind(campaign).bind(most).fetch_all(&mut *conn).await;
+    let held = sql::query_scalar(HELD).bind(campaign).bind(most).fetch_all(conn);
     let held: Vec<i64> = held.doing("finding held contacts")?;
     for reference in held {
-        if let Some(kept) = contact::load(conn, ContactRef(reference)).await? {
-            let to_customer = intent::calls_to(conn, defined, &kept.contact.customer).await?;
+        if let Some(kept) = contact::load(conn, ContactRef(reference))? {
+            let to_customer = intent::calls_to(conn, defined, &kept.contact.customer)?;
             let progress = verdict::release_holds(defined, &kept.contact.progress, to_customer);
             if progress != kept.contact.progress {
                 let mut all = Statements::default();
                 contact::write(&mut all, rules, &kept, &progress, kept.live);
-                all.execute(conn, "releasing held contacts").await?;
+                all.execute(conn, "releasing held contacts")?;
             }
         }
     }
@@ -182,13 +175,9 @@ async fn release_holds(conn: &mut SqliteConnection, rules: &Rules, campaign: i64
 }
 
 /// Stores what an agent asks for.
-pub(super) async fn set_availability(
-    conn: &mut SqliteConnection,
-    agent: &AgentId,
-    availability: Availability,
-) -> Result<(), Fault> {
+pub(super) fn set_availability(conn: &Connection, agent: &AgentId, availability: Availability) -> Result<(), Fault> {
     const SET: &str = "INSERT INTO agent (id, availability) VALUES (?1, ?2) \
                        ON CONFLICT (id) DO UPDATE SET availability = excluded.availability";
-    let query = sqlx::query(SET).bind(agent.as_str()).bind(availability.as_str());
-    query.execute(conn).await.doing("storing an agent's availability").map(drop)
+    let query = sql::query(SET).bind(agent.as_str()).bind(availability.as_str());
+    query.execute(conn).doing("storing an agent's availability").map(drop)
 }

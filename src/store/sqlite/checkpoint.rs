@@ -9,10 +9,15 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{Connection, SqliteConnection};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::writer::{Command, Reply, Shared, Work};
+use super::{
+    fault::{Doing, Fault},
+    readers::blocking,
+    sql,
+    writer::{Command, Reply, Shared, Work},
+};
 
 /// How often the log is looked at: often, since what is moved at once delays the writer's disk.
 const EVERY: Duration = Duration::from_millis(100);
@@ -25,7 +30,7 @@ const LOG_PAGES_MAX: i64 = 16 * 1024;
 
 /// Moves pages until told to stop.
 pub(super) async fn run(
-    mut conn: SqliteConnection,
+    mut conn: Connection,
     shared: Arc<Shared>,
     writer: mpsc::WeakSender<Command>,
     mut stop: oneshot::Receiver<()>,
@@ -47,7 +52,10 @@ pub(super) async fn run(
             continue;
         }
         seen = commits;
-        match pages(&mut conn).await {
+        let moved = blocking(move || Ok((pages(&conn), conn))).await;
+        let Ok((pages, same)) = moved else { return };
+        conn = same;
+        match pages {
             Ok(pages) if pages > LOG_PAGES_MAX => {
                 // A full queue or a closing store: the next look comes soon, or is not needed.
                 let (reply, _) = oneshot::channel();
@@ -58,7 +66,7 @@ pub(super) async fn run(
         }
     }
     // The last connection that closes moves what is left.
-    let _ = conn.close().await;
+    drop(conn);
 }
 
 /// Has some places cleared away that nobody reads, and is told whether there are more.
@@ -80,8 +88,8 @@ async fn tidy(shared: &Shared, writer: &mpsc::WeakSender<Command>) {
 }
 
 /// Moves what no reader needs; the length of the log.
-async fn pages(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    let (_busy, pages, _moved): (i64, i64, i64) =
-        sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(conn).await?;
+fn pages(conn: &Connection) -> Result<i64, Fault> {
+    let moved = sql::query_as("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(conn);
+    let (_busy, pages, _moved): (i64, i64, i64) = moved.doing("moving the log")?;
     Ok(pages)
 }

@@ -3,13 +3,14 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use rusqlite::Connection;
 
 use super::{
     batch, do_not_call, evaluate,
     evaluations::Evaluations,
     fault::{Doing, Fault},
     place::{self, Place},
+    sql::{self, Column, Row},
     statements::Statements,
 };
 use crate::{
@@ -84,14 +85,14 @@ pub(super) struct Kept {
 }
 
 /// Reads one contact.
-pub(super) async fn load(conn: &mut SqliteConnection, contact: ContactRef) -> Result<Option<Kept>, Fault> {
+pub(super) fn load(conn: &Connection, contact: ContactRef) -> Result<Option<Kept>, Fault> {
     const SQL: &str = concat!("SELECT ", kept_columns!(), " FROM contact c", contact_joins!(), "WHERE c.id = ?1");
-    let row = sqlx::query(SQL).bind(contact.0).fetch_optional(conn).await.doing("reading a contact")?;
+    let row = sql::query(SQL).bind(contact.0).fetch_optional(conn).doing("reading a contact")?;
     row.as_ref().map(kept).transpose()
 }
 
 /// Reads the contact that an attempt calls, while it does.
-pub(super) async fn load_called(conn: &mut SqliteConnection, attempt: AttemptId) -> Result<Option<Kept>, Fault> {
+pub(super) fn load_called(conn: &Connection, attempt: AttemptId) -> Result<Option<Kept>, Fault> {
     const SQL: &str = concat!(
         "SELECT ",
         kept_columns!(),
@@ -99,12 +100,12 @@ pub(super) async fn load_called(conn: &mut SqliteConnection, attempt: AttemptId)
         contact_joins!(),
         "WHERE a.attempt = ?1"
     );
-    let row = sqlx::query(SQL).bind(attempt.to_i64()).fetch_optional(conn).await.doing("reading a contact")?;
+    let row = sql::query(SQL).bind(attempt.to_i64()).fetch_optional(conn).doing("reading a contact")?;
     row.as_ref().map(kept).transpose()
 }
 
 /// A row of [`kept_columns`].
-pub(super) fn kept(row: &SqliteRow) -> Result<Kept, Fault> {
+pub(super) fn kept(row: &Row) -> Result<Kept, Fault> {
     Ok(Kept {
         contact: read(row)?,
         campaign: column(row, COLUMNS)?,
@@ -117,11 +118,7 @@ pub(super) fn kept(row: &SqliteRow) -> Result<Kept, Fault> {
 }
 
 /// Finds one contact by its customer.
-pub(super) async fn find(
-    conn: &mut SqliteConnection,
-    campaign: i64,
-    customer: &CustomerId,
-) -> Result<Option<Contact>, Fault> {
+pub(super) fn find(conn: &Connection, campaign: i64, customer: &CustomerId) -> Result<Option<Contact>, Fault> {
     const SQL: &str = concat!(
         "SELECT ",
         contact_columns!(),
@@ -129,13 +126,13 @@ pub(super) async fn find(
         contact_joins!(),
         "WHERE c.campaign = ?1 AND c.customer_id = ?2"
     );
-    let query = sqlx::query(SQL).bind(campaign).bind(customer.as_str());
-    let row = query.fetch_optional(conn).await.doing("reading a contact")?;
+    let query = sql::query(SQL).bind(campaign).bind(customer.as_str());
+    let row = query.fetch_optional(conn).doing("reading a contact")?;
     row.map(|row| read(&row)).transpose()
 }
 
 /// The contact in a row of [`contact_columns`].
-pub(super) fn read(row: &SqliteRow) -> Result<Contact, Fault> {
+pub(super) fn read(row: &Row) -> Result<Contact, Fault> {
     let mut numbers = row::numbers(column(row, 10)?)?;
     if let Some(progress) = column::<Option<&str>>(row, 11)? {
         row::read_progress(progress, &mut numbers)?;
@@ -168,11 +165,8 @@ fn zone(name: &str) -> Result<ContactZone, Fault> {
 }
 
 /// One column by position.
-pub(super) fn column<'r, T>(row: &'r SqliteRow, index: usize) -> Result<T, Fault>
-where
-    T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
-{
-    row.try_get(index).doing("reading a row")
+pub(super) fn column<'r, T: Column<'r>>(row: &'r Row, index: usize) -> Result<T, Fault> {
+    row.get(index).doing("reading a row")
 }
 
 /// What decides how contacts of a campaign stand.
@@ -302,14 +296,14 @@ impl Entered<'_> {
 }
 
 /// Writes the places of contacts; those that they had count no longer.
-pub(super) async fn enter_all(conn: &mut SqliteConnection, all: &[Entered<'_>]) -> Result<(), Fault> {
+pub(super) fn enter_all(conn: &Connection, all: &[Entered<'_>]) -> Result<(), Fault> {
     // Without a definition they stand nowhere, which is made good when there is one again.
     let undefined: BTreeSet<i64> = all.iter().filter(|it| it.rules.defined.is_none()).map(|it| it.campaign).collect();
     let mut wanted = Statements::default();
     undefined.into_iter().for_each(|campaign| evaluate::want(&mut wanted, campaign));
-    wanted.execute(conn, "noting contacts without a definition").await?;
+    wanted.execute(conn, "noting contacts without a definition")?;
     let places: Vec<(i64, Place)> = all.iter().flat_map(Entered::places).collect();
-    place::put_all(conn, &places).await
+    place::put_all(conn, &places)
 }
 
 fn write_numbers(all: &mut Statements, contact: ContactRef, was: &Progress, progress: &Progress) {
@@ -379,10 +373,10 @@ fn moved(all: &mut Statements, kept: &Kept, from: Counted, to: Counted) {
 pub(super) type Counted = (&'static str, &'static str);
 
 /// Adds `by` to a count of a campaign.
-pub(super) async fn count(conn: &mut SqliteConnection, campaign: i64, counted: Counted, by: i64) -> Result<(), Fault> {
+pub(super) fn count(conn: &Connection, campaign: i64, counted: Counted, by: i64) -> Result<(), Fault> {
     let mut all = Statements::default();
     counts(&mut all, campaign, &[(counted, by)]);
-    all.execute(conn, "counting").await
+    all.execute(conn, "counting")
 }
 
 /// Adds to counts of a campaign, in one statement.
@@ -394,27 +388,27 @@ pub(super) fn counts(all: &mut Statements, campaign: i64, counted: &[(Counted, i
 }
 
 /// Makes a count of a campaign what it is.
-pub(super) async fn set_count(
-    conn: &mut SqliteConnection,
+pub(super) fn set_count(
+    conn: &Connection,
     campaign: i64,
     (kind, name): (&'static str, &'static str),
     n: i64,
 ) -> Result<(), Fault> {
     const SQL: &str = "INSERT OR REPLACE INTO tally (campaign, kind, name, n) VALUES (?1, ?2, ?3, ?4)";
-    let query = sqlx::query(SQL).bind(campaign).bind(kind).bind(name).bind(n);
-    query.execute(conn).await.doing("counting").map(drop)
+    let query = sql::query(SQL).bind(campaign).bind(kind).bind(name).bind(n);
+    query.execute(conn).doing("counting").map(drop)
 }
 
 /// Notes that contacts stand otherwise than they did.
-pub(super) async fn rise(conn: &mut SqliteConnection, contacts: &[i64]) -> Result<(), Fault> {
+pub(super) fn rise(conn: &Connection, contacts: &[i64]) -> Result<(), Fault> {
     const SQL: &str = "UPDATE contact SET stood = stood + 1 WHERE id IN (SELECT value FROM json_each(?1))";
-    let query = sqlx::query(SQL).bind(serde_json::json!(contacts).to_string());
-    query.execute(conn).await.doing("writing contacts").map(drop)
+    let query = sql::query(SQL).bind(serde_json::json!(contacts).to_string());
+    query.execute(conn).doing("writing contacts").map(drop)
 }
 
 /// The key of a campaign.
-pub(super) async fn campaign_key(conn: &mut SqliteConnection, campaign: &CampaignId) -> Result<i64, Fault> {
-    let query = sqlx::query_scalar("SELECT id FROM campaign WHERE slug = ?1").bind(campaign.as_str());
-    let key: Option<i64> = query.fetch_optional(conn).await.doing("finding a campaign")?;
+pub(super) fn campaign_key(conn: &Connection, campaign: &CampaignId) -> Result<i64, Fault> {
+    let query = sql::query_scalar("SELECT id FROM campaign WHERE slug = ?1").bind(campaign.as_str());
+    let key: Option<i64> = query.fetch_optional(conn).doing("finding a campaign")?;
     key.ok_or_else(|| Fault::Store(crate::store::StoreError::UnknownCampaign(campaign.clone())))
 }

@@ -7,12 +7,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use rusqlite::Connection;
 use serde_json::{Value, json};
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     contact::{self, Entered, Kept, column, contact_columns, contact_joins, kept_columns},
     fault::{Doing, Fault},
+    sql::{self, Row},
     statements::Statements,
     writer::Writer,
 };
@@ -42,15 +43,14 @@ macro_rules! entries_column {
 }
 pub(super) use entries_column;
 
+/// What lists say of each number of a contact, by index.
+type Listings = Vec<Vec<Entry>>;
+
 /// Adds entries to a list; those that had another expiry release whom they held.
-pub(super) async fn import(
-    writer: &mut Writer,
-    list: &DoNotCallId,
-    entries: &[NewEntry],
-) -> Result<ListingOutcome, Fault> {
+pub(super) fn import(writer: &mut Writer, list: &DoNotCallId, entries: &[NewEntry]) -> Result<ListingOutcome, Fault> {
     let now = micros(writer.now());
-    let conn = &mut writer.conn;
-    let (mut known, mut outcome) = (existing(conn, list, entries).await?, ListingOutcome::default());
+    let conn = &writer.conn;
+    let (mut known, mut outcome) = (existing(conn, list, entries)?, ListingOutcome::default());
     let (mut changed, mut updated) = (BTreeMap::new(), Vec::new());
     for NewEntry { number, expires_at } in entries {
         let expires_at = expires_at.map(micros);
@@ -75,61 +75,61 @@ pub(super) async fn import(
                        ON CONFLICT (list, number) DO UPDATE SET expires_at = excluded.expires_at, \
                        imported_at = excluded.imported_at";
     let rows: Vec<Value> = changed.into_iter().map(|(number, expires_at)| json!([number, expires_at])).collect();
-    let put = sqlx::query(PUT).bind(list.as_str()).bind(Value::Array(rows).to_string()).bind(now);
-    put.execute(&mut *conn).await.doing("importing do-not-call entries")?;
-    release(writer, &updated).await?;
-    rise(&mut writer.conn).await?;
+    let put = sql::query(PUT).bind(list.as_str()).bind(Value::Array(rows).to_string()).bind(now);
+    put.execute(conn).doing("importing do-not-call entries")?;
+    release(writer, &updated)?;
+    rise(&writer.conn)?;
     Ok(outcome)
 }
 
 /// The expiry of those of `entries` that the list has, by number.
-async fn existing<'e>(
-    conn: &mut SqliteConnection,
+fn existing<'e>(
+    conn: &Connection,
     list: &DoNotCallId,
     entries: &'e [NewEntry],
 ) -> Result<BTreeMap<&'e str, Option<i64>>, Fault> {
     const SQL: &str = "SELECT j.key, d.expires_at FROM json_each(?2) j \
                        CROSS JOIN do_not_call d ON d.list = ?1 AND d.number = j.value";
     let numbers: Vec<&str> = entries.iter().map(|entry| entry.number.expose()).collect();
-    let query = sqlx::query_as(SQL).bind(list.as_str()).bind(json!(numbers).to_string());
-    let rows: Vec<(i64, Option<i64>)> = query.fetch_all(conn).await.doing("looking for do-not-call entries")?;
+    let query = sql::query_as(SQL).bind(list.as_str()).bind(json!(numbers).to_string());
+    let rows: Vec<(i64, Option<i64>)> = query.fetch_all(conn).doing("looking for do-not-call entries")?;
     let number = |index: i64| usize::try_from(index).ok().and_then(|index| numbers.get(index).copied());
     Ok(rows.into_iter().filter_map(|(index, expires_at)| Some((number(index)?, expires_at))).collect())
 }
 
 /// Takes a number off a list and releases whom it held; whether it was there.
-pub(super) async fn remove(writer: &mut Writer, list: &DoNotCallId, number: &E164) -> Result<bool, Fault> {
-    let query = sqlx::query("DELETE FROM do_not_call WHERE list = ?1 AND number = ?2");
+pub(super) fn remove(writer: &mut Writer, list: &DoNotCallId, number: &E164) -> Result<bool, Fault> {
+    let query = sql::query("DELETE FROM do_not_call WHERE list = ?1 AND number = ?2");
     let query = query.bind(list.as_str()).bind(number.expose());
-    let removed = query.execute(&mut writer.conn).await.doing("removing a do-not-call entry")?.rows_affected() > 0;
+    let removed = query.execute(&writer.conn).doing("removing a do-not-call entry")? > 0;
     if removed {
-        release(writer, &[number.expose()]).await?;
-        rise(&mut writer.conn).await?;
+        release(writer, &[number.expose()])?;
+        rise(&writer.conn)?;
     }
     Ok(removed)
 }
 
-async fn rise(conn: &mut SqliteConnection) -> Result<(), Fault> {
-    let query = sqlx::query("UPDATE store SET do_not_call_version = do_not_call_version + 1");
-    query.execute(conn).await.doing("counting a change of do-not-call lists").map(drop)
+fn rise(conn: &Connection) -> Result<(), Fault> {
+    let query = sql::query("UPDATE store SET do_not_call_version = do_not_call_version + 1");
+    query.execute(conn).doing("counting a change of do-not-call lists").map(drop)
 }
 
 /// Whoever is marked because of one of `numbers` is screened anew before it is picked.
-async fn release(writer: &mut Writer, numbers: &[&str]) -> Result<(), Fault> {
+fn release(writer: &mut Writer, numbers: &[&str]) -> Result<(), Fault> {
     if numbers.is_empty() {
         return Ok(());
     }
     const HELD: &str = "SELECT DISTINCT l.contact FROM json_each(?1) j \
                         CROSS JOIN listed_number l INDEXED BY listed_number_number ON l.number = j.value";
-    let held = sqlx::query_scalar(HELD).bind(json!(numbers).to_string()).fetch_all(&mut writer.conn).await;
+    let held = sql::query_scalar(HELD).bind(json!(numbers).to_string()).fetch_all(&writer.conn);
     let held: Vec<i64> = held.doing("finding contacts that a list holds")?;
-    let kept = load(&mut writer.conn, &held, &[]).await?;
+    let kept = load(&writer.conn, &held, &[])?;
     let released = kept.into_iter().map(|(kept, _)| (do_not_call::unlisted(&kept.contact.progress), kept));
-    write(writer, released.collect()).await
+    write(writer, released.collect())
 }
 
 /// Marks contacts of `campaign` as its lists want it at `now`.
-pub(super) async fn screen(
+pub(super) fn screen(
     writer: &mut Writer,
     campaign: &CampaignId,
     contacts: &[ContactRef],
@@ -137,20 +137,16 @@ pub(super) async fn screen(
 ) -> Result<(), Fault> {
     let Some(defined) = writer.defined(campaign) else { return Ok(()) };
     let contacts: Vec<i64> = contacts.iter().map(|contact| contact.0).collect();
-    let kept = load(&mut writer.conn, &contacts, &defined.do_not_call).await?;
+    let kept = load(&writer.conn, &contacts, &defined.do_not_call)?;
     let screened = kept.into_iter().filter_map(|(kept, entries)| {
         let after = do_not_call::screened(&kept.contact.progress, &entries, &defined.do_not_call, now)?;
         Some((after, kept))
     });
-    write(writer, screened.collect()).await
+    write(writer, screened.collect())
 }
 
 /// Contacts, and what `lists` say of their numbers.
-async fn load(
-    conn: &mut SqliteConnection,
-    contacts: &[i64],
-    lists: &[DoNotCallId],
-) -> Result<Vec<(Kept, Vec<Vec<Entry>>)>, Fault> {
+fn load(conn: &Connection, contacts: &[i64], lists: &[DoNotCallId]) -> Result<Vec<(Kept, Listings)>, Fault> {
     const SQL: &str = concat!(
         "SELECT ",
         kept_columns!(),
@@ -160,9 +156,9 @@ async fn load(
         contact_joins!(),
         "ORDER BY c.id"
     );
-    let query = sqlx::query(SQL).bind(json!(contacts).to_string()).bind(row::lists_text(lists));
-    let rows = query.fetch_all(conn).await.doing("reading contacts that a list holds")?;
-    let with_entries = |row: &SqliteRow| {
+    let query = sql::query(SQL).bind(json!(contacts).to_string()).bind(row::lists_text(lists));
+    let rows = query.fetch_all(conn).doing("reading contacts that a list holds")?;
+    let with_entries = |row: &Row| {
         let kept = contact::kept(row)?;
         let entries = row::entries(column(row, contact::KEPT_COLUMNS)?, kept.contact.progress.numbers.len())?;
         Ok((kept, entries))
@@ -171,7 +167,7 @@ async fn load(
 }
 
 /// Writes other marks to contacts, each as its next version; nothing else of them may differ.
-async fn write(writer: &mut Writer, changed: Vec<(Progress, Kept)>) -> Result<(), Fault> {
+fn write(writer: &mut Writer, changed: Vec<(Progress, Kept)>) -> Result<(), Fault> {
     if changed.is_empty() {
         return Ok(());
     }
@@ -206,8 +202,8 @@ async fn write(writer: &mut Writer, changed: Vec<(Progress, Kept)>) -> Result<()
         paused_out: kept.paused_out,
     });
     let entered: Vec<Entered<'_>> = entered.collect();
-    all.execute(&mut writer.conn, doing).await?;
-    contact::enter_all(&mut writer.conn, &entered).await
+    all.execute(&writer.conn, doing)?;
+    contact::enter_all(&writer.conn, &entered)
 }
 
 /// Writes marks: a list of contacts and numbers.
@@ -229,60 +225,56 @@ pub(super) fn remark(all: &mut Statements, contact: ContactRef, before: &Progres
 }
 
 /// What `lists` say of the numbers of a contact, by index.
-pub(super) async fn entries(
-    conn: &mut SqliteConnection,
-    lists: &[DoNotCallId],
-    contact: &Contact,
-) -> Result<Vec<Vec<Entry>>, Fault> {
+pub(super) fn entries(conn: &Connection, lists: &[DoNotCallId], contact: &Contact) -> Result<Vec<Vec<Entry>>, Fault> {
     let numbers = contact.progress.numbers.len();
     if lists.is_empty() {
         return Ok(vec![Vec::new(); numbers]);
     }
     const SQL: &str = concat!("SELECT ", entries_column!("?2"), " FROM personal p WHERE p.contact = ?1");
-    let query = sqlx::query_scalar(SQL).bind(contact.reference.0).bind(row::lists_text(lists));
-    let text: String = query.fetch_one(conn).await.doing("reading do-not-call entries")?;
+    let query = sql::query_scalar(SQL).bind(contact.reference.0).bind(row::lists_text(lists));
+    let text: String = query.fetch_one(conn).doing("reading do-not-call entries")?;
     Ok(row::entries(&text, numbers)?)
 }
 
 /// Notes that contacts of a campaign are to be released from lists that it follows no longer.
-pub(super) async fn begin_unlisting(conn: &mut SqliteConnection, campaign: i64) -> Result<(), Fault> {
-    let query = sqlx::query("UPDATE campaign SET unlisted_to = 0 WHERE id = ?1").bind(campaign);
-    query.execute(conn).await.doing("noting contacts to be released").map(drop)
+pub(super) fn begin_unlisting(conn: &Connection, campaign: i64) -> Result<(), Fault> {
+    let query = sql::query("UPDATE campaign SET unlisted_to = 0 WHERE id = ?1").bind(campaign);
+    query.execute(conn).doing("noting contacts to be released").map(drop)
 }
 
 /// Releases the next marked contacts of a campaign that follows fewer lists; `None` if there is none.
-pub(super) async fn unlist_slice(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
-    let conn = &mut writer.conn;
+pub(super) fn unlist_slice(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
+    let conn = &writer.conn;
     let doing = "releasing contacts from a list";
     const PENDING: &str = "SELECT id, slug, unlisted_to FROM campaign WHERE unlisted_to IS NOT NULL \
                            ORDER BY slug LIMIT 1";
-    let pending = sqlx::query_as(PENDING).fetch_optional(&mut *conn).await.doing(doing)?;
+    let pending = sql::query_as(PENDING).fetch_optional(conn).doing(doing)?;
     let Some((key, slug, after)): Option<(i64, String, i64)> = pending else { return Ok(None) };
     // Marked contacts of whatever campaign: so a slice is short, however few of them are its own.
     const SLICE: &str = "SELECT DISTINCT contact FROM listed_number WHERE contact > ?1 ORDER BY contact LIMIT ?2";
-    let slice = sqlx::query_scalar(SLICE).bind(after).bind(RELEASE_SLICE).fetch_all(&mut *conn).await;
+    let slice = sql::query_scalar(SLICE).bind(after).bind(RELEASE_SLICE).fetch_all(conn);
     let slice: Vec<i64> = slice.doing(doing)?;
-    let mut kept = load(conn, &slice, &[]).await?;
+    let mut kept = load(conn, &slice, &[])?;
     kept.retain(|(kept, _)| kept.campaign == key);
     let admitted = kept.iter().filter(|(kept, _)| !kept.contact.progress.is_over()).count() as u64;
     let released = kept.into_iter().map(|(kept, _)| (do_not_call::unlisted(&kept.contact.progress), kept));
-    write(writer, released.collect()).await?;
+    write(writer, released.collect())?;
     let complete = i64::try_from(slice.len()).is_ok_and(|read| read < RELEASE_SLICE);
     let reached = slice.last().filter(|_| !complete);
-    let query = sqlx::query("UPDATE campaign SET unlisted_to = ?2 WHERE id = ?1").bind(key).bind(reached);
-    query.execute(&mut writer.conn).await.doing(doing)?;
+    let query = sql::query("UPDATE campaign SET unlisted_to = ?2 WHERE id = ?1").bind(key).bind(reached);
+    query.execute(&writer.conn).doing(doing)?;
     let campaign = CampaignId::parse(&slug).map_err(|_| damaged("campaign.slug"))?;
     Ok(Some(Evaluated { campaign, admitted, complete }))
 }
 
 /// How much the lists hold at `now`.
-pub(super) async fn counts(conn: &mut SqliteConnection, now: Timestamp) -> Result<DoNotCallCounts, Fault> {
+pub(super) fn counts(conn: &Connection, now: Timestamp) -> Result<DoNotCallCounts, Fault> {
     let doing = "counting do-not-call entries";
-    let version = sqlx::query_scalar("SELECT do_not_call_version FROM store").fetch_one(&mut *conn).await;
+    let version = sql::query_scalar("SELECT do_not_call_version FROM store").fetch_one(conn);
     let version: i64 = version.doing(doing)?;
     const COUNT: &str =
         "SELECT list, count(*), count(*) FILTER (WHERE expires_at <= ?1) FROM do_not_call GROUP BY list";
-    let rows = sqlx::query_as(COUNT).bind(micros(now)).fetch_all(conn).await;
+    let rows = sql::query_as(COUNT).bind(micros(now)).fetch_all(conn);
     let rows: Vec<(String, i64, i64)> = rows.doing(doing)?;
     let list = |(list, entries, expired): (String, i64, i64)| {
         let list = DoNotCallId::parse(&list).map_err(|_| damaged("do_not_call.list"))?;
@@ -293,8 +285,8 @@ pub(super) async fn counts(conn: &mut SqliteConnection, now: Timestamp) -> Resul
 }
 
 /// Entries of a list by number.
-pub(super) async fn page(
-    conn: &mut SqliteConnection,
+pub(super) fn page(
+    conn: &Connection,
     list: &DoNotCallId,
     after: Option<&E164>,
     limit: u32,
@@ -302,8 +294,8 @@ pub(super) async fn page(
     // No number is empty, and all are greater than that.
     const SQL: &str = "SELECT number, expires_at, imported_at FROM do_not_call WHERE list = ?1 AND number > ?2 \
                        ORDER BY number LIMIT ?3";
-    let query = sqlx::query_as(SQL).bind(list.as_str()).bind(after.map_or("", E164::expose)).bind(limit);
-    let rows: Vec<(String, Option<i64>, i64)> = query.fetch_all(conn).await.doing("reading do-not-call entries")?;
+    let query = sql::query_as(SQL).bind(list.as_str()).bind(after.map_or("", E164::expose)).bind(limit);
+    let rows: Vec<(String, Option<i64>, i64)> = query.fetch_all(conn).doing("reading do-not-call entries")?;
     let listed = |(number, expires_at, imported_at): (String, Option<i64>, i64)| {
         let entry = NewEntry { number: row::e164(&number)?, expires_at: expires_at.map(row::timestamp).transpose()? };
         Ok(ListedNumber { entry, imported_at: row::timestamp(imported_at)? })

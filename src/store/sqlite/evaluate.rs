@@ -8,8 +8,7 @@
 
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
-use sqlx::SqliteConnection;
+use rusqlite::Connection;
 
 use super::{
     contact::{self, Entered, Kept, column, contact_columns, contact_joins, kept_columns},
@@ -19,6 +18,7 @@ use super::{
     fault::{Doing, Fault},
     pause,
     place::{self, Kind, Place},
+    sql,
     statements::Statements,
     writer::{Reply, Writer},
 };
@@ -30,40 +30,38 @@ use crate::{
 /// Releases the next contacts from lists that are followed no longer, then begins to apply a definition
 /// that is wanted, then applies pauses of batches, then places those anew that time has made stand
 /// otherwise.
-pub(super) async fn slice(writer: &mut Writer) -> Result<Reply, Fault> {
+pub(super) fn slice(writer: &mut Writer) -> Result<Reply, Fault> {
     if writer.generation.is_none() {
         return Ok(Reply::Evaluated(None));
     }
-    if let Some(released) = do_not_call::unlist_slice(writer).await? {
+    if let Some(released) = do_not_call::unlist_slice(writer)? {
         return Ok(Reply::Evaluated(Some(released)));
     }
-    if let Some(evaluation) = begin(writer).await? {
+    if let Some(evaluation) = begin(writer)? {
         return Ok(Reply::Began(Box::new(evaluation)));
     }
-    if let Some(paused) = pause::slice(writer).await? {
+    if let Some(paused) = pause::slice(writer)? {
         return Ok(Reply::Evaluated(Some(paused)));
     }
-    wake(writer).await.map(Reply::Evaluated)
+    wake(writer).map(Reply::Evaluated)
 }
 
 /// Begins the evaluation of the first campaign that wants one and has a definition.
-async fn begin(writer: &mut Writer) -> Result<Option<Evaluation>, Fault> {
+fn begin(writer: &mut Writer) -> Result<Option<Evaluation>, Fault> {
     let doing = "beginning to apply a definition";
     const WANTED: &str = "SELECT id, slug, coalesce(first_contact, 1), coalesce(last_contact, 0) FROM campaign \
                           INDEXED BY campaign_wanted WHERE wanted = 1 ORDER BY slug";
     let Some(generation) = writer.generation.clone() else { return Ok(None) };
     let defined = |slug: &str| generation.definitions.campaigns.get(&CampaignId::parse(slug).ok()?).cloned();
     let mut found = None;
-    let mut wanted = sqlx::query_as::<_, (i64, String, i64, i64)>(WANTED).fetch(&mut writer.conn);
     // A campaign whose file is gone waits for its return.
-    while found.is_none()
-        && let Some((key, slug, first, last)) = wanted.try_next().await.doing(doing)?
-    {
-        found = defined(&slug).map(|campaign| (campaign, key, (first, last)));
-    }
-    drop(wanted);
-    let Some((campaign, key, contacts)) = found else { return Ok(None) };
-    let id = new(&mut writer.conn, key).await?;
+    sql::query(WANTED).while_some(&writer.conn, doing, |row| {
+        let contacts = (column(row, 2)?, column(row, 3)?);
+        found = defined(column(row, 1)?).map(|campaign| Ok::<_, Fault>((campaign, column(row, 0)?, contacts)));
+        Ok(found.is_none().then_some(()))
+    })?;
+    let Some((campaign, key, contacts)) = found.transpose()? else { return Ok(None) };
+    let id = new(&writer.conn, key)?;
     let under_way = Arc::new(UnderWay::new(id, Arc::clone(&campaign)));
     let mut evaluations = writer.shared.evaluations(&campaign.id);
     evaluations.next = Some(Arc::clone(&under_way));
@@ -72,9 +70,9 @@ async fn begin(writer: &mut Writer) -> Result<Option<Evaluation>, Fault> {
 }
 
 /// The key of a new evaluation.
-pub(super) async fn new(conn: &mut SqliteConnection, campaign: i64) -> Result<i64, Fault> {
-    let query = sqlx::query_scalar("INSERT INTO evaluation (campaign) VALUES (?1) RETURNING id").bind(campaign);
-    query.fetch_one(conn).await.doing("beginning to apply a definition")
+pub(super) fn new(conn: &Connection, campaign: i64) -> Result<i64, Fault> {
+    let query = sql::query_scalar("INSERT INTO evaluation (campaign) VALUES (?1) RETURNING id").bind(campaign);
+    query.fetch_one(conn).doing("beginning to apply a definition")
 }
 
 /// Notes that the places of a campaign's contacts do not stand by its definition.
@@ -90,30 +88,30 @@ fn is_next(writer: &Writer, under_way: &Arc<UnderWay>) -> bool {
 
 /// Writes places of an evaluation, but of contacts that have changed since it began; `false` if it has been
 /// given up.
-pub(super) async fn append(writer: &mut Writer, under_way: &Arc<UnderWay>, places: Vec<Place>) -> Result<bool, Fault> {
+pub(super) fn append(writer: &mut Writer, under_way: &Arc<UnderWay>, places: Vec<Place>) -> Result<bool, Fault> {
     if !is_next(writer, under_way) {
         return Ok(false);
     }
     let places = places.into_iter().filter(|place| !under_way.is_touched(place.contact));
     let places: Vec<(i64, Place)> = places.map(|place| (under_way.evaluation, place)).collect();
-    place::put_all(&mut writer.conn, &places).await?;
+    place::put_all(&writer.conn, &places)?;
     Ok(true)
 }
 
 /// Has an evaluation that is complete take the place of the one before; how many open contacts it
 /// leaves in, `None` if it has been given up.
-pub(super) async fn complete(writer: &mut Writer, key: i64, under_way: &Arc<UnderWay>) -> Result<Option<u64>, Fault> {
+pub(super) fn complete(writer: &mut Writer, key: i64, under_way: &Arc<UnderWay>) -> Result<Option<u64>, Fault> {
     if !is_next(writer, under_way) {
         return Ok(None);
     }
     let doing = "completing the application of a definition";
-    let (conn, (filtered_out, paused_out)) = (&mut writer.conn, under_way.left_out());
+    let (conn, (filtered_out, paused_out)) = (&writer.conn, under_way.left_out());
     const COMPLETE: &str = "UPDATE campaign SET evaluation = ?2, wanted = 0 WHERE id = ?1";
-    sqlx::query(COMPLETE).bind(key).bind(under_way.evaluation).execute(&mut *conn).await.doing(doing)?;
-    contact::set_count(conn, key, (contact::FILTERED_OUT, ""), filtered_out).await?;
-    contact::set_count(conn, key, (contact::PAUSED_OUT, ""), paused_out).await?;
-    let open = sqlx::query_scalar("SELECT coalesce(sum(n), 0) FROM tally WHERE campaign = ?1 AND kind = ?2");
-    let open: i64 = open.bind(key).bind(contact::OPEN).fetch_one(conn).await.doing(doing)?;
+    sql::query(COMPLETE).bind(key).bind(under_way.evaluation).execute(conn).doing(doing)?;
+    contact::set_count(conn, key, (contact::FILTERED_OUT, ""), filtered_out)?;
+    contact::set_count(conn, key, (contact::PAUSED_OUT, ""), paused_out)?;
+    let open = sql::query_scalar("SELECT coalesce(sum(n), 0) FROM tally WHERE campaign = ?1 AND kind = ?2");
+    let open: i64 = open.bind(key).bind(contact::OPEN).fetch_one(conn).doing(doing)?;
     let campaign = &under_way.campaign.id;
     let evaluations = Evaluations { standing: Some(under_way.evaluation), by: writer.defined(campaign), next: None };
     writer.shared.set_evaluations(campaign, evaluations);
@@ -121,13 +119,13 @@ pub(super) async fn complete(writer: &mut Writer, key: i64, under_way: &Arc<Unde
 }
 
 /// Finds out anew how some contacts stand that time has made stand otherwise; `None` if there are none.
-async fn wake(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
+fn wake(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
     let doing = "waking contacts";
     let begin = place::prefix(Kind::Changes, "");
     let end = place::end_of_due(begin.clone(), row::micros(writer.now()));
     const CHANGED: &str = "SELECT slug, evaluation FROM campaign k WHERE EXISTS (SELECT 1 FROM place s WHERE \
                            s.evaluation = k.evaluation AND s.key >= ?1 AND s.key < ?2) ORDER BY slug";
-    let changed = sqlx::query_as(CHANGED).bind(&begin).bind(&end).fetch_all(&mut writer.conn).await;
+    let changed = sql::query_as(CHANGED).bind(&begin).bind(&end).fetch_all(&writer.conn);
     let changed: Vec<(String, i64)> = changed.doing(doing)?;
     let found = changed
         .into_iter()
@@ -140,8 +138,8 @@ async fn wake(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
         contact_joins!(),
         "WHERE s.evaluation = ?1 AND s.key >= ?2 AND s.key < ?3 ORDER BY s.key LIMIT ?4"
     );
-    let rows = sqlx::query(SLICE).bind(evaluation).bind(begin).bind(end).bind(RELEASE_SLICE);
-    let rows = rows.fetch_all(&mut writer.conn).await.doing(doing)?;
+    let rows = sql::query(SLICE).bind(evaluation).bind(begin).bind(end).bind(RELEASE_SLICE);
+    let rows = rows.fetch_all(&writer.conn).doing(doing)?;
     let (mut keys, mut woken) = (Vec::new(), Vec::new());
     for row in &rows {
         keys.push(column::<Vec<u8>>(row, contact::KEPT_COLUMNS)?);
@@ -149,16 +147,16 @@ async fn wake(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
             woken.push(contact::kept(row)?);
         }
     }
-    again(writer, &campaign, &woken).await?;
-    place::sweep(&mut writer.conn, evaluation, &keys).await?;
+    again(writer, &campaign, &woken)?;
+    place::sweep(&writer.conn, evaluation, &keys)?;
     Ok(Some(Evaluated { campaign, admitted: 0, complete: false }))
 }
 
 /// Finds out how contacts stand that are what they were.
-pub(super) async fn again(writer: &mut Writer, campaign: &CampaignId, all: &[Kept]) -> Result<(), Fault> {
+pub(super) fn again(writer: &mut Writer, campaign: &CampaignId, all: &[Kept]) -> Result<(), Fault> {
     let rules = writer.rules(campaign);
     let contacts: Vec<i64> = all.iter().map(|kept| kept.contact.reference.0).collect();
-    contact::rise(&mut writer.conn, &contacts).await?;
+    contact::rise(&writer.conn, &contacts)?;
     let entered = all.iter().map(|kept| Entered {
         campaign: kept.campaign,
         rules: &rules,
@@ -168,7 +166,7 @@ pub(super) async fn again(writer: &mut Writer, campaign: &CampaignId, all: &[Kep
         paused_out: kept.paused_out,
     });
     let entered: Vec<Entered<'_>> = entered.collect();
-    contact::enter_all(&mut writer.conn, &entered).await
+    contact::enter_all(&writer.conn, &entered)
 }
 
 /// Rows that are cleared away at once: few, since intents wait meanwhile.
@@ -176,17 +174,17 @@ const CLEARED_AT_ONCE: i64 = 2_000;
 
 /// Clears some rows away that nobody will read: of evaluations that no campaign names any more, and
 /// of contacts that are awake by now. Tells whether there may be more.
-pub(super) async fn clear(writer: &mut Writer) -> Result<bool, Fault> {
+pub(super) fn clear(writer: &mut Writer) -> Result<bool, Fault> {
     let doing = "clearing old places away";
     let under_way: Vec<i64> =
         writer.shared.all_evaluations().values().filter_map(|all| Some(all.next.as_ref()?.evaluation)).collect();
     const OLD: &str = "SELECT e.id FROM evaluation e JOIN campaign k ON k.id = e.campaign \
                        WHERE e.id IS NOT k.evaluation ORDER BY e.id";
-    let old: Vec<i64> = sqlx::query_scalar(OLD).fetch_all(&mut writer.conn).await.doing(doing)?;
+    let old: Vec<i64> = sql::query_scalar(OLD).fetch_all(&writer.conn).doing(doing)?;
     if let Some(old) = old.into_iter().find(|id| !under_way.contains(id)) {
-        if delete(&mut writer.conn, old, &[], &[u8::MAX]).await? < CLEARED_AT_ONCE.unsigned_abs() {
-            let query = sqlx::query("DELETE FROM evaluation WHERE id = ?1").bind(old);
-            query.execute(&mut writer.conn).await.doing(doing)?;
+        if delete(&writer.conn, old, &[], &[u8::MAX])? < CLEARED_AT_ONCE.unsigned_abs() {
+            let query = sql::query("DELETE FROM evaluation WHERE id = ?1").bind(old);
+            query.execute(&writer.conn).doing(doing)?;
         }
         return Ok(true);
     }
@@ -194,17 +192,16 @@ pub(super) async fn clear(writer: &mut Writer) -> Result<bool, Fault> {
     let end = place::end_of_due(begin.clone(), row::micros(writer.now()));
     const AWAKE: &str = "SELECT k.evaluation FROM campaign k WHERE EXISTS (SELECT 1 FROM place s WHERE \
                          s.evaluation = k.evaluation AND s.key >= ?1 AND s.key < ?2) LIMIT 1";
-    let awake = sqlx::query_scalar(AWAKE).bind(&begin).bind(&end).fetch_optional(&mut writer.conn).await;
+    let awake = sql::query_scalar(AWAKE).bind(&begin).bind(&end).fetch_optional(&writer.conn);
     let Some(evaluation): Option<i64> = awake.doing(doing)? else { return Ok(false) };
-    delete(&mut writer.conn, evaluation, &begin, &end).await?;
+    delete(&writer.conn, evaluation, &begin, &end)?;
     Ok(true)
 }
 
 /// Deletes the first places of a range; how many.
-async fn delete(conn: &mut SqliteConnection, evaluation: i64, begin: &[u8], end: &[u8]) -> Result<u64, Fault> {
+fn delete(conn: &Connection, evaluation: i64, begin: &[u8], end: &[u8]) -> Result<u64, Fault> {
     const SQL: &str = "DELETE FROM place WHERE evaluation = ?1 AND key >= ?2 AND key < coalesce((SELECT key FROM place \
                        WHERE evaluation = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT 1 OFFSET ?4), ?3)";
-    let query = sqlx::query(SQL).bind(evaluation).bind(begin).bind(end).bind(CLEARED_AT_ONCE);
-    let deleted = query.execute(conn).await.doing("clearing old places away")?;
-    Ok(deleted.rows_affected())
+    let query = sql::query(SQL).bind(evaluation).bind(begin).bind(end).bind(CLEARED_AT_ONCE);
+    query.execute(conn).doing("clearing old places away")
 }

@@ -1,18 +1,20 @@
 //! One evaluation on its way: contacts are read beside the writer, their places sorted, and handed to it
 //! in order, so that the rows grow at their end only.
 
-use std::{io, mem, path::PathBuf, sync::Arc};
+use std::{mem, path::PathBuf, sync::Arc};
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
+use rusqlite::Connection;
 
 use super::{
     SqliteStore,
     contact::{self, Kept, contact_columns, contact_joins, kept_columns},
     evaluations::UnderWay,
-    fault::{Doing, Fault},
+    fault::Fault,
     place,
+    readers::blocking,
     sorter::{Sorted, Sorter},
+    sql::{self, Row},
     writer::{Reply, Work},
 };
 use crate::{
@@ -98,22 +100,19 @@ impl Evaluation {
 
     /// Reads the next contacts.
     async fn read(&mut self, store: &SqliteStore, mut sorter: Sorter) -> Result<Sorter, StoreError> {
-        let mut reader = store.reader().await?;
         let end = self.last.min(self.after.saturating_add(BATCH_WINDOW));
-        let query = sqlx::query(SLICE).bind(self.after).bind(end).bind(self.campaign).bind(EVALUATION_SLICE);
-        let rows = query.fetch_all(&mut *reader).await.doing("reading contacts to apply a definition to");
-        let rows = rows.map_err(|fault| store.told(fault))?;
-        drop(reader);
-        let (under_way, at) = (Arc::clone(&self.under_way), self.at);
-        let full = i64::try_from(rows.len()).is_ok_and(|read| read == EVALUATION_SLICE);
-        let taken = blocking(move || {
-            let mut last = 0;
-            for row in &rows {
+        let (after, campaign, under_way, at) = (self.after, self.campaign, Arc::clone(&self.under_way), self.at);
+        let query = move |conn: &Connection| {
+            let (mut read, mut last) = (0, 0);
+            let query = sql::query(SLICE).bind(after).bind(end).bind(campaign).bind(EVALUATION_SLICE);
+            query.while_some(conn, "reading contacts to apply a definition to", |row| {
                 last = take(row, &under_way, at, &mut sorter)?;
-            }
-            Ok((sorter, last))
-        });
-        let (sorter, last) = taken.await.map_err(|fault| store.told(fault))?;
+                read += 1;
+                Ok(Some(()))
+            })?;
+            Ok((sorter, last, read == EVALUATION_SLICE))
+        };
+        let (sorter, last, full) = store.read(query).await?;
         self.after = if full { last } else { end };
         Ok(sorter)
     }
@@ -139,7 +138,7 @@ impl Evaluation {
 }
 
 /// Takes the places of a contact in; gives its key.
-fn take(row: &SqliteRow, under_way: &UnderWay, at: Timestamp, sorter: &mut Sorter) -> Result<i64, Fault> {
+fn take(row: &Row, under_way: &UnderWay, at: Timestamp, sorter: &mut Sorter) -> Result<i64, Fault> {
     let Kept { contact, live, stood, paused_out, .. } = contact::kept(row)?;
     let campaign = &under_way.campaign;
     let stands = under_way.read(&contact, paused_out) && !live && !paused_out && !contact.progress.is_over();
@@ -150,10 +149,4 @@ fn take(row: &SqliteRow, under_way: &UnderWay, at: Timestamp, sorter: &mut Sorte
         }
     }
     Ok(contact.reference.0)
-}
-
-/// Work that takes a while, beside what answers others.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Fault::from(io::Error::other(error)))?
 }

@@ -1,5 +1,10 @@
 //! What goes wrong inside, before the store's name is put to it.
 
+use rusqlite::{
+    Error,
+    ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE},
+};
+
 use crate::store::StoreError;
 
 /// A failure of a statement, or one that already is the store's.
@@ -12,7 +17,7 @@ pub(super) enum Fault {
         doing: &'static str,
         /// What the driver said.
         #[source]
-        source: sqlx::Error,
+        source: Error,
     },
     /// A file of its own could not be written or read.
     #[error("sorting contacts: {0}")]
@@ -37,7 +42,7 @@ pub(super) trait Doing<T> {
     fn doing(self, doing: &'static str) -> Result<T, Fault>;
 }
 
-impl<T> Doing<T> for Result<T, sqlx::Error> {
+impl<T> Doing<T> for Result<T, Error> {
     fn doing(self, doing: &'static str) -> Result<T, Fault> {
         self.map_err(|source| Fault::Sql { doing, source })
     }
@@ -61,7 +66,6 @@ impl Fault {
             Self::Sorting(error) => {
                 StoreError::Database { doing: "sorting contacts", source: error.to_string().into() }
             }
-            Self::Sql { source: sqlx::Error::PoolClosed, .. } => StoreError::Closed,
             Self::Sql { doing, source } => match primary_code(source) {
                 Some(BUSY | LOCKED) => StoreError::Locked { store },
                 Some(READONLY | FULL | CANTOPEN) => StoreError::ReadOnly { store, why: message(source) },
@@ -73,22 +77,20 @@ impl Fault {
 
     /// Whether a `UNIQUE` constraint was hit, and in which table or column.
     pub(super) fn unique_violation(&self) -> Option<String> {
-        let Self::Sql { source: sqlx::Error::Database(error), .. } = self else { return None };
-        error.is_unique_violation().then(|| error.message().to_owned())
+        let Self::Sql { source: Error::SqliteFailure(error, Some(message)), .. } = self else { return None };
+        matches!(error.extended_code, SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY).then(|| message.clone())
     }
 }
 
-fn message(error: &sqlx::Error) -> String {
+fn message(error: &Error) -> String {
     match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
+        Error::SqliteFailure(_, Some(message)) => message.clone(),
         other => other.to_string(),
     }
 }
 
-fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let sqlx::Error::Database(error) = error else { return None };
-    let extended: i32 = error.code()?.parse().ok()?;
-    Some(extended & 0xff)
+fn primary_code(error: &Error) -> Option<i32> {
+    Some(error.sqlite_error()?.extended_code & 0xff)
 }
 
 fn again(error: &StoreError) -> StoreError {

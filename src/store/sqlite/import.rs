@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use rusqlite::Connection;
 use serde_json::json;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{
     batch::{self, Opened},
     contact::{self, Entered, Rules, column},
     fault::{Doing, Fault},
+    sql,
+    statements::Statements,
 };
 use crate::{
     domain::{
@@ -52,21 +54,21 @@ impl Content {
 }
 
 /// Adds contacts that are not there yet.
-pub(super) async fn import(
-    conn: &mut SqliteConnection,
+pub(super) fn import(
+    conn: &Connection,
     campaign: &CampaignId,
     batch: &BatchId,
     rules: &Rules,
     contacts: &[NewContact],
 ) -> Result<ImportOutcome, Fault> {
-    let key = contact::campaign_key(conn, campaign).await?;
+    let key = contact::campaign_key(conn, campaign)?;
     let mut outcome = ImportOutcome::default();
     if contacts.is_empty() {
         return Ok(outcome);
     }
-    let batch = batch::open(conn, key, batch, rules.now).await?;
+    let batch = batch::open(conn, key, batch, rules.now)?;
     for (chunk, rows) in contacts.chunks(ROWS_PER_STATEMENT).enumerate() {
-        let known = existing(conn, key, rows).await?;
+        let known = existing(conn, key, rows)?;
         let (mut added, mut seen): (Vec<(&NewContact, Content)>, _) = (Vec::new(), BTreeMap::new());
         for (index, row) in rows.iter().enumerate() {
             let (customer, content) = (row.customer.as_str(), Content::of(row));
@@ -81,25 +83,21 @@ pub(super) async fn import(
             }
         }
         outcome.added += u64::try_from(added.len()).unwrap_or(u64::MAX);
-        insert(conn, campaign, (key, &batch), rules, &added).await?;
+        insert(conn, campaign, (key, &batch), rules, &added)?;
     }
     Ok(outcome)
 }
 
 /// Those of `rows` that are there, by customer.
-async fn existing(
-    conn: &mut SqliteConnection,
-    campaign: i64,
-    rows: &[NewContact],
-) -> Result<BTreeMap<String, Content>, Fault> {
+fn existing(conn: &Connection, campaign: i64, rows: &[NewContact]) -> Result<BTreeMap<String, Content>, Fault> {
     const SQL: &str = "SELECT c.customer_id, c.priority, c.not_before, p.numbers, p.custom_field, p.timezone, \
                        p.attributes \
                        FROM json_each(?2) j CROSS JOIN contact c ON c.campaign = ?1 AND c.customer_id = j.value \
                        CROSS JOIN personal p ON p.contact = c.id";
     let customers: Vec<&str> = rows.iter().map(|row| row.customer.as_str()).collect();
-    let query = sqlx::query(SQL).bind(campaign).bind(json!(customers).to_string());
+    let query = sql::query(SQL).bind(campaign).bind(json!(customers).to_string());
     let mut known = BTreeMap::new();
-    for row in query.fetch_all(conn).await.doing("looking for imported contacts")? {
+    for row in query.fetch_all(conn).doing("looking for imported contacts")? {
         let content = Content {
             priority: column(&row, 1)?,
             not_before: column(&row, 2)?,
@@ -113,8 +111,8 @@ async fn existing(
     Ok(known)
 }
 
-async fn insert(
-    conn: &mut SqliteConnection,
+fn insert(
+    conn: &Connection,
     campaign: &CampaignId,
     (key, batch): (i64, &Opened),
     rules: &Rules,
@@ -123,58 +121,56 @@ async fn insert(
     let doing = "importing contacts";
     let Some(count) = i64::try_from(rows.len()).ok().filter(|&count| count > 0) else { return Ok(()) };
     const NEXT_ID: &str = "UPDATE store SET next_contact = next_contact + ?1 RETURNING next_contact - ?1";
-    let first_id: i64 = sqlx::query_scalar(NEXT_ID).bind(count).fetch_one(&mut *conn).await.doing(doing)?;
+    let first_id: i64 = sql::query_scalar(NEXT_ID).bind(count).fetch_one(conn).doing(doing)?;
     const NEXT_ORDER: &str = "UPDATE campaign SET next_order = next_order + ?2, last_contact = ?3 + ?2 - 1, \
                               first_contact = coalesce(first_contact, ?3) WHERE id = ?1 RETURNING next_order - ?2";
-    let first_order = sqlx::query_scalar(NEXT_ORDER).bind(key).bind(count).bind(first_id);
-    let first_order: i64 = first_order.fetch_one(&mut *conn).await.doing(doing)?;
+    let first_order = sql::query_scalar(NEXT_ORDER).bind(key).bind(count).bind(first_id);
+    let first_order: i64 = first_order.fetch_one(conn).doing(doing)?;
     let numbered = (0..).zip(rows);
     let contacts: Vec<Contact> =
         numbered.map(|(n, (row, _))| Contact::new(ContactRef(first_id + n), campaign, first_order + n, row)).collect();
-    write(conn, (key, batch), &contacts, rows).await?;
+    write(conn, (key, batch), &contacts, rows)?;
     let paused_out = batch.paused;
     let entered = |contact| Entered { campaign: key, rules, contact, stood: 0, live: false, paused_out };
     let entered: Vec<Entered<'_>> = contacts.iter().map(entered).collect();
-    contact::enter_all(conn, &entered).await?;
+    contact::enter_all(conn, &entered)?;
     let mut left_out: BTreeMap<&'static str, i64> = BTreeMap::new();
     for kind in contacts.iter().filter_map(|contact| rules.left_out(contact, paused_out)) {
         *left_out.entry(kind).or_default() += 1;
     }
     for (kind, count) in left_out {
-        contact::count(conn, key, (kind, ""), count).await?;
+        contact::count(conn, key, (kind, ""), count)?;
     }
-    batch::grow(conn, batch.key, first_id, first_id + count - 1).await?;
-    contact::count(conn, key, (contact::OPEN, contact::FRESH), count).await
+    batch::grow(conn, batch.key, first_id, first_id + count - 1)?;
+    contact::count(conn, key, (contact::OPEN, contact::FRESH), count)
 }
 
 /// Writes the rows of new contacts.
-async fn write(
-    conn: &mut SqliteConnection,
+fn write(
+    conn: &Connection,
     (key, batch): (i64, &Opened),
     contacts: &[Contact],
     rows: &[(&NewContact, Content)],
 ) -> Result<(), Fault> {
-    let doing = "importing contacts";
+    const CONTACTS: &str = "INSERT INTO contact (id, campaign, customer_id, priority, import_order, not_before, batch, \
+                            paused_out, version, attempts) VALUES ";
+    const PERSONAL: &str = "INSERT INTO personal (contact, numbers, custom_field, timezone, attributes) VALUES ";
     let both: Vec<(&Contact, &Content)> = contacts.iter().zip(rows.iter().map(|(_, content)| content)).collect();
     for both in both.chunks(ROWS_AT_ONCE) {
-        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-            "INSERT INTO contact (id, campaign, customer_id, priority, import_order, not_before, batch, \
-             paused_out, version, attempts) ",
-        );
-        query.push_values(both, |mut row, (contact, content)| {
-            row.push_bind(contact.reference.0).push_bind(key).push_bind(contact.customer.as_str());
-            row.push_bind(content.priority).push_bind(contact.import_order).push_bind(content.not_before);
-            row.push_bind(batch.key).push_bind(batch.paused).push("1").push("0");
-        });
-        query.build().execute(&mut *conn).await.doing(doing)?;
-        let mut query: QueryBuilder<Sqlite> =
-            QueryBuilder::new("INSERT INTO personal (contact, numbers, custom_field, timezone, attributes) ");
-        query.push_values(both, |mut row, (contact, content)| {
-            row.push_bind(contact.reference.0).push_bind(content.numbers.as_str());
-            row.push_bind(content.custom_field.as_deref()).push_bind(content.timezone.as_deref());
-            row.push_bind(content.attributes.as_deref());
-        });
-        query.build().execute(&mut *conn).await.doing(doing)?;
+        let mut all = Statements::default();
+        all.add(format!("{CONTACTS}{}", vec!["(?, ?, ?, ?, ?, ?, ?, ?, 1, 0)"; both.len()].join(", ")));
+        for (contact, content) in both {
+            all.bind(contact.reference.0).bind(key).bind(contact.customer.as_str());
+            all.bind(content.priority).bind(contact.import_order).bind(content.not_before);
+            all.bind(batch.key).bind(batch.paused);
+        }
+        all.add(format!("{PERSONAL}{}", vec!["(?, ?, ?, ?, ?)"; both.len()].join(", ")));
+        for (contact, content) in both {
+            all.bind(contact.reference.0).bind(content.numbers.as_str());
+            all.bind(content.custom_field.as_deref()).bind(content.timezone.as_deref());
+            all.bind(content.attributes.as_deref());
+        }
+        all.execute(conn, "importing contacts")?;
     }
     Ok(())
 }

@@ -1,14 +1,14 @@
 //! Intents: the gate and the record of its answer, in one transaction.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
+use rusqlite::Connection;
 
 use super::{
     business,
     contact::{self, Kept, Rules, column},
     do_not_call,
     fault::{Doing, Fault},
-    outcome,
+    outcome, sql,
     statements::Statements,
     writer::{Shared, Writer},
 };
@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Asks the gate at this instant and, if it admits, writes the intent.
-pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Result<IntentDecision, Fault> {
+pub(super) fn record(writer: &mut Writer, request: IntentRequest) -> Result<IntentDecision, Fault> {
     let now = writer.shared.clock.now();
     let Some(generation) = writer.generation.clone() else {
         return Ok(IntentDecision::Refused(Hold::StoreUnavailable));
@@ -44,13 +44,12 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
     let Some(campaign) = generation.definitions.campaigns.get(&request.campaign) else {
         return Ok(IntentDecision::Refused(Hold::Retired));
     };
-    let kept = contact::load(&mut writer.conn, request.contact).await?;
+    let kept = contact::load(&writer.conn, request.contact)?;
     let Some(kept) = kept.filter(|kept| kept.contact.campaign == request.campaign) else {
         return Ok(IntentDecision::Refused(Hold::Stale));
     };
-    let history =
-        history(&mut writer.conn, &writer.shared, campaign, (&kept.contact, request.number), now.wall).await?;
-    let do_not_call = do_not_call::entries(&mut writer.conn, &campaign.do_not_call, &kept.contact).await?;
+    let history = history(&writer.conn, &writer.shared, campaign, (&kept.contact, request.number), now.wall)?;
+    let do_not_call = do_not_call::entries(&writer.conn, &campaign.do_not_call, &kept.contact)?;
     let mono = monotonic(now.mono);
     let question = Question {
         now: now.wall,
@@ -72,13 +71,13 @@ pub(super) async fn record(writer: &mut Writer, request: IntentRequest) -> Resul
     };
     if let Err(hold) = answer {
         let place = (request.number, request.rule.as_ref());
-        return refuse(writer, campaign, &kept, place, hold, now.wall).await;
+        return refuse(writer, campaign, &kept, place, hold, now.wall);
     }
     let intent = RecordedIntent::new(&generation.revision, campaign, kept.contact.clone(), request.number, now.wall);
-    admit(writer, campaign, &request, &kept, intent, mono).await
+    admit(writer, campaign, &request, &kept, intent, mono)
 }
 
-async fn refuse(
+fn refuse(
     writer: &mut Writer,
     campaign: &Campaign,
     kept: &Kept,
@@ -90,12 +89,12 @@ async fn refuse(
         let rules = Rules { now, ..writer.rules(&campaign.id) };
         let mut all = Statements::default();
         contact::write(&mut all, &rules, kept, &progress, kept.live);
-        writer.write(all, "writing a contact").await?;
+        all.execute(&writer.conn, "writing a contact")?;
     }
     Ok(IntentDecision::Refused(hold))
 }
 
-async fn admit(
+fn admit(
     writer: &mut Writer,
     campaign: &Campaign,
     request: &IntentRequest,
@@ -105,9 +104,9 @@ async fn admit(
 ) -> Result<IntentDecision, Fault> {
     let called = kept.contact.progress.numbers[request.number].e164.clone();
     let rules = Rules { now: intent.at, ..writer.rules(&campaign.id) };
-    if let Err(fault) = writer.write(written(&rules, request, kept, &intent, &called), "writing an intent").await {
+    if let Err(fault) = written(&rules, request, kept, &intent, &called).execute(&writer.conn, "writing an intent") {
         let Some(constraint) = fault.unique_violation() else { return Err(fault) };
-        return on_call_after_all(writer, &constraint, &called).await.ok_or(fault);
+        return on_call_after_all(writer, &constraint, &called).ok_or(fault);
     }
     let numbers = verdict::numbers_of(&kept.contact);
     let (campaign, trunk, customer) = (request.campaign.clone(), request.trunk.clone(), kept.contact.customer.clone());
@@ -118,17 +117,17 @@ async fn admit(
 }
 
 /// A constraint contradicts the ledger: undoes what was written and tells who is in a call.
-async fn on_call_after_all(writer: &mut Writer, constraint: &str, called: &E164) -> Option<IntentDecision> {
+fn on_call_after_all(writer: &mut Writer, constraint: &str, called: &E164) -> Option<IntentDecision> {
     let by_number = constraint.contains("live_number");
     if !by_number && !constraint.contains("live_call.customer_id") && !constraint.contains("live_call.contact") {
         return None;
     }
-    sqlx::query("ROLLBACK TO command").execute(&mut writer.conn).await.ok()?;
+    sql::query("ROLLBACK TO command").execute(&writer.conn).ok()?;
     writer.shared.give_up_evaluations();
     const CALLED: &str = "SELECT EXISTS (SELECT 1 FROM live_number n JOIN live_call l USING (attempt) \
                           JOIN attempt a ON a.id = l.attempt WHERE n.number = ?1 AND a.number = ?1)";
-    let query = sqlx::query_scalar(CALLED).bind(called.expose());
-    let itself = by_number && query.fetch_one(&mut writer.conn).await.ok()?;
+    let query = sql::query_scalar(CALLED).bind(called.expose());
+    let itself = by_number && query.fetch_one(&writer.conn).ok()?;
     Some(IntentDecision::Refused(if itself { Hold::NumberOnCall } else { Hold::CustomerOnCall }))
 }
 
@@ -177,14 +176,14 @@ fn use_caller_number(all: &mut Statements, campaign: i64, number: &str, by: i64)
 }
 
 /// Takes an intent back; nothing if it has ended or never was.
-pub(super) async fn withdraw(writer: &mut Writer, attempt: AttemptId) -> Result<(), Fault> {
+pub(super) fn withdraw(writer: &mut Writer, attempt: AttemptId) -> Result<(), Fault> {
     let doing = "withdrawing an intent";
     const FIND: &str = "SELECT l.contact, a.caller_number FROM live_call l JOIN attempt a ON a.id = l.attempt \
                         WHERE l.attempt = ?1";
-    let found = sqlx::query_as(FIND).bind(attempt.to_i64()).fetch_optional(&mut writer.conn).await.doing(doing)?;
+    let found = sql::query_as(FIND).bind(attempt.to_i64()).fetch_optional(&writer.conn).doing(doing)?;
     let Some((contact, caller_number)): Option<(i64, String)> = found else { return Ok(()) };
     let contact = crate::domain::ids::ContactRef(contact);
-    let kept = contact::load(&mut writer.conn, contact).await?.ok_or_else(|| damaged("live_call.contact"))?;
+    let kept = contact::load(&writer.conn, contact)?.ok_or_else(|| damaged("live_call.contact"))?;
     let rules = writer.rules(&kept.contact.campaign);
     let mut all = Statements::default();
     for sql in ["DELETE FROM leg WHERE attempt = ?", "DELETE FROM attempt WHERE id = ?"] {
@@ -193,15 +192,15 @@ pub(super) async fn withdraw(writer: &mut Writer, attempt: AttemptId) -> Result<
     use_caller_number(&mut all, kept.campaign, &caller_number, -1);
     contact::counts(&mut all, kept.campaign, &[((contact::LIVE, ""), -1)]);
     contact::set_live(&mut all, &rules, &kept, false);
-    writer.write(all, doing).await?;
+    all.execute(&writer.conn, doing)?;
     writer.shared.ledger().withdraw(attempt);
-    business::take_effect(writer, contact).await?;
+    business::take_effect(writer, contact)?;
     Ok(())
 }
 
 /// The frequency ledger of a number, as far as `campaign` caps it.
-pub(super) async fn history(
-    conn: &mut SqliteConnection,
+pub(super) fn history(
+    conn: &Connection,
     shared: &Shared,
     campaign: &Campaign,
     (contact, number): (&Contact, usize),
@@ -209,7 +208,7 @@ pub(super) async fn history(
 ) -> Result<NumberHistory, Fault> {
     let number = contact.progress.numbers.get(number);
     let doing = "reading the calls to a number";
-    let to_customer = calls_to(&mut *conn, campaign, &contact.customer).await?;
+    let to_customer = calls_to(conn, campaign, &contact.customer)?;
     let (Some(since), Some(number)) = (verdict::history_since(campaign, now), number) else {
         return Ok(NumberHistory { to_customer, ..NumberHistory::default() });
     };
@@ -217,42 +216,37 @@ pub(super) async fn history(
     let erased = shared.pseudonyms.number(&number.e164);
     const PLACED: &str =
         "SELECT placed_at FROM attempt WHERE number IN (?1, ?3) AND placed_at >= ?2 ORDER BY placed_at";
-    let placed = sqlx::query_scalar(PLACED).bind(number.e164.expose()).bind(micros(since)).bind(&erased);
-    let placed: Vec<i64> = placed.fetch_all(&mut *conn).await.doing(doing)?;
+    let placed = sql::query_scalar(PLACED).bind(number.e164.expose()).bind(micros(since)).bind(&erased);
+    let placed: Vec<i64> = placed.fetch_all(conn).doing(doing)?;
     let attempts = placed.into_iter().map(row::timestamp).collect::<Result<_, _>>()?;
     const SPOKEN: &str = "SELECT max(ended_at) FROM attempt WHERE number IN (?1, ?3) AND result = ?2";
-    let spoken =
-        sqlx::query_scalar(SPOKEN).bind(number.e164.expose()).bind(CallResult::Answered.as_str()).bind(&erased);
-    let spoken: Option<i64> = spoken.fetch_one(conn).await.doing(doing)?;
+    let spoken = sql::query_scalar(SPOKEN).bind(number.e164.expose()).bind(CallResult::Answered.as_str()).bind(&erased);
+    let spoken: Option<i64> = spoken.fetch_one(conn).doing(doing)?;
     Ok(NumberHistory { attempts, conversation_ended_at: spoken.map(row::timestamp).transpose()?, to_customer })
 }
 
 /// INVITEs that left for a customer, over all campaigns; 0 where `campaign` does not cap them.
-pub(super) async fn calls_to(
-    conn: &mut SqliteConnection,
-    campaign: &Campaign,
-    customer: &CustomerId,
-) -> Result<u32, Fault> {
+pub(super) fn calls_to(conn: &Connection, campaign: &Campaign, customer: &CustomerId) -> Result<u32, Fault> {
     if campaign.limits.max_attempts_per_contact.is_none() {
         return Ok(0);
     }
     const SQL: &str = "SELECT coalesce(sum(c.attempts), 0) FROM campaign k \
                        CROSS JOIN contact c ON c.campaign = k.id AND c.customer_id = ?1";
-    let query = sqlx::query_scalar(SQL).bind(customer.as_str());
-    query.fetch_one(conn).await.doing("reading the calls to a customer")
+    let query = sql::query_scalar(SQL).bind(customer.as_str());
+    query.fetch_one(conn).doing("reading the calls to a customer")
 }
 
 /// How many of the newest attempts are looked at for those of the last second.
 const RECENT_ATTEMPTS: i64 = 10_000;
 
 /// The ledger as the tables have it.
-pub(super) async fn ledger(conn: &mut SqliteConnection, now: Now) -> Result<Ledger, Fault> {
+pub(super) fn ledger(conn: &Connection, now: Now) -> Result<Ledger, Fault> {
     let doing = "reading live calls";
     let mut ledger = Ledger::default();
     const LIVE: &str = "SELECT l.attempt, k.slug, a.trunk, l.customer_id, a.number, p.numbers FROM live_call l \
                         JOIN attempt a ON a.id = l.attempt JOIN campaign k ON k.id = a.campaign \
                         JOIN personal p ON p.contact = l.contact";
-    for live in sqlx::query(LIVE).fetch_all(&mut *conn).await.doing(doing)? {
+    for live in sql::query(LIVE).fetch_all(conn).doing(doing)? {
         let numbers = row::numbers(column(&live, 5)?)?.into_iter().map(|number| number.e164).collect();
         let call = LiveCall {
             campaign: CampaignId::parse(column(&live, 1)?).map_err(|_| damaged("campaign.slug"))?,
@@ -266,8 +260,8 @@ pub(super) async fn ledger(conn: &mut SqliteConnection, now: Now) -> Result<Ledg
     const RECENT: &str = "SELECT r.id, k.slug, r.trunk, r.placed_at FROM (SELECT * FROM attempt ORDER BY id DESC \
                           LIMIT ?2) r JOIN campaign k ON k.id = r.campaign WHERE r.placed_at > ?1 ORDER BY r.placed_at";
     let wall = micros(now.wall);
-    let recent = sqlx::query(RECENT).bind(wall - 1_000_000).bind(RECENT_ATTEMPTS);
-    for recent in recent.fetch_all(conn).await.doing(doing)? {
+    let recent = sql::query(RECENT).bind(wall - 1_000_000).bind(RECENT_ATTEMPTS);
+    for recent in recent.fetch_all(conn).doing(doing)? {
         let attempt = AttemptId::from_i64(column(&recent, 0)?).ok_or_else(|| damaged("attempt.id"))?;
         let campaign = CampaignId::parse(column(&recent, 1)?).map_err(|_| damaged("campaign.slug"))?;
         let trunk = TrunkId::parse(column(&recent, 2)?).map_err(|_| damaged("attempt.trunk"))?;

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::TryStreamExt;
 use jiff::Timestamp;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use rusqlite::Connection;
 
 use super::{
     contact::{self, KEPT_COLUMNS, campaign_key, column, contact_columns, contact_joins, kept_columns},
     do_not_call::entries_column,
     fault::{Doing, Fault},
     intent, read,
+    sql::{self, Row},
     writer::Shared,
 };
 use crate::{
@@ -45,19 +45,19 @@ const CONTACTS: &str = concat!(
 );
 
 /// The counts of a campaign, and what keeps its contacts at `now` if there are at most `most`, all in this snapshot.
-pub(super) async fn at_once(
-    conn: &mut SqliteConnection,
+pub(super) fn at_once(
+    conn: &Connection,
     shared: &Shared,
     campaign: &CampaignId,
     now: Timestamp,
     most: u64,
 ) -> Result<(Tally, Option<Vec<Kept>>), Fault> {
-    let tally = read::tally(conn, campaign).await?;
+    let tally = read::tally(conn, campaign)?;
     if tally.contacts > most {
         return Ok((tally, None));
     }
     let (mut all, mut after) = (Vec::new(), 0);
-    while let Some((some, last)) = look(conn, shared, campaign, after, now).await? {
+    while let Some((some, last)) = look(conn, shared, campaign, after, now)? {
         all.extend(some);
         after = last;
     }
@@ -66,18 +66,18 @@ pub(super) async fn at_once(
 
 /// What keeps contacts of a campaign at `now`, of those after `after`, and where the next look begins;
 /// `None` once all have been looked at.
-pub(super) async fn look(
-    conn: &mut SqliteConnection,
+pub(super) fn look(
+    conn: &Connection,
     shared: &Shared,
     campaign: &CampaignId,
     after: i64,
     now: Timestamp,
 ) -> Result<Option<(Vec<Kept>, i64)>, Fault> {
-    let key = campaign_key(conn, campaign).await?;
+    let key = campaign_key(conn, campaign)?;
     let Some(generation) = shared.generation() else { return Ok(None) };
     let Some(defined) = generation.definitions.campaigns.get(campaign) else { return Ok(None) };
     const IDS: &str = "SELECT coalesce(first_contact, 1), coalesce(last_contact, 0) FROM campaign WHERE id = ?1";
-    let ids = sqlx::query_as(IDS).bind(key).fetch_one(&mut *conn).await;
+    let ids = sql::query_as(IDS).bind(key).fetch_one(conn);
     let (first, last): (i64, i64) = ids.doing("counting contacts")?;
     let after = after.max(first - 1);
     if after >= last {
@@ -86,9 +86,9 @@ pub(super) async fn look(
     let to = after + LOOK;
     let mut look =
         Look { shared, generation: &generation, campaign: defined, now, erased: BTreeSet::new(), kept: Vec::new() };
-    look.erased = look.erased(conn).await?;
-    let later = look.rows(conn, key, (after, to)).await?;
-    look.called(conn, later).await?;
+    look.erased = look.erased(conn)?;
+    let later = look.rows(conn, key, (after, to))?;
+    look.called(conn, later)?;
     Ok(Some((kept::counted(look.kept), to)))
 }
 
@@ -116,38 +116,39 @@ impl Look<'_> {
         self.campaign.limits.on_a_number().next().is_some()
     }
 
-    async fn erased(&self, conn: &mut SqliteConnection) -> Result<BTreeSet<String>, Fault> {
+    fn erased(&self, conn: &Connection) -> Result<BTreeSet<String>, Fault> {
         if !self.is_capped() {
             return Ok(BTreeSet::new());
         }
         let (begin, end) = pseudonym::RANGE;
-        let query = sqlx::query_scalar("SELECT DISTINCT number FROM attempt WHERE number >= ?1 AND number < ?2");
-        let numbers: Vec<String> = query.bind(begin).bind(end).fetch_all(conn).await.doing("counting contacts")?;
+        let query = sql::query_scalar("SELECT DISTINCT number FROM attempt WHERE number >= ?1 AND number < ?2");
+        let numbers: Vec<String> = query.bind(begin).bind(end).fetch_all(conn).doing("counting contacts")?;
         Ok(numbers.into_iter().collect())
     }
 
     /// Counts contacts by their rows; those of which the calls to their numbers must be asked for are left.
-    async fn rows(&mut self, conn: &mut SqliteConnection, key: i64, ids: (i64, i64)) -> Result<Vec<Found>, Fault> {
+    fn rows(&mut self, conn: &Connection, key: i64, ids: (i64, i64)) -> Result<Vec<Found>, Fault> {
         let mut later = Vec::new();
-        let query = sqlx::query(CONTACTS).bind(key).bind(ids.0).bind(ids.1);
+        let query = sql::query(CONTACTS).bind(key).bind(ids.0).bind(ids.1);
         let query = query.bind(row::lists_text(&self.campaign.do_not_call)).bind(self.is_capped());
-        let mut rows = query.bind(self.campaign.limits.max_attempts_per_contact.is_some()).fetch(conn);
-        while let Some(row) = rows.try_next().await.doing("counting contacts")? {
-            let Some(found) = self.found(&row)? else { continue };
+        let query = query.bind(self.campaign.limits.max_attempts_per_contact.is_some());
+        query.while_some(conn, "counting contacts", |row| {
+            let Some(found) = self.found(row)? else { return Ok(Some(())) };
             let is_erased = |number: &Number| self.erased.contains(&self.shared.pseudonyms.number(&number.e164));
             let erased = !self.erased.is_empty() && found.contact.progress.numbers.iter().any(is_erased);
-            if found.kept.0.is_unasked() && (erased || column(&row, KEPT_COLUMNS + 1)?) {
+            if found.kept.0.is_unasked() && (erased || column(row, KEPT_COLUMNS + 1)?) {
                 later.push(found);
             } else {
-                let to_customer = column(&row, KEPT_COLUMNS + 2)?;
+                let to_customer = column(row, KEPT_COLUMNS + 2)?;
                 self.count(found, &NumberHistory { to_customer, ..NumberHistory::default() });
             }
-        }
+            Ok(Some(()))
+        })?;
         Ok(later)
     }
 
     /// A contact in a row of [`CONTACTS`]; `None` if it has ended.
-    fn found(&self, row: &SqliteRow) -> Result<Option<Found>, Fault> {
+    fn found(&self, row: &Row) -> Result<Option<Found>, Fault> {
         let contact::Kept { mut contact, live, paused_out, .. } = contact::kept(row)?;
         if contact.progress.is_over() && !live {
             return Ok(None);
@@ -162,11 +163,11 @@ impl Look<'_> {
     }
 
     /// Counts contacts whose numbers have been called.
-    async fn called(&mut self, conn: &mut SqliteConnection, all: Vec<Found>) -> Result<(), Fault> {
+    fn called(&mut self, conn: &Connection, all: Vec<Found>) -> Result<(), Fault> {
         for found in all {
             let next = order::next(self.campaign, &found.contact, self.now).map_or(0, |next| next.number);
             let place = (&found.contact, next);
-            let history = intent::history(&mut *conn, self.shared, self.campaign, place, self.now).await?;
+            let history = intent::history(conn, self.shared, self.campaign, place, self.now)?;
             self.count(found, &history);
         }
         Ok(())

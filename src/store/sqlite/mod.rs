@@ -1,4 +1,4 @@
-//! The store on SQLite: one writer with group commit, a few readers.
+//! The store on SQLite: one writer with group commit, on a thread of its own, and a few readers.
 //!
 //! | file | what |
 //! |---|---|
@@ -11,7 +11,9 @@
 //! | `pause` | the pause of a batch, applied to its contacts slice by slice |
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` | moving the log into the database, beside the writer |
-//! | `read` `kept` | what readers do |
+//! | `readers` | the connections that read |
+//! | `read` `kept` | what they do |
+//! | `sql` `statements` | statements, bound and executed, and their rows |
 
 mod batch;
 mod business;
@@ -32,7 +34,9 @@ mod outcome;
 mod pause;
 mod place;
 mod read;
+mod readers;
 mod sorter;
+mod sql;
 mod statements;
 mod writer;
 
@@ -40,21 +44,24 @@ use std::{
     collections::BTreeMap,
     path::Path,
     sync::{Arc, atomic::Ordering},
+    thread,
     time::Duration,
 };
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::{Sqlite, SqlitePool, pool::PoolConnection};
+use rusqlite::Connection;
 use tokio::{
+    runtime::Handle,
     sync::{Mutex, mpsc, oneshot},
-    task::JoinHandle,
+    task::{JoinError, JoinHandle},
 };
 
 use self::{
     evaluation::Evaluation,
-    fault::{Doing, Fault},
+    fault::Fault,
     read::Found,
+    readers::Readers,
     writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},
 };
 #[cfg(test)]
@@ -99,21 +106,12 @@ const SCREENED_AT_ONCE: usize = 500;
 pub struct SqliteStore {
     shared: Arc<Shared>,
     dialog_key: [u8; 32],
-    readers: SqlitePool,
+    readers: Arc<Readers>,
     urgent: mpsc::Sender<Command>,
     long: mpsc::Sender<Command>,
     /// A definition that is being applied.
     evaluation: Mutex<Option<Evaluation>>,
     writer: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// Runs a function that reads in one snapshot.
-macro_rules! read {
-    ($self:ident, $function:path $(, $argument:expr)*) => {{
-        let mut reader = $self.reader().await?;
-        let mut snapshot = read::snapshot(&mut reader).await.map_err(|fault| $self.told(fault))?;
-        $function(&mut snapshot $(, $argument)*).await.map_err(|fault| $self.told(fault))
-    }};
 }
 
 impl SqliteStore {
@@ -125,24 +123,40 @@ impl SqliteStore {
         settings: GateSettings,
         clock: Clock,
     ) -> Result<Arc<Self>, StoreError> {
+        let path = path.to_owned();
+        let opened = tokio::task::spawn_blocking(move || Self::open_here(&path, &opener, settings, clock)).await;
+        let unopened = |error: JoinError| StoreError::Database { doing: "opening the store", source: Box::new(error) };
+        opened.map_err(unopened)?
+    }
+
+    fn open_here(path: &Path, opener: &Opener, settings: GateSettings, clock: Clock) -> Result<Arc<Self>, StoreError> {
         let name = path.display().to_string();
-        let opened = open::open(path, &name, &opener, clock.now().wall).await?;
+        let opened = open::open(path, &name, opener, clock.now().wall)?;
         let pseudonyms = Pseudonyms::new(opened.pseudonym_key);
         let shared = Arc::new(Shared::new(name, opened.folder, opened.epoch, clock, settings, pseudonyms));
-        let writer = Writer::new(opened.writer, shared.clone()).await.map_err(|fault| fault.told(&shared.name))?;
+        let writer = Writer::new(opened.writer, shared.clone()).map_err(|fault| fault.told(&shared.name))?;
         let (urgent, urgent_queue) = mpsc::channel(URGENT_QUEUE);
         let (long, long_queue) = mpsc::channel(LONG_QUEUE);
         let lock = opened.lock;
         let (stop, stopped) = oneshot::channel();
         let checkpoints = tokio::spawn(checkpoint::run(opened.checkpoints, shared.clone(), long.downgrade(), stopped));
+        let (ended, end) = oneshot::channel();
+        let runtime = Handle::current();
+        // A thread of its own, since it waits for the disk.
+        let served = thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
+            runtime.block_on(writer.run(urgent_queue, long_queue));
+            let _ = ended.send(());
+        });
+        served.map_err(|error| shared.cannot_serve(&error))?;
         let task = tokio::spawn(async move {
-            writer.run(urgent_queue, long_queue).await;
             // It may have stopped by itself.
+            let _ = end.await;
             let _ = stop.send(());
             let _ = checkpoints.await;
             drop(lock);
         });
-        let (readers, dialog_key, writer) = (opened.readers, opened.dialog_key, Mutex::new(Some(task)));
+        let readers = Arc::new(opened.readers);
+        let (dialog_key, writer) = (opened.dialog_key, Mutex::new(Some(task)));
         Ok(Arc::new(Self { shared, dialog_key, readers, urgent, long, evaluation: Mutex::new(None), writer }))
     }
 
@@ -171,7 +185,8 @@ impl SqliteStore {
     /// its campaign sorts by. Who they are is looked up beside the writer, since no index has them.
     async fn gone(&self, campaign: &CampaignId, work: Work) -> Result<(), StoreError> {
         let Reply::Gone(contact) = self.ask(&self.urgent, work).await? else { return Err(StoreError::Closed) };
-        let places: Vec<(i64, Vec<u8>)> = read!(self, place::of, campaign, contact)?;
+        let campaign = campaign.clone();
+        let places: Vec<(i64, Vec<u8>)> = self.read(move |conn| place::of(conn, &campaign, contact)).await?;
         let mut by_evaluation: BTreeMap<i64, Vec<Vec<u8>>> = BTreeMap::new();
         for (evaluation, key) in places {
             by_evaluation.entry(evaluation).or_default().push(key);
@@ -192,9 +207,12 @@ impl SqliteStore {
         if let Reply::Changed(changed) = reply { Ok(changed) } else { Err(StoreError::Closed) }
     }
 
-    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        let reader = self.readers.acquire().await.doing("opening a reading connection");
-        reader.map_err(|fault| self.told(fault))
+    /// Reads in one snapshot.
+    async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        Arc::clone(&self.readers).read(look).await.map_err(|fault| self.told(fault))
     }
 
     fn told(&self, fault: Fault) -> StoreError {
@@ -232,11 +250,11 @@ impl Store for SqliteStore {
     }
 
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
-        read!(self, read::applied)
+        self.read(read::applied).await
     }
 
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {
-        read!(self, read::campaigns)
+        self.read(read::campaigns).await
     }
 
     async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError> {
@@ -266,7 +284,8 @@ impl Store for SqliteStore {
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
         let mut screenings = 0;
         loop {
-            let found: Found = read!(self, read::candidates, &self.shared, campaign, now, limit)?;
+            let (shared, of) = (Arc::clone(&self.shared), campaign.clone());
+            let found: Found = self.read(move |conn| read::candidates(conn, &shared, &of, now, limit)).await?;
             self.sweep(found.stale);
             let cut = !found.unscreened.is_empty();
             if !cut || screenings == SCREENINGS_MAX {
@@ -315,7 +334,8 @@ impl Store for SqliteStore {
     }
 
     async fn leftovers(&self) -> Result<Leftovers, StoreError> {
-        read!(self, read::leftovers, self.shared.epoch)
+        let epoch = self.shared.epoch;
+        self.read(move |conn| read::leftovers(conn, epoch)).await
     }
 
     async fn import(
@@ -333,7 +353,8 @@ impl Store for SqliteStore {
     }
 
     async fn batches(&self, campaign: &CampaignId) -> Result<Vec<Batch>, StoreError> {
-        read!(self, batch::all, campaign)
+        let campaign = campaign.clone();
+        self.read(move |conn| batch::all(conn, &campaign)).await
     }
 
     async fn pause_batch(&self, campaign: &CampaignId, batch: &BatchId, paused: bool) -> Result<bool, StoreError> {
@@ -383,7 +404,7 @@ impl Store for SqliteStore {
     }
 
     async fn do_not_call_counts(&self, now: Timestamp) -> Result<DoNotCallCounts, StoreError> {
-        read!(self, do_not_call::counts, now)
+        self.read(move |conn| do_not_call::counts(conn, now)).await
     }
 
     async fn do_not_call_page(
@@ -392,7 +413,9 @@ impl Store for SqliteStore {
         after: Option<&E164>,
         limit: u32,
     ) -> Result<Vec<ListedNumber>, StoreError> {
-        read!(self, do_not_call::page, list, after, limit)
+        let list = list.clone();
+        let after = after.cloned();
+        self.read(move |conn| do_not_call::page(conn, &list, after.as_ref(), limit)).await
     }
 
     async fn contact(
@@ -400,7 +423,9 @@ impl Store for SqliteStore {
         campaign: &CampaignId,
         customer: &CustomerId,
     ) -> Result<Option<ContactHistory>, StoreError> {
-        read!(self, read::history, campaign, customer)
+        let campaign = campaign.clone();
+        let customer = customer.clone();
+        self.read(move |conn| read::history(conn, &campaign, &customer)).await
     }
 
     async fn contacts_page(
@@ -409,7 +434,9 @@ impl Store for SqliteStore {
         after: Option<&CustomerId>,
         limit: u32,
     ) -> Result<Vec<Contact>, StoreError> {
-        read!(self, read::contacts_page, campaign, after, limit)
+        let campaign = campaign.clone();
+        let after = after.cloned();
+        self.read(move |conn| read::contacts_page(conn, &campaign, after.as_ref(), limit)).await
     }
 
     async fn listed_page(
@@ -418,7 +445,9 @@ impl Store for SqliteStore {
         after: Option<&CustomerId>,
         limit: u32,
     ) -> Result<Vec<Listed>, StoreError> {
-        read!(self, read::listed_page, campaign, after, limit)
+        let campaign = campaign.clone();
+        let after = after.cloned();
+        self.read(move |conn| read::listed_page(conn, &campaign, after.as_ref(), limit)).await
     }
 
     async fn why(
@@ -427,7 +456,10 @@ impl Store for SqliteStore {
         customer: &CustomerId,
         now: Timestamp,
     ) -> Result<Option<Why>, StoreError> {
-        read!(self, read::why, &self.shared, campaign, customer, now)
+        let shared = Arc::clone(&self.shared);
+        let campaign = campaign.clone();
+        let customer = customer.clone();
+        self.read(move |conn| read::why(conn, &shared, &campaign, &customer, now)).await
     }
 
     async fn attempts(
@@ -436,21 +468,27 @@ impl Store for SqliteStore {
         after: Option<AttemptId>,
         limit: u32,
     ) -> Result<Vec<AttemptRecord>, StoreError> {
-        read!(self, read::attempts, campaign, after, limit)
+        let campaign = campaign.clone();
+        self.read(move |conn| read::attempts(conn, &campaign, after, limit)).await
     }
 
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {
-        read!(self, read::tally, campaign)
+        let campaign = campaign.clone();
+        self.read(move |conn| read::tally(conn, &campaign)).await
     }
 
     async fn counts(&self, campaign: &CampaignId, now: Timestamp, most: u64) -> Result<Counted, StoreError> {
         let at_once = most.min(COUNTED_AT_ONCE_MAX);
-        let (tally, kept) = read!(self, kept::at_once, &self.shared, campaign, now, at_once)?;
+        let (shared, id) = (Arc::clone(&self.shared), campaign.clone());
+        let (tally, kept) = self.read(move |conn| kept::at_once(conn, &shared, &id, now, at_once)).await?;
         if kept.is_some() || tally.contacts > most {
             return Ok(Counted { tally, kept, at_once: true });
         }
         let (mut all, mut after) = (Vec::new(), 0);
-        while let Some((some, last)) = read!(self, kept::look, &self.shared, campaign, after, now)? {
+        loop {
+            let (shared, campaign) = (Arc::clone(&self.shared), campaign.clone());
+            let look = self.read(move |conn| kept::look(conn, &shared, &campaign, after, now));
+            let Some((some, last)) = look.await? else { break };
             all.extend(some);
             after = last;
         }
@@ -458,7 +496,7 @@ impl Store for SqliteStore {
     }
 
     async fn availabilities(&self) -> Result<BTreeMap<AgentId, Availability>, StoreError> {
-        read!(self, read::availabilities)
+        self.read(read::availabilities).await
     }
 
     async fn set_availability(&self, agent: &AgentId, availability: Availability) -> Result<(), StoreError> {

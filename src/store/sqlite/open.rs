@@ -9,13 +9,14 @@ use std::{
 };
 
 use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{FlockOperation, flock};
-use sqlx::{
-    ConnectOptions, Connection, SqliteConnection, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
-};
 
-use super::fault::{Doing, Fault};
+use super::{
+    fault::{Doing, Fault},
+    readers::Readers,
+    sql,
+};
 use crate::{
     domain::ids::Epoch,
     store::{Opener, StoreError, row::micros},
@@ -40,19 +41,16 @@ const APPLICATION_ID: i64 = 0x6469_616c;
 /// How long another program's lock is waited for.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Reading connections.
-const READERS: u32 = 4;
-
 const FILE_MODE: u32 = 0o600;
 
 /// What an opened store consists of.
 pub(super) struct Opened {
     /// The writer's connection.
-    pub(super) writer: SqliteConnection,
+    pub(super) writer: Connection,
     /// The one that moves the log into the database.
-    pub(super) checkpoints: SqliteConnection,
+    pub(super) checkpoints: Connection,
     /// The readers'.
-    pub(super) readers: SqlitePool,
+    pub(super) readers: Readers,
     /// Holds the instance lock while it lives.
     pub(super) lock: File,
     /// Where the file lies.
@@ -66,20 +64,16 @@ pub(super) struct Opened {
 }
 
 /// Takes the lock, opens or makes the file, migrates it and begins a life.
-pub(super) async fn open(path: &Path, name: &str, opener: &Opener, now: Timestamp) -> Result<Opened, StoreError> {
+pub(super) fn open(path: &Path, name: &str, opener: &Opener, now: Timestamp) -> Result<Opened, StoreError> {
     let path = resolve(path, name)?;
     let lock = take_lock(&path, name, opener)?;
     prepare_file(&path, name)?;
-    let options = SqliteConnectOptions::new().filename(&path).busy_timeout(BUSY_TIMEOUT).foreign_keys(true);
-    let options = options.disable_statement_logging();
-    let mut writer = connect(&options).await.map_err(|fault| fault.told(name))?;
-    let life = begin_life(&mut writer, name, opener, now).await;
+    let writer = connect(&path).map_err(|fault| fault.told(name))?;
+    let life = begin_life(&writer, name, opener, now);
     let Life { epoch, dialog_key, pseudonym_key } = life.map_err(|fault| fault.told(name))?;
-    let checkpoints = connect(&options).await.map_err(|fault| fault.told(name))?;
-    let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(0);
-    let options = options.pragma("cache_size", "-8192");
-    let readers = readers.connect_lazy_with(options.read_only(true).optimize_on_close(false, None));
+    let checkpoints = connect(&path).map_err(|fault| fault.told(name))?;
     let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+    let readers = Readers::new(path);
     Ok(Opened { writer, checkpoints, readers, lock, folder, epoch, dialog_key, pseudonym_key })
 }
 
@@ -90,12 +84,28 @@ struct Life {
     pseudonym_key: [u8; 32],
 }
 
-async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, Fault> {
-    let mut writer = SqliteConnection::connect_with(options).await.doing("opening the store")?;
-    const PRAGMAS: &str = "PRAGMA cache_size = -32768; PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864; \
+/// Statements that a connection keeps compiled.
+const COMPILED_MAX: usize = 256;
+
+fn connect(path: &Path) -> Result<Connection, Fault> {
+    const PRAGMAS: &str = "PRAGMA foreign_keys = ON; PRAGMA cache_size = -32768; PRAGMA secure_delete = ON; \
+                           PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864; \
                            PRAGMA temp_store = MEMORY";
-    sqlx::raw_sql(PRAGMAS).execute(&mut writer).await.doing("opening the store")?;
-    Ok(writer)
+    connection(path, OpenFlags::SQLITE_OPEN_READ_WRITE, PRAGMAS)
+}
+
+/// A connection that reads.
+pub(super) fn reader(path: &Path) -> Result<Connection, Fault> {
+    connection(path, OpenFlags::SQLITE_OPEN_READ_ONLY, "PRAGMA cache_size = -8192")
+}
+
+fn connection(path: &Path, flags: OpenFlags, pragmas: &str) -> Result<Connection, Fault> {
+    let doing = "opening the store";
+    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).doing(doing)?;
+    conn.busy_timeout(BUSY_TIMEOUT).doing(doing)?;
+    conn.set_prepared_statement_cache_capacity(COMPILED_MAX);
+    conn.execute_batch(pragmas).doing(doing)?;
+    Ok(conn)
 }
 
 /// The file's real path, so that two names of one file find the same lock.
@@ -169,26 +179,25 @@ fn prepare_file(path: &Path, name: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn begin_life(writer: &mut SqliteConnection, name: &str, opener: &Opener, now: Timestamp) -> Result<Life, Fault> {
-    let found = schema_of(writer, name).await?;
-    for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"] {
-        sqlx::raw_sql(pragma).execute(&mut *writer).await.doing("opening the store")?;
+fn begin_life(writer: &Connection, name: &str, opener: &Opener, now: Timestamp) -> Result<Life, Fault> {
+    let found = schema_of(writer, name)?;
+    for sql in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "BEGIN IMMEDIATE"] {
+        sql::query(sql).execute(writer).doing("opening the store")?;
     }
-    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *writer).await.doing("opening the store")?;
-    migrate(writer, found).await?;
-    let life = next_epoch(writer, opener, now).await?;
-    sqlx::raw_sql("COMMIT").execute(writer).await.doing("opening the store")?;
+    migrate(writer, found)?;
+    let life = next_epoch(writer, opener, now)?;
+    sql::query("COMMIT").execute(writer).doing("opening the store")?;
     Ok(life)
 }
 
 /// The schema version of the file; refuses files of others and of newer versions.
-async fn schema_of(writer: &mut SqliteConnection, name: &str) -> Result<i64, Fault> {
-    let number = async |writer: &mut SqliteConnection, sql: &'static str| {
-        sqlx::query_scalar::<_, i64>(sql).fetch_one(writer).await.doing("opening the store")
+fn schema_of(writer: &Connection, name: &str) -> Result<i64, Fault> {
+    let number = |writer: &Connection, sql: &'static str| {
+        sql::query_scalar::<i64>(sql).fetch_one(writer).doing("opening the store")
     };
-    let found = number(writer, "PRAGMA user_version").await?;
-    let application = number(writer, "PRAGMA application_id").await?;
-    let objects = number(writer, "SELECT count(*) FROM sqlite_master").await?;
+    let found = number(writer, "PRAGMA user_version")?;
+    let application = number(writer, "PRAGMA application_id")?;
+    let objects = number(writer, "SELECT count(*) FROM sqlite_master")?;
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     if application != APPLICATION_ID && (objects > 0 || found != 0) {
         return Err(StoreError::NotAStore { store: name.to_owned() }.into());
@@ -199,32 +208,31 @@ async fn schema_of(writer: &mut SqliteConnection, name: &str) -> Result<i64, Fau
     Ok(found)
 }
 
-async fn migrate(writer: &mut SqliteConnection, found: i64) -> Result<(), Fault> {
+fn migrate(writer: &Connection, found: i64) -> Result<(), Fault> {
     let done = usize::try_from(found).unwrap_or(0);
     for (migration, version) in MIGRATIONS.into_iter().zip(1..).skip(done) {
-        sqlx::raw_sql(migration).execute(&mut *writer).await.doing("migrating the store")?;
+        writer.execute_batch(migration).doing("migrating the store")?;
         let stamp = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version}");
-        let stamp = sqlx::raw_sql(sqlx::AssertSqlSafe(stamp));
-        stamp.execute(&mut *writer).await.doing("migrating the store")?;
+        writer.execute_batch(&stamp).doing("migrating the store")?;
     }
     Ok(())
 }
 
-async fn next_epoch(writer: &mut SqliteConnection, opener: &Opener, now: Timestamp) -> Result<Life, Fault> {
+fn next_epoch(writer: &Connection, opener: &Opener, now: Timestamp) -> Result<Life, Fault> {
     let doing = "beginning a life of the store";
     const MAKE: &str =
         "INSERT INTO store (one, dialog_key, epoch, next_contact) VALUES (1, ?1, 0, 1) ON CONFLICT DO NOTHING";
-    sqlx::query(MAKE).bind(random_key()?.to_vec()).execute(&mut *writer).await.doing(doing)?;
+    sql::query(MAKE).bind(random_key()?.to_vec()).execute(writer).doing(doing)?;
     const NEXT: &str = "UPDATE store SET epoch = epoch + 1, pseudonym_key = coalesce(pseudonym_key, ?1) \
                         RETURNING epoch, dialog_key, pseudonym_key";
-    let next = sqlx::query_as(NEXT).bind(random_key()?.to_vec()).fetch_one(&mut *writer).await;
+    let next = sql::query_as(NEXT).bind(random_key()?.to_vec()).fetch_one(writer);
     let (epoch, dialog_key, pseudonym_key): (u32, Vec<u8>, Vec<u8>) = next.doing(doing)?;
     let key = |key: Vec<u8>, column| key.try_into().map_err(|_| crate::store::row::damaged(column));
     let dialog_key = key(dialog_key, "store.dialog_key")?;
     let pseudonym_key = key(pseudonym_key, "store.pseudonym_key")?;
     const INSTANCE: &str = "INSERT INTO instance (epoch, pid, host, daemon_version, tzdb_version, settings_digest, \
                             opened_at, heartbeat_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)";
-    sqlx::query(INSTANCE)
+    sql::query(INSTANCE)
         .bind(epoch)
         .bind(opener.pid)
         .bind(&opener.host)
@@ -233,7 +241,6 @@ async fn next_epoch(writer: &mut SqliteConnection, opener: &Opener, now: Timesta
         .bind(&opener.settings_digest)
         .bind(micros(now))
         .execute(writer)
-        .await
         .doing(doing)?;
     Ok(Life { epoch: Epoch(epoch), dialog_key, pseudonym_key })
 }

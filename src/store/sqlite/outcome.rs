@@ -59,8 +59,8 @@ pub(super) fn milestone(all: &mut Statements, milestone: &Milestone, now: Timest
 
 /// Ends an attempt and moves its contact on; nothing if it has ended or never was. Tells whether a
 /// business result changed the contact once more.
-pub(super) async fn settle(writer: &mut Writer, settlement: &Settlement) -> Result<bool, Fault> {
-    let Some(kept) = contact::load_called(&mut writer.conn, settlement.attempt).await? else { return Ok(false) };
+pub(super) fn settle(writer: &mut Writer, settlement: &Settlement) -> Result<bool, Fault> {
+    let Some(kept) = contact::load_called(&writer.conn, settlement.attempt)? else { return Ok(false) };
     let rules = writer.rules(&kept.contact.campaign);
     let mut all = Statements::default();
     all.add("DELETE FROM live_call WHERE attempt = ?").bind(settlement.attempt.to_i64());
@@ -79,7 +79,7 @@ pub(super) async fn settle(writer: &mut Writer, settlement: &Settlement) -> Resu
     contact::write(&mut all, &rules, &kept, &progress, false);
     let counted = [((contact::LIVE, ""), -1), ((contact::RESULT, settlement.result.as_str()), 1)];
     contact::counts(&mut all, kept.campaign, &counted);
-    writer.write(all, "settling an attempt").await?;
+    all.execute(&writer.conn, "settling an attempt")?;
     writer.shared.ledger().remove(settlement.attempt);
-    business::take_effect(writer, kept.contact.reference).await
+    business::take_effect(writer, kept.contact.reference)
 }

@@ -7,6 +7,7 @@ use super::{
     contact::{self, Kept, column, contact_columns, contact_joins, kept_columns},
     evaluate,
     fault::{Doing, Fault},
+    sql,
     writer::Writer,
 };
 use crate::{
@@ -27,9 +28,9 @@ struct Pending {
 }
 
 /// Applies the first pause that has not been applied to all to its next contacts; `None` if there is none.
-pub(super) async fn slice(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
+pub(super) fn slice(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
     let doing = "applying a pause";
-    let Some(pending) = pending(writer).await? else { return Ok(None) };
+    let Some(pending) = pending(writer)? else { return Ok(None) };
     let Pending { batch, key, campaign, after, last } = pending;
     const SLICE: &str = concat!(
         "SELECT ",
@@ -39,22 +40,22 @@ pub(super) async fn slice(writer: &mut Writer) -> Result<Option<Evaluated>, Faul
         "WHERE c.batch = ?1 AND c.id > ?2 AND c.id <= ?4 ORDER BY c.id LIMIT ?3"
     );
     let end = last.min(after.saturating_add(BATCH_WINDOW));
-    let rows = sqlx::query(SLICE).bind(batch).bind(after).bind(RELEASE_SLICE).bind(end);
-    let rows = rows.fetch_all(&mut writer.conn).await.doing(doing)?;
+    let rows = sql::query(SLICE).bind(batch).bind(after).bind(RELEASE_SLICE).bind(end);
+    let rows = rows.fetch_all(&writer.conn).doing(doing)?;
     let kept: Vec<Kept> = rows.iter().map(contact::kept).collect::<Result<_, _>>()?;
     let full = i64::try_from(kept.len()).is_ok_and(|read| read >= RELEASE_SLICE);
     let reached = kept.last().filter(|_| full).map_or(end, |kept| kept.contact.reference.0);
-    let admitted = apply(writer, key, &campaign, kept).await?;
+    let admitted = apply(writer, key, &campaign, kept)?;
     let complete = reached >= last;
-    let query = sqlx::query("UPDATE batch SET evaluated_to = ?2 WHERE id = ?1").bind(batch);
-    query.bind((!complete).then_some(reached)).execute(&mut writer.conn).await.doing(doing)?;
+    let query = sql::query("UPDATE batch SET evaluated_to = ?2 WHERE id = ?1").bind(batch);
+    query.bind((!complete).then_some(reached)).execute(&writer.conn).doing(doing)?;
     Ok(Some(Evaluated { campaign, admitted, complete }))
 }
 
-async fn pending(writer: &mut Writer) -> Result<Option<Pending>, Fault> {
+fn pending(writer: &mut Writer) -> Result<Option<Pending>, Fault> {
     const BATCHES: &str = "SELECT b.id, k.id, k.slug, b.evaluated_to, b.last_contact FROM batch b \
                            JOIN campaign k ON k.id = b.campaign WHERE b.evaluated_to IS NOT NULL ORDER BY b.id";
-    let rows = sqlx::query(BATCHES).fetch_all(&mut writer.conn).await.doing("looking for pauses")?;
+    let rows = sql::query(BATCHES).fetch_all(&writer.conn).doing("looking for pauses")?;
     for row in &rows {
         let Ok(campaign) = CampaignId::parse(column(row, 2)?) else { continue };
         // A campaign whose file is gone waits for its return.
@@ -67,7 +68,7 @@ async fn pending(writer: &mut Writer) -> Result<Option<Pending>, Fault> {
 }
 
 /// Applies the pause that their batch has now to contacts; tells how many are no longer left out.
-async fn apply(writer: &mut Writer, key: i64, campaign: &CampaignId, mut all: Vec<Kept>) -> Result<u64, Fault> {
+fn apply(writer: &mut Writer, key: i64, campaign: &CampaignId, mut all: Vec<Kept>) -> Result<u64, Fault> {
     let rules = writer.rules(campaign);
     let (mut admitted, mut counts) = (0, BTreeMap::new());
     for kept in &mut all {
@@ -84,11 +85,11 @@ async fn apply(writer: &mut Writer, key: i64, campaign: &CampaignId, mut all: Ve
     let contacts: Vec<i64> = all.iter().map(|kept| kept.contact.reference.0).collect();
     const PAUSED: &str = "UPDATE contact SET paused_out = (SELECT b.paused FROM batch b WHERE b.id = contact.batch) \
                           WHERE id IN (SELECT value FROM json_each(?1))";
-    let query = sqlx::query(PAUSED).bind(serde_json::json!(contacts).to_string());
-    query.execute(&mut writer.conn).await.doing("applying a pause")?;
-    evaluate::again(writer, campaign, &all).await?;
+    let query = sql::query(PAUSED).bind(serde_json::json!(contacts).to_string());
+    query.execute(&writer.conn).doing("applying a pause")?;
+    evaluate::again(writer, campaign, &all)?;
     for (kind, by) in counts.into_iter().filter(|(_, by)| *by != 0) {
-        contact::count(&mut writer.conn, key, (kind, ""), by).await?;
+        contact::count(&writer.conn, key, (kind, ""), by)?;
     }
     Ok(admitted)
 }

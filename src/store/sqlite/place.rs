@@ -4,11 +4,12 @@
 //! what that kind is served by: a due time, a round, what the campaign sorts by, priority, import order.
 
 use jiff::Timestamp;
+use rusqlite::Connection;
 use serde_json::json;
-use sqlx::SqliteConnection;
 
 use super::{
     fault::{Doing, Fault},
+    sql,
     statements::Statements,
 };
 use crate::{
@@ -158,7 +159,7 @@ pub(super) fn put(all: &mut Statements, places: &[(i64, Place)]) {
     if places.is_empty() {
         return;
     }
-    all.add(&format!("{SQL}{}", vec![ROW; places.len()].join(", ")));
+    all.add(format!("{SQL}{}", vec![ROW; places.len()].join(", ")));
     for (evaluation, place) in places {
         all.bind(evaluation).bind(place.key.as_slice());
         all.bind(place.ready_at).bind(place.contact).bind(place.stood);
@@ -166,32 +167,28 @@ pub(super) fn put(all: &mut Statements, places: &[(i64, Place)]) {
 }
 
 /// Writes any number of places, in statements that SQLite has compiled before.
-pub(super) async fn put_all(conn: &mut SqliteConnection, places: &[(i64, Place)]) -> Result<(), Fault> {
+pub(super) fn put_all(conn: &Connection, places: &[(i64, Place)]) -> Result<(), Fault> {
     for places in places.chunks(ROWS) {
         let mut all = Statements::default();
         put(&mut all, places);
-        all.execute(conn, "writing places").await?;
+        all.execute(conn, "writing places")?;
     }
     Ok(())
 }
 
 /// Takes places away that do not count.
-pub(super) async fn sweep(conn: &mut SqliteConnection, evaluation: i64, keys: &[Vec<u8>]) -> Result<(), Fault> {
+pub(super) fn sweep(conn: &Connection, evaluation: i64, keys: &[Vec<u8>]) -> Result<(), Fault> {
     const SQL: &str = "DELETE FROM place WHERE (evaluation, key) IN (SELECT ?1, unhex(value) FROM json_each(?2)) \
                        AND NOT EXISTS (SELECT 1 FROM contact c WHERE c.id = place.contact AND c.stood = place.stood)";
     let keys: Vec<String> = keys.iter().map(|key| row::hex(key)).collect();
-    let query = sqlx::query(SQL).bind(evaluation).bind(json!(keys).to_string());
-    query.execute(conn).await.doing("taking places away").map(drop)
+    let query = sql::query(SQL).bind(evaluation).bind(json!(keys).to_string());
+    query.execute(conn).doing("taking places away").map(drop)
 }
 
 /// All places of a contact: each of its campaign's is looked at.
-pub(super) async fn of(
-    conn: &mut SqliteConnection,
-    campaign: &CampaignId,
-    contact: ContactRef,
-) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
+pub(super) fn of(conn: &Connection, campaign: &CampaignId, contact: ContactRef) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
     const OF: &str = "SELECT evaluation, key FROM place WHERE contact = ?1 AND evaluation IN (SELECT e.id \
                       FROM evaluation e JOIN campaign k ON k.id = e.campaign WHERE k.slug = ?2)";
-    let query = sqlx::query_as(OF).bind(contact.0).bind(campaign.as_str());
-    query.fetch_all(conn).await.doing("looking for a contact's places")
+    let query = sql::query_as(OF).bind(contact.0).bind(campaign.as_str());
+    query.fetch_all(conn).doing("looking for a contact's places")
 }

@@ -5,9 +5,8 @@ use std::{
     sync::Arc,
 };
 
-use futures_util::TryStreamExt;
 use jiff::Timestamp;
-use sqlx::{Acquire, Sqlite, SqliteConnection, Transaction, sqlite::SqliteRow};
+use rusqlite::Connection;
 
 use super::{
     batch,
@@ -16,6 +15,7 @@ use super::{
     fault::{Doing, Fault},
     intent,
     place::{self, Kind},
+    sql::{self, Row},
     writer::Shared,
 };
 use crate::{
@@ -45,25 +45,19 @@ use crate::{
     },
 };
 
-/// A snapshot to read from.
-pub(super) async fn snapshot(conn: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, Fault> {
-    conn.begin().await.doing("beginning to read")
-}
-
 /// The revision in force, and when it was applied.
-pub(super) async fn applied(conn: &mut SqliteConnection) -> Result<Option<(Revision, Timestamp)>, Fault> {
+pub(super) fn applied(conn: &Connection) -> Result<Option<(Revision, Timestamp)>, Fault> {
     const SQL: &str = "SELECT g.revision, g.applied_at FROM store s JOIN generation g ON g.id = s.generation";
-    let row: Option<(String, i64)> =
-        sqlx::query_as(SQL).fetch_optional(conn).await.doing("reading the revision in force")?;
+    let row: Option<(String, i64)> = sql::query_as(SQL).fetch_optional(conn).doing("reading the revision in force")?;
     let Some((revision, at)) = row else { return Ok(None) };
     Ok(Some((Revision::parse(&revision).ok_or_else(|| damaged("generation.revision"))?, row::timestamp(at)?)))
 }
 
 /// All campaigns by id.
-pub(super) async fn campaigns(conn: &mut SqliteConnection) -> Result<Vec<StoredCampaign>, Fault> {
+pub(super) fn campaigns(conn: &Connection) -> Result<Vec<StoredCampaign>, Fault> {
     const SQL: &str = "SELECT slug, name, desired, revision, digest, retired, ends_at FROM campaign ORDER BY slug";
-    let rows = sqlx::query(SQL).fetch_all(conn).await.doing("reading campaigns")?;
-    let campaign = |row: &SqliteRow| {
+    let rows = sql::query(SQL).fetch_all(conn).doing("reading campaigns")?;
+    let campaign = |row: &Row| {
         Ok(StoredCampaign {
             id: CampaignId::parse(column(row, 0)?).map_err(|_| damaged("campaign.slug"))?,
             name: column(row, 1)?,
@@ -121,16 +115,16 @@ impl Found {
 }
 
 /// Up to `limit` contacts that are ready at `now`, with what else a hopper wants to know.
-pub(super) async fn candidates(
-    conn: &mut SqliteConnection,
+pub(super) fn candidates(
+    conn: &Connection,
     shared: &Shared,
     campaign: &CampaignId,
     now: Timestamp,
     limit: u32,
 ) -> Result<Found, Fault> {
-    let key = campaign_key(conn, campaign).await?;
-    let standing = standing(conn, key).await?;
-    let tally = counts(conn, key, standing.wanted).await?;
+    let key = campaign_key(conn, campaign)?;
+    let standing = standing(conn, key)?;
+    let tally = counts(conn, key, standing.wanted)?;
     let open = tally.fresh + tally.in_progress;
     let evaluating = standing.wanted || standing.pausing;
     let mut page = CandidatePage {
@@ -143,7 +137,7 @@ pub(super) async fn candidates(
         matching: (!evaluating).then(|| open.saturating_sub(tally.filtered_out)),
         paused: tally.paused,
         total: tally.contacts,
-        caller_usage: caller_usage(conn, key).await?,
+        caller_usage: caller_usage(conn, key)?,
     };
     let generation = shared.generation();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
@@ -152,7 +146,7 @@ pub(super) async fn candidates(
     let by = shared.evaluations(&campaign.id);
     let by = by.by.filter(|_| by.standing == Some(evaluation));
     // Once a pause has been applied to them, contacts of the batch stand nowhere.
-    let paused = if evaluating { batch::paused(conn, key).await? } else { BTreeSet::new() };
+    let paused = if evaluating { batch::paused(conn, key)? } else { BTreeSet::new() };
     let mut search = Search {
         permission: &shared.settings.permission,
         campaign,
@@ -168,11 +162,11 @@ pub(super) async fn candidates(
         stale: Vec::new(),
         later: None,
     };
-    let zones = search.zones(conn).await?;
+    let zones = search.zones(conn)?;
     if search.permission != &DialPermission::None {
-        (page.ready, page.pinned, page.on_call) = search.run(conn, &zones.open).await?;
+        (page.ready, page.pinned, page.on_call) = search.run(conn, &zones.open)?;
     }
-    page.next_ready_at = [search.wakes_at(conn).await?, zones.next_opening, search.later].into_iter().flatten().min();
+    page.next_ready_at = [search.wakes_at(conn)?, zones.next_opening, search.later].into_iter().flatten().min();
     page.next_ready_at = page.next_ready_at.filter(|at| *at < HELD_FOR_GOOD);
     let unscreened = search.unscreened.into_keys().collect();
     Ok(Found { page, unscreened, stale: (evaluation, search.stale) })
@@ -188,11 +182,11 @@ struct Standing {
     pausing: bool,
 }
 
-async fn standing(conn: &mut SqliteConnection, campaign: i64) -> Result<Standing, Fault> {
+fn standing(conn: &Connection, campaign: i64) -> Result<Standing, Fault> {
     const SQL: &str = "SELECT evaluation, wanted, EXISTS (SELECT 1 FROM batch b WHERE b.campaign = campaign.id \
                        AND b.evaluated_to IS NOT NULL) FROM campaign WHERE id = ?1";
-    let query = sqlx::query_as(SQL).bind(campaign);
-    let (evaluation, wanted, pausing) = query.fetch_one(conn).await.doing("looking what contacts stand by")?;
+    let query = sql::query_as(SQL).bind(campaign);
+    let (evaluation, wanted, pausing) = query.fetch_one(conn).doing("looking what contacts stand by")?;
     Ok(Standing { evaluation, wanted, pausing })
 }
 
@@ -279,15 +273,11 @@ enum Look {
 impl Search<'_> {
     /// The contacts, best first, those that wait for an agent apart, and whether others are left out for
     /// a call of their customer, or because it was given up before all had been looked at.
-    async fn run(
-        &mut self,
-        conn: &mut SqliteConnection,
-        zones: &[String],
-    ) -> Result<(Vec<Contact>, Vec<Contact>, bool), Fault> {
+    fn run(&mut self, conn: &Connection, zones: &[String]) -> Result<(Vec<Contact>, Vec<Contact>, bool), Fault> {
         let mut found = Picked::default();
         let changed = place::prefix(Kind::Changes, "");
         let due = place::end_of_due(changed.clone(), micros(self.now));
-        self.range(conn, Kind::Changes, (changed, due), &mut found).await?;
+        self.range(conn, Kind::Changes, (changed, due), &mut found)?;
         let awake = found.ready.len();
         for kind in Kind::SERVED {
             // A later class comes after all of an earlier one.
@@ -295,8 +285,8 @@ impl Search<'_> {
                 continue;
             }
             for zone in zones {
-                for range in self.ranges(conn, kind, zone).await? {
-                    self.range(conn, kind, range, &mut found).await?;
+                for range in self.ranges(conn, kind, zone)? {
+                    self.range(conn, kind, range, &mut found)?;
                 }
             }
         }
@@ -308,12 +298,12 @@ impl Search<'_> {
         }
         let ready = ready.into_iter().map(|(_, contact)| contact).collect();
         let given_up = self.skipped >= SKIPPED_MAX;
-        let on_call = given_up || (!full && self.unscreened.is_empty() && self.any_on_call(conn, zones).await?);
+        let on_call = given_up || (!full && self.unscreened.is_empty() && self.any_on_call(conn, zones)?);
         Ok((ready, pinned, on_call))
     }
 
     /// Where those of a kind and a zone stand that are ready: of those who wait for agents, each agent's.
-    async fn ranges(&self, conn: &mut SqliteConnection, kind: Kind, zone: &str) -> Result<Vec<Range>, Fault> {
+    fn ranges(&self, conn: &Connection, kind: Kind, zone: &str) -> Result<Vec<Range>, Fault> {
         let prefix = place::prefix(kind, zone);
         let now = micros(self.now);
         if kind != Kind::Pinned {
@@ -321,22 +311,17 @@ impl Search<'_> {
                 if kind.is_by_time() { place::end_of_due(prefix.clone(), now) } else { place::end(prefix.clone()) };
             return Ok(vec![(prefix, end)]);
         }
-        let agents = self.names(conn, &prefix, |agent| place::pinned(zone, agent)).await?;
+        let agents = self.names(conn, &prefix, |agent| place::pinned(zone, agent))?;
         let prefixes = agents.iter().map(|agent| place::pinned(zone, agent));
         Ok(prefixes.map(|prefix| (prefix.clone(), place::end_of_due(prefix, now))).collect())
     }
 
     /// The names that stand behind `prefix`; `with` gives the beginning of all keys with such a name.
-    async fn names(
-        &self,
-        conn: &mut SqliteConnection,
-        prefix: &[u8],
-        with: impl Fn(&str) -> Vec<u8>,
-    ) -> Result<Vec<String>, Fault> {
+    fn names(&self, conn: &Connection, prefix: &[u8], with: impl Fn(&str) -> Vec<u8>) -> Result<Vec<String>, Fault> {
         let (mut names, mut from, end) = (Vec::new(), prefix.to_vec(), place::end(prefix.to_vec()));
         loop {
-            let first = sqlx::query_scalar(FIRST).bind(self.evaluation).bind(from).bind(end.clone());
-            let first: Option<Vec<u8>> = first.fetch_optional(&mut *conn).await.doing("picking contacts")?;
+            let first = sql::query_scalar(FIRST).bind(self.evaluation).bind(from).bind(end.clone());
+            let first: Option<Vec<u8>> = first.fetch_optional(conn).doing("picking contacts")?;
             let Some(first) = first else { return Ok(names) };
             let name = place::name(&first, prefix.len()).ok_or_else(|| damaged("place.key"))?;
             from = place::end(with(name));
@@ -344,14 +329,14 @@ impl Search<'_> {
         }
     }
 
-    async fn zones(&self, conn: &mut SqliteConnection) -> Result<Zones, Fault> {
+    fn zones(&self, conn: &Connection) -> Result<Zones, Fault> {
         let mut zones = Zones { open: vec![String::new()], next_opening: None };
         if !(self.campaign.hours.is_in_contact_zone() || self.evaluating) {
             return Ok(zones);
         }
         let mut present = BTreeSet::new();
         for kind in Kind::SERVED {
-            present.extend(self.names(conn, &[kind as u8], |zone| place::prefix(kind, zone)).await?);
+            present.extend(self.names(conn, &[kind as u8], |zone| place::prefix(kind, zone))?);
         }
         for name in present.into_iter().filter(|name| !name.is_empty()) {
             let zone = ContactZone::parse(&name).ok_or_else(|| damaged("place.key"))?;
@@ -367,7 +352,7 @@ impl Search<'_> {
     }
 
     /// When the next contact gets ready, or stands otherwise.
-    async fn wakes_at(&mut self, conn: &mut SqliteConnection) -> Result<Option<Timestamp>, Fault> {
+    fn wakes_at(&mut self, conn: &Connection) -> Result<Option<Timestamp>, Fault> {
         const NEXT: &str = "SELECT s.key, c.stood = s.stood FROM place s CROSS JOIN contact c ON c.id = s.contact \
                             WHERE s.evaluation = ?1 AND s.key >= ?2 AND s.key < ?3 ORDER BY s.key";
         let mut first = None;
@@ -375,47 +360,44 @@ impl Search<'_> {
         for kind in [Kind::Wakes, Kind::Changes] {
             let prefix = place::prefix(kind, "");
             let (begin, end) = (place::end_of_due(prefix.clone(), micros(self.now)), place::end(prefix));
-            let mut rows = sqlx::query(NEXT).bind(self.evaluation).bind(begin).bind(end).fetch(&mut *conn);
-            while let Some(row) = rows.try_next().await.doing("picking contacts")? {
-                let key: Vec<u8> = column(&row, 0)?;
+            let query = sql::query(NEXT).bind(self.evaluation).bind(begin).bind(end);
+            query.while_some(conn, "picking contacts", |row| {
+                let key: Vec<u8> = column(row, 0)?;
                 // The time of one that does not count is early at worst.
-                if column(&row, 1)? || passed == SKIPPED_MAX {
+                if column(row, 1)? || passed == SKIPPED_MAX {
                     let at = place::due(&key).ok_or_else(|| damaged("place.key"))?;
                     first = [first, Some(row::timestamp(at)?)].into_iter().flatten().min();
-                    break;
+                    return Ok(None);
                 }
                 passed += 1;
                 self.stale.push(key);
-            }
+                Ok(Some(()))
+            })?;
         }
         Ok(first)
     }
 
     /// Looks at a range, as far as there is room.
-    async fn range(
-        &mut self,
-        conn: &mut SqliteConnection,
-        kind: Kind,
-        (begin, end): Range,
-        found: &mut Picked,
-    ) -> Result<(), Fault> {
+    fn range(&mut self, conn: &Connection, kind: Kind, (begin, end): Range, found: &mut Picked) -> Result<(), Fault> {
         let mut room = if kind == Kind::Changes { CHANGED_MAX } else { self.wanted };
-        let query = sqlx::query(READY).bind(self.evaluation).bind(begin).bind(end);
-        let mut rows = query.bind(micros(self.now)).bind(self.lists.clone()).fetch(conn);
-        while room > 0 && self.skipped < SKIPPED_MAX && self.unscreened.len() < SKIPPED_MAX {
-            let Some(row) = rows.try_next().await.doing("picking contacts")? else { break };
-            match self.look(&row, found)? {
+        let query = sql::query(READY).bind(self.evaluation).bind(begin).bind(end);
+        let query = query.bind(micros(self.now)).bind(&self.lists);
+        query.while_some(conn, "picking contacts", |row| {
+            if room == 0 || self.skipped >= SKIPPED_MAX || self.unscreened.len() >= SKIPPED_MAX {
+                return Ok(None);
+            }
+            match self.look(row, found)? {
                 Look::Entered => room -= 1,
                 Look::Pinned => room -= usize::from(kind == Kind::Pinned),
                 Look::Known | Look::Listed => {}
                 Look::Stale | Look::Not => self.skipped += 1,
             }
-        }
-        Ok(())
+            Ok(Some(()))
+        })
     }
 
     /// Enters a contact if it is ready; tells what became of it, as far as its row knows.
-    fn look(&mut self, row: &SqliteRow, found: &mut Picked) -> Result<Look, Fault> {
+    fn look(&mut self, row: &Row, found: &mut Picked) -> Result<Look, Fault> {
         if !column::<bool>(row, contact::COLUMNS + 2)? {
             self.stale.push(column(row, contact::COLUMNS + 1)?);
             return Ok(Look::Stale);
@@ -458,12 +440,12 @@ impl Search<'_> {
         Some(order::rank(self.by, contact, &next))
     }
 
-    async fn any_on_call(&self, conn: &mut SqliteConnection, zones: &[String]) -> Result<bool, Fault> {
+    fn any_on_call(&self, conn: &Connection, zones: &[String]) -> Result<bool, Fault> {
         for kind in Kind::SERVED {
             for zone in zones {
-                for (begin, end) in self.ranges(conn, kind, zone).await? {
-                    let query = sqlx::query_scalar(ON_CALL).bind(self.evaluation).bind(begin).bind(end);
-                    if query.bind(micros(self.now)).fetch_one(&mut *conn).await.doing("picking contacts")? {
+                for (begin, end) in self.ranges(conn, kind, zone)? {
+                    let query = sql::query_scalar(ON_CALL).bind(self.evaluation).bind(begin).bind(end);
+                    if query.bind(micros(self.now)).fetch_one(conn).doing("picking contacts")? {
                         return Ok(true);
                     }
                 }
@@ -476,24 +458,24 @@ impl Search<'_> {
 /// Keys from the first on, up to the second, which is not one of them.
 type Range = (Vec<u8>, Vec<u8>);
 
-async fn caller_usage(conn: &mut SqliteConnection, campaign: i64) -> Result<BTreeMap<E164, u64>, Fault> {
+fn caller_usage(conn: &Connection, campaign: i64) -> Result<BTreeMap<E164, u64>, Fault> {
     const SQL: &str = "SELECT caller_number, n FROM caller_usage WHERE campaign = ?1 AND n > 0";
-    let rows = sqlx::query_as(SQL).bind(campaign).fetch_all(conn).await;
+    let rows = sql::query_as(SQL).bind(campaign).fetch_all(conn);
     let rows: Vec<(String, i64)> = rows.doing("reading the use of caller numbers")?;
     rows.into_iter().map(|(number, n)| Ok((row::e164(&number)?, n.unsigned_abs()))).collect()
 }
 
 /// Counts of a campaign.
-pub(super) async fn tally(conn: &mut SqliteConnection, campaign: &CampaignId) -> Result<Tally, Fault> {
-    let key = campaign_key(conn, campaign).await?;
-    let standing = standing(conn, key).await?;
-    counts(conn, key, standing.wanted).await
+pub(super) fn tally(conn: &Connection, campaign: &CampaignId) -> Result<Tally, Fault> {
+    let key = campaign_key(conn, campaign)?;
+    let standing = standing(conn, key)?;
+    counts(conn, key, standing.wanted)
 }
 
 /// The counts of a campaign; what is left out is not known while another definition is `wanted`.
-async fn counts(conn: &mut SqliteConnection, campaign: i64, wanted: bool) -> Result<Tally, Fault> {
+fn counts(conn: &Connection, campaign: i64, wanted: bool) -> Result<Tally, Fault> {
     const SQL: &str = "SELECT kind, name, n FROM tally WHERE campaign = ?1 AND n > 0";
-    let rows = sqlx::query_as(SQL).bind(campaign).fetch_all(&mut *conn).await;
+    let rows = sql::query_as(SQL).bind(campaign).fetch_all(conn);
     let rows: Vec<(String, String, i64)> = rows.doing("reading counts")?;
     let mut tally = Tally::default();
     for (kind, name, n) in rows {
@@ -535,20 +517,20 @@ macro_rules! attempts_sql {
 }
 
 /// A campaign's attempts by id.
-pub(super) async fn attempts(
-    conn: &mut SqliteConnection,
+pub(super) fn attempts(
+    conn: &Connection,
     campaign: &CampaignId,
     after: Option<AttemptId>,
     limit: u32,
 ) -> Result<Vec<AttemptRecord>, Fault> {
     const SQL: &str = attempts_sql!("WHERE a.campaign = ?1 AND a.id > ?2 ORDER BY a.id LIMIT ?3");
-    let key = campaign_key(conn, campaign).await?;
-    let query = sqlx::query(SQL).bind(key).bind(after.map_or(-1, AttemptId::to_i64)).bind(limit);
-    let rows = query.fetch_all(conn).await.doing("reading attempts")?;
+    let key = campaign_key(conn, campaign)?;
+    let query = sql::query(SQL).bind(key).bind(after.map_or(-1, AttemptId::to_i64)).bind(limit);
+    let rows = query.fetch_all(conn).doing("reading attempts")?;
     rows.iter().map(attempt).collect()
 }
 
-fn attempt(row: &SqliteRow) -> Result<AttemptRecord, Fault> {
+fn attempt(row: &Row) -> Result<AttemptRecord, Fault> {
     let at = |index| Ok::<_, Fault>(column::<Option<i64>>(row, index)?.map(row::timestamp).transpose()?);
     let result = match column::<Option<&str>>(row, 12)? {
         Some(result) => Some(CallResult::parse(result).ok_or_else(|| damaged("attempt.result"))?),
@@ -585,7 +567,7 @@ fn called(number: &str) -> Result<Option<E164>, Fault> {
     if pseudonym::is_erased(number) { Ok(None) } else { Ok(Some(row::e164(number)?)) }
 }
 
-fn rule(row: &SqliteRow, index: usize) -> Result<Option<BusinessKey>, Fault> {
+fn rule(row: &Row, index: usize) -> Result<Option<BusinessKey>, Fault> {
     Ok(column::<Option<&str>>(row, index)?.map(row::business_key).transpose()?)
 }
 
@@ -595,8 +577,8 @@ pub(super) fn index(number: i64) -> Result<usize, Fault> {
 }
 
 /// A campaign's contacts by customer.
-pub(super) async fn contacts_page(
-    conn: &mut SqliteConnection,
+pub(super) fn contacts_page(
+    conn: &Connection,
     campaign: &CampaignId,
     after: Option<&CustomerId>,
     limit: u32,
@@ -609,15 +591,15 @@ pub(super) async fn contacts_page(
         contact_joins!(),
         "WHERE c.campaign = ?1 AND c.customer_id > ?2 ORDER BY c.customer_id LIMIT ?3"
     );
-    let key = campaign_key(conn, campaign).await?;
-    let query = sqlx::query(SQL).bind(key).bind(after.map_or("", CustomerId::as_str)).bind(limit);
-    let rows = query.fetch_all(conn).await.doing("reading contacts")?;
+    let key = campaign_key(conn, campaign)?;
+    let query = sql::query(SQL).bind(key).bind(after.map_or("", CustomerId::as_str)).bind(limit);
+    let rows = query.fetch_all(conn).doing("reading contacts")?;
     rows.iter().map(contact::read).collect()
 }
 
 /// The same with what lists show beside them.
-pub(super) async fn listed_page(
-    conn: &mut SqliteConnection,
+pub(super) fn listed_page(
+    conn: &Connection,
     campaign: &CampaignId,
     after: Option<&CustomerId>,
     limit: u32,
@@ -630,10 +612,10 @@ pub(super) async fn listed_page(
         contact_joins!(),
         "WHERE c.campaign = ?1 AND c.customer_id > ?2 ORDER BY c.customer_id LIMIT ?3"
     );
-    let key = campaign_key(conn, campaign).await?;
-    let query = sqlx::query(SQL).bind(key).bind(after.map_or("", CustomerId::as_str)).bind(limit);
-    let rows = query.fetch_all(conn).await.doing("reading contacts")?;
-    let listed = |row: &SqliteRow| {
+    let key = campaign_key(conn, campaign)?;
+    let query = sql::query(SQL).bind(key).bind(after.map_or("", CustomerId::as_str)).bind(limit);
+    let rows = query.fetch_all(conn).doing("reading contacts")?;
+    let listed = |row: &Row| {
         Ok(Listed {
             contact: contact::read(row)?,
             batch: BatchId::parse(column(row, contact::COLUMNS)?).map_err(|_| damaged("batch.name"))?,
@@ -644,37 +626,37 @@ pub(super) async fn listed_page(
 }
 
 /// A contact with its attempts.
-pub(super) async fn history(
-    conn: &mut SqliteConnection,
+pub(super) fn history(
+    conn: &Connection,
     campaign: &CampaignId,
     customer: &CustomerId,
 ) -> Result<Option<ContactHistory>, Fault> {
     const SQL: &str = attempts_sql!("WHERE a.contact = ?1 ORDER BY a.id");
-    let key = campaign_key(conn, campaign).await?;
-    let Some(contact) = contact::find(conn, key, customer).await? else { return Ok(None) };
-    let rows = sqlx::query(SQL).bind(contact.reference.0).fetch_all(&mut *conn).await.doing("reading attempts")?;
+    let key = campaign_key(conn, campaign)?;
+    let Some(contact) = contact::find(conn, key, customer)? else { return Ok(None) };
+    let rows = sql::query(SQL).bind(contact.reference.0).fetch_all(conn).doing("reading attempts")?;
     let attempts = rows.iter().map(attempt).collect::<Result<_, _>>()?;
-    let business = super::business::records(conn, contact.reference).await?;
+    let business = super::business::records(conn, contact.reference)?;
     Ok(Some(ContactHistory { contact, attempts, business }))
 }
 
 /// What happened to a contact, what comes next and what holds it.
-pub(super) async fn why(
-    conn: &mut SqliteConnection,
+pub(super) fn why(
+    conn: &Connection,
     shared: &Shared,
     campaign: &CampaignId,
     customer: &CustomerId,
     now: Timestamp,
 ) -> Result<Option<Why>, Fault> {
-    let Some(history) = history(conn, campaign, customer).await? else { return Ok(None) };
+    let Some(history) = history(conn, campaign, customer)? else { return Ok(None) };
     let generation = shared.generation();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
     let lists = defined.map_or(&[][..], |campaign| &campaign.do_not_call);
-    let entries = listing::entries(conn, lists, &history.contact).await?;
+    let entries = listing::entries(conn, lists, &history.contact)?;
     let next = verdict::next(defined.map(Arc::as_ref), &history.contact, now);
     let hold = match (&generation, defined, &next) {
         (Some(generation), Some(campaign), Some(next)) => {
-            hold(conn, shared, (generation, campaign), &history.contact, next, &entries, now).await?
+            hold(conn, shared, (generation, campaign), &history.contact, next, &entries, now)?
         }
         _ => verdict::without_work(generation.as_deref(), &history.contact, now),
     };
@@ -682,8 +664,8 @@ pub(super) async fn why(
     Ok(Some(Why { history, do_not_call, next, hold }))
 }
 
-async fn hold(
-    conn: &mut SqliteConnection,
+fn hold(
+    conn: &Connection,
     shared: &Shared,
     (generation, campaign): (&Generation, &Campaign),
     contact: &Contact,
@@ -691,9 +673,9 @@ async fn hold(
     do_not_call: &[Vec<Entry>],
     now: Timestamp,
 ) -> Result<Option<Hold>, Fault> {
-    let history = intent::history(&mut *conn, shared, campaign, (contact, next.number), now).await?;
+    let history = intent::history(conn, shared, campaign, (contact, next.number), now)?;
     const PAUSED: &str = "SELECT b.paused FROM contact c JOIN batch b ON b.id = c.batch WHERE c.id = ?1";
-    let batch_paused = sqlx::query_scalar(PAUSED).bind(contact.reference.0).fetch_one(conn).await;
+    let batch_paused = sql::query_scalar(PAUSED).bind(contact.reference.0).fetch_one(conn);
     let batch_paused = batch_paused.doing("looking whether a batch is paused")?;
     let question = Question {
         now,
@@ -712,29 +694,29 @@ async fn hold(
 }
 
 /// Legs and attempts of lives before `epoch`.
-pub(super) async fn leftovers(conn: &mut SqliteConnection, epoch: Epoch) -> Result<Leftovers, Fault> {
+pub(super) fn leftovers(conn: &Connection, epoch: Epoch) -> Result<Leftovers, Fault> {
     let doing = "reading what an earlier life left";
     let first_of_this = AttemptId { epoch, serial: 0 }.to_i64();
     const LEGS: &str = "SELECT id, agent, sip, number, caller_number, trunk, identity, answered FROM leg \
                         WHERE id < ?1 ORDER BY id";
-    let legs = sqlx::query(LEGS).bind(first_of_this).fetch_all(&mut *conn).await.doing(doing)?;
+    let legs = sql::query(LEGS).bind(first_of_this).fetch_all(conn).doing(doing)?;
     let legs = legs.iter().map(leg).collect::<Result<_, _>>()?;
     const ATTEMPTS: &str = "SELECT l.attempt, l.contact, a.number_index, a.caller_number, a.placed_at, \
                             a.answered_at, a.connected_at, l.last_event_at, l.policy, l.local_date, l.next_day_at, \
                             a.rule \
                             FROM live_call l JOIN attempt a ON a.id = l.attempt WHERE l.attempt < ?1 \
                             ORDER BY l.attempt";
-    let rows = sqlx::query(ATTEMPTS).bind(first_of_this).fetch_all(&mut *conn).await.doing(doing)?;
+    let rows = sql::query(ATTEMPTS).bind(first_of_this).fetch_all(conn).doing(doing)?;
     let mut attempts = Vec::with_capacity(rows.len());
     for row in &rows {
-        let contact = contact::load(conn, ContactRef(column(row, 1)?)).await?;
+        let contact = contact::load(conn, ContactRef(column(row, 1)?))?;
         let Kept { contact, .. } = contact.ok_or_else(|| damaged("live_call.contact"))?;
         attempts.push(leftover(row, contact)?);
     }
     Ok(Leftovers { legs, attempts })
 }
 
-fn leftover(row: &SqliteRow, contact: Contact) -> Result<LeftoverAttempt, Fault> {
+fn leftover(row: &Row, contact: Contact) -> Result<LeftoverAttempt, Fault> {
     let at = |index| Ok::<_, Fault>(column::<Option<i64>>(row, index)?.map(row::timestamp).transpose()?);
     Ok(LeftoverAttempt {
         attempt: AttemptId::from_i64(column(row, 0)?).ok_or_else(|| damaged("live_call.attempt"))?,
@@ -752,7 +734,7 @@ fn leftover(row: &SqliteRow, contact: Contact) -> Result<LeftoverAttempt, Fault>
     })
 }
 
-fn leg(row: &SqliteRow) -> Result<LeftoverLeg, Fault> {
+fn leg(row: &Row) -> Result<LeftoverLeg, Fault> {
     let destination = match column::<Option<&str>>(row, 1)? {
         Some(agent) => {
             Destination::Agent { agent: AgentId::parse(agent).map_err(|_| damaged("leg.agent"))?, sip: column(row, 2)? }
@@ -769,8 +751,8 @@ fn leg(row: &SqliteRow) -> Result<LeftoverLeg, Fault> {
 }
 
 /// What agents last asked for.
-pub(super) async fn availabilities(conn: &mut SqliteConnection) -> Result<BTreeMap<AgentId, Availability>, Fault> {
-    let rows = sqlx::query_as("SELECT id, availability FROM agent").fetch_all(conn).await;
+pub(super) fn availabilities(conn: &Connection) -> Result<BTreeMap<AgentId, Availability>, Fault> {
+    let rows = sql::query_as("SELECT id, availability FROM agent").fetch_all(conn);
     let rows: Vec<(String, String)> = rows.doing("reading agents")?;
     let agent = |(id, availability): (String, String)| {
         let id = AgentId::parse(&id).map_err(|_| damaged("agent.id"))?;

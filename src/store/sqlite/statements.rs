@@ -1,50 +1,35 @@
-//! Statements that are executed one after the other, in one hand-over to the thread that SQLite runs on.
-//!
-//! A hand-over costs more than most statements do, so the writes of a command are collected first.
+//! Statements that a command writes, collected before the first is executed.
 
-use sqlx::{Arguments, AssertSqlSafe, Encode, Sqlite, SqliteConnection, Type, sqlite::SqliteArguments};
+use std::borrow::Cow;
 
-use super::fault::{Doing, Fault};
+use rusqlite::{Connection, types::ToSql};
+
+use super::{
+    fault::{Doing, Fault},
+    sql::{self, Query},
+};
 
 /// Statements that give no rows, and what they are given.
 #[derive(Debug, Default)]
-pub(super) struct Statements {
-    sql: String,
-    arguments: SqliteArguments,
-    unbound: Option<sqlx::Error>,
-}
+pub(super) struct Statements(Vec<Query<'static>>);
 
 impl Statements {
-    /// Adds a statement. Each of its parameters is a plain `?`, bound in their order: numbers would count
-    /// through all statements.
-    pub(super) fn add(&mut self, sql: &str) -> &mut Self {
-        self.sql.push_str(sql);
-        self.sql.push_str("; ");
+    /// Adds a statement.
+    pub(super) fn add(&mut self, sql: impl Into<Cow<'static, str>>) -> &mut Self {
+        self.0.push(sql::query(sql));
         self
-    }
-
-    /// Has a statement go before all others; it takes no parameters.
-    pub(super) fn begin_with(&mut self, sql: &str) {
-        self.sql.insert_str(0, "; ");
-        self.sql.insert_str(0, sql);
     }
 
     /// Binds the next parameter of the newest statement.
-    pub(super) fn bind<'q, T: Encode<'q, Sqlite> + Type<Sqlite>>(&mut self, value: T) -> &mut Self {
-        if let Err(source) = self.arguments.add(value) {
-            self.unbound.get_or_insert(sqlx::Error::Encode(source));
+    pub(super) fn bind(&mut self, value: impl ToSql) -> &mut Self {
+        if let Some(newest) = self.0.last_mut() {
+            newest.bind_next(value);
         }
         self
     }
 
-    /// Executes all; the first that fails ends it.
-    pub(super) async fn execute(self, conn: &mut SqliteConnection, doing: &'static str) -> Result<(), Fault> {
-        if let Some(unbound) = self.unbound {
-            return Err(unbound).doing(doing);
-        }
-        if self.sql.is_empty() {
-            return Ok(());
-        }
-        sqlx::query_with(AssertSqlSafe(self.sql), self.arguments).execute(conn).await.doing(doing).map(drop)
+    /// Executes all in their order; the first that fails ends it.
+    pub(super) fn execute(self, conn: &Connection, doing: &'static str) -> Result<(), Fault> {
+        self.0.into_iter().try_for_each(|query| query.execute(conn).map(drop)).doing(doing)
     }
 }

@@ -5,15 +5,17 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use jiff::Timestamp;
-use sqlx::{Connection, SqliteConnection};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -27,6 +29,7 @@ use super::{
     open::BUSY_TIMEOUT,
     outcome,
     place::{self, Place},
+    sql,
     statements::Statements,
 };
 use crate::{
@@ -50,6 +53,9 @@ use crate::{
 
 /// Most urgent pieces of work in one transaction: more gains little and costs latency.
 const BATCH_MAX: usize = 100;
+
+/// How long who reads is waited for when the log is emptied.
+const SCRUB_PATIENCE: Duration = Duration::from_millis(50);
 
 /// Urgent work that may wait; then who hands in more waits.
 pub(super) const URGENT_QUEUE: usize = 1024;
@@ -87,13 +93,6 @@ pub(super) enum Work {
     ImportDoNotCall(DoNotCallId, Vec<NewEntry>),
     RemoveDoNotCall(DoNotCallId, E164),
     Screen(CampaignId, Vec<ContactRef>, Timestamp),
-}
-
-impl Work {
-    /// Whether all that it writes goes through [`Writer::write`], which begins what can be undone.
-    fn is_written_at_once(&self) -> bool {
-        matches!(self, Self::Intent(_) | Self::Leg(_) | Self::Note(_) | Self::Settle(_) | Self::Advance(..))
-    }
 }
 
 /// What it answers.
@@ -166,6 +165,11 @@ impl Shared {
         Self { name, folder, epoch, clock, settings, pseudonyms, ledger, generation, evaluations, untidy, commits }
     }
 
+    /// The writer's thread did not begin.
+    pub(super) fn cannot_serve(&self, error: &io::Error) -> StoreError {
+        StoreError::Database { doing: "beginning to write", source: error.to_string().into() }
+    }
+
     /// What contacts of a campaign stand by.
     pub(super) fn evaluations(&self, campaign: &CampaignId) -> Evaluations {
         self.all_evaluations().get(campaign).cloned().unwrap_or_default()
@@ -211,34 +215,21 @@ impl Shared {
 /// The writer's own state.
 pub(super) struct Writer {
     /// The only connection that writes.
-    pub(super) conn: SqliteConnection,
+    pub(super) conn: Connection,
     /// What readers see too.
     pub(super) shared: Arc<Shared>,
     /// The definitions in force, within the transaction under way.
     pub(super) generation: Option<Arc<Generation>>,
-    /// Of the command under way, or the one before.
-    savepoint: Savepoint,
     /// The ledger no longer agrees with the tables, since a transaction was lost.
     ledger_lost: bool,
 }
 
-/// What undoes a command without the others of its transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Savepoint {
-    /// Nothing is written yet that could be undone.
-    None,
-    /// The command under way has one.
-    Open,
-    /// The command before has one, which is released together with what comes next.
-    Owed,
-}
-
 impl Writer {
     /// A writer whose ledger has been read from the tables.
-    pub(super) async fn new(conn: SqliteConnection, shared: Arc<Shared>) -> Result<Self, Fault> {
-        let mut writer = Self { conn, shared, generation: None, savepoint: Savepoint::None, ledger_lost: false };
-        writer.read_ledger().await?;
-        writer.read_evaluations().await?;
+    pub(super) fn new(conn: Connection, shared: Arc<Shared>) -> Result<Self, Fault> {
+        let mut writer = Self { conn, shared, generation: None, ledger_lost: false };
+        writer.read_ledger()?;
+        writer.read_evaluations()?;
         Ok(writer)
     }
 
@@ -262,37 +253,35 @@ impl Writer {
                 batch.into_iter().partition(|command| matches!(command.work, Work::Scrub));
             let checkpoint = batch.iter().any(|command| matches!(command.work, Work::Checkpoint));
             let closing = batch.iter().any(|command| matches!(command.work, Work::Close));
-            self.serve(batch).await;
-            if checkpoint && let Err(fault) = self.execute("PRAGMA wal_checkpoint(PASSIVE)", "moving the log").await {
+            self.serve(batch);
+            if checkpoint && let Err(fault) = self.execute("PRAGMA wal_checkpoint(PASSIVE)", "moving the log") {
                 tracing::warn!(error = %fault, "the store's log could not be moved into the database");
             }
-            self.scrub(scrubs).await;
+            self.scrub(scrubs);
             if closing {
                 break;
             }
         }
         self.drain(urgent, long).await;
-        if let Err(error) = self.conn.close().await {
+        if let Err((_, error)) = self.conn.close() {
             tracing::warn!(error = %error, "the store's connection did not close cleanly");
         }
     }
 
     /// Moves the whole log into the database and empties it, so that nothing deleted is left in it. Intents
     /// wait meanwhile, so who reads is waited for only for a moment.
-    async fn scrub(&mut self, asked: Vec<Command>) {
+    fn scrub(&mut self, asked: Vec<Command>) {
         if asked.is_empty() {
             return;
         }
-        let emptied = async |conn: &mut SqliteConnection| {
-            sqlx::raw_sql("PRAGMA busy_timeout = 50").execute(&mut *conn).await?;
-            let checkpoint = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *conn).await;
-            sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis())))
-                .execute(&mut *conn)
-                .await?;
+        let emptied = |conn: &Connection| {
+            conn.busy_timeout(SCRUB_PATIENCE)?;
+            let checkpoint = sql::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(conn);
+            conn.busy_timeout(BUSY_TIMEOUT)?;
             checkpoint.map(|(busy, _pages, _moved): (i64, i64, i64)| busy == 0)
         };
         // A reader, or the other checkpoint, that holds it is no fault: it is asked for again.
-        let emptied = emptied(&mut self.conn).await.unwrap_or(false);
+        let emptied = emptied(&self.conn).unwrap_or(false);
         for command in asked {
             let _gone = command.reply.send(Ok(Reply::Changed(emptied)));
         }
@@ -303,19 +292,19 @@ impl Writer {
         urgent.close();
         long.close();
         while let Some(command) = urgent.recv().await {
-            self.serve(vec![command]).await;
+            self.serve(vec![command]);
         }
         while let Some(command) = long.recv().await {
-            self.serve(vec![command]).await;
+            self.serve(vec![command]);
         }
     }
 
     /// One transaction.
-    async fn serve(&mut self, batch: Vec<Command>) {
+    fn serve(&mut self, batch: Vec<Command>) {
         let mut answers = Vec::with_capacity(batch.len());
-        let outcome = self.transact(batch, &mut answers).await;
+        let outcome = self.transact(batch, &mut answers);
         if let Err(fault) = &outcome {
-            self.roll_back(fault).await;
+            self.roll_back(fault);
         } else {
             self.shared.commits.fetch_add(1, Ordering::Relaxed);
             self.shared.set_generation(self.generation.clone());
@@ -331,156 +320,135 @@ impl Writer {
         }
     }
 
-    async fn transact(&mut self, batch: Vec<Command>, answers: &mut Vec<Answer>) -> Result<(), Fault> {
+    fn transact(&mut self, batch: Vec<Command>, answers: &mut Vec<Answer>) -> Result<(), Fault> {
         let mut batch = batch.into_iter();
-        let mut outcome = self.begin().await;
+        let mut outcome = self.begin();
         for command in batch.by_ref() {
             let answer = match outcome {
-                Ok(()) => self.perform(command.work).await,
+                Ok(()) => self.perform(command.work),
                 Err(_) => Ok(Reply::Done),
             };
-            outcome = outcome.and(self.release(answer.as_ref().err()).await);
+            outcome = outcome.and(self.release(answer.as_ref().err()));
             answers.push((command.reply, answer));
         }
         outcome?;
-        self.execute("COMMIT", "committing").await
+        self.execute("COMMIT", "committing")
     }
 
-    async fn begin(&mut self) -> Result<(), Fault> {
+    fn begin(&mut self) -> Result<(), Fault> {
         if self.ledger_lost {
-            self.read_evaluations().await?;
-            self.read_ledger().await?;
+            self.read_evaluations()?;
+            self.read_ledger()?;
         }
-        self.savepoint = Savepoint::None;
-        let epoch = sqlx::query_scalar("BEGIN IMMEDIATE; SELECT epoch FROM store").fetch_one(&mut self.conn).await;
-        let epoch = Epoch(epoch.doing("beginning a transaction")?);
+        self.execute("BEGIN IMMEDIATE", "beginning a transaction")?;
+        let epoch = sql::query_scalar("SELECT epoch FROM store").fetch_one(&self.conn);
+        let epoch = Epoch(epoch.doing("checking the epoch")?);
         if epoch != self.shared.epoch {
             return Err(StoreError::Fenced(epoch).into());
         }
         Ok(())
     }
 
-    async fn perform(&mut self, work: Work) -> Result<Reply, Fault> {
-        if !work.is_written_at_once() {
-            self.write(Statements::default(), "beginning a command").await?;
-        }
+    fn perform(&mut self, work: Work) -> Result<Reply, Fault> {
+        self.execute("SAVEPOINT command", "beginning a command")?;
         match work {
-            Work::Heartbeat => self.beat("heartbeat_at").await?,
-            Work::Close => self.beat("closed_at").await?,
+            Work::Heartbeat => self.beat("heartbeat_at")?,
+            Work::Close => self.beat("closed_at")?,
             // Between two transactions, not in one.
             Work::Checkpoint | Work::Scrub => {}
-            Work::Intent(request) => return intent::record(self, *request).await.map(Reply::Decision),
-            Work::Withdraw(attempt) => intent::withdraw(self, attempt).await?,
+            Work::Intent(request) => return intent::record(self, *request).map(Reply::Decision),
+            Work::Withdraw(attempt) => intent::withdraw(self, attempt)?,
             Work::Leg(leg) => {
                 let mut all = Statements::default();
                 outcome::leg(&mut all, &leg, None);
-                self.write(all, "writing a leg").await?;
+                all.execute(&self.conn, "writing a leg")?;
             }
             Work::Note(milestone) => {
                 let mut all = Statements::default();
                 outcome::milestone(&mut all, &milestone, self.now());
-                self.write(all, "writing a milestone").await?;
+                all.execute(&self.conn, "writing a milestone")?;
             }
-            Work::Settle(settlement) => return outcome::settle(self, &settlement).await.map(Reply::Settled),
-            Work::Business(request) => return business::set(self, *request).await.map(Reply::Business),
-            Work::Advance(contact, version, progress) => self.advance(contact, version, &progress).await?,
+            Work::Settle(settlement) => return outcome::settle(self, &settlement).map(Reply::Settled),
+            Work::Business(request) => return business::set(self, *request).map(Reply::Business),
+            Work::Advance(contact, version, progress) => self.advance(contact, version, &progress)?,
             Work::Availability(agent, availability) => {
-                campaigns::set_availability(&mut self.conn, &agent, availability).await?;
+                campaigns::set_availability(&self.conn, &agent, availability)?;
             }
-            Work::Apply(generation, changes) => campaigns::apply(self, generation, changes).await?,
+            Work::Apply(generation, changes) => campaigns::apply(self, generation, changes)?,
             Work::Import(campaign, batch, contacts) => {
                 let rules = self.rules(&campaign);
-                let imported = import::import(&mut self.conn, &campaign, &batch, &rules, &contacts).await;
+                let imported = import::import(&self.conn, &campaign, &batch, &rules, &contacts);
                 return imported.map(Reply::Imported);
             }
             Work::NoteRejected(campaign, batch, rejected) => {
                 let now = self.now();
-                batch::note_rejected(&mut self.conn, &campaign, &batch, rejected, now).await?;
+                batch::note_rejected(&self.conn, &campaign, &batch, rejected, now)?;
             }
             Work::PauseBatch(campaign, batch, paused) => {
-                return batch::pause(&mut self.conn, &campaign, &batch, paused).await.map(Reply::Changed);
+                return batch::pause(&self.conn, &campaign, &batch, paused).map(Reply::Changed);
             }
             Work::Edit(campaign, customer, edit) => {
-                return customer::edit(self, &campaign, &customer, &edit).await.map(Reply::Changed);
+                return customer::edit(self, &campaign, &customer, &edit).map(Reply::Changed);
             }
             Work::Delete(campaign, customer) => {
-                return customer::delete(self, &campaign, &customer).await.map(Reply::Gone);
+                return customer::delete(self, &campaign, &customer).map(Reply::Gone);
             }
             Work::Erase(campaign, customer) => {
-                return customer::erase(self, &campaign, &customer).await.map(Reply::Gone);
+                return customer::erase(self, &campaign, &customer).map(Reply::Gone);
             }
             Work::Reseal(contact, before, after) => {
-                return customer::reseal(&mut self.conn, contact, before, after).await.map(Reply::Changed);
+                return customer::reseal(&self.conn, contact, before, after).map(Reply::Changed);
             }
-            Work::Evaluate => return evaluate::slice(self).await,
+            Work::Evaluate => return evaluate::slice(self),
             Work::Append(under_way, places) => {
-                return evaluate::append(self, &under_way, places).await.map(Reply::Changed);
+                return evaluate::append(self, &under_way, places).map(Reply::Changed);
             }
             Work::Complete(campaign, under_way) => {
-                return evaluate::complete(self, campaign, &under_way).await.map(Reply::Completed);
+                return evaluate::complete(self, campaign, &under_way).map(Reply::Completed);
             }
-            Work::Sweep(evaluation, keys) => place::sweep(&mut self.conn, evaluation, &keys).await?,
-            Work::Clear => return evaluate::clear(self).await.map(Reply::Changed),
+            Work::Sweep(evaluation, keys) => place::sweep(&self.conn, evaluation, &keys)?,
+            Work::Clear => return evaluate::clear(self).map(Reply::Changed),
             Work::ImportDoNotCall(list, entries) => {
-                return do_not_call::import(self, &list, &entries).await.map(Reply::Listed);
+                return do_not_call::import(self, &list, &entries).map(Reply::Listed);
             }
             Work::RemoveDoNotCall(list, number) => {
-                return do_not_call::remove(self, &list, &number).await.map(Reply::Changed);
+                return do_not_call::remove(self, &list, &number).map(Reply::Changed);
             }
-            Work::Screen(campaign, contacts, now) => do_not_call::screen(self, &campaign, &contacts, now).await?,
+            Work::Screen(campaign, contacts, now) => do_not_call::screen(self, &campaign, &contacts, now)?,
         }
         Ok(Reply::Done)
     }
 
     /// Keeps or undoes one command, so that a failing one does not spoil the others' work.
-    async fn release(&mut self, fault: Option<&Fault>) -> Result<(), Fault> {
-        let Some(fault) = fault else {
-            if self.savepoint == Savepoint::Open {
-                self.savepoint = Savepoint::Owed;
+    fn release(&mut self, fault: Option<&Fault>) -> Result<(), Fault> {
+        if let Some(fault) = fault {
+            self.execute("ROLLBACK TO command", "undoing a command")?;
+            if !fault.is_of_one_contact() {
+                self.generation = self.shared.generation();
+                self.read_evaluations()?;
             }
-            return Ok(());
-        };
-        if self.savepoint == Savepoint::Open {
-            self.execute("ROLLBACK TO command; RELEASE command", "undoing a command").await?;
-            self.savepoint = Savepoint::None;
         }
-        if !fault.is_of_one_contact() {
-            self.generation = self.shared.generation();
-            self.read_evaluations().await?;
-        }
-        Ok(())
+        self.execute("RELEASE command", "ending a command")
     }
 
-    /// Executes what a command writes, so that it can be undone without the others' work.
-    pub(super) async fn write(&mut self, mut all: Statements, doing: &'static str) -> Result<(), Fault> {
-        match self.savepoint {
-            Savepoint::Open => {}
-            Savepoint::None => all.begin_with("SAVEPOINT command"),
-            Savepoint::Owed => all.begin_with("RELEASE command; SAVEPOINT command"),
-        }
-        // Even if one fails: the savepoint is there by then.
-        self.savepoint = Savepoint::Open;
-        all.execute(&mut self.conn, doing).await
-    }
-
-    async fn roll_back(&mut self, fault: &Fault) {
+    fn roll_back(&mut self, fault: &Fault) {
         tracing::warn!(error = %fault, "a transaction of the store was lost");
         self.generation = self.shared.generation();
         self.ledger_lost = true;
         // Fails where SQLite has rolled back by itself, or no transaction had begun.
-        let _ = self.execute("ROLLBACK", "rolling back").await;
+        let _ = self.execute("ROLLBACK", "rolling back");
     }
 
-    async fn read_ledger(&mut self) -> Result<(), Fault> {
+    fn read_ledger(&mut self) -> Result<(), Fault> {
         let now = self.shared.clock.now();
-        let ledger = intent::ledger(&mut self.conn, now).await?;
+        let ledger = intent::ledger(&self.conn, now)?;
         *self.shared.ledger() = ledger;
         self.ledger_lost = false;
         Ok(())
     }
 
-    async fn read_evaluations(&mut self) -> Result<(), Fault> {
-        let rows = sqlx::query("SELECT slug, evaluation FROM campaign").fetch_all(&mut self.conn).await;
+    fn read_evaluations(&mut self) -> Result<(), Fault> {
+        let rows = sql::query("SELECT slug, evaluation FROM campaign").fetch_all(&self.conn);
         let mut all = BTreeMap::new();
         for row in rows.doing("reading what contacts stand by")? {
             let campaign = CampaignId::parse(column(&row, 0)?).map_err(|_| damaged("campaign.slug"))?;
@@ -494,29 +462,29 @@ impl Writer {
         Ok(())
     }
 
-    async fn advance(&mut self, contact: ContactRef, version: u32, progress: &Progress) -> Result<(), Fault> {
-        match contact::load(&mut self.conn, contact).await? {
+    fn advance(&mut self, contact: ContactRef, version: u32, progress: &Progress) -> Result<(), Fault> {
+        match contact::load(&self.conn, contact)? {
             Some(kept) if kept.contact.version == version => {
                 let rules = self.rules(&kept.contact.campaign);
                 let mut all = Statements::default();
                 contact::write(&mut all, &rules, &kept, progress, kept.live);
-                self.write(all, "writing a contact").await
+                all.execute(&self.conn, "writing a contact")
             }
             _ => Ok(()),
         }
     }
 
-    async fn beat(&mut self, column: &'static str) -> Result<(), Fault> {
+    fn beat(&mut self, column: &'static str) -> Result<(), Fault> {
         let sql = match column {
             "closed_at" => "UPDATE instance SET closed_at = ?2 WHERE epoch = ?1",
             _ => "UPDATE instance SET heartbeat_at = ?2 WHERE epoch = ?1",
         };
-        let query = sqlx::query(sql).bind(self.shared.epoch.0).bind(micros(self.now()));
-        query.execute(&mut self.conn).await.doing("writing the heartbeat").map(drop)
+        let query = sql::query(sql).bind(self.shared.epoch.0).bind(micros(self.now()));
+        query.execute(&self.conn).doing("writing the heartbeat").map(drop)
     }
 
-    async fn execute(&mut self, sql: &'static str, doing: &'static str) -> Result<(), Fault> {
-        sqlx::query(sql).execute(&mut self.conn).await.doing(doing).map(drop)
+    fn execute(&mut self, sql: &'static str, doing: &'static str) -> Result<(), Fault> {
+        sql::query(sql).execute(&self.conn).doing(doing).map(drop)
     }
 
     /// A campaign as the generation in force has it; `None` while its file is gone.
