@@ -8,9 +8,9 @@ use super::{
     text::{Table, Zone, clean, or_dash, seconds_between, short_revision},
 };
 use crate::{
-    domain::contact::HELD_FOR_GOOD,
+    domain::{contact::HELD_FOR_GOOD, reason::Hold},
     http::wire::{
-        Attempt, CampaignWhy, ContactWhy, KeptView, NextView, NumberView, TallyView,
+        Attempt, CampaignWhy, ContactWhy, KeptView, LiveView, NextView, NumberView, TallyView,
         business::{BusinessResultView, ScheduledView},
     },
     telemetry::status::{CampaignStatus, Waiting},
@@ -72,7 +72,14 @@ fn campaign_lines(why: &CampaignWhy) -> Vec<String> {
         Some(kept) if kept.is_empty() => {}
         Some(kept) => {
             lines.push(String::new());
-            lines.push(format!("  of those that have not ended, at {} {}", zone.show(&why.as_of), zone.name));
+            let at = format!("{} {}", zone.show(&why.as_of), zone.name);
+            lines.push(if why.at_once {
+                format!("  of those that have not ended, at {at}")
+            } else {
+                format!(
+                    "  of those that have not ended, looked at from {at} on; who moved meanwhile may be missing here"
+                )
+            });
             lines.extend(kept_table(kept, &zone).lines("  "));
         }
     }
@@ -137,6 +144,7 @@ pub(super) fn contact_lines(campaign: &str, why: &ContactWhy) -> Vec<String> {
         lines.push(String::new());
     }
     lines.extend(scheduled_lines(why, &zone));
+    lines.extend(why.live.as_ref().map(|live| live_line(why, live, &zone)));
     lines.extend(next_lines(why, &zone));
     lines
 }
@@ -157,9 +165,30 @@ fn business_table(results: &[BusinessResultView], zone: &Zone) -> Table {
     table
 }
 
+/// The call that the contact is in.
+fn live_line(why: &ContactWhy, live: &LiveView, zone: &Zone) -> String {
+    let LiveView { number_index, agent, since, .. } = live;
+    let since = zone.show(since);
+    let told = match live.state.as_str() {
+        "ringing" => format!("ringing since {since}"),
+        "answered" => format!("answered at {since}, not connected yet"),
+        _ => format!("connected since {since}"),
+    };
+    format!("  live  a call of number {number_index} ({}), {told}, agent {agent}", number_at(why, *number_index))
+}
+
+/// A number by its index, from 1.
+fn number_at(why: &ContactWhy, index: usize) -> &str {
+    let number = why.contact.numbers.iter().find(|number| number.index == index);
+    number.map(|number| number.number.as_str()).unwrap_or_default()
+}
+
 /// The call that a business result has scheduled, or why there is none any more.
 fn scheduled_lines(why: &ContactWhy, zone: &Zone) -> Vec<String> {
     match (&why.scheduled, &why.cancelled) {
+        (Some(call), _) if has_expired(why) => {
+            vec![format!("  the call that rule {} had scheduled comes to nothing: the campaign has expired", call.rule)]
+        }
         (Some(call), _) => vec![format!("  scheduled  {}", scheduled_text(call, zone))],
         (None, Some(gone)) => {
             vec![format!("  the call that rule {} had scheduled came to nothing: {}", gone.rule, gone.reason)]
@@ -207,6 +236,12 @@ fn number_table(why: &ContactWhy, zone: &Zone) -> Table {
 
 fn next_try(why: &ContactWhy, number: &NumberView, zone: &Zone) -> String {
     let contact = &why.contact;
+    if why.live.as_ref().is_some_and(|live| live.number_index == number.index) {
+        return "in a call".to_owned();
+    }
+    if has_expired(why) && number.ended.is_none() && contact.ended.is_none() {
+        return "never: the campaign has expired".to_owned();
+    }
     if let (Some(listed), None, None) = (&number.do_not_call, &number.ended, &contact.ended) {
         let until = listed.until.as_ref().map(|until| format!(" until {}", zone.show(until))).unwrap_or_default();
         return format!("on do-not-call list {}{until}", listed.list);
@@ -249,7 +284,14 @@ fn signalled(attempt: &Attempt) -> String {
 }
 
 fn next_lines(why: &ContactWhy, zone: &Zone) -> Vec<String> {
-    let Some(next) = &why.next else { return vec!["  next  nothing: the contact has ended".to_owned()] };
+    let Some(next) = &why.next else {
+        return vec![match &why.live {
+            Some(_) if !has_expired(why) => "  next  what the end of this call brings".to_owned(),
+            Some(_) | None => {
+                format!("  next  nothing: {}", waiting_text(why.hold.as_ref(), zone, "the contact has ended"))
+            }
+        }];
+    };
     let mut lines = vec![format!("  next  {}", next_text(why, next, zone))];
     lines
         .push(format!("  held  {}", waiting_text(why.hold.as_ref(), zone, "by nothing but the wait for a free agent")));
@@ -268,8 +310,7 @@ fn next_text(why: &ContactWhy, next: &NextView, zone: &Zone) -> String {
         "retry" => "a retry",
         _ => "a first try",
     };
-    let number = why.contact.numbers.iter().find(|number| number.index == next.number_index);
-    let number = number.map(|number| number.number.as_str()).unwrap_or_default();
+    let number = number_at(why, next.number_index);
     format!("{kind} of number {} ({number}), {}", next.number_index, due_text(why, next, zone))
 }
 
@@ -283,6 +324,11 @@ fn due_text(why: &ContactWhy, next: &NextView, zone: &Zone) -> String {
         Some(at) => format!("due since {}", zone.show(at)),
         None => "due now".to_owned(),
     }
+}
+
+/// Whether the campaign's end has passed, so that nothing comes any more.
+fn has_expired(why: &ContactWhy) -> bool {
+    why.hold.as_ref().is_some_and(|hold| hold.reason == Hold::Expired.code())
 }
 
 fn latest<const N: usize>(times: [&Option<String>; N]) -> Option<&str> {

@@ -1,6 +1,6 @@
 //! What is wrong with a change, though the files themselves are good: campaigns beside those of a base.
 //!
-//! Only `id`, `name` and `starts_at` of the files that differ are read; a file that can't be read has been
+//! Only `id`, `name`, `starts_at` and `ends_at` of the files that differ are read; a file that can't be read has been
 //! reported already.
 
 use std::{
@@ -36,13 +36,21 @@ struct Head {
     id: Spanned<String>,
     name: Option<String>,
     starts_at: Option<Spanned<Datetime>>,
+    ends_at: Option<Spanned<Datetime>>,
+}
+
+impl Head {
+    /// The campaign, and when it ends.
+    fn end(&self) -> Option<(&str, &Datetime)> {
+        Some((self.id.get_ref(), self.ends_at.as_ref()?.get_ref()))
+    }
 }
 
 /// A file that differs, and what it says first; `None` if it can't be read.
 type Headed<'a> = (SourceFile<'a>, Option<Head>);
 
-/// Reports new campaigns that start before `now`, and ids that changed. Without a base all campaigns
-/// are new.
+/// Reports new campaigns that start before `now`, ids that changed, and campaigns that shall go on although they
+/// have expired. Without a base all campaigns are new.
 #[must_use]
 pub fn review(folder: &str, files: &[SourceFile<'_>], base: Option<Base<'_>>, now: Timestamp) -> Vec<Diagnostic> {
     let before: BTreeMap<&str, &[u8]> = base.iter().flat_map(|base| base.files).map(|f| (f.path, f.bytes)).collect();
@@ -52,6 +60,7 @@ pub fn review(folder: &str, files: &[SourceFile<'_>], base: Option<Base<'_>>, no
     let (before, after) = (stands(&old), stands(&new));
     let known: BTreeSet<&str> = before.iter().map(|campaign| campaign.id).collect();
     let changed = successions(&before, &after);
+    let ends: BTreeMap<&str, &Datetime> = old.iter().filter_map(|(_, head)| head.as_ref()?.end()).collect();
     let unread: BTreeSet<&str> = old.iter().filter(|(_, head)| head.is_none()).map(|(file, _)| file.path).collect();
     let mut found = Vec::new();
     for (file, head) in &new {
@@ -63,7 +72,10 @@ pub fn review(folder: &str, files: &[SourceFile<'_>], base: Option<Base<'_>>, no
                 found.push(id_changed(&source(), head, left, &full_path(folder, left.was.path), base));
             }
             // What the base had here can't be read: it may well be this campaign.
-            (Some(_) | None, _) if known.contains(id) || unread.contains(file.path) => {}
+            (None, Some(base)) if known.contains(id) => {
+                found.extend(ends.get(id).and_then(|was| stays_expired(&source(), head, was, base.name, now)));
+            }
+            (Some(_) | None, _) if unread.contains(file.path) => {}
             (Some(_) | None, _) => found.extend(new_in_past(&source(), head, base.map(|base| base.name), now)),
         }
     }
@@ -113,5 +125,21 @@ fn new_in_past(source: &Source<'_>, head: &Head, base: Option<&str>, now: Timest
         let id = source.locate(Span::from(head.id.span()));
         diagnostic.relate(id, format!("new since {base}"));
     }
+    Some(diagnostic)
+}
+
+/// A campaign that ended at `was` shall end later, which is too late.
+fn stays_expired(source: &Source<'_>, head: &Head, was: &Datetime, base: &str, now: Timestamp) -> Option<Diagnostic> {
+    let ends_at = head.ends_at.as_ref()?;
+    let ended_at = timestamp(was).filter(|ended_at| *ended_at <= now)?;
+    if timestamp(ends_at.get_ref())? <= ended_at {
+        return None;
+    }
+    let message = "this `ends_at` has no effect: the campaign has expired, which is final, so it does not dial again";
+    let place = source.locate(Span::from(ends_at.span()));
+    let mut diagnostic = Diagnostic::warning(Code::StaysExpired, place, message);
+    diagnostic
+        .label(format!("was {was} at {base}"))
+        .help("to dial again, begin another campaign: a file, an `id` and a `name` of its own, and contacts imported");
     Some(diagnostic)
 }

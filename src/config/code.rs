@@ -209,6 +209,8 @@ codes! {
     LongInterval = "W0503",
     /// This version knows the setting and does not dial by it yet, so it holds the campaign.
     NotDialledYet = "W0504",
+    /// A campaign that has expired shall end later. Expired is final, so it does not dial again.
+    StaysExpired = "W0505",
 }
 
 /// Text that is no code.

@@ -102,20 +102,29 @@ pub struct SharedChange {
     pub touches: Vec<(CampaignId, DesiredState)>,
 }
 
-/// Compares two configurations at `now`. `retired` are campaigns that were there once: they return.
+/// What a daemon knows of campaigns that no file says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Known {
+    /// Campaigns that were there once: they return.
+    pub retired: BTreeSet<CampaignId>,
+    /// Campaigns that have expired by what was in force, which is final.
+    pub expired: BTreeSet<CampaignId>,
+}
+
+/// Compares two configurations at `now`, by what is `known` of their campaigns beside.
 #[must_use]
-pub fn compare(from: &Side<'_>, to: &Side<'_>, retired: &[CampaignId], now: Timestamp) -> Comparison {
-    let pairs = Pairs::new(from, to, now);
+pub fn compare(from: &Side<'_>, to: &Side<'_>, known: &Known, now: Timestamp) -> Comparison {
+    let pairs = Pairs::new(from, to, known, now);
     let (before, after) = (campaigns(from), campaigns(to));
     let mut found = Comparison::default();
     let (mut was, mut is) = (pairs.campaigns(&pairs.from), pairs.campaigns(&pairs.to));
     let changed_ids = changed_ids((before, &was), (after, &is));
     for (id, campaign) in after {
-        let known = before.get(id).map(Arc::as_ref);
-        match step(known, campaign, retired.contains(id)) {
+        let so_far = before.get(id).map(Arc::as_ref);
+        match step(so_far, campaign, known.retired.contains(id)) {
             Some(verb) => {
                 let (was, is) = (was.remove(id), is.remove(id));
-                found.campaigns.push(changed(verb, known, campaign, was, is, &pairs));
+                found.campaigns.push(changed(verb, so_far, campaign, was, is, &pairs));
             }
             None => found.unchanged += 1,
         }
@@ -128,7 +137,7 @@ pub fn compare(from: &Side<'_>, to: &Side<'_>, retired: &[CampaignId], now: Time
             state: None,
             file: was.remove(id).map(|file| pairs.from.path(file.path)),
             id_changed: None,
-            held_before: holds(None, campaign, now),
+            held_before: holds(pairs.has_expired(Some(campaign), id), campaign, now),
             held: Vec::new(),
             differences: Vec::new(),
         });
@@ -199,11 +208,12 @@ fn changed(
     pairs: &Pairs<'_>,
 ) -> ChangedCampaign {
     let file = is.as_ref().map(|file| pairs.to.path(file.path));
+    let has_expired = pairs.has_expired(before, &after.id);
     let differences = match (before, was, is) {
         (Some(before), Some(was), Some(is)) => {
             let mut found = pairs.differences(was, is);
             for difference in &mut found {
-                difference.meaning = meaning(&difference.key, before, after, pairs.now);
+                difference.meaning = meaning(&difference.key, before, after, has_expired, pairs.now);
             }
             found
         }
@@ -216,8 +226,12 @@ fn changed(
         state: Some(after.desired),
         file,
         id_changed: None,
-        held_before: before.map(|before| holds(None, before, pairs.now)).unwrap_or_default(),
-        held: holds(before, after, pairs.now),
+        // One that returns is held by what it was before.
+        held_before: match before {
+            Some(before) => holds(has_expired, before, pairs.now),
+            None => has_expired.then_some(Hold::Expired).into_iter().collect(),
+        },
+        held: holds(has_expired, after, pairs.now),
         differences,
     }
 }
@@ -228,6 +242,7 @@ struct Pairs<'a> {
     to: Differing<'a>,
     is: Option<&'a Definitions>,
     was: Option<&'a Definitions>,
+    known: &'a Known,
     now: Timestamp,
 }
 
@@ -266,7 +281,7 @@ impl<'a> Differing<'a> {
 }
 
 impl<'a> Pairs<'a> {
-    fn new(from: &Side<'a>, to: &Side<'a>, now: Timestamp) -> Self {
+    fn new(from: &Side<'a>, to: &Side<'a>, known: &'a Known, now: Timestamp) -> Self {
         let by_path = |side: &Side<'a>| side.files.iter().map(|f| (f.path, f.bytes)).collect::<BTreeMap<_, _>>();
         let (mut was, mut is) = (by_path(from), by_path(to));
         is.retain(|path, bytes| {
@@ -281,8 +296,14 @@ impl<'a> Pairs<'a> {
             to: Differing::new(to, is),
             is: to.definitions,
             was: from.definitions,
+            known,
             now,
         }
+    }
+
+    /// Whether a campaign has expired already, by the older side or by what the daemon knows.
+    fn has_expired(&self, before: Option<&Campaign>, id: &CampaignId) -> bool {
+        self.known.expired.contains(id) || before.is_some_and(|before| before.ends_at <= self.now)
     }
 
     /// The campaigns that a side's differing files define; if a template differs, also those whose files
@@ -392,10 +413,11 @@ mod tests {
         let (was, is) = (sources(from), sources(to));
         let (before, _) = load("campaigns", &was, &outer_ceilings()).unwrap();
         let (after, _) = load("campaigns", &is, &outer_ceilings()).unwrap();
-        let retired: Vec<CampaignId> = retired.iter().map(|id| CampaignId::parse(id).unwrap()).collect();
+        let retired = retired.iter().map(|id| CampaignId::parse(id).unwrap()).collect();
+        let known = Known { retired, expired: BTreeSet::new() };
         let from = Side { folder: "campaigns", files: &was, definitions: Some(&before) };
         let to = Side { folder: "campaigns", files: &is, definitions: Some(&after) };
-        compare(&from, &to, &retired, "2031-03-02T00:00:00Z".parse().unwrap())
+        compare(&from, &to, &known, "2031-03-02T00:00:00Z".parse().unwrap())
     }
 
     fn sources(folder: &Folder) -> Vec<SourceFile<'_>> {
@@ -473,7 +495,27 @@ mod tests {
         };
         assert_eq!(items(&difference.removed), [("\"09:00-11:30\"".to_owned(), 58)]);
         assert_eq!(items(&difference.added), [("\"08:00-09:00\"".to_owned(), 58)]);
-        assert_eq!(difference.meaning.as_deref(), Some("dials from 08:00 Asia/Shanghai instead of 09:00"));
+        let meaning = "dials 08:00-09:00 and 14:00-20:00 Asia/Shanghai instead of 09:00-11:30 and 14:00-20:00";
+        assert_eq!(difference.meaning.as_deref(), Some(meaning));
+    }
+
+    #[test]
+    fn gaps_between_windows_are_told() {
+        let windows = |windows: &str| campaign("a", "running", "").replace("\"09:00-11:30\", \"14:00-20:00\"", windows);
+        let meaning = |was: &str, is: &str| {
+            let folder = |text: &str| folder(&[("a.toml", windows(text))]);
+            let found = compared(&folder(was), &folder(is), &[]);
+            found.campaigns[0].differences[0].meaning.clone()
+        };
+        let (whole, gap) = ("\"09:00-20:00\"", "\"14:00-20:00\", \"09:00-12:00\"");
+        let said = meaning(whole, gap).unwrap();
+        assert_eq!(said, "dials 09:00-12:00 and 14:00-20:00 Asia/Shanghai instead of 09:00-20:00");
+        let said = meaning(gap, "\"08:00-09:00\", \"10:00-12:00\", \"22:00-02:00\"").unwrap();
+        let three = "dials 08:00-09:00, 10:00-12:00 and 22:00-02:00 Asia/Shanghai instead of";
+        assert_eq!(said, format!("{three} 09:00-12:00 and 14:00-20:00"));
+        // Windows that adjoin leave no gap.
+        assert_eq!(meaning(whole, "\"09:00-12:00\", \"12:00-20:00\""), None);
+        assert_eq!(meaning(whole, "\"09:00-18:00\"").unwrap(), "dials until 18:00 Asia/Shanghai instead of 20:00");
     }
 
     #[test]

@@ -608,6 +608,15 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         ),
     ),
     (
+        Code::StaysExpired,
+        told(
+            "`check --base main` on a branch that moves `ends_at` of a campaign that ended last week to next month",
+            "The daemon keeps it expired, whatever its file says later, so that nobody is called who was taken for \
+             done. To go on, begin another campaign: a file, an `id` and a `name` of its own, and import the contacts \
+             that are left. Now is the time of the base's commit, unless `--at` says otherwise.",
+        ),
+    ),
+    (
         Code::UnknownTemplate,
         edit(
             AUTUMN,

@@ -87,6 +87,21 @@ impl Window {
     }
 }
 
+/// Windows in the order of the day, those that adjoin as one.
+#[must_use]
+pub fn joined(windows: &[Window]) -> Vec<Window> {
+    let mut sorted = windows.to_vec();
+    sorted.sort();
+    let mut joined: Vec<Window> = Vec::new();
+    for window in sorted {
+        match joined.last_mut().filter(|last| last.end == window.start) {
+            Some(last) => last.end = window.end,
+            None => joined.push(window),
+        }
+    }
+    joined
+}
+
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = if self.end > MINUTES_PER_DAY { self.end - MINUTES_PER_DAY } else { self.end };

@@ -95,13 +95,18 @@ pub struct Facts<'a> {
     pub do_not_call: &'a [Entry],
 }
 
+/// Whether a campaign places no call any more, from the last second before `ends_at` on; that is final.
+#[must_use]
+pub fn has_expired(now: Timestamp, campaign: &Campaign) -> bool {
+    now.saturating_add(CLOSES_BEFORE).unwrap_or(Timestamp::MAX) >= campaign.ends_at
+}
+
 /// A campaign that holds everything back, whatever the contact.
 pub fn campaign_hold(now: Timestamp, campaign: &Campaign, permission: &DialPermission) -> Option<Hold> {
-    let soon = now.saturating_add(CLOSES_BEFORE).unwrap_or(Timestamp::MAX);
     if *permission == DialPermission::None {
         return Some(Hold::DiallingOff);
     }
-    if soon >= campaign.ends_at {
+    if has_expired(now, campaign) {
         return Some(Hold::Expired);
     }
     if campaign.desired == DesiredState::Paused {
@@ -153,6 +158,22 @@ pub fn decide(facts: &Facts<'_>) -> Result<(), Hold> {
     same_agent(campaign, facts)?;
     frequency(facts.now, campaign, progress, facts.history)?;
     caps(campaign, facts)
+}
+
+/// The first hold of the contact's own: what [`decide`] would say while its campaign is open and below its caps.
+pub fn own_hold(facts: &Facts<'_>) -> Result<(), Hold> {
+    let campaign = facts.campaign.ok_or(Hold::Retired)?;
+    let progress = &facts.contact.progress;
+    let number = progress.tries(facts.number, facts.rule).ok_or(Hold::Stale)?;
+    // That nobody is called holds the campaign.
+    if *facts.permission != DialPermission::None {
+        listed(facts.permission, &number.e164)?;
+    }
+    suppressed(facts.now, campaign, facts.do_not_call)?;
+    on_call(facts)?;
+    budget(facts.now, campaign, facts.contact, number, facts.rule)?;
+    same_agent(campaign, facts)?;
+    frequency(facts.now, campaign, progress, facts.history)
 }
 
 fn listed(permission: &DialPermission, number: &E164) -> Result<(), Hold> {

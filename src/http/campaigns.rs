@@ -13,14 +13,17 @@ use super::{
     error::ApiError,
     state::ServerState,
     wire::{
-        Attempt, CampaignWhy, ContactView, ContactWhy, KeptView, NextView, Results, TallyView,
+        Attempt, CampaignWhy, ContactView, ContactWhy, KeptView, LiveView, NextView, Results, TallyView,
         business::{BusinessResultView, CancelledView, ScheduledView},
     },
 };
 use crate::{
     domain::ids::{AttemptId, CampaignId, CustomerId},
-    store::Tally,
-    telemetry::status::{CampaignStatus, Waiting},
+    store::{COUNTED_AT_ONCE_MAX, Counted},
+    telemetry::{
+        metrics::RETIRED,
+        status::{CampaignStatus, Waiting},
+    },
 };
 
 /// Attempts of one page, unless asked otherwise.
@@ -68,10 +71,6 @@ pub(super) async fn tally(
     Ok(Json(TallyView::of(campaign.as_str(), &tally)))
 }
 
-/// Contacts of a campaign up to which they are counted by what keeps them without being asked for: it is a look at
-/// each of them.
-const COUNTED_MAX: u64 = 100_000;
-
 /// What else is to be told of a campaign.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,18 +86,27 @@ pub(super) async fn campaign_why(
 ) -> Result<Json<CampaignWhy>, ApiError> {
     let campaign = campaign_id(&campaign)?;
     let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `counts=true`"))?;
-    let tally = state.store.tally(&campaign).await?;
-    let shown = dial_status(&state, &campaign).unwrap_or_else(|| retired(&campaign, &tally));
     let now = state.clock.now().wall;
-    let kept = match query.counts.unwrap_or(tally.contacts <= COUNTED_MAX) {
-        true => Some(state.store.kept(&campaign, now).await?),
-        false => None,
+    // It is a look at each contact.
+    let most = match query.counts {
+        None => COUNTED_AT_ONCE_MAX,
+        Some(true) => u64::MAX,
+        Some(false) => 0,
     };
+    let Counted { tally, kept, at_once } = state.store.counts(&campaign, now, most).await?;
+    let shown = dial_status(&state, &campaign).unwrap_or_else(|| retired(&campaign));
     Ok(Json(CampaignWhy {
-        campaign: shown,
+        campaign: CampaignStatus {
+            // The loop's own counts are of another moment.
+            live_calls: u32::try_from(tally.live).unwrap_or(u32::MAX),
+            contacts: Some(tally.contacts),
+            open_contacts: Some(tally.fresh + tally.in_progress),
+            ..shown
+        },
         timezone: timezone(&state, &campaign),
         tally: TallyView::of(campaign.as_str(), &tally),
         kept: kept.map(|kept| kept.iter().map(KeptView::from).collect()),
+        at_once,
         as_of: now.to_string(),
     }))
 }
@@ -120,17 +128,19 @@ pub(super) async fn contact_why(
     let now = state.clock.now().wall;
     let why = state.store.why(&campaign, &id, now).await?.ok_or_else(unknown)?;
     let contact = &why.history.contact;
+    let live = LiveView::of(&why.history.attempts);
     let generation = state.generation.borrow().clone();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(&campaign));
     Ok(Json(ContactWhy {
         campaign: dial_status(&state, &campaign),
         timezone: timezone(&state, &campaign),
-        contact: ContactView::of(contact, &why.do_not_call),
+        contact: ContactView::of(contact, live.is_some(), &why.do_not_call),
         attempts: why.history.attempts.iter().map(Attempt::from).collect(),
         business_results: why.history.business.iter().map(BusinessResultView::from).collect(),
         scheduled: ScheduledView::of(defined.map(Arc::as_ref), contact, now),
         cancelled: CancelledView::of(contact),
-        next: why.next.as_ref().map(NextView::from),
+        next: why.next.as_ref().filter(|_| live.is_none()).map(NextView::from),
+        live,
         hold: why.hold.as_ref().map(Waiting::of),
         as_of: now.to_string(),
     }))
@@ -148,13 +158,11 @@ fn dial_status(state: &ServerState, id: &CampaignId) -> Option<CampaignStatus> {
     state.dial.borrow().campaigns.iter().find(|campaign| campaign.id == id.as_str()).cloned()
 }
 
-fn retired(id: &CampaignId, tally: &Tally) -> CampaignStatus {
+fn retired(id: &CampaignId) -> CampaignStatus {
     CampaignStatus {
         id: id.to_string(),
-        phase: "retired".to_owned(),
+        phase: RETIRED.to_owned(),
         waiting: Some(Waiting::of(&crate::domain::reason::Hold::Retired)),
-        contacts: Some(tally.contacts),
-        open_contacts: Some(tally.fresh + tally.in_progress),
         ..CampaignStatus::default()
     }
 }

@@ -215,7 +215,7 @@ impl View<'_> {
             customer: contact.customer.to_string(),
             batch: listed.batch.to_string(),
             state: state_of(listed).to_owned(),
-            attempts: contact.progress.attempts,
+            attempts: contact.progress.attempts + u32::from(listed.live),
             priority: contact.priority.get(),
             timezone: contact.timezone.as_ref().map(|zone| zone.name().to_owned()),
             not_before: contact.not_before.map(|at| at.to_string()),

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     domain::agent::AgentState,
     telemetry::{
-        metrics::PHASES,
+        metrics::{PHASES, RETIRED},
         status::{CampaignStatus, Problem, Waiting},
     },
 };
@@ -229,9 +229,15 @@ fn tiles(status: &Status) -> Vec<Tile> {
             signed_in.to_string(),
             format!("{} idle, {} in all", state("idle"), status.agents.total),
         ),
-        tile("Campaigns running", phase("running").to_string(), format!("of {}", status.campaigns.total)),
+        tile("Campaigns running", phase("running").to_string(), beside(status.campaigns.total, phase(RETIRED))),
         tile("Contacts open", grouped(open), format!("of {}{counting}", grouped(all))),
     ]
+}
+
+/// Beside the campaigns that run: how many have a file, and how many have none any more.
+fn beside(total: usize, retired: usize) -> String {
+    let defined = total.saturating_sub(retired);
+    if retired == 0 { format!("of {defined}") } else { format!("of {defined}, {retired} retired") }
 }
 
 impl SourceCard {
@@ -334,7 +340,7 @@ fn contradicts(campaign: &CampaignStatus) -> bool {
 
 fn urgency(phase: &str) -> usize {
     const ORDER: [&str; 8] =
-        ["invalid", "running", "draining", "paused", "not_started", "completed", "expired", "retired"];
+        ["invalid", "running", "draining", "paused", "not_started", "completed", "expired", RETIRED];
     ORDER.iter().position(|known| *known == phase).unwrap_or(PHASES.len())
 }
 

@@ -52,13 +52,18 @@ static COUNTING: Semaphore = Semaphore::const_new(2);
 /// What is in force.
 pub(super) async fn generation(State(state): State<Arc<ServerState>>) -> Result<Json<Live>, ApiError> {
     let applied = state.store.applied().await?.filter(|_| state.is_ready());
-    let retired = state.store.campaigns().await?.into_iter().filter(|campaign| campaign.retired);
+    let campaigns = state.store.campaigns().await?;
+    let now = state.clock.now().wall;
+    let ids = |which: &dyn Fn(&StoredCampaign) -> bool| {
+        campaigns.iter().filter(|campaign| which(campaign)).map(|campaign| campaign.id.to_string()).collect()
+    };
     Ok(Json(Live {
         instance: state.instance.name.clone(),
         epoch: state.store.epoch().0,
         revision: applied.as_ref().map(|(revision, _)| revision.to_string()),
         applied_at: applied.map(|(_, at)| at.to_string()),
-        retired: retired.map(|campaign| campaign.id.to_string()).collect(),
+        retired: ids(&|campaign| campaign.retired),
+        expired: ids(&|campaign| campaign.ends_at.is_some_and(|ends_at| ends_at <= now)),
     }))
 }
 

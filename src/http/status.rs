@@ -18,8 +18,8 @@ use super::{
 use crate::{
     domain::agent::AgentState,
     telemetry::{
-        metrics::PHASES,
-        status::{DialStatus, SourceStatus},
+        metrics::{PHASES, RETIRED},
+        status::{CampaignStatus, DialStatus, SourceStatus},
     },
 };
 
@@ -45,11 +45,7 @@ pub(super) fn status(state: &ServerState, show: ShowAgents) -> Status {
         live_calls: dial.live_calls,
         reserved_agents: dial.reserved_agents,
         agents: agents(&dial, show),
-        campaigns: Campaigns {
-            total: dial.campaigns.len(),
-            by_phase: counted(&PHASES, dial.campaigns.iter().map(|campaign| campaign.phase.as_str())),
-            list: dial.campaigns,
-        },
+        campaigns: campaigns(dial.campaigns, &source.retired),
         problems: source.problems,
         lowered: source.lowered,
     }
@@ -70,6 +66,14 @@ pub(super) fn source_view(source: &SourceStatus) -> Source {
         files: source.files,
         conditions: source.conditions.clone(),
     }
+}
+
+/// Those that the dialling loop knows, and the `retired` ones that it knows no more.
+fn campaigns(list: Vec<CampaignStatus>, retired: &[String]) -> Campaigns {
+    let retired = retired.iter().filter(|id| list.iter().all(|campaign| campaign.id != **id));
+    let phases = list.iter().map(|campaign| campaign.phase.as_str()).chain(retired.map(|_| RETIRED));
+    let by_phase = counted(&PHASES, phases);
+    Campaigns { total: by_phase.values().sum(), by_phase, list }
 }
 
 fn agents(dial: &DialStatus, show: ShowAgents) -> Agents {

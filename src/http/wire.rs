@@ -57,9 +57,9 @@ pub struct Status {
     pub campaigns: Campaigns,
     /// Agents, counted; listed too for those who may see them.
     pub agents: Agents,
-    /// Attempts without an outcome.
+    /// Attempts without an outcome; those of the campaigns in the list together.
     pub live_calls: u32,
-    /// Agents held for an attempt.
+    /// Agents held for an attempt, also for one that is yet to be placed.
     pub reserved_agents: u32,
     /// Every problem of the last attempted revision.
     pub problems: Vec<Problem>,
@@ -100,11 +100,11 @@ pub struct Source {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Campaigns {
-    /// All of them.
+    /// All of them, retired ones too.
     pub total: usize,
     /// How many are in each phase.
     pub by_phase: BTreeMap<String, usize>,
-    /// Each.
+    /// Each that has a file; of the retired ones those with calls that are live.
     pub list: Vec<CampaignStatus>,
 }
 
@@ -333,7 +333,7 @@ impl TallyView {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CampaignWhy {
-    /// The campaign as the dialling loop sees it.
+    /// The campaign as the dialling loop sees it, with the contacts and live calls of `tally`.
     pub campaign: CampaignStatus,
     /// Zone of its calling hours.
     pub timezone: String,
@@ -342,6 +342,10 @@ pub struct CampaignWhy {
     /// Contacts that have not ended, by what keeps them from being called now; `None` if they were not counted.
     #[serde(default)]
     pub kept: Option<Vec<KeptView>>,
+    /// Whether `tally` and `kept` are of one instant; else contacts were looked at one after the other, and may have
+    /// moved meanwhile.
+    #[serde(default)]
+    pub at_once: bool,
     /// When this was asked.
     #[serde(default)]
     pub as_of: String,
@@ -393,12 +397,32 @@ pub struct ContactWhy {
     /// The newest scheduled call that came to nothing.
     #[serde(default)]
     pub cancelled: Option<CancelledView>,
-    /// What it needs next; `None` once it has ended.
+    /// The call that it is in.
+    #[serde(default)]
+    pub live: Option<LiveView>,
+    /// What it needs next; `None` once it has ended, while nothing can come, which `hold` tells, and during a call,
+    /// whose end decides it.
     pub next: Option<NextView>,
-    /// What holds that back now; `None` if only a free agent is missing.
+    /// What holds that back now, or keeps anything from coming; `None` if only a free agent is missing.
     pub hold: Option<Waiting>,
     /// When this was asked.
     pub as_of: String,
+}
+
+/// The call that a contact is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LiveView {
+    /// Its attempt.
+    pub attempt: String,
+    /// Which number is called, from 1.
+    pub number_index: usize,
+    /// The held agent.
+    pub agent: String,
+    /// `ringing` until the customer answers, `answered` until the agent is heard, `connected`.
+    pub state: String,
+    /// Since when it is that.
+    pub since: String,
 }
 
 /// A contact.
@@ -414,7 +438,7 @@ pub struct ContactView {
     /// The customer's own zone, as imported.
     #[serde(default)]
     pub timezone: Option<String>,
-    /// Calls placed to it.
+    /// Calls placed to it, one that is live too.
     pub attempts: u32,
     /// How it ended; `None` while it is open.
     pub ended: Option<String>,
@@ -467,9 +491,28 @@ pub struct NextView {
     pub ready_at: Option<String>,
 }
 
+impl LiveView {
+    /// The call without an outcome among a contact's attempts, which are oldest first.
+    pub(super) fn of(attempts: &[AttemptRecord]) -> Option<Self> {
+        let live = attempts.iter().rfind(|attempt| attempt.result.is_none())?;
+        let (state, since) = match (live.connected_at, live.answered_at) {
+            (Some(at), _) => ("connected", at),
+            (None, Some(at)) => ("answered", at),
+            (None, None) => ("ringing", live.placed_at),
+        };
+        Some(Self {
+            attempt: live.attempt.to_string(),
+            number_index: live.number_index + 1,
+            agent: live.agent.to_string(),
+            state: state.to_owned(),
+            since: since.to_string(),
+        })
+    }
+}
+
 impl ContactView {
-    /// A contact, and the entries of do-not-call lists that hold its numbers, by index.
-    pub(super) fn of(contact: &Contact, listed: &[Option<Entry>]) -> Self {
+    /// A contact, whether it is in a call, and the entries of do-not-call lists that hold its numbers, by index.
+    pub(super) fn of(contact: &Contact, live: bool, listed: &[Option<Entry>]) -> Self {
         let listed = listed.iter().map(Option::as_ref).chain(std::iter::repeat(None));
         let numbers = contact.progress.numbers.iter().enumerate().zip(listed);
         Self {
@@ -477,7 +520,8 @@ impl ContactView {
             priority: contact.priority.get(),
             not_before: text(contact.not_before),
             timezone: contact.timezone.as_ref().map(|zone| zone.name().to_owned()),
-            attempts: contact.progress.attempts,
+            // A call is counted in the progress once it has ended.
+            attempts: contact.progress.attempts + u32::from(live),
             ended: contact.progress.ended.map(|end| end.as_str().to_owned()),
             numbers: numbers.map(|((index, number), listed)| NumberView::of(index, number, listed)).collect(),
         }

@@ -308,6 +308,9 @@ impl Looper {
             status.applied_commit = Some(loaded.info.clone());
             status.applied_at = since.map(|at| at.to_string());
             status.lowered.clone_from(&loaded.lowered);
+            let defined = &generation.definitions.campaigns;
+            let gone = stored.iter().filter(|row| !defined.contains_key(&row.id));
+            status.retired = gone.map(|row| row.id.to_string()).collect();
         });
         self.pin(revision).await;
         Ok(now)

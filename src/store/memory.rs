@@ -29,24 +29,22 @@ use self::{
 };
 use super::{
     AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage,
-    ContactHistory, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers,
-    LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement, Store, StoreError,
-    StoredCampaign, Tally, Why, pseudonym::Pseudonyms,
+    ContactHistory, Counted, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest,
+    Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement, Store,
+    StoreError, StoredCampaign, Tally, Why, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
         campaign::{Campaign, Generation},
-        contact::{Contact, ContactEdit, ContactStage, NewContact, Progress},
+        contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
         facts::{
             ledger::{Ledger, monotonic},
             verdict::{self, Question},
         },
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
-        kept::Kept,
-        order,
         phone::E164,
     },
 };
@@ -464,7 +462,7 @@ impl Store for MemoryStore {
         let defined = state.defined(campaign);
         let lists = defined.map_or(&[][..], |campaign| &campaign.do_not_call);
         let entries = state.do_not_call.of(lists, contact);
-        let next = defined.and_then(|campaign| order::next(campaign, contact, now));
+        let next = verdict::next(defined, contact, now);
         let hold = match (&state.generation, defined, &next) {
             (Some(generation), Some(campaign), Some(next)) => {
                 let number = next.number;
@@ -483,7 +481,7 @@ impl Store for MemoryStore {
                 };
                 verdict::explain(&question, generation, &self.settings, &state.ledger).err()
             }
-            _ => verdict::without_work(state.generation.as_deref(), contact),
+            _ => verdict::without_work(state.generation.as_deref(), contact, now),
         };
         let do_not_call =
             entries.iter().map(|entries| crate::domain::do_not_call::holding(entries, lists, now).cloned()).collect();
@@ -504,30 +502,14 @@ impl Store for MemoryStore {
     }
 
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {
-        let state = self.state()?;
-        let evaluating = state.held(campaign)?.evaluated_to.is_some();
-        let (mut tally, live) = (Tally::default(), state.live_contacts());
-        (tally.filtered_out, tally.paused) =
-            if evaluating { (0, 0) } else { (state.open(campaign).1, state.paused_open(campaign)) };
-        for contact in state.contacts_of(campaign) {
-            tally.contacts += 1;
-            match contact.progress.stage(live.contains(&contact.reference)) {
-                ContactStage::Fresh => tally.fresh += 1,
-                ContactStage::InProgress => tally.in_progress += 1,
-                ContactStage::Ended(end) => *tally.ended.entry(end.as_str()).or_default() += 1,
-            }
-        }
-        for attempt in state.attempts.values().filter(|attempt| attempt.record.campaign == *campaign) {
-            match attempt.record.result {
-                Some(result) => *tally.attempts.entry(result).or_default() += 1,
-                None => tally.live += 1,
-            }
-        }
-        Ok(tally)
+        self.state()?.tally(campaign)
     }
 
-    async fn kept(&self, campaign: &CampaignId, now: Timestamp) -> Result<Vec<Kept>, StoreError> {
-        self.state()?.kept(campaign, now)
+    async fn counts(&self, campaign: &CampaignId, now: Timestamp, most: u64) -> Result<Counted, StoreError> {
+        let state = self.state()?;
+        let tally = state.tally(campaign)?;
+        let kept = if tally.contacts > most { None } else { Some(state.kept(campaign, now, &self.settings)?) };
+        Ok(Counted { tally, kept, at_once: true })
     }
 
     async fn availabilities(&self) -> Result<BTreeMap<AgentId, Availability>, StoreError> {

@@ -517,6 +517,22 @@ pub struct Tally {
     pub live: u64,
 }
 
+/// Contacts of a campaign up to which [`Store::counts`] reads all of one instant: more of them take so long that the
+/// log can't shrink meanwhile.
+pub const COUNTED_AT_ONCE_MAX: u64 = 100_000;
+
+/// Counts of a campaign, and of its contacts by what keeps them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// Contacts and attempts.
+    pub tally: Tally,
+    /// Contacts that have not ended, by what keeps them; nobody is of a retired campaign. `None` if there are more
+    /// than were to be looked at.
+    pub kept: Option<Vec<Kept>>,
+    /// Whether all of it is of one instant; else contacts may have moved while they were looked at.
+    pub at_once: bool,
+}
+
 /// Asks for a business result to be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BusinessRequest {
@@ -585,9 +601,9 @@ pub struct Why {
     pub history: ContactHistory,
     /// The entry of a do-not-call list that holds each number, by index.
     pub do_not_call: Vec<Option<Entry>>,
-    /// What it needs next; `None` once it has ended.
+    /// What it needs next; `None` once it has ended, and while nothing can come.
     pub next: Option<Next>,
-    /// What holds that back now; `None` if only a free agent is missing.
+    /// What holds that back now, or keeps anything from coming; `None` if only a free agent is missing.
     pub hold: Option<Hold>,
 }
 
@@ -775,9 +791,9 @@ pub trait Store: Send + Sync + 'static {
     /// Counts of a campaign.
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError>;
 
-    /// How many of a campaign's contacts are kept by what at `now`; those that have ended are not counted,
-    /// and nobody is of a retired one. At many contacts that are many looks, and not all at one instant.
-    async fn kept(&self, campaign: &CampaignId, now: Timestamp) -> Result<Vec<Kept>, StoreError>;
+    /// The same, and how many of its contacts are kept by what at `now`, if it has at most `most`: all of one
+    /// instant up to [`COUNTED_AT_ONCE_MAX`], else in many looks.
+    async fn counts(&self, campaign: &CampaignId, now: Timestamp, most: u64) -> Result<Counted, StoreError>;
 
     /// What agents last asked for.
     async fn availabilities(&self) -> Result<BTreeMap<AgentId, Availability>, StoreError>;

@@ -53,6 +53,9 @@ impl Pseudonyms {
 /// What no number begins with.
 const PREFIX: char = '#';
 
+/// All that stands for erased numbers: from the first text on, and below the second.
+pub(super) const RANGE: (&str, &str) = ("#", "$");
+
 /// Whether a column holds what stands for an erased number.
 pub(super) fn is_erased(number: &str) -> bool {
     number.starts_with(PREFIX)

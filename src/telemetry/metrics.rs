@@ -95,7 +95,10 @@ impl ReconcileFailure {
 
 /// SPEC's phases of a campaign, each a series.
 pub const PHASES: [&str; 8] =
-    ["not_started", "running", "paused", "draining", "completed", "expired", "invalid", "retired"];
+    ["not_started", "running", "paused", "draining", "completed", "expired", "invalid", RETIRED];
+
+/// The phase of a campaign whose file is gone.
+pub const RETIRED: &str = "retired";
 
 const DESIRED: [DesiredState; 2] = [DesiredState::Running, DesiredState::Paused];
 const RECONCILE_RESULTS: [&str; 2] = ["success", "error"];

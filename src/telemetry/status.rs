@@ -33,6 +33,9 @@ pub struct SourceStatus {
     pub problems: Vec<Problem>,
     /// Limits of the commit in force that the settings' ceilings lower.
     pub lowered: Vec<Problem>,
+    /// Campaigns whose files are gone, by id; contacts and results of theirs are there.
+    #[serde(default)]
+    pub retired: Vec<String>,
     /// Files read from the last attempted revision.
     pub files: usize,
 }
@@ -93,9 +96,9 @@ pub struct DialStatus {
     pub campaigns: Vec<CampaignStatus>,
     /// Agents by id.
     pub agents: Vec<AgentStatus>,
-    /// Attempts without an outcome.
+    /// Attempts without an outcome: from the durable intent to the end. Of the campaigns together they are as many.
     pub live_calls: u32,
-    /// Agents held for an attempt.
+    /// Agents held for an attempt, also for one that is yet to be placed.
     pub reserved_agents: u32,
 }
 
@@ -115,7 +118,7 @@ pub struct CampaignStatus {
     pub revision: String,
     /// Why it is not dialling now; `None` while it is.
     pub waiting: Option<Waiting>,
-    /// Attempts without an outcome.
+    /// Attempts without an outcome, as in [`DialStatus`].
     pub live_calls: u32,
     /// All contacts; `None` while they are being counted, after a start or the campaign's return.
     pub contacts: Option<u64>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dialops::{
     domain::results::CallResult,
     http::access::Access,
-    telemetry::status::{Condition, Problem},
+    telemetry::status::{CampaignStatus, Condition, Problem},
 };
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -77,6 +77,24 @@ async fn status_is_open_and_names_no_agent_without_a_credential() {
 
     let (_, closed) = socket_json(&served, "/api/v1/status").await;
     assert_eq!(closed["agents"]["list"][0]["name"], "Anna Schmidt");
+}
+
+#[tokio::test]
+async fn retired_campaigns_are_counted_each_once() {
+    let served = Served::start().await;
+    served.apply().await;
+    // Of one of them a call is live, so that the dialling loop still shows it.
+    served.source.send_modify(|source| source.retired = vec!["autumn".to_owned(), "winter".to_owned()]);
+    served.dial.send_modify(|dial| {
+        let spring = dial.campaigns[0].clone();
+        dial.campaigns.push(CampaignStatus { id: "winter".to_owned(), phase: "retired".to_owned(), ..spring });
+    });
+    let status = socket_json(&served, "/api/v1/status").await.1;
+    let campaigns = &status["campaigns"];
+    assert_eq!((&campaigns["byPhase"]["retired"], &campaigns["total"]), (&2.into(), &3.into()), "{campaigns:#}");
+    assert_eq!(campaigns["list"].as_array().unwrap().len(), 2);
+    let page = reqwest::get(served.tcp_url("/")).await.unwrap().text().await.unwrap();
+    assert!(page.contains("of 1, 2 retired"), "{page}");
 }
 
 #[tokio::test]

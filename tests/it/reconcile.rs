@@ -23,14 +23,13 @@ use dialops::{
             AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision, TenantId,
         },
         intent::CandidatePage,
-        kept::Kept,
         phone::E164,
         tenant::Tenant,
     },
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Checked, Reconcile},
     store::{
-        AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, ContactHistory,
+        AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, ContactHistory, Counted,
         DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord,
         Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement, Store, StoreError,
         StoredCampaign, Tally, Why, memory::MemoryStore,
@@ -653,7 +652,7 @@ impl Store for Flaky {
         unreachable!()
     }
 
-    async fn kept(&self, _: &CampaignId, _: Timestamp) -> Result<Vec<Kept>, StoreError> {
+    async fn counts(&self, _: &CampaignId, _: Timestamp, _: u64) -> Result<Counted, StoreError> {
         unreachable!()
     }
 

@@ -236,6 +236,7 @@ fn generation() -> Generation {
 fn source_status() -> SourceStatus {
     let revision = Some(format!("main@sha1:{COMMIT}"));
     SourceStatus {
+        retired: Vec::new(),
         repository: "/srv/calls".into(),
         branch: "main".into(),
         observed_revision: revision.clone(),

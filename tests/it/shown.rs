@@ -40,8 +40,12 @@ fn contacts_are_counted_from_the_start() {
     std::fs::remove_file(stage.repository.path().join("campaigns/spring.toml")).unwrap();
     stage.repository.commit("spring is over");
     stage.until("it is retired", || campaigns(&daemon).is_empty());
+    let retired = |count: u64| daemon.status()["campaigns"]["byPhase"]["retired"] == count;
+    stage.until("it is counted as such", || retired(1));
+    assert_eq!(daemon.status()["campaigns"]["total"], 1);
     stage.commit(&Campaign { state: "paused", ..Campaign::default() });
     counted(&stage, &daemon, 2);
+    stage.until("it is not any more", || retired(0));
     daemon.stop();
 }
 

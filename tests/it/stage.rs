@@ -279,7 +279,7 @@ max_calls_per_second = 1000
         daemon
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dialops"));
         command
             .env_clear()

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use dialops::{clock::Clock, domain::reason::Hold};
 use serde_json::Value;
 
-use crate::stage::{Campaign, Stage, daemon::Daemon, number};
+use crate::stage::{CAMPAIGN, Campaign, Stage, daemon::Daemon, number};
 
 const ATTRIBUTES: &str = "[[attributes]]\nid = \"tier\"\nname = \"Tier\"\ntype = \"string\"\n";
 
@@ -180,4 +180,88 @@ fn a_trunk_without_room_and_used_up_calls_per_second_are_told() {
     stage.until("it is called", || !stage.carrier_traffic().of(&number::waits(1)).is_empty());
     said_alike(&stage, &daemon, &[("spring", "trunk_at_limit", "trunk at its limit of 1 live calls")]);
     daemon.kill();
+}
+
+#[test]
+fn an_expired_campaign_promises_nothing() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    stage.import(&[("c1", &[number::busy(1)]), ("c2", &[number::quick(1)])]);
+    stage.sign_in(&["a1"]);
+    stage.until("both were called", || stage.results().iter().filter(|call| call.ended_at.is_some()).count() == 2);
+    let before = stage.cli(&["why", CAMPAIGN, "c1"]);
+    assert!(before.contains("  next  a retry of number 1 ("), "{before}");
+    stage.commit(&Campaign { ends_at: "2026-01-02T00:00:00Z", ..Campaign::default() });
+    stage.until("it has expired", || stage.status()["campaigns"]["list"][0]["phase"] == "expired");
+    let text = stage.cli(&["why", CAMPAIGN, "c1"]);
+    assert!(text.contains("  never: the campaign has expired\n"), "{text}");
+    assert!(text.ends_with("  next  nothing: ends_at has passed, which is final [expired]\n"), "{text}");
+    let why = stage.why("c1");
+    assert_eq!((&why["next"], &why["hold"]["reason"]), (&Value::Null, &"expired".into()), "{why:#}");
+    let text = stage.cli(&["why", CAMPAIGN, "c2"]);
+    assert!(text.contains("c2: ended as reached, 1 call placed"), "{text}");
+    assert!(text.ends_with("  next  nothing: the contact has ended\n"), "{text}");
+    daemon.stop();
+}
+
+#[test]
+fn a_live_call_is_counted_and_told() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign { max_ring: "5s", ..Campaign::default() });
+    let daemon = stage.run();
+    let live = |customer: &str, state: &str| {
+        stage.until(&format!("it is {state}"), || stage.why(customer)["live"]["state"] == state);
+        let (why, text) = (stage.why(customer), stage.cli(&["why", CAMPAIGN, customer]));
+        assert_eq!((&why["contact"]["attempts"], &why["next"]), (&1.into(), &Value::Null), "{why:#}");
+        assert_eq!(why["hold"]["reason"], "customer_on_call", "{why:#}");
+        let (attempt, live) = (&why["attempts"][0], &why["live"]);
+        assert_eq!((&live["attempt"], &live["agent"]), (&attempt["attempt"], &"a1".into()), "{why:#}");
+        let since = if state == "ringing" { "placedAt" } else { "connectedAt" };
+        assert_eq!(live["since"], attempt[since], "{why:#}");
+        assert!(text.contains(&format!("{customer}: open, 1 call placed, ")), "{text}");
+        assert!(
+            text.contains("  live  a call of number 1 (+86") && text.contains(&format!("), {state} since ")),
+            "{text}"
+        );
+        assert!(text.ends_with("  next  what the end of this call brings\n") && !text.contains("first try"), "{text}");
+        let listed = stage.cli(&["contacts", "list", CAMPAIGN, "--format", "json"]);
+        let mut listed = listed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let listed = listed.find(|listed| listed["customer"] == customer).unwrap();
+        assert_eq!((&listed["state"], &listed["attempts"]), (&"on_call".into(), &1.into()));
+    };
+    stage.import(&[("c1", &[number::rings(1)])]);
+    stage.sign_in(&["a1"]);
+    live("c1", "ringing");
+    stage.until("it rang out", || stage.why("c1")["attempts"][0]["endedAt"].is_string());
+    let after = stage.why("c1");
+    assert_eq!((&after["contact"]["attempts"], &after["live"]), (&1.into(), &Value::Null), "{after:#}");
+    assert_eq!(after["next"]["kind"], "retry", "{after:#}");
+    stage.import(&[("c2", &[number::waits(1)])]);
+    live("c2", "connected");
+    daemon.kill();
+}
+
+#[test]
+fn all_counts_of_an_answer_agree_while_an_import_runs() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign { state: "paused", ..Campaign::default() });
+    let daemon = stage.run();
+    let file = stage.path("many.csv");
+    let rows: String = (0..20_000).map(|row| format!("c{row},+862150{row:06}\n")).collect();
+    std::fs::write(&file, format!("customer_id,number.mobile\n{rows}")).unwrap();
+    let mut importing = stage.command(&["contacts", "import", CAMPAIGN, file.to_str().unwrap()]).spawn().unwrap();
+    let mut between = 0;
+    while importing.try_wait().unwrap().is_none() {
+        let why: Value = serde_json::from_str(&stage.cli(&["why", CAMPAIGN, "--format", "json"])).unwrap();
+        let (tally, campaign) = (&why["tally"], &why["campaign"]);
+        let contacts = tally["contacts"].as_u64().unwrap();
+        let kept: u64 = why["kept"].as_array().unwrap().iter().map(|kept| kept["contacts"].as_u64().unwrap()).sum();
+        let all = [&tally["fresh"], &campaign["contacts"], &campaign["openContacts"], &kept.into()];
+        assert!(all.iter().all(|count| **count == contacts), "{why:#}");
+        assert_eq!(why["atOnce"], true);
+        between += u32::from(contacts > 0 && contacts < 20_000);
+    }
+    assert!(between > 0, "it was asked while the import ran");
+    daemon.stop();
 }

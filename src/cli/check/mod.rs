@@ -56,7 +56,8 @@ pub struct Args {
     #[arg(long)]
     fix: bool,
 
-    /// Check the change since a commit too: new campaigns may not start in the past, ids may not change
+    /// Check the change since a commit too: new campaigns may not start in the past, ids may not change, what has
+    /// expired does not come back
     #[arg(long, value_name = "REV")]
     base: Option<String>,
 

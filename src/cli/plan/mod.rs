@@ -23,7 +23,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::{
-        compare::{Comparison, compare},
+        compare::{Comparison, Known, compare},
         settings::outer_ceilings,
     },
     domain::ids::CampaignId,
@@ -117,10 +117,9 @@ async fn planned(args: Args, target: &Target) -> Result<Exit, Failure> {
     let to = if args.to == "worktree" { Side::worktree(&place)? } else { Side::commit(&place, &args.to)? };
     let ceilings = settings.map_or_else(outer_ceilings, |settings| settings.ceilings);
     let (from, to) = (from.load(&ceilings)?, to.load(&ceilings)?);
-    let retired = live.iter().flat_map(|live| &live.retired).filter_map(|id| CampaignId::parse(id).ok());
-    let retired: Vec<CampaignId> = retired.collect();
+    let known = live.as_ref().map(known).unwrap_or_default();
     let now = Clock::system().now().wall;
-    let comparison = from.with(|from| to.with(|to| compare(from, to, &retired, now)));
+    let comparison = from.with(|from| to.with(|to| compare(from, to, &known, now)));
     let plan = Plan { from, to, live: live.map_err(|failure| failure.message), comparison };
     let mut counts = Counts::ask(&plan, &place, &client, Duration::from_secs(args.counts_within));
     match args.format {
@@ -154,4 +153,10 @@ async fn live(client: &Client) -> Result<Live, Failure> {
         Ok(answer) => answer,
         Err(_elapsed) => Err(Failure::failed("the daemon does not answer in time", "see `dialops status`")),
     }
+}
+
+/// What the daemon knows of campaigns beside their files.
+fn known(live: &Live) -> Known {
+    let ids = |ids: &[String]| ids.iter().filter_map(|id| CampaignId::parse(id).ok()).collect();
+    Known { retired: ids(&live.retired), expired: ids(&live.expired) }
 }

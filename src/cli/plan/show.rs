@@ -9,7 +9,7 @@ use crate::{
         compare::{ChangedCampaign, SharedChange},
         difference::Shown,
     },
-    domain::{campaign::DesiredState, ids::CampaignId, plan::Verb},
+    domain::{campaign::DesiredState, ids::CampaignId, plan::Verb, reason::Hold},
     http::wire::plan::CampaignCounts,
 };
 
@@ -72,6 +72,7 @@ pub(super) fn step(plan: &Plan, campaign: &ChangedCampaign) -> String {
         // Only the daemon knows what was retired.
         (Verb::Create, _) => format!("is new, or goes on if the daemon had it before ({state})"),
         (Verb::Return, _) => format!("its file is back, its history goes on ({state})"),
+        (Verb::Resume, _) if campaign.held.contains(&Hold::Expired) => "its file says running again".to_owned(),
         (Verb::Resume, _) => "may dial again".to_owned(),
     };
     match &campaign.id_changed {
@@ -85,7 +86,8 @@ pub(super) fn holds(campaign: &ChangedCampaign) -> Vec<String> {
     let ChangedCampaign { held_before, held, verb, .. } = campaign;
     let still = held.iter().map(|hold| {
         let so_far = if held_before.contains(hold) { "stays" } else { "is" };
-        format!("{so_far} held: {hold}")
+        let dials = if *hold == Hold::Expired { "; it dials nothing" } else { "" };
+        format!("{so_far} held: {hold}{dials}")
     });
     let over = match verb {
         Verb::Retire => &[][..],

@@ -42,7 +42,7 @@ pub struct CampaignView {
     pub revision: Revision,
     /// Why it is not dialling; `None` while it is.
     pub hold: Option<Hold>,
-    /// Attempts claimed or live.
+    /// Attempts whose intent is durable and that have not ended; of all campaigns together they are the view's.
     pub live_calls: u32,
     /// All contacts; `None` until they have been counted.
     pub contacts: Option<u64>,
@@ -79,21 +79,21 @@ struct Staff {
 struct Around {
     staff: BTreeMap<QueueId, Staff>,
     paced: BTreeSet<CampaignId>,
+    live: BTreeMap<CampaignId, u32>,
 }
 
 impl Engine {
     /// The engine as it stands at `now`.
     #[must_use]
     pub fn view(&self, now: Now) -> View {
-        let around = Around { staff: self.staff(now), paced: self.paced() };
+        let around = Around { staff: self.staff(now), paced: self.paced(), live: self.live() };
         let campaigns = self.campaigns.iter().map(|(id, run)| self.campaign_view(now, id, run, &around)).collect();
         let agents: Vec<AgentView> = self.agents.iter().map(|(id, agent)| self.agent_view(id, agent)).collect();
-        let live = self.calls.values().filter(|call| call.recorded.is_some()).count();
         let held = self.agents.values().filter(|agent| matches!(agent.phase, Phase::Held { .. })).count();
         View {
             campaigns,
             agents,
-            live_calls: u32::try_from(live).unwrap_or(u32::MAX),
+            live_calls: around.live.values().sum(),
             reserved_agents: u32::try_from(held).unwrap_or(u32::MAX),
         }
     }
@@ -112,6 +112,15 @@ impl Engine {
             }
         }
         staff
+    }
+
+    /// Attempts by campaign; an agent who is held for one that is not recorded yet is no call.
+    fn live(&self) -> BTreeMap<CampaignId, u32> {
+        let mut live = BTreeMap::new();
+        for call in self.calls.values().filter(|call| call.recorded.is_some()) {
+            *live.entry(call.campaign.clone()).or_default() += 1;
+        }
+        live
     }
 
     /// Campaigns of which a call waits for room in the calls of a second.
@@ -133,7 +142,7 @@ impl Engine {
             phase: run.phase(now.wall),
             revision: run.revision.clone(),
             hold,
-            live_calls: run.live,
+            live_calls: around.live.get(id).copied().unwrap_or(0),
             contacts: run.counted.then_some(run.total),
             open_contacts: run.counted.then_some(run.open),
             results: run.results.clone(),

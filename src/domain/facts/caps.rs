@@ -4,12 +4,12 @@ use std::{borrow::Cow, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{Facts, position};
+use super::{Facts, calls_to, position};
 use crate::domain::{
     campaign::Campaign,
     contact::{Contact, Progress},
     gate::{self, NumberHistory},
-    ids::{CampaignId, ContactRef, CustomerId},
+    ids::{CampaignId, ContactRef},
     order,
     reason::Hold,
 };
@@ -31,16 +31,10 @@ impl Facts {
         let called = contact.progress.numbers.get(number).map(|number| &number.e164);
         let known = called.and_then(|called| self.history.get(called));
         if campaign.limits.max_attempts_per_contact.is_some() {
-            let to_customer = self.calls_to(&contact.customer);
+            let to_customer = calls_to(&self.by_customer, &self.contacts, &contact.customer);
             return Cow::Owned(NumberHistory { to_customer, ..known.cloned().unwrap_or_default() });
         }
         known.map_or_else(|| Cow::Owned(NumberHistory::default()), Cow::Borrowed)
-    }
-
-    /// INVITEs that left for a customer, over all campaigns.
-    fn calls_to(&self, customer: &CustomerId) -> u32 {
-        let same = self.by_customer.get(customer).into_iter().flatten();
-        same.filter_map(|reference| self.contact(*reference)).map(|contact| contact.progress.attempts).sum()
     }
 
     /// Finds those of the first `limit` candidates that a cap holds at `now`, and writes it down as the last gate

@@ -155,8 +155,11 @@ impl Facts {
             }
             shelf.redefine(now.clone());
             for &at in &places {
+                let to_customer = calls_to(&self.by_customer, &self.contacts, &self.contacts[at].contact.customer);
                 let kept = &mut self.contacts[at];
-                let released = now.as_ref().map(|campaign| verdict::release_holds(campaign, &kept.contact.progress));
+                let released = now.as_ref();
+                let released =
+                    released.map(|campaign| verdict::release_holds(campaign, &kept.contact.progress, to_customer));
                 if let Some(released) = released.filter(|released| *released != kept.contact.progress) {
                     kept.contact.progress = released;
                     kept.contact.version += 1;
@@ -437,4 +440,11 @@ impl Facts {
         write(kept);
         shelf.put_on(kept);
     }
+}
+
+/// INVITEs that left for a customer, over all campaigns.
+fn calls_to(by_customer: &BTreeMap<CustomerId, Vec<ContactRef>>, contacts: &[Kept], customer: &CustomerId) -> u32 {
+    let same = by_customer.get(customer).into_iter().flatten();
+    let same = same.filter_map(|reference| position(*reference).and_then(|at| contacts.get(at)));
+    same.map(|kept| kept.contact.progress.attempts).sum()
 }

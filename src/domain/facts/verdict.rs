@@ -14,6 +14,7 @@ use crate::domain::{
     due::DueBy,
     gate::{self, Caps, Counts, Facts, NumberHistory},
     ids::{AgentId, TrunkId},
+    order::{self, Next},
     phone::E164,
     reason::Hold,
 };
@@ -51,7 +52,7 @@ pub fn ask(
     settings: &GateSettings,
     ledger: &Ledger,
 ) -> Result<(), Hold> {
-    let ask_for = |trunk| ask_for(question, trunk, generation, settings, ledger);
+    let ask_for = |trunk| gate::decide(&facts(question, trunk, generation, settings, ledger));
     if let Some(trunk) = question.trunk {
         return ask_for(Some(trunk));
     }
@@ -73,31 +74,65 @@ pub fn explain(
     settings: &GateSettings,
     ledger: &Ledger,
 ) -> Result<(), Hold> {
-    let answer = ask(question, generation, settings, ledger);
+    explained(question, |question| ask(question, generation, settings, ledger))
+}
+
+/// What holds a contact by itself at `now`, whatever its campaign waits for: the gate's answer for its next number, of
+/// which `history` is; `do_not_call` are the entries of all its numbers.
+pub fn own_hold(
+    contact: &Contact,
+    now: Timestamp,
+    history: &NumberHistory,
+    do_not_call: &[Vec<Entry>],
+    generation: &Generation,
+    settings: &GateSettings,
+    ledger: &Ledger,
+) -> Option<Hold> {
+    let campaign = generation.definitions.campaigns.get(&contact.campaign)?;
+    let next = order::next(campaign, contact, now)?;
+    let question = Question {
+        now,
+        // Calls of the last second hold the campaign.
+        mono: 0,
+        contact,
+        picked_version: contact.version,
+        number: next.number,
+        rule: next.rule(contact),
+        agent: None,
+        batch_paused: false,
+        trunk: None,
+        history,
+        do_not_call: do_not_call.get(next.number).map_or(&[], Vec::as_slice),
+    };
+    explained(&question, |question| gate::own_hold(&facts(question, None, generation, settings, ledger))).err()
+}
+
+fn explained(question: &Question<'_>, ask: impl Fn(&Question<'_>) -> Result<(), Hold>) -> Result<(), Hold> {
+    let answer = ask(question);
     let Err(Hold::NotDue { due_at, by: DueBy::Cap }) = &answer else { return answer };
     let mut released = question.contact.clone();
     if let Some(tries) = released.progress.tries_mut(question.number, question.rule) {
         tries.held_until = None;
     }
-    match ask(&Question { contact: &released, ..*question }, generation, settings, ledger) {
+    match ask(&Question { contact: &released, ..*question }) {
         Err(hold) if hold.until() >= Some(*due_at) => Err(hold),
         Ok(()) | Err(_) => answer,
     }
 }
 
-fn ask_for(
-    question: &Question<'_>,
+fn facts<'a>(
+    question: &Question<'a>,
     trunk: Option<&TrunkId>,
-    generation: &Generation,
-    settings: &GateSettings,
+    generation: &'a Generation,
+    settings: &'a GateSettings,
     ledger: &Ledger,
-) -> Result<(), Hold> {
+) -> Facts<'a> {
     let contact = question.contact;
     let progress = &contact.progress;
     let number_on_call = progress.numbers.get(question.number).is_some_and(|n| ledger.number_on_call(&n.e164));
     let customer_on_call = ledger.customer_on_call(&contact.customer, std::iter::empty())
         || (!number_on_call && ledger.customer_on_call(&contact.customer, progress.numbers.iter().map(|n| &n.e164)));
-    gate::decide(&Facts {
+    Facts {
         now: question.now,
         campaign: generation.definitions.campaigns.get(&contact.campaign).map(Arc::as_ref),
         permission: &settings.permission,
@@ -115,19 +150,26 @@ fn ask_for(
         caps: trunk.and_then(|trunk| settings.caps.get(trunk)).copied().unwrap_or(NO_CAPS),
         history: question.history,
         do_not_call: question.do_not_call,
-    })
+    }
 }
 
-/// What holds a contact that has no work at all; `None` for one that needs nothing more.
-pub fn without_work(generation: Option<&Generation>, contact: &Contact) -> Option<Hold> {
+/// What a contact needs next by the definition in force; nothing once the campaign has expired, which is final.
+#[must_use]
+pub fn next(campaign: Option<&Campaign>, contact: &Contact, now: Timestamp) -> Option<Next> {
+    order::next(campaign.filter(|campaign| !gate::has_expired(now, campaign))?, contact, now)
+}
+
+/// What keeps anything from coming for a contact that has no [`next`]; `None` for one that needs nothing more.
+pub fn without_work(generation: Option<&Generation>, contact: &Contact, now: Timestamp) -> Option<Hold> {
     if contact.progress.is_over() {
         return None;
     }
-    match generation {
-        None => Some(Hold::StoreUnavailable),
-        Some(generation) if generation.definitions.campaigns.contains_key(&contact.campaign) => Some(Hold::NoNumber),
-        Some(_) => Some(Hold::Retired),
-    }
+    let Some(generation) = generation else { return Some(Hold::StoreUnavailable) };
+    Some(match generation.definitions.campaigns.get(&contact.campaign) {
+        None => Hold::Retired,
+        Some(campaign) if gate::has_expired(now, campaign) => Hold::Expired,
+        Some(_) => Hold::NoNumber,
+    })
 }
 
 /// Whether this daemon may ever call one of the contact's numbers; others are not worth picking.
@@ -152,15 +194,17 @@ pub fn history_since(campaign: &Campaign, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// The progress without what caps hold: after an edit of the campaign the gate decides anew, also of a
-/// contact whose attempts are no longer spent.
-pub fn release_holds(campaign: &Campaign, progress: &Progress) -> Progress {
+/// contact whose attempts are no longer spent. `to_customer` is what the gate would count: the INVITEs that left
+/// for the customer, over all campaigns.
+pub fn release_holds(campaign: &Campaign, progress: &Progress, to_customer: u32) -> Progress {
     let mut after = progress.clone();
     let scheduled = after.business.scheduled.iter_mut().map(|call| &mut call.tries);
     for tries in after.numbers.iter_mut().chain(scheduled) {
         tries.held_until = None;
     }
     let most = campaign.limits.max_attempts_per_contact;
-    if after.ended == Some(ContactEnd::AttemptsSpent) && most.is_none_or(|most| after.attempts < most.get()) {
+    let counted = after.attempts.max(to_customer);
+    if after.ended == Some(ContactEnd::AttemptsSpent) && most.is_none_or(|most| counted < most.get()) {
         after.ended = None;
     }
     after

@@ -112,7 +112,7 @@ pub struct ListedContact {
     pub batch: String,
     /// `fresh`, `in_progress`, `on_call`, or how it ended.
     pub state: String,
-    /// Calls placed to it.
+    /// Calls placed to it, one that is live too.
     pub attempts: u32,
     /// 1 first.
     pub priority: u8,

@@ -21,6 +21,9 @@ pub struct Live {
     pub applied_at: Option<String>,
     /// Campaigns whose files are gone; one that comes back goes on where it was.
     pub retired: Vec<String>,
+    /// Campaigns that have expired by the `ends_at` that was last in force, which is final, whatever their files say.
+    #[serde(default)]
+    pub expired: Vec<String>,
 }
 
 /// Body of `POST /api/v1/plan`: the commit in force, and how the planned files differ from it.

@@ -16,6 +16,7 @@ on_both_stores!(
     a_number_at_its_limit_gives_way_to_the_next,
     a_number_spoken_with_rests,
     attempts_spent_end_the_contact,
+    attempts_that_other_campaigns_spent_stay_spent,
     a_shrunken_day_budget_waits_for_the_next_day,
     spent_days_end_the_number,
     an_edit_releases_what_a_cap_held,
@@ -244,6 +245,30 @@ async fn attempts_spent_end_the_contact(mut world: World) {
     world.apply(&[&spring]).await;
     assert_eq!(world.find(&spring, "a").await.progress.ended, None);
     assert_eq!(world.store.tally(&spring.id).await.unwrap().ended, BTreeMap::new());
+}
+
+async fn attempts_that_other_campaigns_spent_stay_spent(mut world: World) {
+    let (mut spring, summer) = (campaign("spring"), campaign("summer"));
+    spring.limits.max_attempts_per_contact = Some(nonzero(1));
+    world.apply(&[&spring, &summer]).await;
+    for campaign in [&spring, &summer] {
+        world.import(campaign, contacts(1)).await;
+    }
+    let elsewhere = world.find(&summer, "c1").await;
+    world.call(&elsewhere, 0, CallResult::Busy).await;
+    let first = world.find(&spring, "c1").await;
+    assert_eq!(world.refusal(&first, 0).await, Hold::ContactAttemptsSpent);
+    let spent = world.find(&spring, "c1").await;
+    assert_eq!((spent.progress.attempts, spent.progress.ended), (0, Some(ContactEnd::AttemptsSpent)));
+    // A commit that leaves the cap alone must not have an agent called for a contact that the gate will refuse.
+    spring.priority = Priority::new(1).unwrap();
+    world.apply(&[&spring, &summer]).await;
+    assert_eq!(world.find(&spring, "c1").await, spent);
+    spring.limits.max_attempts_per_contact = Some(nonzero(2));
+    world.apply(&[&spring, &summer]).await;
+    let released = world.find(&spring, "c1").await;
+    assert_eq!(released.progress.ended, None);
+    world.place(&released, 0).await;
 }
 
 async fn a_shrunken_day_budget_waits_for_the_next_day(mut world: World) {

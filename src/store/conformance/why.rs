@@ -18,6 +18,7 @@ on_both_stores!(
     a_cap_is_told_also_once_it_has_been_met,
     what_holds_a_customer_is_told,
     what_holds_the_campaign_holds_its_contacts,
+    nothing_comes_once_the_campaign_has_expired,
     a_call_for_one_agent_waits_for_that_one,
 );
 
@@ -184,6 +185,32 @@ async fn what_holds_the_campaign_holds_its_contacts(mut world: World) {
     let change = CampaignChange::Retire { id: spring.id.clone() };
     world.store.apply(generation(19, &[]), vec![change]).await.unwrap();
     assert_eq!(hold(&world, &spring, "c2").await, Some(Hold::Retired));
+}
+
+async fn nothing_comes_once_the_campaign_has_expired(mut world: World) {
+    let mut spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(2)).await;
+    let (busy, reached) = (world.find(&spring, "c1").await, world.find(&spring, "c2").await);
+    world.call(&busy, 0, CallResult::Busy).await;
+    world.call(&reached, 0, CallResult::Answered).await;
+    spring.ends_at = world.now() + Duration::from_secs(60);
+    world.apply(&[&spring]).await;
+    let told = async |world: &World, customer| {
+        let why = world.store.why(&spring.id, &customer_id(customer), world.now()).await.unwrap().unwrap();
+        (why.next.is_some(), why.hold)
+    };
+    let due_at = world.now() + Duration::from_secs(1800);
+    let by = DueBy::Interval { after: CallResult::Busy };
+    assert_eq!(told(&world, "c1").await, (true, Some(Hold::NotDue { due_at, by })));
+    world.clock.advance(Duration::from_secs(59));
+    assert_eq!(told(&world, "c1").await, (false, Some(Hold::Expired)), "the gate closes a second before the end");
+    assert_eq!(told(&world, "c2").await, (false, None), "who has ended is not held");
+    // Also where nobody would be called anyway.
+    world.settings.permission = DialPermission::None;
+    world.crash().await;
+    world.apply(&[&spring]).await;
+    assert_eq!(told(&world, "c1").await, (false, Some(Hold::Expired)));
 }
 
 async fn a_call_for_one_agent_waits_for_that_one(mut world: World) {

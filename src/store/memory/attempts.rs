@@ -14,7 +14,7 @@ use crate::{
             verdict::{self, Question},
         },
         gate::{self, NumberHistory},
-        ids::{AttemptId, ContactRef, Epoch},
+        ids::{AttemptId, ContactRef, CustomerId, Epoch},
         now::Now,
         policy::ResultPolicy,
         reason::Hold,
@@ -53,9 +53,7 @@ pub(super) struct Leg {
 impl State {
     /// The frequency ledger of a number and its customer, as far as `campaign` caps them.
     pub(super) fn history(&self, campaign: &Campaign, contact: &Contact, number: usize) -> NumberHistory {
-        let counts = campaign.limits.max_attempts_per_contact.is_some();
-        let same = self.contacts.values().filter(|other| counts && other.customer == contact.customer);
-        let to_customer = same.map(|other| other.progress.attempts).sum();
+        let to_customer = self.calls_to(campaign, &contact.customer);
         let number = contact.progress.numbers.get(number).filter(|_| campaign.limits.on_a_number().next().is_some());
         let Some(number) = number.map(|number| &number.e164) else {
             return NumberHistory { to_customer, ..NumberHistory::default() };
@@ -69,6 +67,13 @@ impl State {
         let conversations = calls().filter(|record| record.result.is_some_and(CallResult::is_conversation));
         let conversation_ended_at = conversations.filter_map(|record| record.ended_at).max();
         NumberHistory { attempts, conversation_ended_at, to_customer }
+    }
+
+    /// INVITEs that left for a customer, over all campaigns; 0 where `campaign` does not cap them.
+    pub(super) fn calls_to(&self, campaign: &Campaign, customer: &CustomerId) -> u32 {
+        let capped = campaign.limits.max_attempts_per_contact.is_some();
+        let same = self.contacts.values().filter(|contact| capped && contact.customer == *customer);
+        same.map(|contact| contact.progress.attempts).sum()
     }
 
     /// Runs the gate and, if it admits, records the intent.

@@ -6,6 +6,7 @@ use super::{Held, State};
 use crate::{
     domain::{
         campaign::{Campaign, Generation},
+        contact::{Contact, Progress},
         facts::verdict,
         ids::ContactRef,
     },
@@ -70,9 +71,14 @@ impl State {
     }
 
     fn release_holds(&mut self, campaign: &Campaign) {
-        for contact in self.contacts.values_mut().filter(|contact| contact.campaign == campaign.id) {
-            let after = verdict::release_holds(campaign, &contact.progress);
-            if contact.progress != after {
+        let release = |contact: &Contact| {
+            let to_customer = self.calls_to(campaign, &contact.customer);
+            (contact.reference, verdict::release_holds(campaign, &contact.progress, to_customer))
+        };
+        let released: Vec<(ContactRef, Progress)> = self.contacts_of(&campaign.id).map(release).collect();
+        for (reference, after) in released {
+            let contact = self.contacts.get_mut(&reference);
+            if let Some(contact) = contact.filter(|contact| contact.progress != after) {
                 contact.progress = after;
                 contact.version += 1;
             }

@@ -1,4 +1,4 @@
-//! Who is next: pages of candidates of the twin.
+//! Who is next, and how many there are: pages of candidates and counts of the twin.
 
 use jiff::Timestamp;
 
@@ -6,7 +6,8 @@ use super::{State, limit_of};
 use crate::{
     domain::{
         campaign::{Campaign, DialPermission},
-        contact::{Contact, HELD_FOR_GOOD},
+        contact::{Contact, ContactStage, HELD_FOR_GOOD},
+        do_not_call,
         facts::verdict,
         ids::CampaignId,
         intent::PinnedRoom,
@@ -14,7 +15,7 @@ use crate::{
         order::{self, Rank},
         zone::ContactZone,
     },
-    store::{CandidatePage, StoreError},
+    store::{CandidatePage, GateSettings, StoreError, Tally},
 };
 
 /// Contacts that are ready, best first, each with its place.
@@ -64,10 +65,40 @@ impl State {
         })
     }
 
+    /// Counts of a campaign.
+    pub(super) fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {
+        let evaluating = self.held(campaign)?.evaluated_to.is_some();
+        let (mut tally, live) = (Tally::default(), self.live_contacts());
+        (tally.filtered_out, tally.paused) =
+            if evaluating { (0, 0) } else { (self.open(campaign).1, self.paused_open(campaign)) };
+        for contact in self.contacts_of(campaign) {
+            tally.contacts += 1;
+            match contact.progress.stage(live.contains(&contact.reference)) {
+                ContactStage::Fresh => tally.fresh += 1,
+                ContactStage::InProgress => tally.in_progress += 1,
+                ContactStage::Ended(end) => *tally.ended.entry(end.as_str()).or_default() += 1,
+            }
+        }
+        for attempt in self.attempts.values().filter(|attempt| attempt.record.campaign == *campaign) {
+            match attempt.record.result {
+                Some(result) => *tally.attempts.entry(result).or_default() += 1,
+                None => tally.live += 1,
+            }
+        }
+        Ok(tally)
+    }
+
     /// How many contacts that have not ended what keeps.
-    pub(super) fn kept(&self, campaign: &CampaignId, now: Timestamp) -> Result<Vec<Kept>, StoreError> {
+    pub(super) fn kept(
+        &self,
+        campaign: &CampaignId,
+        now: Timestamp,
+        settings: &GateSettings,
+    ) -> Result<Vec<Kept>, StoreError> {
         self.held(campaign)?;
-        let Some(defined) = self.defined(campaign) else { return Ok(Vec::new()) };
+        let (Some(generation), Some(defined)) = (&self.generation, self.defined(campaign)) else {
+            return Ok(Vec::new());
+        };
         let live = self.live_contacts();
         let open = self.contacts_of(campaign).filter(|c| !c.progress.is_over() || live.contains(&c.reference));
         Ok(kept::counted(open.map(|contact| {
@@ -75,10 +106,18 @@ impl State {
                 on_call: live.contains(&contact.reference),
                 filtered_out: self.filtered_out.contains(&contact.reference),
                 paused_out: self.paused_out.contains(&contact.reference),
-                listed: contact.progress.numbers.iter().any(|number| number.listed_until.is_some()),
             };
-            let (by, until) = kept::kept_by(defined, &order::standing(defined, contact, now), known, now);
-            Kept { by, until, contacts: 1 }
+            let entries = self.do_not_call.of(&defined.do_not_call, contact);
+            // As it is once picking has come past it.
+            let screened = do_not_call::screened(&contact.progress, &entries, &defined.do_not_call, now);
+            let contact = Contact { progress: screened.unwrap_or_else(|| contact.progress.clone()), ..contact.clone() };
+            let mut found = kept::kept_by(defined, &contact, known, now);
+            if let Some(next) = order::next(defined, &contact, now).filter(|_| found.0.is_unasked()) {
+                let history = self.history(defined, &contact, next.number);
+                let hold = verdict::own_hold(&contact, now, &history, &entries, generation, settings, &self.ledger);
+                found = kept::kept_by_hold(found, hold.as_ref());
+            }
+            Kept { by: found.0, until: found.1, contacts: 1 }
         })))
     }
 

@@ -10,7 +10,7 @@ use super::{
     do_not_call, evaluate,
     evaluations::Evaluations,
     fault::{Doing, Fault},
-    sql,
+    intent, sql,
     statements::Statements,
     writer::Writer,
 };
@@ -162,10 +162,13 @@ fn release_holds(conn: &Connection, rules: &Rules, campaign: i64) -> Result<(), 
     let held: Vec<i64> = held.doing("finding held contacts")?;
     for reference in held {
         if let Some(kept) = contact::load(conn, ContactRef(reference))? {
-            let progress = verdict::release_holds(defined, &kept.contact.progress);
-            let mut all = Statements::default();
-            contact::write(&mut all, rules, &kept, &progress, kept.live);
-            all.execute(conn, "releasing held contacts")?;
+            let to_customer = intent::calls_to(conn, defined, &kept.contact.customer)?;
+            let progress = verdict::release_holds(defined, &kept.contact.progress, to_customer);
+            if progress != kept.contact.progress {
+                let mut all = Statements::default();
+                contact::write(&mut all, rules, &kept, &progress, kept.live);
+                all.execute(conn, "releasing held contacts")?;
+            }
         }
     }
     Ok(())

@@ -208,10 +208,7 @@ pub(super) fn history(
 ) -> Result<NumberHistory, Fault> {
     let number = contact.progress.numbers.get(number);
     let doing = "reading the calls to a number";
-    let to_customer = match campaign.limits.max_attempts_per_contact {
-        Some(_) => calls_to(conn, &contact.customer)?,
-        None => 0,
-    };
+    let to_customer = calls_to(conn, campaign, &contact.customer)?;
     let (Some(since), Some(number)) = (verdict::history_since(campaign, now), number) else {
         return Ok(NumberHistory { to_customer, ..NumberHistory::default() });
     };
@@ -228,8 +225,11 @@ pub(super) fn history(
     Ok(NumberHistory { attempts, conversation_ended_at: spoken.map(row::timestamp).transpose()?, to_customer })
 }
 
-/// INVITEs that left for a customer, over all campaigns.
-fn calls_to(conn: &Connection, customer: &CustomerId) -> Result<u32, Fault> {
+/// INVITEs that left for a customer, over all campaigns; 0 where `campaign` does not cap them.
+pub(super) fn calls_to(conn: &Connection, campaign: &Campaign, customer: &CustomerId) -> Result<u32, Fault> {
+    if campaign.limits.max_attempts_per_contact.is_none() {
+        return Ok(0);
+    }
     const SQL: &str = "SELECT coalesce(sum(c.attempts), 0) FROM campaign k \
                        CROSS JOIN contact c ON c.campaign = k.id AND c.customer_id = ?1";
     let query = sql::query_scalar(SQL).bind(customer.as_str());

@@ -68,10 +68,10 @@ use self::{
 #[cfg(test)]
 pub(super) use self::{evaluation::SLICE, listed::OF_BATCH, read::READY};
 use super::{
-    AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, CandidatePage, ContactHistory,
-    DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord,
-    Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement, Store, StoreError, StoredCampaign,
-    Tally, Why, attributes, pseudonym::Pseudonyms,
+    AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX, CampaignChange,
+    CandidatePage, ContactHistory, Counted, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision,
+    IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement,
+    Store, StoreError, StoredCampaign, Tally, Why, attributes, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -81,7 +81,7 @@ use crate::{
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
-        kept::{Kept, counted},
+        kept::counted,
         phone::E164,
     },
 };
@@ -490,7 +490,13 @@ impl Store for SqliteStore {
         self.read(move |conn| read::tally(conn, &campaign)).await
     }
 
-    async fn kept(&self, campaign: &CampaignId, now: Timestamp) -> Result<Vec<Kept>, StoreError> {
+    async fn counts(&self, campaign: &CampaignId, now: Timestamp, most: u64) -> Result<Counted, StoreError> {
+        let at_once = most.min(COUNTED_AT_ONCE_MAX);
+        let (shared, id) = (Arc::clone(&self.shared), campaign.clone());
+        let (tally, kept) = self.read(move |conn| kept::at_once(conn, &shared, &id, now, at_once)).await?;
+        if kept.is_some() || tally.contacts > most {
+            return Ok(Counted { tally, kept, at_once: true });
+        }
         let (mut all, mut after) = (Vec::new(), 0);
         loop {
             let (shared, campaign) = (Arc::clone(&self.shared), campaign.clone());
@@ -499,7 +505,7 @@ impl Store for SqliteStore {
             all.extend(some);
             after = last;
         }
-        Ok(counted(all))
+        Ok(Counted { tally, kept: Some(counted(all)), at_once: false })
     }
 
     async fn availabilities(&self) -> Result<BTreeMap<AgentId, Availability>, StoreError> {

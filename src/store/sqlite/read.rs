@@ -1,6 +1,9 @@
 //! Readers: short cursors on connections of their own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -622,12 +625,12 @@ pub(super) fn why(
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
     let lists = defined.map_or(&[][..], |campaign| &campaign.do_not_call);
     let entries = listing::entries(conn, lists, &history.contact)?;
-    let next = defined.and_then(|campaign| order::next(campaign, &history.contact, now));
+    let next = verdict::next(defined.map(Arc::as_ref), &history.contact, now);
     let hold = match (&generation, defined, &next) {
         (Some(generation), Some(campaign), Some(next)) => {
             hold(conn, shared, (generation, campaign), &history.contact, next, &entries, now)?
         }
-        _ => verdict::without_work(generation.as_deref(), &history.contact),
+        _ => verdict::without_work(generation.as_deref(), &history.contact, now),
     };
     let do_not_call = entries.iter().map(|entries| do_not_call::holding(entries, lists, now).cloned()).collect();
     Ok(Some(Why { history, do_not_call, next, hold }))

@@ -113,6 +113,29 @@ fn an_id_that_is_there_already_is_no_way_to_change_one() {
 }
 
 #[test]
+fn a_later_end_of_an_expired_campaign_is_warned_of() {
+    let repository = repository();
+    let spring = campaign("spring", "2031-03-01T09:00:00+08:00").replace("Offer spring", "Spring offer");
+    let (ended, later) = ("2031-05-31T18:00:00+08:00", "2031-06-30T18:00:00+08:00");
+    assert_eq!(spring.matches(ended).count(), 1);
+    repository.write("campaigns/spring.toml", spring.replace(ended, later));
+    let at = |at: &str| check(&repository, &["--base", "main", "--at", at]);
+    assert_eq!(at("2031-05-31T17:59:59+08:00").1, "");
+    let (exit, out, _) = at(ended);
+    assert_eq!(exit, 0, "it is a warning: {out}");
+    let message = "warning[W0505]: this `ends_at` has no effect: the campaign has expired, which is final, so it does \
+                   not dial again";
+    assert!(out.contains(message) && out.contains("campaigns/spring.toml:8:11"), "{out}");
+    assert!(out.contains(&format!("was {ended} at main")), "{out}");
+    assert_eq!(check(&repository, &["--base", "main"]).1, "", "the base is older than the end");
+    // An earlier end, and other keys, are no such thing.
+    repository.write("campaigns/spring.toml", spring.replace(ended, "2031-05-30T18:00:00+08:00"));
+    assert_eq!(at("2032-01-01T00:00:00Z").1, "");
+    repository.write("campaigns/spring.toml", spring.replace("priority = 2", "priority = 3"));
+    assert_eq!(at("2032-01-01T00:00:00Z").1, "");
+}
+
+#[test]
 fn what_did_not_change_is_left_out_unless_the_change_broke_it() {
     let repository = repository();
     repository.write("campaigns/bad.toml", campaign("bad", "2031-03-02T00:00:00Z").replace("\"running\"", "\"go\""));

@@ -56,13 +56,63 @@ fn an_end_in_the_past_is_told() {
     let past = SPRING.replace("2031-03-01", "2021-03-01").replace("2031-05-31", "2021-05-31");
     repository.write("campaigns/spring.toml", &past);
     let (_, out, err) = plan(repository.path(), &[]);
-    assert!(out.contains("is held: ends_at has passed, which is final\n"), "{out}{err}");
+    assert!(out.contains("is held: ends_at has passed, which is final; it dials nothing\n"), "{out}{err}");
     assert!(out.contains("has passed: it expires, and no contact is called any more\n"), "{out}");
     repository.commit("over");
     repository.write("campaigns/spring.toml", past.replace("2021-05-31", "2091-05-31"));
     let (_, out, _) = plan(repository.path(), &[]);
-    assert!(out.contains("stays held: ends_at has passed, which is final\n"), "{out}");
+    assert!(out.contains("stays held: ends_at has passed, which is final; it dials nothing\n"), "{out}");
     assert!(out.contains("has no effect: the campaign has expired, which is final; give it a new `id`"), "{out}");
+}
+
+#[test]
+fn what_expired_at_the_daemon_is_told_so_whatever_the_files_say() {
+    let stage = Stage::new(&["a1"]);
+    let over = Campaign { ends_at: "2026-01-02T00:00:00Z", ..Campaign::default() };
+    stage.commit(&over);
+    let daemon = stage.run();
+    stage.import_numbers(&[1, 2, 3].map(number::quick));
+    // This commit comes too late, as the daemon knows; the files of both sides say that it dials for years.
+    let applied = stage.commit(&Campaign { ends_at: "2098-01-01T00:00:00Z", ..over.clone() });
+    stage.until("it is in force", || {
+        stage.status()["sources"][0]["lastAppliedRevision"].as_str().is_some_and(|at| at.ends_with(applied.as_str()))
+    });
+    let dir = stage.repository.path().to_str().unwrap();
+    let says = |format: &str| {
+        let (code, out, err) = stage.cli_says(&["plan", "--dir", dir, "--format", format]);
+        assert_eq!(code, Some(2), "{out}{err}");
+        out
+    };
+    stage.write_campaign(&Campaign { window: "09:00-18:00".to_owned(), ..Campaign::default() });
+    let out = says("text");
+    assert!(out.contains("        stays held: ends_at has passed, which is final; it dials nothing\n"), "{out}");
+    assert!(out.contains("has no effect: the campaign has expired, which is final; give it a new `id`\n"), "{out}");
+    assert!(!out.contains("dials until") && !out.contains("dials from"), "{out}");
+    let nobody = "spring  3 contacts, 3 open: none can be called (ends_at has passed, which is final)\n";
+    assert!(out.ends_with(nobody), "{out}");
+    let json = as_json(&says("json"));
+    assert_eq!(json["campaigns"][0]["holds"][0]["reason"], "expired", "{json:#}");
+
+    // And one that was gone and returns, or that its file wakes.
+    let file = format!("campaigns/{CAMPAIGN}.toml");
+    let text = std::fs::read_to_string(stage.repository.path().join(&file)).unwrap();
+    std::fs::remove_file(stage.repository.path().join(&file)).unwrap();
+    stage.repository.write("campaigns/other.toml", text.replace("\"spring\"", "\"other\""));
+    let gone = stage.repository.commit("another");
+    stage.until("it is retired", || {
+        stage.status()["sources"][0]["lastAppliedRevision"].as_str().is_some_and(|at| at.ends_with(gone.as_str()))
+    });
+    stage.write_campaign(&Campaign::default());
+    let out = says("text");
+    assert!(out.contains("its file is back, its history goes on (running)\n        stays held: ends_at has"), "{out}");
+    assert!(out.ends_with(nobody), "{out}");
+    stage.commit(&Campaign { state: "paused", ..Campaign::default() });
+    stage.until("it is back", || stage.status()["campaigns"]["list"].as_array().unwrap().len() == 2);
+    stage.write_campaign(&Campaign::default());
+    let out = says("text");
+    assert!(out.contains("resume  spring \"spring\": its file says running again\n        stays held: "), "{out}");
+    assert!(!out.contains("may dial again"), "{out}");
+    daemon.stop();
 }
 
 #[test]

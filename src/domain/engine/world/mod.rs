@@ -600,8 +600,12 @@ impl World {
         self.contacts.values().filter(|c| !c.progress.is_over()).count()
     }
 
-    /// Once nothing is under way, the engine counts as many open contacts as there are.
+    /// Live calls of the campaigns are those of all; and once nothing is under way, the engine counts as many open
+    /// contacts as there are.
     fn judge_counts(&self) {
+        let view = self.engine.view(self.now());
+        let by_campaign: u32 = view.campaigns.iter().map(|campaign| campaign.live_calls).sum();
+        assert_eq!(by_campaign, view.live_calls, "live calls of campaigns are not those of all");
         let asked = |event: &Event| matches!(event, Event::Give(_) | Event::Read(..) | Event::Write);
         let live = self.attempts.values().any(|a| a.result.is_none() && !a.withdrawn);
         // Until the contact is looked at again, the count may be from before.
@@ -609,8 +613,8 @@ impl World {
         if live || advancing || self.faults.store_fails > 0 || self.events.values().any(asked) {
             return;
         }
-        let campaigns = self.engine.view(self.now()).campaigns;
-        if campaigns.iter().all(|campaign| campaign.live_calls == 0) {
+        let campaigns = view.campaigns;
+        if view.live_calls == 0 && view.reserved_agents == 0 {
             let shown: u64 = campaigns.iter().filter_map(|campaign| campaign.open_contacts).sum();
             assert_eq!(shown, self.open_contacts() as u64, "open contacts are not counted as they are");
             let applied = |c: &&CampaignView| self.evaluating.get(&c.id).is_none_or(|times| *times == 0);
