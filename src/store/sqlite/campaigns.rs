@@ -95,7 +95,7 @@ fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, digest: &s
                        digest = excluded.digest, retired = 0, selection = excluded.selection, \
                        wanted = wanted OR selection IS NOT excluded.selection, \
                        do_not_call = excluded.do_not_call, ends_at = excluded.ends_at \
-                       RETURNING id, wanted, first_contact IS NULL";
+                       RETURNING id, wanted, NOT EXISTS (SELECT 1 FROM contact c WHERE c.campaign = campaign.id)";
     let (key, wanted, empty): (i64, bool, bool) = sql::query_as(PUT)
         .bind(id.as_str())
         .bind(&defined.name)
