@@ -235,7 +235,7 @@ impl Twins {
             }
             Step::Evaluate => {
                 let [a, b] = &self.worlds;
-                assert_eq!(a.store.evaluate().await.unwrap(), b.store.evaluate().await.unwrap());
+                assert_eq!(evaluated(a).await, evaluated(b).await);
             }
             Step::List { list: nth, numbers } => {
                 let [a, b] = &self.worlds;
@@ -378,6 +378,17 @@ fn row(customer: u8, numbers: &[u8]) -> NewContact {
 
 fn tier_of(tier: u8) -> Number {
     Number::new(f64::from(tier)).unwrap()
+}
+
+/// The next piece of evaluation that tells something: SQLite also writes places anew that time alone has changed,
+/// which nobody sees.
+async fn evaluated(world: &World) -> Option<crate::store::Evaluated> {
+    loop {
+        match world.store.evaluate().await.unwrap() {
+            Some(crate::store::Evaluated { admitted: 0, complete: false, .. }) => {}
+            told => return told,
+        }
+    }
 }
 
 proptest! {
