@@ -223,9 +223,13 @@ async fn run(
             }
         }
         told.close();
-        so_far
+        (so_far, changes)
     };
-    let (imported, so_far) = tokio::join!(importing, forwarding);
+    let (imported, (so_far, changes)) = tokio::join!(importing, forwarding);
+    // One that broke off, or whose client has gone, may have changed more than the loop was told of.
+    if imported.as_ref().map_or(true, |counts| counts.added + counts.updated > changes) {
+        let _stopped = state.dialer.send(subject.changed()).await;
+    }
     match &imported {
         Ok(counts) => subject.log(*counts),
         Err(error) => subject.log_broken_off(so_far, error),

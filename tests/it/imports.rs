@@ -156,3 +156,25 @@ fn an_import_that_breaks_off_is_logged_without_what_is_personal() {
     assert!(!log.contains("1380000") && !log.contains("Schmidt"), "{log}");
     daemon.stop();
 }
+
+/// What is in when an import breaks off is dialled like any other contact: the dialling loop hears of it.
+#[test]
+fn an_import_that_breaks_off_is_known_to_the_dialling_loop() {
+    let stage = stage();
+    let daemon = stage.run();
+    let mut client = UnixStream::connect(stage.path("dialops.sock")).unwrap();
+    // The second five hundred are stored within a second of the first, when the loop is not told again yet.
+    let rows: String = (0..1_200).map(|row| format!("N-{row},1380000{row:04}\n")).collect();
+    let text = format!("customer_id,number.mobile\n{rows}");
+    write!(
+        client,
+        "POST /api/v1/campaigns/{CAMPAIGN}/contacts?batch=half HTTP/1.1\r\nhost: dialops\r\n\
+         content-type: text/csv\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{text}\r\n",
+        text.len()
+    )
+    .unwrap();
+    stage.until("two pieces are in", || stage.cli(&["batches", "list", CAMPAIGN]).contains(" 1000 "));
+    drop(client);
+    stage.until("all of them are counted", || stage.cli(&["status"]).contains("0/1000"));
+    daemon.stop();
+}
