@@ -11,13 +11,19 @@ use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
 mod attributes;
+mod batch;
 #[cfg(test)]
 mod conformance;
+mod do_not_call;
 pub mod memory;
 mod pseudonym;
 mod row;
 pub mod sqlite;
 
+pub use self::{
+    batch::{Batch, BatchPage, BatchTally, Listed},
+    do_not_call::{DoNotCallCounts, ListCount, ListedNumber, ListingOutcome},
+};
 use crate::domain::{
     agent::Availability,
     attribute::Attributes,
@@ -374,48 +380,9 @@ pub struct ImportOutcome {
     pub conflicting: Vec<usize>,
 }
 
-/// A batch of contacts: what one or more imports of that name have added.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch {
-    /// Unique in the campaign.
-    pub id: BatchId,
-    /// When its first contact was imported.
-    pub created_at: Timestamp,
-    /// Whether its contacts are not dialled for now.
-    pub paused: bool,
-    /// Rows that its newest import left out.
-    pub rejected: u64,
-    /// Its contacts.
-    pub tally: BatchTally,
-}
-
-/// Counts of a batch.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct BatchTally {
-    /// All contacts.
-    pub contacts: u64,
-    /// Contacts not ended and never called.
-    pub fresh: u64,
-    /// Contacts not ended that have been called.
-    pub in_progress: u64,
-    /// Ended contacts, by how.
-    pub ended: BTreeMap<&'static str, u64>,
-}
-
 /// Ids of contacts among which one call of [`Store::evaluate`] looks for those of a batch or a campaign, and one of
 /// [`Store::batch_page`] for those of a batch.
 const BATCH_WINDOW: i64 = 20_000;
-
-/// A contact as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// The contact.
-    pub contact: Contact,
-    /// The batch that it came with.
-    pub batch: BatchId,
-    /// Whether it is in a call.
-    pub live: bool,
-}
 
 /// A contact whose encrypted attributes are to be written anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -426,53 +393,6 @@ pub struct Resealed {
     pub before: Attributes,
     /// The same under the key of now.
     pub after: Attributes,
-}
-
-/// Some contacts of a batch.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct BatchPage {
-    /// As they came in.
-    pub contacts: Vec<Listed>,
-    /// Behind which contact the next page begins; `None` if there is none.
-    pub next: Option<ContactRef>,
-}
-
-/// What became of a batch of entries of a do-not-call list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ListingOutcome {
-    /// New entries.
-    pub added: u64,
-    /// Entries that had another expiry.
-    pub updated: u64,
-    /// Entries that were there already, the same.
-    pub unchanged: u64,
-}
-
-/// An entry of a do-not-call list, as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedNumber {
-    /// The number, its expiry.
-    pub entry: NewEntry,
-    /// When it was imported.
-    pub imported_at: Timestamp,
-}
-
-/// What the do-not-call lists hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DoNotCallCounts {
-    /// Rises with each change of any list.
-    pub version: u64,
-    /// Lists that have entries, by id.
-    pub lists: BTreeMap<DoNotCallId, ListCount>,
-}
-
-/// Entries of one do-not-call list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ListCount {
-    /// All of them.
-    pub entries: u64,
-    /// Those that hold no longer.
-    pub expired: u64,
 }
 
 /// Contacts that one call of [`Store::evaluate`] looks at.

@@ -51,15 +51,15 @@ impl Query<'_> {
 
     /// Executes it; gives how many rows it has changed.
     pub(super) fn execute(self, conn: &Connection) -> Result<u64> {
-        self.rows(conn, |_| Ok(true))?;
+        self.rows(conn, |_, _| Ok(true))?;
         Ok(conn.changes())
     }
 
     /// All rows.
     pub(super) fn fetch_all(self, conn: &Connection) -> Result<Vec<Row<'static>>> {
         let mut all = Vec::new();
-        self.rows(conn, |row| {
-            all.push(row.taken()?);
+        self.rows(conn, |row, columns| {
+            all.push(Row::taken(row, columns)?);
             Ok(true)
         })?;
         Ok(all)
@@ -68,9 +68,9 @@ impl Query<'_> {
     /// The first row, if there is one; the statement is run to its end.
     pub(super) fn fetch_optional(self, conn: &Connection) -> Result<Option<Row<'static>>> {
         let mut first = None;
-        self.rows(conn, |row| {
+        self.rows(conn, |row, columns| {
             if first.is_none() {
-                first = Some(row.taken()?);
+                first = Some(Row::taken(row, columns)?);
             }
             Ok(true)
         })?;
@@ -85,21 +85,21 @@ impl Query<'_> {
         mut look: impl FnMut(&Row<'_>) -> Result<Option<()>, Fault>,
     ) -> Result<(), Fault> {
         let mut outcome = Ok(Some(()));
-        let rows = self.rows(conn, |row| {
-            outcome = look(row);
+        let rows = self.rows(conn, |row, _| {
+            outcome = look(&Row::Stepped(row));
             Ok(matches!(outcome, Ok(Some(()))))
         });
         rows.doing(doing)?;
         outcome.map(drop)
     }
 
-    /// Steps through the rows for as long as more are wanted.
-    fn rows(self, conn: &Connection, mut more: impl FnMut(&Row<'_>) -> Result<bool>) -> Result<()> {
+    /// Steps through the rows, of so many columns each, for as long as more are wanted.
+    fn rows(self, conn: &Connection, mut more: impl FnMut(&rusqlite::Row<'_>, usize) -> Result<bool>) -> Result<()> {
         let mut statement = self.bound(conn)?;
         let columns = statement.column_count();
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
-            if !more(&Row::Stepped(row, columns))? {
+            if !more(row, columns)? {
                 break;
             }
         }
@@ -136,8 +136,8 @@ fn unreadable(column: usize, found: Type, error: FromSqlError) -> Error {
 
 /// A row.
 pub(super) enum Row<'r> {
-    /// The one that its statement stands at, and how many columns it has.
-    Stepped(&'r rusqlite::Row<'r>, usize),
+    /// The one that its statement stands at.
+    Stepped(&'r rusqlite::Row<'r>),
     /// One that has outlived its statement.
     Taken(Vec<Value>),
 }
@@ -146,17 +146,14 @@ impl Row<'_> {
     /// One column by position.
     pub(super) fn get<'r, T: Column<'r>>(&'r self, index: usize) -> Result<T> {
         let value = match self {
-            Row::Stepped(row, _) => row.get_ref(index)?,
+            Row::Stepped(row) => row.get_ref(index)?,
             Row::Taken(values) => values.get(index).map(ValueRef::from).ok_or(Error::InvalidColumnIndex(index))?,
         };
         T::read(value).map_err(|error| unreadable(index, value.data_type(), error))
     }
 
-    fn taken(&self) -> Result<Row<'static>> {
-        let values = match self {
-            Row::Stepped(row, columns) => (0..*columns).map(|column| taken(column, row.get_ref(column)?)).collect(),
-            Row::Taken(values) => Ok(values.clone()),
-        };
+    fn taken(row: &rusqlite::Row<'_>, columns: usize) -> Result<Row<'static>> {
+        let values = (0..columns).map(|column| taken(column, row.get_ref(column)?)).collect::<Result<_>>();
         values.map(Row::Taken)
     }
 }
