@@ -27,6 +27,7 @@ mod kill;
 mod layering;
 mod limits;
 mod loader;
+mod monitoring;
 mod oracle;
 mod phones;
 mod plan;

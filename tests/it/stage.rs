@@ -480,6 +480,6 @@ fn free_udp(at: IpAddr) -> SocketAddr {
     UdpSocket::bind((at, 0)).unwrap().local_addr().unwrap()
 }
 
-fn free_tcp(at: IpAddr) -> SocketAddr {
+pub(crate) fn free_tcp(at: IpAddr) -> SocketAddr {
     TcpListener::bind((at, 0)).unwrap().local_addr().unwrap()
 }
