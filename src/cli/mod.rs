@@ -7,12 +7,14 @@ mod agents;
 mod batches;
 pub mod check;
 mod client;
+mod completions;
 mod contacts;
 mod customer;
 mod demo;
 mod do_not_call;
 mod import;
 mod listing;
+mod man;
 pub mod output;
 mod plan;
 mod reconcile;
@@ -75,6 +77,8 @@ enum Command {
     Agents(agents::Args),
     /// Make the daemon look at its branch now, and say what it found
     Reconcile(reconcile::Args),
+    Man(man::Args),
+    Completions(completions::Args),
 }
 
 /// Parses the arguments, runs the subcommand, tells what failed.
@@ -123,6 +127,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::DoNotCall(args) => client_runtime()?.block_on(do_not_call::run(args, &target)),
         Command::Agents(args) => client_runtime()?.block_on(agents::run(args, &target)),
         Command::Reconcile(args) => client_runtime()?.block_on(reconcile::run(args, &target)),
+        Command::Man(args) => man::run(&args),
+        Command::Completions(args) => completions::run(&args),
     }
 }
 

@@ -27,6 +27,7 @@ mod kill;
 mod layering;
 mod limits;
 mod loader;
+mod manual;
 mod monitoring;
 mod oracle;
 mod phones;

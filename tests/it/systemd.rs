@@ -67,7 +67,9 @@ fn systemd_understands_every_line() {
     assert!(examples.iter().all(|key| values(&all, key).len() > values(&unit, key).len()), "{all}");
     for text in [unit, all] {
         fs::write(&copy, text).unwrap();
-        let Some((content, said)) = asked("systemd-analyze", &["verify", copy.to_str().unwrap()]) else { return };
+        // The manual need not be installed here.
+        let question = ["verify", "--man=no", copy.to_str().unwrap()];
+        let Some((content, said)) = asked("systemd-analyze", &question) else { return };
         assert!(content && !said.contains("dialops.service"), "{said}");
     }
 }
