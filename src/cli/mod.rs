@@ -12,6 +12,8 @@ mod contacts;
 mod customer;
 mod demo;
 mod do_not_call;
+mod events;
+mod history;
 mod import;
 mod listing;
 mod man;
@@ -77,6 +79,10 @@ enum Command {
     Agents(agents::Args),
     /// Make the daemon look at its branch now, and say what it found
     Reconcile(reconcile::Args),
+    /// List the commits that came into force or were refused
+    History(history::Args),
+    /// Tell what has happened: commits, changed campaigns, who asked for what
+    Events(events::Args),
     Man(man::Args),
     Completions(completions::Args),
 }
@@ -127,6 +133,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::DoNotCall(args) => client_runtime()?.block_on(do_not_call::run(args, &target)),
         Command::Agents(args) => client_runtime()?.block_on(agents::run(args, &target)),
         Command::Reconcile(args) => client_runtime()?.block_on(reconcile::run(args, &target)),
+        Command::History(args) => client_runtime()?.block_on(history::run(args, &target)),
+        Command::Events(args) => client_runtime()?.block_on(events::run(args, &target)),
         Command::Man(args) => man::run(&args),
         Command::Completions(args) => completions::run(&args),
     }

@@ -23,6 +23,7 @@ mod hostile;
 mod hours;
 mod http;
 mod imports;
+mod journal;
 mod kill;
 mod layering;
 mod limits;
