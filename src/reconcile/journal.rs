@@ -8,11 +8,7 @@ use std::{sync::Arc, time::Duration};
 use super::conditions::{Failure, with_causes};
 use crate::{
     clock::Clock,
-    domain::{
-        campaign::DesiredState,
-        ids::{CampaignId, Revision},
-        plan::Plan,
-    },
+    domain::{campaign::DesiredState, ids::Revision, plan::Plan},
     gitops::CommitFiles,
     store::{CommitResult, Entries, Event, EventKind, HandledCommit, Store, StoredCampaign},
     telemetry::status::CommitInfo,
@@ -51,6 +47,12 @@ impl Journal {
         self.last = newest.into_iter().next().map(|commit| (commit.revision, commit.result, commit.message));
         let (version, epoch) = (env!("CARGO_PKG_VERSION"), self.store.epoch().0);
         self.add(EventKind::Started, format!("dialops {version} began, epoch {epoch}"));
+    }
+
+    /// The loop ends.
+    pub(super) async fn end(&mut self) {
+        self.add(EventKind::Stopping, "told to stop".to_owned());
+        self.write().await;
     }
 
     /// Somebody asked for a look.
@@ -172,9 +174,8 @@ impl Journal {
 
     fn add(&mut self, kind: EventKind, message: String) -> &mut Event {
         let at = self.clock.now().wall;
-        let (revision, campaign): (Option<Revision>, Option<CampaignId>) = (None, None);
         let events = &mut self.entries.events;
-        events.push(Event { at, kind, revision, campaign, by: None, before: None, after: None, message });
+        events.push(Event::new(at, kind, message));
         let newest = events.len() - 1;
         &mut events[newest]
     }

@@ -78,7 +78,10 @@ pub async fn run(parts: Reconcile, shutdown: CancellationToken) -> Result<(), St
     loop {
         let asked = tokio::select! {
             biased;
-            () = shutdown.cancelled() => return Ok(()),
+            () = shutdown.cancelled() => {
+                state.journal.end().await;
+                return Ok(());
+            }
             Some(command) = state.parts.commands.recv() => state.commanded(command),
             triggers = state.parts.wake.next() => {
                 if triggers.has(Trigger::Signal) {

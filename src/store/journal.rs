@@ -58,6 +58,8 @@ words! {
     EventKind {
         /// The daemon began to follow its branch.
         Started => "started",
+        /// It was told to stop; where this is missing before the next beginning it was killed or crashed.
+        Stopping => "stopping",
         /// Somebody asked for a look at the branch.
         ReconcileAsked => "reconcile_asked",
         /// The branch can't be read.
@@ -74,6 +76,10 @@ words! {
         CommitFailed => "commit_failed",
         /// A commit changed a campaign.
         CampaignChanged => "campaign_changed",
+        /// Somebody paused a batch.
+        BatchPaused => "batch_paused",
+        /// Somebody let one go on.
+        BatchResumed => "batch_resumed",
     }
 }
 
@@ -117,6 +123,15 @@ pub struct Event {
     pub after: Option<String>,
     /// The whole as a sentence.
     pub message: String,
+}
+
+impl Event {
+    /// Something of this kind, about nothing in particular.
+    #[must_use]
+    pub fn new(at: Timestamp, kind: EventKind, message: String) -> Self {
+        let (revision, campaign, by, before, after) = (None, None, None, None, None);
+        Self { at, kind, revision, campaign, by, before, after, message }
+    }
 }
 
 /// What is to be added.

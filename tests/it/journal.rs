@@ -69,12 +69,12 @@ fn commits_and_what_they_changed_are_told_and_survive_a_restart() {
     assert_eq!(lines(&stage, &["events", "--limit", "1"])[0], *events.last().unwrap());
     daemon.stop();
 
-    // The next life puts the last good commit in force again, and has nothing to tell but that it began.
+    // The next life puts the last good commit in force again, and has nothing to tell but that.
     let daemon = stage.run();
     stage.cli_fails(&["reconcile"]);
     assert_eq!(lines(&stage, &["history"]), history);
     let later = lines(&stage, &["events"]).split_off(events.len());
-    assert_eq!(kinds(&later), ["started", "reconcile_asked"], "{later:#?}");
+    assert_eq!(kinds(&later), ["stopping", "started", "reconcile_asked"], "{later:#?}");
     let told = stage.cli(&["history", "--limit", "2"]);
     assert!(told.contains("refused") && told.contains("in force") && !told.contains(&first[..12]), "{told}");
     assert!(stage.cli(&["events"]).contains("pause spring: no new calls, live ones finish; before that by commit"));
