@@ -5,6 +5,7 @@
 //! | `open` | instance lock, checks, migrations, the epoch |
 //! | `writer` | the loop that turns what is queued into one transaction |
 //! | `intent` `outcome` `business` `campaigns` `import` `batch` `customer` | what the writer does |
+//! | `journal` | what became of commits, and what has happened |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
 //! | `place` | who is next: keys that compare as contacts are served |
 //! | `orders` | the file beside the store's in which places of whole campaigns lie |
@@ -30,6 +31,7 @@ mod evaluations;
 mod fault;
 mod import;
 mod intent;
+mod journal;
 mod kept;
 mod listed;
 mod open;
@@ -75,9 +77,10 @@ use self::{
 pub(super) use self::{campaigns::HELD, evaluation::SLICE, listed::OF_BATCH, read::READY};
 use super::{
     AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX, CampaignChange,
-    CandidatePage, ContactHistory, Counted, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision,
-    IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement,
-    Store, StoreError, StoredCampaign, Tally, Why, attributes, pseudonym::Pseudonyms,
+    CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, GateSettings, HandledCommit,
+    ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome,
+    Milestone, Opener, Resealed, Settlement, Store, StoreError, StoredCampaign, Tally, Why, attributes,
+    pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -561,5 +564,23 @@ impl Store for SqliteStore {
 
     async fn set_availability(&self, agent: &AgentId, availability: Availability) -> Result<(), StoreError> {
         self.urgent(Work::Availability(agent.clone(), availability)).await
+    }
+
+    async fn journal(&self, entries: Entries) -> Result<(), StoreError> {
+        self.ask(&self.long, Work::Journal(entries)).await.map(drop)
+    }
+
+    async fn handled_commits(&self, limit: u32) -> Result<Vec<HandledCommit>, StoreError> {
+        self.read(move |conn| journal::commits(conn, limit)).await
+    }
+
+    async fn events(
+        &self,
+        after: Option<u64>,
+        campaign: Option<&CampaignId>,
+        limit: u32,
+    ) -> Result<Vec<(u64, Event)>, StoreError> {
+        let campaign = campaign.cloned();
+        self.read(move |conn| journal::events(conn, after, campaign.as_ref(), limit)).await
     }
 }
