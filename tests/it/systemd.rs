@@ -152,11 +152,13 @@ fn the_daemon_makes_no_system_call_that_its_filter_refuses() {
     stage.until("the trace is whole", || fs::read_to_string(&trace).is_ok_and(|text| text.contains("total")));
     let trace = fs::read_to_string(&trace).unwrap();
     let calls = made(&trace);
-    assert!(calls.contains("fsync") && calls.contains("recvfrom"), "{trace}");
+    assert!(calls.contains("fdatasync") && calls.contains("recvfrom"), "{trace}");
     let mut refused: Vec<&str> = Vec::new();
     let allowed = let_through(&fs::read_to_string(UNIT).unwrap(), &listing);
-    // SQLite gives its files to the owner of the first one, and asks for that only as root.
-    refused.extend(calls.into_iter().filter(|call| !allowed.contains(*call) && *call != "fchown"));
+    // SQLite gives its files to the owner of the first one, and asks for that only as root. Threads for long work make
+    // themselves nicer, and go on where they may not.
+    let tolerated = ["fchown", "setpriority"];
+    refused.extend(calls.into_iter().filter(|call| !allowed.contains(*call) && !tolerated.contains(call)));
     assert!(refused.is_empty(), "{refused:?}");
 }
 
