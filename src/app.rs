@@ -184,6 +184,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         metrics: Arc::clone(&metrics),
         clock,
         access,
+        longest_override: settings.longest_override,
         keyring,
     });
 

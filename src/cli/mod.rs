@@ -14,6 +14,7 @@ mod do_not_call;
 mod import;
 mod listing;
 pub mod output;
+mod overrides;
 mod plan;
 mod reconcile;
 mod results;
@@ -71,6 +72,8 @@ enum Command {
     Batches(batches::Args),
     /// Import, show and remove numbers that may not be called
     DoNotCall(do_not_call::Args),
+    /// Pause or resume campaigns for a while, whatever their files say
+    Override(overrides::Args),
     /// List agents, or set what one is available for
     Agents(agents::Args),
     /// Make the daemon look at its branch now, and say what it found
@@ -121,6 +124,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Contacts(args) => client_runtime()?.block_on(contacts::run(args, &target)),
         Command::Batches(args) => client_runtime()?.block_on(batches::run(args, &target)),
         Command::DoNotCall(args) => client_runtime()?.block_on(do_not_call::run(args, &target)),
+        Command::Override(args) => client_runtime()?.block_on(overrides::run(args, &target)),
         Command::Agents(args) => client_runtime()?.block_on(agents::run(args, &target)),
         Command::Reconcile(args) => client_runtime()?.block_on(reconcile::run(args, &target)),
     }

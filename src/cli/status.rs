@@ -3,6 +3,7 @@
 use super::{
     client::Client,
     output::{Exit, Failure, Format, Out},
+    overrides::line as override_line,
     target::Target,
     text::{Table, Zone, clean, or_dash, short_revision},
 };
@@ -39,6 +40,9 @@ fn write(out: &mut Out, status: &Status) -> Result<(), Failure> {
         "none" => out.line("dialling is off: [safety] dial = \"none\" in the settings")?,
         "listed" => out.line("test numbers only: [safety] dial = \"listed\" in the settings")?,
         _ => {}
+    }
+    for one in &status.overrides {
+        out.line(override_line(one, &zone))?;
     }
     for source in &status.sources {
         for line in source_lines(source, &zone) {

@@ -43,6 +43,8 @@ pub struct Settings {
     pub ceilings: Ceilings,
     /// Whom this daemon may call.
     pub dial: DialPermission,
+    /// The longest that an override may hold.
+    pub longest_override: Duration,
     /// Form of the log.
     pub log_format: LogFormat,
     /// The least important that is logged.
@@ -200,6 +202,7 @@ impl Build<'_> {
             trunks: file.trunks.value.into_iter().filter_map(|trunk| self.trunk(trunk.value)).collect(),
             ceilings: ceilings(file.ceilings.value),
             dial,
+            longest_override: file.overrides.value.longest.value,
             log_format: log.format.value,
             log_level: log.level.value,
         })

@@ -25,6 +25,7 @@ pub mod intent;
 pub mod kept;
 pub mod now;
 pub mod order;
+pub mod overrides;
 pub mod phone;
 pub mod plan;
 pub mod policy;

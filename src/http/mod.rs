@@ -18,6 +18,7 @@ mod import;
 mod lines;
 pub mod listen;
 mod listing;
+mod overrides;
 mod page;
 mod plan;
 mod reconcile;

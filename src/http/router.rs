@@ -8,12 +8,12 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, patch, post, put},
+    routing::{delete, get, patch, post, put},
 };
 
 use super::{
     access, agents, batches, business, campaigns, contacts, customers, do_not_call, error::ApiError, health, listing,
-    page, plan, reconcile, state::ServerState, status,
+    overrides, page, plan, reconcile, state::ServerState, status,
 };
 
 /// Longest body, but for plans and for imports, which are streamed.
@@ -43,6 +43,8 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .route("/api/v1/erasures", post(customers::erase))
         .route("/api/v1/attributes/rotate-key", post(customers::rotate_key))
         .route("/api/v1/campaigns/{campaign}/contacts/{customer}/business-results", post(business::set))
+        .route("/api/v1/overrides", get(overrides::list).post(overrides::make))
+        .route("/api/v1/overrides/{id}", delete(overrides::end_now))
         .route("/api/v1/do-not-call", get(do_not_call::lists))
         .route("/api/v1/do-not-call/{list}/remove", post(do_not_call::remove))
         .layer(middleware::from_fn(in_time));

@@ -1,6 +1,6 @@
 //! What the handlers read and where their commands go.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
@@ -57,6 +57,8 @@ pub struct ServerState {
     pub clock: Clock,
     /// Who may see personal data and give commands.
     pub access: Access,
+    /// How long an override may hold.
+    pub longest_override: Duration,
     /// What encrypts attributes.
     pub keyring: Option<Arc<Keyring>>,
 }

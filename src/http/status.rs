@@ -13,7 +13,7 @@ use super::{
     access::peer,
     error::ApiError,
     state::ServerState,
-    wire::{Agents, Campaigns, Source, Status},
+    wire::{Agents, Campaigns, Source, Status, overrides::OverrideView},
 };
 use crate::{
     domain::agent::AgentState,
@@ -34,6 +34,7 @@ pub(super) enum ShowAgents {
 pub(super) fn status(state: &ServerState, show: ShowAgents) -> Status {
     let source = state.source.borrow().clone();
     let dial = state.dial.borrow().clone();
+    let now = state.clock.now().wall;
     Status {
         api_version: "status/v1".to_owned(),
         instance: state.instance.name.clone(),
@@ -41,6 +42,7 @@ pub(super) fn status(state: &ServerState, show: ShowAgents) -> Status {
         started_at: state.instance.started_at.to_string(),
         ready: state.is_ready(),
         dial: dial.dial.clone(),
+        overrides: state.store.overrides().in_force(now).map(|one| OverrideView::from(&**one)).collect(),
         sources: vec![source_view(&source)],
         live_calls: dial.live_calls,
         reserved_agents: dial.reserved_agents,

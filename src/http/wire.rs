@@ -6,6 +6,7 @@ pub mod batches;
 pub mod business;
 pub mod contacts;
 pub mod do_not_call;
+pub mod overrides;
 pub mod plan;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use self::business::{BusinessResultView, CancelledView, ScheduledView};
+use self::{
+    business::{BusinessResultView, CancelledView, ScheduledView},
+    overrides::OverrideView,
+};
 use crate::{
     domain::{
         contact::{Contact, Number},
@@ -51,6 +55,9 @@ pub struct Status {
     pub ready: bool,
     /// `none`, `listed` or `all`: whom this daemon may call.
     pub dial: String,
+    /// Overrides in force, by id.
+    #[serde(default)]
+    pub overrides: Vec<OverrideView>,
     /// The branches that are followed; one for now.
     pub sources: Vec<Source>,
     /// Campaigns, counted and listed.
@@ -251,6 +258,9 @@ pub struct Attempt {
     pub settings_digest: String,
     /// Version of the do-not-call lists that its gate read.
     pub do_not_call_version: u64,
+    /// Numbers of the overrides that it was placed under.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<u32>,
 }
 
 impl From<&AttemptRecord> for Attempt {
@@ -279,6 +289,7 @@ impl From<&AttemptRecord> for Attempt {
             tzdb_version: record.tzdb_version.clone(),
             settings_digest: record.settings_digest.clone(),
             do_not_call_version: record.do_not_call_version,
+            overrides: record.overrides.iter().map(|id| id.0).collect(),
         }
     }
 }

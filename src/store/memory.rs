@@ -11,6 +11,7 @@ mod customer;
 mod do_not_call;
 mod evaluate;
 mod import;
+mod overrides;
 mod page;
 
 use std::{
@@ -30,8 +31,8 @@ use self::{
 use super::{
     AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage,
     ContactHistory, Counted, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest,
-    Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement, Store,
-    StoreError, StoredCampaign, Tally, Why, pseudonym::Pseudonyms,
+    Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, OverrideRecord, Resealed,
+    Settlement, Store, StoreError, StoredCampaign, Tally, Why, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -45,6 +46,7 @@ use crate::{
             verdict::{self, Question},
         },
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
+        overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
     },
 };
@@ -84,6 +86,8 @@ struct State {
     legs: BTreeMap<LegId, Leg>,
     agents: BTreeMap<AgentId, Availability>,
     do_not_call: DoNotCall,
+    /// All overrides, oldest first.
+    overrides: Vec<OverrideRecord>,
     ledger: Ledger,
 }
 
@@ -257,6 +261,25 @@ impl Store for MemoryStore {
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
         let state = self.state()?;
         Ok(state.applied.last().map(|(revision, _, at)| (revision.clone(), *at)))
+    }
+
+    fn overrides(&self) -> Arc<Overrides> {
+        Arc::new(self.lock().open_overrides())
+    }
+
+    async fn add_override(&self, new: NewOverride) -> Result<Arc<Override>, StoreError> {
+        let now = self.clock.now().wall;
+        Ok(self.state()?.add_override(new, now))
+    }
+
+    async fn end_override(&self, id: OverrideId, by: &str) -> Result<bool, StoreError> {
+        let now = self.clock.now().wall;
+        Ok(self.state()?.end_override(id, by, now))
+    }
+
+    async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(self.state()?.overrides.iter().rev().take(limit).cloned().collect())
     }
 
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {
@@ -463,6 +486,7 @@ impl Store for MemoryStore {
         let lists = defined.map_or(&[][..], |campaign| &campaign.do_not_call);
         let entries = state.do_not_call.of(lists, contact);
         let next = verdict::next(defined, contact, now);
+        let overrides = state.open_overrides();
         let hold = match (&state.generation, defined, &next) {
             (Some(generation), Some(campaign), Some(next)) => {
                 let number = next.number;
@@ -474,6 +498,7 @@ impl Store for MemoryStore {
                     number,
                     batch_paused: state.is_paused(contact.reference),
                     rule: next.rule(contact),
+                    overridden: overrides.governing(&campaign.id, now).map(Arc::as_ref),
                     agent: None,
                     trunk: None,
                     history: &state.history(campaign, contact, number),

@@ -16,6 +16,7 @@ mod batch;
 mod conformance;
 mod do_not_call;
 pub mod memory;
+mod override_record;
 mod pseudonym;
 mod row;
 pub mod sqlite;
@@ -23,6 +24,7 @@ pub mod sqlite;
 pub use self::{
     batch::{Batch, BatchPage, BatchTally, Listed},
     do_not_call::{DoNotCallCounts, ListCount, ListedNumber, ListingOutcome},
+    override_record::{OverrideEnd, OverrideRecord},
 };
 use crate::domain::{
     agent::Availability,
@@ -37,6 +39,7 @@ use crate::domain::{
     },
     kept::Kept,
     order::Next,
+    overrides::{NewOverride, Override, OverrideId, Overrides},
     phone::E164,
     policy::ResultPolicy,
     reason::Hold,
@@ -367,6 +370,8 @@ pub struct AttemptRecord {
     pub settings_digest: String,
     /// Version of the do-not-call lists that the gate read.
     pub do_not_call_version: u64,
+    /// The overrides that it was placed under.
+    pub overrides: Vec<OverrideId>,
 }
 
 /// What became of a batch of imported contacts, by position in the batch.
@@ -549,6 +554,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// The revision in force, and when it was applied.
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError>;
+
+    /// Overrides that were not ended by hand, as of the newest that is durable; the gate reads the same.
+    fn overrides(&self) -> Arc<Overrides>;
+
+    /// Stores an override: from the moment this returns the gate goes by it, in every later life too.
+    async fn add_override(&self, new: NewOverride) -> Result<Arc<Override>, StoreError>;
+
+    /// Ends an override before its time; whether it was in force.
+    async fn end_override(&self, id: OverrideId, by: &str) -> Result<bool, StoreError>;
+
+    /// The newest `limit` overrides, past ones too, newest first.
+    async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError>;
 
     /// All campaigns, retired ones too.
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError>;

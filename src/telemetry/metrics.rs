@@ -22,7 +22,13 @@ use super::{
     process::{self, Add as _},
     status::{DialStatus, SourceStatus},
 };
-use crate::domain::{agent::AgentState, campaign::DesiredState, reason::Hold, results::CallResult};
+use crate::domain::{
+    agent::AgentState,
+    campaign::DesiredState,
+    overrides::{Order, Overrides},
+    reason::Hold,
+    results::CallResult,
+};
 
 /// What a look at the source found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +132,8 @@ pub struct Metrics {
     source: Source,
     campaigns: IntGaugeVec,
     campaign_waiting: IntGaugeVec,
+    overrides: IntGaugeVec,
+    override_expiry: GaugeVec,
     agents: IntGaugeVec,
     reserved_agents: IntGauge,
     live_calls: IntGauge,
@@ -175,6 +183,13 @@ impl Metrics {
             campaign_waiting: declare.gauges(
                 Opts::new("dialops_campaign_waiting", "Campaigns that are held back now, by reason."),
                 &["reason"],
+            ),
+            overrides: declare
+                .gauges(Opts::new("dialops_override_active", "Overrides in force, by what they do."), &["kind"]),
+            override_expiry: declare.times(
+                "dialops_override_expiry_timestamp_seconds",
+                "When the last of the overrides in force ends by itself; 0 if there is none.",
+                "kind",
             ),
             agents: declare.gauges(Opts::new("dialops_agents", "Agents by state."), &["state"]),
             reserved_agents: declare.gauge("dialops_reserved_agents", "Agents held for an attempt."),
@@ -305,6 +320,16 @@ impl Metrics {
         let mut text = Vec::with_capacity(32 * 1024);
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
+    }
+
+    /// Takes in the overrides in force at `now`.
+    pub fn overridden(&self, overrides: &Overrides, now: Timestamp) {
+        for kind in Order::KINDS {
+            let of_kind = || overrides.in_force(now).filter(|one| one.order.kind() == kind);
+            self.overrides.with_label_values(&[kind]).set(i64::try_from(of_kind().count()).unwrap_or(i64::MAX));
+            let ends = of_kind().map(|one| one.until).max();
+            self.override_expiry.with_label_values(&[kind]).set(ends.map_or(0.0, seconds));
+        }
     }
 
     fn take_dial(&self, dial: &DialStatus) {
@@ -467,6 +492,11 @@ impl Declare {
 
     fn source_time(&self, name: &str, help: &str) -> Gauge {
         self.add(Gauge::with_opts(of_source(name, help)))
+    }
+
+    /// Instants that every scrape sets, by one label.
+    fn times(&self, name: &str, help: &str, label: &str) -> GaugeVec {
+        self.add(GaugeVec::new(Opts::new(name, help), &[label]))
     }
 
     /// Gauges that every scrape sets, each label combination of them.

@@ -28,6 +28,7 @@ mod layering;
 mod limits;
 mod loader;
 mod oracle;
+mod overrides;
 mod phones;
 mod plan;
 mod policies;

@@ -23,6 +23,7 @@ use dialops::{
             AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision, TenantId,
         },
         intent::CandidatePage,
+        overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
         tenant::Tenant,
     },
@@ -31,8 +32,8 @@ use dialops::{
     store::{
         AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, ContactHistory, Counted,
         DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord,
-        Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement, Store, StoreError,
-        StoredCampaign, Tally, Why, memory::MemoryStore,
+        Listed, ListedNumber, ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Store,
+        StoreError, StoredCampaign, Tally, Why, memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -515,6 +516,22 @@ impl Store for Flaky {
             return Err(StoreError::Database { doing: "applying", source: "disk I/O error".into() });
         }
         self.inner.apply(generation, changes).await
+    }
+
+    fn overrides(&self) -> Arc<Overrides> {
+        self.inner.overrides()
+    }
+
+    async fn add_override(&self, _: NewOverride) -> Result<Arc<Override>, StoreError> {
+        unreachable!()
+    }
+
+    async fn end_override(&self, _: OverrideId, _: &str) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn override_records(&self, _: u32) -> Result<Vec<OverrideRecord>, StoreError> {
+        unreachable!()
     }
 
     async fn heartbeat(&self) -> Result<(), StoreError> {

@@ -96,6 +96,7 @@ impl Served {
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
             access,
+            longest_override: Duration::from_secs(3600),
             keyring: None,
         };
         let shutdown = CancellationToken::new();
@@ -330,6 +331,9 @@ async fn stand_in_dialer(
             DialCommand::SetAgent { agent, availability, reply } => {
                 let known = set_state(&dial, &agent, availability);
                 let _caller_gone = reply.send(if known { Ok(()) } else { Err(AgentError::Unknown(agent)) });
+            }
+            DialCommand::Overridden { done, .. } => {
+                let _caller_gone = done.send(());
             }
             // It calls nobody.
             DialCommand::CancelRinging { .. } => {}

@@ -43,6 +43,8 @@ table! {
         table ceilings: CeilingsTable,
         /// Whom this daemon may call.
         table safety: SafetyTable,
+        /// What people may decide against the files for a while.
+        table overrides: OverridesTable,
         /// What the daemon says of itself.
         table log: LogTable,
     }
@@ -158,6 +160,14 @@ table! {
         default(Dial::None) dial: Choice<Dial> => "none",
         /// The numbers that `listed` calls; only there.
         optional test_numbers: List<Phone, 1> => ["+862160009999"],
+    }
+}
+
+table! {
+    /// What people may decide against the files for a while, with `dialops override`.
+    pub(crate) struct OverridesTable "`overrides`" {
+        /// The longest that an override may hold.
+        default(crate::domain::overrides::LONGEST) longest: Lasting<60, 2_592_000> => "24h",
     }
 }
 

@@ -8,6 +8,7 @@ mod filters;
 mod holds;
 mod kept;
 mod order;
+mod overrides;
 mod sqlite;
 mod twins;
 mod verbs;

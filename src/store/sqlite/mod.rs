@@ -5,6 +5,7 @@
 //! | `open` | instance lock, checks, migrations, the epoch |
 //! | `writer` | the loop that turns what is queued into one transaction |
 //! | `intent` `outcome` `business` `campaigns` `import` `batch` `customer` | what the writer does |
+//! | `overrides` | what people decide against the files for a while |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
 //! | `place` | who is next: keys that compare as contacts are served |
 //! | `evaluate` `evaluation` `evaluations` `sorter` | a new definition, applied to all contacts beside dialling |
@@ -32,6 +33,7 @@ mod kept;
 mod listed;
 mod open;
 mod outcome;
+mod overrides;
 mod pause;
 mod place;
 mod read;
@@ -70,8 +72,8 @@ pub(super) use self::{evaluation::SLICE, listed::OF_BATCH, read::READY};
 use super::{
     AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX, CampaignChange,
     CandidatePage, ContactHistory, Counted, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision,
-    IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement,
-    Store, StoreError, StoredCampaign, Tally, Why, attributes, pseudonym::Pseudonyms,
+    IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, OverrideRecord,
+    Resealed, Settlement, Store, StoreError, StoredCampaign, Tally, Why, attributes, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -82,6 +84,7 @@ use crate::{
         do_not_call::NewEntry,
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
         kept::counted,
+        overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
     },
 };
@@ -252,6 +255,23 @@ impl Store for SqliteStore {
 
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
         self.read(read::applied).await
+    }
+
+    fn overrides(&self) -> Arc<Overrides> {
+        self.shared.overrides()
+    }
+
+    async fn add_override(&self, new: NewOverride) -> Result<Arc<Override>, StoreError> {
+        let reply = self.ask(&self.urgent, Work::AddOverride(Box::new(new))).await?;
+        if let Reply::Overridden(made) = reply { Ok(made) } else { Err(StoreError::Closed) }
+    }
+
+    async fn end_override(&self, id: OverrideId, by: &str) -> Result<bool, StoreError> {
+        self.changed(&self.urgent, Work::EndOverride(id, by.to_owned())).await
+    }
+
+    async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError> {
+        self.read(move |conn| overrides::records(conn, limit)).await
     }
 
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {

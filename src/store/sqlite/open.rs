@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Migrations in order; the position of each, from 1, is the schema version it leads to.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003_do_not_call.sql"),
@@ -33,6 +33,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0007_ends_at.sql"),
     include_str!("migrations/0008_places.sql"),
     include_str!("migrations/0009_waiting_results.sql"),
+    include_str!("migrations/0010_overrides.sql"),
 ];
 
 /// "dial" in the file's header, so that another program's database is not taken for a store.

@@ -27,7 +27,7 @@ use super::{
     fault::{Doing, Fault},
     import, intent,
     open::BUSY_TIMEOUT,
-    outcome,
+    outcome, overrides,
     place::{self, Place},
     sql,
     statements::Statements,
@@ -41,6 +41,7 @@ use crate::{
         do_not_call::NewEntry,
         facts::ledger::{Ledger, monotonic},
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch},
+        overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
     },
     store::{
@@ -77,6 +78,8 @@ pub(super) enum Work {
     Advance(ContactRef, u32, Box<Progress>),
     Availability(AgentId, Availability),
     Apply(Arc<Generation>, Vec<CampaignChange>),
+    AddOverride(Box<NewOverride>),
+    EndOverride(OverrideId, String),
     Import(CampaignId, BatchId, Vec<NewContact>),
     NoteRejected(CampaignId, BatchId, u64),
     PauseBatch(CampaignId, BatchId, bool),
@@ -113,6 +116,7 @@ pub(super) enum Reply {
     Listed(ListingOutcome),
     /// How many contacts were written anew.
     Resealed(u64),
+    Overridden(Arc<Override>),
     /// A contact of which places may be left.
     Gone(ContactRef),
 }
@@ -144,6 +148,8 @@ pub(super) struct Shared {
     ledger: Mutex<Ledger>,
     /// The definitions in force.
     generation: Mutex<Option<Arc<Generation>>>,
+    /// The overrides that were not ended by hand.
+    overrides: Mutex<Arc<Overrides>>,
     /// What contacts of each campaign stand by.
     evaluations: Mutex<BTreeMap<CampaignId, Evaluations>>,
     /// There may be places that nobody reads.
@@ -163,8 +169,22 @@ impl Shared {
         pseudonyms: Pseudonyms,
     ) -> Self {
         let (ledger, generation, evaluations) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let overrides = Mutex::default();
         let (untidy, commits) = (AtomicBool::new(true), AtomicU64::new(0));
-        Self { name, folder, epoch, clock, settings, pseudonyms, ledger, generation, evaluations, untidy, commits }
+        Self {
+            name,
+            folder,
+            epoch,
+            clock,
+            settings,
+            pseudonyms,
+            ledger,
+            generation,
+            overrides,
+            evaluations,
+            untidy,
+            commits,
+        }
     }
 
     /// The writer's thread did not begin.
@@ -209,6 +229,15 @@ impl Shared {
         self.generation.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The overrides that were not ended by hand.
+    pub(super) fn overrides(&self) -> Arc<Overrides> {
+        Arc::clone(&self.overrides.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_overrides(&self, overrides: Arc<Overrides>) {
+        *self.overrides.lock().unwrap_or_else(PoisonError::into_inner) = overrides;
+    }
+
     fn set_generation(&self, generation: Option<Arc<Generation>>) {
         *self.generation.lock().unwrap_or_else(PoisonError::into_inner) = generation;
     }
@@ -222,6 +251,8 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     /// The definitions in force, within the transaction under way.
     pub(super) generation: Option<Arc<Generation>>,
+    /// The overrides that were not ended by hand, likewise.
+    pub(super) overrides: Arc<Overrides>,
     /// The ledger no longer agrees with the tables, since a transaction was lost.
     ledger_lost: bool,
 }
@@ -229,7 +260,9 @@ pub(super) struct Writer {
 impl Writer {
     /// A writer whose ledger has been read from the tables.
     pub(super) fn new(conn: Connection, shared: Arc<Shared>) -> Result<Self, Fault> {
-        let mut writer = Self { conn, shared, generation: None, ledger_lost: false };
+        let overrides = Arc::new(overrides::open(&conn, shared.clock.now().wall)?);
+        shared.set_overrides(Arc::clone(&overrides));
+        let mut writer = Self { conn, shared, generation: None, overrides, ledger_lost: false };
         writer.read_ledger()?;
         writer.read_evaluations()?;
         Ok(writer)
@@ -311,6 +344,7 @@ impl Writer {
         } else {
             self.shared.commits.fetch_add(1, Ordering::Relaxed);
             self.shared.set_generation(self.generation.clone());
+            self.shared.set_overrides(Arc::clone(&self.overrides));
             self.shared.ledger().committed(monotonic(self.shared.clock.now().mono));
         }
         for (reply, answer) in answers {
@@ -378,6 +412,8 @@ impl Writer {
                 campaigns::set_availability(&self.conn, &agent, availability)?;
             }
             Work::Apply(generation, changes) => campaigns::apply(self, generation, changes)?,
+            Work::AddOverride(new) => return overrides::add(self, *new).map(Reply::Overridden),
+            Work::EndOverride(id, by) => return overrides::end(self, id, &by).map(Reply::Changed),
             Work::Import(campaign, batch, contacts) => {
                 let rules = self.rules(&campaign);
                 let imported = import::import(&self.conn, &campaign, &batch, &rules, &contacts);
@@ -428,6 +464,7 @@ impl Writer {
             self.execute("ROLLBACK TO command", "undoing a command")?;
             if !fault.is_of_one_contact() {
                 self.generation = self.shared.generation();
+                self.overrides = self.shared.overrides();
                 self.read_evaluations()?;
             }
         }
@@ -437,6 +474,7 @@ impl Writer {
     fn roll_back(&mut self, fault: &Fault) {
         tracing::warn!(error = %fault, "a transaction of the store was lost");
         self.generation = self.shared.generation();
+        self.overrides = self.shared.overrides();
         self.ledger_lost = true;
         // Fails where SQLite has rolled back by itself, or no transaction had begun.
         let _ = self.execute("ROLLBACK", "rolling back");
