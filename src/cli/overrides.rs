@@ -36,6 +36,13 @@ enum Command {
         #[command(flatten)]
         how: How,
     },
+    /// Follow an earlier commit of the branch, without touching Git
+    Pin {
+        /// The commit, or a tag
+        revision: String,
+        #[command(flatten)]
+        how: How,
+    },
     /// List those in force
     List {
         /// Past ones too
@@ -82,6 +89,9 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
         Command::Resume { of, how } => {
             make(&client, asked("resume", Some(of.campaign), None, &how), how.format).await?;
         }
+        Command::Pin { revision, how } => {
+            make(&client, asked("pin", None, Some(revision), &how), how.format).await?;
+        }
         Command::List { all, format } => list(&client, all, format).await?,
         Command::End { id } => {
             let ended: OverrideView = client.delete_json(&["overrides", &id.to_string()]).await?;
@@ -104,6 +114,10 @@ async fn make(client: &Client, asked: NewOverride, format: Format) -> Result<(),
         Format::Text => {
             out.line(line(&made.r#override, &Zone::named("UTC")))?;
             out.line(format!("undone by itself then, or with `dialops override end {}`", made.r#override.id))?;
+            if !made.revert.is_empty() {
+                out.line("to make it last, in a clone of the configuration repository:")?;
+            }
+            made.revert.iter().try_for_each(|command| out.line(format!("  {}", clean(command))))?;
         }
     }
     out.finish()

@@ -81,6 +81,9 @@ pub(super) fn source_lines(source: &Source, zone: &Zone) -> Vec<String> {
         let newest = or_dash(source.observed_revision.as_deref().map(short_revision));
         lines.push(format!("newest     {newest}, not in force"));
     }
+    for step in source.waiting.iter().flat_map(|waiting| &waiting.plan) {
+        lines.push(format!("would      {}", clean(step)));
+    }
     for condition in &source.conditions {
         let (kind, status) = (&condition.r#type, &condition.status);
         let (reason, message) = (&condition.reason, clean(&condition.message));

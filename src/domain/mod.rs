@@ -20,6 +20,7 @@ pub mod engine;
 pub mod facts;
 pub mod filter;
 pub mod gate;
+pub mod guards;
 pub mod ids;
 pub mod intent;
 pub mod kept;

@@ -20,6 +20,7 @@ pub mod listen;
 mod listing;
 mod overrides;
 mod page;
+mod pause;
 mod plan;
 mod reconcile;
 mod router;

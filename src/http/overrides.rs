@@ -16,6 +16,7 @@ use super::{
     access::Peer,
     campaigns::campaign_id,
     error::ApiError,
+    reconcile::look,
     state::ServerState,
     wire::overrides::{ListedOverride, NewOverride as Asked, OverrideList, OverrideMade, OverrideView},
 };
@@ -23,9 +24,10 @@ use crate::{
     config,
     control::DialCommand,
     domain::{
-        ids::CampaignId,
+        ids::{CampaignId, Revision},
         overrides::{NewOverride, Order, Override, OverrideId, Scope, reason},
     },
+    gitops::{Later, SourceError},
 };
 
 /// Past overrides of one list.
@@ -42,8 +44,13 @@ pub(super) async fn make(
     let asked: Asked = serde_json::from_slice(&body)
         .map_err(|error| ApiError::bad_request(format!("the body is not an override: {error}"), BODY))?;
     let order = order(&state, &asked).await?;
+    let revert = match &order {
+        Order::Pin { revision } => revert(&state, revision).await?,
+        Order::Pause { .. } | Order::Resume { .. } => Vec::new(),
+    };
     let made = put(&state, order, &asked.reason, &asked.until, peer).await?;
-    Ok(Json(OverrideMade { r#override: OverrideView::from(&*made), revert: Vec::new() }))
+    follow(&state, &made.order).await?;
+    Ok(Json(OverrideMade { r#override: OverrideView::from(&*made), revert }))
 }
 
 /// Stores an override and has the dialling loop go by it.
@@ -119,15 +126,83 @@ pub(super) async fn end_now(
     }
     tracing::warn!(id = %number, does = %found.order, by = %peer, "an override was ended");
     told(&state, None).await;
+    follow(&state, &found.order).await?;
     Ok(Json(OverrideView::from(&*found)))
+}
+
+/// Has the reconciling loop follow what a pin says, or says no more.
+async fn follow(state: &ServerState, order: &Order) -> Result<(), ApiError> {
+    match order {
+        Order::Pin { .. } => look(state, false).await.map(drop),
+        Order::Pause { .. } | Order::Resume { .. } => Ok(()),
+    }
 }
 
 async fn order(state: &ServerState, asked: &Asked) -> Result<Order, ApiError> {
     match asked.action.as_str() {
         "pause" => Ok(Order::Pause { scope: scope(state, asked).await?, cancel_ringing: asked.cancel_ringing }),
         "resume" => Ok(Order::Resume { scope: scope(state, asked).await? }),
+        "pin" => pin(state, asked.revision.as_deref()).await,
         other => Err(ApiError::bad_request(format!("{other:?} is nothing that an override does"), BODY)),
     }
+}
+
+/// A pin goes back in the history of the branch, to a commit whose files are good.
+async fn pin(state: &ServerState, named: Option<&str>) -> Result<Order, ApiError> {
+    let named = named.ok_or_else(|| ApiError::bad_request("a pin needs a commit", "send {\"revision\": COMMIT}"))?;
+    let unusable =
+        |error: SourceError| ApiError::bad_request(error.to_string(), "`git log` shows the commits of the branch");
+    let revision = state.repository.resolve(named).await.map_err(unusable)?;
+    let newest = newest(state)?;
+    if !state.repository.descends(&newest, &revision).await.map_err(unusable)? {
+        let error = format!("commit {} is not in the history of {}", revision.short(), newest.short());
+        return Err(ApiError::bad_request(error, "a pin goes back to a commit that the branch was at"));
+    }
+    let files = state.repository.read(&revision).await.map_err(unusable)?;
+    let loader = Arc::clone(&state.loader);
+    let checked = tokio::task::spawn_blocking(move || {
+        let inside: Vec<_> =
+            files.files.iter().map(|file| (files.inside(&file.path), Arc::clone(&file.bytes))).collect();
+        loader.load(&files.prefix, &inside).err().map(|found| found.len())
+    });
+    match checked.await.map_err(|_| ApiError::busy("checking"))? {
+        None => Ok(Order::Pin { revision }),
+        Some(found) => {
+            let error =
+                format!("commit {} has {found} problem(s) by this version and these settings", revision.short());
+            Err(ApiError::bad_request(error, "pin an earlier one"))
+        }
+    }
+}
+
+/// The newest commit of the branch that was seen, else the one in force.
+fn newest(state: &ServerState) -> Result<Revision, ApiError> {
+    let source = state.source.borrow();
+    let shown = source.observed_revision.as_deref().or(source.last_applied_revision.as_deref());
+    let revision = shown.and_then(|shown| Revision::parse(shown.rsplit(':').next().unwrap_or(shown)));
+    revision.ok_or_else(|| {
+        let hint = "`dialops status` says what the daemon waits for";
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no commit of the branch was seen yet", hint)
+    })
+}
+
+/// The commands that would make a pin last: they undo what came after its commit, the newest first.
+async fn revert(state: &ServerState, pinned: &Revision) -> Result<Vec<String>, ApiError> {
+    let newest = newest(state)?;
+    let later = state.repository.later_than(pinned, &newest).await.map_err(|error| {
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string(), "see to the daemon's repository")
+    })?;
+    let range = format!("git revert --no-edit {pinned}..{newest}");
+    Ok(match later {
+        Some(later) if later.is_empty() => Vec::new(),
+        Some(later) if later.iter().any(|commit| commit.is_merge) => later.iter().map(undo).collect(),
+        Some(_) | None => vec![range],
+    })
+}
+
+fn undo(commit: &Later) -> String {
+    let mainline = if commit.is_merge { "-m 1 " } else { "" };
+    format!("git revert --no-edit {mainline}{}", commit.revision)
 }
 
 async fn scope(state: &ServerState, asked: &Asked) -> Result<Scope, ApiError> {

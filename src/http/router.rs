@@ -13,7 +13,7 @@ use axum::{
 
 use super::{
     access, agents, batches, business, campaigns, contacts, customers, do_not_call, error::ApiError, health, listing,
-    overrides, page, plan, reconcile, state::ServerState, status,
+    overrides, page, pause, plan, reconcile, state::ServerState, status,
 };
 
 /// Longest body, but for plans and for imports, which are streamed.
@@ -25,6 +25,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 pub fn router(state: Arc<ServerState>) -> Router {
     let open = Router::new()
         .route("/", get(page::get))
+        .route("/pause", get(pause::form).post(pause::post))
         .route("/-/healthy", get(health::healthy))
         .route("/-/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
@@ -43,8 +44,6 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .route("/api/v1/erasures", post(customers::erase))
         .route("/api/v1/attributes/rotate-key", post(customers::rotate_key))
         .route("/api/v1/campaigns/{campaign}/contacts/{customer}/business-results", post(business::set))
-        .route("/api/v1/overrides", get(overrides::list).post(overrides::make))
-        .route("/api/v1/overrides/{id}", delete(overrides::end_now))
         .route("/api/v1/do-not-call", get(do_not_call::lists))
         .route("/api/v1/do-not-call/{list}/remove", post(do_not_call::remove))
         .layer(middleware::from_fn(in_time));
@@ -52,6 +51,9 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .route("/api/v1/campaigns/{campaign}/contacts", post(contacts::import).get(listing::list))
         .route("/api/v1/do-not-call/{list}", get(do_not_call::entries).post(do_not_call::import))
         .route("/api/v1/plan", post(plan::post).layer(DefaultBodyLimit::max(plan::BODY_BYTES_MAX)))
+        .route("/api/v1/overrides", get(overrides::list).post(overrides::make))
+        .route("/api/v1/overrides/{id}", delete(overrides::end_now))
+        .route("/api/v1/approvals", post(reconcile::approve))
         .route("/api/v1/reconcile", post(reconcile::post));
     let closed = prompt.merge(lengthy).layer(middleware::from_fn_with_state(Arc::clone(&state), access::require));
     open.layer(middleware::from_fn(in_time))
@@ -84,7 +86,7 @@ async fn wrong_method(method: Method, uri: Uri) -> ApiError {
 
 /// The page has no script and loads nothing; nothing served is to be framed or guessed at.
 async fn safe_headers(mut response: Response) -> Response {
-    const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+    const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; \
                           frame-ancestors 'none'";
     let headers = [
         (header::CONTENT_SECURITY_POLICY, POLICY),

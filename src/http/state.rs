@@ -11,7 +11,7 @@ use crate::{
     config::Loader,
     contacts::Keyring,
     control::{DialCommand, ReconcileCommand},
-    domain::campaign::Generation,
+    domain::{campaign::Generation, guards::Guards},
     gitops::Source,
     store::Store,
     telemetry::{
@@ -59,6 +59,8 @@ pub struct ServerState {
     pub access: Access,
     /// How long an override may hold.
     pub longest_override: Duration,
+    /// What a good commit may still wait for.
+    pub guards: Guards,
     /// What encrypts attributes.
     pub keyring: Option<Arc<Keyring>>,
 }

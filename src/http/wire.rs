@@ -27,7 +27,7 @@ use crate::{
         phone::E164,
     },
     store::{AttemptRecord, Tally},
-    telemetry::status::{AgentStatus, CampaignStatus, CommitInfo, Condition, Problem, Waiting},
+    telemetry::status::{AgentStatus, CampaignStatus, CommitInfo, Condition, Problem, Waiting, WaitingCommit},
 };
 
 /// Body of every failed request.
@@ -99,8 +99,11 @@ pub struct Source {
     pub last_handled_reconcile_at: Option<String>,
     /// Files of the last attempted revision.
     pub files: usize,
-    /// `Ready`, and `Stalled` while it holds.
+    /// `Ready`, and `Stalled` and `PruneBlocked` while they hold.
     pub conditions: Vec<Condition>,
+    /// The commit that is good and waits, and what for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<WaitingCommit>,
 }
 
 /// Campaigns, counted and listed.

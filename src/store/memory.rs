@@ -68,6 +68,8 @@ struct State {
     closed: bool,
     generation: Option<Arc<Generation>>,
     applied: Vec<(Revision, Timestamp, Timestamp)>,
+    /// Commits that were let in.
+    approved: BTreeSet<String>,
     campaigns: BTreeMap<CampaignId, Held>,
     contacts: BTreeMap<ContactRef, Contact>,
     custom_fields: BTreeMap<ContactRef, Option<String>>,
@@ -282,6 +284,17 @@ impl Store for MemoryStore {
         Ok(self.state()?.overrides.iter().rev().take(limit).cloned().collect())
     }
 
+    async fn approve(&self, revision: &Revision, _by: &str) -> Result<(), StoreError> {
+        self.state()?.approved.insert(revision.as_str().to_owned());
+        Ok(())
+    }
+
+    async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError> {
+        let state = self.state()?;
+        let was_in_force = state.applied.iter().any(|(applied, ..)| applied == revision);
+        Ok(was_in_force || state.approved.contains(revision.as_str()))
+    }
+
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {
         Ok(self.state()?.campaigns.values().map(|held| held.stored.clone()).collect())
     }
@@ -295,7 +308,7 @@ impl Store for MemoryStore {
             state.applied.push((generation.revision.clone(), generation.committed_at, now));
         }
         for change in changes {
-            state.change(&generation, change)?;
+            state.change(&generation, change, now)?;
         }
         if state.generation.replace(generation).is_none() {
             state.results_take_effect_late();

@@ -177,8 +177,10 @@ pub struct StoredCampaign {
     pub revision: Revision,
     /// Digest of the definition, to see whether a commit changes it.
     pub digest: String,
-    /// Whether its file is gone.
+    /// Whether its file is gone, and its grace over.
     pub retired: bool,
+    /// When its file was found to be gone, if it is.
+    pub removed_at: Option<Timestamp>,
     /// Its `ends_at` that was last in force; `None` for one that nothing has changed since a store of an
     /// earlier version.
     pub ends_at: Option<Timestamp>,
@@ -193,6 +195,11 @@ pub enum CampaignChange {
         id: CampaignId,
         /// Digest of the new definition.
         digest: String,
+    },
+    /// Its file is gone: pauses it, until it retires or its file is back.
+    Remove {
+        /// Identity.
+        id: CampaignId,
     },
     /// Marks it as gone; results stay.
     Retire {
@@ -566,6 +573,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// The newest `limit` overrides, past ones too, newest first.
     async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError>;
+
+    /// Lets a commit in although it takes away many campaigns.
+    async fn approve(&self, revision: &Revision, by: &str) -> Result<(), StoreError>;
+
+    /// Whether a commit was let in by [`Self::approve`], or has been in force before.
+    async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError>;
 
     /// All campaigns, retired ones too.
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError>;

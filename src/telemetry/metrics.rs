@@ -83,17 +83,20 @@ pub enum ReconcileFailure {
     Source,
     /// The commit has problems; the last good one stays in force.
     Rejected,
+    /// The commit is good and waits for approval, or for the end of a freeze.
+    Guarded,
     /// The store failed while it was applied.
     Store,
 }
 
 impl ReconcileFailure {
-    const ALL: [Self; 3] = [Self::Source, Self::Rejected, Self::Store];
+    const ALL: [Self; 4] = [Self::Source, Self::Rejected, Self::Guarded, Self::Store];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Source => "source",
             Self::Rejected => "rejected",
+            Self::Guarded => "guarded",
             Self::Store => "store",
         }
     }
@@ -158,6 +161,7 @@ struct Source {
     commit_time: Gauge,
     applied_commit_time: Gauge,
     last_apply_successful: IntGauge,
+    prune_blocked: IntGauge,
     last_apply_success: Gauge,
     files: IntGauge,
     invalid_files: IntGauge,
@@ -383,6 +387,10 @@ impl Source {
                 .source_time("dialops_source_applied_commit_timestamp_seconds", "When the commit in force was made."),
             last_apply_successful: declare
                 .source_gauge("dialops_config_last_apply_successful", "Whether the newest commit is in force."),
+            prune_blocked: declare.source_gauge(
+                "dialops_prune_blocked",
+                "Whether the newest commit waits since it takes away campaigns.",
+            ),
             last_apply_success: declare.source_time(
                 "dialops_config_last_apply_success_timestamp_seconds",
                 "When the commit in force was applied.",
@@ -430,6 +438,8 @@ impl Source {
         self.last_apply_success.set(status.applied_at.as_deref().map_or(0.0, parsed_seconds));
         let ready = status.conditions.iter().any(|c| c.r#type == "Ready" && c.status == "True");
         self.last_apply_successful.set(i64::from(ready));
+        let blocked = status.conditions.iter().any(|c| c.r#type == "PruneBlocked" && c.status == "True");
+        self.prune_blocked.set(i64::from(blocked));
         self.files.set(i64::try_from(status.files).unwrap_or(i64::MAX));
         let invalid: BTreeSet<&str> = status.problems.iter().map(|problem| problem.file.as_str()).collect();
         self.invalid_files.set(i64::try_from(invalid.len()).unwrap_or(i64::MAX));

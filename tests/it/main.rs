@@ -18,6 +18,7 @@ mod do_not_call;
 mod faults;
 mod filters;
 mod gitops;
+mod guards;
 mod held;
 mod hostile;
 mod hours;

@@ -153,3 +153,29 @@ fn what_is_asked_for_wrongly_says_how() {
     assert_eq!(stage.cli_fails(&["override", "pause", CAMPAIGN, "--reason", "why"]).0, Some(64));
     daemon.stop();
 }
+
+#[test]
+fn the_page_has_the_button_for_who_may_press_it() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    let page = |path: &str| daemon.get(path).unwrap().1;
+    assert!(page("/").contains("href=\"/pause\""), "{}", page("/"));
+    assert!(page("/pause").contains("name=\"token\"") && page("/pause").contains("Pause all calling now"));
+    let press = |origin: &str, form: &str| daemon.post_form("/pause", origin, form);
+    let form = "reason=wrong+script&until=2h&token=";
+    assert_eq!(press("http://it", &format!("{form}guess")).0, 403);
+    assert_eq!(press("http://elsewhere.example", &format!("{form}stage")).0, 403);
+    let (code, again) = press("http://it", "reason=&until=2h&token=stage");
+    assert!(code == 400 && again.contains("a reason has 1 to 200"), "{code}: {again}");
+    assert_eq!(stage.status()["overrides"], Value::Array(Vec::new()));
+    assert_eq!(press("http://it", &format!("{form}stage")).0, 303);
+    let made = stage.status()["overrides"][0].clone();
+    assert_eq!((&made["does"], &made["by"]), (&"pauses all campaigns".into(), &"token".into()));
+    assert!(page("/").contains("Override 1 pauses all campaigns until ") && !page("/").contains("href=\"/pause\""));
+    stage.import_numbers(&[number::quick(1)]);
+    stage.sign_in(&["a1"]);
+    pause(IN_VAIN);
+    assert_eq!(invited(&stage), 0);
+    daemon.stop();
+}

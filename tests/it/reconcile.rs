@@ -19,6 +19,7 @@ use dialops::{
         campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
+        guards::Guards,
         ids::{
             AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision, TenantId,
         },
@@ -124,6 +125,8 @@ impl Daemon {
             store,
             load: Arc::new(load),
             wake: Arc::clone(&wake),
+            // A file that is gone is all that some of these commits do.
+            guards: Guards { grace: Duration::ZERO, removals_percent: 100, ..Guards::default() },
             commands: served,
             generation,
             status,
@@ -532,6 +535,14 @@ impl Store for Flaky {
 
     async fn override_records(&self, _: u32) -> Result<Vec<OverrideRecord>, StoreError> {
         unreachable!()
+    }
+
+    async fn approve(&self, _: &Revision, _: &str) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError> {
+        self.inner.is_approved(revision).await
     }
 
     async fn heartbeat(&self) -> Result<(), StoreError> {

@@ -14,6 +14,7 @@ use dialops::{
         campaign::{Definitions, DialPermission, Generation, Priority},
         contact::NewContact,
         gate::Caps,
+        guards::Guards,
         ids::{
             AgentId, AttemptId, BatchId, BusinessResultId, CampaignId, CategoryId, CustomerId, LegId, Revision,
             TenantId, TrunkId,
@@ -97,6 +98,7 @@ impl Served {
             clock: clock.clone(),
             access,
             longest_override: Duration::from_secs(3600),
+            guards: Guards::default(),
             keyring: None,
         };
         let shutdown = CancellationToken::new();
@@ -238,6 +240,8 @@ fn source_status() -> SourceStatus {
     let revision = Some(format!("main@sha1:{COMMIT}"));
     SourceStatus {
         retired: Vec::new(),
+        removed: Vec::new(),
+        waiting: None,
         repository: "/srv/calls".into(),
         branch: "main".into(),
         observed_revision: revision.clone(),

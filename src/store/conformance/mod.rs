@@ -5,6 +5,7 @@ mod business;
 mod customers;
 mod do_not_call;
 mod filters;
+mod guards;
 mod holds;
 mod kept;
 mod order;

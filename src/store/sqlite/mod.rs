@@ -274,6 +274,15 @@ impl Store for SqliteStore {
         self.read(move |conn| overrides::records(conn, limit)).await
     }
 
+    async fn approve(&self, revision: &Revision, by: &str) -> Result<(), StoreError> {
+        self.urgent(Work::Approve(revision.clone(), by.to_owned())).await
+    }
+
+    async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError> {
+        let revision = revision.clone();
+        self.read(move |conn| read::is_approved(conn, &revision)).await
+    }
+
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {
         self.read(read::campaigns).await
     }

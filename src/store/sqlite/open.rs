@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Migrations in order; the position of each, from 1, is the schema version it leads to.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003_do_not_call.sql"),
@@ -34,6 +34,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0008_places.sql"),
     include_str!("migrations/0009_waiting_results.sql"),
     include_str!("migrations/0010_overrides.sql"),
+    include_str!("migrations/0011_guards.sql"),
 ];
 
 /// "dial" in the file's header, so that another program's database is not taken for a store.

@@ -53,9 +53,17 @@ pub(super) fn applied(conn: &Connection) -> Result<Option<(Revision, Timestamp)>
     Ok(Some((Revision::parse(&revision).ok_or_else(|| damaged("generation.revision"))?, row::timestamp(at)?)))
 }
 
+/// Whether a commit was let in, or has been in force before.
+pub(super) fn is_approved(conn: &Connection, revision: &Revision) -> Result<bool, Fault> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM approval WHERE revision = ?1) OR \
+                       EXISTS (SELECT 1 FROM generation WHERE revision = ?1)";
+    sql::query_scalar(SQL).bind(revision.as_str()).fetch_one(conn).doing("looking for an approval")
+}
+
 /// All campaigns by id.
 pub(super) fn campaigns(conn: &Connection) -> Result<Vec<StoredCampaign>, Fault> {
-    const SQL: &str = "SELECT slug, name, desired, revision, digest, retired, ends_at FROM campaign ORDER BY slug";
+    const SQL: &str = "SELECT slug, name, desired, revision, digest, retired, ends_at, removed_at \
+                       FROM campaign ORDER BY slug";
     let rows = sql::query(SQL).fetch_all(conn).doing("reading campaigns")?;
     let campaign = |row: &Row<'_>| {
         Ok(StoredCampaign {
@@ -66,6 +74,7 @@ pub(super) fn campaigns(conn: &Connection) -> Result<Vec<StoredCampaign>, Fault>
             digest: column(row, 4)?,
             retired: column(row, 5)?,
             ends_at: column::<Option<i64>>(row, 6)?.map(row::timestamp).transpose()?,
+            removed_at: column::<Option<i64>>(row, 7)?.map(row::timestamp).transpose()?,
         })
     };
     rows.iter().map(campaign).collect()

@@ -40,7 +40,7 @@ use crate::{
         contact::{ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
         facts::ledger::{Ledger, monotonic},
-        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch},
+        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
         overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
     },
@@ -80,6 +80,7 @@ pub(super) enum Work {
     Apply(Arc<Generation>, Vec<CampaignChange>),
     AddOverride(Box<NewOverride>),
     EndOverride(OverrideId, String),
+    Approve(Revision, String),
     Import(CampaignId, BatchId, Vec<NewContact>),
     NoteRejected(CampaignId, BatchId, u64),
     PauseBatch(CampaignId, BatchId, bool),
@@ -413,6 +414,7 @@ impl Writer {
             }
             Work::Apply(generation, changes) => campaigns::apply(self, generation, changes)?,
             Work::AddOverride(new) => return overrides::add(self, *new).map(Reply::Overridden),
+            Work::Approve(revision, by) => campaigns::approve(self, &revision, &by)?,
             Work::EndOverride(id, by) => return overrides::end(self, id, &by).map(Reply::Changed),
             Work::Import(campaign, batch, contacts) => {
                 let rules = self.rules(&campaign);
