@@ -72,6 +72,12 @@ fn many_removals_wait_until_that_very_commit_is_approved() {
     assert!(steps < verdict, "the whole plan goes first: {}", plan.1);
     assert!(plan.1.contains(&format!("`dialops approve {commit}`")), "{}", plan.1);
 
+    let folder = stage.repository.path().to_str().unwrap();
+    let json = stage.cli_says(&["plan", "--dir", folder, "--to", "HEAD", "--format", "json"]).1;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["guard"]["verdict"], "TooManyRemovals", "{json}");
+    assert_eq!(json["campaigns"].as_array().unwrap().len(), 3, "the whole plan");
+
     stage.until("the commit waits", || condition(&stage, "PruneBlocked").is_some());
     let blocked = condition(&stage, "PruneBlocked").unwrap();
     assert_eq!((&blocked["status"], &blocked["reason"]), (&"True".into(), &"TooManyRemovals".into()));

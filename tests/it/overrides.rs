@@ -29,7 +29,7 @@ fn a_paused_campaign_calls_nobody_until_the_override_is_over() {
     let stage = Stage::new(&["a1"]);
     stage.commit(&Campaign::default());
     let daemon = stage.run();
-    let made = decide(&stage, &["pause", CAMPAIGN], "8s");
+    let made = decide(&stage, &["pause", CAMPAIGN], "12s");
     let until: Timestamp = made["override"]["until"].as_str().unwrap().parse().unwrap();
     stage.import_numbers(&[number::quick(1)]);
     stage.sign_in(&["a1"]);
@@ -53,6 +53,10 @@ fn a_paused_campaign_calls_nobody_until_the_override_is_over() {
     assert!(stage.cli(&["status"]).contains("override 1 pauses campaign spring until "), "{}", stage.cli(&["status"]));
     assert!(stage.cli(&["why", CAMPAIGN]).contains("override 1"), "{}", stage.cli(&["why", CAMPAIGN]));
     assert_eq!(daemon.metric("dialops_override_active{kind=\"pause\"}"), ["dialops_override_active{kind=\"pause\"} 1"]);
+    let folder = stage.repository.path().to_str().unwrap();
+    stage.write_campaign(&Campaign { max_ring: "9s", ..Campaign::default() });
+    let (_, plan, _) = stage.cli_says(&["plan", "--dir", folder]);
+    assert!(plan.contains("override 1 pauses campaign spring until "), "{plan}");
     let expiry = daemon.metric("dialops_override_expiry_timestamp_seconds{kind=\"pause\"}");
     assert!(expiry[0].contains(&format!(" {}", until.as_second())), "{expiry:?}");
 
