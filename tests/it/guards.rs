@@ -162,7 +162,7 @@ fn a_pin_goes_back_without_git_and_ends_by_itself() {
     assert!(said.contains(&format!("follows commit {} instead of the branch", &good[..12])), "{said}");
     assert!(said.contains(&format!("git revert --no-edit {good}..{bad}")), "{said}");
     assert_eq!(in_force(&stage), good, "before the command returns");
-    assert_eq!(stage.repository.git(&["rev-parse", "main"]), bad, "the branch is as it was");
+    assert_eq!(stage.repository.git(["rev-parse", "main"]), bad, "the branch is as it was");
     let ready = condition(&stage, "Ready").unwrap();
     assert!(ready["message"].as_str().unwrap().contains("as override 1 has it until"), "{ready}");
     stage.sign_in(&["a1"]);
