@@ -18,7 +18,7 @@ pub const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Guards {
     /// Most campaigns that a commit may take away by itself.
     pub removals: u32,
-    /// The same in percent of the campaigns in force.
+    /// The same in percent of the campaigns in force; a single one is never many.
     pub removals_percent: u32,
     /// How long a campaign whose file is gone is paused before it retires.
     pub grace: Duration,
@@ -106,7 +106,7 @@ impl Guards {
         let most = u64::try_from(in_force).unwrap_or(u64::MAX).saturating_mul(u64::from(self.removals_percent));
         let limit = if many > u64::from(self.removals) {
             Limit::Number(self.removals)
-        } else if share > most {
+        } else if many > 1 && share > most {
             Limit::Percent(self.removals_percent)
         } else {
             return None;
@@ -217,6 +217,7 @@ mod tests {
         assert_eq!(four.as_deref(), Some("it takes away 4 of 10 campaigns, more than 3 ([guards] removals)"));
         assert_eq!(said(&guards, &removals(4, 10, 6), true), None);
         assert_eq!(said(&guards, &removals(1, 2, 1), false), None, "half is not more than half");
+        assert_eq!(said(&guards, &removals(1, 1, 1), false), None, "another in its place");
         let most = said(&guards, &removals(2, 3, 1), false);
         assert_eq!(most.as_deref(), Some("it takes away 2 of 3 campaigns, more than 50 % ([guards] removals_percent)"));
     }
@@ -261,7 +262,8 @@ mod tests {
         fn the_limits_hold(gone in 0usize..40, stays in 0usize..40, new in 0usize..3, most in 0u32..40, percent in 0u32..=100) {
             let guards = guards(most, percent);
             let removals = removals(gone, gone + stays, stays + new);
-            let within = gone as u64 <= u64::from(most) && gone as u64 * 100 <= u64::from(percent) * (gone + stays) as u64;
+            let share = gone <= 1 || gone as u64 * 100 <= u64::from(percent) * (gone + stays) as u64;
+            let within = gone as u64 <= u64::from(most) && share;
             match guards.of_removals(&removals, false) {
                 None => prop_assert!(gone == 0 || within),
                 Some(Verdict::Empty { .. }) => prop_assert!(stays + new == 0 && gone > 0),

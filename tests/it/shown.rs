@@ -16,7 +16,7 @@ fn campaigns(daemon: &Daemon) -> Vec<Value> {
 /// Waits until the campaign has so many contacts; until then it may only say that it counts.
 fn counted(stage: &Stage, daemon: &Daemon, contacts: u64) {
     stage.until_within(SHOWN_WITHIN, "contacts are counted", || {
-        let Some(campaign) = campaigns(daemon).first().cloned() else { return false };
+        let Some(campaign) = campaigns(daemon).into_iter().find(|c| c["id"] == CAMPAIGN) else { return false };
         let (all, open) = (&campaign["contacts"], &campaign["openContacts"]);
         assert!(all.is_null() && open.is_null() || (all, open) == (&contacts.into(), &contacts.into()), "{campaign}");
         all.is_u64()

@@ -181,7 +181,7 @@ table! {
     pub(crate) struct GuardsTable "`guards`" {
         /// Most campaigns that a commit may take away; more wait for `dialops approve`.
         default(10) removals: Whole<0, 1_000_000> => 10,
-        /// The same in percent of the campaigns in force.
+        /// The same in percent of the campaigns in force; a single one is never too many by this.
         default(50) removals_percent: Whole<0, 100> => 50,
         /// How long a campaign whose file is gone is paused before it retires; its results stay.
         default(crate::domain::guards::GRACE) grace: Lasting<0, 31_536_000> => "24h",
