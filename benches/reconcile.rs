@@ -20,6 +20,7 @@ use dialops::{
     control::QUEUE_LENGTH,
     domain::{
         campaign::{DialPermission, Generation},
+        guards::Guards,
         ids::Revision,
     },
     gitops::{Source, Wake, watch as git_watch},
@@ -195,6 +196,7 @@ impl Daemon {
             store: Arc::clone(&store),
             load: reconcile::check(Arc::clone(&loader)),
             wake: Arc::clone(&wake),
+            guards: Guards::default(),
             commands: mpsc::channel(1).1,
             generation,
             status: watch::channel(SourceStatus::default()).0,
@@ -221,6 +223,8 @@ impl Daemon {
             reconciler: mpsc::channel(QUEUE_LENGTH).0,
             metrics: Arc::clone(&self.metrics),
             clock: self.clock.clone(),
+            longest_override: Duration::from_secs(86_400),
+            guards: Guards::default(),
             keyring: None,
             access: Access { token: None, allowed_uids: vec![] },
         };

@@ -165,6 +165,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         store: Arc::clone(&store) as Arc<dyn Store>,
         load: reconcile::check(Arc::clone(&loader)),
         wake: Arc::clone(&wake),
+        guards: settings.guards.clone(),
         commands: reconcile_queue,
         generation: generation_out,
         status: source_out,
@@ -184,6 +185,8 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         metrics: Arc::clone(&metrics),
         clock,
         access,
+        longest_override: settings.longest_override,
+        guards: settings.guards.clone(),
         keyring,
     });
 

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 use crate::domain::{
     agent::Availability,
     ids::{AgentId, CampaignId, ContactRef, CustomerId, DoNotCallId},
+    overrides::Scope,
 };
 
 /// Most commands waiting for a loop; more than that and the sender is told to try again.
@@ -26,6 +27,13 @@ pub enum DialCommand {
     ContactsAdded {
         /// Into which campaign.
         campaign: CampaignId,
+    },
+    /// Overrides were made or ended: go by those in the store.
+    Overridden {
+        /// Of which campaigns calls that ring are cancelled.
+        cancel_ringing: Option<Scope>,
+        /// Answered once no call is placed against them.
+        done: oneshot::Sender<()>,
     },
     /// A customer is to be erased: a call that rings is cancelled.
     CancelRinging {

@@ -62,6 +62,11 @@ impl Client {
         self.send(self.request(Method::DELETE, self.url(path)?).timeout(ANSWER_TIMEOUT)).await.map(drop)
     }
 
+    /// `DELETE`, an answer in JSON.
+    pub(super) async fn delete_json<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
+        self.answer(self.request(Method::DELETE, self.url(path)?).timeout(ANSWER_TIMEOUT)).await
+    }
+
     /// `POST` of JSON, an answer in JSON.
     pub(super) async fn post_json<T: DeserializeOwned>(
         &self,

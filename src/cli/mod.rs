@@ -4,6 +4,7 @@
 //! input is wrong, 64 usage (SPEC §7).
 
 mod agents;
+mod approve;
 mod batches;
 pub mod check;
 mod client;
@@ -18,6 +19,7 @@ mod import;
 mod listing;
 mod man;
 pub mod output;
+mod overrides;
 mod plan;
 mod reconcile;
 mod results;
@@ -75,8 +77,12 @@ enum Command {
     Batches(batches::Args),
     /// Import, show and remove numbers that may not be called
     DoNotCall(do_not_call::Args),
+    /// Pause or resume campaigns, or go back to a commit, for a while and whatever the files say
+    Override(overrides::Args),
     /// List agents, or set what one is available for
     Agents(agents::Args),
+    /// Let a commit in that waits since it takes away campaigns
+    Approve(approve::Args),
     /// Make the daemon look at its branch now, and say what it found
     Reconcile(reconcile::Args),
     /// List the commits that came into force or were refused
@@ -131,7 +137,9 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Contacts(args) => client_runtime()?.block_on(contacts::run(args, &target)),
         Command::Batches(args) => client_runtime()?.block_on(batches::run(args, &target)),
         Command::DoNotCall(args) => client_runtime()?.block_on(do_not_call::run(args, &target)),
+        Command::Override(args) => client_runtime()?.block_on(overrides::run(args, &target)),
         Command::Agents(args) => client_runtime()?.block_on(agents::run(args, &target)),
+        Command::Approve(args) => client_runtime()?.block_on(approve::run(args, &target)),
         Command::Reconcile(args) => client_runtime()?.block_on(reconcile::run(args, &target)),
         Command::History(args) => client_runtime()?.block_on(history::run(args, &target)),
         Command::Events(args) => client_runtime()?.block_on(events::run(args, &target)),

@@ -23,9 +23,14 @@ pub(super) struct Args {
 /// Exits with 2 when the newest commit did not come into force.
 pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
     let found: Reconciled = Client::new(target)?.post(&["reconcile"], &[("allow_rewrite", args.allow_rewrite)]).await?;
+    show(&found, args.format)
+}
+
+/// Prints what a look found; for `approve` too.
+pub(super) fn show(found: &Reconciled, format: Format) -> Result<Exit, Failure> {
     let mut out = Out::stdout();
-    match args.format {
-        Format::Json => out.json(&found)?,
+    match format {
+        Format::Json => out.json(found)?,
         Format::Text => {
             let mut lines = source_lines(&found.source, &Zone::named("UTC"));
             lines.extend(problem_lines(&found.problems));

@@ -3,6 +3,7 @@
 use super::{
     client::Client,
     output::{Exit, Failure, Format, Out},
+    overrides::line as override_line,
     target::Target,
     text::{Table, Zone, clean, or_dash, short_revision},
 };
@@ -40,6 +41,9 @@ fn write(out: &mut Out, status: &Status) -> Result<(), Failure> {
         "listed" => out.line("test numbers only: [safety] dial = \"listed\" in the settings")?,
         _ => {}
     }
+    for one in &status.overrides {
+        out.line(override_line(one, &zone))?;
+    }
     for source in &status.sources {
         for line in source_lines(source, &zone) {
             out.line(line)?;
@@ -76,6 +80,9 @@ pub(super) fn source_lines(source: &Source, zone: &Zone) -> Vec<String> {
     if source.observed_revision != source.last_applied_revision {
         let newest = or_dash(source.observed_revision.as_deref().map(short_revision));
         lines.push(format!("newest     {newest}, not in force"));
+    }
+    for step in source.waiting.iter().flat_map(|waiting| &waiting.plan) {
+        lines.push(format!("would      {}", clean(step)));
     }
     for condition in &source.conditions {
         let (kind, status) = (&condition.r#type, &condition.status);

@@ -43,7 +43,7 @@ mod version;
 mod windows;
 
 pub use diagnostic::Diagnostic;
-pub use kinds::secret::SecretError;
+pub use kinds::{duration::parse as duration, secret::SecretError};
 pub use layout::{FILE_BYTES_MAX, is_configuration};
 pub use load::{SourceFile, load};
 pub use loader::Loader;

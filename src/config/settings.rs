@@ -14,10 +14,13 @@ use super::{
     diagnostic::{Diagnostic, Severity, Source, sort},
     items::values,
     read::{At, Reader},
-    tables::settings::{CeilingsTable, Dial, SafetyTable, SettingsFile, StoreTable, TrunkTable},
+    tables::settings::{
+        CeilingsTable, Dial, FreezeTable, GuardsTable, SafetyTable, SettingsFile, StoreTable, TrunkTable,
+    },
 };
 use crate::domain::{
     campaign::{Ceilings, DialPermission, SecretRef},
+    guards::{Freeze, Guards},
     ids::TrunkId,
     phone::E164,
 };
@@ -43,6 +46,10 @@ pub struct Settings {
     pub ceilings: Ceilings,
     /// Whom this daemon may call.
     pub dial: DialPermission,
+    /// The longest that an override may hold.
+    pub longest_override: Duration,
+    /// What a good commit may still wait for.
+    pub guards: Guards,
     /// Form of the log.
     pub log_format: LogFormat,
     /// The least important that is logged.
@@ -200,6 +207,8 @@ impl Build<'_> {
             trunks: file.trunks.value.into_iter().filter_map(|trunk| self.trunk(trunk.value)).collect(),
             ceilings: ceilings(file.ceilings.value),
             dial,
+            longest_override: file.overrides.value.longest.value,
+            guards: self.guards(file.guards.value, file.freezes.value),
             log_format: log.format.value,
             log_level: log.level.value,
         })
@@ -270,6 +279,27 @@ impl Build<'_> {
                 DialPermission::None
             }
         }
+    }
+
+    fn guards(&mut self, table: GuardsTable, freezes: Vec<At<FreezeTable>>) -> Guards {
+        Guards {
+            removals: table.removals.value,
+            removals_percent: table.removals_percent.value,
+            grace: table.grace.value,
+            freezes: freezes.into_iter().filter_map(|freeze| self.freeze(freeze.value)).collect(),
+        }
+    }
+
+    fn freeze(&mut self, freeze: FreezeTable) -> Option<Freeze> {
+        let (starts_at, ends_at, reason) = (freeze.starts_at?, freeze.ends_at?, freeze.reason?.value);
+        if ends_at.value <= starts_at.value {
+            let start = self.source.locate(starts_at.span.unwrap_or_default());
+            self.error(Code::EndsBeforeStart, ends_at.span, "`ends_at` must be after `starts_at`")
+                .label("not later")
+                .relate(start, "starts here");
+            return None;
+        }
+        Some(Freeze { starts_at: starts_at.value, ends_at: ends_at.value, reason })
     }
 
     fn trunk(&self, trunk: TrunkTable) -> Option<TrunkSettings> {

@@ -30,6 +30,7 @@ use crate::{
         engine::{Effect, Engine, EngineSettings, Input, Observation},
         ids::{AgentId, AttemptId, LegId},
         intent::{Intent, Settlement},
+        overrides::Scope,
         reason::Hold,
     },
     store::{Evaluated, IntentDecision, IntentRequest, LegRecord, Milestone, Store, StoreError},
@@ -126,6 +127,7 @@ pub async fn run(parts: Dialer, shutdown: CancellationToken) -> Result<(), Diale
     let hang_up = parts.hang_up.clone();
     let mut looper = Looper::new(parts, recovery);
     looper.flush()?;
+    looper.overridden(None);
     looper.generation_changed();
     loop {
         let wait = looper.until_wakeup();
@@ -487,6 +489,11 @@ impl Looper {
     fn command(&mut self, command: DialCommand) {
         match command {
             DialCommand::ContactsAdded { campaign } => self.give(Input::ContactsAdded(campaign)),
+            DialCommand::Overridden { cancel_ringing, done } => {
+                self.overridden(cancel_ringing);
+                // Who asked may have gone.
+                let _unheard = done.send(());
+            }
             DialCommand::CancelRinging { campaign, customer } => {
                 self.give(Input::CancelRinging { campaign, customer });
             }
@@ -518,6 +525,13 @@ impl Looper {
                 });
             }
         }
+    }
+
+    /// Goes by the overrides that the store has.
+    fn overridden(&mut self, cancel_ringing: Option<Scope>) {
+        let overrides = self.parts.store.overrides();
+        self.give(Input::Overridden { overrides, cancel_ringing });
+        self.publish();
     }
 
     /// A generation came into force; with the first, agents are made what they were.

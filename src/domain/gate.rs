@@ -16,6 +16,7 @@ use super::{
     do_not_call::{self, Entry},
     due,
     ids::AgentId,
+    overrides::{Order, Override},
     phone::E164,
     reason::Hold,
     retry,
@@ -67,6 +68,8 @@ pub struct Facts<'a> {
     pub campaign: Option<&'a Campaign>,
     /// Whom this daemon may call.
     pub permission: &'a DialPermission,
+    /// The override that goes before the state in the campaign's file.
+    pub overridden: Option<&'a Override>,
     /// The contact as it stands in the store.
     pub contact: &'a Contact,
     /// The contact's version when it was picked.
@@ -101,16 +104,21 @@ pub fn has_expired(now: Timestamp, campaign: &Campaign) -> bool {
     now.saturating_add(CLOSES_BEFORE).unwrap_or(Timestamp::MAX) >= campaign.ends_at
 }
 
-/// A campaign that holds everything back, whatever the contact.
-pub fn campaign_hold(now: Timestamp, campaign: &Campaign, permission: &DialPermission) -> Option<Hold> {
+/// A campaign that holds everything back, whatever the contact; `overridden` goes before the state in its file.
+pub fn campaign_hold(
+    now: Timestamp,
+    campaign: &Campaign,
+    permission: &DialPermission,
+    overridden: Option<&Override>,
+) -> Option<Hold> {
     if *permission == DialPermission::None {
         return Some(Hold::DiallingOff);
     }
     if has_expired(now, campaign) {
         return Some(Hold::Expired);
     }
-    if campaign.desired == DesiredState::Paused {
-        return Some(Hold::Paused);
+    if let Some(hold) = paused(campaign, overridden) {
+        return Some(hold);
     }
     let settings = campaign.not_dialled_yet();
     if !settings.is_empty() {
@@ -121,6 +129,17 @@ pub fn campaign_hold(now: Timestamp, campaign: &Campaign, permission: &DialPermi
     }
     // Where contacts' own zones govern, some may be called while others sleep.
     if campaign.hours.is_in_contact_zone() { None } else { window(now, &campaign.hours.at_home()).err() }
+}
+
+fn paused(campaign: &Campaign, overridden: Option<&Override>) -> Option<Hold> {
+    match overridden.map(|one| (one, &one.order)) {
+        Some((one, Order::Pause { scope, .. })) => {
+            let (scope, reason) = (scope.clone(), one.reason.clone());
+            Some(Hold::PausedByOverride { id: one.id, scope, reason, until: one.until })
+        }
+        Some((_, Order::Resume { .. })) => None,
+        Some((_, Order::Pin { .. })) | None => (campaign.desired == DesiredState::Paused).then_some(Hold::Paused),
+    }
 }
 
 fn window(now: Timestamp, hours: &ZonedHours<'_>) -> Result<(), Hold> {
@@ -134,7 +153,7 @@ fn window(now: Timestamp, hours: &ZonedHours<'_>) -> Result<(), Hold> {
 pub fn decide(facts: &Facts<'_>) -> Result<(), Hold> {
     let campaign = facts.campaign.ok_or(Hold::Retired)?;
     let progress = &facts.contact.progress;
-    if let Some(hold) = campaign_hold(facts.now, campaign, facts.permission) {
+    if let Some(hold) = campaign_hold(facts.now, campaign, facts.permission, facts.overridden) {
         return Err(hold);
     }
     if facts.contact.version != facts.picked_version {

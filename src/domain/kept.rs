@@ -68,6 +68,7 @@ impl KeptBy {
             | Hold::DiallingOff
             | Hold::Retired
             | Hold::Paused
+            | Hold::PausedByOverride { .. }
             | Hold::NotStarted { .. }
             | Hold::Expired
             | Hold::NotDialledYet { .. }

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use super::{
     due::DueBy,
     ids::{AgentId, CampaignId, DoNotCallId},
+    overrides::{OverrideId, Scope},
 };
 
 /// A reason for "not now".
@@ -27,6 +28,17 @@ pub enum Hold {
     Retired,
     /// The file says `paused`.
     Paused,
+    /// An override says so.
+    PausedByOverride {
+        /// Which one.
+        id: OverrideId,
+        /// What it is of.
+        scope: Scope,
+        /// Why.
+        reason: String,
+        /// When it ends.
+        until: Timestamp,
+    },
     /// Before `starts_at`.
     NotStarted {
         /// `starts_at`.
@@ -149,11 +161,12 @@ pub enum Hold {
 
 impl Hold {
     /// Every code, for metrics that start at 0.
-    pub const CODES: [&'static str; 35] = [
+    pub const CODES: [&'static str; 36] = [
         "dialling_off",
         "not_listed",
         "retired",
         "paused",
+        "paused_by_override",
         "not_started",
         "expired",
         "not_dialled_yet",
@@ -195,6 +208,7 @@ impl Hold {
             Self::NotListed => "not_listed",
             Self::Retired => "retired",
             Self::Paused => "paused",
+            Self::PausedByOverride { .. } => "paused_by_override",
             Self::NotStarted { .. } => "not_started",
             Self::Expired => "expired",
             Self::NotDialledYet { .. } => "not_dialled_yet",
@@ -245,6 +259,7 @@ impl Hold {
     #[must_use]
     pub fn until(&self) -> Option<Timestamp> {
         match self {
+            Self::PausedByOverride { until, .. } => Some(*until),
             Self::NotStarted { starts_at } => Some(*starts_at),
             Self::WindowClosed { opens_at, .. } => *opens_at,
             Self::NothingDue { next_at } => *next_at,
@@ -290,6 +305,10 @@ impl fmt::Display for Hold {
             Self::NotListed => f.write_str("not a test number: [safety] dial = \"listed\" in the settings"),
             Self::Retired => f.write_str("the campaign's file is gone"),
             Self::Paused => f.write_str("the file says state = \"paused\""),
+            Self::PausedByOverride { id, scope, reason, until } => {
+                let all = if *scope == Scope::All { " of all campaigns" } else { "" };
+                write!(f, "paused until {until} by override {id}{all}: {reason}")
+            }
             Self::NotStarted { starts_at } => write!(f, "starts at {starts_at}"),
             Self::Expired => f.write_str("ends_at has passed, which is final"),
             Self::NotDialledYet { settings } => {

@@ -3,12 +3,13 @@
 //! [`source`] answers two questions, "which commit is the branch at?" and "what does that commit
 //! say?", and never looks at a work tree. [`wake`] gathers everything that asks for a look; a
 //! trigger carries no news, so losing one costs at most a poll interval. [`watch`] is the file
-//! system's trigger, [`Checkout`] reads commits for `check` and `plan`, [`author`] writes what the demo
-//! commits. Types of `git2` and `notify` stay in here.
+//! system's trigger, [`Checkout`] reads commits for `check` and `plan`, [`Later`] is what lies between two
+//! commits, [`author`] writes what the demo commits. Types of `git2` and `notify` stay in here.
 
 pub mod author;
 mod checkout;
 mod error;
+mod lineage;
 mod snapshot;
 pub mod source;
 pub mod wake;
@@ -16,6 +17,7 @@ pub mod watch;
 
 pub use checkout::Checkout;
 pub use error::{Refusal, RefusalReason, SourceError};
+pub use lineage::Later;
 pub use snapshot::{CommitFile, CommitFiles};
 pub use source::Source;
 pub use wake::{Trigger, Wake};

@@ -111,6 +111,14 @@ impl Source {
         .await
     }
 
+    /// Has a look at the repository.
+    pub(super) async fn with_repository<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Repository) -> Result<T, SourceError> + Send + 'static,
+    ) -> Result<T, SourceError> {
+        self.blocking(move |inner| look(&inner.open()?)).await
+    }
+
     async fn blocking<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&Inner) -> Result<T, SourceError> + Send + 'static,

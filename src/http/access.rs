@@ -85,6 +85,18 @@ impl Access {
     }
 }
 
+impl Access {
+    /// The same for a form that a person has filled in: the token is one of its fields.
+    pub fn check_form(&self, peer: Peer, token: &str) -> Result<(), Denied> {
+        let mut headers = HeaderMap::new();
+        // What can't stand in a header is no token.
+        if let Ok(value) = format!("Bearer {token}").parse() {
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        self.check(peer, &headers)
+    }
+}
+
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())

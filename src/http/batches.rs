@@ -12,13 +12,14 @@ use super::{
     access::Peer,
     campaigns::campaign_id,
     error::ApiError,
+    journal,
     state::ServerState,
     wire::batches::{BatchList, BatchView, PauseBatch},
 };
 use crate::{
     control::DialCommand,
     domain::ids::{BatchId, CampaignId},
-    store::{Entries, Event, EventKind, StoreError},
+    store::{Event, EventKind, StoreError},
 };
 
 /// A campaign's batches, oldest first.
@@ -67,9 +68,7 @@ async fn write_down(state: &ServerState, campaign: &CampaignId, batch: &BatchId,
     let message = format!("{peer} {did} batch {} of {campaign}", batch.masked());
     let (campaign, by) = (Some(campaign.clone()), Some(peer.to_string()));
     let event = Event { campaign, by, ..Event::new(state.clock.now().wall, kind, message) };
-    if let Err(error) = state.store.journal(Entries { events: vec![event], ..Entries::default() }).await {
-        tracing::warn!(%error, "the journal can't be written: events have a gap");
-    }
+    journal::write_down(state, event).await;
 }
 
 async fn found(state: &ServerState, campaign: CampaignId, batch: BatchId) -> Result<BatchView, ApiError> {

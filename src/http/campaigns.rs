@@ -12,17 +12,21 @@ use serde::Deserialize;
 use super::{
     error::ApiError,
     state::ServerState,
+    status::{removed_campaign, waits_to_retire},
     wire::{
         Attempt, CampaignWhy, ContactView, ContactWhy, KeptView, LiveView, NextView, Results, TallyView,
         business::{BusinessResultView, CancelledView, ScheduledView},
     },
 };
 use crate::{
-    domain::ids::{AttemptId, CampaignId, CustomerId},
+    domain::{
+        ids::{AttemptId, CampaignId, CustomerId},
+        reason::Hold,
+    },
     store::{COUNTED_AT_ONCE_MAX, Counted},
     telemetry::{
         metrics::RETIRED,
-        status::{CampaignStatus, Waiting},
+        status::{CampaignStatus, RemovedCampaign, Waiting},
     },
 };
 
@@ -94,7 +98,11 @@ pub(super) async fn campaign_why(
         Some(false) => 0,
     };
     let Counted { tally, kept, at_once } = state.store.counts(&campaign, now, most).await?;
-    let shown = dial_status(&state, &campaign).unwrap_or_else(|| retired(&campaign));
+    let dialled = dial_status(&state, &campaign);
+    let shown = match removed(&state, &campaign) {
+        Some(removed) => removed_campaign(&removed, dialled),
+        None => dialled.unwrap_or_else(|| retired(&campaign)),
+    };
     Ok(Json(CampaignWhy {
         campaign: CampaignStatus {
             // The loop's own counts are of another moment.
@@ -141,7 +149,10 @@ pub(super) async fn contact_why(
         cancelled: CancelledView::of(contact),
         next: why.next.as_ref().filter(|_| live.is_none()).map(NextView::from),
         live,
-        hold: why.hold.as_ref().map(Waiting::of),
+        hold: why.hold.as_ref().map(|hold| match removed(&state, &campaign).filter(|_| *hold == Hold::Retired) {
+            Some(removed) => waits_to_retire(&removed),
+            None => Waiting::of(hold),
+        }),
         as_of: now.to_string(),
     }))
 }
@@ -158,11 +169,16 @@ fn dial_status(state: &ServerState, id: &CampaignId) -> Option<CampaignStatus> {
     state.dial.borrow().campaigns.iter().find(|campaign| campaign.id == id.as_str()).cloned()
 }
 
+/// The campaign as one whose file is gone, until it retires.
+fn removed(state: &ServerState, id: &CampaignId) -> Option<RemovedCampaign> {
+    state.source.borrow().removed.iter().find(|removed| removed.id == id.as_str()).cloned()
+}
+
 fn retired(id: &CampaignId) -> CampaignStatus {
     CampaignStatus {
         id: id.to_string(),
         phase: RETIRED.to_owned(),
-        waiting: Some(Waiting::of(&crate::domain::reason::Hold::Retired)),
+        waiting: Some(Waiting::of(&Hold::Retired)),
         ..CampaignStatus::default()
     }
 }

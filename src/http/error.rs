@@ -22,6 +22,11 @@ impl ApiError {
         Self { status, body: ErrorBody { error: error.into(), hint: hint.into() } }
     }
 
+    /// What it is answered with.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// The body alone, where a status was sent already.
     pub(super) fn into_body(self) -> ErrorBody {
         self.body

@@ -14,10 +14,18 @@ use super::{
     state::ServerState,
     wire::journal::{EventView, Events, HandledCommitView, History},
 };
+use crate::store::{Entries, Event};
 
 /// Entries of an answer unless asked otherwise, and the most of one.
 const LIMIT: u32 = 100;
 const LIMIT_MAX: u32 = 1_000;
+
+/// Writes down what somebody did; a journal that can't be written holds nothing up.
+pub(super) async fn write_down(state: &ServerState, event: Event) {
+    if let Err(error) = state.store.journal(Entries { events: vec![event], ..Entries::default() }).await {
+        tracing::warn!(%error, "the journal can't be written: events have a gap");
+    }
+}
 
 /// How many commits.
 #[derive(Debug, Deserialize)]

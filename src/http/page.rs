@@ -15,7 +15,7 @@ use super::{
     error::ApiError,
     state::ServerState,
     status::{ShowAgents, status},
-    wire::{Agents, Source, Status},
+    wire::{Agents, Source, Status, overrides::OverrideView},
 };
 use crate::{
     domain::agent::AgentState,
@@ -65,6 +65,8 @@ struct Page {
     refresh: Option<u32>,
     headline: Headline,
     permission: Option<&'static str>,
+    overrides: Vec<String>,
+    all_paused: bool,
     tiles: Vec<Tile>,
     source: SourceCard,
     problems: Vec<Problem>,
@@ -167,6 +169,8 @@ impl Page {
             refresh: (!still).then_some(REFRESH_SECONDS),
             headline: Headline::of(status),
             permission: permission(&status.dial),
+            overrides: status.overrides.iter().map(|one| override_text(one, zone)).collect(),
+            all_paused: status.overrides.iter().any(|one| one.action == "pause" && one.is_of_all()),
             tiles: tiles(status),
             source: SourceCard::of(status.sources.first(), zone),
             problems_left_out: status.problems.len().saturating_sub(ROWS_MAX),
@@ -211,6 +215,12 @@ fn permission(dial: &str) -> Option<&'static str> {
         "listed" => Some("This daemon calls test numbers only: [safety] dial = \"listed\" in its settings."),
         _ => None,
     }
+}
+
+/// An override as a sentence, its end in the reader's zone.
+fn override_text(one: &OverrideView, zone: &Zone) -> String {
+    let OverrideView { id, does, until, by, reason, .. } = one;
+    format!("Override {id} {does} until {}, by {by}: {reason}", zone.show(until))
 }
 
 fn tiles(status: &Status) -> Vec<Tile> {

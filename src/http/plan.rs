@@ -21,7 +21,10 @@ use super::{
     error::ApiError,
     lines::{answer, line},
     state::ServerState,
-    wire::plan::{CampaignCounts, Live, PlanEvent, PlanRequest, Step, Structure},
+    wire::{
+        overrides::OverrideView,
+        plan::{CampaignCounts, GuardsView, Live, PlanEvent, PlanRequest, Step, Structure},
+    },
 };
 use crate::{
     config::{Diagnostic, Loader, diagnostic::Severity},
@@ -62,8 +65,10 @@ pub(super) async fn generation(State(state): State<Arc<ServerState>>) -> Result<
         epoch: state.store.epoch().0,
         revision: applied.as_ref().map(|(revision, _)| revision.to_string()),
         applied_at: applied.map(|(_, at)| at.to_string()),
-        retired: ids(&|campaign| campaign.retired),
+        retired: ids(&|campaign| campaign.retired || campaign.removed_at.is_some()),
         expired: ids(&|campaign| campaign.ends_at.is_some_and(|ends_at| ends_at <= now)),
+        guards: Some(GuardsView::of(&state.guards, now)),
+        overrides: state.store.overrides().in_force(now).map(|one| OverrideView::from(&**one)).collect(),
     }))
 }
 

@@ -10,17 +10,26 @@ use std::{
 
 use axum::{
     Extension, Json,
+    body::Bytes,
     extract::{Query, State},
     http::StatusCode,
 };
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
-use super::{access::Peer, error::ApiError, state::ServerState, status::source_view, wire::Reconciled};
-use crate::control::ReconcileCommand;
+use super::{access::Peer, error::ApiError, journal, state::ServerState, status::source_view, wire::Reconciled};
+use crate::{
+    control::ReconcileCommand,
+    domain::ids::Revision,
+    store::{Event, EventKind},
+    telemetry::status::WaitingCommit,
+};
 
 /// Longest wait for a look; a first clone may take this long.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Fewest digits of a commit that is approved.
+const DIGITS_MIN: usize = 7;
 
 static SERIAL: AtomicU64 = AtomicU64::new(1);
 
@@ -38,11 +47,59 @@ pub(super) async fn post(
     Extension(peer): Extension<Peer>,
     Query(ask): Query<Ask>,
 ) -> Result<Json<Reconciled>, ApiError> {
+    look(&state, &peer, ask.allow_rewrite).await.map(Json)
+}
+
+/// Which commit is let in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Approve {
+    revision: String,
+}
+
+/// Lets the commit in that waits since it takes away campaigns, and answers once the loop has looked.
+pub(super) async fn approve(
+    State(state): State<Arc<ServerState>>,
+    Extension(peer): Extension<Peer>,
+    body: Bytes,
+) -> Result<Json<Reconciled>, ApiError> {
+    let Approve { revision: asked } = serde_json::from_slice(&body).map_err(|error| {
+        ApiError::bad_request(format!("the body is not {{\"revision\": …}}: {error}"), "send {\"revision\": COMMIT}")
+    })?;
+    let waiting = state.source.borrow().waiting.clone();
+    let revision = approvable(waiting, &asked)?;
+    state.store.approve(&revision, &peer.to_string()).await?;
+    tracing::warn!(%revision, by = %peer, "a commit that takes away campaigns was approved");
+    let message = format!("{peer} let commit {} in, which takes away campaigns", revision.short());
+    let event = Event::new(state.clock.now().wall, EventKind::CommitApproved, message);
+    journal::write_down(&state, Event { revision: Some(revision), by: Some(peer.to_string()), ..event }).await;
+    look(&state, &peer, false).await.map(Json)
+}
+
+/// The commit that waits, if it is the one that is asked for and a person may let it in.
+fn approvable(waiting: Option<WaitingCommit>, asked: &str) -> Result<Revision, ApiError> {
+    let refused = |error: String, hint: &str| ApiError::new(StatusCode::CONFLICT, error, hint);
+    let Some(waiting) = waiting else {
+        return Err(refused("no commit waits for approval".to_owned(), "`dialops status` says what is in force"));
+    };
+    let prefix = asked.len() >= DIGITS_MIN && waiting.revision.starts_with(asked);
+    let revision = Revision::parse(&waiting.revision).filter(|_| prefix);
+    let Some(revision) = revision else {
+        let error = format!("commit {} waits, not {asked:?}", waiting.revision);
+        return Err(refused(error, "look at its plan in `dialops status`, then approve that very commit"));
+    };
+    if waiting.approvable {
+        return Ok(revision);
+    }
+    Err(refused(format!("commit {} can't be approved: {}", revision.short(), waiting.message), &waiting.hint))
+}
+
+/// Has the loop look now, and waits for what it found.
+pub(super) async fn look(state: &ServerState, by: &Peer, allow_rewrite: bool) -> Result<Reconciled, ApiError> {
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
     let token = format!("{}#{serial}", state.clock.now().wall);
     let (done, answer) = oneshot::channel();
-    let (token_of, by) = (token.clone(), peer.to_string());
-    let command = ReconcileCommand { token: token_of, by, allow_rewrite: ask.allow_rewrite, done };
+    let command = ReconcileCommand { token: token.clone(), by: by.to_string(), allow_rewrite, done };
     state.reconciler.try_send(command).map_err(|_| ApiError::busy("reconciling"))?;
     match tokio::time::timeout(LOOK_TIMEOUT, answer).await {
         Ok(Ok(())) => {}
@@ -53,5 +110,5 @@ pub(super) async fn post(
         }
     }
     let source = state.source.borrow().clone();
-    Ok(Json(Reconciled { token, source: source_view(&source), problems: source.problems }))
+    Ok(Reconciled { token, source: source_view(&source), problems: source.problems })
 }

@@ -8,12 +8,12 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, patch, post, put},
+    routing::{delete, get, patch, post, put},
 };
 
 use super::{
     access, agents, batches, business, campaigns, contacts, customers, do_not_call, error::ApiError, health, journal,
-    listing, page, plan, reconcile, state::ServerState, status,
+    listing, overrides, page, pause, plan, reconcile, state::ServerState, status,
 };
 
 /// Longest body, but for plans and for imports, which are streamed.
@@ -25,6 +25,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 pub fn router(state: Arc<ServerState>) -> Router {
     let open = Router::new()
         .route("/", get(page::get))
+        .route("/pause", get(pause::form).post(pause::post))
         .route("/-/healthy", get(health::healthy))
         .route("/-/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
@@ -52,6 +53,9 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .route("/api/v1/campaigns/{campaign}/contacts", post(contacts::import).get(listing::list))
         .route("/api/v1/do-not-call/{list}", get(do_not_call::entries).post(do_not_call::import))
         .route("/api/v1/plan", post(plan::post).layer(DefaultBodyLimit::max(plan::BODY_BYTES_MAX)))
+        .route("/api/v1/overrides", get(overrides::list).post(overrides::make))
+        .route("/api/v1/overrides/{id}", delete(overrides::end_now))
+        .route("/api/v1/approvals", post(reconcile::approve))
         .route("/api/v1/reconcile", post(reconcile::post));
     let closed = prompt.merge(lengthy).layer(middleware::from_fn_with_state(Arc::clone(&state), access::require));
     open.layer(middleware::from_fn(in_time))
@@ -84,7 +88,7 @@ async fn wrong_method(method: Method, uri: Uri) -> ApiError {
 
 /// The page has no script and loads nothing; nothing served is to be framed or guessed at.
 async fn safe_headers(mut response: Response) -> Response {
-    const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+    const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; \
                           frame-ancestors 'none'";
     let headers = [
         (header::CONTENT_SECURITY_POLICY, POLICY),

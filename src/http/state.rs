@@ -1,6 +1,6 @@
 //! What the handlers read and where their commands go.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
@@ -11,7 +11,7 @@ use crate::{
     config::Loader,
     contacts::Keyring,
     control::{DialCommand, ReconcileCommand},
-    domain::campaign::Generation,
+    domain::{campaign::Generation, guards::Guards},
     gitops::Source,
     store::Store,
     telemetry::{
@@ -57,6 +57,10 @@ pub struct ServerState {
     pub clock: Clock,
     /// Who may see personal data and give commands.
     pub access: Access,
+    /// How long an override may hold.
+    pub longest_override: Duration,
+    /// What a good commit may still wait for.
+    pub guards: Guards,
     /// What encrypts attributes.
     pub keyring: Option<Arc<Keyring>>,
 }

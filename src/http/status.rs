@@ -13,13 +13,13 @@ use super::{
     access::peer,
     error::ApiError,
     state::ServerState,
-    wire::{Agents, Campaigns, Source, Status},
+    wire::{Agents, Campaigns, Source, Status, overrides::OverrideView},
 };
 use crate::{
     domain::agent::AgentState,
     telemetry::{
         metrics::{PHASES, RETIRED},
-        status::{CampaignStatus, DialStatus, SourceStatus},
+        status::{CampaignStatus, DialStatus, RemovedCampaign, SourceStatus, Waiting},
     },
 };
 
@@ -34,6 +34,7 @@ pub(super) enum ShowAgents {
 pub(super) fn status(state: &ServerState, show: ShowAgents) -> Status {
     let source = state.source.borrow().clone();
     let dial = state.dial.borrow().clone();
+    let now = state.clock.now().wall;
     Status {
         api_version: "status/v1".to_owned(),
         instance: state.instance.name.clone(),
@@ -41,11 +42,12 @@ pub(super) fn status(state: &ServerState, show: ShowAgents) -> Status {
         started_at: state.instance.started_at.to_string(),
         ready: state.is_ready(),
         dial: dial.dial.clone(),
+        overrides: state.store.overrides().in_force(now).map(|one| OverrideView::from(&**one)).collect(),
         sources: vec![source_view(&source)],
         live_calls: dial.live_calls,
         reserved_agents: dial.reserved_agents,
         agents: agents(&dial, show),
-        campaigns: campaigns(dial.campaigns, &source.retired),
+        campaigns: campaigns(dial.campaigns, &source),
         problems: source.problems,
         lowered: source.lowered,
     }
@@ -65,15 +67,41 @@ pub(super) fn source_view(source: &SourceStatus) -> Source {
         last_handled_reconcile_at: source.last_handled_reconcile.clone(),
         files: source.files,
         conditions: source.conditions.clone(),
+        waiting: source.waiting.clone(),
     }
 }
 
-/// Those that the dialling loop knows, and the `retired` ones that it knows no more.
-fn campaigns(list: Vec<CampaignStatus>, retired: &[String]) -> Campaigns {
-    let retired = retired.iter().filter(|id| list.iter().all(|campaign| campaign.id != **id));
+/// Those that the dialling loop knows, and those whose files are gone, which it knows no more.
+fn campaigns(mut list: Vec<CampaignStatus>, source: &SourceStatus) -> Campaigns {
+    for removed in &source.removed {
+        let known = list.iter().position(|campaign| campaign.id == removed.id);
+        let shown = removed_campaign(removed, known.map(|at| list.remove(at)));
+        list.insert(list.partition_point(|campaign| campaign.id < removed.id), shown);
+    }
+    let retired = source.retired.iter().filter(|id| list.iter().all(|campaign| campaign.id != **id));
     let phases = list.iter().map(|campaign| campaign.phase.as_str()).chain(retired.map(|_| RETIRED));
     let by_phase = counted(&PHASES, phases);
     Campaigns { total: by_phase.values().sum(), by_phase, list }
+}
+
+/// A campaign whose file is gone, and that is paused until it retires; `dialled` while calls of it are live.
+pub(super) fn removed_campaign(removed: &RemovedCampaign, dialled: Option<CampaignStatus>) -> CampaignStatus {
+    let dialled = dialled.unwrap_or_default();
+    let phase = if dialled.live_calls > 0 { "draining" } else { "paused" };
+    CampaignStatus {
+        id: removed.id.clone(),
+        name: removed.name.clone(),
+        phase: phase.to_owned(),
+        waiting: Some(waits_to_retire(removed)),
+        ..dialled
+    }
+}
+
+/// Why a campaign whose file is gone is not dialled.
+pub(super) fn waits_to_retire(removed: &RemovedCampaign) -> Waiting {
+    let until = &removed.retires_at;
+    let message = format!("the campaign's file is gone; it retires at {until} unless the file is back by then");
+    Waiting { reason: RETIRED.to_owned(), message, until: Some(until.clone()) }
 }
 
 fn agents(dial: &DialStatus, show: ShowAgents) -> Agents {

@@ -7,6 +7,7 @@ pub mod business;
 pub mod contacts;
 pub mod do_not_call;
 pub mod journal;
+pub mod overrides;
 pub mod plan;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use self::business::{BusinessResultView, CancelledView, ScheduledView};
+use self::{
+    business::{BusinessResultView, CancelledView, ScheduledView},
+    overrides::OverrideView,
+};
 use crate::{
     domain::{
         contact::{Contact, Number},
@@ -24,7 +28,7 @@ use crate::{
         phone::E164,
     },
     store::{AttemptRecord, Tally},
-    telemetry::status::{AgentStatus, CampaignStatus, CommitInfo, Condition, Problem, Waiting},
+    telemetry::status::{AgentStatus, CampaignStatus, CommitInfo, Condition, Problem, Waiting, WaitingCommit},
 };
 
 /// Body of every failed request.
@@ -52,6 +56,9 @@ pub struct Status {
     pub ready: bool,
     /// `none`, `listed` or `all`: whom this daemon may call.
     pub dial: String,
+    /// Overrides in force, by id.
+    #[serde(default)]
+    pub overrides: Vec<OverrideView>,
     /// The branches that are followed; one for now.
     pub sources: Vec<Source>,
     /// Campaigns, counted and listed.
@@ -93,8 +100,11 @@ pub struct Source {
     pub last_handled_reconcile_at: Option<String>,
     /// Files of the last attempted revision.
     pub files: usize,
-    /// `Ready`, and `Stalled` while it holds.
+    /// `Ready`, and `Stalled` and `PruneBlocked` while they hold.
     pub conditions: Vec<Condition>,
+    /// The commit that is good and waits, and what for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<WaitingCommit>,
 }
 
 /// Campaigns, counted and listed.
@@ -252,6 +262,9 @@ pub struct Attempt {
     pub settings_digest: String,
     /// Version of the do-not-call lists that its gate read.
     pub do_not_call_version: u64,
+    /// Numbers of the overrides that it was placed under.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<u32>,
 }
 
 impl From<&AttemptRecord> for Attempt {
@@ -280,6 +293,7 @@ impl From<&AttemptRecord> for Attempt {
             tzdb_version: record.tzdb_version.clone(),
             settings_digest: record.settings_digest.clone(),
             do_not_call_version: record.do_not_call_version,
+            overrides: record.overrides.iter().map(|id| id.0).collect(),
         }
     }
 }

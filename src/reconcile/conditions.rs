@@ -1,16 +1,19 @@
 //! What became of the newest commit, as kstatus conditions.
 
-use std::error::Error;
+use std::{collections::BTreeSet, error::Error};
 
 use jiff::Timestamp;
 
 use crate::{
-    domain::ids::Revision,
+    domain::{
+        guards::Verdict,
+        ids::{CampaignId, Revision},
+    },
     gitops::{Refusal, SourceError},
     store::StoreError,
     telemetry::{
         metrics::ReconcileFailure,
-        status::{Condition, Problem},
+        status::{Condition, Problem, WaitingCommit},
     },
 };
 
@@ -37,6 +40,18 @@ pub(super) enum Failure {
     /// The files have problems.
     #[error("{}", invalid(.0))]
     Invalid(Vec<Problem>),
+    /// It is good, and waits.
+    #[error("commit {} waits: {verdict}; {}", .head.short(), .verdict.hint(.head.as_str()))]
+    Guarded {
+        /// The branch's commit.
+        head: Revision,
+        /// What keeps it out.
+        verdict: Verdict,
+        /// What it would do, step by step.
+        plan: Vec<String>,
+        /// Campaigns that are paused already, as a freeze lets them be.
+        pauses: BTreeSet<CampaignId>,
+    },
     /// The store failed; tried again after a while.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -52,6 +67,7 @@ impl Failure {
             Self::Source(error) => error.reason(),
             Self::Rewritten { .. } => "HistoryRewritten",
             Self::Invalid(_) => "ValidationFailed",
+            Self::Guarded { verdict, .. } => verdict.reason(),
             Self::Store(_) => "StoreFailed",
             Self::Crashed => "CheckFailed",
         }
@@ -60,6 +76,7 @@ impl Failure {
     pub(super) fn metric(&self) -> ReconcileFailure {
         match self {
             Self::Source(error) if !error.is_of_commit() => ReconcileFailure::Source,
+            Self::Guarded { .. } => ReconcileFailure::Guarded,
             Self::Source(_) | Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed => ReconcileFailure::Rejected,
             Self::Store(_) => ReconcileFailure::Store,
         }
@@ -70,6 +87,8 @@ impl Failure {
         match self {
             Self::Source(error) => error.is_of_commit(),
             Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed => true,
+            // The end of a freeze is only a matter of time.
+            Self::Guarded { verdict, .. } => verdict.is_of_removals(),
             Self::Store(_) => false,
         }
     }
@@ -77,6 +96,24 @@ impl Failure {
     /// Whether it stays so until a person does something.
     fn is_stalled(&self) -> bool {
         self.is_of_commit() || matches!(self, Self::Source(_))
+    }
+
+    /// Whether the commit waits for a person because of what it takes away.
+    fn blocks_removals(&self) -> bool {
+        matches!(self, Self::Guarded { verdict, .. } if verdict.is_of_removals())
+    }
+
+    /// The commit that waits, and what for.
+    pub(super) fn waiting(&self) -> Option<WaitingCommit> {
+        let Self::Guarded { head, verdict, plan, .. } = self else { return None };
+        Some(WaitingCommit {
+            revision: head.to_string(),
+            plan: plan.clone(),
+            reason: verdict.reason().to_owned(),
+            message: verdict.to_string(),
+            approvable: matches!(verdict, Verdict::Removals { .. }),
+            hint: verdict.hint(head.as_str()),
+        })
     }
 
     /// Every problem of the commit, if that is what failed.
@@ -108,7 +145,7 @@ fn refused(refusal: &Refusal) -> Problem {
     }
 }
 
-/// `Ready`, and `Stalled` while it holds; each keeps its time while its status stays the same.
+/// `Ready`, and `Stalled` and `PruneBlocked` while they hold; each keeps its time while its status stays the same.
 pub(super) fn conditions(
     before: &[Condition],
     ready: Result<String, (&Failure, String)>,
@@ -130,6 +167,9 @@ pub(super) fn conditions(
             let mut conditions = vec![condition("Ready", "False", failure.reason(), &message)];
             if failure.is_stalled() {
                 conditions.push(condition("Stalled", "True", failure.reason(), &message));
+            }
+            if failure.blocks_removals() {
+                conditions.push(condition("PruneBlocked", "True", failure.reason(), &message));
             }
             conditions
         }

@@ -7,7 +7,7 @@ use crate::{
     domain::{
         campaign::{Campaign, Definitions},
         ids::CampaignId,
-        plan::{self, Actual, Desired, Plan},
+        plan::{self, Actual, Desired, Leaving, Plan, Verb},
     },
     store::{CampaignChange, StoredCampaign},
 };
@@ -41,19 +41,31 @@ impl Digests {
 }
 
 /// What has to change in the store for it to have these definitions.
-pub(super) fn plan_for(definitions: &Definitions, stored: &[StoredCampaign], digests: &mut Digests) -> Plan {
+pub(super) fn plan_for(
+    definitions: &Definitions,
+    stored: &[StoredCampaign],
+    digests: &mut Digests,
+    leaving: Leaving,
+) -> Plan {
     let desired = digests.desired(definitions);
     let actual: Vec<Actual> = stored
         .iter()
-        .map(|row| Actual { id: row.id.clone(), state: row.desired, digest: row.digest.clone(), retired: row.retired })
+        .map(|row| Actual {
+            id: row.id.clone(),
+            state: row.desired,
+            digest: row.digest.clone(),
+            retired: row.retired,
+            removed_at: row.removed_at,
+        })
         .collect();
-    plan::plan(&desired, &actual)
+    plan::plan(&desired, &actual, leaving)
 }
 
 /// The plan as the store takes it.
 pub(super) fn changes(plan: &Plan) -> Vec<CampaignChange> {
     let change = |action: &plan::Action| match &action.digest {
         Some(digest) => CampaignChange::Put { id: action.campaign.clone(), digest: digest.clone() },
+        None if action.verb == Verb::Pause => CampaignChange::Remove { id: action.campaign.clone() },
         None => CampaignChange::Retire { id: action.campaign.clone() },
     };
     plan.actions.iter().map(change).collect()

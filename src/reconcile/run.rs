@@ -1,21 +1,25 @@
 //! The loop itself.
 
+mod guard;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::guard::Frozen;
 use super::{
     conditions::{self, Failure, with_causes},
     journal::Journal,
-    rows::{Digests, changes, plan_for},
+    rows::Digests,
 };
 use crate::{
     clock::Clock,
     control::ReconcileCommand,
     domain::{
         campaign::{Definitions, Generation},
+        guards::Guards,
         ids::{CampaignId, Revision},
         now::Now,
     },
@@ -58,6 +62,8 @@ pub struct Reconcile {
     pub load: Arc<Load>,
     /// What asks for a look.
     pub wake: Arc<Wake>,
+    /// What a good commit may still wait for.
+    pub guards: Guards,
     /// Commands to look now; [`crate::control::QUEUE_LENGTH`] long.
     pub commands: mpsc::Receiver<ReconcileCommand>,
     /// The generation in force; `None` until the first.
@@ -76,6 +82,7 @@ pub async fn run(parts: Reconcile, shutdown: CancellationToken) -> Result<(), St
     let mut state = Looper::new(parts);
     state.journal.begin().await;
     loop {
+        let wait = state.waits();
         let asked = tokio::select! {
             biased;
             () = shutdown.cancelled() => {
@@ -89,7 +96,7 @@ pub async fn run(parts: Reconcile, shutdown: CancellationToken) -> Result<(), St
                 }
                 Asked::by(triggers)
             }
-            () = tokio::time::sleep(state.retry_in.unwrap_or(Duration::MAX)), if state.retry_in.is_some() => {
+            () = tokio::time::sleep(wait.unwrap_or(Duration::MAX)), if wait.is_some() => {
                 Asked::plainly(Trigger::Retry)
             }
         };
@@ -105,13 +112,15 @@ struct Asked {
     again: bool,
     /// Take a commit that does not follow the one in force.
     allow_rewrite: bool,
+    /// A pin says which commit, not the branch.
+    pinned: bool,
     token: Option<String>,
     done: Vec<oneshot::Sender<()>>,
 }
 
 impl Asked {
     fn plainly(trigger: Trigger) -> Self {
-        Self { trigger, again: trigger.is_asked_for(), allow_rewrite: false, token: None, done: vec![] }
+        Self { trigger, again: trigger.is_asked_for(), allow_rewrite: false, pinned: false, token: None, done: vec![] }
     }
 
     fn by(triggers: Triggers) -> Self {
@@ -133,6 +142,14 @@ struct Looper {
     /// What was last said of a failure, to say each once.
     told: Option<String>,
     retry_in: Option<Duration>,
+    /// Whether the last look followed a pin.
+    pinned: bool,
+    /// The commit that waits for the end of a freeze, and when that is.
+    frozen: Option<Frozen>,
+    /// Whether a freeze has paused campaigns of the commit in force.
+    paused_in_freeze: bool,
+    /// When the next campaign whose file is gone retires.
+    retires_at: Option<Timestamp>,
     digests: Digests,
     journal: Journal,
     /// Whether a failure to pin was told.
@@ -166,6 +183,10 @@ impl Looper {
             rejected: None,
             told: None,
             retry_in: None,
+            pinned: false,
+            frozen: None,
+            paused_in_freeze: false,
+            retires_at: None,
             digests: Digests::default(),
             journal,
             pin_failed: false,
@@ -186,12 +207,20 @@ impl Looper {
         asked
     }
 
-    async fn look(&mut self, asked: Asked) -> Result<(), StoreError> {
+    async fn look(&mut self, mut asked: Asked) -> Result<(), StoreError> {
         let head = self.head().await;
         self.journal.looked(head.as_ref().map(drop).map_err(|error| error as &dyn std::error::Error));
-        let outcome = match head {
-            Ok(head) => self.follow(&head, &asked).await,
-            Err(error) => {
+        let pin = self.pin_in_force();
+        self.pinned = pin.is_some();
+        let outcome = match (self.retire_due().await, pin, head) {
+            (Err(error), _, _) => Err(error.into()),
+            // Of a source that can't be seen the pinned commit may still be there.
+            (Ok(()), Some((_, pinned)), _) => {
+                (asked.pinned, asked.allow_rewrite) = (true, true);
+                self.follow(&pinned, &asked).await
+            }
+            (Ok(()), None, Ok(head)) => self.follow(&head, &asked).await,
+            (Ok(()), None, Err(error)) => {
                 self.rejected = None;
                 Err(error.into())
             }
@@ -233,12 +262,12 @@ impl Looper {
 
     /// Puts the branch's commit in force, unless it is, or is known not to be good.
     async fn follow(&mut self, head: &Revision, asked: &Asked) -> Result<(), Failure> {
-        if self.in_force.as_ref() == Some(head) {
+        if self.in_force.as_ref() == Some(head) && !self.paused_in_freeze {
             // The branch may have come back to it after a commit that was not good.
             self.recovered(head);
             return Ok(());
         }
-        if self.rejected.as_ref() == Some(head) && !asked.again {
+        if (self.rejected.as_ref() == Some(head) || self.is_frozen(head)) && !asked.again {
             return Ok(());
         }
         let began = self.parts.clock.now();
@@ -269,7 +298,11 @@ impl Looper {
         self.parts.status.send_modify(|status| status.files = files.files.len());
         self.parts.metrics.source_observed(files.committed_at);
         let loaded = self.check(files).await?;
-        let now = self.apply(&loaded).await?;
+        self.guard(&loaded, before.as_ref(), asked.pinned).await?;
+        self.paused_in_freeze = false;
+        let stored = self.parts.store.campaigns().await?;
+        let generation = self.without_revivals(&loaded.generation, &stored);
+        let now = self.apply(&loaded, &generation, &stored).await?;
         if before.as_ref() != Some(head) {
             let after_commit = now.wall.duration_since(loaded.generation.committed_at);
             let after_commit = Duration::try_from(after_commit).unwrap_or_default();
@@ -302,19 +335,16 @@ impl Looper {
     }
 
     /// Puts a generation in force: in the store, then for the dialling loop.
-    async fn apply(&mut self, loaded: &Loaded) -> Result<Now, StoreError> {
-        let stored = self.parts.store.campaigns().await?;
-        let generation = &self.without_revivals(&loaded.generation, &stored);
-        let plan = plan_for(&generation.definitions, &stored, &mut self.digests);
-        self.parts.store.apply(Arc::clone(generation), changes(&plan)).await?;
+    async fn apply(
+        &mut self,
+        loaded: &Loaded,
+        generation: &Arc<Generation>,
+        stored: &[StoredCampaign],
+    ) -> Result<Now, StoreError> {
+        let plan = self.put(generation, stored).await?;
         let now = self.parts.clock.now();
 
         let revision = &generation.revision;
-        for action in &plan.actions {
-            let (campaign, verb) = (&action.campaign, action.verb.as_str());
-            tracing::info!(%revision, %campaign, verb, action = %action, "campaign changed");
-        }
-        self.journal.changed(revision, &plan, &stored);
         let (changed, unchanged) = (plan.actions.len(), plan.unchanged);
         tracing::info!(%revision, changed, unchanged, files = loaded.files, "commit in force");
 
@@ -329,9 +359,6 @@ impl Looper {
             status.applied_commit = Some(loaded.info.clone());
             status.applied_at = since.map(|at| at.to_string());
             status.lowered.clone_from(&loaded.lowered);
-            let defined = &generation.definitions.campaigns;
-            let gone = stored.iter().filter(|row| !defined.contains_key(&row.id));
-            status.retired = gone.map(|row| row.id.to_string()).collect();
         });
         self.pin(revision).await;
         Ok(now)
@@ -371,14 +398,26 @@ impl Looper {
     /// The branch's commit is in force.
     fn recovered(&mut self, head: &Revision) {
         self.told = None;
-        let message = format!("{} is in force", self.shown(head));
+        let message = match self.pin_in_force() {
+            Some((one, pinned)) if pinned == *head => {
+                format!(
+                    "{} is in force, as override {} has it until {}: {}",
+                    self.shown(head),
+                    one.id,
+                    one.until,
+                    one.reason
+                )
+            }
+            _ => format!("{} is in force", self.shown(head)),
+        };
         let now = self.parts.clock.now().wall;
         self.parts.status.send_if_modified(|status| {
             let conditions = conditions::conditions(&status.conditions, Ok(message), now);
-            let changed = conditions != status.conditions;
+            let changed = conditions != status.conditions || status.waiting.is_some();
             if changed {
                 status.conditions = conditions;
                 status.problems.clear();
+                status.waiting = None;
             }
             changed
         });
@@ -395,6 +434,10 @@ impl Looper {
             self.rejected = None;
         }
         self.report(&failure, restored.as_ref().err());
+        let restored = match (restored, &failure) {
+            (Ok(()), Failure::Guarded { pauses, .. }) => self.pause_in_freeze(pauses).await.map_err(Failure::from),
+            (restored, _) => restored,
+        };
         match (failure, restored) {
             (Failure::Store(error), _) | (_, Err(Failure::Store(error))) => {
                 self.retry_in = match error {
@@ -418,7 +461,10 @@ impl Looper {
         }
         let files = self.parts.source.read(&revision).await?;
         let loaded = self.check(files).await?;
-        self.apply(&loaded).await?;
+        let stored = self.parts.store.campaigns().await?;
+        let mut generation = self.without_revivals(&loaded.generation, &stored);
+        self.keep_pauses(&mut generation, &stored);
+        self.apply(&loaded, &generation, &stored).await?;
         Ok(())
     }
 
@@ -432,6 +478,9 @@ impl Looper {
         let message = format!("{}; {in_force}", with_causes(failure));
         let problems = failure.problems();
         if self.told.as_ref() != Some(&message) {
+            for step in failure.waiting().iter().flat_map(|waiting| &waiting.plan) {
+                tracing::info!(step, "the commit that waits would do this");
+            }
             tracing::warn!(reason = failure.reason(), message, "the branch's commit is not in force");
             for problem in problems.iter().take(PROBLEMS_LOGGED_MAX) {
                 let Problem { file, line, column, code, message, .. } = problem;
@@ -444,9 +493,11 @@ impl Looper {
         self.parts.status.send_if_modified(|status| {
             let conditions = conditions::conditions(&status.conditions, Err((failure, message)), now);
             let problems = if of_commit { problems } else { status.problems.clone() };
-            let changed = conditions != status.conditions || problems != status.problems;
+            let waiting = failure.waiting();
+            let changed = conditions != status.conditions || problems != status.problems || waiting != status.waiting;
             status.conditions = conditions;
             status.problems = problems;
+            status.waiting = waiting;
             changed
         });
     }

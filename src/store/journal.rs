@@ -80,6 +80,12 @@ words! {
         BatchPaused => "batch_paused",
         /// Somebody let one go on.
         BatchResumed => "batch_resumed",
+        /// Somebody decided against the files for a while.
+        OverrideBegan => "override_began",
+        /// Somebody ended that before its time.
+        OverrideEnded => "override_ended",
+        /// Somebody let a commit in that takes away campaigns.
+        CommitApproved => "commit_approved",
     }
 }
 

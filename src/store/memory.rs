@@ -12,6 +12,7 @@ mod do_not_call;
 mod evaluate;
 mod import;
 mod journal;
+mod overrides;
 mod page;
 
 use std::{
@@ -33,7 +34,7 @@ use super::{
     AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage,
     ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, GateSettings, HandledCommit, ImportOutcome,
     IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener,
-    Resealed, Settlement, Store, StoreError, StoredCampaign, Tally, Why, pseudonym::Pseudonyms,
+    OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign, Tally, Why, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -47,6 +48,7 @@ use crate::{
             verdict::{self, Question},
         },
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
+        overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
     },
 };
@@ -68,6 +70,8 @@ struct State {
     closed: bool,
     generation: Option<Arc<Generation>>,
     applied: Vec<(Revision, Timestamp, Timestamp)>,
+    /// Commits that were let in.
+    approved: BTreeSet<String>,
     campaigns: BTreeMap<CampaignId, Held>,
     journal: Journal,
     contacts: BTreeMap<ContactRef, Contact>,
@@ -87,6 +91,8 @@ struct State {
     legs: BTreeMap<LegId, Leg>,
     agents: BTreeMap<AgentId, Availability>,
     do_not_call: DoNotCall,
+    /// All overrides, oldest first.
+    overrides: Vec<OverrideRecord>,
     ledger: Ledger,
 }
 
@@ -262,6 +268,36 @@ impl Store for MemoryStore {
         Ok(state.applied.last().map(|(revision, _, at)| (revision.clone(), *at)))
     }
 
+    fn overrides(&self) -> Arc<Overrides> {
+        Arc::new(self.lock().open_overrides())
+    }
+
+    async fn add_override(&self, new: NewOverride) -> Result<Arc<Override>, StoreError> {
+        let now = self.clock.now().wall;
+        Ok(self.state()?.add_override(new, now))
+    }
+
+    async fn end_override(&self, id: OverrideId, by: &str) -> Result<bool, StoreError> {
+        let now = self.clock.now().wall;
+        Ok(self.state()?.end_override(id, by, now))
+    }
+
+    async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(self.state()?.overrides.iter().rev().take(limit).cloned().collect())
+    }
+
+    async fn approve(&self, revision: &Revision, _by: &str) -> Result<(), StoreError> {
+        self.state()?.approved.insert(revision.as_str().to_owned());
+        Ok(())
+    }
+
+    async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError> {
+        let state = self.state()?;
+        let was_in_force = state.applied.iter().any(|(applied, ..)| applied == revision);
+        Ok(was_in_force || state.approved.contains(revision.as_str()))
+    }
+
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {
         Ok(self.state()?.campaigns.values().map(|held| held.stored.clone()).collect())
     }
@@ -275,7 +311,7 @@ impl Store for MemoryStore {
             state.applied.push((generation.revision.clone(), generation.committed_at, now));
         }
         for change in changes {
-            state.change(&generation, change)?;
+            state.change(&generation, change, now)?;
         }
         if state.generation.replace(generation).is_none() {
             state.results_take_effect_late();
@@ -466,6 +502,7 @@ impl Store for MemoryStore {
         let lists = defined.map_or(&[][..], |campaign| &campaign.do_not_call);
         let entries = state.do_not_call.of(lists, contact);
         let next = verdict::next(defined, contact, now);
+        let overrides = state.open_overrides();
         let hold = match (&state.generation, defined, &next) {
             (Some(generation), Some(campaign), Some(next)) => {
                 let number = next.number;
@@ -477,6 +514,7 @@ impl Store for MemoryStore {
                     number,
                     batch_paused: state.is_paused(contact.reference),
                     rule: next.rule(contact),
+                    overridden: overrides.governing(&campaign.id, now).map(Arc::as_ref),
                     agent: None,
                     trunk: None,
                     history: &state.history(campaign, contact, number),

@@ -17,6 +17,7 @@ mod conformance;
 mod do_not_call;
 mod journal;
 pub mod memory;
+mod override_record;
 mod pseudonym;
 mod row;
 pub mod sqlite;
@@ -25,6 +26,7 @@ pub use self::{
     batch::{Batch, BatchPage, BatchTally, Listed},
     do_not_call::{DoNotCallCounts, ListCount, ListedNumber, ListingOutcome},
     journal::{COMMITS_KEPT, CommitResult, EVENTS_KEPT, Entries, Event, EventKind, HandledCommit},
+    override_record::{OverrideEnd, OverrideRecord},
 };
 use crate::domain::{
     agent::Availability,
@@ -39,6 +41,7 @@ use crate::domain::{
     },
     kept::Kept,
     order::Next,
+    overrides::{NewOverride, Override, OverrideId, Overrides},
     phone::E164,
     policy::ResultPolicy,
     reason::Hold,
@@ -176,8 +179,10 @@ pub struct StoredCampaign {
     pub revision: Revision,
     /// Digest of the definition, to see whether a commit changes it.
     pub digest: String,
-    /// Whether its file is gone.
+    /// Whether its file is gone, and its grace over.
     pub retired: bool,
+    /// When its file was found to be gone, if it is.
+    pub removed_at: Option<Timestamp>,
     /// Its `ends_at` that was last in force; `None` for one that nothing has changed since a store of an
     /// earlier version.
     pub ends_at: Option<Timestamp>,
@@ -192,6 +197,11 @@ pub enum CampaignChange {
         id: CampaignId,
         /// Digest of the new definition.
         digest: String,
+    },
+    /// Its file is gone: pauses it, until it retires or its file is back.
+    Remove {
+        /// Identity.
+        id: CampaignId,
     },
     /// Marks it as gone; results stay.
     Retire {
@@ -369,6 +379,8 @@ pub struct AttemptRecord {
     pub settings_digest: String,
     /// Version of the do-not-call lists that the gate read.
     pub do_not_call_version: u64,
+    /// The overrides that it was placed under.
+    pub overrides: Vec<OverrideId>,
 }
 
 /// What became of a batch of imported contacts, by position in the batch.
@@ -551,6 +563,24 @@ pub trait Store: Send + Sync + 'static {
 
     /// The revision in force, and when it was applied.
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError>;
+
+    /// Overrides that were not ended by hand, as of the newest that is durable; the gate reads the same.
+    fn overrides(&self) -> Arc<Overrides>;
+
+    /// Stores an override: from the moment this returns the gate goes by it, in every later life too.
+    async fn add_override(&self, new: NewOverride) -> Result<Arc<Override>, StoreError>;
+
+    /// Ends an override before its time; whether it was in force.
+    async fn end_override(&self, id: OverrideId, by: &str) -> Result<bool, StoreError>;
+
+    /// The newest `limit` overrides, past ones too, newest first.
+    async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError>;
+
+    /// Lets a commit in although it takes away many campaigns.
+    async fn approve(&self, revision: &Revision, by: &str) -> Result<(), StoreError>;
+
+    /// Whether a commit was let in by [`Self::approve`], or has been in force before.
+    async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError>;
 
     /// All campaigns, retired ones too.
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError>;

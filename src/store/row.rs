@@ -17,6 +17,7 @@ use crate::domain::{
     contact::{Number, NumberEnd, Progress},
     do_not_call::Entry,
     ids::{AgentId, CategoryId, DoNotCallId},
+    overrides::OverrideId,
     phone::E164,
     policy::{DaysPolicy, NumberPolicy, ResultPolicy, Retries},
     results::CallResult,
@@ -40,6 +41,17 @@ pub(super) fn micros(at: Timestamp) -> i64 {
 /// The instant of a column.
 pub(super) fn timestamp(micros: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_microsecond(micros).map_err(|_| damaged("time"))
+}
+
+/// Overrides as a column has them; `None` for none.
+pub(super) fn overrides_text(ids: &[OverrideId]) -> Option<String> {
+    (!ids.is_empty()).then(|| json(&ids.iter().map(|id| id.0).collect::<Vec<_>>()))
+}
+
+/// The overrides of a column.
+pub(super) fn overrides(text: Option<&str>) -> Result<Vec<OverrideId>, StoreError> {
+    let ids: Vec<u32> = serde_json::from_str(text.unwrap_or("[]")).map_err(|_| damaged("attempt.overrides"))?;
+    Ok(ids.into_iter().map(OverrideId).collect())
 }
 
 /// [`ResultPolicy`] with serde's derives, which the domain does without.

@@ -22,7 +22,13 @@ use super::{
     process::{self, Add as _},
     status::{DialStatus, SourceStatus},
 };
-use crate::domain::{agent::AgentState, campaign::DesiredState, reason::Hold, results::CallResult};
+use crate::domain::{
+    agent::AgentState,
+    campaign::DesiredState,
+    overrides::{Order, Overrides},
+    reason::Hold,
+    results::CallResult,
+};
 
 /// What a look at the source found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,17 +83,20 @@ pub enum ReconcileFailure {
     Source,
     /// The commit has problems; the last good one stays in force.
     Rejected,
+    /// The commit is good and waits for approval, or for the end of a freeze.
+    Guarded,
     /// The store failed while it was applied.
     Store,
 }
 
 impl ReconcileFailure {
-    const ALL: [Self; 3] = [Self::Source, Self::Rejected, Self::Store];
+    const ALL: [Self; 4] = [Self::Source, Self::Rejected, Self::Guarded, Self::Store];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Source => "source",
             Self::Rejected => "rejected",
+            Self::Guarded => "guarded",
             Self::Store => "store",
         }
     }
@@ -126,6 +135,8 @@ pub struct Metrics {
     source: Source,
     campaigns: IntGaugeVec,
     campaign_waiting: IntGaugeVec,
+    overrides: IntGaugeVec,
+    override_expiry: GaugeVec,
     agents: IntGaugeVec,
     reserved_agents: IntGauge,
     live_calls: IntGauge,
@@ -150,6 +161,7 @@ struct Source {
     commit_time: Gauge,
     applied_commit_time: Gauge,
     last_apply_successful: IntGauge,
+    prune_blocked: IntGauge,
     last_apply_success: Gauge,
     files: IntGauge,
     invalid_files: IntGauge,
@@ -175,6 +187,13 @@ impl Metrics {
             campaign_waiting: declare.gauges(
                 Opts::new("dialops_campaign_waiting", "Campaigns that are held back now, by reason."),
                 &["reason"],
+            ),
+            overrides: declare
+                .gauges(Opts::new("dialops_override_active", "Overrides in force, by what they do."), &["kind"]),
+            override_expiry: declare.times(
+                "dialops_override_expiry_timestamp_seconds",
+                "When the last of the overrides in force ends by itself; 0 if there is none.",
+                "kind",
             ),
             agents: declare.gauges(Opts::new("dialops_agents", "Agents by state."), &["state"]),
             reserved_agents: declare.gauge("dialops_reserved_agents", "Agents held for an attempt."),
@@ -307,6 +326,16 @@ impl Metrics {
         Ok(text)
     }
 
+    /// Takes in the overrides in force at `now`.
+    pub fn overridden(&self, overrides: &Overrides, now: Timestamp) {
+        for kind in Order::KINDS {
+            let of_kind = || overrides.in_force(now).filter(|one| one.order.kind() == kind);
+            self.overrides.with_label_values(&[kind]).set(i64::try_from(of_kind().count()).unwrap_or(i64::MAX));
+            let ends = of_kind().map(|one| one.until).max();
+            self.override_expiry.with_label_values(&[kind]).set(ends.map_or(0.0, seconds));
+        }
+    }
+
     fn take_dial(&self, dial: &DialStatus) {
         self.live_calls.set(i64::from(dial.live_calls));
         self.reserved_agents.set(i64::from(dial.reserved_agents));
@@ -358,6 +387,10 @@ impl Source {
                 .source_time("dialops_source_applied_commit_timestamp_seconds", "When the commit in force was made."),
             last_apply_successful: declare
                 .source_gauge("dialops_config_last_apply_successful", "Whether the newest commit is in force."),
+            prune_blocked: declare.source_gauge(
+                "dialops_prune_blocked",
+                "Whether the newest commit waits since it takes away campaigns.",
+            ),
             last_apply_success: declare.source_time(
                 "dialops_config_last_apply_success_timestamp_seconds",
                 "When the commit in force was applied.",
@@ -405,6 +438,8 @@ impl Source {
         self.last_apply_success.set(status.applied_at.as_deref().map_or(0.0, parsed_seconds));
         let ready = status.conditions.iter().any(|c| c.r#type == "Ready" && c.status == "True");
         self.last_apply_successful.set(i64::from(ready));
+        let blocked = status.conditions.iter().any(|c| c.r#type == "PruneBlocked" && c.status == "True");
+        self.prune_blocked.set(i64::from(blocked));
         self.files.set(i64::try_from(status.files).unwrap_or(i64::MAX));
         let invalid: BTreeSet<&str> = status.problems.iter().map(|problem| problem.file.as_str()).collect();
         self.invalid_files.set(i64::try_from(invalid.len()).unwrap_or(i64::MAX));
@@ -467,6 +502,11 @@ impl Declare {
 
     fn source_time(&self, name: &str, help: &str) -> Gauge {
         self.add(Gauge::with_opts(of_source(name, help)))
+    }
+
+    /// Instants that every scrape sets, by one label.
+    fn times(&self, name: &str, help: &str, label: &str) -> GaugeVec {
+        self.add(GaugeVec::new(Opts::new(name, help), &[label]))
     }
 
     /// Gauges that every scrape sets, each label combination of them.

@@ -27,7 +27,7 @@ pub struct SourceStatus {
     pub applied_at: Option<String>,
     /// Token of the newest reconcile request that has been served.
     pub last_handled_reconcile: Option<String>,
-    /// `Ready`, and `Stalled` while it holds (kstatus vocabulary).
+    /// `Ready`, and `Stalled` and `PruneBlocked` while they hold (kstatus vocabulary).
     pub conditions: Vec<Condition>,
     /// Every problem of the last attempted revision; empty when it was good.
     pub problems: Vec<Problem>,
@@ -36,8 +36,44 @@ pub struct SourceStatus {
     /// Campaigns whose files are gone, by id; contacts and results of theirs are there.
     #[serde(default)]
     pub retired: Vec<String>,
+    /// Campaigns whose files are gone and that are paused until they retire.
+    #[serde(default)]
+    pub removed: Vec<RemovedCampaign>,
+    /// The commit that is good and waits, and what for.
+    #[serde(default)]
+    pub waiting: Option<WaitingCommit>,
     /// Files read from the last attempted revision.
     pub files: usize,
+}
+
+/// A campaign whose file is gone, and that has not retired yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RemovedCampaign {
+    /// Identity.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// When it retires unless its file is back (RFC 3339).
+    pub retires_at: String,
+}
+
+/// A commit that is good and waits: the whole plan, and what a guard says of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WaitingCommit {
+    /// Which commit.
+    pub revision: String,
+    /// What it would do, a step a line.
+    pub plan: Vec<String>,
+    /// One CamelCase word.
+    pub reason: String,
+    /// What keeps it out.
+    pub message: String,
+    /// Whether `dialops approve` lets it in.
+    pub approvable: bool,
+    /// What to do.
+    pub hint: String,
 }
 
 /// A commit, for people.
@@ -56,7 +92,7 @@ pub struct CommitInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// `Ready` or `Stalled`.
+    /// `Ready`, `Stalled` or `PruneBlocked`.
     pub r#type: String,
     /// `True`, `False` or `Unknown`.
     pub status: String,

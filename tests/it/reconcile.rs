@@ -19,10 +19,12 @@ use dialops::{
         campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
+        guards::Guards,
         ids::{
             AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision, TenantId,
         },
         intent::CandidatePage,
+        overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
         tenant::Tenant,
     },
@@ -32,7 +34,8 @@ use dialops::{
         AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, CommitResult,
         ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, EventKind, GateSettings, HandledCommit,
         ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome,
-        Milestone, Opener, Resealed, Settlement, Store, StoreError, StoredCampaign, Tally, Why, memory::MemoryStore,
+        Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
+        memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -123,6 +126,8 @@ impl Daemon {
             store,
             load: Arc::new(load),
             wake: Arc::clone(&wake),
+            // A file that is gone is all that some of these commits do.
+            guards: Guards { grace: Duration::ZERO, removals_percent: 100, ..Guards::default() },
             commands: served,
             generation,
             status,
@@ -543,6 +548,30 @@ impl Store for Flaky {
             return Err(StoreError::Database { doing: "applying", source: "disk I/O error".into() });
         }
         self.inner.apply(generation, changes).await
+    }
+
+    fn overrides(&self) -> Arc<Overrides> {
+        self.inner.overrides()
+    }
+
+    async fn add_override(&self, _: NewOverride) -> Result<Arc<Override>, StoreError> {
+        unreachable!()
+    }
+
+    async fn end_override(&self, _: OverrideId, _: &str) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn override_records(&self, _: u32) -> Result<Vec<OverrideRecord>, StoreError> {
+        unreachable!()
+    }
+
+    async fn approve(&self, _: &Revision, _: &str) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError> {
+        self.inner.is_approved(revision).await
     }
 
     async fn heartbeat(&self) -> Result<(), StoreError> {

@@ -14,6 +14,7 @@ use dialops::{
         campaign::{Definitions, DialPermission, Generation, Priority},
         contact::NewContact,
         gate::Caps,
+        guards::Guards,
         ids::{
             AgentId, AttemptId, BatchId, BusinessResultId, CampaignId, CategoryId, CustomerId, LegId, Revision,
             TenantId, TrunkId,
@@ -96,6 +97,8 @@ impl Served {
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
             access,
+            longest_override: Duration::from_secs(3600),
+            guards: Guards::default(),
             keyring: None,
         };
         let shutdown = CancellationToken::new();
@@ -237,6 +240,8 @@ fn source_status() -> SourceStatus {
     let revision = Some(format!("main@sha1:{COMMIT}"));
     SourceStatus {
         retired: Vec::new(),
+        removed: Vec::new(),
+        waiting: None,
         repository: "/srv/calls".into(),
         branch: "main".into(),
         observed_revision: revision.clone(),
@@ -330,6 +335,9 @@ async fn stand_in_dialer(
             DialCommand::SetAgent { agent, availability, reply } => {
                 let known = set_state(&dial, &agent, availability);
                 let _caller_gone = reply.send(if known { Ok(()) } else { Err(AgentError::Unknown(agent)) });
+            }
+            DialCommand::Overridden { done, .. } => {
+                let _caller_gone = done.send(());
             }
             // It calls nobody.
             DialCommand::CancelRinging { .. } => {}

@@ -14,8 +14,8 @@ use crate::{
         diagnostic::Location,
         difference::{Difference, Shown},
     },
-    domain::{campaign::DesiredState, ids::CampaignId, reason::Hold},
-    http::wire::plan::CampaignCounts,
+    domain::{campaign::DesiredState, guards::Verdict, ids::CampaignId, reason::Hold},
+    http::wire::{overrides::OverrideView, plan::CampaignCounts},
 };
 
 #[derive(Serialize)]
@@ -32,6 +32,18 @@ struct PlanView<'a> {
     /// Whether every count is there; else why not.
     counted: bool,
     no_counts: Option<&'a str>,
+    /// What a guard says of it; none if no guards are known, or nothing changes.
+    guard: Option<GuardView>,
+    /// Those in force, which go before the files.
+    overrides: &'a [OverrideView],
+}
+
+#[derive(Serialize)]
+struct GuardView {
+    /// `Passed`, or what keeps it out.
+    verdict: &'static str,
+    message: Option<String>,
+    hint: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -128,8 +140,18 @@ pub(super) fn write(plan: &Plan, counted: &Counted) -> Result<(), Failure> {
         unchanged: plan.comparison.unchanged,
         counted: counted.missing.is_none(),
         no_counts: counted.missing.as_deref(),
+        guard: plan.guard.as_ref().map(|verdict| guard(plan, verdict.as_ref())),
+        overrides: plan.overrides(),
     })?;
     out.finish()
+}
+
+fn guard(plan: &Plan, verdict: Option<&Verdict>) -> GuardView {
+    GuardView {
+        verdict: verdict.map_or("Passed", Verdict::reason),
+        message: verdict.map(ToString::to_string),
+        hint: verdict.map(|verdict| verdict.hint(&plan.commit())),
+    }
 }
 
 fn side(side: &Side) -> SideView<'_> {

@@ -52,6 +52,10 @@ pub(super) fn write(plan: &Plan, counted: &Counted) -> Result<(), Failure> {
         let title = format!("{}{entry}, touches {touches}", code(&change.file));
         out.line(folded(&title, &change.differences))?;
     }
+    // The guard speaks last, so that it hides nothing.
+    for line in show::verdict(plan) {
+        out.line(format!("{}\n", code(&masked(&line))))?;
+    }
     out.finish()
 }
 

@@ -26,8 +26,15 @@ use crate::{
         compare::{Comparison, Known, compare},
         settings::outer_ceilings,
     },
-    domain::ids::CampaignId,
-    http::wire::plan::{CampaignCounts, Live},
+    domain::{
+        guards::{Removals, Verdict},
+        ids::CampaignId,
+        plan::Verb,
+    },
+    http::wire::{
+        overrides::OverrideView,
+        plan::{CampaignCounts, GuardsView, Live},
+    },
 };
 use counts::Counts;
 use side::{Place, Side};
@@ -77,6 +84,20 @@ struct Plan {
     /// What is in force, or why that is not known.
     live: Result<Live, String>,
     comparison: Comparison,
+    /// What a guard says of it: nothing keeps it out, or what does; `None` if no guards are known.
+    guard: Option<Option<Verdict>>,
+}
+
+impl Plan {
+    /// The commit that it leads to, as commands take it.
+    fn commit(&self) -> String {
+        self.to.name.revision().map_or_else(|| "COMMIT".to_owned(), ToString::to_string)
+    }
+
+    /// Overrides in force.
+    fn overrides(&self) -> &[OverrideView] {
+        self.live.as_ref().map_or(&[], |live| &live.overrides)
+    }
 }
 
 /// What became of the counts.
@@ -115,12 +136,18 @@ async fn planned(args: Args, target: &Target) -> Result<Exit, Failure> {
         }
     };
     let to = if args.to == "worktree" { Side::worktree(&place)? } else { Side::commit(&place, &args.to)? };
+    let now = Clock::system().now().wall;
+    let guards = match &live {
+        Ok(live) => live.guards.clone(),
+        Err(_) => settings.as_ref().map(|settings| GuardsView::of(&settings.guards, now)),
+    };
     let ceilings = settings.map_or_else(outer_ceilings, |settings| settings.ceilings);
     let (from, to) = (from.load(&ceilings)?, to.load(&ceilings)?);
     let known = live.as_ref().map(known).unwrap_or_default();
-    let now = Clock::system().now().wall;
     let comparison = from.with(|from| to.with(|to| compare(from, to, &known, now)));
-    let plan = Plan { from, to, live: live.map_err(|failure| failure.message), comparison };
+    let guard =
+        guards.filter(|_| !comparison.is_empty()).map(|guards| guards.verdict(&removals(&from, &to, &comparison)));
+    let plan = Plan { from, to, live: live.map_err(|failure| failure.message), comparison, guard };
     let mut counts = Counts::ask(&plan, &place, &client, Duration::from_secs(args.counts_within));
     match args.format {
         Format::Text => text::write(&plan, &mut counts).await?,
@@ -131,6 +158,16 @@ async fn planned(args: Args, target: &Target) -> Result<Exit, Failure> {
         return Err(refused);
     }
     Ok(if plan.comparison.is_empty() { Exit::Ok } else { Exit::BadInput })
+}
+
+/// What a plan would take away.
+fn removals(from: &Side, to: &Side, comparison: &Comparison) -> Removals {
+    let gone = comparison.campaigns.iter().filter(|campaign| campaign.verb == Verb::Retire);
+    Removals {
+        gone: gone.map(|campaign| campaign.id.clone()).collect(),
+        in_force: from.campaigns(),
+        defined: to.campaigns(),
+    }
 }
 
 /// `live` is where a plan starts and `worktree` where it goes; a branch of such a name has a longer one.

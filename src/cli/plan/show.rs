@@ -4,13 +4,13 @@ use serde_json::Value as Json;
 
 use super::{Plan, masked::masked};
 use crate::{
-    cli::check::folder::counted,
+    cli::{check::folder::counted, text::clean_line},
     config::{
         compare::{ChangedCampaign, SharedChange},
         difference::Shown,
     },
     domain::{campaign::DesiredState, ids::CampaignId, plan::Verb, reason::Hold},
-    http::wire::plan::CampaignCounts,
+    http::wire::{overrides::OverrideView, plan::CampaignCounts},
 };
 
 /// How telephone numbers in values are shown.
@@ -48,6 +48,18 @@ pub(super) fn side(shown: Option<&Shown>, numbers: Numbers) -> String {
         Some(Shown { value, at: None }) => format!("{} (default)", self::value(value, numbers)),
         Some(Shown { value, at: Some(_) }) => self::value(value, numbers),
     }
+}
+
+/// What a guard says of a plan, and the overrides that go before it, a line each.
+pub(super) fn verdict(plan: &Plan) -> Vec<String> {
+    let held = plan.guard.iter().flatten();
+    let guard = held.map(|verdict| format!("guard    {verdict}; {}", verdict.hint(&plan.commit())));
+    guard.chain(plan.overrides().iter().map(override_line)).collect()
+}
+
+fn override_line(one: &OverrideView) -> String {
+    let OverrideView { id, does, until, reason, .. } = one;
+    clean_line(&format!("override {id} {does} until {until}, whatever the files say: {reason}"))
 }
 
 /// Where it is written: `campaigns/spring.toml:4:9`.

@@ -169,6 +169,11 @@ impl Side {
         self.files.iter().map(|(path, bytes)| SourceFile { path, bytes }).collect()
     }
 
+    /// How many campaigns it defines.
+    pub(super) fn campaigns(&self) -> usize {
+        self.definitions.as_ref().map_or(0, |definitions| definitions.campaigns.len())
+    }
+
     /// The files by their path inside the folder.
     pub(super) fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.files.iter().map(|(path, bytes)| (path.as_str(), &**bytes))

@@ -33,6 +33,10 @@ pub(super) async fn write(plan: &Plan, counts: &mut Counts<'_>) -> Result<(), Fa
     out.line(show::summary(plan))?;
     out.flush()?;
     write_counts(&mut out, plan, counts).await?;
+    // The guard speaks last, so that it hides nothing.
+    for line in show::verdict(plan) {
+        out.line(line)?;
+    }
     out.finish()
 }
 

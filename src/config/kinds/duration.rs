@@ -66,7 +66,8 @@ impl<const MIN: u64, const MAX: u64> Kind for Lasting<MIN, MAX> {
 }
 
 /// Seconds of a text such as `10m`.
-fn parse(text: &str) -> Option<u64> {
+#[must_use]
+pub fn parse(text: &str) -> Option<u64> {
     let unit = text.chars().next_back()?;
     let (_, seconds) = UNITS.into_iter().find(|(known, _)| *known == unit)?;
     let digits = &text[..text.len() - unit.len_utf8()];

@@ -14,6 +14,7 @@ use crate::{
             phone::Phone,
             secret::Secret,
             text::{FilePath, RepositoryFolder, Slug, Text},
+            time::Instant,
         },
         settings::{LogFormat, LogLevel},
         table::table,
@@ -43,6 +44,12 @@ table! {
         table ceilings: CeilingsTable,
         /// Whom this daemon may call.
         table safety: SafetyTable,
+        /// What people may decide against the files for a while.
+        table overrides: OverridesTable,
+        /// What a good commit still waits for.
+        table guards: GuardsTable,
+        /// One `[[freezes]]` for each time in which nothing but pauses is applied.
+        default(Vec::new()) freezes: List<FreezeTable, 0>,
         /// What the daemon says of itself.
         table log: LogTable,
     }
@@ -158,6 +165,38 @@ table! {
         default(Dial::None) dial: Choice<Dial> => "none",
         /// The numbers that `listed` calls; only there.
         optional test_numbers: List<Phone, 1> => ["+862160009999"],
+    }
+}
+
+table! {
+    /// What people may decide against the files for a while, with `dialops override`.
+    pub(crate) struct OverridesTable "`overrides`" {
+        /// The longest that an override may hold.
+        default(crate::domain::overrides::LONGEST) longest: Lasting<60, 2_592_000> => "24h",
+    }
+}
+
+table! {
+    /// What a good commit still waits for, so that a mistake does not take campaigns away.
+    pub(crate) struct GuardsTable "`guards`" {
+        /// Most campaigns that a commit may take away; more wait for `dialops approve`.
+        default(10) removals: Whole<0, 1_000_000> => 10,
+        /// The same in percent of the campaigns in force; a single one is never too many by this.
+        default(50) removals_percent: Whole<0, 100> => 50,
+        /// How long a campaign whose file is gone is paused before it retires; its results stay.
+        default(crate::domain::guards::GRACE) grace: Lasting<0, 31_536_000> => "24h",
+    }
+}
+
+table! {
+    /// A time in which nothing but pauses is applied.
+    pub(crate) struct FreezeTable "a freeze" {
+        /// Its first instant.
+        required starts_at: Instant => toml "2031-12-24T00:00:00+08:00",
+        /// The first instant after it.
+        required ends_at: Instant => toml "2031-12-27T00:00:00+08:00",
+        /// Why, for whoever waits.
+        required reason: Text<1, 200> => "holidays",
     }
 }
 

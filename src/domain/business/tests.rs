@@ -127,6 +127,7 @@ impl Life {
             now: at(minute),
             campaign: Some(&self.campaign),
             permission: &DialPermission::All,
+            overridden: None,
             contact: &self.contact,
             picked_version: 1,
             number: next.number,

@@ -25,6 +25,7 @@ use crate::domain::{
     intent::{Intent, RecordedIntent, Settlement},
     now::Now,
     order,
+    overrides::Scope,
     phone::E164,
     policy::ResultPolicy,
     reason::Hold,
@@ -296,7 +297,7 @@ impl Engine {
         let phone = call.agent.as_ref().and_then(|agent| self.agents.get(agent)).map(|agent| agent.phone);
         let run = self.campaigns.get_mut(&id);
         let campaign = run.and_then(|run| {
-            run.refresh_hold(now.wall, &self.settings.permission);
+            run.refresh_hold(now.wall, &id, &self.settings.permission, &self.overrides);
             let matches = |campaign: &&Arc<Campaign>| campaign.matches(&call.contact.attributes);
             let campaign = run.definition.as_ref().filter(matches).filter(|_| run.hold.is_none())?;
             Some((campaign, run.closes_at()))
@@ -451,7 +452,22 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) {
         let Some(&attempt) = self.customers.get(customer) else { return };
-        let Some(call) = self.calls.get(&attempt).filter(|call| call.campaign == *campaign) else { return };
+        if self.calls.get(&attempt).is_some_and(|call| call.campaign == *campaign) {
+            self.cancel(now, attempt, effects);
+        }
+    }
+
+    /// The same for all calls of an override's campaigns.
+    pub(super) fn cancel_all_ringing(&mut self, now: Now, scope: &Scope, effects: &mut Vec<Effect>) {
+        let of_scope = self.calls.iter().filter(|(_, call)| scope.has(&call.campaign));
+        let attempts: Vec<AttemptId> = of_scope.map(|(attempt, _)| *attempt).collect();
+        for attempt in attempts {
+            self.cancel(now, attempt, effects);
+        }
+    }
+
+    fn cancel(&mut self, now: Now, attempt: AttemptId, effects: &mut Vec<Effect>) {
+        let Some(call) = self.calls.get(&attempt) else { return };
         match call.stage {
             Stage::RingingAgent | Stage::WaitingRate => self.release(now, attempt, effects),
             Stage::WaitingPlace => self.withdraw(now, attempt, effects),

@@ -14,10 +14,11 @@ use crate::domain::{
     campaign::{Campaign, DesiredState, DialPermission},
     contact::{Contact, HELD_FOR_GOOD},
     gate,
-    ids::{AgentId, ContactRef, Revision},
+    ids::{AgentId, CampaignId, ContactRef, Revision},
     intent::CandidatePage,
     now::Now,
     order::{self, Class, Rank},
+    overrides::{Order, Override, Overrides},
     phone::E164,
     reason::Hold,
     results::CallResult,
@@ -64,6 +65,8 @@ pub(super) struct CampaignRun {
     /// What holds the whole campaign, valid until `hold_until`.
     pub(super) hold: Option<Hold>,
     hold_until: Timestamp,
+    /// What went before the state in its file when `hold` was found.
+    overridden: Option<Arc<Override>>,
     /// When `hold` was found; a wall clock that steps back before it makes it void.
     hold_since: Timestamp,
     /// Contacts to take, best first.
@@ -121,6 +124,7 @@ impl CampaignRun {
             revision,
             hold: None,
             hold_until: Timestamp::MIN,
+            overridden: None,
             hold_since: Timestamp::MIN,
             hopper: BTreeMap::new(),
             pinned: BTreeMap::new(),
@@ -167,8 +171,19 @@ impl CampaignRun {
         self.hold_until = Timestamp::MIN;
     }
 
+    /// Has the hold be found anew, whenever it is asked for.
+    pub(super) fn forget_hold(&mut self) {
+        self.hold_until = Timestamp::MIN;
+    }
+
     /// Brings the hold up to date; a lifted hold asks for fresh candidates.
-    pub(super) fn refresh_hold(&mut self, now: Timestamp, permission: &DialPermission) {
+    pub(super) fn refresh_hold(
+        &mut self,
+        now: Timestamp,
+        id: &CampaignId,
+        permission: &DialPermission,
+        overrides: &Overrides,
+    ) {
         if (self.hold_since..self.hold_until).contains(&now) {
             return;
         }
@@ -179,8 +194,10 @@ impl CampaignRun {
             self.hold_until = Timestamp::MAX;
             return;
         };
-        self.hold = gate::campaign_hold(now, campaign, permission);
-        self.hold_until = match &self.hold {
+        let overridden = overrides.governing(id, now);
+        self.overridden = overridden.cloned();
+        self.hold = gate::campaign_hold(now, campaign, permission, overridden.map(Arc::as_ref));
+        let holds_until = match &self.hold {
             Some(hold) => hold.until().unwrap_or(Timestamp::MAX).min(campaign_turn(now, campaign)),
             None => {
                 let home = &campaign.hours;
@@ -189,6 +206,7 @@ impl CampaignRun {
                 closes.saturating_sub(gate::CLOSES_BEFORE).unwrap_or(now)
             }
         };
+        self.hold_until = overrides.turns_at(id, now).map_or(holds_until, |turn| turn.min(holds_until));
         // A turn that is not ahead would be looked for again and again.
         if self.hold_until <= now {
             self.hold_until = now.saturating_add(SignedDuration::from_millis(100)).unwrap_or(Timestamp::MAX);
@@ -433,6 +451,7 @@ impl CampaignRun {
             | Hold::NotListed
             | Hold::Retired
             | Hold::Paused
+            | Hold::PausedByOverride { .. }
             | Hold::NotStarted { .. }
             | Hold::Expired
             | Hold::NotDialledYet { .. }
@@ -539,7 +558,7 @@ impl CampaignRun {
         let Some(campaign) = &self.definition else { return "retired" };
         if now >= campaign.ends_at {
             "expired"
-        } else if campaign.desired == DesiredState::Paused {
+        } else if self.is_paused(campaign) {
             if self.live > 0 { "draining" } else { "paused" }
         } else if now < campaign.starts_at {
             "not_started"
@@ -547,6 +566,15 @@ impl CampaignRun {
             "completed"
         } else {
             "running"
+        }
+    }
+
+    /// Whether an override, or else the file, says so.
+    fn is_paused(&self, campaign: &Campaign) -> bool {
+        match self.overridden.as_ref().map(|one| &one.order) {
+            Some(Order::Pause { .. }) => true,
+            Some(Order::Resume { .. }) => false,
+            Some(Order::Pin { .. }) | None => campaign.desired == DesiredState::Paused,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::{
     contact::Progress,
     ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, LegId},
     intent::{CandidatePage, Intent, RecordedIntent, Settlement},
+    overrides::{Overrides, Scope},
     reason::Hold,
     results::CallResult,
 };
@@ -22,6 +23,13 @@ pub enum Input {
     Timer,
     /// A generation is in force in the store.
     Applied(Arc<Generation>),
+    /// Overrides in the store have changed.
+    Overridden {
+        /// Those that were not ended by hand.
+        overrides: Arc<Overrides>,
+        /// Of which campaigns calls that ring are cancelled, and claims are let go.
+        cancel_ringing: Option<Scope>,
+    },
     /// The answer to [`Effect::LoadCandidates`].
     Candidates {
         /// For which campaign.

@@ -46,6 +46,7 @@ use super::{
     gate::Caps,
     ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, QueueId, TrunkId},
     now::Now,
+    overrides::{Overrides, Scope},
     phone::E164,
 };
 
@@ -135,6 +136,7 @@ enum Due {
 pub struct Engine {
     settings: EngineSettings,
     generation: Option<Arc<Generation>>,
+    overrides: Arc<Overrides>,
     campaigns: BTreeMap<CampaignId, CampaignRun>,
     agents: BTreeMap<AgentId, Agent>,
     /// Idle agents, the longest idle first, then by id.
@@ -183,6 +185,7 @@ impl Engine {
         Self {
             settings,
             generation: None,
+            overrides: Arc::default(),
             campaigns: BTreeMap::new(),
             agents: BTreeMap::new(),
             idle: BTreeSet::new(),
@@ -248,6 +251,9 @@ impl Engine {
         match input {
             Input::Timer => {}
             Input::Applied(generation) => self.applied(now, generation, effects),
+            Input::Overridden { overrides, cancel_ringing } => {
+                self.overridden(now, overrides, cancel_ringing.as_ref(), effects);
+            }
             Input::Candidates { campaign, page } => self.candidates(now, &campaign, page),
             Input::ContactsAdded(campaign) => {
                 if let Some(run) = self.campaigns.get_mut(&campaign) {
@@ -419,6 +425,27 @@ impl Engine {
         self.campaigns.retain(|_, run| run.definition.is_some() || run.live > 0);
     }
 
+    /// Other overrides are in the store: every campaign looks what governs it now.
+    fn overridden(
+        &mut self,
+        now: Now,
+        overrides: Arc<Overrides>,
+        cancel_ringing: Option<&Scope>,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.overrides = overrides;
+        let ids: Vec<CampaignId> = self.campaigns.keys().cloned().collect();
+        for id in ids {
+            if let Some(run) = self.campaigns.get_mut(&id) {
+                run.forget_hold();
+            }
+            self.refresh(now, &id);
+        }
+        if let Some(scope) = cancel_ringing {
+            self.cancel_all_ringing(now, scope, effects);
+        }
+    }
+
     /// An agent left `agents.toml`: at once if free, else after the call.
     fn agent_gone(&mut self, id: &AgentId, effects: &mut Vec<Effect>) {
         let Some(agent) = self.agents.get_mut(id) else { return };
@@ -453,7 +480,7 @@ impl Engine {
         if recount {
             run.recount();
         }
-        run.refresh_hold(now.wall, &self.settings.permission);
+        run.refresh_hold(now.wall, id, &self.settings.permission, &self.overrides);
         self.wall_timers.set(id.clone(), run.wakes_at());
         self.mono_timers.set(Due::SetAside(id.clone()), run.set_aside_until());
         if run.should_load() {

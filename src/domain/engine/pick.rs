@@ -1,6 +1,6 @@
 //! Choosing: which agent, which campaign, which contact, which number shown.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::BTreeMap;
 use super::{Due, Effect, Engine, LegRole, agents::Phase, agents::Phone, calls::LiveCall, calls::Stage};
@@ -110,7 +110,7 @@ impl Engine {
     fn look_at_first(&mut self, now: Now, id: &CampaignId, agent: &AgentId, effects: &mut Vec<Effect>) -> Look {
         let room_at = self.claimed.room_at(id, self.rate_caps(id));
         let Some(run) = self.campaigns.get_mut(id) else { return Look::Blocked };
-        run.refresh_hold(now.wall, &self.settings.permission);
+        run.refresh_hold(now.wall, id, &self.settings.permission, &self.overrides);
         if run.hold.is_some() {
             return Look::Blocked;
         }
@@ -154,6 +154,7 @@ impl Engine {
             now: now.wall,
             campaign: Some(campaign),
             permission: &self.settings.permission,
+            overridden: self.overrides.governing(&campaign.id, now.wall).map(Arc::as_ref),
             contact,
             picked_version: contact.version,
             number,

@@ -331,6 +331,7 @@ impl Facts {
             number: intent.number,
             batch_paused: false,
             rule: intent.rule.as_ref(),
+            overridden: None,
             agent: Some(&intent.agent),
             trunk: Some(&intent.trunk),
             history: &history,

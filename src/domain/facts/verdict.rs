@@ -15,6 +15,7 @@ use crate::domain::{
     gate::{self, Caps, Counts, Facts, NumberHistory},
     ids::{AgentId, TrunkId},
     order::{self, Next},
+    overrides::Override,
     phone::E164,
     reason::Hold,
 };
@@ -33,6 +34,8 @@ pub struct Question<'a> {
     pub number: usize,
     /// The business rule that asks for the call; `None` for the result policy.
     pub rule: Option<&'a BusinessKey>,
+    /// The override that goes before the state in the campaign's file.
+    pub overridden: Option<&'a Override>,
     /// The held agent; `None` asks for no one in particular (for `why`).
     pub agent: Option<&'a AgentId>,
     /// Whether its batch is paused.
@@ -98,6 +101,8 @@ pub fn own_hold(
         picked_version: contact.version,
         number: next.number,
         rule: next.rule(contact),
+        // So do overrides.
+        overridden: None,
         agent: None,
         batch_paused: false,
         trunk: None,
@@ -136,6 +141,7 @@ fn facts<'a>(
         now: question.now,
         campaign: generation.definitions.campaigns.get(&contact.campaign).map(Arc::as_ref),
         permission: &settings.permission,
+        overridden: question.overridden,
         contact,
         picked_version: question.picked_version,
         number: question.number,

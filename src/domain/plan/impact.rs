@@ -282,6 +282,7 @@ mod tests {
                 now: at,
                 campaign: Some(campaign),
                 permission: &DialPermission::All,
+                overridden: None,
                 contact,
                 picked_version: contact.version,
                 number,

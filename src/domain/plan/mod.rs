@@ -7,4 +7,4 @@ pub mod impact;
 pub mod meaning;
 mod steps;
 
-pub use steps::{Action, Actual, Desired, Plan, Verb, plan, verb};
+pub use steps::{Action, Actual, Desired, Leaving, Plan, Verb, plan, verb};

@@ -3,7 +3,9 @@
 //! Desired rows come from a commit, actual rows from the store; the plan is a pure function of both
 //! and says each step in one line. Planning again after it has been applied gives nothing.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{campaign::DesiredState, ids::CampaignId};
 
@@ -27,8 +29,26 @@ pub struct Actual {
     pub state: DesiredState,
     /// Digest of everything else in its definition.
     pub digest: String,
-    /// Whether its file is gone.
+    /// Whether its file is gone, and its grace over.
     pub retired: bool,
+    /// When its file was found to be gone.
+    pub removed_at: Option<Timestamp>,
+}
+
+/// How campaigns whose files are gone leave: they pause, and retire once their grace is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leaving {
+    /// The instant.
+    pub now: Timestamp,
+    /// How long they pause.
+    pub grace: Duration,
+}
+
+impl Leaving {
+    fn is_over(self, since: Timestamp) -> bool {
+        let grace = SignedDuration::try_from(self.grace).unwrap_or(SignedDuration::MAX);
+        since.checked_add(grace).is_ok_and(|at| at <= self.now)
+    }
 }
 
 /// What one step does. The order here is the order in which steps are taken: what stops calls goes
@@ -71,9 +91,9 @@ pub struct Action {
     pub verb: Verb,
     /// To which campaign.
     pub campaign: CampaignId,
-    /// The state asked for afterwards; `None` once retired.
+    /// The state asked for afterwards; `None` if its file is gone.
     pub state: Option<DesiredState>,
-    /// Digest of the definition afterwards; `None` once retired.
+    /// Digest of the definition afterwards; `None` if its file is gone.
     pub digest: Option<String>,
     /// Whether more than the state changes.
     pub amended: bool,
@@ -85,6 +105,9 @@ impl fmt::Display for Action {
         let state = self.state.map_or("retired", DesiredState::as_str);
         match verb {
             Verb::Retire => write!(f, "retire {campaign}: its file is gone; no new calls, results stay"),
+            Verb::Pause if self.state.is_none() => {
+                write!(f, "pause {campaign}: its file is gone; it retires once its grace is over")
+            }
             Verb::Pause => write!(f, "pause {campaign}: no new calls, live ones finish"),
             Verb::Amend => write!(f, "amend {campaign}: its definition changed ({state})"),
             Verb::Create => write!(f, "create {campaign} ({state})"),
@@ -108,7 +131,7 @@ pub struct Plan {
 /// Compares what is asked for with what there is. Ids are unique on either side; of several rows
 /// with one id the last one counts.
 #[must_use]
-pub fn plan(desired: &[Desired], actual: &[Actual]) -> Plan {
+pub fn plan(desired: &[Desired], actual: &[Actual], leaving: Leaving) -> Plan {
     let asked: BTreeMap<&CampaignId, &Desired> = desired.iter().map(|row| (&row.id, row)).collect();
     let there: BTreeMap<&CampaignId, &Actual> = actual.iter().map(|row| (&row.id, row)).collect();
 
@@ -116,14 +139,15 @@ pub fn plan(desired: &[Desired], actual: &[Actual]) -> Plan {
     let mut actions: Vec<Action> = steps.flatten().collect();
     let unchanged = asked.len() - actions.len();
     let gone = there.values().filter(|row| !row.retired && !asked.contains_key(&row.id));
-    actions.extend(gone.map(|row| retire(&row.id)));
+    actions.extend(gone.filter_map(|row| leave(row, leaving)));
     actions.sort_by(|a, b| a.verb.cmp(&b.verb).then_with(|| a.campaign.cmp(&b.campaign)));
     Plan { actions, unchanged }
 }
 
 fn step(desired: &Desired, actual: Option<&Actual>) -> Option<Action> {
     let amended = actual.is_some_and(|row| row.digest != desired.digest);
-    let before = actual.map(|row| (!row.retired).then_some(row.state));
+    let is_gone = |row: &Actual| row.retired || row.removed_at.is_some();
+    let before = actual.map(|row| (!is_gone(row)).then_some(row.state));
     Some(Action {
         verb: verb(before, desired.state, amended)?,
         campaign: desired.id.clone(),
@@ -147,8 +171,15 @@ pub fn verb(before: Option<Option<DesiredState>>, state: DesiredState, amended: 
     }
 }
 
-fn retire(id: &CampaignId) -> Action {
-    Action { verb: Verb::Retire, campaign: id.clone(), state: None, digest: None, amended: false }
+/// The next step of a campaign whose file is gone.
+fn leave(row: &Actual, leaving: Leaving) -> Option<Action> {
+    let verb = match row.removed_at {
+        None if leaving.grace.is_zero() => Verb::Retire,
+        None => Verb::Pause,
+        Some(since) if leaving.is_over(since) => Verb::Retire,
+        Some(_) => return None,
+    };
+    Some(Action { verb, campaign: row.id.clone(), state: None, digest: None, amended: false })
 }
 
 #[cfg(test)]
@@ -166,20 +197,31 @@ mod tests {
     }
 
     fn actual(name: &str, state: DesiredState, digest: &str, retired: bool) -> Actual {
-        Actual { id: id(name), state, digest: digest.to_owned(), retired }
+        Actual { id: id(name), state, digest: digest.to_owned(), retired, removed_at: None }
     }
 
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_930_000_000 + seconds).unwrap()
+    }
+
+    fn after(seconds: i64) -> Leaving {
+        Leaving { now: at(seconds), grace: Duration::from_secs(60) }
+    }
+
+    const AT_ONCE: Leaving = Leaving { now: Timestamp::UNIX_EPOCH, grace: Duration::ZERO };
+
     /// What a store does with a plan.
-    fn applied(actual: &[Actual], plan: &Plan) -> Vec<Actual> {
+    fn applied(actual: &[Actual], plan: &Plan, now: Timestamp) -> Vec<Actual> {
         let mut rows: BTreeMap<CampaignId, Actual> = actual.iter().map(|row| (row.id.clone(), row.clone())).collect();
         for action in &plan.actions {
             match (&action.state, &action.digest) {
                 (Some(state), Some(digest)) => {
-                    let row =
-                        Actual { id: action.campaign.clone(), state: *state, digest: digest.clone(), retired: false };
+                    let (id, digest) = (action.campaign.clone(), digest.clone());
+                    let row = Actual { id, state: *state, digest, retired: false, removed_at: None };
                     rows.insert(action.campaign.clone(), row);
                 }
-                _ => rows.get_mut(&action.campaign).unwrap().retired = true,
+                _ if action.verb == Verb::Retire => rows.get_mut(&action.campaign).unwrap().retired = true,
+                _ => rows.get_mut(&action.campaign).unwrap().removed_at = Some(now),
             }
         }
         rows.into_values().collect()
@@ -207,7 +249,7 @@ mod tests {
             actual("gone", Running, "1", false),
             actual("long-gone", Running, "1", true),
         ];
-        let plan = plan(&asked, &there);
+        let plan = plan(&asked, &there, AT_ONCE);
         let lines: Vec<String> = plan.actions.iter().map(ToString::to_string).collect();
         assert_eq!(
             lines,
@@ -222,6 +264,21 @@ mod tests {
             ]
         );
         assert_eq!(plan.unchanged, 1);
+    }
+
+    #[test]
+    fn a_campaign_whose_file_is_gone_pauses_and_then_retires() {
+        let there = [actual("gone", DesiredState::Running, "1", false)];
+        let lines = |plan: &Plan| plan.actions.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let first = plan(&[], &there, after(0));
+        assert_eq!(lines(&first), ["pause gone: its file is gone; it retires once its grace is over"]);
+        let there = applied(&there, &first, at(0));
+        assert_eq!(plan(&[], &there, after(59)).actions, []);
+        let back = plan(&[desired("gone", DesiredState::Running, "1")], &there, after(59));
+        assert_eq!(lines(&back), ["return gone: its file is back, its history goes on (running)"]);
+        let second = plan(&[], &there, after(60));
+        assert_eq!(lines(&second), ["retire gone: its file is gone; no new calls, results stay"]);
+        assert_eq!(plan(&[], &applied(&there, &second, at(60)), after(1000)).actions, []);
     }
 
     fn states() -> impl Strategy<Value = DesiredState> {
@@ -241,19 +298,21 @@ mod tests {
         fn planning_after_applying_gives_nothing(
             asked in prop::collection::btree_map(names(), (states(), digests()), 0..6),
             there in prop::collection::btree_map(names(), (states(), digests(), any::<bool>()), 0..6),
+            graceful: bool,
         ) {
             let asked: Vec<Desired> = asked.iter().map(|(n, (s, d))| desired(n, *s, d)).collect();
             let there: Vec<Actual> = there.iter().map(|(n, (s, d, r))| actual(n, *s, d, *r)).collect();
-            let first = plan(&asked, &there);
-            let after = applied(&there, &first);
-            let again = plan(&asked, &after);
+            let leaving = if graceful { after(0) } else { AT_ONCE };
+            let first = plan(&asked, &there, leaving);
+            let after = applied(&there, &first, leaving.now);
+            let again = plan(&asked, &after, leaving);
             prop_assert_eq!(again.actions, vec![]);
             prop_assert_eq!(again.unchanged, asked.len());
             for row in &asked {
                 let kept = after.iter().find(|have| have.id == row.id).unwrap();
                 prop_assert_eq!((kept.state, &kept.digest, kept.retired), (row.state, &row.digest, false));
             }
-            let live = after.iter().filter(|row| !row.retired).count();
+            let live = after.iter().filter(|row| !row.retired && row.removed_at.is_none()).count();
             prop_assert_eq!(live, asked.len());
             prop_assert!(first.actions.is_sorted_by_key(|a| (a.verb, a.campaign.clone())));
         }

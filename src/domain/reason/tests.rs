@@ -17,7 +17,11 @@ fn next(hold: Option<&Hold>) -> Option<Hold> {
         Hold::DiallingOff => Hold::NotListed,
         Hold::NotListed => Hold::Retired,
         Hold::Retired => Hold::Paused,
-        Hold::Paused => Hold::NotStarted { starts_at: at() },
+        Hold::Paused => {
+            let (id, reason) = (OverrideId(3), "wrong script".to_owned());
+            Hold::PausedByOverride { id, scope: Scope::All, reason, until: at() }
+        }
+        Hold::PausedByOverride { .. } => Hold::NotStarted { starts_at: at() },
         Hold::NotStarted { .. } => Hold::Expired,
         Hold::Expired => Hold::NotDialledYet { settings: vec!["agents.hold"] },
         Hold::NotDialledYet { .. } => Hold::WindowClosed { opens_at: Some(at()), timezone: "Asia/Shanghai".to_owned() },

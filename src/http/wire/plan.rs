@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ErrorBody;
-use crate::domain::plan::impact;
+use super::{ErrorBody, overrides::OverrideView};
+use crate::domain::{
+    guards::{Guards, Removals, Verdict},
+    plan::impact,
+};
 
 /// `GET /api/v1/generation`: what is in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +28,58 @@ pub struct Live {
     /// Campaigns that have expired by the `ends_at` that was last in force, which is final, whatever their files say.
     #[serde(default)]
     pub expired: Vec<String>,
+    /// What a good commit may still wait for; `None` from a daemon that knows of no guards.
+    #[serde(default)]
+    pub guards: Option<GuardsView>,
+    /// Overrides in force, by id.
+    #[serde(default)]
+    pub overrides: Vec<OverrideView>,
+}
+
+/// What a good commit may still wait for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GuardsView {
+    /// Most campaigns that a commit may take away by itself.
+    pub removals: u32,
+    /// The same in percent of the campaigns in force.
+    pub removals_percent: u32,
+    /// The freeze that holds now, if one does.
+    pub frozen: Option<FrozenView>,
+}
+
+/// A freeze that holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FrozenView {
+    /// Until when (RFC 3339).
+    pub until: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl GuardsView {
+    /// The settings as of `now`.
+    #[must_use]
+    pub fn of(guards: &Guards, now: Timestamp) -> Self {
+        let frozen = match guards.frozen(now) {
+            Some(Verdict::Frozen { until, reason }) => Some(FrozenView { until: until.to_string(), reason }),
+            Some(Verdict::Empty { .. } | Verdict::Removals { .. }) | None => None,
+        };
+        Self { removals: guards.removals, removals_percent: guards.removals_percent, frozen }
+    }
+
+    /// What keeps a change out, by these.
+    #[must_use]
+    pub fn verdict(&self, removals: &Removals) -> Option<Verdict> {
+        let (removals_most, removals_percent) = (self.removals, self.removals_percent);
+        let guards = Guards { removals: removals_most, removals_percent, ..Guards::default() };
+        let frozen = || {
+            let frozen = self.frozen.as_ref()?;
+            Some(Verdict::Frozen { until: frozen.until.parse().ok()?, reason: frozen.reason.clone() })
+        };
+        guards.of_removals(removals, false).or_else(frozen)
+    }
 }
 
 /// Body of `POST /api/v1/plan`: the commit in force, and how the planned files differ from it.

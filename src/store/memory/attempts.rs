@@ -1,6 +1,6 @@
 //! Attempts and their legs: intents, what happens on the way, settlements.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{Timestamp, civil::Date};
 
@@ -95,6 +95,7 @@ impl State {
         let history = self.history(campaign, &contact, request.number);
         let entries = self.do_not_call.of(&campaign.do_not_call, &contact);
         self.ledger.forget_before(mono);
+        let overrides = self.open_overrides();
         let question = Question {
             now: now.wall,
             mono,
@@ -103,6 +104,7 @@ impl State {
             number: request.number,
             batch_paused: self.is_paused(contact.reference),
             rule: request.rule.as_ref(),
+            overridden: overrides.governing(&request.campaign, now.wall).map(Arc::as_ref),
             agent: Some(&request.agent),
             trunk: Some(&request.trunk),
             history: &history,
@@ -149,6 +151,7 @@ impl State {
             tzdb_version: opener.tzdb_version.clone(),
             settings_digest: opener.settings_digest.clone(),
             do_not_call_version: self.do_not_call.version,
+            overrides: self.open_overrides().placed_under(&request.campaign, intent.at),
         };
         let live = Live {
             policy: intent.policy.clone(),

@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use jiff::Timestamp;
+
 use super::{Held, State};
 use crate::{
     domain::{
-        campaign::{Campaign, Generation},
+        campaign::{Campaign, DesiredState, Generation},
         contact::{Contact, Progress},
         facts::verdict,
         ids::ContactRef,
@@ -15,7 +17,12 @@ use crate::{
 
 impl State {
     /// Does one step of reconciling.
-    pub(super) fn change(&mut self, generation: &Generation, change: CampaignChange) -> Result<(), StoreError> {
+    pub(super) fn change(
+        &mut self,
+        generation: &Generation,
+        change: CampaignChange,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         match change {
             CampaignChange::Put { id, digest } => {
                 let defined = generation.definitions.campaigns.get(&id);
@@ -28,6 +35,7 @@ impl State {
                     digest,
                     retired: false,
                     ends_at: Some(defined.ends_at),
+                    removed_at: None,
                 };
                 let (selection, lists) = (defined.selection(), defined.do_not_call.clone());
                 if let Some(held) = self.campaigns.get_mut(&id) {
@@ -61,9 +69,15 @@ impl State {
                     self.campaigns.insert(id, held);
                 }
             }
+            CampaignChange::Remove { id } => {
+                let held = self.campaigns.get_mut(&id).ok_or(StoreError::UnknownCampaign(id))?;
+                (held.stored.desired, held.stored.removed_at) = (DesiredState::Paused, Some(now));
+                held.stored.revision = generation.revision.clone();
+            }
             CampaignChange::Retire { id } => {
                 let held = self.campaigns.get_mut(&id).ok_or(StoreError::UnknownCampaign(id))?;
                 held.stored.retired = true;
+                held.stored.removed_at = held.stored.removed_at.or(Some(now));
                 held.stored.revision = generation.revision.clone();
             }
         }

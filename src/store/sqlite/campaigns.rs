@@ -19,7 +19,7 @@ use crate::{
         agent::Availability,
         campaign::{Campaign, Generation},
         facts::verdict,
-        ids::{AgentId, CampaignId, ContactRef},
+        ids::{AgentId, CampaignId, ContactRef, Revision},
     },
     store::{
         CampaignChange, StoreError,
@@ -38,7 +38,8 @@ pub(super) fn apply(
     for change in changes {
         match change {
             CampaignChange::Put { id, digest } => put(writer, &generation, &id, &digest)?,
-            CampaignChange::Retire { id } => retire(writer, &generation, &id)?,
+            CampaignChange::Remove { id } => leave(writer, &generation, &id, REMOVE)?,
+            CampaignChange::Retire { id } => leave(writer, &generation, &id, RETIRE)?,
         }
     }
     let first = writer.generation.is_none();
@@ -92,7 +93,7 @@ fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, digest: &s
                        selection, do_not_call, ends_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7, ?8) \
                        ON CONFLICT (slug) DO UPDATE \
                        SET name = excluded.name, desired = excluded.desired, revision = excluded.revision, \
-                       digest = excluded.digest, retired = 0, selection = excluded.selection, \
+                       digest = excluded.digest, retired = 0, removed_at = NULL, selection = excluded.selection, \
                        wanted = wanted OR selection IS NOT excluded.selection, \
                        do_not_call = excluded.do_not_call, ends_at = excluded.ends_at \
                        RETURNING id, wanted, NOT EXISTS (SELECT 1 FROM contact c WHERE c.campaign = campaign.id)";
@@ -138,9 +139,16 @@ fn stand_by(writer: &mut Writer, defined: &Arc<Campaign>, key: i64, wanted: bool
     Ok(())
 }
 
-fn retire(writer: &mut Writer, generation: &Generation, id: &CampaignId) -> Result<(), Fault> {
-    const RETIRE: &str = "UPDATE campaign SET retired = 1, revision = ?2 WHERE slug = ?1";
-    let query = sql::query(RETIRE).bind(id.as_str()).bind(generation.revision.as_str());
+/// Pauses a campaign whose file is gone.
+const REMOVE: &str = "UPDATE campaign SET desired = 'paused', revision = ?2, removed_at = ?3 WHERE slug = ?1";
+
+/// Retires it.
+const RETIRE: &str =
+    "UPDATE campaign SET retired = 1, revision = ?2, removed_at = coalesce(removed_at, ?3) WHERE slug = ?1";
+
+fn leave(writer: &mut Writer, generation: &Generation, id: &CampaignId, sql: &'static str) -> Result<(), Fault> {
+    let now = micros(writer.now());
+    let query = sql::query(sql).bind(id.as_str()).bind(generation.revision.as_str()).bind(now);
     if query.execute(&writer.conn).doing("retiring a campaign")? == 0 {
         return Err(StoreError::UnknownCampaign(id.clone()).into());
     }
@@ -148,6 +156,14 @@ fn retire(writer: &mut Writer, generation: &Generation, id: &CampaignId) -> Resu
     let evaluations = writer.shared.evaluations(id);
     writer.shared.set_evaluations(id, Evaluations { next: None, ..evaluations });
     Ok(())
+}
+
+/// Lets a commit in although it takes away many campaigns.
+pub(super) fn approve(writer: &mut Writer, revision: &Revision, by: &str) -> Result<(), Fault> {
+    const APPROVE: &str = "INSERT INTO approval (revision, approved_by, approved_at) VALUES (?1, ?2, ?3) \
+                           ON CONFLICT DO NOTHING";
+    let query = sql::query(APPROVE).bind(revision.as_str()).bind(by).bind(micros(writer.now()));
+    query.execute(&writer.conn).doing("storing an approval").map(drop)
 }
 
 /// Contacts of a campaign that a cap holds or has ended. Without being told so, SQLite goes through all of the

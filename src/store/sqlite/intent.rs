@@ -1,5 +1,7 @@
 //! Intents: the gate and the record of its answer, in one transaction.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use rusqlite::Connection;
 
@@ -25,6 +27,7 @@ use crate::{
         ids::{AttemptId, CampaignId, CustomerId, TrunkId},
         intent::RecordedIntent,
         now::Now,
+        overrides::OverrideId,
         phone::E164,
         reason::Hold,
         results::CallResult,
@@ -51,6 +54,7 @@ pub(super) fn record(writer: &mut Writer, request: IntentRequest) -> Result<Inte
     let history = history(&writer.conn, &writer.shared, campaign, (&kept.contact, request.number), now.wall)?;
     let do_not_call = do_not_call::entries(&writer.conn, &campaign.do_not_call, &kept.contact)?;
     let mono = monotonic(now.mono);
+    let overrides = Arc::clone(&writer.overrides);
     let question = Question {
         now: now.wall,
         mono,
@@ -59,6 +63,7 @@ pub(super) fn record(writer: &mut Writer, request: IntentRequest) -> Result<Inte
         number: request.number,
         batch_paused: kept.batch_paused,
         rule: request.rule.as_ref(),
+        overridden: overrides.governing(&request.campaign, now.wall).map(Arc::as_ref),
         agent: Some(&request.agent),
         trunk: Some(&request.trunk),
         history: &history,
@@ -104,7 +109,9 @@ fn admit(
 ) -> Result<IntentDecision, Fault> {
     let called = kept.contact.progress.numbers[request.number].e164.clone();
     let rules = Rules { now: intent.at, ..writer.rules(&campaign.id) };
-    if let Err(fault) = written(&rules, request, kept, &intent, &called).execute(&writer.conn, "writing an intent") {
+    let overrides = writer.overrides.placed_under(&campaign.id, intent.at);
+    let written = written(&rules, request, kept, &intent, &called, &overrides);
+    if let Err(fault) = written.execute(&writer.conn, "writing an intent") {
         let Some(constraint) = fault.unique_violation() else { return Err(fault) };
         return on_call_after_all(writer, &constraint, &called).ok_or(fault);
     }
@@ -132,12 +139,19 @@ fn on_call_after_all(writer: &mut Writer, constraint: &str, called: &E164) -> Op
 }
 
 /// What an intent is on disk.
-fn written(rules: &Rules, request: &IntentRequest, kept: &Kept, intent: &RecordedIntent, called: &E164) -> Statements {
+fn written(
+    rules: &Rules,
+    request: &IntentRequest,
+    kept: &Kept,
+    intent: &RecordedIntent,
+    called: &E164,
+    overrides: &[OverrideId],
+) -> Statements {
     let mut all = Statements::default();
     let (attempt, contact) = (request.attempt.to_i64(), &kept.contact);
     const ATTEMPT: &str = "INSERT INTO attempt (id, campaign, contact, number_index, number, caller_number, agent, \
-                           trunk, placed_at, rule, generation, do_not_call_version) \
-                           SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, generation, do_not_call_version FROM store";
+                           trunk, placed_at, rule, overrides, generation, do_not_call_version) \
+                           SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, generation, do_not_call_version FROM store";
     all.add(ATTEMPT)
         .bind(attempt)
         .bind(kept.campaign)
@@ -148,7 +162,8 @@ fn written(rules: &Rules, request: &IntentRequest, kept: &Kept, intent: &Recorde
         .bind(request.agent.as_str())
         .bind(request.trunk.as_str())
         .bind(micros(intent.at))
-        .bind(request.rule.as_ref().map(BusinessKey::to_string));
+        .bind(request.rule.as_ref().map(BusinessKey::to_string))
+        .bind(row::overrides_text(overrides));
     const LIVE: &str = "INSERT INTO live_call (attempt, contact, customer_id, policy, local_date, next_day_at, \
                         last_event_at) VALUES (?, ?, ?, ?, ?, ?, ?)";
     all.add(LIVE)

@@ -6,6 +6,7 @@
 //! | `writer` | the loop that turns what is queued into one transaction |
 //! | `intent` `outcome` `business` `campaigns` `import` `batch` `customer` | what the writer does |
 //! | `journal` | what became of commits, and what has happened |
+//! | `overrides` | what people decide against the files for a while |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
 //! | `place` | who is next: keys that compare as contacts are served |
 //! | `orders` | the file beside the store's in which places of whole campaigns lie |
@@ -37,6 +38,7 @@ mod listed;
 mod open;
 mod orders;
 mod outcome;
+mod overrides;
 mod pause;
 mod place;
 mod read;
@@ -79,7 +81,7 @@ use super::{
     AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX, CampaignChange,
     CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, GateSettings, HandledCommit,
     ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome,
-    Milestone, Opener, Resealed, Settlement, Store, StoreError, StoredCampaign, Tally, Why, attributes,
+    Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign, Tally, Why, attributes,
     pseudonym::Pseudonyms,
 };
 use crate::{
@@ -91,6 +93,7 @@ use crate::{
         do_not_call::NewEntry,
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
         kept::counted,
+        overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
     },
 };
@@ -298,6 +301,32 @@ impl Store for SqliteStore {
 
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
         self.read(read::applied).await
+    }
+
+    fn overrides(&self) -> Arc<Overrides> {
+        self.shared.overrides()
+    }
+
+    async fn add_override(&self, new: NewOverride) -> Result<Arc<Override>, StoreError> {
+        let reply = self.ask(&self.urgent, Work::AddOverride(Box::new(new))).await?;
+        if let Reply::Overridden(made) = reply { Ok(made) } else { Err(StoreError::Closed) }
+    }
+
+    async fn end_override(&self, id: OverrideId, by: &str) -> Result<bool, StoreError> {
+        self.changed(&self.urgent, Work::EndOverride(id, by.to_owned())).await
+    }
+
+    async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError> {
+        self.read(move |conn| overrides::records(conn, limit)).await
+    }
+
+    async fn approve(&self, revision: &Revision, by: &str) -> Result<(), StoreError> {
+        self.urgent(Work::Approve(revision.clone(), by.to_owned())).await
+    }
+
+    async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError> {
+        let revision = revision.clone();
+        self.read(move |conn| read::is_approved(conn, &revision)).await
     }
 
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {

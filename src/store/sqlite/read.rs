@@ -53,9 +53,17 @@ pub(super) fn applied(conn: &Connection) -> Result<Option<(Revision, Timestamp)>
     Ok(Some((Revision::parse(&revision).ok_or_else(|| damaged("generation.revision"))?, row::timestamp(at)?)))
 }
 
+/// Whether a commit was let in, or has been in force before.
+pub(super) fn is_approved(conn: &Connection, revision: &Revision) -> Result<bool, Fault> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM approval WHERE revision = ?1) OR \
+                       EXISTS (SELECT 1 FROM generation WHERE revision = ?1)";
+    sql::query_scalar(SQL).bind(revision.as_str()).fetch_one(conn).doing("looking for an approval")
+}
+
 /// All campaigns by id.
 pub(super) fn campaigns(conn: &Connection) -> Result<Vec<StoredCampaign>, Fault> {
-    const SQL: &str = "SELECT slug, name, desired, revision, digest, retired, ends_at FROM campaign ORDER BY slug";
+    const SQL: &str = "SELECT slug, name, desired, revision, digest, retired, ends_at, removed_at \
+                       FROM campaign ORDER BY slug";
     let rows = sql::query(SQL).fetch_all(conn).doing("reading campaigns")?;
     let campaign = |row: &Row<'_>| {
         Ok(StoredCampaign {
@@ -66,6 +74,7 @@ pub(super) fn campaigns(conn: &Connection) -> Result<Vec<StoredCampaign>, Fault>
             digest: column(row, 4)?,
             retired: column(row, 5)?,
             ends_at: column::<Option<i64>>(row, 6)?.map(row::timestamp).transpose()?,
+            removed_at: column::<Option<i64>>(row, 7)?.map(row::timestamp).transpose()?,
         })
     };
     rows.iter().map(campaign).collect()
@@ -553,7 +562,7 @@ macro_rules! attempts_sql {
             "SELECT a.id, k.slug, c.customer_id, a.number_index, a.number, a.caller_number, a.agent, a.trunk, \
              a.placed_at, a.answered_at, a.connected_at, a.ended_at, a.result, a.fail_code, a.sip_status, a.q850, \
              g.revision, i.daemon_version, i.tzdb_version, i.settings_digest, a.do_not_call_version, a.rule, \
-             (SELECT b.result FROM business_result b WHERE b.attempt = a.id ORDER BY b.id DESC LIMIT 1) \
+             (SELECT b.result FROM business_result b WHERE b.attempt = a.id ORDER BY b.id DESC LIMIT 1), a.overrides \
              FROM attempt a \
              JOIN campaign k ON k.id = a.campaign JOIN contact c ON c.id = a.contact \
              JOIN generation g ON g.id = a.generation JOIN instance i ON i.epoch = a.id >> 32 ",
@@ -606,6 +615,7 @@ fn attempt(row: &Row<'_>) -> Result<AttemptRecord, Fault> {
         tzdb_version: column(row, 18)?,
         settings_digest: column(row, 19)?,
         do_not_call_version: column::<i64>(row, 20)?.unsigned_abs(),
+        overrides: row::overrides(column(row, 23)?)?,
     })
 }
 
@@ -695,6 +705,7 @@ fn hold(
     const PAUSED: &str = "SELECT b.paused FROM contact c JOIN batch b ON b.id = c.batch WHERE c.id = ?1";
     let batch_paused = sql::query_scalar(PAUSED).bind(contact.reference.0).fetch_one(conn);
     let batch_paused = batch_paused.doing("looking whether a batch is paused")?;
+    let overrides = shared.overrides();
     let question = Question {
         now,
         mono: monotonic(shared.clock.now().mono),
@@ -703,6 +714,7 @@ fn hold(
         number: next.number,
         batch_paused,
         rule: next.rule(contact),
+        overridden: overrides.governing(&campaign.id, now).map(Arc::as_ref),
         agent: None,
         trunk: None,
         history: &history,

@@ -28,7 +28,7 @@ use super::{
     import, intent, journal,
     open::BUSY_TIMEOUT,
     orders::Orders,
-    outcome,
+    outcome, overrides,
     place::{self, Stale},
     sql,
     statements::Statements,
@@ -41,7 +41,8 @@ use crate::{
         contact::{ContactEdit, Progress},
         do_not_call::NewEntry,
         facts::ledger::{Ledger, monotonic},
-        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch},
+        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
+        overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
     },
     store::{
@@ -79,6 +80,9 @@ pub(super) enum Work {
     Advance(ContactRef, u32, Box<Progress>),
     Availability(AgentId, Availability),
     Apply(Arc<Generation>, Vec<CampaignChange>),
+    AddOverride(Box<NewOverride>),
+    EndOverride(OverrideId, String),
+    Approve(Revision, String),
     Import(CampaignId, BatchId, Vec<import::Row>),
     NoteRejected(CampaignId, BatchId, u64),
     PauseBatch(CampaignId, BatchId, bool),
@@ -115,6 +119,7 @@ pub(super) enum Reply {
     Listed(ListingOutcome),
     /// How many contacts were written anew.
     Resealed(u64),
+    Overridden(Arc<Override>),
     /// A contact of which places may be left.
     Gone(ContactRef),
 }
@@ -146,6 +151,8 @@ pub(super) struct Shared {
     ledger: Mutex<Ledger>,
     /// The definitions in force.
     generation: Mutex<Option<Arc<Generation>>>,
+    /// The overrides that were not ended by hand.
+    overrides: Mutex<Arc<Overrides>>,
     /// What contacts of each campaign stand by.
     evaluations: Mutex<BTreeMap<CampaignId, Evaluations>>,
     /// Orders of all contacts.
@@ -171,6 +178,7 @@ impl Shared {
     ) -> Self {
         let (orders, sweeping) = (Arc::new(orders), Arc::default());
         let (ledger, generation, evaluations) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let overrides = Mutex::default();
         let (untidy, commits) = (AtomicBool::new(true), AtomicU64::new(0));
         Self {
             name,
@@ -181,6 +189,7 @@ impl Shared {
             pseudonyms,
             ledger,
             generation,
+            overrides,
             evaluations,
             orders,
             sweeping,
@@ -252,6 +261,15 @@ impl Shared {
         self.generation.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The overrides that were not ended by hand.
+    pub(super) fn overrides(&self) -> Arc<Overrides> {
+        Arc::clone(&self.overrides.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_overrides(&self, overrides: Arc<Overrides>) {
+        *self.overrides.lock().unwrap_or_else(PoisonError::into_inner) = overrides;
+    }
+
     fn set_generation(&self, generation: Option<Arc<Generation>>) {
         *self.generation.lock().unwrap_or_else(PoisonError::into_inner) = generation;
     }
@@ -265,6 +283,8 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     /// The definitions in force, within the transaction under way.
     pub(super) generation: Option<Arc<Generation>>,
+    /// The overrides that were not ended by hand, likewise.
+    pub(super) overrides: Arc<Overrides>,
     /// Places of the order file, by evaluation, that do not count once that is committed.
     pub(super) stale: Vec<(i64, Vec<Stale>)>,
     /// The ledger no longer agrees with the tables, since a transaction was lost.
@@ -274,7 +294,9 @@ pub(super) struct Writer {
 impl Writer {
     /// A writer whose ledger has been read from the tables.
     pub(super) fn new(conn: Connection, shared: Arc<Shared>) -> Result<Self, Fault> {
-        let mut writer = Self { conn, shared, generation: None, stale: Vec::new(), ledger_lost: false };
+        let overrides = Arc::new(overrides::open(&conn, shared.clock.now().wall)?);
+        shared.set_overrides(Arc::clone(&overrides));
+        let mut writer = Self { conn, shared, generation: None, overrides, stale: Vec::new(), ledger_lost: false };
         writer.read_ledger()?;
         writer.read_evaluations()?;
         Ok(writer)
@@ -356,6 +378,7 @@ impl Writer {
         } else {
             self.shared.commits.fetch_add(1, Ordering::Relaxed);
             self.shared.set_generation(self.generation.clone());
+            self.shared.set_overrides(Arc::clone(&self.overrides));
             self.shared.ledger().committed(monotonic(self.shared.clock.now().mono));
             self.stale.drain(..).for_each(|(evaluation, stale)| self.shared.sweep(evaluation, stale));
         }
@@ -424,6 +447,9 @@ impl Writer {
                 campaigns::set_availability(&self.conn, &agent, availability)?;
             }
             Work::Apply(generation, changes) => campaigns::apply(self, generation, changes)?,
+            Work::AddOverride(new) => return overrides::add(self, *new).map(Reply::Overridden),
+            Work::Approve(revision, by) => campaigns::approve(self, &revision, &by)?,
+            Work::EndOverride(id, by) => return overrides::end(self, id, &by).map(Reply::Changed),
             Work::Import(campaign, batch, contacts) => {
                 let rules = self.rules(&campaign);
                 let imported = import::import(&self.conn, &campaign, &batch, &rules, &contacts);
@@ -473,6 +499,8 @@ impl Writer {
             self.stale.clear();
             if !fault.is_of_one_contact() {
                 self.generation = self.shared.generation();
+                // Others of this transaction may have made one.
+                self.overrides = Arc::new(overrides::open(&self.conn, self.now())?);
                 self.read_evaluations()?;
             }
         }
@@ -482,6 +510,7 @@ impl Writer {
     fn roll_back(&mut self, fault: &Fault) {
         tracing::warn!(error = %fault, "a transaction of the store was lost");
         self.generation = self.shared.generation();
+        self.overrides = self.shared.overrides();
         self.ledger_lost = true;
         self.stale.clear();
         // Fails where SQLite has rolled back by itself, or no transaction had begun.

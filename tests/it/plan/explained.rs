@@ -68,6 +68,7 @@ fn an_end_in_the_past_is_told() {
 #[test]
 fn what_expired_at_the_daemon_is_told_so_whatever_the_files_say() {
     let stage = Stage::new(&["a1"]);
+    stage.settings(|text| format!("{text}\n[guards]\ngrace = \"0s\"\n"));
     let over = Campaign { ends_at: "2026-01-02T00:00:00Z", ..Campaign::default() };
     stage.commit(&over);
     let daemon = stage.run();

@@ -48,6 +48,20 @@ impl Daemon {
         Some((status, body.to_owned()))
     }
 
+    /// Sends a form over TCP as a browser would, from a page of `origin`: status and body.
+    pub(crate) fn post_form(&self, path: &str, origin: &str, form: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.http).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let length = form.len();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: it\r\nOrigin: {origin}\r\nConnection: close\r\n");
+        let body = format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}");
+        write!(stream, "{head}{body}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
     /// Whether a commit is in force.
     pub(crate) fn is_ready(&self) -> bool {
         self.get("/-/ready").is_some_and(|(status, _)| status == 200)

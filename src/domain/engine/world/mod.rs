@@ -7,6 +7,7 @@
 
 mod business;
 mod judge;
+mod overrides;
 mod random;
 mod store;
 mod suppress;
@@ -65,6 +66,8 @@ pub(super) struct Faults {
     pub(super) meddling: bool,
     /// Whether numbers come on a do-not-call list and go.
     pub(super) suppressing: bool,
+    /// Whether overrides are made and ended.
+    pub(super) overriding: bool,
     pub(super) crashes: bool,
 }
 
@@ -117,6 +120,10 @@ enum Event {
     Suppress,
     /// A number is taken off it.
     Unlist(E164),
+    /// Somebody makes an override or ends one.
+    Override,
+    /// The engine hears of that.
+    Overridden(Option<Scope>),
 }
 
 #[derive(Debug, Clone)]
@@ -171,6 +178,10 @@ pub(super) struct World {
     /// How many filters of a campaign the store has yet to apply.
     evaluating: BTreeMap<CampaignId, u32>,
     suppression: Suppression,
+    /// The overrides that the store has, how many were made, and those that the engine was told of.
+    overrides: Arc<Overrides>,
+    made: u32,
+    told: Arc<Overrides>,
     attempts: BTreeMap<AttemptId, Attempt>,
     writer: VecDeque<Command>,
     /// Business results that wait for the end of a call.
@@ -226,6 +237,9 @@ impl World {
             filtered_out: BTreeSet::new(),
             evaluating: BTreeMap::new(),
             suppression: Suppression::default(),
+            overrides: Arc::default(),
+            made: 0,
+            told: Arc::default(),
             attempts: BTreeMap::new(),
             writer: VecDeque::new(),
             pending: Vec::new(),
@@ -252,6 +266,9 @@ impl World {
         }
         if faults.suppressing {
             world.begin_suppressing();
+        }
+        if faults.overriding {
+            world.begin_overriding();
         }
         world.start();
         if faults.meddling || faults.crashes {
@@ -398,6 +415,8 @@ impl World {
             }
             Event::Refilter(campaign) => self.refilter(&campaign),
             Event::Suppress => self.suppress(),
+            Event::Override => self.decide(),
+            Event::Overridden(cancel_ringing) => self.overridden(cancel_ringing),
             Event::Unlist(number) => self.unlist(&number),
             Event::Evaluated(campaign) => {
                 *self.evaluating.get_mut(&campaign).unwrap() -= 1;
@@ -527,8 +546,9 @@ impl World {
     fn crash(&mut self) {
         let now = self.wall();
         self.writer.clear();
-        let stays =
-            |event: &Event| matches!(event, Event::Meddle | Event::Mark(_) | Event::Suppress | Event::Unlist(_));
+        let stays = |event: &Event| {
+            matches!(event, Event::Meddle | Event::Mark(_) | Event::Suppress | Event::Unlist(_) | Event::Override)
+        };
         self.events.retain(|_, event| stays(event));
         self.legs.clear();
         self.wire_live.clear();
@@ -560,6 +580,7 @@ impl World {
         }
         self.epoch += 1;
         self.engine = Engine::new(settings(self.caps, self.epoch));
+        self.overridden(None);
         self.start();
     }
 
@@ -679,6 +700,7 @@ mod tests {
         unsent: 0,
         meddling: false,
         suppressing: false,
+        overriding: false,
         crashes: false,
     };
 
@@ -691,6 +713,7 @@ mod tests {
         unsent: 5,
         meddling: true,
         suppressing: false,
+        overriding: false,
         crashes: false,
     };
 
@@ -759,6 +782,18 @@ mod tests {
         assert!(held > 100, "worlds in which nobody is held prove little: {held}");
     }
 
+    /// What was paused goes on by itself.
+    #[test]
+    fn overrides_hold_nobody_for_ever() {
+        let mut made = 0;
+        for seed in 0..30 {
+            let world = run(seed, Faults { overriding: true, ..CALM });
+            assert_eq!(world.left_open(), 0, "seed {seed} left contacts open");
+            made += world.made;
+        }
+        assert!(made > 1000, "worlds in which nothing is decided prove little: {made}");
+    }
+
     #[test]
     fn the_same_seed_gives_the_same_run() {
         assert_eq!(run(7, ROUGH).log(), run(7, ROUGH).log());
@@ -775,6 +810,11 @@ mod tests {
         #[test]
         fn nobody_on_a_list_is_called(seed in any::<u64>(), crashes in any::<bool>()) {
             run(seed, Faults { suppressing: true, crashes, ..ROUGH });
+        }
+
+        #[test]
+        fn nobody_is_called_against_an_override(seed in any::<u64>(), crashes in any::<bool>()) {
+            run(seed, Faults { overriding: true, crashes, ..ROUGH });
         }
 
         #[test]

@@ -132,6 +132,7 @@ impl World {
             now,
             campaign,
             permission: &DialPermission::All,
+            overridden: self.overrides.governing(&intent.campaign, now).map(Arc::as_ref),
             contact: &contact,
             picked_version: intent.picked_version,
             number: intent.number,

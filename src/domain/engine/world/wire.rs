@@ -98,7 +98,7 @@ impl World {
         attempt.invited_at = Some(now);
         let attempt = attempt.clone();
         let campaign = self.generation.definitions.campaigns.get(&attempt.campaign).expect("placed for a retired one");
-        assert_eq!(campaign.desired, DesiredState::Running, "placed while paused");
+        assert!(self.may_dial(campaign, now), "placed while paused");
         assert!(now >= campaign.starts_at && now < campaign.ends_at, "placed outside the campaign's dates");
         assert!(self.is_awake(campaign, &attempt, now), "placed outside hours");
         let day = self.zone_of(campaign, &attempt).to_datetime(attempt.intent.at).date();

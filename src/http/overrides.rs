@@ -1,0 +1,250 @@
+//! Overrides: making, listing and ending them. None of it needs Git or the network.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Extension, Json,
+    body::Bytes,
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::StatusCode,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use super::{
+    access::Peer,
+    campaigns::campaign_id,
+    error::ApiError,
+    journal,
+    reconcile::look,
+    state::ServerState,
+    wire::overrides::{ListedOverride, NewOverride as Asked, OverrideList, OverrideMade, OverrideView},
+};
+use crate::{
+    config,
+    control::DialCommand,
+    domain::{
+        ids::{CampaignId, Revision},
+        overrides::{NewOverride, Order, Override, OverrideId, Scope, reason},
+    },
+    gitops::{Later, SourceError},
+    store::{Event, EventKind},
+};
+
+/// Past overrides of one list.
+const LISTED_MAX: u32 = 500;
+
+const BODY: &str = "send {\"action\": \"pause\", \"campaign\": \"all\", \"reason\": …, \"until\": \"2h\"}";
+
+/// Makes one; answered once the dialling loop goes by it.
+pub(super) async fn make(
+    State(state): State<Arc<ServerState>>,
+    Extension(peer): Extension<Peer>,
+    body: Bytes,
+) -> Result<Json<OverrideMade>, ApiError> {
+    let asked: Asked = serde_json::from_slice(&body)
+        .map_err(|error| ApiError::bad_request(format!("the body is not an override: {error}"), BODY))?;
+    let order = order(&state, &asked).await?;
+    let revert = match &order {
+        Order::Pin { revision } => revert(&state, revision).await?,
+        Order::Pause { .. } | Order::Resume { .. } => Vec::new(),
+    };
+    let made = put(&state, order, &asked.reason, &asked.until, &peer).await?;
+    follow(&state, &peer, &made.order).await?;
+    Ok(Json(OverrideMade { r#override: OverrideView::from(&*made), revert }))
+}
+
+/// Stores an override and has the dialling loop go by it.
+pub(super) async fn put(
+    state: &ServerState,
+    order: Order,
+    why: &str,
+    until: &str,
+    peer: &Peer,
+) -> Result<Arc<Override>, ApiError> {
+    let now = state.clock.now().wall;
+    let why = reason(why).map_err(|error| ApiError::bad_request(error.to_string(), "give it with --reason"))?;
+    let new = NewOverride { order, reason: why.to_owned(), by: peer.to_string(), until: end(until, now)? };
+    let admitted = state.store.overrides().admit(&new, now, state.longest_override);
+    admitted.map_err(|refusal| {
+        ApiError::new(StatusCode::CONFLICT, refusal.to_string(), "`dialops override list` shows what is in force")
+    })?;
+    let made = state.store.add_override(new).await?;
+    let Override { id, order, reason, by, until, .. } = &*made;
+    tracing::warn!(%id, does = %order, reason, by, %until, "an override is in force");
+    let cancel_ringing = match order {
+        Order::Pause { scope, cancel_ringing: true } => Some(scope.clone()),
+        Order::Pause { .. } | Order::Resume { .. } | Order::Pin { .. } => None,
+    };
+    told(state, cancel_ringing).await;
+    write_down(state, EventKind::OverrideBegan, order, peer, format!("{by}: {order} until {until}: {reason}")).await;
+    Ok(made)
+}
+
+async fn write_down(state: &ServerState, kind: EventKind, order: &Order, peer: &Peer, message: String) {
+    let (campaign, revision) = match order {
+        Order::Pause { scope: Scope::Campaign(campaign), .. } | Order::Resume { scope: Scope::Campaign(campaign) } => {
+            (Some(campaign.clone()), None)
+        }
+        Order::Pause { scope: Scope::All, .. } | Order::Resume { scope: Scope::All } => (None, None),
+        Order::Pin { revision } => (None, Some(revision.clone())),
+    };
+    let event = Event::new(state.clock.now().wall, kind, message);
+    journal::write_down(state, Event { campaign, revision, by: Some(peer.to_string()), ..event }).await;
+}
+
+/// Has the dialling loop read what is in force, and waits until it has.
+async fn told(state: &ServerState, cancel_ringing: Option<Scope>) {
+    let (done, taken) = oneshot::channel();
+    // A loop that has stopped dials nobody.
+    if state.dialer.send(DialCommand::Overridden { cancel_ringing, done }).await.is_ok() {
+        let _stopped = taken.await;
+    }
+}
+
+/// Which ones are listed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    #[serde(default)]
+    all: bool,
+}
+
+/// Those in force; past ones too if asked for.
+pub(super) async fn list(
+    State(state): State<Arc<ServerState>>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<OverrideList>, ApiError> {
+    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `all=true`"))?;
+    let now = state.clock.now().wall;
+    let records = state.store.override_records(LISTED_MAX).await?;
+    let listed = records.iter().map(|record| ListedOverride::of(record, now));
+    Ok(Json(OverrideList { overrides: listed.filter(|one| query.all || one.active).collect() }))
+}
+
+/// Ends one before its time.
+pub(super) async fn end_now(
+    State(state): State<Arc<ServerState>>,
+    Path(id): Path<String>,
+    Extension(peer): Extension<Peer>,
+) -> Result<Json<OverrideView>, ApiError> {
+    let none = || {
+        let error = format!("no override {id:?} is in force");
+        ApiError::new(StatusCode::NOT_FOUND, error, "`dialops override list` shows those that are")
+    };
+    let number = OverrideId(id.parse().map_err(|_| none())?);
+    let now = state.clock.now().wall;
+    let found = state.store.overrides().in_force(now).find(|one| one.id == number).cloned().ok_or_else(none)?;
+    if !state.store.end_override(number, &peer.to_string()).await? {
+        return Err(none());
+    }
+    tracing::warn!(id = %number, does = %found.order, by = %peer, "an override was ended");
+    told(&state, None).await;
+    let message = format!("{peer} ended override {number}: {}", found.order);
+    write_down(&state, EventKind::OverrideEnded, &found.order, &peer, message).await;
+    follow(&state, &peer, &found.order).await?;
+    Ok(Json(OverrideView::from(&*found)))
+}
+
+/// Has the reconciling loop follow what a pin says, or says no more.
+async fn follow(state: &ServerState, by: &Peer, order: &Order) -> Result<(), ApiError> {
+    match order {
+        Order::Pin { .. } => look(state, by, false).await.map(drop),
+        Order::Pause { .. } | Order::Resume { .. } => Ok(()),
+    }
+}
+
+async fn order(state: &ServerState, asked: &Asked) -> Result<Order, ApiError> {
+    match asked.action.as_str() {
+        "pause" => Ok(Order::Pause { scope: scope(state, asked).await?, cancel_ringing: asked.cancel_ringing }),
+        "resume" => Ok(Order::Resume { scope: scope(state, asked).await? }),
+        "pin" => pin(state, asked.revision.as_deref()).await,
+        other => Err(ApiError::bad_request(format!("{other:?} is nothing that an override does"), BODY)),
+    }
+}
+
+/// A pin goes back in the history of the branch, to a commit whose files are good.
+async fn pin(state: &ServerState, named: Option<&str>) -> Result<Order, ApiError> {
+    let named = named.ok_or_else(|| ApiError::bad_request("a pin needs a commit", "send {\"revision\": COMMIT}"))?;
+    let unusable =
+        |error: SourceError| ApiError::bad_request(error.to_string(), "`git log` shows the commits of the branch");
+    let revision = state.repository.resolve(named).await.map_err(unusable)?;
+    let newest = newest(state)?;
+    if !state.repository.descends(&newest, &revision).await.map_err(unusable)? {
+        let error = format!("commit {} is not in the history of {}", revision.short(), newest.short());
+        return Err(ApiError::bad_request(error, "a pin goes back to a commit that the branch was at"));
+    }
+    let files = state.repository.read(&revision).await.map_err(unusable)?;
+    let loader = Arc::clone(&state.loader);
+    let checked = tokio::task::spawn_blocking(move || {
+        let inside: Vec<_> =
+            files.files.iter().map(|file| (files.inside(&file.path), Arc::clone(&file.bytes))).collect();
+        loader.load(&files.prefix, &inside).err().map(|found| found.len())
+    });
+    match checked.await.map_err(|_| ApiError::busy("checking"))? {
+        None => Ok(Order::Pin { revision }),
+        Some(found) => {
+            let error =
+                format!("commit {} has {found} problem(s) by this version and these settings", revision.short());
+            Err(ApiError::bad_request(error, "pin an earlier one"))
+        }
+    }
+}
+
+/// The newest commit of the branch that was seen, else the one in force.
+fn newest(state: &ServerState) -> Result<Revision, ApiError> {
+    let source = state.source.borrow();
+    let shown = source.observed_revision.as_deref().or(source.last_applied_revision.as_deref());
+    let revision = shown.and_then(|shown| Revision::parse(shown.rsplit(':').next().unwrap_or(shown)));
+    revision.ok_or_else(|| {
+        let hint = "`dialops status` says what the daemon waits for";
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no commit of the branch was seen yet", hint)
+    })
+}
+
+/// The commands that would make a pin last: they undo what came after its commit, the newest first.
+async fn revert(state: &ServerState, pinned: &Revision) -> Result<Vec<String>, ApiError> {
+    let newest = newest(state)?;
+    let later = state.repository.later_than(pinned, &newest).await.map_err(|error| {
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string(), "see to the daemon's repository")
+    })?;
+    let range = format!("git revert --no-edit {pinned}..{newest}");
+    Ok(match later {
+        Some(later) if later.is_empty() => Vec::new(),
+        Some(later) if later.iter().any(|commit| commit.is_merge) => later.iter().map(undo).collect(),
+        Some(_) | None => vec![range],
+    })
+}
+
+fn undo(commit: &Later) -> String {
+    let mainline = if commit.is_merge { "-m 1 " } else { "" };
+    format!("git revert --no-edit {mainline}{}", commit.revision)
+}
+
+async fn scope(state: &ServerState, asked: &Asked) -> Result<Scope, ApiError> {
+    match asked.campaign.as_deref() {
+        None => Err(ApiError::bad_request("an override needs a campaign, or \"all\"", BODY)),
+        Some("all") => Ok(Scope::All),
+        Some(id) => known(state, campaign_id(id)?).await.map(Scope::Campaign),
+    }
+}
+
+/// A campaign that the store has.
+async fn known(state: &ServerState, id: CampaignId) -> Result<CampaignId, ApiError> {
+    let found = state.store.campaigns().await?.into_iter().any(|row| row.id == id && !row.retired);
+    if found { Ok(id) } else { Err(ApiError::no_campaign(&id)) }
+}
+
+/// The end of an override that is made at `now`: a time, or how long it holds.
+fn end(text: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
+    let lasting = config::duration(text).map(Duration::from_secs);
+    let after = lasting.and_then(|lasting| now.checked_add(SignedDuration::try_from(lasting).ok()?).ok());
+    after.or_else(|| text.parse().ok()).ok_or_else(|| {
+        let error = format!("{text:?} is no end of an override");
+        ApiError::bad_request(
+            error,
+            "write how long it holds, such as 30m or 2h, or a time such as 2031-03-01T09:00:00+08:00",
+        )
+    })
+}

@@ -1,0 +1,196 @@
+//! What a good commit still waits for: guards, freezes, and pins that go before the branch.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use super::{Loaded, Looper, RETRY_MIN};
+use crate::{
+    domain::{
+        campaign::{DesiredState, Generation},
+        guards::{Removals, Verdict},
+        ids::{CampaignId, Revision},
+        overrides::Override,
+        plan::{Action, Leaving, Plan, Verb},
+    },
+    reconcile::{
+        conditions::Failure,
+        rows::{changes, plan_for},
+    },
+    store::{StoreError, StoredCampaign},
+    telemetry::status::RemovedCampaign,
+};
+
+impl Looper {
+    /// The pin that holds now, and the commit that is followed because of it.
+    pub(super) fn pin_in_force(&self) -> Option<(Arc<Override>, Revision)> {
+        let now = self.parts.clock.now().wall;
+        let overrides = self.parts.store.overrides();
+        overrides.pin(now).map(|(one, revision)| (Arc::clone(one), revision.clone()))
+    }
+
+    /// Until time alone makes a look worth it: a retry, the end of a pin or a freeze, a retirement.
+    pub(super) fn waits(&self) -> Option<Duration> {
+        let now = self.parts.clock.now().wall;
+        let pin = self.pin_in_force().map(|(one, _)| one.until);
+        let frozen = self.frozen.as_ref().map(|(_, until)| *until);
+        let turns = [pin, frozen, self.retires_at].into_iter().flatten();
+        // One that has come and could not be served yet is tried again soon.
+        let turn = turns.min().map(|at| Duration::try_from(at.duration_since(now)).unwrap_or(RETRY_MIN));
+        let unpinned = (self.pinned && pin.is_none()).then_some(Duration::ZERO);
+        [self.retry_in, turn, unpinned].into_iter().flatten().min()
+    }
+
+    /// Whether this very commit is known to wait for the end of a freeze.
+    pub(super) fn is_frozen(&self, head: &Revision) -> bool {
+        let now = self.parts.clock.now().wall;
+        self.frozen.as_ref().is_some_and(|(frozen, until)| frozen == head && now < *until)
+    }
+
+    /// Whether anything keeps a good commit out; a pin is a person's word for its commit.
+    pub(super) async fn guard(
+        &mut self,
+        loaded: &Loaded,
+        before: Option<&Revision>,
+        pinned: bool,
+    ) -> Result<(), Failure> {
+        let revision = &loaded.generation.revision;
+        let stored = self.parts.store.campaigns().await?;
+        let plan = self.plan(&loaded.generation, &stored);
+        let removals = removals(&loaded.generation, &stored);
+        let approved = pinned || self.parts.store.is_approved(revision).await?;
+        let held = self.parts.guards.of_removals(&removals, approved);
+        self.frozen = None;
+        let again = before == Some(revision) && !self.paused_in_freeze;
+        let held = match held {
+            None if !pinned && !again => self.parts.guards.frozen(self.parts.clock.now().wall),
+            held => held,
+        };
+        let Some(verdict) = held else { return Ok(()) };
+        let mut pauses = BTreeSet::new();
+        if let Verdict::Frozen { until, .. } = &verdict {
+            self.frozen = Some((revision.clone(), *until));
+            pauses = plan.actions.iter().filter(|action| stops(action)).map(|action| action.campaign.clone()).collect();
+        }
+        let plan = plan.actions.iter().map(ToString::to_string).collect();
+        Err(Failure::Guarded { head: revision.clone(), verdict, plan, pauses })
+    }
+
+    /// What has to change in the store for it to have a generation.
+    pub(super) fn plan(&mut self, generation: &Generation, stored: &[StoredCampaign]) -> Plan {
+        let leaving = Leaving { now: self.parts.clock.now().wall, grace: self.parts.guards.grace };
+        plan_for(&generation.definitions, stored, &mut self.digests, leaving)
+    }
+
+    /// Puts a generation in force in the store; what it did.
+    pub(super) async fn put(
+        &mut self,
+        generation: &Arc<Generation>,
+        stored: &[StoredCampaign],
+    ) -> Result<Plan, StoreError> {
+        let plan = self.plan(generation, stored);
+        self.parts.store.apply(Arc::clone(generation), changes(&plan)).await?;
+        let revision = &generation.revision;
+        for action in &plan.actions {
+            let (campaign, verb) = (&action.campaign, action.verb.as_str());
+            tracing::info!(%revision, %campaign, verb, action = %action, "campaign changed");
+        }
+        self.journal.changed(revision, &plan, stored);
+        self.show_gone(generation).await?;
+        Ok(plan)
+    }
+
+    /// Tells of campaigns whose files are gone, and when the next of them retires.
+    async fn show_gone(&mut self, generation: &Generation) -> Result<(), StoreError> {
+        let stored = self.parts.store.campaigns().await?;
+        let gone = stored.iter().filter(|row| !generation.definitions.campaigns.contains_key(&row.id));
+        let mut removed = Vec::new();
+        let mut retired = Vec::new();
+        self.retires_at = None;
+        for row in gone {
+            match row.removed_at.filter(|_| !row.retired) {
+                Some(since) => {
+                    let at = self.parts.guards.retires_at(since);
+                    self.retires_at = Some(self.retires_at.map_or(at, |first| first.min(at)));
+                    let (id, name, retires_at) = (row.id.to_string(), row.name.clone(), at.to_string());
+                    removed.push(RemovedCampaign { id, name, retires_at });
+                }
+                None => retired.push(row.id.to_string()),
+            }
+        }
+        self.parts.status.send_if_modified(|status| {
+            let changed = status.removed != removed || status.retired != retired;
+            (status.removed, status.retired) = (removed, retired);
+            changed
+        });
+        Ok(())
+    }
+
+    /// Retires campaigns whose grace is over.
+    pub(super) async fn retire_due(&mut self) -> Result<(), StoreError> {
+        let now = self.parts.clock.now().wall;
+        if self.retires_at.is_none_or(|at| at > now) {
+            return Ok(());
+        }
+        let Some(generation) = self.parts.generation.borrow().clone() else { return Ok(()) };
+        let stored = self.parts.store.campaigns().await?;
+        self.put(&generation, &stored).await.map(drop)
+    }
+
+    /// Pauses campaigns of the generation in force, all else of which stays: that much of a commit is applied
+    /// while a freeze holds.
+    pub(super) async fn pause_in_freeze(&mut self, pauses: &BTreeSet<CampaignId>) -> Result<(), StoreError> {
+        let Some(mut generation) = self.parts.generation.borrow().clone() else { return Ok(()) };
+        if !pause(&mut generation, pauses) {
+            return Ok(());
+        }
+        self.paused_in_freeze = true;
+        let stored = self.parts.store.campaigns().await?;
+        self.put(&generation, &stored).await?;
+        self.parts.generation.send_replace(Some(generation));
+        Ok(())
+    }
+
+    /// After a start: what a freeze had paused stays so, until the branch's commit says what to do.
+    pub(super) fn keep_pauses(&mut self, generation: &mut Arc<Generation>, stored: &[StoredCampaign]) {
+        let paused = stored.iter().filter(|row| !row.retired && row.desired == DesiredState::Paused);
+        let paused = paused.map(|row| row.id.clone()).collect();
+        self.paused_in_freeze |= pause(generation, &paused);
+    }
+}
+
+/// Pauses campaigns; whether any of them was running.
+fn pause(generation: &mut Arc<Generation>, pauses: &BTreeSet<CampaignId>) -> bool {
+    let campaigns = &generation.definitions.campaigns;
+    let running = |id: &&CampaignId| campaigns.get(*id).is_some_and(|c| c.desired == DesiredState::Running);
+    let running: Vec<CampaignId> = pauses.iter().filter(running).cloned().collect();
+    if running.is_empty() {
+        return false;
+    }
+    let campaigns = &mut Arc::make_mut(generation).definitions.campaigns;
+    for id in &running {
+        if let Some(campaign) = campaigns.get_mut(id) {
+            Arc::make_mut(campaign).desired = DesiredState::Paused;
+        }
+    }
+    true
+}
+
+/// Whether a step does nothing but stop calls, as far as its state goes.
+fn stops(action: &Action) -> bool {
+    match action.verb {
+        Verb::Pause | Verb::Retire => true,
+        Verb::Amend | Verb::Create | Verb::Return | Verb::Resume => false,
+    }
+}
+
+/// What a generation would take away of what the store has in force.
+fn removals(generation: &Generation, stored: &[StoredCampaign]) -> Removals {
+    let defined = &generation.definitions.campaigns;
+    let in_force: Vec<&StoredCampaign> = stored.iter().filter(|row| !row.retired && row.removed_at.is_none()).collect();
+    let gone = in_force.iter().filter(|row| !defined.contains_key(&row.id)).map(|row| row.id.clone());
+    Removals { gone: gone.collect(), in_force: in_force.len(), defined: defined.len() }
+}
+
+/// A freeze's end that is known, and the commit that waits for it.
+pub(super) type Frozen = (Revision, Timestamp);

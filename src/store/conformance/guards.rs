@@ -1,0 +1,54 @@
+//! Campaigns whose files are gone, and commits that were let in.
+
+use super::*;
+
+on_both_stores!(
+    a_removed_campaign_keeps_its_contacts_until_it_is_back,
+    commits_that_were_in_force_or_approved_are_known
+);
+
+fn revision(digit: char) -> Revision {
+    Revision::parse(&digit.to_string().repeat(40)).unwrap()
+}
+
+async fn a_removed_campaign_keeps_its_contacts_until_it_is_back(mut world: World) {
+    let (spring, summer) = (campaign("spring"), campaign("summer"));
+    world.apply(&[&spring, &summer]).await;
+    world.import(&spring, contacts(2)).await;
+    let ready = world.ready(&spring).await;
+    let since = world.now();
+    let remove = CampaignChange::Remove { id: spring.id.clone() };
+    world.store.apply(generation(7, &[&summer]), vec![remove]).await.unwrap();
+    assert_eq!(world.refusal(&ready[0], 0).await, Hold::Retired);
+    let stored = |world: &World| {
+        let store = Arc::clone(&world.store);
+        async move {
+            let row = store.campaigns().await.unwrap().into_iter().find(|row| row.id.as_str() == "spring").unwrap();
+            (row.desired, row.removed_at, row.retired)
+        }
+    };
+    assert_eq!(stored(&world).await, (DesiredState::Paused, Some(since), false));
+    world.wait(Duration::from_secs(60));
+    let retire = CampaignChange::Retire { id: spring.id.clone() };
+    world.store.apply(generation(7, &[&summer]), vec![retire]).await.unwrap();
+    assert_eq!(stored(&world).await, (DesiredState::Paused, Some(since), true));
+    world.apply(&[&spring, &summer]).await;
+    assert_eq!(stored(&world).await, (DesiredState::Running, None, false));
+    while world.store.evaluate().await.unwrap().is_some() {}
+    assert_eq!(world.customers(&spring).await, ["c1", "c2"]);
+    let unknown = CampaignChange::Remove { id: campaign_id("unknown") };
+    assert!(world.store.apply(generation(9, &[&summer]), vec![unknown]).await.is_err());
+}
+
+async fn commits_that_were_in_force_or_approved_are_known(mut world: World) {
+    let spring = campaign("spring");
+    let first = world.apply(&[&spring]).await.revision.clone();
+    world.apply(&[&spring]).await;
+    assert!(world.store.is_approved(&first).await.unwrap(), "it was in force");
+    assert!(!world.store.is_approved(&revision('c')).await.unwrap());
+    world.store.approve(&revision('c'), "uid 0").await.unwrap();
+    world.store.approve(&revision('c'), "uid 1").await.unwrap();
+    world.crash().await;
+    assert!(world.store.is_approved(&revision('c')).await.unwrap());
+    assert!(!world.store.is_approved(&revision('d')).await.unwrap());
+}
