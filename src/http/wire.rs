@@ -76,7 +76,7 @@ pub struct Source {
     pub name: String,
     /// Repository, without user and password.
     pub repository: String,
-    /// `refs/heads/…`.
+    /// What is followed: `refs/heads/…`, `refs/tags/…`, or a commit's id.
     pub r#ref: String,
     /// Newest commit seen.
     pub observed_revision: Option<String>,
@@ -94,6 +94,15 @@ pub struct Source {
     pub files: usize,
     /// `Ready`, and `Stalled` while it holds.
     pub conditions: Vec<Condition>,
+}
+
+impl Source {
+    /// The name of what is followed, as people say it.
+    #[must_use]
+    pub fn followed(&self) -> &str {
+        let name = self.r#ref.strip_prefix("refs/heads/").or_else(|| self.r#ref.strip_prefix("refs/tags/"));
+        name.unwrap_or(&self.r#ref)
+    }
 }
 
 /// Campaigns, counted and listed.

@@ -76,7 +76,11 @@ impl Failure {
 
     /// Whether it stays so until a person does something.
     fn is_stalled(&self) -> bool {
-        self.is_of_commit() || matches!(self, Self::Source(_))
+        match self {
+            Self::Source(error) => !error.is_passing(),
+            Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed => true,
+            Self::Store(_) => false,
+        }
     }
 
     /// Every problem of the commit, if that is what failed.

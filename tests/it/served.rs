@@ -238,7 +238,7 @@ fn source_status() -> SourceStatus {
     SourceStatus {
         retired: Vec::new(),
         repository: "/srv/calls".into(),
-        branch: "main".into(),
+        reference: "refs/heads/main".into(),
         observed_revision: revision.clone(),
         last_attempted_revision: revision.clone(),
         last_applied_revision: revision,
