@@ -242,3 +242,33 @@ impl Build<'_> {
 fn span<T>(at: &Option<At<T>>) -> Option<Span> {
     at.as_ref().and_then(|at| at.span)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Settings;
+
+    use super::*;
+
+    fn read(source: &str) -> SourceSettings {
+        let text = format!("[source]\n{source}\n[store]\npath = \"/var/lib/dialops/dialops.db\"\n");
+        let settings = Settings::parse(Path::new("/etc/dialops/dialops.toml"), &text);
+        settings.unwrap_or_else(|faults| panic!("{faults:#?}")).source
+    }
+
+    #[test]
+    fn a_mirror_stands_beside_the_store_and_secrets_beside_the_settings() {
+        let source = read("url = \"https://git.example.net/x.git\"\npoll = \"1m\"\ntoken = { file = \"token\" }");
+        let Location::Remote(remote) = &source.at else { panic!("{source:?}") };
+        assert_eq!(remote.mirrors, Path::new("/var/lib/dialops/sources"));
+        assert_eq!(remote.token, Some(SecretRef::File("/etc/dialops/token".into())));
+        assert_eq!((source.jitter, source.follow.reference()), (Duration::from_secs(6), "refs/heads/main".to_owned()));
+        assert_eq!(source.at.to_string(), "https://git.example.net/x.git");
+    }
+
+    #[test]
+    fn a_local_one_is_not_put_off() {
+        let source = read("repository = \"dialling.git\"\ntag = \"production\"");
+        assert_eq!(source.at, Location::Local("/etc/dialops/dialling.git".into()));
+        assert_eq!((source.jitter, source.follow), (Duration::ZERO, Follow::Tag("production".to_owned())));
+    }
+}

@@ -39,6 +39,9 @@ const REFS_MAX: usize = 1_000;
 /// The signal of a program whose file became too large.
 const SIGXFSZ: i32 = 25;
 
+/// What the shell ends with if there is no such program.
+const NOT_FOUND: i32 = 127;
+
 /// Most characters of what a server or `git` said that are passed on.
 const WHY_CHARS_MAX: usize = 300;
 
@@ -170,7 +173,11 @@ impl Mirror {
             RunError::TimedOut => SourceError::TimedOut { url: url(), seconds: self.remote.timeout.as_secs() },
             RunError::TooMuch => SourceError::TooLarge { url: url(), what: "its list of refs is too long" },
         })?;
-        if ended.status.success() { Ok(ended.output) } else { Err(remote_failure(url(), &ended, access)) }
+        match ended.status.code() {
+            Some(0) => Ok(ended.output),
+            Some(NOT_FOUND) => Err(SourceError::Program { source: io::ErrorKind::NotFound.into() }),
+            Some(_) | None => Err(remote_failure(url(), &ended, access)),
+        }
     }
 }
 
@@ -209,9 +216,12 @@ fn remote_failure(url: String, ended: &Ended, access: &Access) -> SourceError {
 /// The lines that say why a run failed, in one and without what could steer a terminal.
 fn why(said: &str) -> String {
     let told = ["fatal: ", "error: ", "remote: "];
-    let lines = said.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
-    let told: Vec<&str> = lines.filter(|line| told.iter().any(|begin| line.starts_with(begin))).collect();
-    let text: String = told.join("; ").chars().filter(|c| !c.is_control()).take(WHY_CHARS_MAX).collect();
+    let lines = || said.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
+    let mut found: Vec<&str> = lines().filter(|line| told.iter().any(|begin| line.starts_with(begin))).collect();
+    if found.is_empty() {
+        found.extend(lines().next_back());
+    }
+    let text: String = found.join("; ").chars().filter(|c| !c.is_control()).take(WHY_CHARS_MAX).collect();
     if text.is_empty() { "git gave no reason".to_owned() } else { text }
 }
 
@@ -253,4 +263,26 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 fn broken(path: &Path, source: JoinError) -> SourceError {
     SourceError::Git { path: path.to_owned(), doing: "running on another thread", source: Box::new(source) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_shown_in_one_line_that_steers_nothing() {
+        let said = "hint: x\nremote: \u{1b}[2Jno\r\n\nfatal: bad\u{7} pack\n";
+        assert_eq!(why(said), "remote: [2Jno; fatal: bad pack");
+        assert_eq!(why("sh: 1: ulimit: error setting limit\n"), "sh: 1: ulimit: error setting limit");
+        assert_eq!(why(" \n"), "git gave no reason");
+        assert_eq!(why(&format!("fatal: {}", "x".repeat(1_000))).len(), WHY_CHARS_MAX);
+    }
+
+    #[test]
+    fn only_whole_lines_name_refs() {
+        let id = "5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e";
+        let output = format!("{id}\trefs/heads/main\nwarning\nx\ty\n{id}\trefs/heads/\u{e9}\n");
+        let found: Vec<_> = refs(output.as_bytes()).collect();
+        assert_eq!(found, [(id, "refs/heads/main"), (id, "refs/heads/\u{e9}")]);
+    }
 }

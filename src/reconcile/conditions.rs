@@ -183,6 +183,17 @@ mod tests {
     }
 
     #[test]
+    fn what_may_pass_by_itself_is_not_stalled() {
+        let of = |error: SourceError| {
+            let conditions = conditions(&[], Err((&error.into(), String::new())), Timestamp::UNIX_EPOCH);
+            conditions.iter().map(|condition| condition.r#type.clone()).collect::<Vec<_>>()
+        };
+        let url = || "https://git.example.net/x.git".to_owned();
+        assert_eq!(of(SourceError::TimedOut { url: url(), seconds: 60 }), ["Ready"]);
+        assert_eq!(of(SourceError::HostKey { url: url() }), ["Ready", "Stalled"]);
+    }
+
+    #[test]
     fn problems_are_counted_by_file() {
         let problem = |file: &str| Problem {
             file: file.to_owned(),

@@ -19,8 +19,8 @@ use crate::stage::pause;
 pub(crate) enum Manner {
     /// As it should.
     Serves,
-    /// Only who brings this user and token.
-    Asks { user: &'static str, token: String },
+    /// Only who brings this user and token, and then perhaps half of the pack only.
+    Asks { user: &'static str, token: String, stalls: bool },
     /// Sends every request on to this address.
     Redirects(String),
     /// Sends half a pack and then nothing, for as long as the client waits.
@@ -162,7 +162,7 @@ impl Shared {
         self.requests.lock().unwrap().push(line);
         let manner = self.manner.lock().unwrap().clone();
         match manner {
-            Manner::Asks { user, token } if !authorized(&request, user, &token) => write!(
+            Manner::Asks { user, token, .. } if !authorized(&request, user, &token) => write!(
                 stream,
                 "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"git\"\r\nContent-Length: 0\r\n\
                  Connection: close\r\n\r\n"
@@ -215,7 +215,8 @@ impl Shared {
             let middle = body.len() / 2;
             body[middle] ^= 0x55;
         }
-        if request.is_fetch() && *manner == Manner::Stalls {
+        let stalls = matches!(manner, Manner::Stalls | Manner::Asks { stalls: true, .. });
+        if request.is_fetch() && stalls {
             body.truncate(body.len() / 2);
             stream.write_all(&body)?;
             stream.flush()?;
