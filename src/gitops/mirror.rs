@@ -39,6 +39,8 @@ const REFS_MAX: usize = 1_000;
 /// The signal of a program whose file became too large.
 const SIGXFSZ: i32 = 25;
 
+const TOO_MANY_BYTES: &str = "it takes a larger file than [source] max_download_mib";
+
 /// What the shell ends with if there is no such program.
 const NOT_FOUND: i32 = 127;
 
@@ -139,7 +141,17 @@ impl Mirror {
         let run = self.run(access).on(mirror.path()).args(["fetch", "--quiet", "--no-tags", "--refmap="]);
         let run = run.args(["--no-recurse-submodules", "--no-write-fetch-head", "--no-auto-maintenance"]);
         let run = run.args(["--no-show-forced-updates", "--", &self.remote.url.text]);
-        self.finish(run.args([format!("+{}:{HEAD_REF}", self.follow.reference())]), access).await.map(drop)
+        let done = self.finish(run.args([format!("+{}:{HEAD_REF}", self.follow.reference())]), access).await;
+        // A program that was ended by the limit says nothing; what it wrote tells.
+        let (folder, limit) = (mirror.path().to_owned(), u64::from(self.remote.max_download_mib) << 20);
+        match done {
+            Err(SourceError::Unreachable { url, .. })
+                if blocking(move || is_full(&folder, limit)).await.unwrap_or(false) =>
+            {
+                Err(SourceError::TooLarge { url, what: TOO_MANY_BYTES })
+            }
+            done => done.map(drop),
+        }
     }
 
     /// Puts packs together from time to time, and drops what a rewritten branch has left.
@@ -201,7 +213,7 @@ fn remote_failure(url: String, ended: &Ended, access: &Access) -> SourceError {
     }
     // SIGXFSZ may have ended a program that `git` started.
     if ended.status.signal() == Some(SIGXFSZ) || has(&["File too large", "died of signal 25"]) {
-        return SourceError::TooLarge { url, what: "it takes a larger file than [source] max_download_mib" };
+        return SourceError::TooLarge { url, what: TOO_MANY_BYTES };
     }
     if has(&["Host key verification failed", "host key"]) {
         return SourceError::HostKey { url };
@@ -250,6 +262,13 @@ fn make_or_clear(folder: &Path) -> io::Result<bool> {
 fn is_leftover(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with("tmp_") || name.starts_with(".tmp-") || name.ends_with(".lock") || name.ends_with(".keep")
+}
+
+/// Whether a pack that a fetch has not finished is as large as a file may be.
+fn is_full(mirror: &Path, limit: u64) -> bool {
+    let files = fs::read_dir(mirror.join("objects/pack")).into_iter().flatten().flatten();
+    let mut unfinished = files.filter(|entry| entry.file_name().to_string_lossy().starts_with("tmp_"));
+    unfinished.any(|entry| entry.metadata().is_ok_and(|metadata| metadata.len() >= limit))
 }
 
 fn packs(folder: &Path) -> usize {
