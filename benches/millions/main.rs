@@ -3,10 +3,11 @@
 //! ```text
 //! cargo bench --bench millions                    # 1,000,000 contacts, a few minutes, 2 GB of disk
 //! cargo bench --bench millions -- 10000000        # the full size, 20 GB
+//! cargo bench --bench millions -- 10000000 ./m10  # keeps the store in m10, and goes on with one that is there
 //! ```
 //!
 //! One campaign has that many contacts, 99 others a thousandth of it each. It needs `sqlite3` and `git`. The store
-//! lies under `target/` and is deleted at the end. Times of the world are a manual clock's, which goes with the real
+//! lies under `target/` and is deleted at the end, unless a folder is named. Times of the world are a manual clock's, which goes with the real
 //! one, so that hours are open however late it is. Absolute figures are this machine's; read them beside the same
 //! run's `sqlite3` and fsync.
 
@@ -28,7 +29,7 @@ mod resident;
 mod world;
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -42,8 +43,11 @@ use world::{Definition, World};
 const CONTACTS: u64 = 1_000_000;
 /// Intents a second while a definition is applied, and before it.
 const BESIDE: u32 = 300;
-/// Intents a second, and for how long, to see that they are sustained.
-const SUSTAINED: (u32, Duration) = (1_000, Duration::from_secs(20));
+/// Intents a second, and for how long, to see that as many as are wanted are sustained: some more are offered, since a
+/// customer who is in a hopper twice is refused.
+const SUSTAINED: (u32, Duration) = (1_020, Duration::from_secs(20));
+/// How many are wanted.
+const WANTED: f64 = 1_000.0;
 /// Pages of one kind.
 const PAGES: usize = 300;
 
@@ -51,10 +55,16 @@ fn main() {
     let contacts = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(CONTACTS).max(100_000);
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
     let folder = tempfile::Builder::new().prefix("millions-").tempdir_in(target).unwrap();
-    println!("{contacts} contacts in {}", folder.path().display());
+    let kept = std::env::args().skip(1).find(|argument| argument.contains('/')).map(PathBuf::from);
+    kept.iter().for_each(|kept| std::fs::create_dir_all(kept).unwrap());
+    let folder = kept.as_deref().unwrap_or(folder.path());
+    let is_new = !folder.join("dialops.db").exists();
+    println!("{contacts} contacts in {}", folder.display());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let world = runtime.block_on(World::new(folder.path(), contacts));
-    runtime.block_on(import(&world));
+    let world = runtime.block_on(World::new(folder, contacts));
+    if is_new {
+        runtime.block_on(import(&world));
+    }
     runtime.block_on(picking(&world, "no filter, no sort"));
     runtime.block_on(sustained(&world));
     runtime.block_on(changes(&world));
@@ -132,7 +142,7 @@ async fn sustained(world: &World) {
     let p99 = row("intent, handed in to durable", &mut loaded.intents);
     row("outcome, likewise", &mut loaded.outcomes);
     let reached = loaded.rate();
-    println!("  {reached:.0} a second; wanted: at least 1,000: {}", met(reached >= 0.99 * f64::from(rate)));
+    println!("  {reached:.0} a second; wanted: at least 1,000: {}", met(reached >= WANTED));
     let most = 2.0 * fsync + 10.0;
     println!("  wanted: intents' p99 at most 2 x fsync's p99 + 10 ms = {most:.1} ms: {}", met(p99 <= most));
 }

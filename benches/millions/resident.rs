@@ -21,6 +21,7 @@ pub(crate) fn at_rest(world: &World) {
     git(&world.repository(), ["add", "-A"], b"");
     git(&world.repository(), ["commit", "-qm", "all campaigns"], b"");
     fs::write(folder.join("dialops.toml"), settings()).unwrap();
+    forget_legs(&world.database());
     let log = fs::File::create(folder.join("log")).unwrap();
     let mut daemon = Command::new(env!("CARGO_BIN_EXE_dialops"))
         .args(["run", "--config"])
@@ -46,6 +47,13 @@ pub(crate) fn at_rest(world: &World) {
         world.all_contacts()
     );
     println!("  wanted: at most 150 MB: {}", met(resident <= 150.0));
+}
+
+/// The calls of this bench were never on a wire, so nobody has noted that their legs ended: the daemon would take each
+/// down, and hold it in memory until then.
+fn forget_legs(database: &Path) {
+    let deleted = Command::new("sqlite3").arg(database).arg("DELETE FROM leg").status().unwrap();
+    assert!(deleted.success());
 }
 
 /// How many campaigns are running by the daemon's status.

@@ -111,7 +111,9 @@ impl World {
         };
         let settings = GateSettings { permission: DialPermission::All, caps: BTreeMap::from([(trunk(), caps)]) };
         let store = SqliteStore::open(&folder.join("dialops.db"), opener, settings, clock.clone()).await.unwrap();
-        let world = Self { folder: folder.to_owned(), contacts, store, clock, generations: AtomicU32::new(0) };
+        // The revisions of a store that was there go on to be counted.
+        let last = store.applied().await.unwrap().map_or(0, |(last, _)| number(&last));
+        let world = Self { folder: folder.to_owned(), contacts, store, clock, generations: AtomicU32::new(last) };
         world.apply(Definition::Plain).await;
         super::evaluate(&world.store).await;
         world
@@ -187,6 +189,11 @@ impl World {
         let (counts, ()) = tokio::join!(import, reject);
         counts.unwrap()
     }
+}
+
+/// A revision's number; one that is a commit's gets a large one.
+fn number(revision: &Revision) -> u32 {
+    u32::from_str_radix(&revision.as_str()[33..], 16).unwrap()
 }
 
 pub(crate) fn trunk() -> TrunkId {

@@ -250,7 +250,7 @@ async fn a_store_of_an_earlier_version_opens_and_takes_a_filter() {
 
 /// Every byte of the store's files.
 fn bytes(path: &std::path::Path) -> Vec<u8> {
-    ["", "-wal", "-shm", "-journal"]
+    ["", "-wal", "-shm", "-journal", "-order", "-order-wal", "-order-shm"]
         .into_iter()
         .flat_map(|suffix| std::fs::read(format!("{}{suffix}", path.display())).unwrap_or_default())
         .collect()
@@ -276,6 +276,10 @@ async fn nothing_of_who_was_erased_is_left_in_the_files() {
     rows.insert(300, row("anna-schmidt", &["+8613812345678", "+862887654321"], "Sonderstadt"));
     rows.insert(301, row("never-called", &["+8613822223333"], "Nirgendwo"));
     world.import(&spring, rows).await;
+    // The others' places, and those of both, then lie in the order file.
+    spring.sort[0].direction = crate::domain::campaign::Direction::Descending;
+    world.apply(&[&spring]).await;
+    while world.store.evaluate().await.unwrap().is_some() {}
     let anna = world.find(&spring, "anna-schmidt").await;
     for number in [0, 1] {
         let anna = world.find(&spring, "anna-schmidt").await;
@@ -304,6 +308,74 @@ async fn nothing_of_who_was_erased_is_left_in_the_files() {
     assert!(found(&after, "other-17") && found(&after, "+8613900000017"), "others are still there");
     let tally = world.store.tally(&spring.id).await.unwrap();
     assert_eq!((tally.contacts, tally.fresh, tally.ended.get("erased")), (601, 600, Some(&1)));
+}
+
+/// An order file that is gone, or of another time, is made anew before anybody is called by it.
+#[tokio::test]
+async fn an_order_file_that_is_not_to_be_believed_is_made_anew() {
+    let (mut world, _store) = plain().await;
+    let mut spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(20)).await;
+    spring.filter = Some(Filter::All(Vec::new()));
+    world.apply(&[&spring]).await;
+    while world.store.evaluate().await.unwrap().is_some() {}
+    let (path, before) = (world.path().unwrap(), world.customers(&spring).await);
+    let ordered = |path: &std::path::Path| {
+        let conn = Connection::open(format!("{}-order", path.display())).unwrap();
+        number(&conn, "SELECT count(*) FROM place")
+    };
+    assert!(ordered(&path) >= 20);
+    // Put back from a copy, while the order file has gone on.
+    world.store.close().await.unwrap();
+    let copy = std::fs::read(&path).unwrap();
+    for lost in [false, true] {
+        world.store = store_of(&world).await;
+        world.apply(&[&spring]).await;
+        assert_eq!(world.store.evaluate().await.unwrap(), None, "what was left well is believed");
+        let ready = world.ready(&spring).await;
+        world.call(&ready[0], 0, CallResult::Busy).await;
+        world.ready(&spring).await;
+        world.store.close().await.unwrap();
+        if lost {
+            std::fs::remove_file(format!("{}-order", path.display())).unwrap();
+        };
+        std::fs::write(&path, &copy).unwrap();
+        world.store = store_of(&world).await;
+        world.apply(&[&spring]).await;
+        assert_eq!(world.customers(&spring).await, [""; 0], "nobody stands anywhere yet");
+        while world.store.evaluate().await.unwrap().is_some() {}
+        assert_eq!(world.customers(&spring).await, before);
+        world.store.close().await.unwrap();
+    }
+}
+
+/// After a kill the order goes on to be used, and is made anew beside it; nothing of the old one stays.
+#[tokio::test]
+async fn after_a_kill_the_order_is_used_and_made_anew() {
+    let (mut world, _store) = plain().await;
+    let mut spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(20)).await;
+    spring.filter = Some(Filter::All(Vec::new()));
+    world.apply(&[&spring]).await;
+    while world.store.evaluate().await.unwrap().is_some() {}
+    let before = world.customers(&spring).await;
+    drop(_store);
+    world.crash().await;
+    world.apply(&[&spring]).await;
+    assert_eq!(world.customers(&spring).await, before);
+    assert!(world.store.evaluate().await.unwrap().unwrap().complete);
+    assert_eq!(world.customers(&spring).await, before);
+    let orders = Connection::open(format!("{}-order", world.path().unwrap().display())).unwrap();
+    for _ in 0..100 {
+        if number(&orders, "SELECT count(DISTINCT evaluation) FROM place") == 1 {
+            assert_eq!(number(&raw(&world), "SELECT count(*) FROM place"), 0);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("old orders stay in the file");
 }
 
 /// A list of a batch goes along the ids that the batch spans; there is no index of all contacts by batch.

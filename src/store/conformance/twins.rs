@@ -279,6 +279,8 @@ impl Twins {
                 for world in &mut self.worlds {
                     world.crash().await;
                     world.apply(&[&self.campaigns[0], &self.campaigns[1]]).await;
+                    // SQLite makes orders anew after a life that has not ended well.
+                    while world.store.evaluate().await.unwrap().is_some() {}
                 }
             }
         }

@@ -150,13 +150,15 @@ fn retire(writer: &mut Writer, generation: &Generation, id: &CampaignId) -> Resu
     Ok(())
 }
 
+/// Contacts of a campaign that a cap holds or has ended. Without being told so, SQLite goes through all of the
+/// campaign for the former, while intents wait.
+pub(in crate::store) const HELD: &str = "SELECT g.contact FROM progress g INDEXED BY progress_held \
+     CROSS JOIN contact c ON c.id = g.contact WHERE g.held IS NOT NULL AND c.campaign = ?1 UNION \
+     SELECT id FROM contact INDEXED BY contact_spent WHERE campaign = ?1 AND ended = 'attempts_spent' AND attempts < ?2";
+
 /// A cap may have been loosened: whoever one holds is asked about anew.
 fn release_holds(conn: &Connection, rules: &Rules, campaign: i64) -> Result<(), Fault> {
     let Some(defined) = rules.defined.as_ref() else { return Ok(()) };
-    const HELD: &str = "SELECT g.contact FROM progress g JOIN contact c ON c.id = g.contact \
-                        WHERE g.held IS NOT NULL AND c.campaign = ?1 UNION \
-                        SELECT id FROM contact INDEXED BY contact_spent \
-                        WHERE campaign = ?1 AND ended = 'attempts_spent' AND attempts < ?2";
     let most = defined.limits.max_attempts_per_contact.map_or(u32::MAX, std::num::NonZero::get);
     let held = sql::query_scalar(HELD).bind(campaign).bind(most).fetch_all(conn);
     let held: Vec<i64> = held.doing("finding held contacts")?;

@@ -1,8 +1,10 @@
 //! Moves the write-ahead log into the database beside the writer, so that no intent waits for it.
 //!
-//! A log that is written all the time is never moved whole, and so never begins anew. When it has
-//! grown to [`LOG_PAGES_MAX`], the writer moves the few pages that are left between two transactions.
-//! As often it has some places cleared away that no page is read from any more.
+//! A log that is written all the time is never moved whole, and so never begins anew. When it has grown to
+//! [`LOG_PAGES_MAX`], those who read are held for a moment while the writer moves the few pages that are left between
+//! two transactions; the next one then begins the log anew. A log that grew on would be given blocks by the file
+//! system, and intents would wait for its journal. As often it has some places cleared away that no page is read from
+//! any more.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -14,9 +16,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     fault::{Doing, Fault},
-    readers::blocking,
-    sql,
-    writer::{Command, Reply, Shared, Work},
+    readers::{Readers, blocking},
+    sql, tidy,
+    writer::{Command, Shared, Work},
 };
 
 /// How often the log is looked at: often, since what is moved at once delays the writer's disk.
@@ -25,13 +27,17 @@ const EVERY: Duration = Duration::from_millis(100);
 /// Looks after which it is seen to that there are no places that nobody reads.
 const TIDIED_EVERY: u64 = 100;
 
-/// Length of the log from which it is worth the writer's time: 64 MiB of 4 KiB pages.
-const LOG_PAGES_MAX: i64 = 16 * 1024;
+/// Length of the log from which it is worth the writer's time: 32 MiB of 4 KiB pages.
+const LOG_PAGES_MAX: i64 = 8 * 1024;
+
+/// How long those who read are waited for; a list of millions may take longer, and is let be.
+const HOLD_PATIENCE: Duration = Duration::from_millis(50);
 
 /// Moves pages until told to stop.
 pub(super) async fn run(
     mut conn: Connection,
     shared: Arc<Shared>,
+    readers: Arc<Readers>,
     (urgent, long): (mpsc::WeakSender<Command>, mpsc::WeakSender<Command>),
     mut stop: oneshot::Receiver<()>,
 ) {
@@ -46,7 +52,10 @@ pub(super) async fn run(
         if looks.is_multiple_of(TIDIED_EVERY) {
             shared.untidy.store(true, Ordering::Relaxed);
         }
-        tidy(&shared, &long).await;
+        conn = match tidy::tidy(conn, &shared, &long).await {
+            Ok(conn) => conn,
+            Err(_) => return,
+        };
         let commits = shared.commits.load(Ordering::Relaxed);
         if commits == seen {
             continue;
@@ -55,11 +64,7 @@ pub(super) async fn run(
         let Ok((moved, same)) = blocking(move || Ok((moved(&conn), conn))).await else { return };
         conn = same;
         match moved {
-            Ok(pages) if pages > LOG_PAGES_MAX => {
-                // A full queue or a closing store: the next look comes soon, or is not needed.
-                let (reply, _) = oneshot::channel();
-                let _ = urgent.upgrade().map(|writer| writer.try_send(Command { work: Work::Checkpoint, reply }));
-            }
+            Ok(pages) if pages > LOG_PAGES_MAX => begin_anew(&readers, &urgent).await,
             Ok(_) => {}
             Err(error) => tracing::warn!(error = %error, "the store's log could not be moved into the database"),
         }
@@ -68,21 +73,15 @@ pub(super) async fn run(
     drop(conn);
 }
 
-/// Has some places cleared away that nobody reads, and is told whether there are more.
-async fn tidy(shared: &Shared, writer: &mpsc::WeakSender<Command>) {
-    if !shared.untidy.load(Ordering::Relaxed) {
-        return;
-    }
-    let (reply, cleared) = oneshot::channel();
-    let Some(writer) = writer.upgrade() else { return };
-    shared.untidy.store(false, Ordering::Relaxed);
-    if writer.try_send(Command { work: Work::Clear, reply }).is_err() {
-        shared.untidy.store(true, Ordering::Relaxed);
-        return;
-    }
-    drop(writer);
-    if let Ok(Ok(Reply::Changed(true))) = cleared.await {
-        shared.untidy.store(true, Ordering::Relaxed);
+/// Has the writer move what is left while nobody reads.
+async fn begin_anew(readers: &Readers, urgent: &mpsc::WeakSender<Command>) {
+    let _held = readers.hold(HOLD_PATIENCE).await;
+    let (reply, moved) = oneshot::channel();
+    let Some(writer) = urgent.upgrade() else { return };
+    // A full queue or a closing store: the next look comes soon, or is not needed.
+    if writer.try_send(Command { work: Work::Checkpoint, reply }).is_ok() {
+        drop(writer);
+        let _ = moved.await;
     }
 }
 

@@ -107,8 +107,13 @@ pub(super) fn load_called(conn: &Connection, attempt: AttemptId) -> Result<Optio
 
 /// A row of [`kept_columns`].
 pub(super) fn kept(row: &Row<'_>) -> Result<Kept, Fault> {
+    kept_with(row, attributes_of(row)?)
+}
+
+/// The same, of which the attributes have been read.
+pub(super) fn kept_with(row: &Row<'_>, attributes: Attributes) -> Result<Kept, Fault> {
     Ok(Kept {
-        contact: read(row)?,
+        contact: read_with(row, attributes)?,
         campaign: column(row, COLUMNS)?,
         live: column(row, COLUMNS + 1)?,
         stood: column(row, COLUMNS + 2)?,
@@ -134,6 +139,10 @@ pub(super) fn find(conn: &Connection, campaign: i64, customer: &CustomerId) -> R
 
 /// The contact in a row of [`contact_columns`].
 pub(super) fn read(row: &Row<'_>) -> Result<Contact, Fault> {
+    read_with(row, attributes_of(row)?)
+}
+
+fn read_with(row: &Row<'_>, attributes: Attributes) -> Result<Contact, Fault> {
     let mut numbers = row::numbers(column(row, 10)?)?;
     if let Some(progress) = column::<Option<&str>>(row, 11)? {
         row::read_progress(progress, &mut numbers)?;
@@ -152,7 +161,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<Contact, Fault> {
         import_order: column(row, 4)?,
         not_before: column::<Option<i64>>(row, 5)?.map(row::timestamp).transpose()?,
         timezone: column::<Option<&str>>(row, 13)?.map(zone).transpose()?,
-        attributes: attributes_of(row)?,
+        attributes,
         version: column(row, 6)?,
         progress,
     })

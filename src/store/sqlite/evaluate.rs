@@ -17,7 +17,7 @@ use super::{
     evaluations::{Evaluations, UnderWay},
     fault::{Doing, Fault},
     pause,
-    place::{self, Kind, Place},
+    place::{self, Kind, Stale},
     sql,
     statements::Statements,
     writer::{Reply, Writer},
@@ -80,34 +80,18 @@ pub(super) fn want(all: &mut Statements, campaign: i64) {
     all.add("UPDATE campaign SET wanted = 1 WHERE id = ?").bind(campaign);
 }
 
-/// Whether this evaluation is still the one that is to come.
-fn is_next(writer: &Writer, under_way: &Arc<UnderWay>) -> bool {
-    let next = writer.shared.evaluations(&under_way.campaign.id).next;
-    next.is_some_and(|next| Arc::ptr_eq(&next, under_way))
-}
-
-/// Writes places of an evaluation, but of contacts that have changed since it began; `false` if it has been
-/// given up.
-pub(super) fn append(writer: &mut Writer, under_way: &Arc<UnderWay>, places: Vec<Place>) -> Result<bool, Fault> {
-    if !is_next(writer, under_way) {
-        return Ok(false);
-    }
-    let places = places.into_iter().filter(|place| !under_way.is_touched(place.contact));
-    let places: Vec<(i64, Place)> = places.map(|place| (under_way.evaluation, place)).collect();
-    place::put_all(&writer.conn, &places)?;
-    Ok(true)
-}
-
 /// Has an evaluation that is complete take the place of the one before; how many open contacts it
 /// leaves in, `None` if it has been given up.
 pub(super) fn complete(writer: &mut Writer, key: i64, under_way: &Arc<UnderWay>) -> Result<Option<u64>, Fault> {
-    if !is_next(writer, under_way) {
+    if !writer.shared.is_next(under_way) {
         return Ok(None);
     }
     let doing = "completing the application of a definition";
     let (conn, (filtered_out, paused_out)) = (&writer.conn, under_way.left_out());
     const COMPLETE: &str = "UPDATE campaign SET evaluation = ?2, wanted = 0 WHERE id = ?1";
     sql::query(COMPLETE).bind(key).bind(under_way.evaluation).execute(conn).doing(doing)?;
+    const ORDERED: &str = "UPDATE evaluation SET ordered = 1 WHERE id = ?1";
+    sql::query(ORDERED).bind(under_way.evaluation).execute(conn).doing(doing)?;
     contact::set_count(conn, key, (contact::FILTERED_OUT, ""), filtered_out)?;
     contact::set_count(conn, key, (contact::PAUSED_OUT, ""), paused_out)?;
     let open = sql::query_scalar("SELECT coalesce(sum(n), 0) FROM tally WHERE campaign = ?1 AND kind = ?2");
@@ -123,32 +107,59 @@ fn wake(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
     let doing = "waking contacts";
     let begin = place::prefix(Kind::Changes, "");
     let end = place::end_of_due(begin.clone(), row::micros(writer.now()));
-    const CHANGED: &str = "SELECT slug, evaluation FROM campaign k WHERE EXISTS (SELECT 1 FROM place s WHERE \
-                           s.evaluation = k.evaluation AND s.key >= ?1 AND s.key < ?2) ORDER BY slug";
+    macro_rules! counts {
+        ($file:literal) => {
+            concat!(
+                "EXISTS (SELECT 1 FROM ",
+                $file,
+                ".place s CROSS JOIN contact c ON c.id = s.contact WHERE s.evaluation = k.evaluation AND s.key >= ?1 \
+                 AND s.key < ?2 AND c.stood = s.stood)"
+            )
+        };
+    }
+    const CHANGED: &str = concat!(
+        "SELECT slug, evaluation FROM campaign k WHERE ",
+        counts!("main"),
+        " OR ",
+        counts!("orders"),
+        " ORDER BY slug"
+    );
     let changed = sql::query_as(CHANGED).bind(&begin).bind(&end).fetch_all(&writer.conn);
     let changed: Vec<(String, i64)> = changed.doing(doing)?;
     let found = changed
         .into_iter()
         .find_map(|(slug, evaluation)| Some((writer.defined(&CampaignId::parse(&slug).ok()?)?.id.clone(), evaluation)));
     let Some((campaign, evaluation)) = found else { return Ok(None) };
-    const SLICE: &str = concat!(
-        "SELECT ",
-        kept_columns!(),
-        ", s.key, c.stood = s.stood FROM place s CROSS JOIN contact c ON c.id = s.contact",
-        contact_joins!(),
-        "WHERE s.evaluation = ?1 AND s.key >= ?2 AND s.key < ?3 ORDER BY s.key LIMIT ?4"
-    );
+    macro_rules! slice {
+        ($file:literal) => {
+            concat!(
+                "SELECT ",
+                kept_columns!(),
+                ", s.key AS place, c.stood = s.stood, s.stood, '",
+                $file,
+                "' = 'orders' FROM ",
+                $file,
+                ".place s CROSS JOIN contact c ON c.id = s.contact",
+                contact_joins!(),
+                "WHERE s.evaluation = ?1 AND s.key >= ?2 AND s.key < ?3"
+            )
+        };
+    }
+    const SLICE: &str = concat!(slice!("main"), " UNION ALL ", slice!("orders"), " ORDER BY place LIMIT ?4");
     let rows = sql::query(SLICE).bind(evaluation).bind(begin).bind(end).bind(RELEASE_SLICE);
     let rows = rows.fetch_all(&writer.conn).doing(doing)?;
-    let (mut keys, mut woken) = (Vec::new(), Vec::new());
+    let (mut stale, mut woken) = (Vec::new(), Vec::new());
     for row in &rows {
-        keys.push(column::<Vec<u8>>(row, contact::KEPT_COLUMNS)?);
+        let (key, stood) = (column(row, contact::KEPT_COLUMNS)?, column(row, contact::KEPT_COLUMNS + 2)?);
+        stale.push(Stale { ordered: column(row, contact::KEPT_COLUMNS + 3)?, key, stood });
         if column(row, contact::KEPT_COLUMNS + 1)? {
             woken.push(contact::kept(row)?);
         }
     }
     again(writer, &campaign, &woken)?;
-    place::sweep(&writer.conn, evaluation, &keys)?;
+    let (ordered, own) = place::parted(stale);
+    place::sweep(&writer.conn, evaluation, &own)?;
+    writer.stale.push((evaluation, ordered));
     Ok(Some(Evaluated { campaign, admitted: 0, complete: false }))
 }
 
@@ -170,7 +181,7 @@ pub(super) fn again(writer: &mut Writer, campaign: &CampaignId, all: &[Kept]) ->
 }
 
 /// Rows that are cleared away at once: few, since intents wait meanwhile.
-const CLEARED_AT_ONCE: i64 = 2_000;
+const CLEARED_AT_ONCE: usize = 2_000;
 
 /// Clears some rows away that nobody will read: of evaluations that no campaign names any more, and
 /// of contacts that are awake by now. Tells whether there may be more.
@@ -182,7 +193,7 @@ pub(super) fn clear(writer: &mut Writer) -> Result<bool, Fault> {
                        WHERE e.id IS NOT k.evaluation ORDER BY e.id";
     let old: Vec<i64> = sql::query_scalar(OLD).fetch_all(&writer.conn).doing(doing)?;
     if let Some(old) = old.into_iter().find(|id| !under_way.contains(id)) {
-        if delete(&writer.conn, old, &[], &[u8::MAX])? < CLEARED_AT_ONCE.unsigned_abs() {
+        if place::delete(&writer.conn, old, (&[], &[u8::MAX]), CLEARED_AT_ONCE)? < CLEARED_AT_ONCE {
             let query = sql::query("DELETE FROM evaluation WHERE id = ?1").bind(old);
             query.execute(&writer.conn).doing(doing)?;
         }
@@ -190,18 +201,10 @@ pub(super) fn clear(writer: &mut Writer) -> Result<bool, Fault> {
     }
     let begin = place::prefix(Kind::Wakes, "");
     let end = place::end_of_due(begin.clone(), row::micros(writer.now()));
-    const AWAKE: &str = "SELECT k.evaluation FROM campaign k WHERE EXISTS (SELECT 1 FROM place s WHERE \
+    const AWAKE: &str = "SELECT k.evaluation FROM campaign k WHERE EXISTS (SELECT 1 FROM main.place s WHERE \
                          s.evaluation = k.evaluation AND s.key >= ?1 AND s.key < ?2) LIMIT 1";
     let awake = sql::query_scalar(AWAKE).bind(&begin).bind(&end).fetch_optional(&writer.conn);
     let Some(evaluation): Option<i64> = awake.doing(doing)? else { return Ok(false) };
-    delete(&writer.conn, evaluation, &begin, &end)?;
+    place::delete(&writer.conn, evaluation, (&begin, &end), CLEARED_AT_ONCE)?;
     Ok(true)
-}
-
-/// Deletes the first places of a range; how many.
-fn delete(conn: &Connection, evaluation: i64, begin: &[u8], end: &[u8]) -> Result<u64, Fault> {
-    const SQL: &str = "DELETE FROM place WHERE evaluation = ?1 AND key >= ?2 AND key < coalesce((SELECT key FROM place \
-                       WHERE evaluation = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT 1 OFFSET ?4), ?3)";
-    let query = sql::query(SQL).bind(evaluation).bind(begin).bind(end).bind(CLEARED_AT_ONCE);
-    query.execute(conn).doing("clearing old places away")
 }

@@ -1,19 +1,19 @@
-//! One evaluation on its way: contacts are read beside the writer, their places sorted, and handed to it
-//! in order, so that the rows grow at their end only.
+//! One evaluation on its way: contacts are read beside the writer, their places sorted, and written to the
+//! order file in order, so that it grows at its end only.
 
 use std::{mem, path::PathBuf, sync::Arc};
 
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{
-    SqliteStore,
+    SqliteStore, background,
     contact::{self, Kept, contact_columns, contact_joins, kept_columns},
     evaluations::{Found, UnderWay},
     fault::Fault,
     place,
-    readers::blocking,
-    sorter::{Sorted, Sorter},
+    sorter::{self, Sorted, Sorter},
     sql::{self, Row},
     writer::{Reply, Work},
 };
@@ -22,11 +22,8 @@ use crate::{
     store::{BATCH_WINDOW, EVALUATION_SLICE, Evaluated, StoreError},
 };
 
-/// Places that are written in one transaction: few, since intents wait meanwhile.
-const WRITTEN_AT_ONCE: usize = 500;
-
-/// Transactions of one piece.
-const WRITES: usize = 8;
+/// Places that are written in one transaction, and in one piece.
+const WRITTEN_AT_ONCE: usize = 4_000;
 
 /// The next contacts of a campaign in the order of ids, in which they lie; the plus keeps SQLite from going
 /// through all of the campaign by another index.
@@ -44,19 +41,31 @@ pub(super) struct Evaluation {
     /// Key of its campaign.
     campaign: i64,
     under_way: Arc<UnderWay>,
-    /// The last contact that has been read.
-    after: i64,
-    /// The last one that it is about; those that come later are written as they come.
-    last: i64,
     /// As of when contacts stand.
     at: Timestamp,
     sorting: Sorting,
 }
 
+/// Contacts that are read side by side.
+const LANES: i64 = background::THREADS as i64;
+
+/// Contacts of a lane that one piece reads.
+const SLICE_OF_LANE: i64 = EVALUATION_SLICE / LANES;
+
+/// A part of the contacts, on its way into the order.
+#[derive(Debug)]
+struct Lane {
+    /// The last contact that has been read.
+    after: i64,
+    /// The last one that it is about; those that come later are written as they come.
+    last: i64,
+    sorter: Sorter,
+}
+
 #[derive(Debug)]
 enum Sorting {
     /// Contacts are being read.
-    In(Sorter),
+    In(Vec<Lane>),
     /// Places are being written.
     Out(Sorted),
     /// A piece was begun and not ended, so what has become of it is not known.
@@ -73,20 +82,31 @@ impl Evaluation {
         at: Timestamp,
         folder: PathBuf,
     ) -> Self {
-        Self { campaign, under_way, after: first - 1, last, at, sorting: Sorting::In(Sorter::new(folder)) }
+        let share = (last - first) / LANES + 1;
+        let lane = |n: i64| {
+            let after = first - 1 + n * share;
+            Lane { after, last: last.min(after + share), sorter: Sorter::new(folder.clone()) }
+        };
+        Self { campaign, under_way, at, sorting: Sorting::In((0..LANES).map(lane).collect()) }
     }
 
     /// Goes on by a piece; `None` if it was given up.
     pub(super) async fn go_on(&mut self, store: &SqliteStore) -> Result<Option<Evaluated>, StoreError> {
         match mem::replace(&mut self.sorting, Sorting::Lost) {
             Sorting::Lost => Ok(None),
-            Sorting::In(sorter) => {
-                let sorter = self.read(store, sorter).await?;
-                if self.after < self.last {
-                    self.sorting = Sorting::In(sorter);
+            Sorting::In(lanes) => {
+                let read = lanes.into_iter().map(|lane| self.read(store, lane));
+                let lanes: Vec<Lane> = try_join_all(read).await?;
+                if lanes.iter().any(|lane| lane.after < lane.last) {
+                    self.sorting = Sorting::In(lanes);
                     return Ok(Some(self.told(None)));
                 }
-                let sorted = blocking(move || Ok(sorter.finish()?)).await.map_err(|fault| store.told(fault))?;
+                let sorters = lanes.into_iter().map(|lane| lane.sorter).collect();
+                let sorted = store
+                    .background
+                    .run(move || Ok(sorter::merge(sorters)?))
+                    .await
+                    .map_err(|fault| store.told(fault))?;
                 self.write(store, sorted).await
             }
             Sorting::Out(sorted) => self.write(store, sorted).await,
@@ -98,42 +118,50 @@ impl Evaluation {
         Evaluated { campaign, admitted: complete.unwrap_or(0), complete: complete.is_some() }
     }
 
-    /// Reads the next contacts.
-    async fn read(&mut self, store: &SqliteStore, mut sorter: Sorter) -> Result<Sorter, StoreError> {
-        let end = self.last.min(self.after.saturating_add(BATCH_WINDOW));
-        let (after, campaign, under_way, at) = (self.after, self.campaign, Arc::clone(&self.under_way), self.at);
+    /// Reads the next contacts of a lane.
+    async fn read(&self, store: &SqliteStore, mut lane: Lane) -> Result<Lane, StoreError> {
+        if lane.after >= lane.last {
+            return Ok(lane);
+        }
+        let (campaign, under_way, at) = (self.campaign, Arc::clone(&self.under_way), self.at);
         let query = move |conn: &Connection| {
+            let end = lane.last.min(lane.after.saturating_add(BATCH_WINDOW));
             let (mut read, mut last) = (0, 0);
-            let query = sql::query(SLICE).bind(after).bind(end).bind(campaign).bind(EVALUATION_SLICE);
+            let query = sql::query(SLICE).bind(lane.after).bind(end).bind(campaign).bind(SLICE_OF_LANE);
             query.while_some(conn, "reading contacts to apply a definition to", |row| {
-                last = take(row, &under_way, at, &mut sorter)?;
+                last = take(row, &under_way, at, &mut lane.sorter)?;
                 read += 1;
                 Ok(Some(()))
             })?;
-            Ok((sorter, last, read == EVALUATION_SLICE))
+            lane.after = if read == SLICE_OF_LANE { last } else { end };
+            Ok(lane)
         };
-        let (sorter, last, full) = store.read(query).await?;
-        self.after = if full { last } else { end };
-        Ok(sorter)
+        let read = Arc::clone(&store.readers).read_behind(&store.background, query);
+        read.await.map_err(|fault| store.told(fault))
     }
 
-    /// Has the next places written, and what follows when that were all.
+    /// Writes the next places, and has what follows done when that were all.
     async fn write(&mut self, store: &SqliteStore, mut sorted: Sorted) -> Result<Option<Evaluated>, StoreError> {
-        for _ in 0..WRITES {
-            let (places, rest) = blocking(move || Ok((sorted.slice(WRITTEN_AT_ONCE)?, sorted)))
-                .await
-                .map_err(|fault| store.told(fault))?;
-            sorted = rest;
-            if places.is_empty() {
-                let work = Work::Complete(self.campaign, Arc::clone(&self.under_way));
-                let Reply::Completed(open) = store.ask(&store.long, work).await? else { return Ok(None) };
-                return Ok(open.map(|open| self.told(Some(open))));
+        let (under_way, shared) = (Arc::clone(&self.under_way), Arc::clone(&store.shared));
+        let write = move || {
+            let places = sorted.slice(WRITTEN_AT_ONCE)?;
+            let goes_on = shared.is_next(&under_way);
+            if goes_on && !places.is_empty() {
+                shared.orders.append(&under_way, &places)?;
             }
-            let work = Work::Append(Arc::clone(&self.under_way), places);
-            let Reply::Changed(true) = store.ask(&store.long, work).await? else { return Ok(None) };
+            Ok((goes_on, places.len() < WRITTEN_AT_ONCE, sorted))
+        };
+        let (goes_on, all, sorted) = store.background.run(write).await.map_err(|fault| store.told(fault))?;
+        if !goes_on {
+            return Ok(None);
         }
-        self.sorting = Sorting::Out(sorted);
-        Ok(Some(self.told(None)))
+        if !all {
+            self.sorting = Sorting::Out(sorted);
+            return Ok(Some(self.told(None)));
+        }
+        let work = Work::Complete(self.campaign, Arc::clone(&self.under_way));
+        let Reply::Completed(open) = store.ask(&store.long, work).await? else { return Ok(None) };
+        Ok(open.map(|open| self.told(Some(open))))
     }
 }
 
@@ -141,13 +169,13 @@ impl Evaluation {
 /// filter may leave most of them out.
 fn take(row: &Row<'_>, under_way: &UnderWay, at: Timestamp, sorter: &mut Sorter) -> Result<i64, Fault> {
     let (id, paused_out, open) = (contact::key(row)?, contact::paused_out(row)?, !contact::is_over(row)?);
-    let campaign = &under_way.campaign;
-    let matches = campaign.matches(&contact::attributes_of(row)?);
+    let (campaign, attributes) = (&under_way.campaign, contact::attributes_of(row)?);
+    let matches = campaign.matches(&attributes);
     let stands = under_way.read(id, Found { open, matches, paused: paused_out });
     if !stands || !open || !matches || paused_out {
         return Ok(id);
     }
-    let Kept { contact, live, stood, .. } = contact::kept(row)?;
+    let Kept { contact, live, stood, .. } = contact::kept_with(row, attributes)?;
     if !live {
         let standing = order::standing(campaign, &contact, at);
         for place in place::places(campaign, &contact, stood, &standing) {

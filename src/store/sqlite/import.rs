@@ -25,8 +25,22 @@ use crate::{
 /// Rows that are looked for in one statement.
 const ROWS_PER_STATEMENT: usize = 500;
 
+/// A contact that is to be imported, with its columns, which are made before the writer has it.
+#[derive(Debug)]
+pub(super) struct Row {
+    contact: NewContact,
+    content: Content,
+}
+
+impl Row {
+    /// One that may be there already.
+    pub(super) fn new(contact: NewContact) -> Self {
+        Self { content: Content::of(&contact), contact }
+    }
+}
+
 /// What tells two contacts of one customer apart.
-#[derive(PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 struct Content {
     priority: u8,
     not_before: Option<i64>,
@@ -55,24 +69,24 @@ pub(super) fn import(
     campaign: &CampaignId,
     batch: &BatchId,
     rules: &Rules,
-    contacts: &[NewContact],
+    rows: &[Row],
 ) -> Result<ImportOutcome, Fault> {
     let key = contact::campaign_key(conn, campaign)?;
     let mut outcome = ImportOutcome::default();
-    if contacts.is_empty() {
+    if rows.is_empty() {
         return Ok(outcome);
     }
     let batch = batch::open(conn, key, batch, rules.now)?;
-    for (chunk, rows) in contacts.chunks(ROWS_PER_STATEMENT).enumerate() {
+    for (chunk, rows) in rows.chunks(ROWS_PER_STATEMENT).enumerate() {
         let known = existing(conn, key, rows)?;
-        let (mut added, mut seen): (Vec<(&NewContact, Content)>, _) = (Vec::new(), BTreeMap::new());
+        let (mut added, mut seen): (Vec<&Row>, BTreeMap<&str, &Content>) = (Vec::new(), BTreeMap::new());
         for (index, row) in rows.iter().enumerate() {
-            let (customer, content) = (row.customer.as_str(), Content::of(row));
-            let new = || seen.get(customer).map(|at: &usize| &added[*at]).map(|(_, content)| content);
-            match known.get(customer).or_else(new).map(|before| *before == content) {
+            let (customer, content) = (row.contact.customer.as_str(), &row.content);
+            let new = || seen.get(customer).copied();
+            match known.get(customer).or_else(new).map(|before| before == content) {
                 None => {
-                    seen.insert(customer, added.len());
-                    added.push((row, content));
+                    seen.insert(customer, content);
+                    added.push(row);
                 }
                 Some(true) => outcome.unchanged += 1,
                 Some(false) => outcome.conflicting.push(chunk * ROWS_PER_STATEMENT + index),
@@ -85,12 +99,12 @@ pub(super) fn import(
 }
 
 /// Those of `rows` that are there, by customer.
-fn existing(conn: &Connection, campaign: i64, rows: &[NewContact]) -> Result<BTreeMap<String, Content>, Fault> {
+fn existing(conn: &Connection, campaign: i64, rows: &[Row]) -> Result<BTreeMap<String, Content>, Fault> {
     const SQL: &str = "SELECT c.customer_id, c.priority, c.not_before, p.numbers, p.custom_field, p.timezone, \
                        p.attributes \
                        FROM json_each(?2) j CROSS JOIN contact c ON c.campaign = ?1 AND c.customer_id = j.value \
                        CROSS JOIN personal p ON p.contact = c.id";
-    let customers: Vec<&str> = rows.iter().map(|row| row.customer.as_str()).collect();
+    let customers: Vec<&str> = rows.iter().map(|row| row.contact.customer.as_str()).collect();
     let query = sql::query(SQL).bind(campaign).bind(json!(customers).to_string());
     let mut known = BTreeMap::new();
     for row in query.fetch_all(conn).doing("looking for imported contacts")? {
@@ -112,7 +126,7 @@ fn insert(
     campaign: &CampaignId,
     (key, batch): (i64, &Opened),
     rules: &Rules,
-    rows: &[(&NewContact, Content)],
+    rows: &[&Row],
 ) -> Result<(), Fault> {
     let doing = "importing contacts";
     let Some(count) = i64::try_from(rows.len()).ok().filter(|&count| count > 0) else { return Ok(()) };
@@ -123,8 +137,9 @@ fn insert(
     let first_order = sql::query_scalar(NEXT_ORDER).bind(key).bind(count).bind(first_id);
     let first_order: i64 = first_order.fetch_one(conn).doing(doing)?;
     let numbered = (0..).zip(rows);
-    let contacts: Vec<Contact> =
-        numbered.map(|(n, (row, _))| Contact::new(ContactRef(first_id + n), campaign, first_order + n, row)).collect();
+    let contacts: Vec<Contact> = numbered
+        .map(|(n, row)| Contact::new(ContactRef(first_id + n), campaign, first_order + n, &row.contact))
+        .collect();
     write(conn, (key, batch), &contacts, rows)?;
     let paused_out = batch.paused;
     let entered = |contact| Entered { campaign: key, rules, contact, stood: 0, live: false, paused_out };
@@ -142,12 +157,7 @@ fn insert(
 }
 
 /// Writes the rows of new contacts.
-fn write(
-    conn: &Connection,
-    (key, batch): (i64, &Opened),
-    contacts: &[Contact],
-    rows: &[(&NewContact, Content)],
-) -> Result<(), Fault> {
+fn write(conn: &Connection, (key, batch): (i64, &Opened), contacts: &[Contact], rows: &[&Row]) -> Result<(), Fault> {
     const CONTACT: &str = "INSERT INTO contact (id, campaign, customer_id, priority, import_order, not_before, batch, \
                            paused_out, version, attempts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, 0)";
     const PERSONAL: &str = "INSERT INTO personal (contact, numbers, custom_field, timezone, attributes) \
@@ -155,8 +165,8 @@ fn write(
     let doing = "importing contacts";
     let mut insert = conn.prepare_cached(CONTACT).doing(doing)?;
     let mut personal = conn.prepare_cached(PERSONAL).doing(doing)?;
-    for (Contact { reference, customer, import_order, .. }, (_, content)) in contacts.iter().zip(rows) {
-        let Content { priority, not_before, timezone, attributes, numbers, custom_field } = content;
+    for (Contact { reference, customer, import_order, .. }, row) in contacts.iter().zip(rows) {
+        let Content { priority, not_before, timezone, attributes, numbers, custom_field } = &row.content;
         let (key, customer, batch_key, paused) = (key, customer.as_str(), batch.key, batch.paused);
         let hot = params![reference.0, key, customer, priority, import_order, not_before, batch_key, paused];
         insert.execute(hot).doing(doing)?;

@@ -7,14 +7,16 @@
 //! | `intent` `outcome` `business` `campaigns` `import` `batch` `customer` | what the writer does |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
 //! | `place` | who is next: keys that compare as contacts are served |
+//! | `orders` | the file beside the store's in which places of whole campaigns lie |
 //! | `evaluate` `evaluation` `evaluations` `sorter` | a new definition, applied to all contacts beside dialling |
 //! | `pause` | the pause of a batch, applied to its contacts slice by slice |
 //! | `contact` | contacts in their tables, and from when each is ready |
-//! | `checkpoint` | moving the log into the database, beside the writer |
-//! | `readers` | the connections that read |
+//! | `checkpoint` `tidy` | moving the log into the database, and clearing old places away, beside the writer |
+//! | `readers` `background` | the connections that read, and threads behind all others |
 //! | `read` `kept` | what they do |
 //! | `sql` `statements` | statements, bound and executed, and their rows |
 
+mod background;
 mod batch;
 mod business;
 mod campaigns;
@@ -31,6 +33,7 @@ mod intent;
 mod kept;
 mod listed;
 mod open;
+mod orders;
 mod outcome;
 mod pause;
 mod place;
@@ -39,6 +42,7 @@ mod readers;
 mod sorter;
 mod sql;
 mod statements;
+mod tidy;
 mod writer;
 
 use std::{
@@ -59,14 +63,16 @@ use tokio::{
 };
 
 use self::{
+    background::Background,
     evaluation::Evaluation,
     fault::Fault,
+    place::Stale,
     read::Found,
-    readers::Readers,
+    readers::{Readers, blocking},
     writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},
 };
 #[cfg(test)]
-pub(super) use self::{evaluation::SLICE, listed::OF_BATCH, read::READY};
+pub(super) use self::{campaigns::HELD, evaluation::SLICE, listed::OF_BATCH, read::READY};
 use super::{
     AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX, CampaignChange,
     CandidatePage, ContactHistory, Counted, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision,
@@ -98,6 +104,9 @@ const SWEPT_AT_ONCE: usize = 2_000;
 /// How often one page has contacts marked and looks again before it is given as it is.
 const SCREENINGS_MAX: u32 = 3;
 
+/// How often a page is read again since the order has changed meanwhile.
+const LOOKS_MAX: u32 = 3;
+
 /// Contacts that are marked in one transaction: few, since intents wait meanwhile.
 const SCREENED_AT_ONCE: usize = 500;
 
@@ -107,6 +116,7 @@ pub struct SqliteStore {
     shared: Arc<Shared>,
     dialog_key: [u8; 32],
     readers: Arc<Readers>,
+    background: Background,
     urgent: mpsc::Sender<Command>,
     long: mpsc::Sender<Command>,
     /// A definition that is being applied.
@@ -133,14 +143,17 @@ impl SqliteStore {
         let name = path.display().to_string();
         let opened = open::open(path, &name, opener, clock.now().wall)?;
         let pseudonyms = Pseudonyms::new(opened.pseudonym_key);
-        let shared = Arc::new(Shared::new(name, opened.folder, opened.epoch, clock, settings, pseudonyms));
+        let shared =
+            Arc::new(Shared::new(name, opened.folder, opened.epoch, clock, settings, pseudonyms, opened.orders));
         let writer = Writer::new(opened.writer, shared.clone()).map_err(|fault| fault.told(&shared.name))?;
         let (urgent, urgent_queue) = mpsc::channel(URGENT_QUEUE);
         let (long, long_queue) = mpsc::channel(LONG_QUEUE);
         let lock = opened.lock;
         let (stop, stopped) = oneshot::channel();
         let queues = (urgent.downgrade(), long.downgrade());
-        let checkpoints = tokio::spawn(checkpoint::run(opened.checkpoints, shared.clone(), queues, stopped));
+        let readers = Arc::new(opened.readers);
+        let checkpoints = checkpoint::run(opened.checkpoints, shared.clone(), readers.clone(), queues, stopped);
+        let checkpoints = tokio::spawn(checkpoints);
         let (ended, end) = oneshot::channel();
         let runtime = Handle::current();
         // A thread of its own, since it waits for the disk.
@@ -149,6 +162,7 @@ impl SqliteStore {
             let _ = ended.send(());
         });
         served.map_err(|error| shared.cannot_serve(&error))?;
+        let background = Background::begin().map_err(|error| shared.cannot_serve(&error))?;
         let task = tokio::spawn(async move {
             // It may have stopped by itself.
             let _ = end.await;
@@ -156,9 +170,17 @@ impl SqliteStore {
             let _ = checkpoints.await;
             drop(lock);
         });
-        let readers = Arc::new(opened.readers);
         let (dialog_key, writer) = (opened.dialog_key, Mutex::new(Some(task)));
-        Ok(Arc::new(Self { shared, dialog_key, readers, urgent, long, evaluation: Mutex::new(None), writer }))
+        Ok(Arc::new(Self {
+            shared,
+            dialog_key,
+            readers,
+            background,
+            urgent,
+            long,
+            evaluation: Mutex::new(None),
+            writer,
+        }))
     }
 
     /// Makes the gate's memory wrong.
@@ -175,8 +197,10 @@ impl SqliteStore {
 
     /// Has places taken away that a page came past in vain. If there is no room now, the next page comes
     /// past them too.
-    fn sweep(&self, (evaluation, keys): (i64, Vec<Vec<u8>>)) {
-        for keys in keys.chunks(SWEPT_AT_ONCE) {
+    fn sweep(&self, evaluation: i64, stale: Vec<Stale>) {
+        let (ordered, own) = place::parted(stale);
+        self.shared.sweep(evaluation, ordered);
+        for keys in own.chunks(SWEPT_AT_ONCE) {
             let (reply, _) = oneshot::channel();
             let _ = self.long.try_send(Command { work: Work::Sweep(evaluation, keys.to_vec()), reply });
         }
@@ -186,14 +210,21 @@ impl SqliteStore {
     /// its campaign sorts by. Who they are is looked up beside the writer, since no index has them.
     async fn gone(&self, campaign: &CampaignId, work: Work) -> Result<(), StoreError> {
         let Reply::Gone(contact) = self.ask(&self.urgent, work).await? else { return Err(StoreError::Closed) };
-        let campaign = campaign.clone();
-        let places: Vec<(i64, Vec<u8>)> = self.read(move |conn| place::of(conn, &campaign, contact)).await?;
-        let mut by_evaluation: BTreeMap<i64, Vec<Vec<u8>>> = BTreeMap::new();
-        for (evaluation, key) in places {
-            by_evaluation.entry(evaluation).or_default().push(key);
+        let (campaign, orders) = (campaign.clone(), Arc::clone(&self.shared.orders));
+        let look = move |conn: &Connection| {
+            orders.settle();
+            place::of(conn, &campaign, contact)
+        };
+        let mut by_evaluation: BTreeMap<i64, Vec<Stale>> = BTreeMap::new();
+        for (evaluation, place) in self.read(look).await? {
+            by_evaluation.entry(evaluation).or_default().push(place);
         }
-        for (evaluation, keys) in by_evaluation {
-            self.ask(&self.long, Work::Sweep(evaluation, keys)).await?;
+        for (evaluation, places) in by_evaluation {
+            let (ordered, own) = place::parted(places);
+            self.ask(&self.long, Work::Sweep(evaluation, own)).await?;
+            let orders = Arc::clone(&self.shared.orders);
+            let swept = blocking(move || orders.sweep(evaluation, &ordered)).await;
+            swept.map_err(|fault| self.told(fault))?;
         }
         Ok(())
     }
@@ -243,7 +274,12 @@ impl Store for SqliteStore {
     async fn close(&self) -> Result<(), StoreError> {
         let Some(writer) = self.writer.lock().await.take() else { return Ok(()) };
         self.readers.close().await;
-        let closed = self.urgent(Work::Close).await;
+        let orders = Arc::clone(&self.shared.orders);
+        let ordered = blocking(move || orders.close()).await;
+        if let Err(error) = &ordered {
+            tracing::warn!(error = %error, "the order file did not close well: it is made anew at the next start");
+        }
+        let closed = self.urgent(Work::Close(ordered.is_ok())).await;
         if let Err(error) = writer.await {
             tracing::error!(error = %error, "the store's writer did not end well");
         }
@@ -283,11 +319,19 @@ impl Store for SqliteStore {
     }
 
     async fn candidates(&self, campaign: &CampaignId, now: Timestamp, limit: u32) -> Result<CandidatePage, StoreError> {
-        let mut screenings = 0;
+        let (mut screenings, mut looks) = (0, 0);
         loop {
             let (shared, of) = (Arc::clone(&self.shared), campaign.clone());
             let found: Found = self.read(move |conn| read::candidates(conn, &shared, &of, now, limit)).await?;
-            self.sweep(found.stale);
+            if let Some(evaluation) = found.evaluation {
+                self.sweep(evaluation, found.stale);
+            }
+            // The order may be gone that it began to read.
+            let standing = self.shared.evaluations(campaign).standing;
+            if found.evaluation != standing && looks < LOOKS_MAX {
+                looks += 1;
+                continue;
+            }
             let cut = !found.unscreened.is_empty();
             if !cut || screenings == SCREENINGS_MAX {
                 return Ok(CandidatePage { cut, ..found.page });
@@ -345,7 +389,8 @@ impl Store for SqliteStore {
         batch: &BatchId,
         contacts: Vec<NewContact>,
     ) -> Result<ImportOutcome, StoreError> {
-        let reply = self.ask(&self.long, Work::Import(campaign.clone(), batch.clone(), contacts)).await?;
+        let rows = contacts.into_iter().map(import::Row::new).collect();
+        let reply = self.ask(&self.long, Work::Import(campaign.clone(), batch.clone(), rows)).await?;
         if let Reply::Imported(outcome) = reply { Ok(outcome) } else { Err(StoreError::Closed) }
     }
 
@@ -384,7 +429,9 @@ impl Store for SqliteStore {
 
     async fn scrub(&self) -> Result<bool, StoreError> {
         for _ in 0..SCRUBS_MAX {
-            if self.changed(&self.urgent, Work::Scrub).await? {
+            let orders = Arc::clone(&self.shared.orders);
+            let emptied = blocking(move || orders.scrub()).await.map_err(|fault| self.told(fault))?;
+            if self.changed(&self.urgent, Work::Scrub).await? && emptied {
                 return Ok(true);
             }
             tokio::time::sleep(SCRUB_AGAIN).await;

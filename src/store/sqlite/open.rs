@@ -14,6 +14,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::{
     fault::{Doing, Fault},
+    orders::{self, Before, Orders, Trust},
     readers::Readers,
     sql,
 };
@@ -23,7 +24,7 @@ use crate::{
 };
 
 /// Migrations in order; the position of each, from 1, is the schema version it leads to.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003_do_not_call.sql"),
@@ -33,6 +34,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0007_ends_at.sql"),
     include_str!("migrations/0008_places.sql"),
     include_str!("migrations/0009_waiting_results.sql"),
+    include_str!("migrations/0010_order_file.sql"),
 ];
 
 /// "dial" in the file's header, so that another program's database is not taken for a store.
@@ -43,6 +45,12 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 const FILE_MODE: u32 = 0o600;
 
+/// The writer's cache of pages.
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
+
+/// That of the connection that moves pages from the log, which goes past caches.
+const CHECKPOINT_CACHE_KIB: i64 = 256;
+
 /// What an opened store consists of.
 pub(super) struct Opened {
     /// The writer's connection.
@@ -51,6 +59,8 @@ pub(super) struct Opened {
     pub(super) checkpoints: Connection,
     /// The readers'.
     pub(super) readers: Readers,
+    /// The order file.
+    pub(super) orders: Orders,
     /// Holds the instance lock while it lives.
     pub(super) lock: File,
     /// Where the file lies.
@@ -68,13 +78,14 @@ pub(super) fn open(path: &Path, name: &str, opener: &Opener, now: Timestamp) -> 
     let path = resolve(path, name)?;
     let lock = take_lock(&path, name, opener)?;
     prepare_file(&path, name)?;
-    let writer = connect(&path).map_err(|fault| fault.told(name))?;
-    let life = begin_life(&writer, name, opener, now);
-    let Life { epoch, dialog_key, pseudonym_key } = life.map_err(|fault| fault.told(name))?;
-    let checkpoints = connect(&path).map_err(|fault| fault.told(name))?;
+    let writer = connect(&path, WRITER_CACHE_KIB).map_err(|fault| fault.told(name))?;
+    let life = begin_life(&writer, (&path, name), opener, now);
+    let Life { epoch, dialog_key, pseudonym_key, orders } = life.map_err(|fault| fault.told(name))?;
+    attach(&writer, &path).map_err(|fault| fault.told(name))?;
+    let checkpoints = connect(&path, CHECKPOINT_CACHE_KIB).map_err(|fault| fault.told(name))?;
     let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
     let readers = Readers::new(path);
-    Ok(Opened { writer, checkpoints, readers, lock, folder, epoch, dialog_key, pseudonym_key })
+    Ok(Opened { writer, checkpoints, readers, orders, lock, folder, epoch, dialog_key, pseudonym_key })
 }
 
 /// What a life begins with.
@@ -82,26 +93,44 @@ struct Life {
     epoch: Epoch,
     dialog_key: [u8; 32],
     pseudonym_key: [u8; 32],
+    orders: Orders,
 }
 
 /// Statements that a connection keeps compiled.
 const COMPILED_MAX: usize = 256;
 
-fn connect(path: &Path) -> Result<Connection, Fault> {
-    const PRAGMAS: &str = "PRAGMA foreign_keys = ON; PRAGMA cache_size = -32768; PRAGMA secure_delete = ON; \
-                           PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864; \
+/// A connection that writes, with a cache of its own.
+fn connect(path: &Path, cache_kib: i64) -> Result<Connection, Fault> {
+    const PRAGMAS: &str = "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; \
+                           PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 268435456; \
                            PRAGMA temp_store = MEMORY";
-    connection(path, OpenFlags::SQLITE_OPEN_READ_WRITE, PRAGMAS)
+    let conn = connection(path, OpenFlags::SQLITE_OPEN_READ_WRITE, PRAGMAS)?;
+    conn.pragma_update(None, "cache_size", -cache_kib).doing("opening the store")?;
+    Ok(conn)
 }
 
 /// A connection that reads.
 pub(super) fn reader(path: &Path) -> Result<Connection, Fault> {
-    connection(path, OpenFlags::SQLITE_OPEN_READ_ONLY, "PRAGMA cache_size = -8192")
+    let conn = connection(path, OpenFlags::SQLITE_OPEN_READ_ONLY, "PRAGMA cache_size = -8192")?;
+    attach(&conn, path)?;
+    Ok(conn)
 }
 
-fn connection(path: &Path, flags: OpenFlags, pragmas: &str) -> Result<Connection, Fault> {
+/// Lets a connection of the store at `path` read the order file too, as `orders`.
+fn attach(conn: &Connection, path: &Path) -> Result<(), Fault> {
+    let path = orders::path_of(path);
+    // What has a meaning in a URI (sqlite.org/uri.html).
+    let path = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let doing = "opening the order file";
+    conn.execute("ATTACH DATABASE ?1 AS orders", [format!("file:{path}?mode=ro")]).doing(doing)?;
+    conn.execute_batch("PRAGMA orders.cache_size = -2048").doing(doing)
+}
+
+/// A connection to a file.
+pub(super) fn connection(path: &Path, flags: OpenFlags, pragmas: &str) -> Result<Connection, Fault> {
     let doing = "opening the store";
-    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).doing(doing)?;
+    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI)
+        .doing(doing)?;
     conn.busy_timeout(BUSY_TIMEOUT).doing(doing)?;
     conn.set_prepared_statement_cache_capacity(COMPILED_MAX);
     conn.execute_batch(pragmas).doing(doing)?;
@@ -154,14 +183,20 @@ fn holder(lock: &mut File) -> (u32, String) {
     words.map_or((0, "unknown".to_owned()), |(pid, host)| (pid.parse().unwrap_or(0), host.to_owned()))
 }
 
+/// Makes a file with its mode; `false` if it was there.
+pub(super) fn make(path: &Path) -> io::Result<bool> {
+    match OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(path) {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
 /// Makes the file with its mode, or checks that the one that is there may be a store.
 fn prepare_file(path: &Path, name: &str) -> Result<(), StoreError> {
     let failed = |e: io::Error| StoreError::ReadOnly { store: name.to_owned(), why: e.to_string() };
-    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(path);
-    match file {
-        Ok(_) => return Ok(()),
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(e) => return Err(failed(e)),
+    if make(path).map_err(failed)? {
+        return Ok(());
     }
     let permissions = path.metadata().map_err(failed)?.permissions();
     if permissions.readonly() {
@@ -179,13 +214,19 @@ fn prepare_file(path: &Path, name: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn begin_life(writer: &Connection, name: &str, opener: &Opener, now: Timestamp) -> Result<Life, Fault> {
+fn begin_life(
+    writer: &Connection,
+    (path, name): (&Path, &str),
+    opener: &Opener,
+    now: Timestamp,
+) -> Result<Life, Fault> {
     let found = schema_of(writer, name)?;
     for sql in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "BEGIN IMMEDIATE"] {
         sql::query(sql).execute(writer).doing("opening the store")?;
     }
     migrate(writer, found)?;
-    let life = next_epoch(writer, opener, now)?;
+    let orders = open_orders(writer, path)?;
+    let life = next_epoch(writer, orders, opener, now)?;
     sql::query("COMMIT").execute(writer).doing("opening the store")?;
     Ok(life)
 }
@@ -218,11 +259,33 @@ fn migrate(writer: &Connection, found: i64) -> Result<(), Fault> {
     Ok(())
 }
 
-fn next_epoch(writer: &Connection, opener: &Opener, now: Timestamp) -> Result<Life, Fault> {
-    let doing = "beginning a life of the store";
+/// Opens the order file for this life; what is not to be believed of it is found out anew.
+fn open_orders(writer: &Connection, path: &Path) -> Result<Orders, Fault> {
+    let doing = "opening the order file";
+    const BEFORE: &str = "SELECT order_life, EXISTS (SELECT 1 FROM instance i WHERE i.epoch = store.epoch AND \
+                          i.closed_at IS NOT NULL) FROM store";
+    let before = sql::query_as(BEFORE).fetch_optional(writer).doing(doing)?;
+    let (life, ended): (Option<Vec<u8>>, bool) = before.unwrap_or_default();
+    let new = random_key()?;
+    let (orders, trust) = Orders::open(&orders::path_of(path), &Before { life, ended }, &new)?;
+    const LOST: &str = "UPDATE campaign SET wanted = 1, evaluation = NULL WHERE evaluation IN \
+                        (SELECT id FROM evaluation WHERE ordered = 1)";
+    const DOUBTFUL: &str = "UPDATE campaign SET wanted = 1 WHERE evaluation IN \
+                            (SELECT id FROM evaluation WHERE ordered = 1)";
+    match trust {
+        Trust::Whole => {}
+        Trust::Doubtful => writer.execute_batch(DOUBTFUL).doing(doing)?,
+        Trust::Lost => writer.execute_batch(LOST).doing(doing)?,
+    }
     const MAKE: &str =
         "INSERT INTO store (one, dialog_key, epoch, next_contact) VALUES (1, ?1, 0, 1) ON CONFLICT DO NOTHING";
     sql::query(MAKE).bind(random_key()?.to_vec()).execute(writer).doing(doing)?;
+    sql::query("UPDATE store SET order_life = ?1").bind(new.to_vec()).execute(writer).doing(doing)?;
+    Ok(orders)
+}
+
+fn next_epoch(writer: &Connection, orders: Orders, opener: &Opener, now: Timestamp) -> Result<Life, Fault> {
+    let doing = "beginning a life of the store";
     const NEXT: &str = "UPDATE store SET epoch = epoch + 1, pseudonym_key = coalesce(pseudonym_key, ?1) \
                         RETURNING epoch, dialog_key, pseudonym_key";
     let next = sql::query_as(NEXT).bind(random_key()?.to_vec()).fetch_one(writer);
@@ -242,7 +305,7 @@ fn next_epoch(writer: &Connection, opener: &Opener, now: Timestamp) -> Result<Li
         .bind(micros(now))
         .execute(writer)
         .doing(doing)?;
-    Ok(Life { epoch: Epoch(epoch), dialog_key, pseudonym_key })
+    Ok(Life { epoch: Epoch(epoch), dialog_key, pseudonym_key, orders })
 }
 
 #[expect(clippy::disallowed_methods, reason = "the store's key for dialog identifiers is made here, once")]

@@ -67,6 +67,23 @@ pub(super) struct Place {
     pub(super) stood: i64,
 }
 
+/// A place that does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stale {
+    /// Whether it lies in the order file.
+    pub(super) ordered: bool,
+    /// Where it stands.
+    pub(super) key: Vec<u8>,
+    /// What its contact's was when it counted.
+    pub(super) stood: i64,
+}
+
+/// Those of the order file and those of the store's own.
+pub(super) fn parted(stale: Vec<Stale>) -> (Vec<Stale>, Vec<Vec<u8>>) {
+    let (ordered, own): (Vec<Stale>, Vec<Stale>) = stale.into_iter().partition(|stale| stale.ordered);
+    (ordered, own.into_iter().map(|stale| stale.key).collect())
+}
+
 /// The beginning of all keys of a kind and a zone.
 pub(super) fn prefix(kind: Kind, zone: &str) -> Vec<u8> {
     let mut key = vec![kind as u8];
@@ -179,10 +196,28 @@ pub(super) fn sweep(conn: &Connection, evaluation: i64, keys: &[Vec<u8>]) -> Res
     query.execute(conn).doing("taking places away").map(drop)
 }
 
-/// All places of a contact: each of its campaign's is looked at.
-pub(super) fn of(conn: &Connection, campaign: &CampaignId, contact: ContactRef) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
-    const OF: &str = "SELECT evaluation, key FROM place WHERE contact = ?1 AND evaluation IN (SELECT e.id \
-                      FROM evaluation e JOIN campaign k ON k.id = e.campaign WHERE k.slug = ?2)";
+/// All places of a contact, with their evaluations: each of its campaign's is looked at.
+pub(super) fn of(conn: &Connection, campaign: &CampaignId, contact: ContactRef) -> Result<Vec<(i64, Stale)>, Fault> {
+    const OF: &str = "WITH of AS (SELECT e.id FROM evaluation e JOIN campaign k ON k.id = e.campaign WHERE k.slug = ?2) \
+                      SELECT 0, evaluation, key, stood FROM main.place WHERE contact = ?1 AND evaluation IN of \
+                      UNION ALL SELECT 1, evaluation, key, stood FROM orders.place WHERE contact = ?1 AND evaluation IN of";
     let query = sql::query_as(OF).bind(contact.0).bind(campaign.as_str());
-    query.fetch_all(conn).doing("looking for a contact's places")
+    let found: Vec<(bool, i64, Vec<u8>, i64)> = query.fetch_all(conn).doing("looking for a contact's places")?;
+    let stale = |(ordered, evaluation, key, stood)| (evaluation, Stale { ordered, key, stood });
+    Ok(found.into_iter().map(stale).collect())
+}
+
+/// Deletes the first places of a range, at most so many; how many.
+pub(super) fn delete(
+    conn: &Connection,
+    evaluation: i64,
+    (begin, end): (&[u8], &[u8]),
+    most: usize,
+) -> Result<usize, Fault> {
+    const SQL: &str = "DELETE FROM place WHERE evaluation = ?1 AND key >= ?2 AND key < coalesce((SELECT key FROM place \
+                       WHERE evaluation = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT 1 OFFSET ?4), ?3)";
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let query = sql::query(SQL).bind(evaluation).bind(begin).bind(end).bind(most);
+    let deleted = query.execute(conn).doing("clearing old places away")?;
+    Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
 }

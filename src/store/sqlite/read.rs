@@ -14,7 +14,7 @@ use super::{
     do_not_call::{self as listing, entries_column},
     fault::{Doing, Fault},
     intent,
-    place::{self, Kind},
+    place::{self, Kind, Stale},
     sql::{self, Row},
     writer::Shared,
 };
@@ -71,29 +71,69 @@ pub(super) fn campaigns(conn: &Connection) -> Result<Vec<StoredCampaign>, Fault>
     rows.iter().map(campaign).collect()
 }
 
+/// Of one of both files, places of a range: see [`READY`].
+macro_rules! ready {
+    ($file:literal) => {
+        concat!(
+            "SELECT ",
+            contact_columns!(),
+            ", ",
+            entries_column!("?5"),
+            ", s.key AS place, c.stood = s.stood, s.stood, '",
+            $file,
+            "' = 'orders' FROM ",
+            $file,
+            ".place s CROSS JOIN contact c ON c.id = s.contact",
+            contact_joins!(),
+            "WHERE s.evaluation = ?1 AND s.key >= ?2 AND s.key < ?3 AND s.ready_at <= ?4 AND (c.stood <> s.stood OR \
+             NOT (EXISTS (SELECT 1 FROM live_call l WHERE l.customer_id = c.customer_id) OR EXISTS \
+             (SELECT 1 FROM json_each(p.numbers) n JOIN live_number l ON l.number = n.value ->> 1)))"
+        )
+    };
+}
+
 /// Places of a range, in order: contacts that are ready, but for those who are in a call, by customer or by
 /// any number; and places that do not count, marked so.
-pub(in crate::store) const READY: &str = concat!(
-    "SELECT ",
-    contact_columns!(),
-    ", ",
-    entries_column!("?5"),
-    ", s.key, c.stood = s.stood FROM place s CROSS JOIN contact c ON c.id = s.contact",
-    contact_joins!(),
-    "WHERE s.evaluation = ?1 AND s.key >= ?2 AND s.key < ?3 AND s.ready_at <= ?4 AND (c.stood <> s.stood OR \
-     NOT (EXISTS (SELECT 1 FROM live_call l WHERE l.customer_id = c.customer_id) OR EXISTS \
-     (SELECT 1 FROM json_each(p.numbers) n JOIN live_number l ON l.number = n.value ->> 1))) ORDER BY s.key"
-);
+pub(in crate::store) const READY: &str = concat!(ready!("main"), " UNION ALL ", ready!("orders"), " ORDER BY place");
+
+/// Of one of both files, whether any contact of a range is ready but for a call of its customer.
+macro_rules! on_call {
+    ($file:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM ",
+            $file,
+            ".place s CROSS JOIN contact c ON c.id = s.contact CROSS JOIN personal p ON p.contact = c.id \
+             WHERE s.evaluation = ?1 AND s.key >= ?2 AND s.key < ?3 AND s.ready_at <= ?4 AND c.stood = s.stood AND \
+             (EXISTS (SELECT 1 FROM live_call l WHERE l.customer_id = c.customer_id) OR EXISTS \
+             (SELECT 1 FROM json_each(p.numbers) n JOIN live_number l ON l.number = n.value ->> 1)))"
+        )
+    };
+}
 
 /// Whether any contact of a range is ready but for a call of its customer.
-const ON_CALL: &str = "SELECT EXISTS (SELECT 1 FROM place s CROSS JOIN contact c ON c.id = s.contact \
-     CROSS JOIN personal p ON p.contact = c.id \
-     WHERE s.evaluation = ?1 AND s.key >= ?2 AND s.key < ?3 AND s.ready_at <= ?4 AND c.stood = s.stood AND \
-     (EXISTS (SELECT 1 FROM live_call l WHERE l.customer_id = c.customer_id) OR EXISTS \
-     (SELECT 1 FROM json_each(p.numbers) n JOIN live_number l ON l.number = n.value ->> 1)))";
+const ON_CALL: &str = concat!("SELECT ", on_call!("main"), " OR ", on_call!("orders"));
 
 /// The first place of a range.
-const FIRST: &str = "SELECT key FROM place WHERE evaluation = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT 1";
+const FIRST: &str = "SELECT key FROM main.place WHERE evaluation = ?1 AND key >= ?2 AND key < ?3 UNION ALL \
+                     SELECT key FROM orders.place WHERE evaluation = ?1 AND key >= ?2 AND key < ?3 \
+                     ORDER BY key LIMIT 1";
+
+/// Of one of both files, places of a range that say when, each with whether it counts.
+macro_rules! due {
+    ($file:literal) => {
+        concat!(
+            "SELECT s.key AS place, c.stood = s.stood, s.stood, '",
+            $file,
+            "' = 'orders' FROM ",
+            $file,
+            ".place s CROSS JOIN contact c ON c.id = s.contact \
+             WHERE s.evaluation = ?1 AND s.key >= ?2 AND s.key < ?3"
+        )
+    };
+}
+
+/// Places of a range that say when, in order.
+const DUE: &str = concat!(due!("main"), " UNION ALL ", due!("orders"), " ORDER BY place");
 
 /// How many contacts a page looks at that time has made stand otherwise; the writer keeps them few.
 const CHANGED_MAX: usize = 1_000;
@@ -104,13 +144,15 @@ pub(super) struct Found {
     pub(super) page: CandidatePage,
     /// Contacts that stood in its way, and that are not marked as do-not-call lists want it.
     pub(super) unscreened: Vec<ContactRef>,
-    /// Keys of places, of an evaluation, that it came past and that do not count.
-    pub(super) stale: (i64, Vec<Vec<u8>>),
+    /// The evaluation that it was read from.
+    pub(super) evaluation: Option<i64>,
+    /// Places of that, which it came past and which do not count.
+    pub(super) stale: Vec<Stale>,
 }
 
 impl Found {
-    fn only(page: CandidatePage) -> Self {
-        Self { page, unscreened: Vec::new(), stale: (0, Vec::new()) }
+    fn only(page: CandidatePage, evaluation: Option<i64>) -> Self {
+        Self { page, unscreened: Vec::new(), evaluation, stale: Vec::new() }
     }
 }
 
@@ -141,7 +183,9 @@ pub(super) fn candidates(
     };
     let generation = shared.generation();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(campaign));
-    let (Some(campaign), Some(evaluation)) = (defined, standing.evaluation) else { return Ok(Found::only(page)) };
+    let (Some(campaign), Some(evaluation)) = (defined, standing.evaluation) else {
+        return Ok(Found::only(page, standing.evaluation));
+    };
     // What orders contacts is what they stand by, also while another definition is being applied to them.
     let by = shared.evaluations(&campaign.id);
     let by = by.by.filter(|_| by.standing == Some(evaluation));
@@ -169,7 +213,7 @@ pub(super) fn candidates(
     page.next_ready_at = [search.wakes_at(conn)?, zones.next_opening, search.later].into_iter().flatten().min();
     page.next_ready_at = page.next_ready_at.filter(|at| *at < HELD_FOR_GOOD);
     let unscreened = search.unscreened.into_keys().collect();
-    Ok(Found { page, unscreened, stale: (evaluation, search.stale) })
+    Ok(Found { page, unscreened, evaluation: Some(evaluation), stale: search.stale })
 }
 
 /// What contacts of a campaign stand by.
@@ -221,8 +265,8 @@ struct Search<'a> {
     skipped: usize,
     /// Contacts that would be ready, and are not marked as do-not-call lists want it.
     unscreened: BTreeMap<ContactRef, Rank>,
-    /// Keys of places that do not count.
-    stale: Vec<Vec<u8>>,
+    /// Places that do not count.
+    stale: Vec<Stale>,
     /// When the first of those gets ready that were looked at and are not.
     later: Option<Timestamp>,
 }
@@ -353,14 +397,12 @@ impl Search<'_> {
 
     /// When the next contact gets ready, or stands otherwise.
     fn wakes_at(&mut self, conn: &Connection) -> Result<Option<Timestamp>, Fault> {
-        const NEXT: &str = "SELECT s.key, c.stood = s.stood FROM place s CROSS JOIN contact c ON c.id = s.contact \
-                            WHERE s.evaluation = ?1 AND s.key >= ?2 AND s.key < ?3 ORDER BY s.key";
         let mut first = None;
         let mut passed = 0;
         for kind in [Kind::Wakes, Kind::Changes] {
             let prefix = place::prefix(kind, "");
             let (begin, end) = (place::end_of_due(prefix.clone(), micros(self.now)), place::end(prefix));
-            let query = sql::query(NEXT).bind(self.evaluation).bind(begin).bind(end);
+            let query = sql::query(DUE).bind(self.evaluation).bind(begin).bind(end);
             query.while_some(conn, "picking contacts", |row| {
                 let key: Vec<u8> = column(row, 0)?;
                 // The time of one that does not count is early at worst.
@@ -370,7 +412,7 @@ impl Search<'_> {
                     return Ok(None);
                 }
                 passed += 1;
-                self.stale.push(key);
+                self.stale.push(Stale { ordered: column(row, 3)?, key, stood: column(row, 2)? });
                 Ok(Some(()))
             })?;
         }
@@ -399,7 +441,8 @@ impl Search<'_> {
     /// Enters a contact if it is ready; tells what became of it, as far as its row knows.
     fn look(&mut self, row: &Row<'_>, found: &mut Picked) -> Result<Look, Fault> {
         if !column::<bool>(row, contact::COLUMNS + 2)? {
-            self.stale.push(column(row, contact::COLUMNS + 1)?);
+            let (key, stood) = (column(row, contact::COLUMNS + 1)?, column(row, contact::COLUMNS + 3)?);
+            self.stale.push(Stale { ordered: column(row, contact::COLUMNS + 4)?, key, stood });
             return Ok(Look::Stale);
         }
         if found.knows(ContactRef(column(row, 0)?)) {

@@ -4,12 +4,14 @@ use std::{
     io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use rusqlite::Connection;
-use tokio::sync::{AcquireError, Semaphore};
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
 use super::{
+    background::Background,
     fault::{Doing, Fault},
     open,
 };
@@ -37,8 +39,25 @@ impl Readers {
         self: Arc<Self>,
         look: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
+        blocking(self.looking(look).await?).await
+    }
+
+    /// Runs what reads, behind others.
+    pub(super) async fn read_behind<T: Send + 'static>(
+        self: Arc<Self>,
+        background: &Background,
+        look: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        background.run(self.looking(look).await?).await
+    }
+
+    /// A look that has its turn.
+    async fn looking<T: Send + 'static>(
+        self: Arc<Self>,
+        look: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<impl FnOnce() -> Result<T, Fault> + Send + 'static, Fault> {
         let permit = Arc::clone(&self.free).acquire_owned().await.map_err(closed)?;
-        blocking(move || {
+        Ok(move || {
             let _permit = permit;
             let idle = self.idle().pop();
             let conn = idle.map_or_else(|| open::reader(&self.path), Ok)?;
@@ -48,7 +67,11 @@ impl Readers {
             self.idle().push(conn);
             found
         })
-        .await
+    }
+
+    /// Lets nobody begin to read, once those that do have ended, until it is dropped; `None` if that takes too long.
+    pub(super) async fn hold(&self, patience: Duration) -> Option<SemaphorePermit<'_>> {
+        tokio::time::timeout(patience, self.free.acquire_many(READERS)).await.ok()?.ok()
     }
 
     /// Waits for those that read, and closes all.

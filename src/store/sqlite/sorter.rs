@@ -12,7 +12,7 @@ use std::{
 use super::place::Place;
 
 /// Bytes of a run in memory, about.
-const RUN_BYTES: usize = 16 * 1024 * 1024;
+const RUN_BYTES: usize = 8 * 1024 * 1024;
 
 /// What a place takes beside its key.
 const PLACE_BYTES: usize = size_of::<Place>() + 16;
@@ -58,17 +58,21 @@ impl Sorter {
         Ok(())
     }
 
-    /// All that were taken in, in order.
-    pub(super) fn finish(mut self) -> io::Result<Sorted> {
+    fn finish(mut self) -> impl Iterator<Item = Run> {
         self.run.sort_unstable();
         let files = self.runs.into_iter().map(|file| Run::File(BufReader::new(file)));
-        let runs = files.chain([Run::Memory(self.run.into_iter())]).collect();
-        let mut sorted = Sorted { runs, heads: BinaryHeap::new() };
-        for run in 0..sorted.runs.len() {
-            sorted.advance(run)?;
-        }
-        Ok(sorted)
+        files.chain([Run::Memory(self.run.into_iter())])
     }
+}
+
+/// All that were taken in by any of them, in order.
+pub(super) fn merge(sorters: Vec<Sorter>) -> io::Result<Sorted> {
+    let runs = sorters.into_iter().flat_map(Sorter::finish).collect();
+    let mut sorted = Sorted { runs, heads: BinaryHeap::new() };
+    for run in 0..sorted.runs.len() {
+        sorted.advance(run)?;
+    }
+    Ok(sorted)
 }
 
 #[derive(Debug)]
@@ -136,7 +140,8 @@ mod tests {
     #[test]
     fn what_does_not_fit_into_a_run_comes_out_in_order() {
         let folder = tempfile::tempdir().unwrap();
-        let mut sorter = Sorter::new(folder.path().to_owned());
+        let sorter = || Sorter::new(folder.path().to_owned());
+        let mut sorters = vec![sorter(), sorter()];
         let place = |n: u64| Place {
             key: n.wrapping_mul(2_654_435_761).to_be_bytes()[2..].to_vec(),
             ready_at: 0,
@@ -144,10 +149,10 @@ mod tests {
             stood: 7,
         };
         let mut all: Vec<Place> = (0..500_000).map(place).collect();
-        all.iter().for_each(|place| sorter.push(place.clone()).unwrap());
-        assert!(sorter.runs.len() > 1);
+        all.iter().for_each(|place| sorters[usize::from(place.contact % 2 == 0)].push(place.clone()).unwrap());
+        assert!(sorters.iter().all(|sorter| sorter.runs.len() > 1));
         all.sort();
-        let mut sorted = sorter.finish().unwrap();
+        let mut sorted = merge(sorters).unwrap();
         let mut out = Vec::new();
         loop {
             let slice = sorted.slice(999).unwrap();

@@ -27,8 +27,9 @@ use super::{
     fault::{Doing, Fault},
     import, intent,
     open::BUSY_TIMEOUT,
+    orders::Orders,
     outcome,
-    place::{self, Place},
+    place::{self, Stale},
     sql,
     statements::Statements,
 };
@@ -37,7 +38,7 @@ use crate::{
     domain::{
         agent::Availability,
         campaign::{Campaign, Generation},
-        contact::{ContactEdit, NewContact, Progress},
+        contact::{ContactEdit, Progress},
         do_not_call::NewEntry,
         facts::ledger::{Ledger, monotonic},
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch},
@@ -67,7 +68,8 @@ pub(super) const LONG_QUEUE: usize = 8;
 pub(super) enum Work {
     Heartbeat,
     Checkpoint,
-    Close,
+    /// Whether the order file is on the disk.
+    Close(bool),
     Intent(Box<IntentRequest>),
     Withdraw(AttemptId),
     Leg(Box<LegRecord>),
@@ -77,7 +79,7 @@ pub(super) enum Work {
     Advance(ContactRef, u32, Box<Progress>),
     Availability(AgentId, Availability),
     Apply(Arc<Generation>, Vec<CampaignChange>),
-    Import(CampaignId, BatchId, Vec<NewContact>),
+    Import(CampaignId, BatchId, Vec<import::Row>),
     NoteRejected(CampaignId, BatchId, u64),
     PauseBatch(CampaignId, BatchId, bool),
     Edit(CampaignId, CustomerId, Box<ContactEdit>),
@@ -86,7 +88,6 @@ pub(super) enum Work {
     Reseal(Vec<(ContactRef, Option<String>, Option<String>)>),
     Scrub,
     Evaluate,
-    Append(Arc<UnderWay>, Vec<Place>),
     Complete(i64, Arc<UnderWay>),
     Sweep(i64, Vec<Vec<u8>>),
     Clear,
@@ -146,6 +147,10 @@ pub(super) struct Shared {
     generation: Mutex<Option<Arc<Generation>>>,
     /// What contacts of each campaign stand by.
     evaluations: Mutex<BTreeMap<CampaignId, Evaluations>>,
+    /// Orders of all contacts.
+    pub(super) orders: Arc<Orders>,
+    /// Places of it are being taken away.
+    sweeping: Arc<AtomicBool>,
     /// There may be places that nobody reads.
     pub(super) untidy: AtomicBool,
     /// Transactions that were committed.
@@ -161,10 +166,26 @@ impl Shared {
         clock: Clock,
         settings: GateSettings,
         pseudonyms: Pseudonyms,
+        orders: Orders,
     ) -> Self {
+        let (orders, sweeping) = (Arc::new(orders), Arc::default());
         let (ledger, generation, evaluations) = (Mutex::default(), Mutex::default(), Mutex::default());
         let (untidy, commits) = (AtomicBool::new(true), AtomicU64::new(0));
-        Self { name, folder, epoch, clock, settings, pseudonyms, ledger, generation, evaluations, untidy, commits }
+        Self {
+            name,
+            folder,
+            epoch,
+            clock,
+            settings,
+            pseudonyms,
+            ledger,
+            generation,
+            evaluations,
+            orders,
+            sweeping,
+            untidy,
+            commits,
+        }
     }
 
     /// The writer's thread did not begin.
@@ -186,6 +207,27 @@ impl Shared {
     /// All of them.
     pub(super) fn all_evaluations(&self) -> MutexGuard<'_, BTreeMap<CampaignId, Evaluations>> {
         self.evaluations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this evaluation is still the one that is to come.
+    pub(super) fn is_next(&self, under_way: &Arc<UnderWay>) -> bool {
+        let next = self.evaluations(&under_way.campaign.id).next;
+        next.is_some_and(|next| Arc::ptr_eq(&next, under_way))
+    }
+
+    /// Has places of the order file taken away. While that is done for others these are left: who comes past them
+    /// next asks again.
+    pub(super) fn sweep(&self, evaluation: i64, stale: Vec<Stale>) {
+        if stale.is_empty() || self.sweeping.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (orders, sweeping) = (Arc::clone(&self.orders), Arc::clone(&self.sweeping));
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = orders.sweep(evaluation, &stale) {
+                tracing::warn!(error = %error, "places that do not count could not be taken away");
+            }
+            sweeping.store(false, Ordering::Relaxed);
+        });
     }
 
     /// Gives up what is under way: it is begun anew.
@@ -222,6 +264,8 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     /// The definitions in force, within the transaction under way.
     pub(super) generation: Option<Arc<Generation>>,
+    /// Places of the order file, by evaluation, that do not count once that is committed.
+    pub(super) stale: Vec<(i64, Vec<Stale>)>,
     /// The ledger no longer agrees with the tables, since a transaction was lost.
     ledger_lost: bool,
 }
@@ -229,7 +273,7 @@ pub(super) struct Writer {
 impl Writer {
     /// A writer whose ledger has been read from the tables.
     pub(super) fn new(conn: Connection, shared: Arc<Shared>) -> Result<Self, Fault> {
-        let mut writer = Self { conn, shared, generation: None, ledger_lost: false };
+        let mut writer = Self { conn, shared, generation: None, stale: Vec::new(), ledger_lost: false };
         writer.read_ledger()?;
         writer.read_evaluations()?;
         Ok(writer)
@@ -255,7 +299,7 @@ impl Writer {
             batch.extend(behind.or_else(|| if checkpoint { None } else { long.try_recv().ok() }));
             let (scrubs, batch): (Vec<Command>, Vec<Command>) =
                 batch.into_iter().partition(|command| matches!(command.work, Work::Scrub));
-            let closing = batch.iter().any(|command| matches!(command.work, Work::Close));
+            let closing = batch.iter().any(|command| matches!(command.work, Work::Close(_)));
             self.serve(batch);
             if checkpoint && let Err(fault) = self.execute("PRAGMA wal_checkpoint(PASSIVE)", "moving the log") {
                 tracing::warn!(error = %fault, "the store's log could not be moved into the database");
@@ -312,6 +356,7 @@ impl Writer {
             self.shared.commits.fetch_add(1, Ordering::Relaxed);
             self.shared.set_generation(self.generation.clone());
             self.shared.ledger().committed(monotonic(self.shared.clock.now().mono));
+            self.stale.drain(..).for_each(|(evaluation, stale)| self.shared.sweep(evaluation, stale));
         }
         for (reply, answer) in answers {
             let answer = match &outcome {
@@ -356,7 +401,7 @@ impl Writer {
         self.execute("SAVEPOINT command", "beginning a command")?;
         match work {
             Work::Heartbeat => self.beat("heartbeat_at")?,
-            Work::Close => self.beat("closed_at")?,
+            Work::Close(ordered) => self.close(ordered)?,
             // Between two transactions, not in one.
             Work::Checkpoint | Work::Scrub => {}
             Work::Intent(request) => return intent::record(self, *request).map(Reply::Decision),
@@ -403,9 +448,6 @@ impl Writer {
                 return customer::reseal(&self.conn, contacts).map(Reply::Resealed);
             }
             Work::Evaluate => return evaluate::slice(self),
-            Work::Append(under_way, places) => {
-                return evaluate::append(self, &under_way, places).map(Reply::Changed);
-            }
             Work::Complete(campaign, under_way) => {
                 return evaluate::complete(self, campaign, &under_way).map(Reply::Completed);
             }
@@ -426,6 +468,7 @@ impl Writer {
     fn release(&mut self, fault: Option<&Fault>) -> Result<(), Fault> {
         if let Some(fault) = fault {
             self.execute("ROLLBACK TO command", "undoing a command")?;
+            self.stale.clear();
             if !fault.is_of_one_contact() {
                 self.generation = self.shared.generation();
                 self.read_evaluations()?;
@@ -438,6 +481,7 @@ impl Writer {
         tracing::warn!(error = %fault, "a transaction of the store was lost");
         self.generation = self.shared.generation();
         self.ledger_lost = true;
+        self.stale.clear();
         // Fails where SQLite has rolled back by itself, or no transaction had begun.
         let _ = self.execute("ROLLBACK", "rolling back");
     }
@@ -475,6 +519,14 @@ impl Writer {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Ends this life; an order file that is not all on the disk is not to be believed by the next.
+    fn close(&mut self, ordered: bool) -> Result<(), Fault> {
+        if !ordered {
+            self.execute("UPDATE store SET order_life = NULL", "giving the order file up")?;
+        }
+        self.beat("closed_at")
     }
 
     fn beat(&mut self, column: &'static str) -> Result<(), Fault> {
