@@ -18,7 +18,10 @@ use crate::{
 };
 
 /// Answers Git's question for user and password; the name of who asks it is the first argument.
-const HELPER: &str = r#"!f() { test "$1" = get || exit 0; printf 'username=%s\npassword=' "$DIALOPS_USERNAME"; tr -d '\r\n' < "$DIALOPS_TOKEN_FILE"; echo; }; f"#;
+const HELPER: &str = concat!(
+    r#"!f() { test "$1" = get || exit 0; "#,
+    r#"printf 'username=%s\npassword=' "$DIALOPS_USERNAME"; tr -d '\r\n' < "$DIALOPS_TOKEN_FILE"; echo; }; f"#,
+);
 
 /// SSH with nothing of anybody's configuration, that asks nothing and trusts only what is pinned.
 const SSH: &str = "ssh -F /dev/null -T -a -x -o BatchMode=yes -o StrictHostKeyChecking=yes \
