@@ -70,6 +70,8 @@ pub enum AgentError {
 pub struct ReconcileCommand {
     /// Echoed in the status once served.
     pub token: String,
+    /// Who asks, for the journal.
+    pub by: String,
     /// Take the branch's commit even if it does not follow the one in force (rewritten history).
     pub allow_rewrite: bool,
     /// Answered when the look is over, whatever it found.

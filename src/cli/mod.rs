@@ -7,12 +7,16 @@ mod agents;
 mod batches;
 pub mod check;
 mod client;
+mod completions;
 mod contacts;
 mod customer;
 mod demo;
 mod do_not_call;
+mod events;
+mod history;
 mod import;
 mod listing;
+mod man;
 pub mod output;
 mod plan;
 mod reconcile;
@@ -75,6 +79,12 @@ enum Command {
     Agents(agents::Args),
     /// Make the daemon look at its branch now, and say what it found
     Reconcile(reconcile::Args),
+    /// List the commits that came into force or were refused
+    History(history::Args),
+    /// Tell what has happened: commits, changed campaigns, who asked for what
+    Events(events::Args),
+    Man(man::Args),
+    Completions(completions::Args),
 }
 
 /// Parses the arguments, runs the subcommand, tells what failed.
@@ -123,6 +133,10 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::DoNotCall(args) => client_runtime()?.block_on(do_not_call::run(args, &target)),
         Command::Agents(args) => client_runtime()?.block_on(agents::run(args, &target)),
         Command::Reconcile(args) => client_runtime()?.block_on(reconcile::run(args, &target)),
+        Command::History(args) => client_runtime()?.block_on(history::run(args, &target)),
+        Command::Events(args) => client_runtime()?.block_on(events::run(args, &target)),
+        Command::Man(args) => man::run(&args),
+        Command::Completions(args) => completions::run(&args),
     }
 }
 

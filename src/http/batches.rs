@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Bytes,
     extract::{Path, State},
 };
 
 use super::{
+    access::Peer,
     campaigns::campaign_id,
     error::ApiError,
     state::ServerState,
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     control::DialCommand,
     domain::ids::{BatchId, CampaignId},
-    store::StoreError,
+    store::{Entries, Event, EventKind, StoreError},
 };
 
 /// A campaign's batches, oldest first.
@@ -43,6 +44,7 @@ pub(super) async fn show(
 pub(super) async fn pause(
     State(state): State<Arc<ServerState>>,
     Path((campaign, batch)): Path<(String, String)>,
+    Extension(peer): Extension<Peer>,
     body: Bytes,
 ) -> Result<Json<BatchView>, ApiError> {
     let (campaign, batch) = (campaign_id(&campaign)?, batch_id(&batch)?);
@@ -52,10 +54,22 @@ pub(super) async fn pause(
     })?;
     if state.store.pause_batch(&campaign, &batch, paused).await? {
         tracing::info!(%campaign, batch = %batch.masked(), paused, "a batch was paused or resumed");
+        write_down(&state, &campaign, &batch, paused, peer).await;
         // A loop that has stopped dials nobody.
         let _stopped = state.dialer.send(DialCommand::ContactsChanged { campaign: campaign.clone() }).await;
     }
     found(&state, campaign, batch).await.map(Json)
+}
+
+/// Says in the journal who did it; the name of a batch may hold a number, which stays out of it.
+async fn write_down(state: &ServerState, campaign: &CampaignId, batch: &BatchId, paused: bool, peer: Peer) {
+    let (kind, did) = if paused { (EventKind::BatchPaused, "paused") } else { (EventKind::BatchResumed, "resumed") };
+    let message = format!("{peer} {did} batch {} of {campaign}", batch.masked());
+    let (campaign, by) = (Some(campaign.clone()), Some(peer.to_string()));
+    let event = Event { campaign, by, ..Event::new(state.clock.now().wall, kind, message) };
+    if let Err(error) = state.store.journal(Entries { events: vec![event], ..Entries::default() }).await {
+        tracing::warn!(%error, "the journal can't be written: events have a gap");
+    }
 }
 
 async fn found(state: &ServerState, campaign: CampaignId, batch: BatchId) -> Result<BatchView, ApiError> {

@@ -15,6 +15,7 @@ mod do_not_call;
 mod error;
 mod health;
 mod import;
+mod journal;
 mod lines;
 pub mod listen;
 mod listing;

@@ -9,14 +9,14 @@ use std::{
 };
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Query, State},
     http::StatusCode,
 };
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
-use super::{error::ApiError, state::ServerState, status::source_view, wire::Reconciled};
+use super::{access::Peer, error::ApiError, state::ServerState, status::source_view, wire::Reconciled};
 use crate::control::ReconcileCommand;
 
 /// Longest wait for a look; a first clone may take this long.
@@ -35,12 +35,14 @@ pub(super) struct Ask {
 /// Answers once the loop has looked, whatever it found.
 pub(super) async fn post(
     State(state): State<Arc<ServerState>>,
+    Extension(peer): Extension<Peer>,
     Query(ask): Query<Ask>,
 ) -> Result<Json<Reconciled>, ApiError> {
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
     let token = format!("{}#{serial}", state.clock.now().wall);
     let (done, answer) = oneshot::channel();
-    let command = ReconcileCommand { token: token.clone(), allow_rewrite: ask.allow_rewrite, done };
+    let (token_of, by) = (token.clone(), peer.to_string());
+    let command = ReconcileCommand { token: token_of, by, allow_rewrite: ask.allow_rewrite, done };
     state.reconciler.try_send(command).map_err(|_| ApiError::busy("reconciling"))?;
     match tokio::time::timeout(LOOK_TIMEOUT, answer).await {
         Ok(Ok(())) => {}

@@ -12,8 +12,8 @@ use axum::{
 };
 
 use super::{
-    access, agents, batches, business, campaigns, contacts, customers, do_not_call, error::ApiError, health, listing,
-    page, plan, reconcile, state::ServerState, status,
+    access, agents, batches, business, campaigns, contacts, customers, do_not_call, error::ApiError, health, journal,
+    listing, page, plan, reconcile, state::ServerState, status,
 };
 
 /// Longest body, but for plans and for imports, which are streamed.
@@ -31,6 +31,8 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .route("/api/v1/status", get(status::get))
         .route("/api/v1/generation", get(plan::generation));
     let prompt = Router::new()
+        .route("/api/v1/history", get(journal::history))
+        .route("/api/v1/events", get(journal::events))
         .route("/api/v1/agents", get(agents::list))
         .route("/api/v1/agents/{agent}", put(agents::set))
         .route("/api/v1/campaigns/{campaign}/results", get(campaigns::results))

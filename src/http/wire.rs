@@ -6,6 +6,7 @@ pub mod batches;
 pub mod business;
 pub mod contacts;
 pub mod do_not_call;
+pub mod journal;
 pub mod plan;
 
 use std::collections::BTreeMap;

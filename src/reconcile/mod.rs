@@ -8,6 +8,7 @@
 mod check;
 mod conditions;
 mod digest;
+mod journal;
 mod rows;
 mod run;
 

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     conditions::{self, Failure, with_causes},
+    journal::Journal,
     rows::{Digests, changes, plan_for},
 };
 use crate::{
@@ -73,6 +74,7 @@ pub struct Reconcile {
 /// nothing may go on.
 pub async fn run(parts: Reconcile, shutdown: CancellationToken) -> Result<(), StoreError> {
     let mut state = Looper::new(parts);
+    state.journal.begin().await;
     if state.parts.source.is_remote() {
         // The server may take its time, or be gone; what was in force goes on meanwhile.
         state.resume().await?;
@@ -80,9 +82,17 @@ pub async fn run(parts: Reconcile, shutdown: CancellationToken) -> Result<(), St
     loop {
         let asked = tokio::select! {
             biased;
-            () = shutdown.cancelled() => return Ok(()),
+            () = shutdown.cancelled() => {
+                state.journal.end().await;
+                return Ok(());
+            }
             Some(command) = state.parts.commands.recv() => state.commanded(command),
-            triggers = state.parts.wake.next() => Asked::by(triggers),
+            triggers = state.parts.wake.next() => {
+                if triggers.has(Trigger::Signal) {
+                    state.journal.asked("SIGHUP", false);
+                }
+                Asked::by(triggers)
+            }
             () = tokio::time::sleep(state.retry_in.unwrap_or(Duration::MAX)), if state.retry_in.is_some() => {
                 Asked::plainly(Trigger::Retry)
             }
@@ -133,6 +143,7 @@ struct Looper {
     told: Option<String>,
     retry_in: Option<Duration>,
     digests: Digests,
+    journal: Journal,
     /// Whether a failure to pin was told.
     pin_failed: bool,
 }
@@ -155,6 +166,7 @@ impl Looper {
             ..SourceStatus::default()
         };
         parts.status.send_replace(status);
+        let journal = Journal::new(Arc::clone(&parts.store), parts.clock.clone());
         Self {
             parts,
             applied: None,
@@ -164,6 +176,7 @@ impl Looper {
             told: None,
             retry_in: None,
             digests: Digests::default(),
+            journal,
             pin_failed: false,
         }
     }
@@ -173,6 +186,7 @@ impl Looper {
         let mut asked = Asked::plainly(Trigger::Manual);
         let mut next = Some(command);
         while let Some(command) = next {
+            self.journal.asked(&command.by, command.allow_rewrite);
             asked.allow_rewrite |= command.allow_rewrite;
             asked.token = Some(command.token);
             asked.done.push(command.done);
@@ -182,6 +196,7 @@ impl Looper {
     }
 
     async fn look(&mut self, head: Result<Revision, SourceError>, asked: Asked) -> Result<(), StoreError> {
+        self.journal.looked(head.as_ref().map(drop).map_err(|error| error as &dyn std::error::Error));
         let outcome = match head {
             Ok(head) => self.follow(&head, &asked).await,
             Err(error) => {
@@ -194,6 +209,7 @@ impl Looper {
         } else {
             self.retry_in = None;
         }
+        self.journal.write().await;
         if let Some(token) = asked.token {
             self.parts.status.send_modify(|status| status.last_handled_reconcile = Some(token));
         }
@@ -216,6 +232,7 @@ impl Looper {
         self.parts.metrics.source_fetched(fetch, now.mono.saturating_sub(began.mono), now.wall);
         self.observed = head.as_ref().ok().cloned();
         if fetch == Fetch::Changed {
+            self.observed.iter().for_each(|head| self.journal.observed(head));
             let observed = self.observed.as_ref().map(|head| self.shown(head));
             self.parts.status.send_modify(|status| status.observed_revision = observed);
         }
@@ -233,8 +250,10 @@ impl Looper {
             return Ok(());
         }
         let began = self.parts.clock.now();
+        let before = self.applied().await.ok().flatten().map(|(revision, _)| revision);
         let outcome = self.attempt(head, asked).await;
         let took = self.parts.clock.now().mono.saturating_sub(began.mono);
+        self.journal.handled(head, before.as_ref(), outcome.as_ref().map(drop), took);
         self.parts.metrics.reconciled(outcome.as_ref().map(drop).map_err(Failure::metric), took);
         self.rejected = match &outcome {
             Err(failure) if failure.is_of_commit() => Some(head.clone()),
@@ -254,6 +273,7 @@ impl Looper {
         let attempted = Some(self.shown(head));
         self.parts.status.send_modify(|status| status.last_attempted_revision = attempted);
         let files = self.parts.source.read(head).await?;
+        self.journal.read(&files);
         self.parts.status.send_modify(|status| status.files = files.files.len());
         self.parts.metrics.source_observed(files.committed_at);
         let loaded = self.check(files).await?;
@@ -302,6 +322,7 @@ impl Looper {
             let (campaign, verb) = (&action.campaign, action.verb.as_str());
             tracing::info!(%revision, %campaign, verb, action = %action, "campaign changed");
         }
+        self.journal.changed(revision, &plan, &stored);
         let (changed, unchanged) = (plan.actions.len(), plan.unchanged);
         tracing::info!(%revision, changed, unchanged, files = loaded.files, "commit in force");
 

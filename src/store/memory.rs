@@ -11,6 +11,7 @@ mod customer;
 mod do_not_call;
 mod evaluate;
 mod import;
+mod journal;
 mod page;
 
 use std::{
@@ -26,12 +27,13 @@ use self::{
     attempts::{Attempt, Leg},
     batches::{BatchKey, HeldBatch},
     do_not_call::DoNotCall,
+    journal::Journal,
 };
 use super::{
     AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage,
-    ContactHistory, Counted, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest,
-    Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement, Store,
-    StoreError, StoredCampaign, Tally, Why, pseudonym::Pseudonyms,
+    ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, GateSettings, HandledCommit, ImportOutcome,
+    IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener,
+    Resealed, Settlement, Store, StoreError, StoredCampaign, Tally, Why, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -67,6 +69,7 @@ struct State {
     generation: Option<Arc<Generation>>,
     applied: Vec<(Revision, Timestamp, Timestamp)>,
     campaigns: BTreeMap<CampaignId, Held>,
+    journal: Journal,
     contacts: BTreeMap<ContactRef, Contact>,
     custom_fields: BTreeMap<ContactRef, Option<String>>,
     /// Contacts that are left out by the definition that their campaign's contacts stand by.
@@ -519,5 +522,23 @@ impl Store for MemoryStore {
     async fn set_availability(&self, agent: &AgentId, availability: Availability) -> Result<(), StoreError> {
         self.state()?.agents.insert(agent.clone(), availability);
         Ok(())
+    }
+
+    async fn journal(&self, entries: Entries) -> Result<(), StoreError> {
+        self.state()?.add_to_journal(entries);
+        Ok(())
+    }
+
+    async fn handled_commits(&self, limit: u32) -> Result<Vec<HandledCommit>, StoreError> {
+        Ok(self.state()?.handled_commits(limit))
+    }
+
+    async fn events(
+        &self,
+        after: Option<u64>,
+        campaign: Option<&CampaignId>,
+        limit: u32,
+    ) -> Result<Vec<(u64, Event)>, StoreError> {
+        Ok(self.state()?.events(after, campaign, limit))
     }
 }

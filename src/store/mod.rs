@@ -15,6 +15,7 @@ mod batch;
 #[cfg(test)]
 mod conformance;
 mod do_not_call;
+mod journal;
 pub mod memory;
 mod pseudonym;
 mod row;
@@ -23,6 +24,7 @@ pub mod sqlite;
 pub use self::{
     batch::{Batch, BatchPage, BatchTally, Listed},
     do_not_call::{DoNotCallCounts, ListCount, ListedNumber, ListingOutcome},
+    journal::{COMMITS_KEPT, CommitResult, EVENTS_KEPT, Entries, Event, EventKind, HandledCommit},
 };
 use crate::domain::{
     agent::Availability,
@@ -720,4 +722,20 @@ pub trait Store: Send + Sync + 'static {
 
     /// Stores what an agent asks for.
     async fn set_availability(&self, agent: &AgentId, availability: Availability) -> Result<(), StoreError>;
+
+    /// Adds to the journal, in one transaction; of either kind of entry the newest are kept, [`COMMITS_KEPT`] and
+    /// [`EVENTS_KEPT`].
+    async fn journal(&self, entries: Entries) -> Result<(), StoreError>;
+
+    /// Commits that were handled, newest first, at most `limit`.
+    async fn handled_commits(&self, limit: u32) -> Result<Vec<HandledCommit>, StoreError>;
+
+    /// What has happened, to one campaign if that is given, oldest first and with ids that rise: the first `limit`
+    /// after the event `after`, or without it the newest `limit`.
+    async fn events(
+        &self,
+        after: Option<u64>,
+        campaign: Option<&CampaignId>,
+        limit: u32,
+    ) -> Result<Vec<(u64, Event)>, StoreError>;
 }

@@ -42,6 +42,10 @@ async fn a_file_is_a_batch_that_can_be_listed_paused_and_resumed() {
     assert_eq!((resumed.code, resumed.err), (Some(0), format!("spring, batch {batch} is dialled: 2 contacts\n")));
     let why = on_socket(&served, &["why", "spring", "N-1", "--format", "json"]).await.json();
     assert_ne!(why["hold"]["reason"], "batch_paused", "{why}");
+    let events = on_socket(&served, &["events", "--campaign", "spring"]).await.out;
+    let [paused, resumed] = events.lines().collect::<Vec<_>>()[..] else { panic!("{events}") };
+    assert!(paused.contains("batch paused") && paused.contains(" paused batch may-list-"), "{events}");
+    assert!(resumed.contains("batch resumed") && resumed.ends_with(" of spring"), "{events}");
     let unknown = on_socket(&served, &["batches", "pause", "spring", "july"]).await;
     assert_eq!(unknown.code, Some(1));
     assert!(unknown.err.contains("campaign \"spring\" has no batch \"july\""), "{}", unknown.err);

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use crate::config_fixtures::{FIXTURES, files, write};
 
 /// A YAML file as JSON, as PyYAML and GitHub read it.
-fn yaml(path: &str) -> Json {
+pub(crate) fn yaml(path: &str) -> Json {
     // check-jsonschema brings ruamel.yaml, which reads YAML 1.2: `on` is a word there.
     let script =
         "import json, sys; from ruamel.yaml import YAML; print(json.dumps(YAML(typ='safe').load(open(sys.argv[1]))))";

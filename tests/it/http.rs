@@ -104,6 +104,8 @@ async fn nothing_personal_is_open() {
     served.add_contact("C-1", &["+8613800000001"]).await;
     for path in [
         "/api/v1/agents",
+        "/api/v1/history",
+        "/api/v1/events",
         "/api/v1/campaigns/spring/results",
         "/api/v1/campaigns/spring/tally",
         "/api/v1/campaigns/spring/why",

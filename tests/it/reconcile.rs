@@ -29,10 +29,10 @@ use dialops::{
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Checked, Reconcile},
     store::{
-        AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, ContactHistory, Counted,
-        DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord,
-        Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement, Store, StoreError,
-        StoredCampaign, Tally, Why, memory::MemoryStore,
+        AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, CommitResult,
+        ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, EventKind, GateSettings, HandledCommit,
+        ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome,
+        Milestone, Opener, Resealed, Settlement, Store, StoreError, StoredCampaign, Tally, Why, memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -137,7 +137,10 @@ impl Daemon {
     /// Asks for a look and waits until it is over.
     async fn look(&self, allow_rewrite: bool) -> SourceStatus {
         let (done, over) = oneshot::channel();
-        self.commands.send(ReconcileCommand { token: "t1".to_owned(), allow_rewrite, done }).await.unwrap();
+        self.commands
+            .send(ReconcileCommand { token: "t1".to_owned(), by: "uid 7".to_owned(), allow_rewrite, done })
+            .await
+            .unwrap();
         timeout(PATIENCE, over).await.expect("the look ends").unwrap();
         self.status.borrow().clone()
     }
@@ -408,6 +411,10 @@ async fn a_failing_store_is_tried_again_and_one_taken_over_ends_the_loop() {
     store.failing.store(false, Ordering::Release);
     timeout(PATIENCE, daemon.status.wait_for(ready)).await.expect("tried again by itself").unwrap();
     assert_eq!(daemon.in_force(), Some(first.clone()));
+    daemon.look(false).await;
+    let handled = memory.handled_commits(9).await.unwrap();
+    let told: Vec<_> = handled.iter().map(|commit| (commit.result, commit.changed, commit.reason.as_deref())).collect();
+    assert_eq!(told, [(CommitResult::InForce, 1, None), (CommitResult::Failed, 0, Some("StoreFailed"))]);
 
     // The last good commit is brought back with the same patience.
     repository.write("spring.toml", file("bad"));
@@ -432,6 +439,27 @@ async fn a_failing_store_is_tried_again_and_one_taken_over_ends_the_loop() {
     daemon.wake.wake(Trigger::Poll);
     let ended = timeout(PATIENCE, daemon.task).await.unwrap().unwrap();
     assert!(matches!(ended, Err(StoreError::Fenced(_))), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_commit_that_changes_very_many_campaigns_fills_no_journal() {
+    let repository = Repository::new();
+    for serial in 0..502 {
+        repository.write(format!("{serial}.toml"), file("running").replace("spring", &format!("c{serial}")));
+    }
+    repository.commit("many");
+    let store = memory();
+    let daemon = Daemon::start(&repository, store.clone());
+    daemon.look(true).await;
+    let events = store.events(None, None, 1_000).await.unwrap();
+    let of_kind = |kind| events.iter().map(|(_, event)| event).filter(move |event| event.kind == kind);
+    let changed: Vec<&Event> = of_kind(EventKind::CampaignChanged).collect();
+    assert_eq!((changed.len(), changed[500].message.as_str()), (501, "and 2 more campaigns"));
+    assert_eq!((changed[0].before.as_deref(), changed[0].after.as_deref()), (None, Some("running")));
+    assert_eq!(store.handled_commits(9).await.unwrap()[0].changed, 502);
+    let asked: Vec<&Event> = of_kind(EventKind::ReconcileAsked).collect();
+    assert_eq!(asked[0].message, "uid 7 asked for a look at the branch, and allowed rewritten history");
+    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -485,7 +513,7 @@ async fn the_example_is_checked_as_the_command_does() {
     assert!(problems[0].line > 1 && problems[0].suggestion.as_deref().unwrap().contains("running"));
 }
 
-/// A store that can be told to fail to apply. The loop uses three verbs of it.
+/// A store that can be told to fail to apply. The loop uses five verbs of it.
 struct Flaky {
     inner: Arc<MemoryStore>,
     failing: AtomicBool,
@@ -661,5 +689,22 @@ impl Store for Flaky {
 
     async fn set_availability(&self, _: &AgentId, _: Availability) -> Result<(), StoreError> {
         unreachable!()
+    }
+
+    async fn journal(&self, entries: Entries) -> Result<(), StoreError> {
+        self.inner.journal(entries).await
+    }
+
+    async fn handled_commits(&self, limit: u32) -> Result<Vec<HandledCommit>, StoreError> {
+        self.inner.handled_commits(limit).await
+    }
+
+    async fn events(
+        &self,
+        after: Option<u64>,
+        campaign: Option<&CampaignId>,
+        limit: u32,
+    ) -> Result<Vec<(u64, Event)>, StoreError> {
+        self.inner.events(after, campaign, limit).await
     }
 }

@@ -28,6 +28,9 @@ use crate::repository::Repository;
 /// Longest wait for anything that should happen soon.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Where programs are, for the daemon and its commands.
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
 /// The campaign that most tests use.
 pub(crate) const CAMPAIGN: &str = "spring";
 
@@ -263,11 +266,25 @@ max_calls_per_second = 1000
 
     /// Starts the daemon; it need not get far.
     pub(crate) fn start(&self, arguments: &[&str]) -> Daemon {
+        let mut command = self.command(&["run"]);
+        command.args(arguments);
+        self.live(command)
+    }
+
+    /// Starts it by another program, and waits until a commit is in force.
+    pub(crate) fn run_under(&self, program: &[&str]) -> Daemon {
+        let daemon = self.command(&["run"]);
+        let mut command = Command::new(program[0]);
+        command.env_clear().env("PATH", PATH).args(&program[1..]).arg(daemon.get_program()).args(daemon.get_args());
+        let daemon = self.live(command);
+        self.until("the daemon is ready", || daemon.is_ready());
+        daemon
+    }
+
+    fn live(&self, mut command: Command) -> Daemon {
         let life = self.lives.get() + 1;
         self.lives.set(life);
         let log = self.path(&format!("life-{life}.log"));
-        let mut command = self.command(&["run"]);
-        command.args(arguments);
         self.set_clock_of(&mut command);
         Daemon::start(command, log, self.http)
     }
@@ -283,7 +300,7 @@ max_calls_per_second = 1000
         let mut command = Command::new(env!("CARGO_BIN_EXE_dialops"));
         command
             .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("PATH", PATH)
             .args(arguments)
             .arg("--config")
             .arg(self.path("dialops.toml"))
@@ -463,6 +480,6 @@ fn free_udp(at: IpAddr) -> SocketAddr {
     UdpSocket::bind((at, 0)).unwrap().local_addr().unwrap()
 }
 
-fn free_tcp(at: IpAddr) -> SocketAddr {
+pub(crate) fn free_tcp(at: IpAddr) -> SocketAddr {
     TcpListener::bind((at, 0)).unwrap().local_addr().unwrap()
 }

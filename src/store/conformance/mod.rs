@@ -6,6 +6,7 @@ mod customers;
 mod do_not_call;
 mod filters;
 mod holds;
+mod journal;
 mod kept;
 mod order;
 mod sqlite;

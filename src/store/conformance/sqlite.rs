@@ -378,6 +378,20 @@ async fn after_a_kill_the_order_is_used_and_made_anew() {
     panic!("old orders stay in the file");
 }
 
+/// A page is not empty because those are many who were called before a new order took over, and who stand first in it.
+#[tokio::test]
+async fn places_that_do_not_count_hide_nobody() {
+    let (mut world, _store) = plain().await;
+    let mut spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(12_001)).await;
+    spring.filter = Some(Filter::All(Vec::new()));
+    world.apply(&[&spring]).await;
+    while world.store.evaluate().await.unwrap().is_some() {}
+    raw(&world).execute("UPDATE contact SET stood = stood + 1 WHERE id <= 12000", ()).unwrap();
+    assert_eq!(world.customers(&spring).await, ["c12001"]);
+}
+
 /// A list of a batch goes along the ids that the batch spans; there is no index of all contacts by batch.
 #[tokio::test]
 async fn a_page_of_a_batch_is_a_range_of_ids() {

@@ -32,7 +32,7 @@ impl Background {
         for _ in 0..THREADS {
             let queue = Arc::clone(&queue);
             thread::Builder::new().name("store-behind".to_owned()).spawn(move || {
-                // Where that is forbidden they compete with the others.
+                // Where that is forbidden, as by the unit that is shipped, they compete with the others.
                 let _ = rustix::process::setpriority_process(None, NICER);
                 loop {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();

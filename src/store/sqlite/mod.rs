@@ -5,6 +5,7 @@
 //! | `open` | instance lock, checks, migrations, the epoch |
 //! | `writer` | the loop that turns what is queued into one transaction |
 //! | `intent` `outcome` `business` `campaigns` `import` `batch` `customer` | what the writer does |
+//! | `journal` | what became of commits, and what has happened |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
 //! | `place` | who is next: keys that compare as contacts are served |
 //! | `orders` | the file beside the store's in which places of whole campaigns lie |
@@ -30,6 +31,7 @@ mod evaluations;
 mod fault;
 mod import;
 mod intent;
+mod journal;
 mod kept;
 mod listed;
 mod open;
@@ -75,9 +77,10 @@ use self::{
 pub(super) use self::{campaigns::HELD, evaluation::SLICE, listed::OF_BATCH, read::READY};
 use super::{
     AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX, CampaignChange,
-    CandidatePage, ContactHistory, Counted, DoNotCallCounts, Evaluated, GateSettings, ImportOutcome, IntentDecision,
-    IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, Resealed, Settlement,
-    Store, StoreError, StoredCampaign, Tally, Why, attributes, pseudonym::Pseudonyms,
+    CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, GateSettings, HandledCommit,
+    ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome,
+    Milestone, Opener, Resealed, Settlement, Store, StoreError, StoredCampaign, Tally, Why, attributes,
+    pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -104,8 +107,8 @@ const SWEPT_AT_ONCE: usize = 2_000;
 /// How often one page has contacts marked and looks again before it is given as it is.
 const SCREENINGS_MAX: u32 = 3;
 
-/// How often a page is read again since the order has changed meanwhile.
-const LOOKS_MAX: u32 = 3;
+/// How often a page is read again since the order has changed meanwhile, or since it came past nobody who counts.
+const LOOKS_MAX: u32 = 10;
 
 /// Contacts that are marked in one transaction: few, since intents wait meanwhile.
 const SCREENED_AT_ONCE: usize = 500;
@@ -220,13 +223,20 @@ impl SqliteStore {
             by_evaluation.entry(evaluation).or_default().push(place);
         }
         for (evaluation, places) in by_evaluation {
-            let (ordered, own) = place::parted(places);
-            self.ask(&self.long, Work::Sweep(evaluation, own)).await?;
-            let orders = Arc::clone(&self.shared.orders);
-            let swept = blocking(move || orders.sweep(evaluation, &ordered)).await;
-            swept.map_err(|fault| self.told(fault))?;
+            self.swept(evaluation, places).await?;
         }
         Ok(())
+    }
+
+    /// Takes places away, and returns once they are gone.
+    async fn swept(&self, evaluation: i64, places: Vec<Stale>) -> Result<(), StoreError> {
+        let (ordered, own) = place::parted(places);
+        for keys in own.chunks(SWEPT_AT_ONCE) {
+            self.ask(&self.long, Work::Sweep(evaluation, keys.to_vec())).await?;
+        }
+        let orders = Arc::clone(&self.shared.orders);
+        let swept = blocking(move || orders.sweep(evaluation, &ordered)).await;
+        swept.map_err(|fault| self.told(fault))
     }
 
     async fn urgent(&self, work: Work) -> Result<(), StoreError> {
@@ -323,12 +333,18 @@ impl Store for SqliteStore {
         loop {
             let (shared, of) = (Arc::clone(&self.shared), campaign.clone());
             let found: Found = self.read(move |conn| read::candidates(conn, &shared, &of, now, limit)).await?;
-            if let Some(evaluation) = found.evaluation {
-                self.sweep(evaluation, found.stale);
-            }
             // The order may be gone that it began to read.
-            let standing = self.shared.evaluations(campaign).standing;
-            if found.evaluation != standing && looks < LOOKS_MAX {
+            let again = found.evaluation != self.shared.evaluations(campaign).standing;
+            // While many are called, places of theirs stand before everybody else's when a new order takes over.
+            let in_vain = found.given_up && !found.stale.is_empty();
+            if let Some(evaluation) = found.evaluation {
+                if in_vain {
+                    self.swept(evaluation, found.stale).await?;
+                } else {
+                    self.sweep(evaluation, found.stale);
+                }
+            }
+            if (again || in_vain) && looks < LOOKS_MAX {
                 looks += 1;
                 continue;
             }
@@ -561,5 +577,23 @@ impl Store for SqliteStore {
 
     async fn set_availability(&self, agent: &AgentId, availability: Availability) -> Result<(), StoreError> {
         self.urgent(Work::Availability(agent.clone(), availability)).await
+    }
+
+    async fn journal(&self, entries: Entries) -> Result<(), StoreError> {
+        self.ask(&self.long, Work::Journal(entries)).await.map(drop)
+    }
+
+    async fn handled_commits(&self, limit: u32) -> Result<Vec<HandledCommit>, StoreError> {
+        self.read(move |conn| journal::commits(conn, limit)).await
+    }
+
+    async fn events(
+        &self,
+        after: Option<u64>,
+        campaign: Option<&CampaignId>,
+        limit: u32,
+    ) -> Result<Vec<(u64, Event)>, StoreError> {
+        let campaign = campaign.cloned();
+        self.read(move |conn| journal::events(conn, after, campaign.as_ref(), limit)).await
     }
 }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Migrations in order; the position of each, from 1, is the schema version it leads to.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003_do_not_call.sql"),
@@ -35,6 +35,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0008_places.sql"),
     include_str!("migrations/0009_waiting_results.sql"),
     include_str!("migrations/0010_order_file.sql"),
+    include_str!("migrations/0011_journal.sql"),
 ];
 
 /// "dial" in the file's header, so that another program's database is not taken for a store.

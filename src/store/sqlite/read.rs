@@ -148,11 +148,13 @@ pub(super) struct Found {
     pub(super) evaluation: Option<i64>,
     /// Places of that, which it came past and which do not count.
     pub(super) stale: Vec<Stale>,
+    /// It was given up before it had come to anybody.
+    pub(super) given_up: bool,
 }
 
 impl Found {
     fn only(page: CandidatePage, evaluation: Option<i64>) -> Self {
-        Self { page, unscreened: Vec::new(), evaluation, stale: Vec::new() }
+        Self { page, unscreened: Vec::new(), evaluation, stale: Vec::new(), given_up: false }
     }
 }
 
@@ -213,7 +215,8 @@ pub(super) fn candidates(
     page.next_ready_at = [search.wakes_at(conn)?, zones.next_opening, search.later].into_iter().flatten().min();
     page.next_ready_at = page.next_ready_at.filter(|at| *at < HELD_FOR_GOOD);
     let unscreened = search.unscreened.into_keys().collect();
-    Ok(Found { page, unscreened, evaluation: Some(evaluation), stale: search.stale })
+    let given_up = search.skipped >= SKIPPED_MAX && page.ready.is_empty();
+    Ok(Found { page, unscreened, evaluation: Some(evaluation), stale: search.stale, given_up })
 }
 
 /// What contacts of a campaign stand by.

@@ -25,7 +25,7 @@ use super::{
     evaluation::Evaluation,
     evaluations::{Evaluations, UnderWay},
     fault::{Doing, Fault},
-    import, intent,
+    import, intent, journal,
     open::BUSY_TIMEOUT,
     orders::Orders,
     outcome,
@@ -45,8 +45,8 @@ use crate::{
         phone::E164,
     },
     store::{
-        BusinessDecision, BusinessRequest, CampaignChange, Evaluated, GateSettings, ImportOutcome, IntentDecision,
-        IntentRequest, LegRecord, ListingOutcome, Milestone, Settlement, StoreError,
+        BusinessDecision, BusinessRequest, CampaignChange, Entries, Evaluated, GateSettings, ImportOutcome,
+        IntentDecision, IntentRequest, LegRecord, ListingOutcome, Milestone, Settlement, StoreError,
         pseudonym::Pseudonyms,
         row::{damaged, micros},
     },
@@ -94,6 +94,7 @@ pub(super) enum Work {
     ImportDoNotCall(DoNotCallId, Vec<NewEntry>),
     RemoveDoNotCall(DoNotCallId, E164),
     Screen(CampaignId, Vec<ContactRef>, Timestamp),
+    Journal(Entries),
 }
 
 /// What it answers.
@@ -460,6 +461,7 @@ impl Writer {
                 return do_not_call::remove(self, &list, &number).map(Reply::Changed);
             }
             Work::Screen(campaign, contacts, now) => do_not_call::screen(self, &campaign, &contacts, now)?,
+            Work::Journal(entries) => journal::add(&self.conn, &entries)?,
         }
         Ok(Reply::Done)
     }
