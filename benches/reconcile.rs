@@ -16,7 +16,10 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
 use dialops::{
     clock::Clock,
-    config::{Loader, settings::outer_ceilings},
+    config::{
+        Loader,
+        settings::{SourceSettings, outer_ceilings},
+    },
     control::QUEUE_LENGTH,
     domain::{
         campaign::{DialPermission, Generation},
@@ -190,7 +193,8 @@ impl Daemon {
         let (generation, generations) = watch::channel(None);
         let (wake, shutdown) = (Arc::new(Wake::default()), CancellationToken::new());
         let (store, loader) = (store(&clock), Arc::new(Loader::new(outer_ceilings())));
-        let source = repository.source("main", "campaigns");
+        let settings = repository.source("main", "campaigns").settings().clone();
+        let source = Source::new(SourceSettings { poll, ..settings }, None);
         let parts = Reconcile {
             source: source.clone(),
             store: Arc::clone(&store),
@@ -203,7 +207,7 @@ impl Daemon {
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
         };
-        tokio::spawn(git_watch::run(parts.source.clone(), wake, poll, Arc::default(), shutdown.clone()));
+        tokio::spawn(git_watch::run(parts.source.clone(), wake, Arc::default(), shutdown.clone()));
         tokio::spawn(reconcile::run(parts, shutdown.clone()));
         Self { source, store, loader, clock, generation: generations, metrics, shutdown }
     }

@@ -136,7 +136,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
     let stop_serving = CancellationToken::new();
     let hang_up = CancellationToken::new();
 
-    let source = Source::new(settings.source.clone());
+    let source = Source::new(settings.source.clone(), options.credentials.clone());
     let dialer = Dialer {
         store: Arc::clone(&store) as Arc<dyn Store>,
         gateway: Arc::new(gateway),
@@ -200,7 +200,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         "started"
     );
     let serving = tokio::spawn(http::serve(server, listeners, stop_serving.clone()));
-    let watching = gitops::watch::run(source, wake, settings.source.poll, Arc::clone(&look), shutdown.clone());
+    let watching = gitops::watch::run(source, wake, Arc::clone(&look), shutdown.clone());
     let watching = tokio::spawn(watching);
     let signals = tokio::spawn(signals(shutdown.clone(), hang_up, look)?);
     let notifying = tokio::spawn(notify_manager(generation, pulse, shutdown.clone()));

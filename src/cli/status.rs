@@ -63,7 +63,7 @@ fn write(out: &mut Out, status: &Status) -> Result<(), Failure> {
 
 /// The commit in force and the conditions; for `reconcile` too.
 pub(super) fn source_lines(source: &Source, zone: &Zone) -> Vec<String> {
-    let branch = source.r#ref.trim_start_matches("refs/heads/");
+    let branch = source.followed();
     let mut lines = vec![format!("source     {} of {}", clean(branch), clean(&source.repository))];
     let commit = source.applied_commit.clone().unwrap_or_default();
     lines.push(match &source.last_applied_revision {

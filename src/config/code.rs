@@ -189,6 +189,8 @@ codes! {
     SeveralTrunks = "E0303",
     /// `previous_attribute_key` is the key before `attribute_key`, so it goes with that one only.
     PreviousKeyAlone = "E0304",
+    /// Some keys of `[source]` go with some kinds of repository only: a token with `https://`, keys with `ssh://`.
+    SourceKeys = "E0305",
     /// A new campaign starts before the instant that counts as now, so it would dial at once.
     NewInPast = "E0401",
     /// A campaign has another id than before. An id cannot change: one campaign is retired and another begins.

@@ -405,6 +405,16 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         ),
     ),
     (
+        Code::SourceKeys,
+        edit(
+            SETTINGS,
+            "repository = \"/srv/dialling.git\"\ntoken = { credential = \"git-token\" }",
+            "repository = \"/srv/dialling.git\"",
+            "A token opens `https://`; SSH needs a key, and the keys that the server may have, so that no other server \
+             can pose as it. `repository` is read in place and needs none of these, and no limits of a fetch.",
+        ),
+    ),
+    (
         Code::NewInPast,
         told(
             "`check --base main` on a branch that adds a campaign whose `starts_at` was last week",

@@ -29,6 +29,7 @@ pub mod schema;
 pub mod settings;
 mod shared;
 pub mod simulation;
+mod source;
 mod strays;
 mod succession;
 pub(crate) mod suggest;

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+pub use super::source::{Follow, Location, RemoteSettings, RemoteUrl, SourceSettings, Transport};
 use super::{
     code::Code,
     diagnostic::{Diagnostic, Severity, Source, sort},
@@ -54,19 +55,6 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// The least important that is logged.
     pub log_level: LogLevel,
-}
-
-/// The repository that is followed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceSettings {
-    /// Path of a local Git repository.
-    pub repository: PathBuf,
-    /// The branch that is followed.
-    pub branch: String,
-    /// Folder of the campaigns in the repository, without a `/` at either end.
-    pub path: String,
-    /// How often the branch is looked at.
-    pub poll: Duration,
 }
 
 /// Where the daemon answers.
@@ -174,9 +162,9 @@ impl Settings {
     }
 }
 
-struct Build<'a> {
-    source: Source<'a>,
-    folder: &'a Path,
+pub(super) struct Build<'a> {
+    pub(super) source: Source<'a>,
+    pub(super) folder: &'a Path,
     diagnostics: &'a mut Vec<Diagnostic>,
 }
 
@@ -186,14 +174,10 @@ impl Build<'_> {
         self.check_keys(&file.store.value);
         let dial = self.dial(file.safety.value);
         let (http, sip, log) = (file.http.value, file.sip.value, file.log.value);
-        let (source, store) = (file.source?.value, file.store.value);
+        let source = file.source.and_then(|source| self.source(source, &file.store.value.path.value));
+        let store = file.store.value;
         Some(Settings {
-            source: SourceSettings {
-                repository: self.folder.join(source.repository?.value),
-                branch: source.branch.value,
-                path: source.path.value,
-                poll: source.poll.value,
-            },
+            source: source?,
             store: self.folder.join(store.path.value),
             attribute_key: store.attribute_key.map(|key| self.secret(key)),
             previous_attribute_key: store.previous_attribute_key.map(|key| self.secret(key)),
@@ -214,7 +198,7 @@ impl Build<'_> {
         })
     }
 
-    fn error(&mut self, code: Code, at: Option<super::diagnostic::Span>, message: &str) -> &mut Diagnostic {
+    pub(super) fn error(&mut self, code: Code, at: Option<super::diagnostic::Span>, message: &str) -> &mut Diagnostic {
         let diagnostic = Diagnostic::error(code, self.source.locate(at.unwrap_or_default()), message);
         let index = self.diagnostics.len();
         self.diagnostics.push(diagnostic);
@@ -314,7 +298,7 @@ impl Build<'_> {
         })
     }
 
-    fn secret(&self, secret: At<SecretRef>) -> SecretRef {
+    pub(super) fn secret(&self, secret: At<SecretRef>) -> SecretRef {
         match secret.value {
             SecretRef::File(path) => SecretRef::File(self.folder.join(path)),
             credential @ SecretRef::Credential(_) => credential,

@@ -9,6 +9,7 @@ use git2::{ErrorCode, Repository};
 
 use super::{
     error::SourceError,
+    objects::Library,
     snapshot::{self, Blobs, CommitFiles, git_error},
 };
 use crate::domain::ids::Revision;
@@ -49,6 +50,8 @@ impl Checkout {
             return Err(SourceError::UnknownRevision { path: self.path.clone(), name: name.to_owned() });
         };
         let known = Blobs::new();
-        snapshot::read_any(&self.repository, &self.path, &revision, &self.prefix, &known).map(|(files, _)| files)
+        let odb = self.repository.odb().map_err(|error| git_error(&self.path, "opening its objects", error))?;
+        let mut objects = Library(odb);
+        snapshot::read_any(&mut objects, &self.path, &revision, &self.prefix, &known).map(|(files, _)| files)
     }
 }

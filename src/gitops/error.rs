@@ -1,10 +1,19 @@
 //! What can be wrong with a source: with the repository, or with one commit in it.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
 
-use crate::domain::ids::Revision;
+use crate::{
+    config::{SecretError, settings::Follow},
+    domain::ids::Revision,
+};
 
 use super::snapshot::{BLOB_BYTES_MAX, DEPTH_MAX, ENTRIES_MAX, TOTAL_BYTES_MAX};
+
+/// How alike a name must be to be proposed (0 to 1).
+const NEAR_MIN: f64 = 0.6;
+
+/// Most names proposed.
+const NEAR_NAMES_MAX: usize = 3;
 
 /// Why a branch or a commit could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -38,37 +47,116 @@ pub enum SourceError {
         /// The repository as set.
         path: PathBuf,
     },
-    /// The repository is of a kind that can't be read here (SHA-256 objects, reftables).
-    #[error("repository {} is of a kind this version can't read: {why}; use a repository with SHA-1 objects and file refs", .path.display())]
+    /// The repository is of a kind that neither libgit2 nor the `git` program reads.
+    #[error("repository {} is of a kind that can't be read here: {why}; install a newer git, or convert the repository", .path.display())]
     Unsupported {
         /// The repository as set.
         path: PathBuf,
         /// What libgit2 said.
         why: String,
     },
-    /// No such branch.
-    #[error("branch {branch:?} is not in repository {}; {}", .path.display(), near_or_all(.near, *.any))]
-    BranchMissing {
+    /// No such branch or tag.
+    #[error("{} {name:?} is not in repository {repository}; {}", .kind, near_or_all(.kind, .near, *.any))]
+    RefMissing {
         /// The repository as set.
-        path: PathBuf,
-        /// The branch as set.
-        branch: String,
-        /// Branches with a name like it.
+        repository: String,
+        /// `branch` or `tag`.
+        kind: &'static str,
+        /// Its name as set.
+        name: String,
+        /// Those with a name like it.
         near: Vec<String>,
-        /// Whether there is any branch at all.
+        /// Whether there is any at all.
         any: bool,
     },
-    /// Not a name that a branch can have.
-    #[error("{branch:?} can't be the name of a branch; correct [source] branch in the settings")]
-    BranchName {
-        /// The branch as set.
-        branch: String,
+    /// Not a name that a branch or tag can have.
+    #[error("{:?} can't be the name of a {kind}; correct [source] {kind} in the settings", .followed.to_string(), kind = kind(.followed))]
+    RefName {
+        /// What is followed, as set.
+        followed: Follow,
     },
-    /// The branch points to something else than a commit.
-    #[error("branch {branch:?} does not point to a commit; set it to one with `git branch --force`")]
+    /// What is followed is something else than a commit.
+    #[error("{} {:?} does not lead to a commit; set it to one", kind(.followed), .followed.to_string())]
     NotACommit {
-        /// The branch as set.
-        branch: String,
+        /// What is followed, as set.
+        followed: Follow,
+    },
+    /// A remote repository was never fetched here.
+    #[error("there is no mirror at {} yet; it is made by the first fetch that succeeds", .path.display())]
+    MirrorMissing {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// The mirror can't be made or written.
+    #[error("the mirror {} can't be written; check free space and the folder's mode", .path.display())]
+    MirrorWrite {
+        /// The mirror.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A ref can't be set.
+    #[error("{reference} of repository {} can't be set; let the daemon's user write it", .path.display())]
+    RefWrite {
+        /// The repository.
+        path: PathBuf,
+        /// The ref.
+        reference: String,
+    },
+    /// The `git` program can't be run.
+    #[error("the `git` program can't be run; install it, in /usr/bin or /usr/local/bin")]
+    Program {
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A token, key or list of host keys can't be read.
+    #[error("[source] {key} can't be read; check it in the settings")]
+    Credential {
+        /// The key of the settings.
+        key: &'static str,
+        /// Why.
+        #[source]
+        source: SecretError,
+    },
+    /// The server can't be reached, or does not answer as a Git server.
+    #[error("{url} can't be fetched: {why}; check [source] url, the server and the network")]
+    Unreachable {
+        /// The repository as set.
+        url: String,
+        /// What `git` said.
+        why: String,
+    },
+    /// The server wants another token or key.
+    #[error("{url} lets nobody in: {why}; check [source] token or ssh_key, and what it may do")]
+    AccessRefused {
+        /// The repository as set.
+        url: String,
+        /// What `git` said.
+        why: String,
+    },
+    /// The SSH server has a key that is not pinned.
+    #[error("the server of {url} has a key that is not in [source] known_hosts; find out why before you add it")]
+    HostKey {
+        /// The repository as set.
+        url: String,
+    },
+    /// A fetch was ended because its time was over.
+    #[error("{url} was not fetched within {seconds} seconds; check the network, or raise [source] timeout")]
+    TimedOut {
+        /// The repository as set.
+        url: String,
+        /// The limit.
+        seconds: u64,
+    },
+    /// A fetch was ended because it took too much.
+    #[error("{url} is too large to fetch: {what}; take large files out of its history, or raise that limit")]
+    TooLarge {
+        /// The repository as set.
+        url: String,
+        /// Which limit.
+        what: &'static str,
     },
     /// The folder is in no repository's work tree.
     #[error("{} is not in the work tree of a Git repository, so there are no commits to compare it with", .path.display())]
@@ -136,14 +224,46 @@ impl SourceError {
             Self::Denied { .. } => "RepositoryDenied",
             Self::Owner { .. } => "RepositoryOwner",
             Self::Unsupported { .. } => "RepositoryUnsupported",
-            Self::BranchMissing { .. } | Self::BranchName { .. } | Self::NotACommit { .. } => "BranchMissing",
+            Self::RefMissing { .. } | Self::RefName { .. } | Self::NotACommit { .. } => "BranchMissing",
+            Self::MirrorMissing { .. } => "NotFetched",
+            Self::MirrorWrite { .. } => "MirrorFailed",
+            Self::Program { .. } => "GitMissing",
+            Self::Credential { .. } => "CredentialMissing",
+            Self::Unreachable { .. } => "FetchFailed",
+            Self::AccessRefused { .. } => "AccessRefused",
+            Self::HostKey { .. } => "HostKeyRefused",
+            Self::TimedOut { .. } => "FetchTimedOut",
+            Self::TooLarge { .. } => "FetchTooLarge",
             Self::NoCheckout { .. } => "NoCheckout",
             Self::UnknownRevision { .. } => "UnknownRevision",
             Self::EmptyPrefix { .. } => "NothingToRead",
             Self::Refused { .. } => "CommitRefused",
             Self::ObjectMissing { .. } => "ObjectMissing",
-            Self::Git { .. } => "RepositoryFailed",
+            Self::Git { .. } | Self::RefWrite { .. } => "RepositoryFailed",
         }
+    }
+
+    /// Nothing goes by the name of what is followed, among these.
+    pub(super) fn ref_missing(repository: &dyn fmt::Display, followed: &Follow, names: &[String]) -> Self {
+        let name = followed.to_string();
+        let likeness = |other: &String| strsim::jaro_winkler(&other.to_lowercase(), &name.to_lowercase());
+        let mut near: Vec<(f64, String)> = names.iter().map(|name| (likeness(name), name.clone())).collect();
+        near.retain(|(likeness, _)| *likeness >= NEAR_MIN);
+        near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        near.truncate(NEAR_NAMES_MAX);
+        Self::RefMissing {
+            repository: repository.to_string(),
+            kind: kind(followed),
+            name,
+            near: near.into_iter().map(|(_, name)| name).collect(),
+            any: !names.is_empty(),
+        }
+    }
+
+    /// Whether it may well be over at the next look, without anybody's doing.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::TimedOut { .. })
     }
 
     /// Whether the commit itself is at fault, so that reading it again can't help.
@@ -153,13 +273,23 @@ impl SourceError {
     }
 }
 
-fn near_or_all(near: &[String], any: bool) -> String {
+/// What kind of thing is followed, as the settings' key says.
+fn kind(followed: &Follow) -> &'static str {
+    match followed {
+        Follow::Branch(_) => "branch",
+        Follow::Tag(_) => "tag",
+        Follow::Commit(_) => "commit",
+    }
+}
+
+fn near_or_all(kind: &str, near: &[String], any: bool) -> String {
     match (near, any) {
-        (_, false) => "it has no branch yet: commit something first".to_owned(),
-        ([], true) => "correct [source] branch in the settings, or create it".to_owned(),
+        (_, false) if kind == "branch" => "it has no branch yet: commit something first".to_owned(),
+        (_, false) => format!("it has no {kind} yet: create one first"),
+        ([], true) => format!("correct [source] {kind} in the settings, or create it"),
         (near, true) => {
             let names: Vec<String> = near.iter().map(|name| format!("{name:?}")).collect();
-            format!("did you mean {}? Correct [source] branch in the settings", names.join(" or "))
+            format!("did you mean {}? Correct [source] {kind} in the settings", names.join(" or "))
         }
     }
 }
@@ -201,6 +331,8 @@ pub enum RefusalReason {
     TooMany,
     /// The name is not UTF-8, or has control characters.
     Name,
+    /// The name is a way to somewhere else, such as `..`.
+    Path,
     /// Two names that differ by case only.
     Case {
         /// The other one.
@@ -220,6 +352,7 @@ impl RefusalReason {
             Self::TooDeep => "source-too-deep",
             Self::TooMany => "source-too-many",
             Self::Name => "source-name",
+            Self::Path => "source-path",
             Self::Case { .. } => "source-case",
         }
     }
@@ -240,6 +373,9 @@ impl fmt::Display for RefusalReason {
             Self::TooDeep => write!(f, "is more than {DEPTH_MAX} folders deep; move it up"),
             Self::TooMany => write!(f, "is beyond {ENTRIES_MAX} files and folders; move some out"),
             Self::Name => f.write_str("has a name that is not printable UTF-8; rename it"),
+            Self::Path => {
+                f.write_str("has a name that leads out of its folder; find out who made this commit, and how")
+            }
             Self::Case { other } => write!(f, "differs from {other} by upper and lower case only; rename one"),
         }
     }

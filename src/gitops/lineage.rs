@@ -1,8 +1,13 @@
 //! What lies between two commits, for a person who goes back and wants that to last.
 
-use git2::{Oid, Repository, Sort};
+use git2::{Oid, Sort};
 
-use super::{error::SourceError, snapshot::git_error, source::Source};
+use super::{
+    by_program::ByProgram,
+    error::SourceError,
+    repository::{Opened, Repository},
+    source::Source,
+};
 use crate::domain::ids::Revision;
 
 /// Most commits that are told between two.
@@ -18,47 +23,75 @@ pub struct Later {
 }
 
 impl Source {
-    /// The commit that `name` means: an id or at least seven digits of one, a branch, a tag.
+    /// The commit that `name` means: an id or at least seven digits of one, or in a local repository a branch or a tag.
     pub async fn resolve(&self, name: &str) -> Result<Revision, SourceError> {
         let name = name.to_owned();
-        self.with_repository(move |repository| {
-            let path = repository.path().to_owned();
-            let unknown = || SourceError::UnknownRevision { path: path.clone(), name: name.clone() };
-            let object = repository.revparse_single(&name).map_err(|_| unknown())?;
-            let commit = object.peel_to_commit().map_err(|_| unknown())?;
-            Revision::parse(&commit.id().to_string()).ok_or_else(unknown)
-        })
-        .await
+        self.in_any(move |repository| repository.resolve(&name)).await
     }
 
     /// The commits of the branch itself from `head` back to `ancestor`, the newest first and without that;
     /// `None` if they are more than [`BETWEEN_MAX`].
     pub async fn later_than(&self, ancestor: &Revision, head: &Revision) -> Result<Option<Vec<Later>>, SourceError> {
         let (ancestor, head) = (ancestor.clone(), head.clone());
-        self.with_repository(move |repository| {
-            let path = repository.path().to_owned();
-            let failed = |error| git_error(&path, "walking back through the branch", error);
-            between(repository, &ancestor, &head).map_err(failed)
-        })
-        .await
+        self.in_that_of(&head.clone(), move |repository| repository.later_than(&ancestor, &head)).await
     }
 }
 
-fn between(repository: &Repository, ancestor: &Revision, head: &Revision) -> Result<Option<Vec<Later>>, git2::Error> {
+impl Repository {
+    fn resolve(&self, name: &str) -> Result<Revision, SourceError> {
+        let unknown = || SourceError::UnknownRevision { path: self.path().to_owned(), name: name.to_owned() };
+        let id = match self.open()? {
+            Opened::Library(repository) => {
+                let object = repository.revparse_single(name).map_err(|_| unknown())?;
+                object.peel_to_commit().map_err(|_| unknown())?.id().to_string()
+            }
+            Opened::Program(program) => program.resolve(name)?.ok_or_else(unknown)?,
+        };
+        Revision::parse(&id).ok_or_else(unknown)
+    }
+
+    fn later_than(&self, ancestor: &Revision, head: &Revision) -> Result<Option<Vec<Later>>, SourceError> {
+        let later = match self.open()? {
+            Opened::Library(repository) => {
+                let failed = self.failed("walking back through the branch");
+                between(&repository, ancestor, head).map_err(failed)?
+            }
+            Opened::Program(program) => program.between(ancestor, head)?,
+        };
+        Ok(Some(later).filter(|later| later.len() <= BETWEEN_MAX))
+    }
+}
+
+/// At most one more than [`BETWEEN_MAX`].
+fn between(repository: &git2::Repository, ancestor: &Revision, head: &Revision) -> Result<Vec<Later>, git2::Error> {
     let mut walk = repository.revwalk()?;
     walk.set_sorting(Sort::TOPOLOGICAL)?;
     walk.simplify_first_parent()?;
     walk.push(Oid::from_str(head.as_str())?)?;
     walk.hide(Oid::from_str(ancestor.as_str())?)?;
     let mut later = Vec::new();
-    for oid in walk {
-        if later.len() == BETWEEN_MAX {
-            return Ok(None);
-        }
+    for oid in walk.take(BETWEEN_MAX + 1) {
         let commit = repository.find_commit(oid?)?;
         if let Some(revision) = Revision::parse(&commit.id().to_string()) {
             later.push(Later { revision, is_merge: commit.parent_count() > 1 });
         }
     }
-    Ok(Some(later))
+    Ok(later)
+}
+
+impl ByProgram<'_> {
+    fn resolve(&self, name: &str) -> Result<Option<String>, SourceError> {
+        self.ask(&["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{name}^{{commit}}")])
+    }
+
+    fn between(&self, ancestor: &Revision, head: &Revision) -> Result<Vec<Later>, SourceError> {
+        let (most, hidden) = (format!("--max-count={}", BETWEEN_MAX + 1), format!("^{ancestor}"));
+        let asked = ["rev-list", "--first-parent", "--topo-order", "--parents", &most, head.as_str(), &hidden];
+        let found = self.ask(&asked)?.unwrap_or_default();
+        let later = |line: &str| {
+            let mut ids = line.split(' ');
+            Some(Later { revision: Revision::parse(ids.next()?)?, is_merge: ids.count() > 1 })
+        };
+        Ok(found.lines().filter_map(later).collect())
+    }
 }

@@ -9,12 +9,14 @@ use std::{
     sync::Arc,
 };
 
-use git2::{ErrorCode, ObjectType, Odb, Oid, Repository, Tree, TreeEntry};
 use jiff::Timestamp;
 
 use crate::{config, domain::ids::Revision};
 
-use super::error::{Refusal, RefusalReason, SourceError};
+use super::{
+    error::{Refusal, RefusalReason, SourceError},
+    objects::{Entry, ObjectError, ObjectId, ObjectKind, Objects, commit, entries},
+};
 
 /// Largest file: a campaign has about 2 kB, a survey with hundreds of questions some 50 kB.
 pub(super) const BLOB_BYTES_MAX: u64 = 256 * 1024;
@@ -37,11 +39,11 @@ const REFUSALS_MAX: usize = 100;
 /// Longest author or subject shown, in characters.
 const SHOWN_CHARS_MAX: usize = 200;
 
-/// Mode of a tree entry that is a symbolic link.
-const MODE_SYMLINK: i32 = 0o120_000;
-
-/// Mode of a tree entry that is a submodule.
-const MODE_SUBMODULE: i32 = 0o160_000;
+/// The part of a tree entry's mode that says what it is.
+const MODE_KIND: u32 = 0o170_000;
+const MODE_TREE: u32 = 0o040_000;
+const MODE_SYMLINK: u32 = 0o120_000;
+const MODE_SUBMODULE: u32 = 0o160_000;
 
 /// A file of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,17 +84,17 @@ fn inside<'p>(prefix: &str, path: &'p str) -> &'p str {
 }
 
 /// Bytes by blob id, of the newest commit that was read whole.
-pub(super) type Blobs = BTreeMap<Oid, Arc<[u8]>>;
+pub(super) type Blobs = BTreeMap<ObjectId, Arc<[u8]>>;
 
 /// Reads a commit whose folder must have files; blobs that `known` has are not read again.
 pub(super) fn read(
-    repository: &Repository,
+    objects: &mut dyn Objects,
     path: &Path,
     revision: &Revision,
     prefix: &str,
     known: &Blobs,
 ) -> Result<(CommitFiles, Blobs), SourceError> {
-    let (read, blobs) = read_any(repository, path, revision, prefix, known)?;
+    let (read, blobs) = read_any(objects, path, revision, prefix, known)?;
     if read.files.is_empty() {
         return Err(SourceError::EmptyPrefix { revision: revision.clone(), prefix: prefix.to_owned() });
     }
@@ -101,32 +103,18 @@ pub(super) fn read(
 
 /// Reads a commit, whether its folder has files or not; blobs that `known` has are not read again.
 pub(super) fn read_any(
-    repository: &Repository,
+    objects: &mut dyn Objects,
     path: &Path,
     revision: &Revision,
     prefix: &str,
     known: &Blobs,
 ) -> Result<(CommitFiles, Blobs), SourceError> {
-    let failed = |doing| move |source: git2::Error| git_error(path, doing, source);
-    let odb = repository.odb().map_err(failed("opening its objects"))?;
-    let mut walk = Walk {
-        repository,
-        odb,
-        path,
-        revision,
-        prefix,
-        known,
-        files: BTreeMap::new(),
-        refusals: vec![],
-        seen: 0,
-        bytes: 0,
-    };
-
-    let oid = Oid::from_str(revision.as_str()).map_err(failed("reading a commit id"))?;
-    walk.check_size(oid, "the commit object")?;
-    let commit = repository.find_commit(oid).map_err(|e| walk.object_error("the commit object", e))?;
-    let root = walk.tree(commit.tree_id(), "the tree")?;
-    match walk.prefix_tree(&root, prefix)? {
+    let (files, refusals) = (BTreeMap::new(), vec![]);
+    let mut walk = Walk { objects, path, revision, prefix, known, files, refusals, seen: 0, bytes: 0 };
+    let what = "the commit object";
+    let bytes = walk.whole(ObjectId::of(revision), ObjectKind::Commit, what)?;
+    let commit = commit(&bytes).ok_or_else(|| walk.object_error(what, ObjectError::Malformed))?;
+    match walk.prefix_tree(commit.tree, prefix)? {
         Prefix::Tree(tree) => walk.descend(&tree, prefix, 0)?,
         Prefix::Absent => {}
         Prefix::Refused(refusal) => walk.refusals.push(refusal),
@@ -138,9 +126,9 @@ pub(super) fn read_any(
     let (files, blobs) = walk.load()?;
     let read = CommitFiles {
         revision: revision.clone(),
-        committed_at: Timestamp::from_second(commit.time().seconds()).unwrap_or(Timestamp::UNIX_EPOCH),
-        author: shown(commit.author().name_bytes()),
-        subject: shown(commit.summary_bytes().unwrap_or_default()),
+        committed_at: Timestamp::from_second(commit.committed_at).unwrap_or(Timestamp::UNIX_EPOCH),
+        author: shown(commit.author),
+        subject: shown(commit.subject),
         prefix: prefix.to_owned(),
         files,
     };
@@ -156,36 +144,37 @@ fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).take(SHOWN_CHARS_MAX).collect()
 }
 
-enum Prefix<'repo> {
-    Tree(Tree<'repo>),
+enum Prefix {
+    /// The bytes of a tree.
+    Tree(Vec<u8>),
     Absent,
     Refused(Refusal),
 }
 
-struct Walk<'repo> {
-    repository: &'repo Repository,
-    odb: Odb<'repo>,
-    path: &'repo Path,
-    revision: &'repo Revision,
-    prefix: &'repo str,
-    known: &'repo Blobs,
+struct Walk<'w> {
+    objects: &'w mut dyn Objects,
+    path: &'w Path,
+    revision: &'w Revision,
+    prefix: &'w str,
+    known: &'w Blobs,
     /// Blob ids by path.
-    files: BTreeMap<String, Oid>,
+    files: BTreeMap<String, ObjectId>,
     refusals: Vec<Refusal>,
     seen: usize,
     bytes: u64,
 }
 
-impl<'repo> Walk<'repo> {
-    fn prefix_tree(&self, root: &Tree<'repo>, prefix: &str) -> Result<Prefix<'repo>, SourceError> {
-        let mut tree = root.clone();
+impl Walk<'_> {
+    fn prefix_tree(&mut self, root: ObjectId, prefix: &str) -> Result<Prefix, SourceError> {
+        let mut tree = self.whole(root, ObjectKind::Tree, "the tree")?;
         let mut at = String::new();
         for name in prefix.split('/').filter(|name| !name.is_empty()) {
             at = join(&at, name);
-            let Some(entry) = tree.get_name(name).map(|entry| entry.to_owned()) else { return Ok(Prefix::Absent) };
-            tree = match (entry.kind(), refused_mode(&entry)) {
+            let found = self.entries(&tree, &at)?.into_iter().find(|entry| entry.name == name.as_bytes());
+            let Some(Entry { mode, id, .. }) = found else { return Ok(Prefix::Absent) };
+            tree = match (mode & MODE_KIND, refused_mode(mode)) {
                 (_, Some(reason)) => return Ok(Prefix::Refused(Refusal { path: at, reason })),
-                (Some(ObjectType::Tree), None) => self.tree(entry.id(), &at)?,
+                (MODE_TREE, None) => self.whole(id, ObjectKind::Tree, &at)?,
                 (_, None) => return Ok(Prefix::Absent),
             };
         }
@@ -193,40 +182,37 @@ impl<'repo> Walk<'repo> {
     }
 
     /// Walks a folder; stops the whole walk when there is too much of anything.
-    fn descend(&mut self, tree: &Tree<'repo>, folder: &str, depth: usize) -> Result<(), SourceError> {
-        for entry in tree {
+    fn descend(&mut self, tree: &[u8], folder: &str, depth: usize) -> Result<(), SourceError> {
+        for entry in self.entries(tree, folder)? {
             if self.refusals.len() >= REFUSALS_MAX || self.is_over() {
                 return Ok(());
             }
-            let path = join(folder, &String::from_utf8_lossy(entry.name_bytes()));
+            let path = join(folder, &String::from_utf8_lossy(entry.name));
             self.seen += 1;
             if self.seen > ENTRIES_MAX {
                 self.refuse(path, RefusalReason::TooMany);
                 return Ok(());
             }
-            let printable = std::str::from_utf8(entry.name_bytes()).is_ok_and(|n| !n.chars().any(char::is_control));
-            if !printable {
-                self.refuse(path, RefusalReason::Name);
-            } else if let Some(reason) = refused_mode(&entry) {
+            if let Some(reason) = refused_name(entry.name).or_else(|| refused_mode(entry.mode)) {
                 self.refuse(path, reason);
-            } else if entry.kind() == Some(ObjectType::Tree) {
+            } else if entry.mode & MODE_KIND == MODE_TREE {
                 if depth + 1 > DEPTH_MAX {
                     self.refuse(path, RefusalReason::TooDeep);
                 } else {
-                    let tree = self.tree(entry.id(), &path)?;
+                    let tree = self.whole(entry.id, ObjectKind::Tree, &path)?;
                     self.descend(&tree, &path, depth + 1)?;
                 }
             } else {
-                self.file(path, entry.id())?;
+                self.file(path, entry.id)?;
             }
         }
         Ok(())
     }
 
-    fn file(&mut self, path: String, oid: Oid) -> Result<(), SourceError> {
-        let bytes = match self.known.get(&oid) {
+    fn file(&mut self, path: String, id: ObjectId) -> Result<(), SourceError> {
+        let bytes = match self.known.get(&id) {
             Some(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-            None => self.size(oid, &path)?,
+            None => self.size(id, &path)?,
         };
         if bytes > BLOB_BYTES_MAX {
             self.refuse(path, RefusalReason::TooLarge { bytes });
@@ -235,7 +221,7 @@ impl<'repo> Walk<'repo> {
             if self.is_over() {
                 self.refuse(path, RefusalReason::TooLargeTogether);
             } else {
-                self.files.insert(path, oid);
+                self.files.insert(path, id);
             }
         }
         Ok(())
@@ -266,55 +252,68 @@ impl<'repo> Walk<'repo> {
         }
     }
 
-    fn load(&self) -> Result<(Vec<CommitFile>, Blobs), SourceError> {
+    fn load(&mut self) -> Result<(Vec<CommitFile>, Blobs), SourceError> {
         let mut blobs = Blobs::new();
         let mut files = Vec::with_capacity(self.files.len());
-        for (path, &oid) in &self.files {
-            let bytes = match self.known.get(&oid).or_else(|| blobs.get(&oid)) {
+        for (path, id) in std::mem::take(&mut self.files) {
+            let bytes = match self.known.get(&id).or_else(|| blobs.get(&id)) {
                 Some(bytes) => Arc::clone(bytes),
-                None => self.repository.find_blob(oid).map_err(|e| self.object_error(path, e))?.content().into(),
+                None => {
+                    let read = self.objects.read(id, ObjectKind::Blob);
+                    read.map_err(|error| self.object_error(&path, error))?.into()
+                }
             };
-            blobs.insert(oid, Arc::clone(&bytes));
-            files.push(CommitFile { path: path.clone(), bytes });
+            blobs.insert(id, Arc::clone(&bytes));
+            files.push(CommitFile { path, bytes });
         }
         Ok((files, blobs))
     }
 
-    fn tree(&self, oid: Oid, what: &str) -> Result<Tree<'repo>, SourceError> {
-        self.check_size(oid, what)?;
-        self.repository.find_tree(oid).map_err(|e| self.object_error(what, e))
-    }
-
-    /// Refuses a commit or tree object that is too large to be looked into.
-    fn check_size(&self, oid: Oid, what: &str) -> Result<(), SourceError> {
-        let bytes = self.size(oid, what)?;
-        if bytes <= TREE_BYTES_MAX {
-            return Ok(());
+    /// A commit or a tree; refuses one that is too large to be looked into.
+    fn whole(&mut self, id: ObjectId, kind: ObjectKind, what: &str) -> Result<Vec<u8>, SourceError> {
+        if self.size(id, what)? > TREE_BYTES_MAX {
+            let refusal = Refusal { path: what.to_owned(), reason: RefusalReason::TooMany };
+            return Err(SourceError::Refused { revision: self.revision.clone(), refusals: vec![refusal] });
         }
-        let refusal = Refusal { path: what.to_owned(), reason: RefusalReason::TooMany };
-        Err(SourceError::Refused { revision: self.revision.clone(), refusals: vec![refusal] })
+        self.objects.read(id, kind).map_err(|error| self.object_error(what, error))
     }
 
     /// Size of an object, from its header alone.
-    fn size(&self, oid: Oid, what: &str) -> Result<u64, SourceError> {
-        let (size, _) = self.odb.read_header(oid).map_err(|e| self.object_error(what, e))?;
-        Ok(u64::try_from(size).unwrap_or(u64::MAX))
+    fn size(&mut self, id: ObjectId, what: &str) -> Result<u64, SourceError> {
+        self.objects.size(id).map_err(|error| self.object_error(what, error))
     }
 
-    fn object_error(&self, what: &str, error: git2::Error) -> SourceError {
-        if error.code() == ErrorCode::NotFound {
-            SourceError::ObjectMissing { revision: self.revision.clone(), what: what.escape_debug().to_string() }
-        } else {
-            git_error(self.path, "reading an object", error)
+    fn entries<'t>(&self, tree: &'t [u8], what: &str) -> Result<Vec<Entry<'t>>, SourceError> {
+        let id_bytes = self.revision.as_str().len() / 2;
+        entries(tree, id_bytes).ok_or_else(|| self.object_error(what, ObjectError::Malformed))
+    }
+
+    fn object_error(&self, what: &str, error: ObjectError) -> SourceError {
+        let what = what.escape_debug().to_string();
+        match error {
+            ObjectError::Missing => SourceError::ObjectMissing { revision: self.revision.clone(), what },
+            ObjectError::Malformed | ObjectError::Library(_) | ObjectError::Program(_) => {
+                SourceError::Git { path: PathBuf::from(self.path), doing: "reading an object", source: Box::new(error) }
+            }
         }
     }
 }
 
-fn refused_mode(entry: &TreeEntry<'_>) -> Option<RefusalReason> {
-    match entry.filemode() {
+fn refused_mode(mode: u32) -> Option<RefusalReason> {
+    match mode & MODE_KIND {
         MODE_SYMLINK => Some(RefusalReason::Symlink),
         MODE_SUBMODULE => Some(RefusalReason::Submodule),
         _ => None,
+    }
+}
+
+fn refused_name(name: &[u8]) -> Option<RefusalReason> {
+    match str::from_utf8(name) {
+        Err(_) => Some(RefusalReason::Name),
+        Ok(name) if name.chars().any(char::is_control) => Some(RefusalReason::Name),
+        // Git makes no such entries, so somebody means harm.
+        Ok(name) if matches!(name, "" | "." | "..") || name.contains('/') => Some(RefusalReason::Path),
+        Ok(_) => None,
     }
 }
 

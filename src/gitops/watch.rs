@@ -5,9 +5,11 @@
 //! and each poll also puts the watch back when the folder it was on is gone.
 
 use std::{
+    hash::{BuildHasher as _, RandomState},
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -17,29 +19,37 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    source::{GitFolders, Source},
+    repository::GitFolders,
+    source::Source,
     wake::{Trigger, Wake},
 };
 
-/// Wakes the loop on changed refs, every `poll`, and whenever `hangup` is notified (SIGHUP), until
-/// `shutdown`.
-pub async fn run(source: Source, wake: Arc<Wake>, poll: Duration, hangup: Arc<Notify>, shutdown: CancellationToken) {
+/// Wakes the loop on changed refs, every `poll` of the settings, and whenever `hangup` is notified
+/// (SIGHUP), until `shutdown`.
+pub async fn run(source: Source, wake: Arc<Wake>, hangup: Arc<Notify>, shutdown: CancellationToken) {
+    let (poll, jitter) = (source.settings().poll, source.settings().jitter);
+    // Other daemons must come to other choices; which ones does not matter.
+    let seed = RandomState::new();
     let mut watch = Watch { source, wake: Arc::clone(&wake), established: None, told: None };
     wake.wake(Trigger::Start);
     watch.keep().await;
-    let mut timer = tokio::time::interval(poll);
-    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    timer.tick().await;
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = hangup.notified() => wake.wake(Trigger::Signal),
-            _ = timer.tick() => {
-                wake.wake(Trigger::Poll);
-                watch.keep().await;
+    for round in 0_u64.. {
+        let mut timer = pin!(tokio::time::sleep(poll + part(jitter, seed.hash_one(round))));
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = hangup.notified() => wake.wake(Trigger::Signal),
+                () = &mut timer => break,
             }
         }
+        wake.wake(Trigger::Poll);
+        watch.keep().await;
     }
+}
+
+/// The part of a duration that `chance` says, evenly.
+fn part(most: Duration, chance: u64) -> Duration {
+    most.mul_f64(f64::from(u32::try_from(chance >> 32).unwrap_or(0)) / f64::from(u32::MAX))
 }
 
 struct Watch {
@@ -63,7 +73,8 @@ impl Watch {
     /// Sets the watch up where it is missing or on folders that are no longer there.
     async fn keep(&mut self) {
         // The source tells of a repository that can't be opened; here that is no news.
-        let Ok(folders) = self.source.folders().await else {
+        // A remote one can't be watched.
+        let Ok(Some(folders)) = self.source.folders().await else {
             self.established = None;
             return;
         };
@@ -152,6 +163,14 @@ mod tests {
 
     fn event(kind: EventKind, path: &str) -> Event {
         Event::new(kind).add_path(PathBuf::from(path))
+    }
+
+    #[test]
+    fn a_look_is_put_off_by_a_part_at_most() {
+        let most = Duration::from_secs(8);
+        assert_eq!((part(most, 0), part(most, u64::MAX)), (Duration::ZERO, most));
+        let half = part(most, u64::MAX / 2).as_secs_f64();
+        assert!((half - 4.0).abs() < 0.001, "{half}");
     }
 
     #[test]

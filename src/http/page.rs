@@ -258,7 +258,7 @@ impl SourceCard {
         let commit = source.and_then(|s| s.applied_commit.clone()).unwrap_or_default();
         Self {
             repository: source.map(|s| s.repository.clone()).unwrap_or_default(),
-            branch: source.map(|s| s.r#ref.trim_start_matches("refs/heads/").to_owned()).unwrap_or_default(),
+            branch: source.map(|s| s.followed().to_owned()).unwrap_or_default(),
             newer: observed.filter(|observed| applied.as_ref() != Some(observed)),
             commit: applied,
             subject: commit.subject,

@@ -58,7 +58,7 @@ pub(super) fn source_view(source: &SourceStatus) -> Source {
     Source {
         name: "main".to_owned(),
         repository: source.repository.clone(),
-        r#ref: format!("refs/heads/{}", source.branch),
+        r#ref: source.reference.clone(),
         observed_revision: source.observed_revision.clone(),
         last_attempted_revision: source.last_attempted_revision.clone(),
         last_applied_revision: source.last_applied_revision.clone(),

@@ -84,7 +84,7 @@ pub struct Source {
     pub name: String,
     /// Repository, without user and password.
     pub repository: String,
-    /// `refs/heads/…`.
+    /// What is followed: `refs/heads/…`, `refs/tags/…`, or a commit's id.
     pub r#ref: String,
     /// Newest commit seen.
     pub observed_revision: Option<String>,
@@ -105,6 +105,15 @@ pub struct Source {
     /// The commit that is good and waits, and what for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<WaitingCommit>,
+}
+
+impl Source {
+    /// The name of what is followed, as people say it.
+    #[must_use]
+    pub fn followed(&self) -> &str {
+        let name = self.r#ref.strip_prefix("refs/heads/").or_else(|| self.r#ref.strip_prefix("refs/tags/"));
+        name.unwrap_or(&self.r#ref)
+    }
 }
 
 /// Campaigns, counted and listed.

@@ -95,7 +95,12 @@ impl Failure {
 
     /// Whether it stays so until a person does something.
     fn is_stalled(&self) -> bool {
-        self.is_of_commit() || matches!(self, Self::Source(_))
+        match self {
+            Self::Source(error) => !error.is_passing(),
+            Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed => true,
+            Self::Guarded { verdict, .. } => verdict.is_of_removals(),
+            Self::Store(_) => false,
+        }
     }
 
     /// Whether the commit waits for a person because of what it takes away.
@@ -216,6 +221,17 @@ mod tests {
         let third = conditions(&second, Ok("fine".to_owned()), at("2031-03-01T12:00:00Z"));
         assert_eq!(third.len(), 1, "Stalled is there only while it holds");
         assert_eq!(third[0].last_transition_time, "2031-03-01T12:00:00Z");
+    }
+
+    #[test]
+    fn what_may_pass_by_itself_is_not_stalled() {
+        let of = |error: SourceError| {
+            let conditions = conditions(&[], Err((&error.into(), String::new())), Timestamp::UNIX_EPOCH);
+            conditions.iter().map(|condition| condition.r#type.clone()).collect::<Vec<_>>()
+        };
+        let url = || "https://git.example.net/x.git".to_owned();
+        assert_eq!(of(SourceError::TimedOut { url: url(), seconds: 60 }), ["Ready"]);
+        assert_eq!(of(SourceError::HostKey { url: url() }), ["Ready", "Stalled"]);
     }
 
     #[test]

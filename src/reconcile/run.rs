@@ -81,6 +81,10 @@ pub struct Reconcile {
 pub async fn run(parts: Reconcile, shutdown: CancellationToken) -> Result<(), StoreError> {
     let mut state = Looper::new(parts);
     state.journal.begin().await;
+    if state.parts.source.is_remote() {
+        // The server may take its time, or be gone; what was in force goes on meanwhile.
+        state.resume().await?;
+    }
     loop {
         let wait = state.waits();
         let asked = tokio::select! {
@@ -100,7 +104,15 @@ pub async fn run(parts: Reconcile, shutdown: CancellationToken) -> Result<(), St
                 Asked::plainly(Trigger::Retry)
             }
         };
-        state.look(asked).await?;
+        tokio::select! {
+            biased;
+            head = state.head() => state.look(head, asked).await?,
+            // A fetch that is under way ends here; nothing was begun with what it brings.
+            () = shutdown.cancelled() => {
+                state.journal.end().await;
+                return Ok(());
+            }
+        }
     }
 }
 
@@ -168,8 +180,8 @@ impl Looper {
     fn new(parts: Reconcile) -> Self {
         let settings = parts.source.settings();
         let status = SourceStatus {
-            repository: settings.repository.display().to_string(),
-            branch: settings.branch.clone(),
+            repository: settings.at.to_string(),
+            reference: settings.follow.reference(),
             conditions: conditions::unknown(parts.clock.now().wall),
             ..SourceStatus::default()
         };
@@ -207,8 +219,7 @@ impl Looper {
         asked
     }
 
-    async fn look(&mut self, mut asked: Asked) -> Result<(), StoreError> {
-        let head = self.head().await;
+    async fn look(&mut self, head: Result<Revision, SourceError>, mut asked: Asked) -> Result<(), StoreError> {
         self.journal.looked(head.as_ref().map(drop).map_err(|error| error as &dyn std::error::Error));
         let pin = self.pin_in_force();
         self.pinned = pin.is_some();
@@ -450,6 +461,20 @@ impl Looper {
         Ok(())
     }
 
+    /// After a start: puts the last good commit in force again before the branch is looked at.
+    async fn resume(&mut self) -> Result<(), StoreError> {
+        match self.restore().await {
+            Ok(()) => Ok(()),
+            Err(Failure::Store(error @ (StoreError::Fenced(_) | StoreError::Closed))) => Err(error),
+            Err(error) => {
+                // The first look comes at once, and tries again.
+                let error = with_causes(&error);
+                tracing::warn!(error, "the last good commit can't be put in force before the branch is looked at");
+                Ok(())
+            }
+        }
+    }
+
     /// After a start with a commit that is not good: puts the last good one in force again.
     async fn restore(&mut self) -> Result<(), Failure> {
         if self.in_force.is_some() {
@@ -505,7 +530,7 @@ impl Looper {
     /// `branch@sha1:…`
     fn shown(&self, revision: &Revision) -> String {
         let algorithm = if revision.as_str().len() == 40 { "sha1" } else { "sha256" };
-        format!("{}@{algorithm}:{revision}", self.parts.source.settings().branch)
+        format!("{}@{algorithm}:{revision}", self.parts.source.settings().follow)
     }
 }
 

@@ -13,8 +13,8 @@ use crate::domain::reason::Hold;
 pub struct SourceStatus {
     /// Repository, as set; without user and password.
     pub repository: String,
-    /// Branch.
-    pub branch: String,
+    /// What is followed: the full name of a branch or tag, or a commit's id.
+    pub reference: String,
     /// Newest commit seen on the branch, `branch@sha1:…`.
     pub observed_revision: Option<String>,
     /// Newest commit that was read and checked.

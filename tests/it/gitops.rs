@@ -3,6 +3,7 @@
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, path::Path, sync::Arc, time::Duration};
 
 use dialops::{
+    config::settings::SourceSettings,
     domain::ids::Revision,
     gitops::{CommitFiles, Refusal, RefusalReason, Source, SourceError, Trigger, Wake, watch},
 };
@@ -265,10 +266,29 @@ async fn what_is_missing_is_named() {
 
 #[tokio::test]
 async fn a_repository_of_another_kind_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    repository::git(folder.path(), ["init", "--quiet", "--object-format=sha256", "."], b"");
-    let error = repository::source(folder.path(), "main", "").head().await.unwrap_err();
+    let repository = Repository::new();
+    repository.commit("first");
+    repository.git(["config", "core.repositoryFormatVersion", "1"]);
+    repository.git(["config", "extensions.unheardOf", "true"]);
+    let error = repository.source("main", "").head().await.unwrap_err();
     assert!(matches!(error, SourceError::Unsupported { .. }), "{error}: {error:?}");
+}
+
+#[tokio::test]
+async fn names_that_lead_elsewhere_are_refused() {
+    let repository = Repository::new();
+    let blob = repository.blob(SPRING.as_bytes());
+    let raw: Vec<u8> =
+        (0..blob.len()).step_by(2).map(|at| u8::from_str_radix(&blob[at..at + 2], 16).unwrap()).collect();
+    let names = ["", ".", "..", "a/../../b.toml"];
+    let tree: Vec<u8> =
+        names.iter().flat_map(|name| [format!("100644 {name}\0").as_bytes(), raw.as_slice()].concat()).collect();
+    let tree = repository.git_reading(["hash-object", "-t", "tree", "-w", "--literally", "--stdin"], &tree);
+    let commit = repository.git(["commit-tree", "-m", "way out", &tree]);
+    repository.git(["update-ref", "refs/heads/main", &commit]);
+    let refusals = refused(&repository.source("main", "")).await;
+    assert_eq!(refusals.len(), names.len(), "{refusals:?}");
+    assert!(refusals.iter().all(|refusal| refusal.reason == RefusalReason::Path), "{refusals:?}");
 }
 
 /// Only root can give a repository away, and a machine may allow every owner: then there is nothing
@@ -337,8 +357,7 @@ async fn the_pinned_commit_outlives_the_branch_and_gc() {
 /// What the watch needs to run, with a poll that never comes.
 fn watching(source: Source) -> (Arc<Wake>, Arc<Notify>, tokio_util::sync::DropGuard) {
     let (wake, hangup, shutdown) = (Arc::new(Wake::default()), Arc::new(Notify::new()), CancellationToken::new());
-    let never = Duration::from_secs(3600);
-    tokio::spawn(watch::run(source, Arc::clone(&wake), never, Arc::clone(&hangup), shutdown.clone()));
+    tokio::spawn(watch::run(source, Arc::clone(&wake), Arc::clone(&hangup), shutdown.clone()));
     (wake, hangup, shutdown.drop_guard())
 }
 
@@ -394,8 +413,9 @@ async fn a_repository_that_comes_later_is_watched_from_the_next_poll() {
     let path = folder.path().join("later");
     let (wake, shutdown) = (Arc::new(Wake::default()), CancellationToken::new());
     let _stopped = shutdown.clone().drop_guard();
-    let poll = Duration::from_millis(100);
-    tokio::spawn(watch::run(repository::source(&path, "main", ""), Arc::clone(&wake), poll, Arc::default(), shutdown));
+    let settings = repository::source(&path, "main", "").settings().clone();
+    let source = Source::new(SourceSettings { poll: Duration::from_millis(100), ..settings }, None);
+    tokio::spawn(watch::run(source, Arc::clone(&wake), Arc::default(), shutdown));
     for round in 0..2 {
         repository::git(folder.path(), ["init", "--quiet", "--initial-branch=main", path.to_str().unwrap()], b"");
         let watched = async {

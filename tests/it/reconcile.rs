@@ -209,7 +209,7 @@ async fn commits_come_into_force_one_after_the_other() {
     }
     assert_eq!(status.last_handled_reconcile.as_deref(), Some("t1"));
     assert_eq!(status.applied_commit.as_ref().unwrap().subject, "spring runs");
-    assert_eq!((status.files, status.branch.as_str()), (1, "main"));
+    assert_eq!((status.files, status.reference.as_str()), (1, "refs/heads/main"));
     assert_eq!(daemon.in_force(), Some(first.clone()));
     assert_eq!(states(&*store).await, [("spring".to_owned(), "running", false)]);
 
@@ -473,9 +473,8 @@ async fn a_commit_is_in_force_within_a_second_by_watch_alone() {
     repository.write("spring.toml", file("running"));
     repository.commit("first");
     let mut daemon = Daemon::start(&repository, memory());
-    let never = Duration::from_secs(3600);
     let source = repository.source("main", "");
-    let watched = git_watch::run(source, Arc::clone(&daemon.wake), never, Arc::default(), daemon.shutdown.clone());
+    let watched = git_watch::run(source, Arc::clone(&daemon.wake), Arc::default(), daemon.shutdown.clone());
     tokio::spawn(watched);
     timeout(PATIENCE, daemon.status.wait_for(ready)).await.unwrap().unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;

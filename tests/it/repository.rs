@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use dialops::{config::settings::SourceSettings, domain::ids::Revision, gitops::Source};
+use dialops::{
+    config::settings::{Follow, Location, SourceSettings},
+    domain::ids::Revision,
+    gitops::Source,
+};
 
 /// A repository that goes away with its value.
 pub(crate) struct Repository {
@@ -78,8 +82,15 @@ impl Repository {
 
 /// The source that follows a branch of the repository at `path`.
 pub(crate) fn source(path: impl Into<PathBuf>, branch: &str, prefix: &str) -> Source {
-    let (branch, path, repository) = (branch.to_owned(), prefix.to_owned(), path.into());
-    Source::new(SourceSettings { repository, branch, path, poll: Duration::from_secs(30) })
+    let settings = SourceSettings {
+        at: Location::Local(path.into()),
+        follow: Follow::Branch(branch.to_owned()),
+        path: prefix.to_owned(),
+        // Never, as tests go.
+        poll: Duration::from_secs(3600),
+        jitter: Duration::ZERO,
+    };
+    Source::new(settings, None)
 }
 
 /// Runs git somewhere.

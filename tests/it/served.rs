@@ -243,7 +243,7 @@ fn source_status() -> SourceStatus {
         removed: Vec::new(),
         waiting: None,
         repository: "/srv/calls".into(),
-        branch: "main".into(),
+        reference: "refs/heads/main".into(),
         observed_revision: revision.clone(),
         last_attempted_revision: revision.clone(),
         last_applied_revision: revision,

@@ -6,6 +6,7 @@ pub(crate) mod condition;
 pub(crate) mod days;
 pub(crate) mod duration;
 pub(crate) mod flag;
+pub(crate) mod git;
 pub(crate) mod goto;
 pub(crate) mod list;
 pub(crate) mod message;

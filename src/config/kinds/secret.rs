@@ -41,12 +41,19 @@ pub enum SecretError {
 }
 
 impl SecretRef {
+    /// The file that holds the secret. `credentials` is `$CREDENTIALS_DIRECTORY`.
+    pub fn path(&self, credentials: Option<&Path>) -> Result<PathBuf, SecretError> {
+        match self {
+            Self::File(path) => Ok(path.clone()),
+            Self::Credential(name) => {
+                Ok(credentials.ok_or_else(|| SecretError::NoCredentials(name.clone()))?.join(name))
+            }
+        }
+    }
+
     /// Reads the secret, without a line end behind it. `credentials` is `$CREDENTIALS_DIRECTORY`.
     pub fn resolve(&self, credentials: Option<&Path>) -> Result<SecretString, SecretError> {
-        let path = match self {
-            Self::File(path) => path.clone(),
-            Self::Credential(name) => credentials.ok_or_else(|| SecretError::NoCredentials(name.clone()))?.join(name),
-        };
+        let path = self.path(credentials)?;
         let text = fs::read_to_string(&path).map_err(|source| SecretError::Read { path: path.clone(), source })?;
         let secret = text.trim_end_matches(['\r', '\n']);
         if secret.is_empty() {

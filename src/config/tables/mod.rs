@@ -12,6 +12,7 @@ pub(crate) mod results;
 pub(crate) mod settings;
 pub(crate) mod simulation;
 pub(crate) mod sms;
+pub(crate) mod source;
 pub(crate) mod surveys;
 pub(crate) mod template;
 pub(crate) mod tenant;

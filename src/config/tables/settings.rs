@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::campaign::MAX_RING_LIMIT;
+use super::{campaign::MAX_RING_LIMIT, source::SourceTable};
 use crate::{
     config::{
         kinds::{
@@ -13,7 +13,7 @@ use crate::{
             number::{Count, Whole},
             phone::Phone,
             secret::Secret,
-            text::{FilePath, RepositoryFolder, Slug, Text},
+            text::{FilePath, Slug, Text},
             time::Instant,
         },
         settings::{LogFormat, LogLevel},
@@ -22,7 +22,6 @@ use crate::{
     domain::ids::TrunkId,
 };
 
-const POLL: Duration = Duration::from_secs(30);
 const HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 const SIP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5060);
 
@@ -52,20 +51,6 @@ table! {
         default(Vec::new()) freezes: List<FreezeTable, 0>,
         /// What the daemon says of itself.
         table log: LogTable,
-    }
-}
-
-table! {
-    /// The configuration repository.
-    pub(crate) struct SourceTable "`source`" {
-        /// Path of a local Git repository, bare or not.
-        required repository: FilePath => "/srv/dialling.git",
-        /// The branch that is followed.
-        default("main".to_owned()) branch: Text<1, 255> => "main",
-        /// Folder of the campaigns in the repository.
-        default("campaigns".to_owned()) path: RepositoryFolder => "campaigns",
-        /// How often the branch is looked at, besides being watched.
-        default(POLL) poll: Lasting<1, 86_400> => "30s",
     }
 }
 

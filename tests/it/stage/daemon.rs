@@ -80,6 +80,10 @@ impl Daemon {
         body.lines().filter(|line| line.starts_with(begins)).map(ToOwned::to_owned).collect()
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
