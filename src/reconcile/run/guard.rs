@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 
 use super::{Loaded, Looper, RETRY_MIN};
 use crate::{
@@ -112,7 +112,8 @@ impl Looper {
                 Some(since) => {
                     let at = self.parts.guards.retires_at(since);
                     self.retires_at = Some(self.retires_at.map_or(at, |first| first.min(at)));
-                    let (id, name, retires_at) = (row.id.to_string(), row.name.clone(), at.to_string());
+                    let shown = at.round(Unit::Second).unwrap_or(at).to_string();
+                    let (id, name, retires_at) = (row.id.to_string(), row.name.clone(), shown);
                     removed.push(RemovedCampaign { id, name, retires_at });
                 }
                 None => retired.push(row.id.to_string()),
