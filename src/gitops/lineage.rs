@@ -30,7 +30,7 @@ impl Source {
     }
 
     /// The commits of the branch itself from `head` back to `ancestor`, the newest first and without that;
-    /// `None` if they are more than [`BETWEEN_MAX`].
+    /// `None` if they are more than 100.
     pub async fn later_than(&self, ancestor: &Revision, head: &Revision) -> Result<Option<Vec<Later>>, SourceError> {
         let (ancestor, head) = (ancestor.clone(), head.clone());
         self.in_that_of(&head.clone(), move |repository| repository.later_than(&ancestor, &head)).await
