@@ -28,7 +28,3 @@ pub mod sim;
 pub mod store;
 pub mod telemetry;
 pub mod telephony;
-
-/// A quarter of an import was the C library's allocator, and its arenas kept what threads had freed.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

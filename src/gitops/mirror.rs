@@ -64,12 +64,16 @@ impl Mirror {
 
     /// The mirror in which commits with ids of this form are kept.
     pub(super) fn of(&self, id: &str) -> Repository {
-        Repository::at(self.remote.mirrors.join(format!("{NAME}.{}.git", form(id))))
+        self.in_form(form(id))
     }
 
     /// The mirrors of both forms, of which one may not be there.
     pub(super) fn all(&self) -> [Repository; 2] {
-        ["sha1", "sha256"].map(|form| Repository::at(self.remote.mirrors.join(format!("{NAME}.{form}.git"))))
+        ["sha1", "sha256"].map(|form| self.in_form(form))
+    }
+
+    fn in_form(&self, form: &str) -> Repository {
+        Repository::at(self.remote.mirrors.join(format!("{NAME}.{form}.git")))
     }
 
     /// Brings the mirror up to date; the commit that the server is at.

@@ -9,8 +9,8 @@ use std::{
 
 use crate::config_fixtures::{FIXTURES, files, write};
 
-/// Most memory that a check may need, as the kernel counts it: 64 MiB. Without optimisation it takes up to 20 more.
-const PEAK_KB_MAX: u64 = if cfg!(debug_assertions) { 84 * 1024 } else { 64 * 1024 };
+/// Most memory that a check may need, as the kernel counts it.
+const PEAK_KB_MAX: u64 = 64 * 1024;
 
 /// Seconds of processor time that a check may need, even unoptimised.
 const CPU_SECONDS_MAX: u64 = 5;

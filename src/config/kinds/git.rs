@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     config::{
         code::Code,
-        kinds::address::is_host,
+        kinds::url::host_of,
         read::{Kind, Reader},
         settings::{RemoteUrl, Transport},
         syntax::Node,
@@ -99,7 +99,7 @@ fn over_http(rest: &str) -> Result<&str, &'static str> {
     if path.is_empty() {
         return Err("has no path behind the host");
     }
-    host(authority)
+    host_of(authority)
 }
 
 fn over_ssh((place, path): (&str, &str)) -> Result<Transport, &'static str> {
@@ -117,21 +117,7 @@ fn over_ssh((place, path): (&str, &str)) -> Result<Transport, &'static str> {
     if path.is_empty() || path.starts_with('-') {
         return Err("has no path behind the host");
     }
-    host(authority).map(|_| Transport::Ssh)
-}
-
-fn host(authority: &str) -> Result<&str, &'static str> {
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
-    if port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|port| port != 0)) {
-        return Err("its port is not 1 to 65535");
-    }
-    if host.is_empty() || !is_host(host) {
-        return Err("its host is not a name or an IP address");
-    }
-    Ok(host)
+    host_of(authority).map(|_| Transport::Ssh)
 }
 
 /// The whole id of a commit.

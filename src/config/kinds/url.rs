@@ -66,6 +66,11 @@ fn host(text: &str) -> Result<String, &'static str> {
     if rest.contains('#') {
         return Err("has a fragment (`#…`), which is never sent");
     }
+    Ok(host_of(authority)?.to_ascii_lowercase())
+}
+
+/// The host in front of a port, or what is wrong with either.
+pub(super) fn host_of(authority: &str) -> Result<&str, &'static str> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),
@@ -76,7 +81,7 @@ fn host(text: &str) -> Result<String, &'static str> {
     if host.is_empty() || !is_host(host) {
         return Err("its host is not a name or an IP address");
     }
-    Ok(host.to_ascii_lowercase())
+    Ok(host)
 }
 
 #[cfg(test)]

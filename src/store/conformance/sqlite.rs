@@ -19,6 +19,22 @@ fn raw(world: &World) -> Connection {
     Connection::open(world.path().unwrap()).unwrap()
 }
 
+fn order_file(world: &World) -> Connection {
+    Connection::open(format!("{}-order", world.path().unwrap().display())).unwrap()
+}
+
+/// A world in which a definition was applied to so many contacts, so that their places lie in the order file.
+async fn ordered(many: u32) -> (World, Campaign) {
+    let (mut world, _store) = plain().await;
+    let mut spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(many)).await;
+    spring.filter = Some(Filter::All(Vec::new()));
+    world.apply(&[&spring]).await;
+    while world.store.evaluate().await.unwrap().is_some() {}
+    (world, spring)
+}
+
 /// What the first row of a statement begins with.
 fn number(conn: &Connection, sql: &str) -> i64 {
     conn.query_row(sql, (), |row| row.get(0)).unwrap()
@@ -313,19 +329,9 @@ async fn nothing_of_who_was_erased_is_left_in_the_files() {
 /// An order file that is gone, or of another time, is made anew before anybody is called by it.
 #[tokio::test]
 async fn an_order_file_that_is_not_to_be_believed_is_made_anew() {
-    let (mut world, _store) = plain().await;
-    let mut spring = campaign("spring");
-    world.apply(&[&spring]).await;
-    world.import(&spring, contacts(20)).await;
-    spring.filter = Some(Filter::All(Vec::new()));
-    world.apply(&[&spring]).await;
-    while world.store.evaluate().await.unwrap().is_some() {}
+    let (mut world, spring) = ordered(20).await;
     let (path, before) = (world.path().unwrap(), world.customers(&spring).await);
-    let ordered = |path: &std::path::Path| {
-        let conn = Connection::open(format!("{}-order", path.display())).unwrap();
-        number(&conn, "SELECT count(*) FROM place")
-    };
-    assert!(ordered(&path) >= 20);
+    assert!(number(&order_file(&world), "SELECT count(*) FROM place") >= 20);
     // Put back from a copy, while the order file has gone on.
     world.store.close().await.unwrap();
     let copy = std::fs::read(&path).unwrap();
@@ -339,7 +345,7 @@ async fn an_order_file_that_is_not_to_be_believed_is_made_anew() {
         world.store.close().await.unwrap();
         if lost {
             std::fs::remove_file(format!("{}-order", path.display())).unwrap();
-        };
+        }
         std::fs::write(&path, &copy).unwrap();
         world.store = store_of(&world).await;
         world.apply(&[&spring]).await;
@@ -353,21 +359,14 @@ async fn an_order_file_that_is_not_to_be_believed_is_made_anew() {
 /// After a kill the order goes on to be used, and is made anew beside it; nothing of the old one stays.
 #[tokio::test]
 async fn after_a_kill_the_order_is_used_and_made_anew() {
-    let (mut world, _store) = plain().await;
-    let mut spring = campaign("spring");
-    world.apply(&[&spring]).await;
-    world.import(&spring, contacts(20)).await;
-    spring.filter = Some(Filter::All(Vec::new()));
-    world.apply(&[&spring]).await;
-    while world.store.evaluate().await.unwrap().is_some() {}
+    let (mut world, spring) = ordered(20).await;
     let before = world.customers(&spring).await;
-    drop(_store);
     world.crash().await;
     world.apply(&[&spring]).await;
     assert_eq!(world.customers(&spring).await, before);
     assert!(world.store.evaluate().await.unwrap().unwrap().complete);
     assert_eq!(world.customers(&spring).await, before);
-    let orders = Connection::open(format!("{}-order", world.path().unwrap().display())).unwrap();
+    let orders = order_file(&world);
     for _ in 0..100 {
         if number(&orders, "SELECT count(DISTINCT evaluation) FROM place") == 1 {
             assert_eq!(number(&raw(&world), "SELECT count(*) FROM place"), 0);
@@ -381,13 +380,7 @@ async fn after_a_kill_the_order_is_used_and_made_anew() {
 /// A page is not empty because those are many who were called before a new order took over, and who stand first in it.
 #[tokio::test]
 async fn places_that_do_not_count_hide_nobody() {
-    let (mut world, _store) = plain().await;
-    let mut spring = campaign("spring");
-    world.apply(&[&spring]).await;
-    world.import(&spring, contacts(12_001)).await;
-    spring.filter = Some(Filter::All(Vec::new()));
-    world.apply(&[&spring]).await;
-    while world.store.evaluate().await.unwrap().is_some() {}
+    let (world, spring) = ordered(12_001).await;
     raw(&world).execute("UPDATE contact SET stood = stood + 1 WHERE id <= 12000", ()).unwrap();
     assert_eq!(world.customers(&spring).await, ["c12001"]);
 }

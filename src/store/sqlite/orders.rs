@@ -109,11 +109,9 @@ impl Orders {
 
     /// Writes the next places of an evaluation, but of contacts that have changed since it began.
     pub(super) fn append(&self, under_way: &UnderWay, places: &[Place]) -> Result<(), Fault> {
-        const PUT: &str =
-            "INSERT OR REPLACE INTO place (evaluation, key, ready_at, contact, stood) VALUES (?, ?, ?, ?, ?)";
         let doing = "writing an order";
         self.transact(doing, |conn| {
-            let mut put = conn.prepare_cached(PUT).doing(doing)?;
+            let mut put = conn.prepare_cached(place::PUT).doing(doing)?;
             for Place { key, ready_at, contact, stood } in places {
                 if !under_way.is_touched(*contact) {
                     put.execute(params![under_way.evaluation, key, ready_at, contact, stood]).doing(doing)?;
@@ -145,14 +143,14 @@ impl Orders {
     /// The evaluations that have places.
     pub(super) fn evaluations(&self) -> Result<Vec<i64>, Fault> {
         const NEXT: &str = "SELECT evaluation FROM place WHERE evaluation > ?1 ORDER BY evaluation LIMIT 1";
-        self.transact("looking for old orders", |conn| {
-            let mut all = vec![];
-            loop {
-                let next = sql::query_scalar(NEXT).bind(all.last().copied().unwrap_or(i64::MIN)).fetch_optional(conn);
-                let Some(next) = next.doing("looking for old orders")? else { return Ok(all) };
-                all.push(next);
-            }
-        })
+        let conn = self.conn();
+        let conn = conn.as_ref().ok_or(StoreError::Closed)?;
+        let mut all = vec![];
+        loop {
+            let next = sql::query_scalar(NEXT).bind(all.last().copied().unwrap_or(i64::MIN)).fetch_optional(conn);
+            let Some(next) = next.doing("looking for old orders")? else { return Ok(all) };
+            all.push(next);
+        }
     }
 
     /// Deletes some places of an evaluation.

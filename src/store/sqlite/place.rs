@@ -167,7 +167,8 @@ pub(super) fn places(campaign: &Campaign, contact: &Contact, stood: i64, standin
 }
 
 /// Writes a place; one that is there under the same key is older, and makes way.
-const PUT: &str = "INSERT OR REPLACE INTO place (evaluation, key, ready_at, contact, stood) VALUES (?, ?, ?, ?, ?)";
+pub(super) const PUT: &str =
+    "INSERT OR REPLACE INTO place (evaluation, key, ready_at, contact, stood) VALUES (?, ?, ?, ?, ?)";
 
 /// Writes few places.
 pub(super) fn put(all: &mut Statements, places: &[(i64, Place)]) {
