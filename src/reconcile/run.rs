@@ -1,6 +1,7 @@
 //! The loop itself.
 
 mod guard;
+mod verify;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -27,7 +28,7 @@ use crate::{
     store::{Store, StoreError, StoredCampaign},
     telemetry::{
         metrics::{self, Fetch, Metrics},
-        status::{CommitInfo, Problem, SourceStatus},
+        status::{CommitInfo, Problem, SourceStatus, Verification},
     },
 };
 
@@ -288,7 +289,7 @@ impl Looper {
         self.journal.handled(head, before.as_ref(), outcome.as_ref().map(drop), took);
         self.parts.metrics.reconciled(outcome.as_ref().map(drop).map_err(Failure::metric), took);
         self.rejected = match &outcome {
-            Err(failure) if failure.is_of_commit() => Some(head.clone()),
+            Err(failure) if failure.is_of_commit() && !failure.is_of_keys() => Some(head.clone()),
             _ => None,
         };
         outcome
@@ -304,11 +305,12 @@ impl Looper {
         }
         let attempted = Some(self.shown(head));
         self.parts.status.send_modify(|status| status.last_attempted_revision = attempted);
+        let verified = self.verify(head, before.as_ref(), asked.pinned).await?;
         let files = self.parts.source.read(head).await?;
-        self.journal.read(&files);
+        self.journal.read(&files, verified.clone());
         self.parts.status.send_modify(|status| status.files = files.files.len());
         self.parts.metrics.source_observed(files.committed_at);
-        let loaded = self.check(files).await?;
+        let loaded = self.check(files, verified).await?;
         self.guard(&loaded, before.as_ref(), asked.pinned).await?;
         self.paused_in_freeze = false;
         let stored = self.parts.store.campaigns().await?;
@@ -332,7 +334,7 @@ impl Looper {
     }
 
     /// Turns a commit's files into a generation.
-    async fn check(&self, files: CommitFiles) -> Result<Loaded, Failure> {
+    async fn check(&self, files: CommitFiles, verified: Option<Verification>) -> Result<Loaded, Failure> {
         let load = Arc::clone(&self.parts.load);
         let checked = tokio::task::spawn_blocking(move || {
             let checked = load(&files);
@@ -341,7 +343,8 @@ impl Looper {
         let (files, checked) = checked.await.map_err(|_| Failure::Crashed)?;
         let Checked { definitions, lowered } = checked.map_err(Failure::Invalid)?;
         let generation = Generation { revision: files.revision, committed_at: files.committed_at, definitions };
-        let info = CommitInfo { author: files.author, time: files.committed_at.to_string(), subject: files.subject };
+        let (author, time) = (files.author, files.committed_at.to_string());
+        let info = CommitInfo { author, time, subject: files.subject, verified };
         Ok(Loaded { generation: Arc::new(generation), lowered, info, files: files.files.len() })
     }
 
@@ -422,6 +425,10 @@ impl Looper {
             _ => format!("{} is in force", self.shown(head)),
         };
         let now = self.parts.clock.now().wall;
+        let verified = self.parts.status.borrow().applied_commit.as_ref().and_then(|commit| commit.verified.clone());
+        if let Some(by) = verified {
+            self.show_verified(head, &by);
+        }
         self.parts.status.send_if_modified(|status| {
             let conditions = conditions::conditions(&status.conditions, Ok(message), now);
             let changed = conditions != status.conditions || status.waiting.is_some();
@@ -484,8 +491,9 @@ impl Looper {
         if self.rejected.as_ref() == Some(&revision) {
             return Ok(());
         }
+        let verified = self.verify_restored(&revision).await?;
         let files = self.parts.source.read(&revision).await?;
-        let loaded = self.check(files).await?;
+        let loaded = self.check(files, verified).await?;
         let stored = self.parts.store.campaigns().await?;
         let mut generation = self.without_revivals(&loaded.generation, &stored);
         self.keep_pauses(&mut generation, &stored);

@@ -1,10 +1,12 @@
 //! Campaigns whose files are gone, and commits that were let in.
 
 use super::*;
+use crate::telemetry::status::Verification;
 
 on_both_stores!(
     a_removed_campaign_keeps_its_contacts_until_it_is_back,
-    commits_that_were_in_force_or_approved_are_known
+    commits_that_were_in_force_or_approved_are_known,
+    who_signed_a_commit_is_kept
 );
 
 fn revision(digit: char) -> Revision {
@@ -51,4 +53,17 @@ async fn commits_that_were_in_force_or_approved_are_known(mut world: World) {
     world.crash().await;
     assert!(world.store.is_approved(&revision('c')).await.unwrap());
     assert!(!world.store.is_approved(&revision('d')).await.unwrap());
+}
+
+async fn who_signed_a_commit_is_kept(mut world: World) {
+    let by = |signer: &str| Verification {
+        method: "openpgp".to_owned(),
+        signer: signer.to_owned(),
+        fingerprint: "197B6593E5882DF0F4E76C902B73EB7200531692".to_owned(),
+    };
+    world.store.set_verified(&revision('c'), &by("Ada")).await.unwrap();
+    world.store.set_verified(&revision('c'), &by("Eve")).await.unwrap();
+    world.crash().await;
+    assert_eq!(world.store.verified(&revision('c')).await.unwrap(), Some(by("Ada")));
+    assert_eq!(world.store.verified(&revision('d')).await.unwrap(), None);
 }
