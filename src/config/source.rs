@@ -100,6 +100,8 @@ pub struct RemoteSettings {
     pub token: Option<SecretRef>,
     /// Certificates in place of the system's.
     pub ca_file: Option<PathBuf>,
+    /// Proxy for HTTPS.
+    pub proxy: Option<String>,
     /// Private key for SSH.
     pub ssh_key: Option<SecretRef>,
     /// Keys that the SSH server may have.
@@ -155,6 +157,7 @@ impl Build<'_> {
                 username: table.username.map_or_else(|| USERNAME.to_owned(), |name| name.value),
                 token: table.token.map(|token| self.secret(token)),
                 ca_file: table.ca_file.map(|file| self.folder.join(file.value)),
+                proxy: table.proxy.map(|proxy| proxy.value),
                 ssh_key: table.ssh_key.map(|key| self.secret(key)),
                 known_hosts: table.known_hosts.map(|hosts| self.secret(hosts)),
                 timeout: table.timeout.value,
@@ -218,6 +221,7 @@ impl Build<'_> {
             ("username", span(&table.username), http, HTTPS),
             ("token", span(&table.token), http, HTTPS),
             ("ca_file", span(&table.ca_file), transport == Some(Transport::Https), HTTPS),
+            ("proxy", span(&table.proxy), transport == Some(Transport::Https), HTTPS),
             ("ssh_key", span(&table.ssh_key), ssh, SSH),
             ("known_hosts", span(&table.known_hosts), ssh, SSH),
             ("timeout", table.timeout.span, remote, URL),

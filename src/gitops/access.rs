@@ -64,6 +64,9 @@ impl Access {
         if let Some(file) = &remote.ca_file {
             access.environment.push(("GIT_SSL_CAINFO", absolute(file).unwrap_or_else(|_| file.clone()).into()));
         }
+        if let Some(proxy) = &remote.proxy {
+            access.configuration.push(("http.proxy".to_owned(), proxy.clone()));
+        }
         if let (Some(key), Some(hosts)) = (&remote.ssh_key, &remote.known_hosts) {
             let ((key, _), (hosts, _)) = (found("ssh_key", key)?, found("known_hosts", hosts)?);
             let mut command = OsString::from(SSH);

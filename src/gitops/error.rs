@@ -165,6 +165,16 @@ pub enum SourceError {
         /// The limit.
         seconds: u64,
     },
+    /// The server sent an object that is none.
+    #[error(
+        "{url} has an object that is malformed: {why}; nothing newer is fetched while its history has it; `git fsck` on the server names it"
+    )]
+    Malformed {
+        /// The repository as set.
+        url: String,
+        /// What `git` said.
+        why: String,
+    },
     /// A fetch was ended because it took too much.
     #[error("{url} is too large to fetch: {what}; take large files out of its history, or raise that limit")]
     TooLarge {
@@ -251,6 +261,7 @@ impl SourceError {
             Self::HostKey { .. } => "HostKeyRefused",
             Self::TimedOut { .. } => "FetchTimedOut",
             Self::TooLarge { .. } => "FetchTooLarge",
+            Self::Malformed { .. } => "ObjectMalformed",
             Self::NoCheckout { .. } => "NoCheckout",
             Self::UnknownRevision { .. } => "UnknownRevision",
             Self::EmptyPrefix { .. } => "NothingToRead",

@@ -9,6 +9,7 @@ use std::{
     fs, io,
     os::unix::{fs::DirBuilderExt as _, process::ExitStatusExt as _},
     path::{Path, PathBuf, absolute},
+    time::Duration,
 };
 
 use tokio::task::JoinError;
@@ -32,6 +33,12 @@ const NAME: &str = "main";
 
 /// Packs that are put together once there are so many.
 const PACKS_MAX: usize = 50;
+
+/// Longest that this may take; nothing is looked at meanwhile, and what fails is tried again later.
+const TIDY_WITHIN: Duration = Duration::from_secs(300);
+
+/// MiB that a pack may be larger than those that it is put together from.
+const SPARE_MIB: u32 = 16;
 
 /// Most branches or tags of a server that are looked at to find the one that was meant.
 const REFS_MAX: usize = 1_000;
@@ -163,11 +170,15 @@ impl Mirror {
     /// Puts packs together from time to time, and drops what a rewritten branch has left.
     async fn tidy(&self, mirror: &Repository) {
         let folder = mirror.path().join("objects/pack");
-        let packs = blocking(move || packs(&folder)).await.unwrap_or_default();
+        let (packs, bytes) = blocking(move || packs(&folder)).await.unwrap_or_default();
         if packs == 0 || !packs.is_multiple_of(PACKS_MAX) {
             return;
         }
-        let run = Run::new(self.bounds()).on(mirror.path()).args(["gc", "--quiet", "--prune=now"]);
+        let bounds = self.bounds();
+        // What is here was let in, piece by piece; together it may be larger than any one fetch.
+        let together = u32::try_from(bytes >> 20).unwrap_or(u32::MAX).saturating_add(SPARE_MIB);
+        let bounds = Bounds { within: TIDY_WITHIN, file_mib: bounds.file_mib.max(together), ..bounds };
+        let run = Run::new(bounds).on(mirror.path()).args(["gc", "--quiet", "--prune=now"]);
         if let Err(error) = self.finish(run, &Access::default()).await {
             let mirror = mirror.path().display();
             tracing::warn!(%mirror, %error, "packs of the mirror can't be put together");
@@ -220,6 +231,9 @@ fn remote_failure(url: String, ended: &Ended, access: &Access) -> SourceError {
     // SIGXFSZ may have ended a program that `git` started.
     if ended.status.signal() == Some(SIGXFSZ) || has(&["File too large", "died of signal 25"]) {
         return SourceError::TooLarge { url, what: TOO_MANY_BYTES };
+    }
+    if has(&["fsck error"]) {
+        return SourceError::Malformed { url, why: why(&said) };
     }
     if has(&["Host key verification failed", "host key"]) {
         return SourceError::HostKey { url };
@@ -277,9 +291,12 @@ fn is_full(mirror: &Path, limit: u64) -> bool {
     unfinished.any(|entry| entry.metadata().is_ok_and(|metadata| metadata.len() >= limit))
 }
 
-fn packs(folder: &Path) -> usize {
+/// How many packs there are, and their bytes.
+fn packs(folder: &Path) -> (usize, u64) {
     let is_pack = |entry: &fs::DirEntry| entry.path().extension().is_some_and(|extension| extension == "pack");
-    fs::read_dir(folder).into_iter().flatten().flatten().filter(is_pack).count()
+    let packs = fs::read_dir(folder).into_iter().flatten().flatten().filter(is_pack);
+    let sizes = packs.map(|entry| entry.metadata().map_or(0, |metadata| metadata.len()));
+    sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {

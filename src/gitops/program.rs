@@ -72,6 +72,8 @@ const CONFIGURATION: &[(&str, &str)] = &[
     ("fetch.writeCommitGraph", "false"),
     // Always one pack, never thousands of files.
     ("fetch.unpackLimit", "1"),
+    // What a server sends is checked before anything of it counts.
+    ("fetch.fsckObjects", "true"),
     ("transfer.bundleURI", "false"),
     ("transfer.credentialsInUrl", "die"),
     ("protocol.version", "2"),
@@ -79,6 +81,44 @@ const CONFIGURATION: &[(&str, &str)] = &[
     ("http.proxy", ""),
     // An empty one takes back all that were set before.
     ("credential.helper", ""),
+];
+
+/// Flaws of objects that do no harm here, so that an old commit that has one does not stop its repository for good: how
+/// people and times were written, names in trees, which the reader judges where it reads them, and files that only a
+/// checkout goes by.
+const HARMLESS: &[&str] = &[
+    "badDate",
+    "badDateOverflow",
+    "badEmail",
+    "badName",
+    "badTimezone",
+    "missingEmail",
+    "missingNameBeforeEmail",
+    "missingSpaceBeforeDate",
+    "missingSpaceBeforeEmail",
+    "zeroPaddedDate",
+    "nulInCommit",
+    "badFilemode",
+    "zeroPaddedFilemode",
+    "emptyName",
+    "fullPathname",
+    "hasDot",
+    "hasDotdot",
+    "hasDotgit",
+    "nullSha1",
+    "gitmodulesBlob",
+    "gitmodulesLarge",
+    "gitmodulesMissing",
+    "gitmodulesName",
+    "gitmodulesParse",
+    "gitmodulesPath",
+    "gitmodulesSymlink",
+    "gitmodulesUpdate",
+    "gitmodulesUrl",
+    "gitattributesBlob",
+    "gitattributesLarge",
+    "gitattributesLineLength",
+    "gitattributesMissing",
 ];
 
 /// Most bytes of an answer; 100,000 refs of 60 bytes fit.
@@ -136,7 +176,8 @@ impl Run {
     /// A run of `git`.
     pub(super) fn new(bounds: Bounds) -> Self {
         let run = Self::limited(LIMITED, "git", bounds);
-        CONFIGURATION.iter().fold(run, |run, (key, value)| run.config(key, value))
+        let run = CONFIGURATION.iter().fold(run, |run, (key, value)| run.config(key, value));
+        HARMLESS.iter().fold(run, |run, flaw| run.config(&format!("fetch.fsck.{flaw}"), "ignore"))
     }
 
     /// A run of another program, for which a text is no file on any disk.

@@ -14,7 +14,7 @@ use crate::{
     git_server::{GitServer, Manner},
     repository::{self, Repository},
     ssh_server::SshServer,
-    tls::Tls,
+    tls::{Forward, Tls},
 };
 
 const SPRING: &str = "id = \"spring\"\n";
@@ -155,6 +155,53 @@ async fn https_needs_a_certificate_that_is_vouched_for() {
     assert_eq!(remote.server.requests(), 0, "nothing is said to a stranger");
     let known = format!("{url}\nca_file = \"{}\"", tls.certificate().display());
     assert_eq!(source(remote.folder.path(), &known).head().await.unwrap(), remote.work.head());
+}
+
+#[tokio::test]
+async fn https_goes_through_the_proxy_of_the_settings() {
+    let remote = Remote::new();
+    let tls = Tls::before(remote.server.address(), remote.folder.path());
+    let mut proxy = Forward::start();
+    let url = format!("url = \"{}\"\nca_file = \"{}\"", tls.url("calls.git"), tls.certificate().display());
+    let through = format!("{url}\nproxy = \"{}\"", proxy.url());
+    let first = source(remote.folder.path(), &through).head().await.unwrap();
+    assert_eq!(first, remote.work.head());
+    let server = tls.url("").trim_start_matches("https://").trim_end_matches('/').to_owned();
+    assert_eq!(proxy.asked(), format!("CONNECT {server} HTTP/1.1"));
+    // The certificate has to be the server's all the same.
+    let stranger = format!("url = \"{}\"\nproxy = \"{}\"", tls.url("calls.git"), proxy.url());
+    let error = source(remote.folder.path(), &stranger).head().await.unwrap_err();
+    assert!(error.to_string().to_lowercase().contains("certificate"), "{error}");
+    drop(proxy);
+    let error = source(remote.folder.path(), &through).head().await.unwrap_err();
+    assert!(matches!(error, SourceError::Unreachable { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn packs_are_put_together_though_they_are_more_than_a_fetch_may_bring() {
+    let remote = Remote::new();
+    let source = remote.source("max_download_mib = 1");
+    for n in 0_u32..52 {
+        // Noise, so that it stays as large.
+        let mut seed = n.wrapping_mul(2_654_435_761) | 1;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            seed ^= seed << 13;
+            seed ^= seed >> 17;
+            seed ^= seed << 5;
+            seed.to_le_bytes()[1]
+        })
+        .take(40_000)
+        .collect();
+        remote.work.write(format!("noise/{n}"), noise);
+        remote.work.commit(&format!("{n}"));
+        remote.push();
+        source.head().await.unwrap();
+    }
+    let packs = std::fs::read_dir(remote.folder.path().join("sources/main.sha1.git/objects/pack")).unwrap().flatten();
+    let packs = packs.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "pack"));
+    let sizes: Vec<u64> = packs.map(|entry| entry.metadata().unwrap().len()).collect();
+    assert!(sizes.len() < 10 && sizes.iter().any(|&size| size > 1 << 20), "{sizes:?}");
+    assert_eq!(source.read(&remote.work.head()).await.unwrap().files.len(), 1);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::{
     io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 const PROXY: &str = "
@@ -35,6 +35,72 @@ def serve(raw):
 while True:
     threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
 ";
+
+/// A proxy that is asked for a way to a server, and prints to which.
+const FORWARD: &str = "
+import socket, sys, threading
+
+listener = socket.create_server(('127.0.0.1', 0))
+print(listener.getsockname()[1], flush=True)
+
+def pump(source, target):
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+def serve(client):
+    asked = b''
+    while b'\\r\\n\\r\\n' not in asked:
+        asked += client.recv(1)
+    line = asked.split(b'\\r\\n')[0].decode()
+    print(line, flush=True)
+    host, port = line.split(' ')[1].rsplit(':', 1)
+    server = socket.create_connection((host, int(port)))
+    client.sendall(b'HTTP/1.1 200 OK\\r\\n\\r\\n')
+    threading.Thread(target=pump, args=(client, server), daemon=True).start()
+    pump(server, client)
+
+while True:
+    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+";
+
+/// A proxy on the way to servers; dropped, it ends.
+pub(crate) struct Forward {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    port: u16,
+}
+
+impl Forward {
+    pub(crate) fn start() -> Self {
+        let mut child = Command::new("python3").args(["-c", FORWARD]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        Self { child, lines, port: line.trim().parse().unwrap() }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The next thing that it was asked for.
+    pub(crate) fn asked(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line.trim().to_owned()
+    }
+}
+
+impl Drop for Forward {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
 
 /// The proxy; dropped, it ends.
 pub(crate) struct Tls {

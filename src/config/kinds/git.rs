@@ -58,6 +58,50 @@ impl Kind for GitUrl {
     }
 }
 
+/// Address of a proxy.
+pub(crate) struct ProxyUrl;
+
+impl Kind for ProxyUrl {
+    type Value = String;
+
+    fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<String> {
+        let text = reader.text(node, "a proxy's address (a string)")?;
+        match proxy(text) {
+            Ok(()) => Some(text.to_owned()),
+            Err(label) => {
+                let diagnostic = reader.fault(Code::Address, node, "must be the address of a proxy");
+                diagnostic.label(label).help("for instance \"http://proxy.example.net:3128\"");
+                if text.contains('@') {
+                    // Shown by place only: the line may hold a secret.
+                    diagnostic.location.span = None;
+                }
+                None
+            }
+        }
+    }
+
+    fn schema() -> Json {
+        json!({ "title": "address of a proxy", "type": "string", "pattern": "^https?://[^@/]+/?$" })
+    }
+
+    fn show(value: &String) -> Json {
+        json!(value)
+    }
+}
+
+fn proxy(text: &str) -> Result<(), &'static str> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let authority = rest.ok_or("expected `http://` or `https://`")?;
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    if authority.contains('@') {
+        return Err("has a user or a password, which a proxy can't be given here");
+    }
+    if authority.contains('/') {
+        return Err("has a path, which a proxy has none of");
+    }
+    host_of(authority).map(drop)
+}
+
 const HAS_PASSWORD: &str =
     "take user and password out of it; `username` and `token = { file = \"…\" }` name them, SSH has `ssh_key`";
 

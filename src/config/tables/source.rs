@@ -6,7 +6,7 @@ use crate::config::{
     kinds::{
         choice::{Choice, Words},
         duration::Lasting,
-        git::{CommitId, GitUrl},
+        git::{CommitId, GitUrl, ProxyUrl},
         number::Whole,
         secret::Secret,
         text::{FilePath, RepositoryFolder, Text},
@@ -56,6 +56,8 @@ table! {
         optional token: Secret => { credential = "git-token" },
         /// Certificates that an `https://` server is judged by (PEM), in place of the system's.
         optional ca_file: FilePath => "/etc/dialops/ca.pem",
+        /// Proxy through which an `https://` server is reached; it takes no password.
+        optional proxy: ProxyUrl => "http://proxy.example.net:3128",
         /// Private key for SSH, without a passphrase, read again for each fetch.
         optional ssh_key: Secret => { credential = "git-ssh-key" },
         /// The keys that the SSH server may have, in the form of `known_hosts`; any other is refused.

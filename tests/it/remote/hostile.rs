@@ -176,6 +176,127 @@ async fn many_refs_and_refs_in_a_circle_do_no_harm() {
     assert!(!local.is_of_commit(), "{local:?}");
 }
 
+/// Has the branch be at a commit that is made by hand.
+fn by_hand(remote: &Remote, tree: &str, who: &str) -> Revision {
+    let parent = remote.work.head();
+    let commit = format!("tree {tree}\nparent {parent}\nauthor {who}\ncommitter {who}\n\nby hand\n");
+    let make = ["hash-object", "-t", "commit", "-w", "--stdin", "--literally"];
+    let id = remote.work.git_reading(make, commit.as_bytes());
+    remote.work.git(["update-ref", "refs/heads/main", &id]);
+    remote.push();
+    Revision::parse(&id).unwrap()
+}
+
+/// Stores a tree of these modes, names and ids, whatever they are.
+fn tree(remote: &Remote, entries: &[(&str, &str, &str)]) -> String {
+    let mut bytes = Vec::new();
+    for (mode, name, id) in entries {
+        bytes.extend(format!("{mode} {name}\0").bytes());
+        bytes.extend((0..id.len()).step_by(2).map(|at| u8::from_str_radix(&id[at..at + 2], 16).unwrap()));
+    }
+    remote.work.git_reading(["hash-object", "-t", "tree", "-w", "--stdin", "--literally"], &bytes)
+}
+
+const WHO: &str = "Ada <ada@example.org> 1900000000 +0000";
+
+#[tokio::test]
+async fn objects_that_are_malformed_end_the_fetch() {
+    let remote = Remote::new();
+    let source = remote.source("");
+    let first = source.head().await.unwrap();
+    let campaigns = remote.work.git(["rev-parse", "HEAD:campaigns"]);
+    let twice = tree(&remote, &[("40000", "campaigns", &campaigns), ("40000", "campaigns", &campaigns)]);
+    let unsorted = tree(&remote, &[("40000", "x", &campaigns), ("40000", "campaigns", &campaigns)]);
+    for (bad, flaw) in [(twice, "duplicateEntries"), (unsorted, "treeNotSorted")] {
+        by_hand(&remote, &bad, WHO);
+        let error = source.head().await.unwrap_err();
+        assert!(matches!(error, SourceError::Malformed { .. }) && !error.is_passing(), "{error:?}");
+        assert!(error.to_string().contains(flaw) && error.reason() == "ObjectMalformed", "{error}");
+        assert_eq!(source.read(&first).await.unwrap().files.len(), 1);
+        remote.work.git(["update-ref", "refs/heads/main", first.as_str()]);
+    }
+    let next = remote.change("id = \"summer\"");
+    assert_eq!(source.head().await.unwrap(), next);
+}
+
+#[tokio::test]
+async fn flaws_that_do_no_harm_stop_nothing() {
+    let remote = Remote::new();
+    let source = remote.source("");
+    source.head().await.unwrap();
+    let campaigns = remote.work.git(["rev-parse", "HEAD:campaigns"]);
+    let blob = remote.work.blob(b"[submodule \"x\"]\nurl = -u./payload\npath = ../x\n");
+    // Elsewhere than the campaigns are, so that nobody reads it.
+    let odd = tree(&remote, &[("0100664", "..", &blob), ("100644", ".git", &blob)]);
+    let entries =
+        [("100644", ".gitmodules", blob.as_str()), ("40000", "campaigns", &campaigns), ("040000", "odd", &odd)];
+    let whole = tree(&remote, &entries);
+    for who in ["Ada <ada@example.org> 1900000000 +00800", "<> 01900000000 +0000", "Ada<ada> 1900000000 +0000"] {
+        by_hand(&remote, &whole, who);
+    }
+    let head = by_hand(&remote, &whole, WHO);
+    assert_eq!(source.head().await.unwrap(), head);
+    assert_eq!(source.read(&head).await.unwrap().files.len(), 1);
+}
+
+/// Writes a pack of a small file, and of a delta that makes 512 MiB of it; the ids of what it makes and of the small one.
+const DELTA_BOMB: &str = r#"
+import hashlib, struct, sys, zlib
+
+def varint(number):
+    out = []
+    while True:
+        out.append((number & 127) | (128 if number > 127 else 0))
+        number >>= 7
+        if not number:
+            return bytes(out)
+
+def entry(kind, size):
+    last, size, out = (kind << 4) | (size & 15), size >> 4, []
+    while size:
+        out.append(last | 128)
+        last, size = size & 127, size >> 7
+    return bytes(out + [last])
+
+piece = 0xffff
+base, times = bytes(piece), (512 << 20) // piece
+delta = varint(piece) + varint(piece * times) + bytes([0x80 | 0x10 | 0x20, 0xff, 0xff]) * times
+pack = b'PACK' + struct.pack('>II', 2, 2) + entry(3, piece) + zlib.compress(base, 9)
+pack += entry(7, len(delta)) + hashlib.sha1(b'blob %d\0' % piece + base).digest() + zlib.compress(delta, 9)
+open(sys.argv[1], 'wb').write(pack + hashlib.sha1(pack).digest())
+whole = hashlib.sha1(b'blob %d\0' % (piece * times))
+for _ in range(times):
+    whole.update(base)
+print(whole.hexdigest(), hashlib.sha1(b'blob %d\0' % piece + base).hexdigest())
+"#;
+
+/// What goes through in pieces is refused by its size; what has to be made as a whole ends the fetch.
+#[tokio::test]
+async fn a_delta_that_makes_512_mib_ends_the_fetch() {
+    let remote = Remote::new();
+    let source = remote.source("");
+    let first = source.head().await.unwrap();
+    let pack = remote.folder.path().join("bomb.pack");
+    let made = std::process::Command::new("python3").args(["-c", DELTA_BOMB]).arg(&pack).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let ids = String::from_utf8(made.stdout).unwrap();
+    let (bomb, small) = ids.trim().split_once(' ').unwrap();
+    let bytes = std::fs::read(&pack).unwrap();
+    assert!(bytes.len() < 648 << 10, "it travels in {} bytes", bytes.len());
+    for at in [remote.work.path().to_owned(), remote.bare()] {
+        repository::git(&at, ["index-pack", "--stdin"], &bytes);
+    }
+    let inner = tree(&remote, &[("100644", "bomb.toml", bomb), ("100644", "small", small)]);
+    by_hand(&remote, &tree(&remote, &[("40000", "campaigns", &inner)]), WHO);
+    let clock = Clock::system();
+    let began = clock.now().mono;
+    let error = source.head().await.unwrap_err();
+    assert!(matches!(error, SourceError::TooLarge { .. }), "{error:?}");
+    assert!(error.to_string().contains("max_memory_mib"), "{error}");
+    assert!(clock.now().mono - began < Duration::from_secs(60));
+    assert_eq!(source.read(&first).await.unwrap().files.len(), 1);
+}
+
 /// Commits a file of 512 MiB that packs into half a MiB.
 fn bomb(remote: &Remote, path: &str) -> Revision {
     let sparse = remote.folder.path().join("sparse");
