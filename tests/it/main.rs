@@ -26,6 +26,7 @@ mod hostile;
 mod hours;
 mod http;
 mod imports;
+mod isolate;
 mod journal;
 mod kill;
 mod layering;

@@ -16,7 +16,7 @@ use dialops::{
     control::{QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
-        campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation},
+        campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
         guards::Guards,
@@ -29,7 +29,7 @@ use dialops::{
         tenant::Tenant,
     },
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
-    reconcile::{self, Checked, Reconcile},
+    reconcile::{self, Checked, Reconcile, Rejected},
     store::{
         AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, CommitResult,
         ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, EventKind, GateSettings, HandledCommit,
@@ -60,7 +60,7 @@ fn problem(file: &str, message: &str) -> Problem {
 }
 
 /// Stands in for `config`: a file has `id`, `name` and `state`.
-fn load(files: &CommitFiles) -> Result<Checked, Vec<Problem>> {
+fn load(files: &CommitFiles) -> Result<Checked, Rejected> {
     let mut campaigns = BTreeMap::new();
     let mut problems = vec![];
     for file in &files.files {
@@ -71,9 +71,10 @@ fn load(files: &CommitFiles) -> Result<Checked, Vec<Problem>> {
     }
     let tenant = Tenant::new(TenantId::parse("acme").unwrap(), "Acme", "UTC", "DE");
     if !problems.is_empty() {
-        return Err(problems);
+        return Err(problems.into());
     }
-    Ok(Checked { definitions: Definitions { campaigns, ..Definitions::of(tenant) }, lowered: vec![] })
+    let definitions = Definitions { campaigns, ..Definitions::of(tenant) };
+    Ok(Checked { definitions, lowered: vec![], kept: BTreeMap::new() })
 }
 
 fn campaign(bytes: &[u8]) -> Result<Campaign, &'static str> {
@@ -513,12 +514,12 @@ async fn the_example_is_checked_as_the_command_does() {
     let text = std::fs::read_to_string(repository.path().join(path)).unwrap();
     repository.write(path, text.replace("state = \"running\"", "state = \"runing\""));
     let bad = repository.commit("a typing error");
-    let problems = check(&source.read(&bad).await.unwrap()).unwrap_err();
+    let problems = check(&source.read(&bad).await.unwrap()).unwrap_err().problems;
     assert_eq!((problems.len(), problems[0].file.as_str()), (1, path));
     assert!(problems[0].line > 1 && problems[0].suggestion.as_deref().unwrap().contains("running"));
 }
 
-/// A store that can be told to fail to apply. The loop uses five verbs of it.
+/// A store that can be told to fail to apply. The loop uses a few verbs of it.
 struct Flaky {
     inner: Arc<MemoryStore>,
     failing: AtomicBool,
@@ -536,6 +537,10 @@ impl Store for Flaky {
 
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
         self.inner.applied().await
+    }
+
+    async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
+        self.inner.kept_files().await
     }
 
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {
