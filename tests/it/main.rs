@@ -22,6 +22,7 @@ mod git_server;
 mod gitops;
 mod guards;
 mod held;
+mod histories;
 mod hostile;
 mod hours;
 mod http;
