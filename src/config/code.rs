@@ -191,6 +191,8 @@ codes! {
     PreviousKeyAlone = "E0304",
     /// Some keys of `[source]` go with some kinds of repository only: a token with `https://`, keys with `ssh://`.
     SourceKeys = "E0305",
+    /// Keys that may sign commits need a `mode`, and a `mode` that asks for signatures needs keys.
+    VerifyKeys = "E0330",
     /// A new campaign starts before the instant that counts as now, so it would dial at once.
     NewInPast = "E0401",
     /// A campaign has another id than before. An id cannot change: one campaign is retired and another begins.

@@ -40,6 +40,7 @@ pub mod template;
 #[cfg(test)]
 mod toml_test;
 mod unclear;
+mod verify;
 mod version;
 mod windows;
 

@@ -10,6 +10,7 @@ use std::{
 };
 
 pub use super::source::{Follow, Location, RemoteSettings, RemoteUrl, SourceSettings, Transport};
+pub use super::verify::{VerifyMode, VerifySettings};
 use super::{
     code::Code,
     diagnostic::{Diagnostic, Severity, Source, sort},

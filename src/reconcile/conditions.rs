@@ -10,7 +10,7 @@ use crate::{
         guards::Verdict,
         ids::{CampaignId, Revision},
     },
-    gitops::{Refusal, SourceError},
+    gitops::{Refusal, SourceError, Unverified},
     store::StoreError,
     telemetry::{
         metrics::ReconcileFailure,
@@ -20,6 +20,9 @@ use crate::{
 
 /// Most files that a message names.
 const KEPT_TOLD_MAX: usize = 5;
+
+/// The condition that says whether the newest commit is signed by somebody who may.
+pub(super) const SOURCE_VERIFIED: &str = "SourceVerified";
 
 /// Most problems shown in status and logs; the message has the full count.
 pub(super) const PROBLEMS_SHOWN_MAX: usize = 200;
@@ -41,6 +44,9 @@ pub(super) enum Failure {
         /// The commit in force.
         applied: Revision,
     },
+    /// It is not signed by somebody who may, or brings a commit that is not.
+    #[error(transparent)]
+    Unverified(Box<Unverified>),
     /// The files have problems.
     #[error("{}", invalid(.0))]
     Invalid(Vec<Problem>),
@@ -95,6 +101,7 @@ impl Failure {
         match self {
             Self::Source(error) => error.reason(),
             Self::Rewritten { .. } => "HistoryRewritten",
+            Self::Unverified(unverified) => unverified.reason(),
             Self::Invalid(_) => "ValidationFailed",
             Self::Guarded { verdict, .. } => verdict.reason(),
             Self::InPart { .. } => "FilesKept",
@@ -107,6 +114,7 @@ impl Failure {
         match self {
             Self::Source(error) if !error.is_of_commit() => ReconcileFailure::Source,
             Self::Guarded { .. } => ReconcileFailure::Guarded,
+            Self::Unverified(_) => ReconcileFailure::Unverified,
             Self::Source(_) | Self::Rewritten { .. } | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => {
                 ReconcileFailure::Rejected
             }
@@ -118,18 +126,27 @@ impl Failure {
     pub(super) fn is_of_commit(&self) -> bool {
         match self {
             Self::Source(error) => error.is_of_commit(),
-            Self::Rewritten { .. } | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => true,
+            Self::Rewritten { .. } | Self::Unverified(_) | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => {
+                true
+            }
             // The end of a freeze is only a matter of time.
             Self::Guarded { verdict, .. } => verdict.is_of_removals(),
             Self::Store(_) => false,
         }
     }
 
+    /// Whether another look may find something else since the keys that may sign are not the commit's.
+    pub(super) fn is_of_keys(&self) -> bool {
+        matches!(self, Self::Unverified(_))
+    }
+
     /// Whether it stays so until a person does something.
     fn is_stalled(&self) -> bool {
         match self {
             Self::Source(error) => !error.is_passing(),
-            Self::Rewritten { .. } | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => true,
+            Self::Rewritten { .. } | Self::Unverified(_) | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => {
+                true
+            }
             Self::Guarded { verdict, .. } => verdict.is_of_removals(),
             Self::Store(_) => false,
         }
@@ -190,17 +207,9 @@ pub(super) fn conditions(
     ready: Result<String, (&Failure, String)>,
     now: Timestamp,
 ) -> Vec<Condition> {
-    let condition = |kind: &str, status: &str, reason: &str, message: &str| {
-        let same = before.iter().find(|c| c.r#type == kind && c.status == status);
-        Condition {
-            r#type: kind.to_owned(),
-            status: status.to_owned(),
-            reason: reason.to_owned(),
-            message: message.to_owned(),
-            last_transition_time: same.map_or_else(|| now.to_string(), |c| c.last_transition_time.clone()),
-        }
-    };
-    match ready {
+    let condition =
+        |kind: &str, status: &str, reason: &str, message: &str| condition(before, (kind, status), reason, message, now);
+    let mut conditions = match ready {
         Ok(message) => vec![condition("Ready", "True", "ReconciliationSucceeded", &message)],
         Err((failure, message)) => {
             let mut conditions = vec![condition("Ready", "False", failure.reason(), &message)];
@@ -212,6 +221,32 @@ pub(super) fn conditions(
             }
             conditions
         }
+    };
+    // What is said of signatures stands until it is said anew.
+    conditions.extend(before.iter().filter(|condition| condition.r#type == SOURCE_VERIFIED).cloned());
+    conditions
+}
+
+/// What is known of the newest commit's signature.
+pub(super) fn verified(before: &[Condition], status: &str, reason: &str, message: &str, now: Timestamp) -> Condition {
+    condition(before, (SOURCE_VERIFIED, status), reason, message, now)
+}
+
+/// A condition that keeps its time while its status stays the same.
+fn condition(
+    before: &[Condition],
+    (kind, status): (&str, &str),
+    reason: &str,
+    message: &str,
+    now: Timestamp,
+) -> Condition {
+    let same = before.iter().find(|c| c.r#type == kind && c.status == status);
+    Condition {
+        r#type: kind.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        last_transition_time: same.map_or_else(|| now.to_string(), |c| c.last_transition_time.clone()),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     domain::{campaign::DesiredState, ids::Revision, plan::Plan},
     gitops::CommitFiles,
     store::{CommitResult, Entries, Event, EventKind, HandledCommit, Store, StoredCampaign},
-    telemetry::status::CommitInfo,
+    telemetry::status::{CommitInfo, Verification},
 };
 
 /// Most campaigns of one commit that have an event of their own: more of them would drive out all else.
@@ -86,10 +86,15 @@ impl Journal {
     }
 
     /// A commit's files were read.
-    pub(super) fn read(&mut self, files: &CommitFiles) {
+    pub(super) fn read(&mut self, files: &CommitFiles, verified: Option<Verification>) {
         let (author, subject) = (files.author.clone(), files.subject.clone());
-        let info = CommitInfo { author, time: files.committed_at.to_string(), subject };
-        self.read = Some((files.revision.clone(), info));
+        let info = CommitInfo { author, time: files.committed_at.to_string(), subject, verified };
+        self.known(&files.revision, Some(info));
+    }
+
+    /// What a commit says of itself is known.
+    pub(super) fn known(&mut self, revision: &Revision, info: Option<CommitInfo>) {
+        self.read = info.map(|info| (revision.clone(), info));
         self.changed = 0;
     }
 

@@ -51,6 +51,7 @@ use crate::{
         overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
     },
+    telemetry::status::Verification,
 };
 
 /// A store in memory; it lives as long as its last handle.
@@ -73,6 +74,7 @@ struct State {
     /// Commits that were let in.
     approved: BTreeSet<String>,
     kept_files: BTreeMap<String, KeptFile>,
+    verified: BTreeMap<Revision, Verification>,
     campaigns: BTreeMap<CampaignId, Held>,
     journal: Journal,
     contacts: BTreeMap<ContactRef, Contact>,
@@ -301,6 +303,15 @@ impl Store for MemoryStore {
         let state = self.state()?;
         let was_in_force = state.applied.iter().any(|(applied, ..)| applied == revision);
         Ok(was_in_force || state.approved.contains(revision.as_str()))
+    }
+
+    async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError> {
+        self.state()?.verified.entry(revision.clone()).or_insert_with(|| by.clone());
+        Ok(())
+    }
+
+    async fn verified(&self, revision: &Revision) -> Result<Option<Verification>, StoreError> {
+        Ok(self.state()?.verified.get(revision).cloned())
     }
 
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {

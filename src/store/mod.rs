@@ -51,6 +51,7 @@ pub use crate::domain::{
     facts::GateSettings,
     intent::{CandidatePage, RecordedIntent, Settlement},
 };
+use crate::telemetry::status::Verification;
 
 /// What a store operation may fail with.
 #[derive(Debug, thiserror::Error)]
@@ -584,6 +585,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether a commit was let in by [`Self::approve`], or has been in force before.
     async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError>;
+
+    /// Keeps who signed a commit that is about to come into force; what was kept first stays.
+    async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError>;
+
+    /// Who signed a commit, if that was kept.
+    async fn verified(&self, revision: &Revision) -> Result<Option<Verification>, StoreError>;
 
     /// All campaigns, retired ones too.
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError>;

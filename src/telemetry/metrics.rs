@@ -83,6 +83,8 @@ pub enum ReconcileFailure {
     Source,
     /// The commit has problems; the last good one stays in force.
     Rejected,
+    /// The commit is not signed as the settings want it.
+    Unverified,
     /// The commit is good and waits for approval, or for the end of a freeze.
     Guarded,
     /// The store failed while it was applied.
@@ -90,12 +92,13 @@ pub enum ReconcileFailure {
 }
 
 impl ReconcileFailure {
-    const ALL: [Self; 4] = [Self::Source, Self::Rejected, Self::Guarded, Self::Store];
+    const ALL: [Self; 5] = [Self::Source, Self::Rejected, Self::Unverified, Self::Guarded, Self::Store];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Source => "source",
             Self::Rejected => "rejected",
+            Self::Unverified => "unverified",
             Self::Guarded => "guarded",
             Self::Store => "store",
         }
@@ -162,6 +165,7 @@ struct Source {
     applied_commit_time: Gauge,
     last_apply_successful: IntGauge,
     prune_blocked: IntGauge,
+    unverified: IntGauge,
     last_apply_success: Gauge,
     files: IntGauge,
     invalid_files: IntGauge,
@@ -391,6 +395,10 @@ impl Source {
                 "dialops_prune_blocked",
                 "Whether the newest commit waits since it takes away campaigns.",
             ),
+            unverified: declare.source_gauge(
+                "dialops_source_unverified",
+                "Whether the newest commit is kept out since its signature is not good.",
+            ),
             last_apply_success: declare.source_time(
                 "dialops_config_last_apply_success_timestamp_seconds",
                 "When the commit in force was applied.",
@@ -440,6 +448,8 @@ impl Source {
         self.last_apply_successful.set(i64::from(ready));
         let blocked = status.conditions.iter().any(|c| c.r#type == "PruneBlocked" && c.status == "True");
         self.prune_blocked.set(i64::from(blocked));
+        let unverified = status.conditions.iter().any(|c| c.r#type == "SourceVerified" && c.status == "False");
+        self.unverified.set(i64::from(unverified));
         self.files.set(i64::try_from(status.files).unwrap_or(i64::MAX));
         let invalid: BTreeSet<&str> = status.problems.iter().map(|problem| problem.file.as_str()).collect();
         self.invalid_files.set(i64::try_from(invalid.len()).unwrap_or(i64::MAX));

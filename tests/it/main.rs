@@ -49,6 +49,7 @@ mod rounds;
 mod schema;
 mod served;
 mod shown;
+mod signatures;
 mod simulate;
 mod sip;
 mod ssh_server;

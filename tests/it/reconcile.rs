@@ -39,7 +39,7 @@ use dialops::{
     },
     telemetry::{
         metrics::Metrics,
-        status::{DialStatus, Problem, SourceStatus},
+        status::{DialStatus, Problem, SourceStatus, Verification},
     },
 };
 use jiff::Timestamp;
@@ -617,6 +617,14 @@ impl Store for Flaky {
 
     async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError> {
         self.stepwise(self.inner.is_approved(revision)).await
+    }
+
+    async fn set_verified(&self, _: &Revision, _: &Verification) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn verified(&self, _: &Revision) -> Result<Option<Verification>, StoreError> {
+        unreachable!()
     }
 
     async fn heartbeat(&self) -> Result<(), StoreError> {

@@ -248,6 +248,7 @@ fn source_status() -> SourceStatus {
             author: "Li Wei".into(),
             time: "2031-03-01T01:00:00Z".into(),
             subject: "spring: start".into(),
+            verified: None,
         }),
         applied_at: Some(START.into()),
         last_handled_reconcile: None,

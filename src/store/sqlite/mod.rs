@@ -47,6 +47,7 @@ mod sorter;
 mod sql;
 mod statements;
 mod tidy;
+mod verified;
 mod writer;
 
 use std::{
@@ -96,6 +97,7 @@ use crate::{
         overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
     },
+    telemetry::status::Verification,
 };
 
 /// How often the log is tried to be emptied, while others read from it.
@@ -331,6 +333,15 @@ impl Store for SqliteStore {
     async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError> {
         let revision = revision.clone();
         self.read(move |conn| read::is_approved(conn, &revision)).await
+    }
+
+    async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError> {
+        self.urgent(Work::SetVerified(revision.clone(), by.clone())).await
+    }
+
+    async fn verified(&self, revision: &Revision) -> Result<Option<Verification>, StoreError> {
+        let revision = revision.clone();
+        self.read(move |conn| verified::get(conn, &revision)).await
     }
 
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {
