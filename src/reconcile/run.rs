@@ -1,5 +1,6 @@
 //! The loop itself.
 
+mod drift;
 mod guard;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use self::guard::Frozen;
+use self::{drift::Drifts, guard::Frozen};
 use super::{
     conditions::{self, Failure, with_causes},
     journal::Journal,
@@ -16,9 +17,10 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    control::ReconcileCommand,
+    control::{DialCommand, ReconcileCommand},
     domain::{
         campaign::{Definitions, Generation},
+        drift::Policy,
         guards::Guards,
         ids::{CampaignId, Revision},
         now::Now,
@@ -64,6 +66,10 @@ pub struct Reconcile {
     pub wake: Arc<Wake>,
     /// What a good commit may still wait for.
     pub guards: Guards,
+    /// What is done where the store differs from the commit in force.
+    pub drift: Policy,
+    /// The dialling loop, which knows what is live.
+    pub dialer: mpsc::Sender<DialCommand>,
     /// Commands to look now; [`crate::control::QUEUE_LENGTH`] long.
     pub commands: mpsc::Receiver<ReconcileCommand>,
     /// The generation in force; `None` until the first.
@@ -163,6 +169,7 @@ struct Looper {
     /// When the next campaign whose file is gone retires.
     retires_at: Option<Timestamp>,
     digests: Digests,
+    drift: Drifts,
     journal: Journal,
     /// Whether a failure to pin was told.
     pin_failed: bool,
@@ -187,8 +194,10 @@ impl Looper {
         };
         parts.status.send_replace(status);
         let journal = Journal::new(Arc::clone(&parts.store), parts.clock.clone());
+        let seed = parts.store.dialog_key().iter().fold(0, |seed: u64, byte| seed.rotate_left(8) ^ u64::from(*byte));
         Self {
             parts,
+            drift: Drifts::new(seed),
             applied: None,
             in_force: None,
             observed: None,
@@ -221,6 +230,7 @@ impl Looper {
 
     async fn look(&mut self, head: Result<Revision, SourceError>, mut asked: Asked) -> Result<(), StoreError> {
         self.journal.looked(head.as_ref().map(drop).map_err(|error| error as &dyn std::error::Error));
+        self.look_for_drift(&asked).await;
         let pin = self.pin_in_force();
         self.pinned = pin.is_some();
         let outcome = match (self.retire_due().await, pin, head) {

@@ -27,7 +27,7 @@ pub struct SourceStatus {
     pub applied_at: Option<String>,
     /// Token of the newest reconcile request that has been served.
     pub last_handled_reconcile: Option<String>,
-    /// `Ready`, and `Stalled` and `PruneBlocked` while they hold (kstatus vocabulary).
+    /// `Ready`, and `Stalled`, `PruneBlocked` and `DriftDetected` while they hold (kstatus vocabulary).
     pub conditions: Vec<Condition>,
     /// Every problem of the last attempted revision; empty when it was good.
     pub problems: Vec<Problem>,
@@ -92,7 +92,7 @@ pub struct CommitInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// `Ready`, `Stalled` or `PruneBlocked`.
+    /// `Ready`, `Stalled`, `PruneBlocked` or `DriftDetected`.
     pub r#type: String,
     /// `True`, `False` or `Unknown`.
     pub status: String,
