@@ -22,6 +22,7 @@ use super::{
 };
 use crate::domain::{
     campaign::{Ceilings, DialPermission, SecretRef},
+    drift::Policy,
     guards::{Freeze, Guards},
     ids::TrunkId,
     phone::E164,
@@ -52,6 +53,8 @@ pub struct Settings {
     pub longest_override: Duration,
     /// What a good commit may still wait for.
     pub guards: Guards,
+    /// What is done where the store differs from the commit in force.
+    pub drift: Policy,
     /// Form of the log.
     pub log_format: LogFormat,
     /// The least important that is logged.
@@ -194,6 +197,7 @@ impl Build<'_> {
             dial,
             longest_override: file.overrides.value.longest.value,
             guards: self.guards(file.guards.value, file.freezes.value),
+            drift: file.drift.value.policy.value,
             log_format: log.format.value,
             log_level: log.level.value,
         })

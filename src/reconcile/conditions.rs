@@ -201,7 +201,8 @@ pub(super) fn refused(refusal: &Refusal) -> Problem {
     }
 }
 
-/// `Ready`, and `Stalled` and `PruneBlocked` while they hold; each keeps its time while its status stays the same.
+/// `Ready`, and `Stalled` and `PruneBlocked` while they hold; each keeps its time while its status stays the same. What
+/// says of drift stays as it is.
 pub(super) fn conditions(
     before: &[Condition],
     ready: Result<String, (&Failure, String)>,
@@ -209,6 +210,7 @@ pub(super) fn conditions(
 ) -> Vec<Condition> {
     let condition =
         |kind: &str, status: &str, reason: &str, message: &str| condition(before, (kind, status), reason, message, now);
+    let drift = before.iter().filter(|condition| condition.r#type == DRIFT_DETECTED).cloned();
     let mut conditions = match ready {
         Ok(message) => vec![condition("Ready", "True", "ReconciliationSucceeded", &message)],
         Err((failure, message)) => {
@@ -224,6 +226,7 @@ pub(super) fn conditions(
     };
     // What is said of signatures stands until it is said anew.
     conditions.extend(before.iter().filter(|condition| condition.r#type == SOURCE_VERIFIED).cloned());
+    conditions.extend(drift);
     conditions
 }
 
@@ -248,6 +251,24 @@ fn condition(
         message: message.to_owned(),
         last_transition_time: same.map_or_else(|| now.to_string(), |c| c.last_transition_time.clone()),
     }
+}
+
+/// What says that the store or the telephony side differs from the commit in force.
+const DRIFT_DETECTED: &str = "DriftDetected";
+
+/// The conditions with what says of drift: a reason and a message, or nothing while all is in order. It keeps its time
+/// while it is there.
+pub(super) fn with_drift(before: &[Condition], told: Option<(&str, String)>, now: Timestamp) -> Vec<Condition> {
+    let is_drift = |condition: &&Condition| condition.r#type == DRIFT_DETECTED;
+    let since = before.iter().find(is_drift).map(|condition| condition.last_transition_time.clone());
+    let drift = told.map(|(reason, message)| Condition {
+        r#type: DRIFT_DETECTED.to_owned(),
+        status: "True".to_owned(),
+        reason: reason.to_owned(),
+        message,
+        last_transition_time: since.unwrap_or_else(|| now.to_string()),
+    });
+    before.iter().filter(|condition| !is_drift(condition)).cloned().chain(drift).collect()
 }
 
 /// Before the first look.
@@ -290,6 +311,18 @@ mod tests {
         let third = conditions(&second, Ok("fine".to_owned()), at("2031-03-01T12:00:00Z"));
         assert_eq!(third.len(), 1, "Stalled is there only while it holds");
         assert_eq!(third[0].last_transition_time, "2031-03-01T12:00:00Z");
+    }
+
+    #[test]
+    fn drift_is_told_beside_the_commit_and_only_while_it_is_there() {
+        let first = with_drift(&[], Some(("Mended", "one".to_owned())), at("2031-03-01T10:00:00Z"));
+        let second = with_drift(&first, Some(("Fight", "two".to_owned())), at("2031-03-01T11:00:00Z"));
+        let third = conditions(&second, Ok("fine".to_owned()), at("2031-03-01T12:00:00Z"));
+        let told: Vec<&str> = third.iter().map(|condition| condition.r#type.as_str()).collect();
+        assert_eq!(told, ["Ready", "DriftDetected"]);
+        assert_eq!((third[1].reason.as_str(), third[1].message.as_str()), ("Fight", "two"));
+        assert_eq!(third[1].last_transition_time, "2031-03-01T10:00:00Z");
+        assert_eq!(with_drift(&third, None, at("2031-03-01T13:00:00Z")).len(), 1);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use super::conditions::{Failure, with_causes};
 use crate::{
     clock::Clock,
-    domain::{campaign::DesiredState, ids::Revision, plan::Plan},
+    domain::{campaign::DesiredState, drift::Drift, ids::Revision, plan::Plan},
     gitops::CommitFiles,
     store::{CommitResult, Entries, Event, EventKind, HandledCommit, Store, StoredCampaign},
     telemetry::status::{CommitInfo, Verification},
@@ -117,6 +117,19 @@ impl Journal {
         if more > 0 {
             let event = self.add(EventKind::CampaignChanged, format!("and {more} more campaigns"));
             event.revision = Some(revision.clone());
+        }
+    }
+
+    /// The store, or the telephony side, differs from the commit in force, or was put right.
+    pub(super) fn drifted(&mut self, drifts: &[Drift], mended: bool) {
+        let kind = if mended { EventKind::DriftMended } else { EventKind::DriftFound };
+        for drift in drifts.iter().take(CHANGES_TOLD_MAX) {
+            let event = self.add(kind, if mended { format!("put right: {drift}") } else { drift.to_string() });
+            event.campaign = drift.campaign().cloned();
+        }
+        let more = drifts.len().saturating_sub(CHANGES_TOLD_MAX);
+        if more > 0 {
+            self.add(kind, format!("and {more} more"));
         }
     }
 

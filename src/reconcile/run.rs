@@ -1,5 +1,6 @@
 //! The loop itself.
 
+mod drift;
 mod guard;
 mod verify;
 
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use self::guard::Frozen;
+use self::{drift::Drifts, guard::Frozen};
 use super::{
     check::{Load, Rejected},
     conditions::{self, Failure, with_causes},
@@ -19,9 +20,10 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    control::ReconcileCommand,
+    control::{DialCommand, ReconcileCommand},
     domain::{
         campaign::{Generation, KeptFile, KeptFiles},
+        drift::Policy,
         guards::{BadFiles, Guards},
         ids::{CampaignId, Revision},
         now::Now,
@@ -55,6 +57,10 @@ pub struct Reconcile {
     pub wake: Arc<Wake>,
     /// What a good commit may still wait for.
     pub guards: Guards,
+    /// What is done where the store differs from the commit in force.
+    pub drift: Policy,
+    /// The dialling loop, which knows what is live.
+    pub dialer: mpsc::Sender<DialCommand>,
     /// Commands to look now; [`crate::control::QUEUE_LENGTH`] long.
     pub commands: mpsc::Receiver<ReconcileCommand>,
     /// The generation in force; `None` until the first.
@@ -155,6 +161,7 @@ struct Looper {
     /// When the next campaign whose file is gone retires.
     retires_at: Option<Timestamp>,
     digests: Digests,
+    drift: Drifts,
     journal: Journal,
     /// Whether a failure to pin was told.
     pin_failed: bool,
@@ -209,8 +216,10 @@ impl Looper {
         };
         parts.status.send_replace(status);
         let journal = Journal::new(Arc::clone(&parts.store), parts.clock.clone());
+        let seed = parts.store.dialog_key().iter().fold(0, |seed: u64, byte| seed.rotate_left(8) ^ u64::from(*byte));
         Self {
             parts,
+            drift: Drifts::new(seed),
             applied: None,
             in_force: None,
             observed: None,
@@ -246,6 +255,7 @@ impl Looper {
 
     async fn look(&mut self, head: Result<Revision, SourceError>, mut asked: Asked) -> Result<(), StoreError> {
         self.journal.looked(head.as_ref().map(drop).map_err(|error| error as &dyn std::error::Error));
+        self.look_for_drift(&asked).await;
         let pin = self.pin_in_force();
         self.pinned = pin.is_some();
         let outcome = match (self.retire_due().await, pin, head) {

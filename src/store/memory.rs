@@ -43,6 +43,7 @@ use crate::{
         campaign::{Campaign, Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
+        drift::calls::LiveRows,
         facts::{
             ledger::{Ledger, monotonic},
             verdict::{self, Question},
@@ -381,7 +382,23 @@ impl Store for MemoryStore {
     }
 
     async fn leftovers(&self) -> Result<Leftovers, StoreError> {
-        Ok(self.state()?.leftovers(self.epoch))
+        Ok(self.state()?.leftovers(|epoch| epoch < self.epoch))
+    }
+
+    async fn foreign_writes(&self) -> Result<u64, StoreError> {
+        // Nobody else can.
+        self.state().map(|_| 0)
+    }
+
+    async fn live_rows(&self) -> Result<LiveRows, StoreError> {
+        Ok(self.state()?.live_rows())
+    }
+
+    async fn left_behind(&self, attempts: &[AttemptId], legs: &[LegId]) -> Result<Leftovers, StoreError> {
+        let mut all = self.state()?.leftovers(|_| true);
+        all.legs.retain(|leg| legs.contains(&leg.record.leg));
+        all.attempts.retain(|left| attempts.contains(&left.attempt));
+        Ok(all)
     }
 
     async fn import(

@@ -19,6 +19,7 @@ use prometheus::{
 };
 
 use super::{
+    drift,
     process::{self, Add as _},
     status::{DialStatus, SourceStatus},
 };
@@ -150,6 +151,7 @@ pub struct Metrics {
     intent_commit: Histogram,
     store_commits: IntCounter,
     engine_errors: IntCounter,
+    pub(super) drift: drift::Series,
     sip_receive_buffer: IntGauge,
 }
 
@@ -230,6 +232,7 @@ impl Metrics {
             store_commits: declare.counter("dialops_store_commits_total", "Write transactions committed."),
             engine_errors: declare
                 .counter("dialops_engine_errors_total", "Events that did not fit the state they met; each is a bug."),
+            drift: drift::Series::new(&declare),
             sip_receive_buffer: declare.gauge(
                 "dialops_sip_receive_buffer_bytes",
                 "Receive buffer that the kernel gave the SIP socket; it clamps in silence.",
@@ -478,7 +481,7 @@ fn of_source(name: &str, help: &str) -> Opts {
 }
 
 /// Makes series and registers them.
-struct Declare(Registry);
+pub(super) struct Declare(Registry);
 
 impl process::Add for Declare {
     fn add<C: Collector + Clone + 'static>(&self, collector: prometheus::Result<C>) -> C {
@@ -494,7 +497,7 @@ impl Declare {
         self.add(IntCounter::new(name, help))
     }
 
-    fn counters<const N: usize>(&self, opts: Opts, label: &str, values: [&str; N]) -> IntCounterVec {
+    pub(super) fn counters<const N: usize>(&self, opts: Opts, label: &str, values: [&str; N]) -> IntCounterVec {
         let counters = self.add(IntCounterVec::new(opts, &[label]));
         for value in values {
             counters.with_label_values(&[value]).inc_by(0);
@@ -520,7 +523,7 @@ impl Declare {
     }
 
     /// Gauges that every scrape sets, each label combination of them.
-    fn gauges(&self, opts: Opts, labels: &[&str]) -> IntGaugeVec {
+    pub(super) fn gauges(&self, opts: Opts, labels: &[&str]) -> IntGaugeVec {
         self.add(IntGaugeVec::new(opts, labels))
     }
 

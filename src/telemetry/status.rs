@@ -27,8 +27,8 @@ pub struct SourceStatus {
     pub applied_at: Option<String>,
     /// Token of the newest reconcile request that has been served.
     pub last_handled_reconcile: Option<String>,
-    /// `Ready`, `SourceVerified` where signatures are asked for, and `Stalled` and `PruneBlocked` while they hold (kstatus
-    /// vocabulary).
+    /// `Ready`, `SourceVerified` where signatures are asked for, and `Stalled`, `PruneBlocked` and `DriftDetected` while
+    /// they hold (kstatus vocabulary).
     pub conditions: Vec<Condition>,
     /// Every problem of the last attempted revision; empty when it was good.
     pub problems: Vec<Problem>,
@@ -115,7 +115,7 @@ impl std::fmt::Display for Verification {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// `Ready`, `SourceVerified`, `Stalled` or `PruneBlocked`.
+    /// `Ready`, `SourceVerified`, `Stalled`, `PruneBlocked` or `DriftDetected`.
     pub r#type: String,
     /// `True`, `False` or `Unknown`.
     pub status: String,

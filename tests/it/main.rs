@@ -15,6 +15,7 @@ mod daemon;
 mod definitions;
 mod demo;
 mod do_not_call;
+mod drift;
 mod faults;
 mod filters;
 mod followed;

@@ -343,7 +343,10 @@ async fn stand_in_dialer(
                 imported.send(campaign).unwrap();
             }
             // The store has it; this one dials nobody.
-            DialCommand::ContactChanged { .. } | DialCommand::DoNotCallChanged { .. } => {}
+            DialCommand::ContactChanged { .. }
+            | DialCommand::DoNotCallChanged { .. }
+            | DialCommand::Compare { .. }
+            | DialCommand::Mend { .. } => {}
         }
     }
 }
