@@ -26,7 +26,7 @@ use dialops::{
         guards::Guards,
         ids::Revision,
     },
-    gitops::{Source, Wake, watch as git_watch},
+    gitops::{Source, Wake, watch as git_watch, webhook::Webhooks},
     http::{
         self, Instance, Listeners, ServerState,
         access::Access,
@@ -225,6 +225,8 @@ impl Daemon {
             store: Arc::clone(&self.store),
             dialer: mpsc::channel(QUEUE_LENGTH).0,
             reconciler: mpsc::channel(QUEUE_LENGTH).0,
+            wake: Arc::default(),
+            webhooks: Arc::new(Webhooks::new(vec![], self.source.settings().follow.clone(), None)),
             metrics: Arc::clone(&self.metrics),
             clock: self.clock.clone(),
             longest_override: Duration::from_secs(86_400),

@@ -32,7 +32,7 @@ use crate::{
         gate::Caps,
         ids::TrunkId,
     },
-    gitops::{self, Source, Wake},
+    gitops::{self, Source, Wake, webhook::Webhooks},
     http::{self, Instance, Listeners, ServerState, access::Access, listen},
     reconcile::{self, Reconcile},
     store::{GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
@@ -173,7 +173,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         clock: clock.clone(),
     };
     let server = Arc::new(ServerState {
-        instance: Instance { name: host_name(), version: env!("CARGO_PKG_VERSION").to_owned(), started_at },
+        instance: Instance { name: instance(&settings), version: env!("CARGO_PKG_VERSION").to_owned(), started_at },
         repository: source.clone(),
         loader,
         source: source_status,
@@ -182,6 +182,8 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         store: Arc::clone(&store) as Arc<dyn Store>,
         dialer: dial_commands,
         reconciler: reconcile_commands,
+        wake: Arc::clone(&wake),
+        webhooks: Arc::new(webhooks(&settings, &options)),
         metrics: Arc::clone(&metrics),
         clock,
         access,
@@ -384,6 +386,15 @@ async fn stop_on_error<E>(task: impl Future<Output = Result<(), E>>, shutdown: C
         shutdown.cancel();
     }
     result
+}
+
+fn webhooks(settings: &Settings, options: &Options) -> Webhooks {
+    Webhooks::new(settings.webhooks.clone(), settings.source.follow.clone(), options.credentials.clone())
+}
+
+/// The name of this daemon: the host's, unless the settings have another.
+fn instance(settings: &Settings) -> String {
+    settings.instance.clone().unwrap_or_else(host_name)
 }
 
 fn host_name() -> String {

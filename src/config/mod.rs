@@ -19,6 +19,7 @@ mod load;
 mod loader;
 mod missing;
 mod newer;
+mod notifications;
 mod open;
 mod read;
 pub mod reference;
@@ -41,6 +42,7 @@ pub mod template;
 mod toml_test;
 mod unclear;
 mod version;
+mod webhooks;
 mod windows;
 
 pub use diagnostic::Diagnostic;

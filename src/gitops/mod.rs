@@ -21,6 +21,7 @@ mod snapshot;
 pub mod source;
 pub mod wake;
 pub mod watch;
+pub mod webhook;
 
 pub use checkout::Checkout;
 pub use error::{Refusal, RefusalReason, SourceError};

@@ -537,6 +537,7 @@ impl Looper {
 fn metric(trigger: Trigger) -> metrics::Trigger {
     match trigger {
         Trigger::Watch => metrics::Trigger::Watch,
+        Trigger::Webhook => metrics::Trigger::Webhook,
         Trigger::Poll | Trigger::Retry => metrics::Trigger::Poll,
         Trigger::Start | Trigger::Manual | Trigger::Signal => metrics::Trigger::Manual,
     }

@@ -22,6 +22,7 @@ mod git_server;
 mod gitops;
 mod guards;
 mod held;
+mod hooks;
 mod hostile;
 mod hours;
 mod http;

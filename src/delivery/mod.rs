@@ -1,0 +1,1 @@
+//! What others are told: the state of commits, and what needs a person.
