@@ -205,6 +205,7 @@ impl Daemon {
             generation,
             status: watch::channel(SourceStatus::default()).0,
             metrics: Arc::clone(&metrics),
+            outbox: Arc::default(),
             clock: clock.clone(),
         };
         tokio::spawn(git_watch::run(parts.source.clone(), wake, Arc::default(), shutdown.clone()));

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     clock::Clock,
     control::ReconcileCommand,
+    delivery::Outbox,
     domain::{
         campaign::{Definitions, Generation},
         guards::Guards,
@@ -27,7 +28,7 @@ use crate::{
     store::{Store, StoreError, StoredCampaign},
     telemetry::{
         metrics::{self, Fetch, Metrics},
-        status::{CommitInfo, Problem, SourceStatus},
+        status::{CommitInfo, Failing, Problem, SourceStatus},
     },
 };
 
@@ -72,6 +73,8 @@ pub struct Reconcile {
     pub status: watch::Sender<SourceStatus>,
     /// Where looks are counted.
     pub metrics: Arc<Metrics>,
+    /// Where what became of commits is left for others to be told.
+    pub outbox: Arc<Outbox>,
     /// The time.
     pub clock: Clock,
 }
@@ -186,7 +189,7 @@ impl Looper {
             ..SourceStatus::default()
         };
         parts.status.send_replace(status);
-        let journal = Journal::new(Arc::clone(&parts.store), parts.clock.clone());
+        let journal = Journal::new(Arc::clone(&parts.store), parts.clock.clone(), Arc::clone(&parts.outbox));
         Self {
             parts,
             applied: None,
@@ -429,6 +432,7 @@ impl Looper {
                 status.conditions = conditions;
                 status.problems.clear();
                 status.waiting = None;
+                status.failure = None;
             }
             changed
         });
@@ -523,6 +527,7 @@ impl Looper {
             status.conditions = conditions;
             status.problems = problems;
             status.waiting = waiting;
+            status.failure = Some(Failing { why: failure.metric(), revision: status.observed_revision.clone() });
             changed
         });
     }

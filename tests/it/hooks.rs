@@ -56,7 +56,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn signed(text: impl AsRef<[u8]>) -> String {
+/// The tag of a text in hexadecimal digits, by `openssl`.
+pub(crate) fn signed(text: impl AsRef<[u8]>) -> String {
     hex(&mac(&hex(SECRET.as_bytes()), text.as_ref()))
 }
 

@@ -270,6 +270,7 @@ fn source_status() -> SourceStatus {
         problems: vec![],
         lowered: vec![],
         files: 6,
+        failure: None,
     }
 }
 
