@@ -19,6 +19,7 @@ mod load;
 mod loader;
 mod missing;
 mod newer;
+mod notifications;
 mod open;
 mod read;
 pub mod reference;
@@ -42,6 +43,7 @@ mod toml_test;
 mod unclear;
 mod verify;
 mod version;
+mod webhooks;
 mod windows;
 
 pub use diagnostic::Diagnostic;

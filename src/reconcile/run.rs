@@ -21,6 +21,7 @@ use super::{
 use crate::{
     clock::Clock,
     control::{DialCommand, ReconcileCommand},
+    delivery::Outbox,
     domain::{
         campaign::{Generation, KeptFile, KeptFiles},
         drift::Policy,
@@ -32,7 +33,7 @@ use crate::{
     store::{Store, StoreError, StoredCampaign},
     telemetry::{
         metrics::{self, Fetch, Metrics},
-        status::{CommitInfo, Problem, SourceStatus},
+        status::{CommitInfo, Failing, Problem, SourceStatus},
     },
 };
 
@@ -69,6 +70,8 @@ pub struct Reconcile {
     pub status: watch::Sender<SourceStatus>,
     /// Where looks are counted.
     pub metrics: Arc<Metrics>,
+    /// Where what became of commits is left for others to be told.
+    pub outbox: Arc<Outbox>,
     /// The time.
     pub clock: Clock,
 }
@@ -215,7 +218,7 @@ impl Looper {
             ..SourceStatus::default()
         };
         parts.status.send_replace(status);
-        let journal = Journal::new(Arc::clone(&parts.store), parts.clock.clone());
+        let journal = Journal::new(Arc::clone(&parts.store), parts.clock.clone(), Arc::clone(&parts.outbox));
         let seed = parts.store.dialog_key().iter().fold(0, |seed: u64, byte| seed.rotate_left(8) ^ u64::from(*byte));
         Self {
             parts,
@@ -493,6 +496,7 @@ impl Looper {
                 status.conditions = conditions;
                 status.problems.clear();
                 status.waiting = None;
+                status.failure = None;
             }
             changed
         });
@@ -598,6 +602,7 @@ impl Looper {
             status.conditions = conditions;
             status.problems = problems;
             status.waiting = waiting;
+            status.failure = Some(Failing { why: failure.metric(), revision: status.observed_revision.clone() });
             changed
         });
     }
@@ -612,6 +617,7 @@ impl Looper {
 fn metric(trigger: Trigger) -> metrics::Trigger {
     match trigger {
         Trigger::Watch => metrics::Trigger::Watch,
+        Trigger::Webhook => metrics::Trigger::Webhook,
         Trigger::Poll | Trigger::Retry => metrics::Trigger::Poll,
         Trigger::Start | Trigger::Manual | Trigger::Signal => metrics::Trigger::Manual,
     }

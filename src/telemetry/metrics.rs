@@ -19,7 +19,7 @@ use prometheus::{
 };
 
 use super::{
-    drift,
+    drift, exchange,
     process::{self, Add as _},
     status::{DialStatus, SourceStatus},
 };
@@ -59,6 +59,8 @@ impl Fetch {
 pub enum Trigger {
     /// The file system said that the repository changed.
     Watch,
+    /// A server told of a push.
+    Webhook,
     /// The poll timer.
     Poll,
     /// SIGHUP, the API or the first look after the start.
@@ -66,11 +68,12 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    const ALL: [Self; 3] = [Self::Watch, Self::Poll, Self::Manual];
+    const ALL: [Self; 4] = [Self::Watch, Self::Webhook, Self::Poll, Self::Manual];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Watch => "watch",
+            Self::Webhook => "webhook",
             Self::Poll => "poll",
             Self::Manual => "manual",
         }
@@ -136,6 +139,7 @@ pub struct Metrics {
     /// Held while gauges are taken from status and rendered, so two scrapes never mix.
     scrape: Mutex<()>,
     process: process::Gauges,
+    exchange: exchange::Counters,
     source: Source,
     campaigns: IntGaugeVec,
     campaign_waiting: IntGaugeVec,
@@ -185,6 +189,7 @@ impl Metrics {
         declare.build_info();
         Self {
             process: process::Gauges::new(&declare, started_at),
+            exchange: exchange::Counters::new(&declare),
             source: Source::new(&declare),
             campaigns: declare.gauges(
                 Opts::new("dialops_campaigns", "Campaigns by what their files ask for and what they are doing."),
@@ -270,6 +275,11 @@ impl Metrics {
     /// A commit came into force this long after it was made.
     pub fn commit_applied(&self, trigger: Trigger, after_commit: Duration) {
         self.source.commit_to_applied.with_label_values(&[trigger.as_str()]).observe(after_commit.as_secs_f64());
+    }
+
+    /// What webhooks and deliveries are counted by.
+    pub fn exchange(&self) -> &exchange::Counters {
+        &self.exchange
     }
 
     /// An attempt ended.

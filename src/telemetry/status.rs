@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::metrics::ReconcileFailure;
 use crate::domain::reason::Hold;
 
 /// The commit that is followed, and what became of the newest one.
@@ -45,6 +46,18 @@ pub struct SourceStatus {
     pub waiting: Option<WaitingCommit>,
     /// Files read from the last attempted revision.
     pub files: usize,
+    /// Why `Ready` is `False`; the condition has it in words.
+    #[serde(skip)]
+    pub failure: Option<Failing>,
+}
+
+/// What is not in force, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failing {
+    /// Why.
+    pub why: ReconcileFailure,
+    /// The commit, as it was observed; a newer one may have been since.
+    pub revision: Option<String>,
 }
 
 /// A campaign whose file is gone, and that has not retired yet.

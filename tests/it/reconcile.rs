@@ -142,6 +142,7 @@ impl Daemon {
             generation,
             status,
             metrics: Arc::clone(&metrics),
+            outbox: Arc::default(),
             clock: Clock::system(),
         };
         let task = tokio::spawn(reconcile::run(parts, shutdown.clone()));

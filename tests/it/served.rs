@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time
 
 use dialops::{
     clock::Clock,
-    config::{Loader, settings::outer_ceilings},
+    config::{
+        Loader,
+        settings::{Follow, outer_ceilings},
+    },
     control::{AgentError, DialCommand, QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
@@ -25,6 +28,7 @@ use dialops::{
         retry::{self, EndedAttempt},
         tenant::Tenant,
     },
+    gitops::webhook::Webhooks,
     http::{self, Instance, Listeners, ServerState, access::Access},
     store::{
         CampaignChange, GateSettings, IntentDecision, IntentRequest, LegRecord, Opener, Store, memory::MemoryStore,
@@ -94,6 +98,8 @@ impl Served {
             store: store.clone(),
             dialer,
             reconciler,
+            wake: Arc::default(),
+            webhooks: Arc::new(Webhooks::new(vec![], Follow::Branch("main".into()), None)),
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
             access,
@@ -262,6 +268,7 @@ fn source_status() -> SourceStatus {
         problems: vec![],
         lowered: vec![],
         files: 6,
+        failure: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::{campaign::MAX_RING_LIMIT, source::SourceTable};
+use super::{campaign::MAX_RING_LIMIT, notifications::NotificationTable, source::SourceTable, webhooks::WebhookTable};
 use crate::{
     config::{
         kinds::{
@@ -29,6 +29,9 @@ table! {
     /// Settings of one machine: what it follows, where it listens, whom it may call, and the ceilings that the
     /// repository can't raise.
     pub(crate) struct SettingsFile "the settings" {
+        /// Name of this daemon among others, on its page, in commit statuses and notifications; the host's name unless
+        /// it is set.
+        optional instance: Text<1, 64> => "prod-a",
         /// The configuration repository that is followed.
         required source: SourceTable => { repository = "/srv/dialling.git" },
         /// Where attempts, contacts and agents' states are kept.
@@ -51,6 +54,10 @@ table! {
         default(Vec::new()) freezes: List<FreezeTable, 0>,
         /// What is done where the store, or the telephony side, differs from the commit in force.
         table drift: DriftTable,
+        /// One `[[webhooks]]` for each server that tells of pushes.
+        default(Vec::new()) webhooks: List<WebhookTable, 0>,
+        /// One `[[notifications]]` for each that is told of what needs a person.
+        default(Vec::new()) notifications: List<NotificationTable, 0>,
         /// What the daemon says of itself.
         table log: LogTable,
     }
