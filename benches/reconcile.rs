@@ -23,10 +23,11 @@ use dialops::{
     control::QUEUE_LENGTH,
     domain::{
         campaign::{DialPermission, Generation},
+        drift::Policy,
         guards::Guards,
         ids::Revision,
     },
-    gitops::{Source, Wake, watch as git_watch},
+    gitops::{Source, Wake, watch as git_watch, webhook::Webhooks},
     http::{
         self, Instance, Listeners, ServerState,
         access::Access,
@@ -201,10 +202,13 @@ impl Daemon {
             load: reconcile::check(Arc::clone(&loader)),
             wake: Arc::clone(&wake),
             guards: Guards::default(),
+            drift: Policy::Mend,
+            dialer: mpsc::channel(1).0,
             commands: mpsc::channel(1).1,
             generation,
             status: watch::channel(SourceStatus::default()).0,
             metrics: Arc::clone(&metrics),
+            outbox: Arc::default(),
             clock: clock.clone(),
         };
         tokio::spawn(git_watch::run(parts.source.clone(), wake, Arc::default(), shutdown.clone()));
@@ -225,6 +229,8 @@ impl Daemon {
             store: Arc::clone(&self.store),
             dialer: mpsc::channel(QUEUE_LENGTH).0,
             reconciler: mpsc::channel(QUEUE_LENGTH).0,
+            wake: Arc::default(),
+            webhooks: Arc::new(Webhooks::new(vec![], self.source.settings().follow.clone(), None)),
             metrics: Arc::clone(&self.metrics),
             clock: self.clock.clone(),
             longest_override: Duration::from_secs(86_400),

@@ -415,6 +415,27 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         ),
     ),
     (
+        Code::StatusKeys,
+        edit(
+            SETTINGS,
+            "[source.status]\nprovider = \"gitea\"\nproject = \"acme/dialling\"\ntoken = { credential = \"status-token\" }",
+            "[source.status]\nprovider = \"gitea\"\napi = \"https://git.example.net/api/v1\"\nproject = \"acme/dialling\"\n\
+             token = { credential = \"status-token\" }",
+            "GitHub and Gitea know a repository as `owner/name`, GitLab by its whole path or its number. `api` may be left \
+             out for github.com and gitlab.com only.",
+        ),
+    ),
+    (
+        Code::NotificationKeys,
+        edit(
+            SETTINGS,
+            "kind = \"alertmanager\"\nurl = \"http://alertmanager.example.net:9093\"\nsecret = { credential = \"secret\" }",
+            "kind = \"alertmanager\"\nurl = \"http://alertmanager.example.net:9093\"",
+            "Alertmanager is sent alerts, which begin and end: it takes no signature, and that a commit is in force never \
+             ends.",
+        ),
+    ),
+    (
         Code::VerifyKeys,
         edit(
             SETTINGS,

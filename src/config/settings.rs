@@ -9,8 +9,6 @@ use std::{
     time::Duration,
 };
 
-pub use super::source::{Follow, Location, RemoteSettings, RemoteUrl, SourceSettings, Transport};
-pub use super::verify::{VerifyMode, VerifySettings};
 use super::{
     code::Code,
     diagnostic::{Diagnostic, Severity, Source, sort},
@@ -20,8 +18,15 @@ use super::{
         CeilingsTable, Dial, FreezeTable, GuardsTable, SafetyTable, SettingsFile, StoreTable, TrunkTable,
     },
 };
+pub use super::{
+    notifications::{NotificationKind, NotificationSettings, Provider, StatusSettings, Topic},
+    source::{Follow, Location, RemoteSettings, RemoteUrl, SourceSettings, Transport},
+    verify::{VerifyMode, VerifySettings},
+    webhooks::{HookKind, WebhookSettings},
+};
 use crate::domain::{
     campaign::{Ceilings, DialPermission, SecretRef},
+    drift::Policy,
     guards::{Freeze, Guards},
     ids::TrunkId,
     phone::E164,
@@ -30,6 +35,8 @@ use crate::domain::{
 /// Everything that one machine's administrator sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// Name of this daemon, if it is not the host's.
+    pub instance: Option<String>,
     /// The configuration repository.
     pub source: SourceSettings,
     /// The SQLite file.
@@ -52,6 +59,14 @@ pub struct Settings {
     pub longest_override: Duration,
     /// What a good commit may still wait for.
     pub guards: Guards,
+    /// What is done where the store differs from the commit in force.
+    pub drift: Policy,
+    /// Servers that tell of pushes.
+    pub webhooks: Vec<WebhookSettings>,
+    /// Where the state of commits is written beside them.
+    pub commit_status: Option<StatusSettings>,
+    /// Who is told of what needs a person.
+    pub notifications: Vec<NotificationSettings>,
     /// Form of the log.
     pub log_format: LogFormat,
     /// The least important that is logged.
@@ -175,9 +190,16 @@ impl Build<'_> {
         self.check_keys(&file.store.value);
         let dial = self.dial(file.safety.value);
         let (http, sip, log) = (file.http.value, file.sip.value, file.log.value);
-        let source = file.source.and_then(|source| self.source(source, &file.store.value.path.value));
+        let (mut source, mut status) = (file.source, None);
+        if let Some(source) = &mut source {
+            status = source.value.status.take();
+        }
+        let source = source.and_then(|source| self.source(source, &file.store.value.path.value));
         let store = file.store.value;
+        let (webhooks, commit_status) = (self.webhooks(file.webhooks.value), status.and_then(|s| self.status(s)));
+        let notifications = self.notifications(file.notifications.value);
         Some(Settings {
+            instance: file.instance.map(|instance| instance.value),
             source: source?,
             store: self.folder.join(store.path.value),
             attribute_key: store.attribute_key.map(|key| self.secret(key)),
@@ -194,6 +216,10 @@ impl Build<'_> {
             dial,
             longest_override: file.overrides.value.longest.value,
             guards: self.guards(file.guards.value, file.freezes.value),
+            drift: file.drift.value.policy.value,
+            webhooks,
+            commit_status,
+            notifications,
             log_format: log.format.value,
             log_level: log.level.value,
         })
@@ -272,6 +298,7 @@ impl Build<'_> {
             removals_percent: table.removals_percent.value,
             grace: table.grace.value,
             freezes: freezes.into_iter().filter_map(|freeze| self.freeze(freeze.value)).collect(),
+            bad_files: table.bad_files.value,
         }
     }
 

@@ -130,6 +130,10 @@ slug! {
     TenantId,
     /// A trunk's identity, from the settings.
     TrunkId,
+    /// A webhook's identity, from the settings; part of its address.
+    WebhookId,
+    /// A notification's identity, from the settings.
+    NotificationId,
     /// A number category such as `mobile`.
     CategoryId,
     /// A template's identity.
@@ -256,6 +260,12 @@ impl Revision {
     pub fn parse(text: &str) -> Option<Self> {
         let hex = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         (hex && matches!(text.len(), 40 | 64)).then(|| Self(text.into()))
+    }
+
+    /// What stands for a commit that can't be told: no commit has this id.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self("0".repeat(40).into())
     }
 
     /// The whole id.

@@ -22,6 +22,7 @@ pub mod source;
 mod verify;
 pub mod wake;
 pub mod watch;
+pub mod webhook;
 
 pub use checkout::Checkout;
 pub use error::{Refusal, RefusalReason, SourceError};

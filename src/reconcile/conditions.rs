@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     domain::{
+        campaign::{Generation, KeptFile},
         guards::Verdict,
         ids::{CampaignId, Revision},
     },
@@ -16,6 +17,9 @@ use crate::{
         status::{Condition, Problem, WaitingCommit},
     },
 };
+
+/// Most files that a message names.
+const KEPT_TOLD_MAX: usize = 5;
 
 /// The condition that says whether the newest commit is signed by somebody who may.
 pub(super) const SOURCE_VERIFIED: &str = "SourceVerified";
@@ -58,6 +62,14 @@ pub(super) enum Failure {
         /// Campaigns that are paused already, as a freeze lets them be.
         pauses: BTreeSet<CampaignId>,
     },
+    /// It is in force but for some files.
+    #[error("{message}")]
+    InPart {
+        /// What stays as it was.
+        message: String,
+        /// What is wrong with it.
+        problems: Vec<Problem>,
+    },
     /// The store failed; tried again after a while.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -67,6 +79,23 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// What a generation that is in force in part lacks.
+    pub(super) fn in_part(generation: &Generation, problems: Vec<Problem>) -> Self {
+        let kept = |(path, file): (&String, &KeptFile)| match file {
+            KeptFile::Of { revision, .. } => format!("{path} as commit {} has it", revision.short()),
+            KeptFile::LeftOut => format!("without {path}"),
+        };
+        let files = &generation.kept.files;
+        let mut listed: Vec<String> = files.iter().take(KEPT_TOLD_MAX).map(kept).collect();
+        if files.len() > KEPT_TOLD_MAX {
+            listed.push(format!("and {} more", files.len() - KEPT_TOLD_MAX));
+        }
+        let revision = generation.revision.short();
+        let listed = if listed.is_empty() { String::new() } else { format!(", {}", listed.join(", ")) };
+        let wrong = invalid(&problems);
+        Self::InPart { message: format!("{wrong}; the rest of commit {revision} is in force{listed}"), problems }
+    }
+
     /// One CamelCase word.
     pub(super) fn reason(&self) -> &'static str {
         match self {
@@ -75,6 +104,7 @@ impl Failure {
             Self::Unverified(unverified) => unverified.reason(),
             Self::Invalid(_) => "ValidationFailed",
             Self::Guarded { verdict, .. } => verdict.reason(),
+            Self::InPart { .. } => "FilesKept",
             Self::Store(_) => "StoreFailed",
             Self::Crashed => "CheckFailed",
         }
@@ -85,7 +115,9 @@ impl Failure {
             Self::Source(error) if !error.is_of_commit() => ReconcileFailure::Source,
             Self::Guarded { .. } => ReconcileFailure::Guarded,
             Self::Unverified(_) => ReconcileFailure::Unverified,
-            Self::Source(_) | Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed => ReconcileFailure::Rejected,
+            Self::Source(_) | Self::Rewritten { .. } | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => {
+                ReconcileFailure::Rejected
+            }
             Self::Store(_) => ReconcileFailure::Store,
         }
     }
@@ -94,7 +126,9 @@ impl Failure {
     pub(super) fn is_of_commit(&self) -> bool {
         match self {
             Self::Source(error) => error.is_of_commit(),
-            Self::Rewritten { .. } | Self::Unverified(_) | Self::Invalid(_) | Self::Crashed => true,
+            Self::Rewritten { .. } | Self::Unverified(_) | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => {
+                true
+            }
             // The end of a freeze is only a matter of time.
             Self::Guarded { verdict, .. } => verdict.is_of_removals(),
             Self::Store(_) => false,
@@ -110,7 +144,9 @@ impl Failure {
     fn is_stalled(&self) -> bool {
         match self {
             Self::Source(error) => !error.is_passing(),
-            Self::Rewritten { .. } | Self::Unverified(_) | Self::Invalid(_) | Self::Crashed => true,
+            Self::Rewritten { .. } | Self::Unverified(_) | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => {
+                true
+            }
             Self::Guarded { verdict, .. } => verdict.is_of_removals(),
             Self::Store(_) => false,
         }
@@ -137,7 +173,9 @@ impl Failure {
     /// Every problem of the commit, if that is what failed.
     pub(super) fn problems(&self) -> Vec<Problem> {
         match self {
-            Self::Invalid(problems) => problems.iter().take(PROBLEMS_SHOWN_MAX).cloned().collect(),
+            Self::Invalid(problems) | Self::InPart { problems, .. } => {
+                problems.iter().take(PROBLEMS_SHOWN_MAX).cloned().collect()
+            }
             Self::Source(SourceError::Refused { refusals, .. }) => refusals.iter().map(refused).collect(),
             _ => vec![],
         }
@@ -152,7 +190,7 @@ fn invalid(problems: &[Problem]) -> String {
     format!("{} in {}", count(problems.len(), "problem"), count(files.len(), "file"))
 }
 
-fn refused(refusal: &Refusal) -> Problem {
+pub(super) fn refused(refusal: &Refusal) -> Problem {
     Problem {
         file: refusal.path.escape_debug().to_string(),
         line: 0,
@@ -163,7 +201,8 @@ fn refused(refusal: &Refusal) -> Problem {
     }
 }
 
-/// `Ready`, and `Stalled` and `PruneBlocked` while they hold; each keeps its time while its status stays the same.
+/// `Ready`, and `Stalled` and `PruneBlocked` while they hold; each keeps its time while its status stays the same. What
+/// says of drift stays as it is.
 pub(super) fn conditions(
     before: &[Condition],
     ready: Result<String, (&Failure, String)>,
@@ -171,6 +210,7 @@ pub(super) fn conditions(
 ) -> Vec<Condition> {
     let condition =
         |kind: &str, status: &str, reason: &str, message: &str| condition(before, (kind, status), reason, message, now);
+    let drift = before.iter().filter(|condition| condition.r#type == DRIFT_DETECTED).cloned();
     let mut conditions = match ready {
         Ok(message) => vec![condition("Ready", "True", "ReconciliationSucceeded", &message)],
         Err((failure, message)) => {
@@ -186,6 +226,7 @@ pub(super) fn conditions(
     };
     // What is said of signatures stands until it is said anew.
     conditions.extend(before.iter().filter(|condition| condition.r#type == SOURCE_VERIFIED).cloned());
+    conditions.extend(drift);
     conditions
 }
 
@@ -210,6 +251,24 @@ fn condition(
         message: message.to_owned(),
         last_transition_time: same.map_or_else(|| now.to_string(), |c| c.last_transition_time.clone()),
     }
+}
+
+/// What says that the store or the telephony side differs from the commit in force.
+const DRIFT_DETECTED: &str = "DriftDetected";
+
+/// The conditions with what says of drift: a reason and a message, or nothing while all is in order. It keeps its time
+/// while it is there.
+pub(super) fn with_drift(before: &[Condition], told: Option<(&str, String)>, now: Timestamp) -> Vec<Condition> {
+    let is_drift = |condition: &&Condition| condition.r#type == DRIFT_DETECTED;
+    let since = before.iter().find(is_drift).map(|condition| condition.last_transition_time.clone());
+    let drift = told.map(|(reason, message)| Condition {
+        r#type: DRIFT_DETECTED.to_owned(),
+        status: "True".to_owned(),
+        reason: reason.to_owned(),
+        message,
+        last_transition_time: since.unwrap_or_else(|| now.to_string()),
+    });
+    before.iter().filter(|condition| !is_drift(condition)).cloned().chain(drift).collect()
 }
 
 /// Before the first look.
@@ -252,6 +311,18 @@ mod tests {
         let third = conditions(&second, Ok("fine".to_owned()), at("2031-03-01T12:00:00Z"));
         assert_eq!(third.len(), 1, "Stalled is there only while it holds");
         assert_eq!(third[0].last_transition_time, "2031-03-01T12:00:00Z");
+    }
+
+    #[test]
+    fn drift_is_told_beside_the_commit_and_only_while_it_is_there() {
+        let first = with_drift(&[], Some(("Mended", "one".to_owned())), at("2031-03-01T10:00:00Z"));
+        let second = with_drift(&first, Some(("Fight", "two".to_owned())), at("2031-03-01T11:00:00Z"));
+        let third = conditions(&second, Ok("fine".to_owned()), at("2031-03-01T12:00:00Z"));
+        let told: Vec<&str> = third.iter().map(|condition| condition.r#type.as_str()).collect();
+        assert_eq!(told, ["Ready", "DriftDetected"]);
+        assert_eq!((third[1].reason.as_str(), third[1].message.as_str()), ("Fight", "two"));
+        assert_eq!(third[1].last_transition_time, "2031-03-01T10:00:00Z");
+        assert_eq!(with_drift(&third, None, at("2031-03-01T13:00:00Z")).len(), 1);
     }
 
     #[test]

@@ -46,6 +46,8 @@ words! {
     CommitResult {
         /// It came into force.
         InForce => "in_force",
+        /// It came into force but for bad files, which stay as they were.
+        InPart => "in_part",
         /// It is not good, or does not follow the one in force: the last good one stays.
         Refused => "refused",
         /// It could not be read or stored, and is tried again.
@@ -86,6 +88,10 @@ words! {
         OverrideEnded => "override_ended",
         /// Somebody let a commit in that takes away campaigns.
         CommitApproved => "commit_approved",
+        /// The store, or the telephony side, differs from the commit in force.
+        DriftFound => "drift_found",
+        /// That was put right.
+        DriftMended => "drift_mended",
     }
 }
 

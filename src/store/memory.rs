@@ -40,9 +40,10 @@ use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        campaign::{Campaign, Generation},
+        campaign::{Campaign, Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
+        drift::calls::LiveRows,
         facts::{
             ledger::{Ledger, monotonic},
             verdict::{self, Question},
@@ -73,6 +74,7 @@ struct State {
     applied: Vec<(Revision, Timestamp, Timestamp)>,
     /// Commits that were let in.
     approved: BTreeSet<String>,
+    kept_files: BTreeMap<String, KeptFile>,
     verified: BTreeMap<Revision, Verification>,
     campaigns: BTreeMap<CampaignId, Held>,
     journal: Journal,
@@ -270,6 +272,10 @@ impl Store for MemoryStore {
         Ok(state.applied.last().map(|(revision, _, at)| (revision.clone(), *at)))
     }
 
+    async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
+        Ok(self.state()?.kept_files.clone())
+    }
+
     fn overrides(&self) -> Arc<Overrides> {
         Arc::new(self.lock().open_overrides())
     }
@@ -324,6 +330,7 @@ impl Store for MemoryStore {
         for change in changes {
             state.change(&generation, change, now)?;
         }
+        state.kept_files.clone_from(&generation.kept.files);
         if state.generation.replace(generation).is_none() {
             state.results_take_effect_late();
         }
@@ -375,7 +382,23 @@ impl Store for MemoryStore {
     }
 
     async fn leftovers(&self) -> Result<Leftovers, StoreError> {
-        Ok(self.state()?.leftovers(self.epoch))
+        Ok(self.state()?.leftovers(|epoch| epoch < self.epoch))
+    }
+
+    async fn foreign_writes(&self) -> Result<u64, StoreError> {
+        // Nobody else can.
+        self.state().map(|_| 0)
+    }
+
+    async fn live_rows(&self) -> Result<LiveRows, StoreError> {
+        Ok(self.state()?.live_rows())
+    }
+
+    async fn left_behind(&self, attempts: &[AttemptId], legs: &[LegId]) -> Result<Leftovers, StoreError> {
+        let mut all = self.state()?.leftovers(|_| true);
+        all.legs.retain(|leg| legs.contains(&leg.record.leg));
+        all.attempts.retain(|left| attempts.contains(&left.attempt));
+        Ok(all)
     }
 
     async fn import(

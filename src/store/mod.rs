@@ -33,9 +33,10 @@ use crate::domain::{
     attribute::Attributes,
     business::{BusinessKey, Outcome, Refusal},
     call::{Destination, LegIdentity},
-    campaign::{DesiredState, Generation},
+    campaign::{DesiredState, Generation, KeptFile},
     contact::{Contact, ContactEdit, NewContact, Progress},
     do_not_call::{Entry, NewEntry},
+    drift::calls::LiveRows,
     ids::{
         AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision, TrunkId,
     },
@@ -187,6 +188,10 @@ pub struct StoredCampaign {
     /// Its `ends_at` that was last in force; `None` for one that nothing has changed since a store of an
     /// earlier version.
     pub ends_at: Option<Timestamp>,
+    /// The do-not-call lists that it follows.
+    pub do_not_call: Vec<DoNotCallId>,
+    /// Whether a value of the row can't be read; it then stands as paused, of no known definition.
+    pub damaged: bool,
 }
 
 /// One step of reconciling, already decided by `domain::plan`; a plan's changes are one transaction.
@@ -197,6 +202,13 @@ pub enum CampaignChange {
         /// Identity.
         id: CampaignId,
         /// Digest of the new definition.
+        digest: String,
+    },
+    /// Writes its row anew that had come to differ; the commit that last changed its definition stays what it was.
+    Mend {
+        /// Identity.
+        id: CampaignId,
+        /// Digest of its definition.
         digest: String,
     },
     /// Its file is gone: pauses it, until it retires or its file is back.
@@ -565,6 +577,9 @@ pub trait Store: Send + Sync + 'static {
     /// The revision in force, and when it was applied.
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError>;
 
+    /// Files that are in force as an earlier commit has them, by path; see [`Generation::kept`].
+    async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError>;
+
     /// Overrides that were not ended by hand, as of the newest that is durable; the gate reads the same.
     fn overrides(&self) -> Arc<Overrides>;
 
@@ -591,6 +606,16 @@ pub trait Store: Send + Sync + 'static {
 
     /// All campaigns, retired ones too.
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError>;
+
+    /// Rises whenever anybody else has written into the store; so who reads rows only then misses nothing.
+    async fn foreign_writes(&self) -> Result<u64, StoreError>;
+
+    /// What is live by the rows, whatever life it is of.
+    async fn live_rows(&self) -> Result<LiveRows, StoreError>;
+
+    /// Of these, the attempts without an outcome and the legs without an end that can be read, whatever life they are
+    /// of.
+    async fn left_behind(&self, attempts: &[AttemptId], legs: &[LegId]) -> Result<Leftovers, StoreError>;
 
     /// Puts a generation in force in one transaction: from the moment this returns the gate uses
     /// its definitions. Doing it again changes nothing.

@@ -19,6 +19,7 @@ use prometheus::{
 };
 
 use super::{
+    drift, exchange,
     process::{self, Add as _},
     status::{DialStatus, SourceStatus},
 };
@@ -58,6 +59,8 @@ impl Fetch {
 pub enum Trigger {
     /// The file system said that the repository changed.
     Watch,
+    /// A server told of a push.
+    Webhook,
     /// The poll timer.
     Poll,
     /// SIGHUP, the API or the first look after the start.
@@ -65,11 +68,12 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    const ALL: [Self; 3] = [Self::Watch, Self::Poll, Self::Manual];
+    const ALL: [Self; 4] = [Self::Watch, Self::Webhook, Self::Poll, Self::Manual];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Watch => "watch",
+            Self::Webhook => "webhook",
             Self::Poll => "poll",
             Self::Manual => "manual",
         }
@@ -135,6 +139,7 @@ pub struct Metrics {
     /// Held while gauges are taken from status and rendered, so two scrapes never mix.
     scrape: Mutex<()>,
     process: process::Gauges,
+    exchange: exchange::Counters,
     source: Source,
     campaigns: IntGaugeVec,
     campaign_waiting: IntGaugeVec,
@@ -150,6 +155,7 @@ pub struct Metrics {
     intent_commit: Histogram,
     store_commits: IntCounter,
     engine_errors: IntCounter,
+    pub(super) drift: drift::Series,
     sip_receive_buffer: IntGauge,
 }
 
@@ -183,6 +189,7 @@ impl Metrics {
         declare.build_info();
         Self {
             process: process::Gauges::new(&declare, started_at),
+            exchange: exchange::Counters::new(&declare),
             source: Source::new(&declare),
             campaigns: declare.gauges(
                 Opts::new("dialops_campaigns", "Campaigns by what their files ask for and what they are doing."),
@@ -230,6 +237,7 @@ impl Metrics {
             store_commits: declare.counter("dialops_store_commits_total", "Write transactions committed."),
             engine_errors: declare
                 .counter("dialops_engine_errors_total", "Events that did not fit the state they met; each is a bug."),
+            drift: drift::Series::new(&declare),
             sip_receive_buffer: declare.gauge(
                 "dialops_sip_receive_buffer_bytes",
                 "Receive buffer that the kernel gave the SIP socket; it clamps in silence.",
@@ -267,6 +275,11 @@ impl Metrics {
     /// A commit came into force this long after it was made.
     pub fn commit_applied(&self, trigger: Trigger, after_commit: Duration) {
         self.source.commit_to_applied.with_label_values(&[trigger.as_str()]).observe(after_commit.as_secs_f64());
+    }
+
+    /// What webhooks and deliveries are counted by.
+    pub fn exchange(&self) -> &exchange::Counters {
+        &self.exchange
     }
 
     /// An attempt ended.
@@ -478,7 +491,7 @@ fn of_source(name: &str, help: &str) -> Opts {
 }
 
 /// Makes series and registers them.
-struct Declare(Registry);
+pub(super) struct Declare(Registry);
 
 impl process::Add for Declare {
     fn add<C: Collector + Clone + 'static>(&self, collector: prometheus::Result<C>) -> C {
@@ -494,7 +507,7 @@ impl Declare {
         self.add(IntCounter::new(name, help))
     }
 
-    fn counters<const N: usize>(&self, opts: Opts, label: &str, values: [&str; N]) -> IntCounterVec {
+    pub(super) fn counters<const N: usize>(&self, opts: Opts, label: &str, values: [&str; N]) -> IntCounterVec {
         let counters = self.add(IntCounterVec::new(opts, &[label]));
         for value in values {
             counters.with_label_values(&[value]).inc_by(0);
@@ -520,7 +533,7 @@ impl Declare {
     }
 
     /// Gauges that every scrape sets, each label combination of them.
-    fn gauges(&self, opts: Opts, labels: &[&str]) -> IntGaugeVec {
+    pub(super) fn gauges(&self, opts: Opts, labels: &[&str]) -> IntGaugeVec {
         self.add(IntGaugeVec::new(opts, labels))
     }
 

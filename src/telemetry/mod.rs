@@ -1,5 +1,7 @@
 //! Metrics, status values and logging: declared once, rendered elsewhere.
 
+mod drift;
+pub mod exchange;
 pub mod log;
 pub mod metrics;
 pub mod process;

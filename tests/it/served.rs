@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time
 
 use dialops::{
     clock::Clock,
-    config::{Loader, settings::outer_ceilings},
+    config::{
+        Loader,
+        settings::{Follow, outer_ceilings},
+    },
     control::{AgentError, DialCommand, QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
@@ -25,6 +28,7 @@ use dialops::{
         retry::{self, EndedAttempt},
         tenant::Tenant,
     },
+    gitops::webhook::Webhooks,
     http::{self, Instance, Listeners, ServerState, access::Access},
     store::{
         CampaignChange, GateSettings, IntentDecision, IntentRequest, LegRecord, Opener, Store, memory::MemoryStore,
@@ -94,6 +98,8 @@ impl Served {
             store: store.clone(),
             dialer,
             reconciler,
+            wake: Arc::default(),
+            webhooks: Arc::new(Webhooks::new(vec![], Follow::Branch("main".into()), None)),
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
             access,
@@ -229,11 +235,8 @@ fn generation() -> Generation {
         counts_as_goal: true,
     };
     let business_results = BTreeMap::from([(sold.id.clone(), sold)]);
-    Generation {
-        revision: Revision::parse(COMMIT).unwrap(),
-        committed_at: at("2031-03-01T01:00:00Z"),
-        definitions: Definitions { campaigns, business_results, ..Definitions::of(tenant) },
-    }
+    let definitions = Definitions { campaigns, business_results, ..Definitions::of(tenant) };
+    Generation::whole(Revision::parse(COMMIT).unwrap(), at("2031-03-01T01:00:00Z"), definitions)
 }
 
 fn source_status() -> SourceStatus {
@@ -265,6 +268,7 @@ fn source_status() -> SourceStatus {
         problems: vec![],
         lowered: vec![],
         files: 6,
+        failure: None,
     }
 }
 
@@ -346,7 +350,10 @@ async fn stand_in_dialer(
                 imported.send(campaign).unwrap();
             }
             // The store has it; this one dials nobody.
-            DialCommand::ContactChanged { .. } | DialCommand::DoNotCallChanged { .. } => {}
+            DialCommand::ContactChanged { .. }
+            | DialCommand::DoNotCallChanged { .. }
+            | DialCommand::Compare { .. }
+            | DialCommand::Mend { .. } => {}
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::notifications::StatusTable;
 use crate::config::{
     kinds::{
         choice::{Choice, Words},
@@ -62,6 +63,8 @@ table! {
         optional ssh_key: Secret => { credential = "git-ssh-key" },
         /// The keys that the SSH server may have, in the form of `known_hosts`; any other is refused.
         optional known_hosts: Secret => { file = "/etc/dialops/known_hosts" },
+        /// Where the state of commits is written beside them, on the server that has the repository.
+        optional status: StatusTable,
         /// Whose signature a commit must have to be put in force.
         table verify: VerifyTable,
     }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     domain::{
         agent::Availability,
-        campaign::{Campaign, Generation},
+        campaign::{Campaign, Generation, KeptFile},
         facts::verdict,
         ids::{AgentId, CampaignId, ContactRef, Revision},
     },
@@ -37,11 +37,13 @@ pub(super) fn apply(
     put_in_force(&writer.conn, &generation, now)?;
     for change in changes {
         match change {
-            CampaignChange::Put { id, digest } => put(writer, &generation, &id, &digest)?,
+            CampaignChange::Put { id, digest } => put(writer, &generation, &id, &digest, false)?,
+            CampaignChange::Mend { id, digest } => put(writer, &generation, &id, &digest, true)?,
             CampaignChange::Remove { id } => leave(writer, &generation, &id, REMOVE)?,
             CampaignChange::Retire { id } => leave(writer, &generation, &id, RETIRE)?,
         }
     }
+    put_kept(writer, &generation)?;
     let first = writer.generation.is_none();
     if first {
         know_definitions(writer, &generation)?;
@@ -68,6 +70,25 @@ fn put_in_force(conn: &Connection, generation: &Generation, now: i64) -> Result<
     sql::query("UPDATE store SET generation = ?1").bind(id).execute(conn).doing(doing).map(drop)
 }
 
+/// Stores the files of earlier commits that are kept; they are few, and most generations have none.
+fn put_kept(writer: &Writer, generation: &Generation) -> Result<(), Fault> {
+    let doing = "writing files that are kept";
+    let kept = &generation.kept.files;
+    if writer.generation.as_ref().is_some_and(|before| before.kept.files == *kept) {
+        return Ok(());
+    }
+    sql::query("DELETE FROM kept_file").execute(&writer.conn).doing(doing)?;
+    const PUT: &str = "INSERT INTO kept_file (path, revision, bytes) VALUES (?1, ?2, ?3)";
+    for (path, file) in kept {
+        let (revision, bytes) = match file {
+            KeptFile::Of { revision, bytes } => (Some(revision.as_str()), Some(&**bytes)),
+            KeptFile::LeftOut => (None, None),
+        };
+        sql::query(PUT).bind(path).bind(revision).bind(bytes).execute(&writer.conn).doing(doing)?;
+    }
+    Ok(())
+}
+
 /// With the first generation of a life it is known which definition contacts stand by, where no other
 /// is wanted.
 fn know_definitions(writer: &mut Writer, generation: &Generation) -> Result<(), Fault> {
@@ -83,7 +104,7 @@ fn know_definitions(writer: &mut Writer, generation: &Generation) -> Result<(), 
     Ok(())
 }
 
-fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, digest: &str) -> Result<(), Fault> {
+fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, digest: &str, mends: bool) -> Result<(), Fault> {
     let conn = &writer.conn;
     let defined = generation.definitions.campaigns.get(id).ok_or_else(|| StoreError::UnknownCampaign(id.clone()))?;
     const FOLLOWED: &str = "SELECT do_not_call FROM campaign WHERE slug = ?1";
@@ -92,7 +113,8 @@ fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, digest: &s
     const PUT: &str = "INSERT INTO campaign (slug, name, desired, revision, digest, retired, next_order, \
                        selection, do_not_call, ends_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7, ?8) \
                        ON CONFLICT (slug) DO UPDATE \
-                       SET name = excluded.name, desired = excluded.desired, revision = excluded.revision, \
+                       SET name = excluded.name, desired = excluded.desired, \
+                       revision = iif(?9 AND revision IN (SELECT revision FROM generation), revision, excluded.revision), \
                        digest = excluded.digest, retired = 0, removed_at = NULL, selection = excluded.selection, \
                        wanted = wanted OR selection IS NOT excluded.selection, \
                        do_not_call = excluded.do_not_call, ends_at = excluded.ends_at \
@@ -101,15 +123,17 @@ fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, digest: &s
         .bind(id.as_str())
         .bind(&defined.name)
         .bind(defined.desired.as_str())
-        .bind(generation.revision.as_str())
+        .bind(generation.revision_of(id).as_str())
         .bind(digest)
         .bind(defined.selection())
         .bind(row::lists_text(&defined.do_not_call))
         .bind(micros(defined.ends_at))
+        .bind(mends)
         .fetch_one(conn)
         .doing("writing a campaign")?;
-    let followed = followed.map(|lists| row::lists(&lists)).transpose()?.unwrap_or_default();
-    if followed.iter().any(|list| !defined.do_not_call.contains(list)) {
+    // Lists that can't be read are as good as lists that are followed no longer.
+    let followed = followed.map_or(Some(Vec::new()), |lists| row::lists(&lists).ok());
+    if followed.is_none_or(|lists| lists.iter().any(|list| !defined.do_not_call.contains(list))) {
         do_not_call::begin_unlisting(conn, key)?;
     }
     stand_by(writer, defined, key, wanted, empty)?;

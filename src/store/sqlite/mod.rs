@@ -15,7 +15,7 @@
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` `tidy` | moving the log into the database, and clearing old places away, beside the writer |
 //! | `readers` `background` | the connections that read, and threads behind all others |
-//! | `read` `kept` | what they do |
+//! | `read` `kept` `leftover` | what they do |
 //! | `sql` `statements` | statements, bound and executed, and their rows |
 
 mod background;
@@ -34,6 +34,7 @@ mod import;
 mod intent;
 mod journal;
 mod kept;
+mod leftover;
 mod listed;
 mod open;
 mod orders;
@@ -89,10 +90,11 @@ use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        campaign::Generation,
+        campaign::{Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
-        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
+        drift::calls::LiveRows,
+        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
         kept::counted,
         overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
@@ -305,6 +307,10 @@ impl Store for SqliteStore {
         self.read(read::applied).await
     }
 
+    async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
+        self.read(read::kept_files).await
+    }
+
     fn overrides(&self) -> Arc<Overrides> {
         self.shared.overrides()
     }
@@ -436,7 +442,21 @@ impl Store for SqliteStore {
 
     async fn leftovers(&self) -> Result<Leftovers, StoreError> {
         let epoch = self.shared.epoch;
-        self.read(move |conn| read::leftovers(conn, epoch)).await
+        self.read(move |conn| leftover::leftovers(conn, epoch)).await
+    }
+
+    async fn foreign_writes(&self) -> Result<u64, StoreError> {
+        let reply = self.ask(&self.urgent, Work::ForeignWrites).await?;
+        if let Reply::Count(writes) = reply { Ok(writes) } else { Err(StoreError::Closed) }
+    }
+
+    async fn live_rows(&self) -> Result<LiveRows, StoreError> {
+        self.read(leftover::live_rows).await
+    }
+
+    async fn left_behind(&self, attempts: &[AttemptId], legs: &[LegId]) -> Result<Leftovers, StoreError> {
+        let (attempts, legs) = (attempts.to_vec(), legs.to_vec());
+        self.read(move |conn| leftover::left_behind(conn, &attempts, &legs)).await
     }
 
     async fn import(
