@@ -14,6 +14,7 @@ mod customer;
 mod demo;
 mod do_not_call;
 mod events;
+mod from_store;
 mod history;
 mod import;
 mod listing;
@@ -63,6 +64,11 @@ enum Command {
     Plan(plan::Args),
     Simulate(simulate::Args),
     Schema(schema::Args),
+    /// Write the files in force out of the store, for whoever has lost the repository
+    ///
+    /// The files are as they were committed, with their comments; neither Git nor the daemon is needed. `plan` of them
+    /// changes nothing.
+    Import(from_store::Args),
     /// Write a campaign as a template for others
     Template(template::Args),
     /// Show the commit in force, its problems, campaigns and agents
@@ -128,6 +134,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
             to_stdout(|out, err| check::run(args, out, err))
         }
         Command::Plan(args) => client_runtime()?.block_on(plan::run(args, &target)),
+        Command::Import(args) => from_store::run(&args, target.config),
         Command::Template(args) => template::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Schema(args) => to_stdout(|out, err| schema::run(args, out, err)),

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Where the settings are unless `--config` says otherwise.
-const DEFAULT_CONFIG: &str = "/etc/dialops/dialops.toml";
+pub(super) const DEFAULT_CONFIG: &str = "/etc/dialops/dialops.toml";
 
 /// Arguments of `dialops run`; the settings file is the global `--config`.
 #[derive(Debug, clap::Args)]

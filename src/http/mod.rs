@@ -13,6 +13,7 @@ mod contacts;
 mod customers;
 mod do_not_call;
 mod error;
+mod files;
 mod health;
 mod hooks;
 mod import;

@@ -12,8 +12,8 @@ use axum::{
 };
 
 use super::{
-    access, agents, batches, business, campaigns, contacts, customers, do_not_call, error::ApiError, health, hooks,
-    journal, listing, overrides, page, pause, plan, reconcile, state::ServerState, status,
+    access, agents, batches, business, campaigns, contacts, customers, do_not_call, error::ApiError, files, health,
+    hooks, journal, listing, overrides, page, pause, plan, reconcile, state::ServerState, status,
 };
 
 /// Longest body, but for plans and for imports, which are streamed.
@@ -35,6 +35,7 @@ pub fn router(state: Arc<ServerState>) -> Router {
     let prompt = Router::new()
         .route("/api/v1/history", get(journal::history))
         .route("/api/v1/events", get(journal::events))
+        .route("/api/v1/files", get(files::get))
         .route("/api/v1/agents", get(agents::list))
         .route("/api/v1/agents/{agent}", put(agents::set))
         .route("/api/v1/campaigns/{campaign}/results", get(campaigns::results))

@@ -1,6 +1,7 @@
 //! The loop itself.
 
 mod drift;
+mod files;
 mod guard;
 mod verify;
 
@@ -10,7 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use self::{drift::Drifts, guard::Frozen};
+use self::{drift::Drifts, files::KeptDigests, guard::Frozen};
 use super::{
     check::{Load, Rejected},
     conditions::{self, Failure, with_causes},
@@ -168,6 +169,8 @@ struct Looper {
     journal: Journal,
     /// Whether a failure to pin was told.
     pin_failed: bool,
+    /// The files that the store keeps, once that is known.
+    kept_digests: Option<KeptDigests>,
     /// The files in force.
     files: Option<Arc<CommitFiles>>,
     /// Why the commit in force is so but in part.
@@ -236,6 +239,7 @@ impl Looper {
             digests: Digests::default(),
             journal,
             pin_failed: false,
+            kept_digests: None,
             files: None,
             in_part: None,
             restored_in_part: false,
@@ -429,6 +433,7 @@ impl Looper {
             status.lowered.clone_from(&loaded.lowered);
         });
         self.pin(revision).await;
+        self.keep_files(&loaded.files).await;
         Ok(now)
     }
 
@@ -465,6 +470,10 @@ impl Looper {
 
     /// The branch's commit is in force, as a whole or in part.
     fn recovered(&mut self, head: &Revision) {
+        let verified = self.parts.status.borrow().applied_commit.as_ref().and_then(|commit| commit.verified.clone());
+        if let Some(by) = verified {
+            self.show_verified(head, &by);
+        }
         if let Some(in_part) = self.in_part.take() {
             let message = in_part.to_string();
             self.say(&in_part, message);
@@ -485,10 +494,6 @@ impl Looper {
             _ => format!("{} is in force", self.shown(head)),
         };
         let now = self.parts.clock.now().wall;
-        let verified = self.parts.status.borrow().applied_commit.as_ref().and_then(|commit| commit.verified.clone());
-        if let Some(by) = verified {
-            self.show_verified(head, &by);
-        }
         self.parts.status.send_if_modified(|status| {
             let conditions = conditions::conditions(&status.conditions, Ok(message), now);
             let changed = conditions != status.conditions || status.waiting.is_some();

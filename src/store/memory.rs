@@ -32,9 +32,10 @@ use self::{
 };
 use super::{
     AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage,
-    ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, GateSettings, HandledCommit, ImportOutcome,
-    IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener,
-    OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign, Tally, Why, pseudonym::Pseudonyms,
+    ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges, GateSettings, HandledCommit,
+    ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome,
+    Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign, StoredFiles, Tally,
+    Why, file_digest, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -76,6 +77,8 @@ struct State {
     approved: BTreeSet<String>,
     kept_files: BTreeMap<String, KeptFile>,
     verified: BTreeMap<Revision, Verification>,
+    files: BTreeMap<String, Vec<u8>>,
+    files_of: Option<(Revision, String)>,
     campaigns: BTreeMap<CampaignId, Held>,
     journal: Journal,
     contacts: BTreeMap<ContactRef, Contact>,
@@ -304,6 +307,28 @@ impl Store for MemoryStore {
         let state = self.state()?;
         let was_in_force = state.applied.iter().any(|(applied, ..)| applied == revision);
         Ok(was_in_force || state.approved.contains(revision.as_str()))
+    }
+
+    async fn put_files(&self, changes: FileChanges) -> Result<(), StoreError> {
+        let mut state = self.state()?;
+        for (path, bytes) in changes.changed {
+            match bytes {
+                Some(bytes) => drop(state.files.insert(path, bytes.to_vec())),
+                None => drop(state.files.remove(&path)),
+            }
+        }
+        state.files_of = changes.complete;
+        Ok(())
+    }
+
+    async fn file_digests(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        Ok(self.state()?.files.iter().map(|(path, bytes)| (path.clone(), file_digest(bytes))).collect())
+    }
+
+    async fn files(&self) -> Result<Option<StoredFiles>, StoreError> {
+        let state = self.state()?;
+        let of = state.files_of.clone();
+        Ok(of.map(|(revision, prefix)| StoredFiles { revision, prefix, files: state.files.clone() }))
     }
 
     async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError> {

@@ -15,6 +15,7 @@ mod batch;
 #[cfg(test)]
 mod conformance;
 mod do_not_call;
+mod files;
 mod journal;
 pub mod memory;
 mod override_record;
@@ -25,6 +26,7 @@ pub mod sqlite;
 pub use self::{
     batch::{Batch, BatchPage, BatchTally, Listed},
     do_not_call::{DoNotCallCounts, ListCount, ListedNumber, ListingOutcome},
+    files::{FileChanges, StoredFiles, file_digest},
     journal::{COMMITS_KEPT, CommitResult, EVENTS_KEPT, Entries, Event, EventKind, HandledCommit},
     override_record::{OverrideEnd, OverrideRecord},
 };
@@ -597,6 +599,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether a commit was let in by [`Self::approve`], or has been in force before.
     async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError>;
+
+    /// Has files be kept as they are in force, some at a time; until the last of them come they count as none.
+    async fn put_files(&self, changes: FileChanges) -> Result<(), StoreError>;
+
+    /// Digests ([`file_digest`]) of the files that are kept, by path in the repository.
+    async fn file_digests(&self) -> Result<BTreeMap<String, String>, StoreError>;
+
+    /// The files that are in force, if all of them are kept.
+    async fn files(&self) -> Result<Option<StoredFiles>, StoreError>;
 
     /// Keeps who signed a commit that is about to come into force; what was kept first stays.
     async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError>;

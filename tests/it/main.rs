@@ -19,6 +19,7 @@ mod drift;
 mod faults;
 mod filters;
 mod followed;
+mod from_store;
 mod git_server;
 mod gitops;
 mod guards;

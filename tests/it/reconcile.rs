@@ -34,10 +34,10 @@ use dialops::{
     reconcile::{self, Checked, Load, Reconcile, Rejected},
     store::{
         AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, CommitResult,
-        ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, EventKind, GateSettings, HandledCommit,
-        ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome,
-        Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
-        memory::MemoryStore,
+        ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, EventKind, FileChanges, GateSettings,
+        HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber,
+        ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign,
+        StoredFiles, Tally, Why, memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -622,6 +622,18 @@ impl Store for Flaky {
 
     async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError> {
         self.stepwise(self.inner.is_approved(revision)).await
+    }
+
+    async fn put_files(&self, changes: FileChanges) -> Result<(), StoreError> {
+        self.inner.put_files(changes).await
+    }
+
+    async fn file_digests(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        self.inner.file_digests().await
+    }
+
+    async fn files(&self) -> Result<Option<StoredFiles>, StoreError> {
+        self.inner.files().await
     }
 
     async fn set_verified(&self, _: &Revision, _: &Verification) -> Result<(), StoreError> {

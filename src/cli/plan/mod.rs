@@ -126,7 +126,7 @@ async fn planned(args: Args, target: &Target) -> Result<Exit, Failure> {
     let live = live(&client).await;
     let live_from = args.from.as_deref().map_or(live.is_ok(), |from| from == "live");
     let from = match (&live, args.from.as_deref()) {
-        (Ok(live), _) if live_from => Side::live(&place, live)?,
+        (Ok(live), _) if live_from => Side::live(&place, live, &client, args.from.is_some()).await?,
         (Err(failure), _) if live_from => return Err(failure.clone()),
         (_, Some(from)) => Side::commit(&place, from)?,
         (_, None) => {

@@ -8,7 +8,8 @@ use std::{
 use crate::{
     cli::{
         check::folder::{Checked, campaigns_folder, shown_path, tell},
-        output::Failure,
+        client::Client,
+        output::{Failure, note},
     },
     config::{self, Settings, SourceFile, compare, diagnostic::Severity},
     domain::{
@@ -16,7 +17,7 @@ use crate::{
         ids::Revision,
     },
     gitops::{Checkout, CommitFiles, SourceError},
-    http::wire::plan::{KeptFileView, Live},
+    http::wire::plan::{FilesInForce, KeptFileView, Live},
 };
 
 /// The settings file, if there is one; what is wrong with it ends the plan.
@@ -35,7 +36,8 @@ pub(super) fn settings(path: Option<&PathBuf>) -> Result<Option<Settings>, Failu
 
 /// Where campaigns stand: the folder in the work tree, and the repository around it.
 pub(super) struct Place {
-    checkout: Checkout,
+    /// None around files that are in no repository yet.
+    checkout: Option<Checkout>,
     folder: PathBuf,
     /// The folder, as people would type it.
     shown: String,
@@ -48,9 +50,21 @@ impl Place {
             let error = format!("{} has no folder {name}", dir.display());
             Failure::failed(error, "name the root of a configuration repository with --dir")
         })?;
-        let checkout = Checkout::around(&folder).map_err(|error| Failure::from_error(&error))?;
+        let checkout = match Checkout::around(&folder) {
+            Ok(checkout) => Some(checkout),
+            Err(SourceError::NoCheckout { .. }) => None,
+            Err(error) => return Err(Failure::from_error(&error)),
+        };
         let shown = shown_path(&folder);
         Ok(Self { checkout, folder, shown })
+    }
+
+    /// The folder as it was at a commit.
+    fn at(&self, name: &str) -> Result<CommitFiles, SourceError> {
+        match &self.checkout {
+            Some(checkout) => checkout.at(name),
+            None => Err(SourceError::NoCheckout { path: self.folder.clone() }),
+        }
     }
 }
 
@@ -103,25 +117,40 @@ impl Side {
 
     /// The commit that `name` names.
     pub(super) fn commit(place: &Place, name: &str) -> Result<Self, Failure> {
-        let read = place.checkout.at(name).map_err(|error| Failure::from_error(&error))?;
+        let read = place.at(name).map_err(|error| Failure::from_error(&error))?;
         Ok(Self::read(place, &read, Name::Commit(read.revision.clone())))
     }
 
-    /// The commit in force.
-    pub(super) fn live(place: &Place, live: &Live) -> Result<Self, Failure> {
+    /// The commit in force. If it is not here, these are the files that the daemon keeps: where there is no repository,
+    /// and where that is `wanted`. A clone that is behind should rather be brought up to date.
+    pub(super) async fn live(place: &Place, live: &Live, client: &Client, wanted: bool) -> Result<Self, Failure> {
         let Some(revision) = live.revision.as_deref().and_then(Revision::parse) else {
             let (folder, files) = (place.shown.clone(), Vec::new());
             return Ok(Self { name: Name::Nothing, subject: None, folder, files, definitions: None });
         };
-        Self::in_force(place, &revision, live)
+        let absent = match Self::in_force(place, &revision, live) {
+            Ok(side) => return Ok(side),
+            Err(absent) if place.checkout.is_some() && !wanted => return Err(absent),
+            Err(absent) => absent,
+        };
+        let Ok(kept) = client.get::<FilesInForce>(&["files"], &[]).await else { return Err(absent) };
+        if kept.revision != revision.as_str() {
+            return Err(absent);
+        }
+        note(format_args!("commit {} is not here: compared with the files that the daemon keeps", revision.short()));
+        let files = kept.files.into_iter().map(|(path, text)| (path, text.into_bytes().into())).collect();
+        let (name, folder) = (Name::Live(revision), place.shown.clone());
+        Ok(Self { name, subject: None, folder, files, definitions: None })
     }
 
     /// The commit that the daemon has in force, if it is here, with what is kept of earlier ones.
     pub(super) fn in_force(place: &Place, revision: &Revision, live: &Live) -> Result<Self, Failure> {
-        let read = place.checkout.at(revision.as_str()).map_err(|error| match error {
+        let read = place.at(revision.as_str()).map_err(|error| match error {
             SourceError::UnknownRevision { .. } => Failure::failed(
                 format!("commit {revision} is in force at the daemon and not in this repository"),
-                format!("fetch it: `git fetch`, or `git fetch origin {revision}`"),
+                format!(
+                    "fetch it: `git fetch`, or `git fetch origin {revision}`; --from live compares with the daemon's own files"
+                ),
             ),
             error => Failure::from_error(&error),
         })?;

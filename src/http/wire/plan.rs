@@ -41,6 +41,16 @@ pub struct Live {
     pub kept: Vec<KeptFileView>,
 }
 
+/// `GET /api/v1/files`: the configuration files in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FilesInForce {
+    /// The commit that they are in force by.
+    pub revision: String,
+    /// What each says, by path inside the folder of campaigns.
+    pub files: BTreeMap<String, String>,
+}
+
 /// A file that is in force as an earlier commit has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

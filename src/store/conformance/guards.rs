@@ -1,13 +1,18 @@
 //! Campaigns whose files are gone, and commits that were let in.
 
 use super::*;
-use crate::{domain::campaign::KeptFile, telemetry::status::Verification};
+use crate::{
+    domain::campaign::KeptFile,
+    store::{FileChanges, StoredFiles, file_digest},
+    telemetry::status::Verification,
+};
 
 on_both_stores!(
     a_removed_campaign_keeps_its_contacts_until_it_is_back,
     commits_that_were_in_force_or_approved_are_known,
     kept_files_last_and_attempts_name_their_commits,
-    who_signed_a_commit_is_kept
+    who_signed_a_commit_is_kept,
+    files_are_kept_once_all_of_them_are_written
 );
 
 fn revision(digit: char) -> Revision {
@@ -94,4 +99,29 @@ async fn who_signed_a_commit_is_kept(mut world: World) {
     world.crash().await;
     assert_eq!(world.store.verified(&revision('c')).await.unwrap(), Some(by("Ada")));
     assert_eq!(world.store.verified(&revision('d')).await.unwrap(), None);
+}
+
+async fn files_are_kept_once_all_of_them_are_written(mut world: World) {
+    let put = |path: &str, text: &str| (path.to_owned(), Some(Arc::from(text.as_bytes())));
+    let of = |digit| Some((revision(digit), "campaigns".to_owned()));
+    assert_eq!(world.store.files().await.unwrap(), None);
+    world.apply(&[&campaign("spring")]).await;
+    let first =
+        FileChanges { changed: vec![put("campaigns/a.toml", "a = 1"), put("campaigns/b.toml", "b")], complete: None };
+    world.store.put_files(first).await.unwrap();
+    assert_eq!(world.store.files().await.unwrap(), None, "more is to come");
+    let gone = ("campaigns/b.toml".to_owned(), None);
+    let last = FileChanges { changed: vec![put("campaigns/c.toml", "c"), gone], complete: of('a') };
+    world.store.put_files(last).await.unwrap();
+    world.crash().await;
+    let expected = [("campaigns/a.toml", "a = 1"), ("campaigns/c.toml", "c")];
+    let files = expected.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+    let stored = StoredFiles { revision: revision('a'), prefix: "campaigns".to_owned(), files: files.into() };
+    assert_eq!(world.store.files().await.unwrap(), Some(stored));
+    let digests = expected.map(|(path, text)| (path.to_owned(), file_digest(text.as_bytes())));
+    assert_eq!(world.store.file_digests().await.unwrap(), digests.into());
+    let next = FileChanges { changed: vec![put("campaigns/a.toml", "a = 2")], complete: of('b') };
+    world.store.put_files(next).await.unwrap();
+    let stored = world.store.files().await.unwrap().unwrap();
+    assert_eq!((stored.revision, stored.files["campaigns/a.toml"].as_slice()), (revision('b'), b"a = 2".as_slice()));
 }

@@ -30,6 +30,7 @@ mod evaluate;
 mod evaluation;
 mod evaluations;
 mod fault;
+mod files;
 mod import;
 mod intent;
 mod journal;
@@ -68,6 +69,7 @@ use tokio::{
     task::{JoinError, JoinHandle},
 };
 
+pub use self::files::read_files;
 use self::{
     background::Background,
     evaluation::Evaluation,
@@ -81,10 +83,10 @@ use self::{
 pub(super) use self::{campaigns::HELD, evaluation::SLICE, listed::OF_BATCH, read::READY};
 use super::{
     AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX, CampaignChange,
-    CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, GateSettings, HandledCommit,
-    ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome,
-    Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign, Tally, Why, attributes,
-    pseudonym::Pseudonyms,
+    CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges, GateSettings,
+    HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber,
+    ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign,
+    StoredFiles, Tally, Why, attributes, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -335,6 +337,18 @@ impl Store for SqliteStore {
     async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError> {
         let revision = revision.clone();
         self.read(move |conn| read::is_approved(conn, &revision)).await
+    }
+
+    async fn put_files(&self, changes: FileChanges) -> Result<(), StoreError> {
+        self.urgent(Work::PutFiles(changes)).await
+    }
+
+    async fn file_digests(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        self.read(files::digests).await
+    }
+
+    async fn files(&self) -> Result<Option<StoredFiles>, StoreError> {
+        self.read(files::all).await
     }
 
     async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError> {

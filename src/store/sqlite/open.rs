@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Migrations in order; the position of each, from 1, is the schema version it leads to.
-const MIGRATIONS: [&str; 15] = [
+const MIGRATIONS: [&str; 16] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003_do_not_call.sql"),
@@ -40,10 +40,11 @@ const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0013_guards.sql"),
     include_str!("migrations/0014_kept_files.sql"),
     include_str!("migrations/0015_verified.sql"),
+    include_str!("migrations/0016_files.sql"),
 ];
 
 /// "dial" in the file's header, so that another program's database is not taken for a store.
-const APPLICATION_ID: i64 = 0x6469_616c;
+pub(super) const APPLICATION_ID: i64 = 0x6469_616c;
 
 /// How long another program's lock is waited for.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,0 +1,73 @@
+//! Configuration files as they are in force.
+
+use std::{collections::BTreeMap, path::Path};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{
+    fault::{Doing, Fault},
+    open::{self, APPLICATION_ID},
+    sql,
+};
+use crate::{
+    domain::ids::Revision,
+    store::{
+        StoreError,
+        files::{FileChanges, StoredFiles, file_digest},
+        row::damaged,
+    },
+};
+
+/// Writes what has changed; until the last of it is written the files count as none.
+pub(super) fn put(conn: &Connection, changes: &FileChanges) -> Result<(), Fault> {
+    const PUT: &str = "INSERT INTO definition_file (path, digest, bytes) VALUES (?1, ?2, ?3) \
+                       ON CONFLICT (path) DO UPDATE SET digest = excluded.digest, bytes = excluded.bytes";
+    const TAKE: &str = "DELETE FROM definition_file WHERE path = ?1";
+    for (path, bytes) in &changes.changed {
+        let query = match bytes {
+            Some(bytes) => sql::query(PUT).bind(path).bind(file_digest(bytes)).bind(&**bytes),
+            None => sql::query(TAKE).bind(path),
+        };
+        query.execute(conn).doing("keeping configuration files")?;
+    }
+    let (revision, prefix) = changes.complete.as_ref().map(|(revision, prefix)| (revision.as_str(), prefix)).unzip();
+    let query = sql::query("UPDATE store SET files_of = ?1, files_prefix = ?2").bind(revision).bind(prefix);
+    query.execute(conn).doing("keeping configuration files").map(drop)
+}
+
+/// Digests of the files that are kept, by path.
+pub(super) fn digests(conn: &Connection) -> Result<BTreeMap<String, String>, Fault> {
+    let rows = sql::query_as("SELECT path, digest FROM definition_file").fetch_all(conn);
+    let rows: Vec<(String, String)> = rows.doing("reading digests of configuration files")?;
+    Ok(rows.into_iter().collect())
+}
+
+/// The files, if all of a commit are kept.
+pub(super) fn all(conn: &Connection) -> Result<Option<StoredFiles>, Fault> {
+    let doing = "reading configuration files";
+    const OF: &str = "SELECT files_of, files_prefix FROM store WHERE files_of IS NOT NULL";
+    let of: Option<(String, String)> = sql::query_as(OF).fetch_optional(conn).doing(doing)?;
+    let Some((revision, prefix)) = of else { return Ok(None) };
+    let revision = Revision::parse(&revision).ok_or_else(|| damaged("store.files_of"))?;
+    let rows = sql::query_as("SELECT path, bytes FROM definition_file").fetch_all(conn);
+    let rows: Vec<(String, Vec<u8>)> = rows.doing(doing)?;
+    Ok(Some(StoredFiles { revision, prefix, files: rows.into_iter().collect() }))
+}
+
+/// The same of a store at a path, whether a daemon runs on it or not: nothing of it is changed. Nothing too if it is of an
+/// earlier version, which kept none.
+pub fn read_files(path: &Path) -> Result<Option<StoredFiles>, StoreError> {
+    let name = path.display().to_string();
+    let read = || {
+        let doing = "reading configuration files";
+        let conn = open::connection(path, OpenFlags::SQLITE_OPEN_READ_ONLY, "")?;
+        let id: i64 = conn.query_row("PRAGMA application_id", [], |row| row.get(0)).doing(doing)?;
+        if id != APPLICATION_ID {
+            return Err(StoreError::NotAStore { store: name.clone() }.into());
+        }
+        const KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('store') WHERE name = 'files_of')";
+        let known: bool = conn.query_row(KNOWN, [], |row| row.get(0)).doing(doing)?;
+        if known { all(&conn) } else { Ok(None) }
+    };
+    read().map_err(|fault: Fault| fault.told(&name))
+}

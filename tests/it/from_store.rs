@@ -1,0 +1,146 @@
+//! Files out of the store, for whoever has lost the repository.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    repository::git,
+    stage::{Campaign, Stage, daemon::Daemon},
+};
+
+/// What the files below a folder say, by their path in it; nothing of Git's.
+fn files(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.extend((entry.file_name() != ".git").then_some(path));
+            } else {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.insert(path.strip_prefix(folder).unwrap().to_owned(), text);
+            }
+        }
+    }
+    found
+}
+
+fn applied(daemon: &Daemon) -> String {
+    daemon.status()["sources"][0]["lastAppliedRevision"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Imports into a new folder and sees to it that `check` has nothing against the files.
+fn import(stage: &Stage, name: &str) -> PathBuf {
+    let folder = stage.path(name);
+    let into = folder.to_str().unwrap();
+    let said = stage.cli(&["import", "--from-store", into]);
+    assert!(said.starts_with("wrote "), "{said}");
+    let (code, out, err) = stage.cli_says(&["check", into]);
+    assert!(code == Some(0) && out.is_empty(), "{out}{err}");
+    folder
+}
+
+fn plans_nothing(stage: &Stage, folder: &Path, more: &[&str]) {
+    let arguments = [&["plan", "--dir", folder.to_str().unwrap()], more].concat();
+    let (code, out, err) = stage.cli_says(&arguments);
+    assert!(code == Some(0) && out.contains("nothing changes"), "{out}{err}");
+}
+
+#[test]
+fn files_in_force_come_out_of_the_store_and_plan_to_nothing() {
+    let stage = Stage::new(&["a1"]);
+    // The repository's examples, with templates, surveys and all that is shared.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns");
+    std::fs::remove_dir_all(stage.repository.path().join("campaigns")).unwrap();
+    for (path, text) in files(&root) {
+        stage.repository.write(Path::new("campaigns").join(path), text);
+    }
+    stage.repository.commit("examples");
+    stage.settings(|text| {
+        let owned = "owned_caller_numbers = [\"+862160001000\", \"+862160001001\"]";
+        let hosts = "callback_hosts = [\"crm.example.com\"]";
+        let text = text.replace("dial = \"all\"", "dial = \"none\"");
+        text.replace("owned_caller_numbers = [\"+862160001000\"]", &format!("{owned}\n{hosts}"))
+    });
+    let daemon = stage.run();
+    stage.until("all files are kept", || {
+        stage.cli_says(&["import", "--from-store", stage.path("first").to_str().unwrap()]).0 == Some(0)
+    });
+    let folder = import(&stage, "second");
+    let committed = files(&stage.repository.path().join("campaigns"));
+    let configuration: BTreeMap<_, _> =
+        committed.into_iter().filter(|(path, _)| path != Path::new("sim.toml")).collect();
+    assert_eq!(files(&folder.join("campaigns")), configuration, "as they were committed, with their comments");
+    assert_eq!(files(&stage.path("first")), files(&folder));
+    plans_nothing(&stage, &folder, &[]);
+    daemon.stop();
+}
+
+#[test]
+fn who_has_lost_the_repository_goes_on_from_the_store_alone() {
+    let stage = Stage::new(&["a1"]);
+    stage.write_campaign(&Campaign { id: "winter".to_owned(), state: "paused", ..Campaign::default() });
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    std::fs::remove_file(stage.repository.path().join("campaigns/winter.toml")).unwrap();
+    let newest = stage.commit(&Campaign { max_ring: "6s", ..Campaign::default() });
+    stage.until("the newest is in force", || applied(&daemon).ends_with(newest.as_str()));
+    // A bad one that never comes into force.
+    stage.repository.write("campaigns/spring.toml", "id = 7");
+    stage.repository.commit("bad");
+    stage.until("it is refused", || daemon.status()["problems"].as_array().is_some_and(|all| !all.is_empty()));
+    daemon.kill();
+    std::fs::remove_dir_all(stage.repository.path().join("campaigns")).unwrap();
+
+    // Neither a daemon nor Git is there.
+    let folder = import(&stage, "saved");
+    let saved = files(&folder);
+    assert!(saved[Path::new("campaigns/spring.toml")].contains("max_ring = \"6s\""));
+    assert!(!saved.contains_key(Path::new("campaigns/winter.toml")), "it was gone");
+    let (code, said) = stage.cli_fails(&["import", "--from-store", folder.to_str().unwrap()]);
+    assert!(code == Some(2) && said.contains("is not empty"), "{said}");
+
+    git(&folder, ["init", "--quiet", "--initial-branch=main", "."], b"");
+    git(&folder, ["add", "--all", "."], b"");
+    git(&folder, ["commit", "--quiet", "--message", "out of the store"], b"");
+    let (old, new) = (stage.repository.path().display().to_string(), folder.display().to_string());
+    stage.settings(|text| text.replace(&old, &new));
+    let daemon = stage.start(&[]);
+    stage.until("it is held", || {
+        daemon.get("/-/healthy").is_some()
+            && daemon.status()["sources"][0]["conditions"][0]["reason"] == "HistoryRewritten"
+    });
+    plans_nothing(&stage, &folder, &["--from", "HEAD"]);
+    stage.cli(&["reconcile", "--allow-rewrite"]);
+    let head = git(&folder, ["rev-parse", "HEAD"], b"");
+    assert!(applied(&daemon).ends_with(&head));
+    let history = stage.cli(&["history", "--format", "json", "--limit", "1"]);
+    let last: serde_json::Value = serde_json::from_str(history.trim()).unwrap();
+    assert_eq!((&last["result"], &last["campaignsChanged"]), (&"in_force".into(), &0.into()));
+    plans_nothing(&stage, &folder, &[]);
+    daemon.stop();
+}
+
+#[test]
+fn what_has_no_files_says_so() {
+    let stage = Stage::new(&["a1"]);
+    let into = stage.path("saved");
+    let into = into.to_str().unwrap();
+    let (code, said) = stage.cli_fails(&["import", "--from-store", into]);
+    assert!(code == Some(2) && said.contains("dialops.db can't be read"), "{said}");
+    // No commit was in force yet.
+    stage.repository.write("campaigns/spring.toml", "id = 7");
+    stage.repository.commit("bad");
+    let daemon = stage.start(&[]);
+    stage.until("it is refused", || daemon.get("/-/healthy").is_some() && stage.path("dialops.db").exists());
+    let none = || stage.cli_says(&["import", "--from-store", into]);
+    stage.until("the store is made", || none().2.contains("has no configuration files"));
+    let other = stage.path("other.db");
+    std::fs::write(&other, "no store").unwrap();
+    let (_, said) = stage.cli_fails(&["import", "--from-store", into, "--store", other.to_str().unwrap()]);
+    assert!(said.contains("is not a dialops store"), "{said}");
+    daemon.stop();
+}
