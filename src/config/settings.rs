@@ -293,6 +293,7 @@ impl Build<'_> {
             removals_percent: table.removals_percent.value,
             grace: table.grace.value,
             freezes: freezes.into_iter().filter_map(|freeze| self.freeze(freeze.value)).collect(),
+            bad_files: table.bad_files.value,
         }
     }
 

@@ -341,6 +341,14 @@ pub enum RefusalReason {
 }
 
 impl RefusalReason {
+    /// Whether all else of the commit can be read in spite of it.
+    pub(super) fn is_of_one_file(&self) -> bool {
+        match self {
+            Self::Symlink | Self::Submodule | Self::TooLarge { .. } | Self::Name => true,
+            Self::TooLargeTogether | Self::TooDeep | Self::TooMany | Self::Path | Self::Case { .. } => false,
+        }
+    }
+
     /// Code of the diagnostic.
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -79,17 +79,22 @@ impl Source {
 
     /// Reads a commit whole, or refuses it whole.
     pub async fn read(&self, revision: &Revision) -> Result<CommitFiles, SourceError> {
+        self.read_apart(revision).await?.whole()
+    }
+
+    /// Reads a commit but for single files that may not be read: these are told in [`CommitFiles::refused`].
+    pub async fn read_apart(&self, revision: &Revision) -> Result<CommitFiles, SourceError> {
         let revision = revision.clone();
         self.blocking(move |inner| inner.read(&revision)).await
     }
 
-    /// The same, kept in memory until another commit is asked for this way.
+    /// A commit that is in force, kept in memory until another one is asked for this way.
     pub async fn kept(&self, revision: &Revision) -> Result<Arc<CommitFiles>, SourceError> {
         let kept = || self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(files) = kept().as_ref().filter(|files| files.revision == *revision) {
             return Ok(Arc::clone(files));
         }
-        let files = Arc::new(self.read(revision).await?);
+        let files = Arc::new(self.read_apart(revision).await?);
         *kept() = Some(Arc::clone(&files));
         Ok(files)
     }

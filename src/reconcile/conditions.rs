@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     domain::{
+        campaign::{Generation, KeptFile},
         guards::Verdict,
         ids::{CampaignId, Revision},
     },
@@ -16,6 +17,9 @@ use crate::{
         status::{Condition, Problem, WaitingCommit},
     },
 };
+
+/// Most files that a message names.
+const KEPT_TOLD_MAX: usize = 5;
 
 /// Most problems shown in status and logs; the message has the full count.
 pub(super) const PROBLEMS_SHOWN_MAX: usize = 200;
@@ -52,6 +56,14 @@ pub(super) enum Failure {
         /// Campaigns that are paused already, as a freeze lets them be.
         pauses: BTreeSet<CampaignId>,
     },
+    /// It is in force but for some files.
+    #[error("{message}")]
+    InPart {
+        /// What stays as it was.
+        message: String,
+        /// What is wrong with it.
+        problems: Vec<Problem>,
+    },
     /// The store failed; tried again after a while.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -61,6 +73,23 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// What a generation that is in force in part lacks.
+    pub(super) fn in_part(generation: &Generation, problems: Vec<Problem>) -> Self {
+        let kept = |(path, file): (&String, &KeptFile)| match file {
+            KeptFile::Of { revision, .. } => format!("{path} as commit {} has it", revision.short()),
+            KeptFile::LeftOut => format!("without {path}"),
+        };
+        let files = &generation.kept.files;
+        let mut listed: Vec<String> = files.iter().take(KEPT_TOLD_MAX).map(kept).collect();
+        if files.len() > KEPT_TOLD_MAX {
+            listed.push(format!("and {} more", files.len() - KEPT_TOLD_MAX));
+        }
+        let revision = generation.revision.short();
+        let listed = if listed.is_empty() { String::new() } else { format!(", {}", listed.join(", ")) };
+        let wrong = invalid(&problems);
+        Self::InPart { message: format!("{wrong}; the rest of commit {revision} is in force{listed}"), problems }
+    }
+
     /// One CamelCase word.
     pub(super) fn reason(&self) -> &'static str {
         match self {
@@ -68,6 +97,7 @@ impl Failure {
             Self::Rewritten { .. } => "HistoryRewritten",
             Self::Invalid(_) => "ValidationFailed",
             Self::Guarded { verdict, .. } => verdict.reason(),
+            Self::InPart { .. } => "FilesKept",
             Self::Store(_) => "StoreFailed",
             Self::Crashed => "CheckFailed",
         }
@@ -77,7 +107,9 @@ impl Failure {
         match self {
             Self::Source(error) if !error.is_of_commit() => ReconcileFailure::Source,
             Self::Guarded { .. } => ReconcileFailure::Guarded,
-            Self::Source(_) | Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed => ReconcileFailure::Rejected,
+            Self::Source(_) | Self::Rewritten { .. } | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => {
+                ReconcileFailure::Rejected
+            }
             Self::Store(_) => ReconcileFailure::Store,
         }
     }
@@ -86,7 +118,7 @@ impl Failure {
     pub(super) fn is_of_commit(&self) -> bool {
         match self {
             Self::Source(error) => error.is_of_commit(),
-            Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed => true,
+            Self::Rewritten { .. } | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => true,
             // The end of a freeze is only a matter of time.
             Self::Guarded { verdict, .. } => verdict.is_of_removals(),
             Self::Store(_) => false,
@@ -97,7 +129,7 @@ impl Failure {
     fn is_stalled(&self) -> bool {
         match self {
             Self::Source(error) => !error.is_passing(),
-            Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed => true,
+            Self::Rewritten { .. } | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => true,
             Self::Guarded { verdict, .. } => verdict.is_of_removals(),
             Self::Store(_) => false,
         }
@@ -124,7 +156,9 @@ impl Failure {
     /// Every problem of the commit, if that is what failed.
     pub(super) fn problems(&self) -> Vec<Problem> {
         match self {
-            Self::Invalid(problems) => problems.iter().take(PROBLEMS_SHOWN_MAX).cloned().collect(),
+            Self::Invalid(problems) | Self::InPart { problems, .. } => {
+                problems.iter().take(PROBLEMS_SHOWN_MAX).cloned().collect()
+            }
             Self::Source(SourceError::Refused { refusals, .. }) => refusals.iter().map(refused).collect(),
             _ => vec![],
         }
@@ -139,7 +173,7 @@ fn invalid(problems: &[Problem]) -> String {
     format!("{} in {}", count(problems.len(), "problem"), count(files.len(), "file"))
 }
 
-fn refused(refusal: &Refusal) -> Problem {
+pub(super) fn refused(refusal: &Refusal) -> Problem {
     Problem {
         file: refusal.path.escape_debug().to_string(),
         line: 0,

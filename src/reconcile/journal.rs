@@ -120,18 +120,20 @@ impl Journal {
         }
     }
 
-    /// A commit is in force, or is not. `before` is the one that was in force.
+    /// A commit is in force, perhaps in part, or is not. `before` is the one that was in force.
     pub(super) fn handled(
         &mut self,
         head: &Revision,
         before: Option<&Revision>,
-        outcome: Result<(), &Failure>,
+        outcome: Result<Option<&Failure>, &Failure>,
         took: Duration,
     ) {
-        self.outbox.leave(head, outcome.err().map_or_else(in_force, told));
-        let message = outcome.err().map(said);
+        let failure = outcome.unwrap_or_else(Some);
+        self.outbox.leave(head, failure.map_or_else(in_force, told));
+        let message = failure.map(said);
         let (result, kind) = match outcome {
-            Ok(()) => (CommitResult::InForce, EventKind::CommitInForce),
+            Ok(None) => (CommitResult::InForce, EventKind::CommitInForce),
+            Ok(Some(_)) => (CommitResult::InPart, EventKind::CommitInForce),
             Err(failure) if failure.is_of_commit() => (CommitResult::Refused, EventKind::CommitRefused),
             Err(_) => (CommitResult::Failed, EventKind::CommitFailed),
         };
@@ -141,9 +143,12 @@ impl Journal {
         }
         self.last = Some(told);
         let changed = if outcome.is_ok() { self.changed } else { 0 };
-        let sentence = match &message {
-            Some(message) => format!("commit {} is not in force: {message}", head.short()),
-            None => format!("commit {} is in force; campaigns that it changed: {changed}", head.short()),
+        let sentence = match (outcome, &message) {
+            (Err(_), Some(message)) => format!("commit {} is not in force: {message}", head.short()),
+            (_, in_part) => {
+                let but = in_part.as_ref().map(|message| format!("; {message}")).unwrap_or_default();
+                format!("commit {} is in force; campaigns that it changed: {changed}{but}", head.short())
+            }
         };
         let event = self.add(kind, sentence);
         event.revision = Some(head.clone());
@@ -155,7 +160,7 @@ impl Journal {
             revision: head.clone(),
             commit: self.read.clone().filter(|(revision, _)| revision == head).map(|(_, info)| info),
             result,
-            reason: outcome.err().map(|failure| failure.reason().to_owned()),
+            reason: failure.map(|failure| failure.reason().to_owned()),
             message,
             took,
             changed,

@@ -40,7 +40,7 @@ use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        campaign::{Campaign, Generation},
+        campaign::{Campaign, Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
         facts::{
@@ -72,6 +72,7 @@ struct State {
     applied: Vec<(Revision, Timestamp, Timestamp)>,
     /// Commits that were let in.
     approved: BTreeSet<String>,
+    kept_files: BTreeMap<String, KeptFile>,
     campaigns: BTreeMap<CampaignId, Held>,
     journal: Journal,
     contacts: BTreeMap<ContactRef, Contact>,
@@ -268,6 +269,10 @@ impl Store for MemoryStore {
         Ok(state.applied.last().map(|(revision, _, at)| (revision.clone(), *at)))
     }
 
+    async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
+        Ok(self.state()?.kept_files.clone())
+    }
+
     fn overrides(&self) -> Arc<Overrides> {
         Arc::new(self.lock().open_overrides())
     }
@@ -313,6 +318,7 @@ impl Store for MemoryStore {
         for change in changes {
             state.change(&generation, change, now)?;
         }
+        state.kept_files.clone_from(&generation.kept.files);
         if state.generation.replace(generation).is_none() {
             state.results_take_effect_late();
         }

@@ -33,7 +33,7 @@ use crate::domain::{
     attribute::Attributes,
     business::{BusinessKey, Outcome, Refusal},
     call::{Destination, LegIdentity},
-    campaign::{DesiredState, Generation},
+    campaign::{DesiredState, Generation, KeptFile},
     contact::{Contact, ContactEdit, NewContact, Progress},
     do_not_call::{Entry, NewEntry},
     ids::{
@@ -563,6 +563,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The revision in force, and when it was applied.
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError>;
+
+    /// Files that are in force as an earlier commit has them, by path; see [`Generation::kept`].
+    async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError>;
 
     /// Overrides that were not ended by hand, as of the newest that is durable; the gate reads the same.
     fn overrides(&self) -> Arc<Overrides>;

@@ -235,11 +235,8 @@ fn generation() -> Generation {
         counts_as_goal: true,
     };
     let business_results = BTreeMap::from([(sold.id.clone(), sold)]);
-    Generation {
-        revision: Revision::parse(COMMIT).unwrap(),
-        committed_at: at("2031-03-01T01:00:00Z"),
-        definitions: Definitions { campaigns, business_results, ..Definitions::of(tenant) },
-    }
+    let definitions = Definitions { campaigns, business_results, ..Definitions::of(tenant) };
+    Generation::whole(Revision::parse(COMMIT).unwrap(), at("2031-03-01T01:00:00Z"), definitions)
 }
 
 fn source_status() -> SourceStatus {

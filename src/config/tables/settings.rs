@@ -19,7 +19,7 @@ use crate::{
         settings::{LogFormat, LogLevel},
         table::table,
     },
-    domain::ids::TrunkId,
+    domain::{guards::BadFiles, ids::TrunkId},
 };
 
 const HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -177,6 +177,9 @@ table! {
         default(50) removals_percent: Whole<0, 100> => 50,
         /// How long a campaign whose file is gone is paused before it retires; its results stay.
         default(crate::domain::guards::GRACE) grace: Lasting<0, 31_536_000> => "24h",
+        /// A commit with bad files: `strict` keeps it out as a whole; with `isolate` each bad file stays as it was when
+        /// it was last good, and all else comes into force.
+        default(BadFiles::Strict) bad_files: Choice<BadFiles> => "strict",
     }
 }
 
@@ -190,6 +193,10 @@ table! {
         /// Why, for whoever waits.
         required reason: Text<1, 200> => "holidays",
     }
+}
+
+impl Words for BadFiles {
+    const WORDS: &'static [(&'static str, Self)] = &[("strict", Self::Strict), ("isolate", Self::Isolate)];
 }
 
 impl Words for LogFormat {

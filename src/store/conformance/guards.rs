@@ -1,10 +1,12 @@
 //! Campaigns whose files are gone, and commits that were let in.
 
 use super::*;
+use crate::domain::campaign::KeptFile;
 
 on_both_stores!(
     a_removed_campaign_keeps_its_contacts_until_it_is_back,
-    commits_that_were_in_force_or_approved_are_known
+    commits_that_were_in_force_or_approved_are_known,
+    kept_files_last_and_attempts_name_their_commits
 );
 
 fn revision(digit: char) -> Revision {
@@ -51,4 +53,31 @@ async fn commits_that_were_in_force_or_approved_are_known(mut world: World) {
     world.crash().await;
     assert!(world.store.is_approved(&revision('c')).await.unwrap());
     assert!(!world.store.is_approved(&revision('d')).await.unwrap());
+}
+
+async fn kept_files_last_and_attempts_name_their_commits(mut world: World) {
+    let (spring, summer) = (campaign("spring"), campaign("summer"));
+    let first = world.apply(&[&spring, &summer]).await.revision.clone();
+    world.import(&spring, contacts(1)).await;
+    world.import(&summer, vec![contact("s1", &["+8613900000001"])]).await;
+    assert!(world.store.kept_files().await.unwrap().is_empty());
+
+    let mut second = (*generation(7, &[&spring, &summer])).clone();
+    let kept = KeptFile::Of { revision: first.clone(), bytes: b"id = 1"[..].into() };
+    second.kept.files = BTreeMap::from([("a.toml".to_owned(), kept), ("b.toml".to_owned(), KeptFile::LeftOut)]);
+    second.kept.campaigns = BTreeMap::from([(spring.id.clone(), first.clone())]);
+    let second = Arc::new(second);
+    world.store.apply(Arc::clone(&second), vec![put(&spring.id)]).await.unwrap();
+    assert_eq!(world.store.campaigns().await.unwrap()[0].revision, first);
+    for (campaign, revision) in [(&spring, &first), (&summer, &second.revision)] {
+        let ready = world.ready(campaign).await.remove(0);
+        let (_, recorded) = world.place(&ready, 0).await;
+        let records = world.store.attempts(&campaign.id, None, 9).await.unwrap();
+        assert_eq!((&recorded.revision, &records[0].revision), (revision, revision));
+    }
+    world.crash().await;
+    assert_eq!(world.store.kept_files().await.unwrap(), second.kept.files);
+    assert_eq!(world.store.applied().await.unwrap().unwrap().0, second.revision);
+    world.apply(&[&spring, &summer]).await;
+    assert!(world.store.kept_files().await.unwrap().is_empty());
 }

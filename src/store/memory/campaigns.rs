@@ -31,7 +31,7 @@ impl State {
                     id: id.clone(),
                     name: defined.name.clone(),
                     desired: defined.desired,
-                    revision: generation.revision.clone(),
+                    revision: generation.revision_of(&id).clone(),
                     digest,
                     retired: false,
                     ends_at: Some(defined.ends_at),

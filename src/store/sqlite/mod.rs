@@ -88,7 +88,7 @@ use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        campaign::Generation,
+        campaign::{Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
@@ -301,6 +301,10 @@ impl Store for SqliteStore {
 
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
         self.read(read::applied).await
+    }
+
+    async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
+        self.read(read::kept_files).await
     }
 
     fn overrides(&self) -> Arc<Overrides> {
