@@ -23,6 +23,7 @@ use dialops::{
     control::QUEUE_LENGTH,
     domain::{
         campaign::{DialPermission, Generation},
+        drift::Policy,
         guards::Guards,
         ids::Revision,
     },
@@ -201,6 +202,8 @@ impl Daemon {
             load: reconcile::check(Arc::clone(&loader)),
             wake: Arc::clone(&wake),
             guards: Guards::default(),
+            drift: Policy::Mend,
+            dialer: mpsc::channel(1).0,
             commands: mpsc::channel(1).1,
             generation,
             status: watch::channel(SourceStatus::default()).0,

@@ -168,6 +168,8 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         load: reconcile::check(Arc::clone(&loader)),
         wake: Arc::clone(&wake),
         guards: settings.guards.clone(),
+        drift: settings.drift,
+        dialer: dial_commands.clone(),
         commands: reconcile_queue,
         generation: generation_out,
         status: source_out,

@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::{
     agent::Availability,
+    drift::Drift,
     ids::{AgentId, CampaignId, ContactRef, CustomerId, DoNotCallId},
     overrides::Scope,
 };
@@ -22,6 +23,16 @@ pub enum DialCommand {
         availability: Availability,
         /// Answered once it is in force and stored.
         reply: oneshot::Sender<Result<(), AgentError>>,
+    },
+    /// Hold what is under way against the store and the telephony side.
+    Compare {
+        /// Answered with what differs, once both have told; not at all if the store can't be read.
+        reply: oneshot::Sender<Vec<Drift>>,
+    },
+    /// Put right what differs.
+    Mend {
+        /// What was found.
+        found: Vec<Drift>,
     },
     /// Contacts were imported: look again.
     ContactsAdded {

@@ -195,6 +195,8 @@ codes! {
     StatusKeys = "E0320",
     /// Some keys of `[[notifications]]` go with one kind only: a `secret` signs what webhooks are sent.
     NotificationKeys = "E0321",
+    /// Keys that may sign commits need a `mode`, and a `mode` that asks for signatures needs keys.
+    VerifyKeys = "E0330",
     /// A new campaign starts before the instant that counts as now, so it would dial at once.
     NewInPast = "E0401",
     /// A campaign has another id than before. An id cannot change: one campaign is retired and another begins.

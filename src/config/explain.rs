@@ -436,6 +436,16 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         ),
     ),
     (
+        Code::VerifyKeys,
+        edit(
+            SETTINGS,
+            "verify = { allowed_signers = { file = \"allowed_signers\" } }",
+            "verify = { mode = \"every\", allowed_signers = { file = \"allowed_signers\" } }",
+            "`head` asks for a signature of the commit that is to be put in force, `every` for those of all commits since \
+             the one in force too. Keys are SSH's `allowed_signers`, an OpenPGP `keyring`, or both.",
+        ),
+    ),
+    (
         Code::NewInPast,
         told(
             "`check --base main` on a branch that adds a campaign whose `starts_at` was last week",

@@ -41,6 +41,7 @@ pub mod template;
 #[cfg(test)]
 mod toml_test;
 mod unclear;
+mod verify;
 mod version;
 mod webhooks;
 mod windows;

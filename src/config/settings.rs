@@ -21,10 +21,12 @@ use super::{
 pub use super::{
     notifications::{NotificationKind, NotificationSettings, Provider, StatusSettings, Topic},
     source::{Follow, Location, RemoteSettings, RemoteUrl, SourceSettings, Transport},
+    verify::{VerifyMode, VerifySettings},
     webhooks::{HookKind, WebhookSettings},
 };
 use crate::domain::{
     campaign::{Ceilings, DialPermission, SecretRef},
+    drift::Policy,
     guards::{Freeze, Guards},
     ids::TrunkId,
     phone::E164,
@@ -57,6 +59,8 @@ pub struct Settings {
     pub longest_override: Duration,
     /// What a good commit may still wait for.
     pub guards: Guards,
+    /// What is done where the store differs from the commit in force.
+    pub drift: Policy,
     /// Servers that tell of pushes.
     pub webhooks: Vec<WebhookSettings>,
     /// Where the state of commits is written beside them.
@@ -212,6 +216,7 @@ impl Build<'_> {
             dial,
             longest_override: file.overrides.value.longest.value,
             guards: self.guards(file.guards.value, file.freezes.value),
+            drift: file.drift.value.policy.value,
             webhooks,
             commit_status,
             notifications,

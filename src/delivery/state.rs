@@ -140,7 +140,7 @@ fn of_commit(status: &SourceStatus, now: Timestamp) -> Option<(Key, Situation)> 
     let key = match why {
         ReconcileFailure::Source => Key::SourceUnreadable,
         ReconcileFailure::Guarded => Key::CommitWaits,
-        ReconcileFailure::Rejected | ReconcileFailure::Store => Key::CommitFailed,
+        ReconcileFailure::Rejected | ReconcileFailure::Unverified | ReconcileFailure::Store => Key::CommitFailed,
     };
     let since = since(ready, now);
     let held = Duration::try_from(now.duration_since(since)).unwrap_or_default();

@@ -6,8 +6,10 @@
 //! never do.
 
 pub mod crash;
+mod drift;
 mod recovery;
 mod run;
 mod status;
+mod unwritten;
 
 pub use run::{Dialer, DialerError, run};

@@ -33,8 +33,16 @@ pub(super) struct Unsettled {
 /// Says which legs to take down and which attempts to settle with them; one whose leg is over is
 /// settled at once.
 pub(super) async fn recover(store: &dyn Store) -> Result<Recovery, StoreError> {
-    let Leftovers { legs, attempts } = store.leftovers().await?;
-    let mut recovery = Recovery::default();
+    let (recovery, over) = plan(store.leftovers().await?);
+    for unsettled in over {
+        store.settle(unsettled.settlement).await?;
+    }
+    Ok(recovery)
+}
+
+/// The same of what was left, and the attempts whose legs are over.
+pub(super) fn plan(Leftovers { legs, attempts }: Leftovers) -> (Recovery, Vec<Unsettled>) {
+    let (mut recovery, mut over) = (Recovery::default(), Vec::new());
     let mut customers: BTreeMap<E164, LegId> = BTreeMap::new();
     for leg in legs {
         let (id, identity, answered) = (leg.record.leg, leg.record.identity, leg.answered);
@@ -48,19 +56,16 @@ pub(super) async fn recover(store: &dyn Store) -> Result<Recovery, StoreError> {
     }
     for attempt in attempts {
         let settlement = settlement(&attempt);
-        tracing::warn!(attempt = %attempt.attempt, result = %settlement.result, "an earlier life left this attempt");
+        tracing::warn!(attempt = %attempt.attempt, result = %settlement.result, "nobody makes this attempt any more");
         let called = attempt.contact.progress.numbers.get(attempt.number).map(|number| &number.e164);
-        match called.and_then(|called| customers.remove(called)) {
-            Some(leg) => {
-                let campaign = attempt.contact.campaign;
-                recovery.unsettled.insert(leg, Unsettled { campaign, settlement });
-            }
-            None => {
-                store.settle(settlement).await?;
-            }
+        let leg = called.and_then(|called| customers.remove(called));
+        let unsettled = Unsettled { campaign: attempt.contact.campaign, settlement };
+        match leg {
+            Some(leg) => drop(recovery.unsettled.insert(leg, unsettled)),
+            None => over.push(unsettled),
         }
     }
-    Ok(recovery)
+    (recovery, over)
 }
 
 fn settlement(left: &LeftoverAttempt) -> Settlement {

@@ -17,8 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     crash::{self, CrashPoint},
+    drift::Comparison,
     recovery::{self, Unsettled},
     status::dial_status,
+    unwritten::{Thing, Unwritten},
 };
 use crate::{
     clock::Clock,
@@ -27,13 +29,14 @@ use crate::{
         agent::Availability,
         call::{CallCommand, CallEvent, Destination},
         campaign::Generation,
+        drift::calls::LiveRows,
         engine::{Effect, Engine, EngineSettings, Input, Observation},
         ids::{AgentId, AttemptId, LegId},
         intent::{Intent, Settlement},
         overrides::Scope,
         reason::Hold,
     },
-    store::{Evaluated, IntentDecision, IntentRequest, LegRecord, Milestone, Store, StoreError},
+    store::{Evaluated, IntentDecision, IntentRequest, Leftovers, LegRecord, Milestone, Store, StoreError},
     telemetry::{metrics::Metrics, status::DialStatus},
     telephony::{CallEvents, CallGateway, SubmitError},
 };
@@ -98,7 +101,7 @@ pub enum DialerError {
 }
 
 /// What a piece of work ended with.
-enum Done {
+pub(super) enum Done {
     Nothing,
     Give(Input),
     Acknowledge(LegId),
@@ -106,6 +109,9 @@ enum Done {
     Agent(AgentId, Availability, oneshot::Sender<Result<(), AgentError>>, Result<(), StoreError>),
     Evaluated(Option<Evaluated>),
     Known(BTreeMap<AgentId, Availability>),
+    Live(Option<LiveRows>),
+    /// Legs that were asked for, and what there is of them and of attempts.
+    LeftBehind(Vec<LegId>, Leftovers),
     Fatal(StoreError),
 }
 
@@ -149,27 +155,31 @@ pub async fn run(parts: Dialer, shutdown: CancellationToken) -> Result<(), Diale
     }
 }
 
-struct Looper {
-    parts: Dialer,
-    engine: Engine,
+pub(super) struct Looper {
+    pub(super) parts: Dialer,
+    pub(super) engine: Engine,
     /// Legs of agents that an earlier life left and that have not ended.
-    leftover: Vec<(LegId, AgentId)>,
+    pub(super) leftover: Vec<(LegId, AgentId)>,
     /// Attempts that an earlier life left, by the customer's leg that is being taken down. They stand
     /// as live calls until it has ended, so nobody is called a second time meanwhile.
-    unsettled: BTreeMap<LegId, Unsettled>,
+    pub(super) unsettled: BTreeMap<LegId, Unsettled>,
     /// Whether a generation came and agents are as they were left.
     started: bool,
     /// Agents of the generation in force.
     agents: BTreeSet<AgentId>,
     /// Those of them whose state the store is asked for.
-    unknown: BTreeSet<AgentId>,
+    pub(super) unknown: BTreeSet<AgentId>,
+    /// What the store may not have yet.
+    pub(super) unwritten: Unwritten,
+    /// What is known is being held against the store and the gateway.
+    pub(super) comparison: Option<Comparison>,
     /// The store is applying filters to contacts.
     evaluating: bool,
     /// A generation came meanwhile, perhaps with other filters.
     evaluate_again: bool,
     work: FuturesUnordered<Work>,
     ready: VecDeque<Done>,
-    outgoing: VecDeque<CallCommand>,
+    pub(super) outgoing: VecDeque<CallCommand>,
     published_at: Option<Duration>,
     dirty: bool,
     beat_at: Duration,
@@ -187,6 +197,8 @@ impl Looper {
             started: false,
             agents: BTreeSet::new(),
             unknown: BTreeSet::new(),
+            unwritten: Unwritten::default(),
+            comparison: None,
             evaluating: false,
             evaluate_again: false,
             work: FuturesUnordered::new(),
@@ -202,7 +214,7 @@ impl Looper {
     }
 
     /// One step of the engine, and what it asks for.
-    fn give(&mut self, input: Input) {
+    pub(super) fn give(&mut self, input: Input) {
         let mut effects = Vec::new();
         let now = self.parts.clock.now();
         // Much that is shown changes without an effect: counts that a page brings, a window that closes.
@@ -230,8 +242,10 @@ impl Looper {
                 self.point(CrashPoint::Claimed);
                 let identity = self.parts.gateway.identity(leg, &destination);
                 let record = LegRecord { leg, destination, identity };
+                let writing = self.unwritten.begin(Thing::Leg(leg));
                 self.begin(async move {
                     let stored = logged(store.record_leg(record).await, "storing a leg").is_some();
+                    drop(writing);
                     Done::Give(Input::LegStored { leg, stored })
                 });
             }
@@ -242,7 +256,11 @@ impl Looper {
                     let store = Arc::clone(&store);
                     async move { store.withdraw_intent(attempt).await }
                 });
-                self.begin(withdrawn.map(move |done| done.or(Input::Withdrawn { attempt })));
+                let writing = self.unwritten.begin(Thing::Attempt(attempt));
+                self.begin(withdrawn.map(move |done| {
+                    drop(writing);
+                    done.or(Input::Withdrawn { attempt })
+                }));
             }
             Effect::Call(command) => self.outgoing.push_back(command),
             Effect::NoteConnected { attempt, at } => {
@@ -255,10 +273,14 @@ impl Looper {
                 logged(store.advance(contact, version, progress).await, "moving a contact on");
                 Done::Nothing
             }),
-            Effect::StoreAvailability { agent, availability } => self.begin(async move {
-                logged(store.set_availability(&agent, availability).await, "storing an agent's state");
-                Done::Nothing
-            }),
+            Effect::StoreAvailability { agent, availability } => {
+                let writing = self.unwritten.begin(Thing::Agent(agent.clone()));
+                self.begin(async move {
+                    logged(store.set_availability(&agent, availability).await, "storing an agent's state");
+                    drop(writing);
+                    Done::Nothing
+                });
+            }
             Effect::Observe(observation) => self.observe(observation),
         }
     }
@@ -303,13 +325,17 @@ impl Looper {
     }
 
     /// Settles an attempt of an earlier life, and has its contact looked at again.
-    fn settle_leftover(&mut self, Unsettled { campaign, settlement }: Unsettled) {
+    pub(super) fn settle_leftover(&mut self, Unsettled { campaign, settlement }: Unsettled) {
         let store = Arc::clone(&self.parts.store);
+        let writing = self.unwritten.begin(Thing::Attempt(settlement.attempt));
         let written = insist("settling an attempt", move || {
             let (store, settlement) = (Arc::clone(&store), settlement.clone());
             async move { store.settle(settlement).await.map(drop) }
         });
-        self.begin(written.map(move |done| done.or(Input::ContactsAdded(campaign))));
+        self.begin(written.map(move |done| {
+            drop(writing);
+            done.or(Input::ContactsAdded(campaign))
+        }));
     }
 
     /// An outcome must not be lost: it is tried until the store has it.
@@ -327,9 +353,13 @@ impl Looper {
 
     /// Writes a milestone without anyone waiting for it. The next life lives on these, so they are
     /// tried until the store has them.
-    fn note(&mut self, milestone: Milestone) {
+    pub(super) fn note(&mut self, milestone: Milestone) {
+        let writing = match &milestone {
+            Milestone::LegEnded { leg } => Some(self.unwritten.begin(Thing::Leg(*leg))),
+            Milestone::Leg { .. } | Milestone::Connected { .. } => None,
+        };
         let written = self.written(milestone);
-        self.begin(written);
+        self.begin(written.inspect(move |_| drop(writing)));
     }
 
     fn written(&self, milestone: Milestone) -> impl Future<Output = Done> + Send + use<> {
@@ -381,7 +411,7 @@ impl Looper {
     }
 
     /// Something happened on the wire: it is written down, and the engine hears of it.
-    fn call(&mut self, event: CallEvent) {
+    pub(super) fn call(&mut self, event: CallEvent) {
         match &event {
             CallEvent::Progress { leg, ringing, identity } => {
                 let milestone = Milestone::Leg { leg: *leg, identity: identity.clone(), answered_at: None };
@@ -404,6 +434,7 @@ impl Looper {
                     self.settle_leftover(unsettled);
                 }
             }
+            CallEvent::Standing { legs } => self.legs_stand(legs),
             CallEvent::Bridged { .. } | CallEvent::BridgeFailed { .. } => {}
         }
         self.give(Input::Call(event));
@@ -433,7 +464,7 @@ impl Looper {
     }
 
     /// Begins a piece of work. It is polled at once, so that what goes to the store goes in order.
-    fn begin(&mut self, work: impl Future<Output = Done> + Send + 'static) {
+    pub(super) fn begin(&mut self, work: impl Future<Output = Done> + Send + 'static) {
         let mut work: Work = Box::pin(work);
         match (&mut work).now_or_never() {
             Some(done) => self.ready.push_back(done),
@@ -481,6 +512,8 @@ impl Looper {
                 }
                 self.unknown.clear();
             }
+            Done::Live(rows) => self.rows_stand(rows.as_ref()),
+            Done::LeftBehind(asked, left) => self.take_over(asked, left),
             Done::Fatal(error) => return Err(error.into()),
         }
         Ok(())
@@ -488,6 +521,8 @@ impl Looper {
 
     fn command(&mut self, command: DialCommand) {
         match command {
+            DialCommand::Compare { reply } => self.compare(reply),
+            DialCommand::Mend { found } => self.mend(found),
             DialCommand::ContactsAdded { campaign } => self.give(Input::ContactsAdded(campaign)),
             DialCommand::Overridden { cancel_ringing, done } => {
                 self.overridden(cancel_ringing);
@@ -519,8 +554,10 @@ impl Looper {
                     return;
                 }
                 let store = Arc::clone(&self.parts.store);
+                let writing = self.unwritten.begin(Thing::Agent(agent.clone()));
                 self.begin(async move {
                     let stored = store.set_availability(&agent, availability).await;
+                    drop(writing);
                     Done::Agent(agent, availability, reply, stored)
                 });
             }
@@ -660,7 +697,7 @@ impl Looper {
 }
 
 /// The value, or nothing and a line in the log.
-fn logged<T>(result: Result<T, StoreError>, doing: &'static str) -> Option<T> {
+pub(super) fn logged<T>(result: Result<T, StoreError>, doing: &'static str) -> Option<T> {
     match result {
         Ok(value) => Some(value),
         Err(error) => {

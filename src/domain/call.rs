@@ -125,6 +125,8 @@ pub enum CallCommand {
         /// Whether its answer had been stored.
         answered: bool,
     },
+    /// Tells which legs there are; gives `Standing`.
+    Resync,
 }
 
 /// How long a driver waits for [`CallCommand::Acknowledge`] before it acknowledges by itself. A peer
@@ -207,6 +209,12 @@ pub enum CallEvent {
         leg: LegId,
         /// How.
         end: LegEnd,
+    },
+    /// The legs that are not over, in answer to `Resync`: what commands before it began is among them, and what ended
+    /// before it was told before.
+    Standing {
+        /// By id.
+        legs: Vec<LegId>,
     },
 }
 

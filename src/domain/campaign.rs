@@ -238,6 +238,8 @@ pub struct Campaign {
     pub failure_sms: Option<SmsId>,
     /// Whom to tell of calls.
     pub callback: Option<Callback>,
+    /// Whether the store differs from it, or from its calls, and the settings hold it for that; no file says so.
+    pub drifted: bool,
 }
 
 impl Campaign {
@@ -550,6 +552,7 @@ impl Campaign {
             survey: None,
             failure_sms: None,
             callback: None,
+            drifted: false,
         }
     }
 }

@@ -120,6 +120,9 @@ pub fn campaign_hold(
     if let Some(hold) = paused(campaign, overridden) {
         return Some(hold);
     }
+    if campaign.drifted {
+        return Some(Hold::Drifted);
+    }
     let settings = campaign.not_dialled_yet();
     if !settings.is_empty() {
         return Some(Hold::NotDialledYet { settings });

@@ -262,6 +262,12 @@ impl Revision {
         (hex && matches!(text.len(), 40 | 64)).then(|| Self(text.into()))
     }
 
+    /// What stands for a commit that can't be told: no commit has this id.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self("0".repeat(40).into())
+    }
+
     /// The whole id.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -69,6 +69,7 @@ impl KeptBy {
             | Hold::Retired
             | Hold::Paused
             | Hold::PausedByOverride { .. }
+            | Hold::Drifted
             | Hold::NotStarted { .. }
             | Hold::Expired
             | Hold::NotDialledYet { .. }
@@ -84,6 +85,7 @@ impl KeptBy {
             | Hold::TenantAtLimit { .. }
             | Hold::TrunkAtLimit { .. }
             | Hold::CallRate { .. }
+            | Hold::Stuck { .. }
             | Hold::StoreUnavailable => None,
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod attribute;
+pub mod backoff;
 pub mod business;
 pub mod business_result;
 pub mod calendar;
@@ -15,6 +16,7 @@ pub mod contact;
 pub mod days;
 pub mod dice;
 pub mod do_not_call;
+pub mod drift;
 pub mod due;
 pub mod engine;
 pub mod facts;

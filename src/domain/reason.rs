@@ -39,6 +39,8 @@ pub enum Hold {
         /// When it ends.
         until: Timestamp,
     },
+    /// The store, or the telephony side, differs from the commit in force.
+    Drifted,
     /// Before `starts_at`.
     NotStarted {
         /// `starts_at`.
@@ -155,18 +157,28 @@ pub enum Hold {
     ContactEnded,
     /// The contact changed since it was picked.
     Stale,
+    /// Something of the campaign fails in the store again and again; others go on.
+    Stuck {
+        /// What, as half a sentence.
+        what: &'static str,
+        /// How often in a row.
+        failures: u32,
+        /// When it is tried again.
+        retry_at: Timestamp,
+    },
     /// The store does not answer.
     StoreUnavailable,
 }
 
 impl Hold {
     /// Every code, for metrics that start at 0.
-    pub const CODES: [&'static str; 36] = [
+    pub const CODES: [&'static str; 38] = [
         "dialling_off",
         "not_listed",
         "retired",
         "paused",
         "paused_by_override",
+        "drifted",
         "not_started",
         "expired",
         "not_dialled_yet",
@@ -197,6 +209,7 @@ impl Hold {
         "number_ended",
         "contact_ended",
         "stale",
+        "stuck",
         "store_unavailable",
     ];
 
@@ -209,6 +222,7 @@ impl Hold {
             Self::Retired => "retired",
             Self::Paused => "paused",
             Self::PausedByOverride { .. } => "paused_by_override",
+            Self::Drifted => "drifted",
             Self::NotStarted { .. } => "not_started",
             Self::Expired => "expired",
             Self::NotDialledYet { .. } => "not_dialled_yet",
@@ -239,6 +253,7 @@ impl Hold {
             Self::NumberEnded => "number_ended",
             Self::ContactEnded => "contact_ended",
             Self::Stale => "stale",
+            Self::Stuck { .. } => "stuck",
             Self::StoreUnavailable => "store_unavailable",
         }
     }
@@ -261,6 +276,7 @@ impl Hold {
         match self {
             Self::PausedByOverride { until, .. } => Some(*until),
             Self::NotStarted { starts_at } => Some(*starts_at),
+            Self::Stuck { retry_at, .. } => Some(*retry_at),
             Self::WindowClosed { opens_at, .. } => *opens_at,
             Self::NothingDue { next_at } => *next_at,
             Self::DoNotCall { until, .. } => *until,
@@ -272,6 +288,7 @@ impl Hold {
             | Self::NotListed
             | Self::Retired
             | Self::Paused
+            | Self::Drifted
             | Self::Expired
             | Self::NotDialledYet { .. }
             | Self::NoContacts
@@ -309,6 +326,9 @@ impl fmt::Display for Hold {
                 let all = if *scope == Scope::All { " of all campaigns" } else { "" };
                 write!(f, "paused until {until} by override {id}{all}: {reason}")
             }
+            Self::Drifted => f.write_str(
+                "the store differs from the commit in force, which `dialops status` tells; `dialops reconcile` puts it right",
+            ),
             Self::NotStarted { starts_at } => write!(f, "starts at {starts_at}"),
             Self::Expired => f.write_str("ends_at has passed, which is final"),
             Self::NotDialledYet { settings } => {
@@ -351,6 +371,10 @@ impl fmt::Display for Hold {
             Self::NumberEnded => f.write_str("the number has ended"),
             Self::ContactEnded => f.write_str("the contact has ended"),
             Self::Stale => f.write_str("the contact changed since it was picked"),
+            Self::Stuck { what, failures, retry_at } => {
+                let times = if *failures == 1 { "once".to_owned() } else { format!("{failures} times in a row") };
+                write!(f, "{what} failed {times}, which the log tells; tried again at {retry_at}")
+            }
             Self::StoreUnavailable => f.write_str("the store does not answer"),
         }
     }

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use crate::{
     config,
     domain::{campaign::KeptFile, ids::Revision},
+    telemetry::status::CommitInfo,
 };
 
 use super::{
@@ -143,11 +144,9 @@ pub(super) fn read_any(
     prefix: &str,
     known: &Blobs,
 ) -> Result<(CommitFiles, Blobs), SourceError> {
-    let (files, refusals) = (BTreeMap::new(), vec![]);
-    let mut walk = Walk { objects, path, revision, prefix, known, files, refusals, seen: 0, bytes: 0 };
-    let what = "the commit object";
-    let bytes = walk.whole(ObjectId::of(revision), ObjectKind::Commit, what)?;
-    let commit = commit(&bytes).ok_or_else(|| walk.object_error(what, ObjectError::Malformed))?;
+    let mut walk = Walk::new(objects, path, revision, prefix, known);
+    let bytes = walk.commit()?;
+    let commit = commit(&bytes).ok_or_else(|| walk.object_error(COMMIT, ObjectError::Malformed))?;
     match walk.prefix_tree(commit.tree, prefix)? {
         Prefix::Tree(tree) => walk.descend(&tree, prefix, 0)?,
         Prefix::Absent => {}
@@ -173,6 +172,23 @@ pub(super) fn read_any(
     Ok((read, blobs))
 }
 
+/// The commit itself.
+pub(super) fn commit_object(
+    objects: &mut dyn Objects,
+    path: &Path,
+    revision: &Revision,
+) -> Result<Vec<u8>, SourceError> {
+    Walk::new(objects, path, revision, "", &Blobs::new()).commit()
+}
+
+/// What a commit says for people, and when it was made; nothing if it is none.
+pub(super) fn info(bytes: &[u8]) -> Option<(CommitInfo, Timestamp)> {
+    let commit = commit(bytes)?;
+    let at = Timestamp::from_second(commit.committed_at).ok()?;
+    let (author, subject) = (shown(commit.author), shown(commit.subject));
+    Some((CommitInfo { author, time: at.to_string(), subject, verified: None }, at))
+}
+
 /// Wraps what libgit2 said otherwise.
 pub(super) fn git_error(path: &Path, doing: &'static str, source: git2::Error) -> SourceError {
     SourceError::Git { path: PathBuf::from(path), doing, source: Box::new(source) }
@@ -181,6 +197,9 @@ pub(super) fn git_error(path: &Path, doing: &'static str, source: git2::Error) -
 fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).take(SHOWN_CHARS_MAX).collect()
 }
+
+/// What the object is called in messages.
+const COMMIT: &str = "the commit object";
 
 enum Prefix {
     /// The bytes of a tree.
@@ -202,7 +221,22 @@ struct Walk<'w> {
     bytes: u64,
 }
 
-impl Walk<'_> {
+impl<'w> Walk<'w> {
+    fn new(
+        objects: &'w mut dyn Objects,
+        path: &'w Path,
+        revision: &'w Revision,
+        prefix: &'w str,
+        known: &'w Blobs,
+    ) -> Self {
+        let (files, refusals) = (BTreeMap::new(), vec![]);
+        Self { objects, path, revision, prefix, known, files, refusals, seen: 0, bytes: 0 }
+    }
+
+    fn commit(&mut self) -> Result<Vec<u8>, SourceError> {
+        self.whole(ObjectId::of(self.revision), ObjectKind::Commit, COMMIT)
+    }
+
     fn prefix_tree(&mut self, root: ObjectId, prefix: &str) -> Result<Prefix, SourceError> {
         let mut tree = self.whole(root, ObjectKind::Tree, "the tree")?;
         let mut at = String::new();

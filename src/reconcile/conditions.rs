@@ -10,7 +10,7 @@ use crate::{
         guards::Verdict,
         ids::{CampaignId, Revision},
     },
-    gitops::{Refusal, SourceError},
+    gitops::{Refusal, SourceError, Unverified},
     store::StoreError,
     telemetry::{
         metrics::ReconcileFailure,
@@ -20,6 +20,9 @@ use crate::{
 
 /// Most files that a message names.
 const KEPT_TOLD_MAX: usize = 5;
+
+/// The condition that says whether the newest commit is signed by somebody who may.
+pub(super) const SOURCE_VERIFIED: &str = "SourceVerified";
 
 /// Most problems shown in status and logs; the message has the full count.
 pub(super) const PROBLEMS_SHOWN_MAX: usize = 200;
@@ -41,6 +44,9 @@ pub(super) enum Failure {
         /// The commit in force.
         applied: Revision,
     },
+    /// It is not signed by somebody who may, or brings a commit that is not.
+    #[error(transparent)]
+    Unverified(Box<Unverified>),
     /// The files have problems.
     #[error("{}", invalid(.0))]
     Invalid(Vec<Problem>),
@@ -95,6 +101,7 @@ impl Failure {
         match self {
             Self::Source(error) => error.reason(),
             Self::Rewritten { .. } => "HistoryRewritten",
+            Self::Unverified(unverified) => unverified.reason(),
             Self::Invalid(_) => "ValidationFailed",
             Self::Guarded { verdict, .. } => verdict.reason(),
             Self::InPart { .. } => "FilesKept",
@@ -107,6 +114,7 @@ impl Failure {
         match self {
             Self::Source(error) if !error.is_of_commit() => ReconcileFailure::Source,
             Self::Guarded { .. } => ReconcileFailure::Guarded,
+            Self::Unverified(_) => ReconcileFailure::Unverified,
             Self::Source(_) | Self::Rewritten { .. } | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => {
                 ReconcileFailure::Rejected
             }
@@ -118,18 +126,27 @@ impl Failure {
     pub(super) fn is_of_commit(&self) -> bool {
         match self {
             Self::Source(error) => error.is_of_commit(),
-            Self::Rewritten { .. } | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => true,
+            Self::Rewritten { .. } | Self::Unverified(_) | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => {
+                true
+            }
             // The end of a freeze is only a matter of time.
             Self::Guarded { verdict, .. } => verdict.is_of_removals(),
             Self::Store(_) => false,
         }
     }
 
+    /// Whether another look may find something else since the keys that may sign are not the commit's.
+    pub(super) fn is_of_keys(&self) -> bool {
+        matches!(self, Self::Unverified(_))
+    }
+
     /// Whether it stays so until a person does something.
     fn is_stalled(&self) -> bool {
         match self {
             Self::Source(error) => !error.is_passing(),
-            Self::Rewritten { .. } | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => true,
+            Self::Rewritten { .. } | Self::Unverified(_) | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => {
+                true
+            }
             Self::Guarded { verdict, .. } => verdict.is_of_removals(),
             Self::Store(_) => false,
         }
@@ -184,23 +201,17 @@ pub(super) fn refused(refusal: &Refusal) -> Problem {
     }
 }
 
-/// `Ready`, and `Stalled` and `PruneBlocked` while they hold; each keeps its time while its status stays the same.
+/// `Ready`, and `Stalled` and `PruneBlocked` while they hold; each keeps its time while its status stays the same. What
+/// says of drift stays as it is.
 pub(super) fn conditions(
     before: &[Condition],
     ready: Result<String, (&Failure, String)>,
     now: Timestamp,
 ) -> Vec<Condition> {
-    let condition = |kind: &str, status: &str, reason: &str, message: &str| {
-        let same = before.iter().find(|c| c.r#type == kind && c.status == status);
-        Condition {
-            r#type: kind.to_owned(),
-            status: status.to_owned(),
-            reason: reason.to_owned(),
-            message: message.to_owned(),
-            last_transition_time: same.map_or_else(|| now.to_string(), |c| c.last_transition_time.clone()),
-        }
-    };
-    match ready {
+    let condition =
+        |kind: &str, status: &str, reason: &str, message: &str| condition(before, (kind, status), reason, message, now);
+    let drift = before.iter().filter(|condition| condition.r#type == DRIFT_DETECTED).cloned();
+    let mut conditions = match ready {
         Ok(message) => vec![condition("Ready", "True", "ReconciliationSucceeded", &message)],
         Err((failure, message)) => {
             let mut conditions = vec![condition("Ready", "False", failure.reason(), &message)];
@@ -212,7 +223,52 @@ pub(super) fn conditions(
             }
             conditions
         }
+    };
+    // What is said of signatures stands until it is said anew.
+    conditions.extend(before.iter().filter(|condition| condition.r#type == SOURCE_VERIFIED).cloned());
+    conditions.extend(drift);
+    conditions
+}
+
+/// What is known of the newest commit's signature.
+pub(super) fn verified(before: &[Condition], status: &str, reason: &str, message: &str, now: Timestamp) -> Condition {
+    condition(before, (SOURCE_VERIFIED, status), reason, message, now)
+}
+
+/// A condition that keeps its time while its status stays the same.
+fn condition(
+    before: &[Condition],
+    (kind, status): (&str, &str),
+    reason: &str,
+    message: &str,
+    now: Timestamp,
+) -> Condition {
+    let same = before.iter().find(|c| c.r#type == kind && c.status == status);
+    Condition {
+        r#type: kind.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        last_transition_time: same.map_or_else(|| now.to_string(), |c| c.last_transition_time.clone()),
     }
+}
+
+/// What says that the store or the telephony side differs from the commit in force.
+const DRIFT_DETECTED: &str = "DriftDetected";
+
+/// The conditions with what says of drift: a reason and a message, or nothing while all is in order. It keeps its time
+/// while it is there.
+pub(super) fn with_drift(before: &[Condition], told: Option<(&str, String)>, now: Timestamp) -> Vec<Condition> {
+    let is_drift = |condition: &&Condition| condition.r#type == DRIFT_DETECTED;
+    let since = before.iter().find(is_drift).map(|condition| condition.last_transition_time.clone());
+    let drift = told.map(|(reason, message)| Condition {
+        r#type: DRIFT_DETECTED.to_owned(),
+        status: "True".to_owned(),
+        reason: reason.to_owned(),
+        message,
+        last_transition_time: since.unwrap_or_else(|| now.to_string()),
+    });
+    before.iter().filter(|condition| !is_drift(condition)).cloned().chain(drift).collect()
 }
 
 /// Before the first look.
@@ -255,6 +311,18 @@ mod tests {
         let third = conditions(&second, Ok("fine".to_owned()), at("2031-03-01T12:00:00Z"));
         assert_eq!(third.len(), 1, "Stalled is there only while it holds");
         assert_eq!(third[0].last_transition_time, "2031-03-01T12:00:00Z");
+    }
+
+    #[test]
+    fn drift_is_told_beside_the_commit_and_only_while_it_is_there() {
+        let first = with_drift(&[], Some(("Mended", "one".to_owned())), at("2031-03-01T10:00:00Z"));
+        let second = with_drift(&first, Some(("Fight", "two".to_owned())), at("2031-03-01T11:00:00Z"));
+        let third = conditions(&second, Ok("fine".to_owned()), at("2031-03-01T12:00:00Z"));
+        let told: Vec<&str> = third.iter().map(|condition| condition.r#type.as_str()).collect();
+        assert_eq!(told, ["Ready", "DriftDetected"]);
+        assert_eq!((third[1].reason.as_str(), third[1].message.as_str()), ("Fight", "two"));
+        assert_eq!(third[1].last_transition_time, "2031-03-01T10:00:00Z");
+        assert_eq!(with_drift(&third, None, at("2031-03-01T13:00:00Z")).len(), 1);
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub fn digest(campaign: &Campaign) -> String {
         survey,
         failure_sms,
         callback,
+        drifted: _,
     } = campaign;
     let mut fields = Fields(Sha256::new());
     fields.put("id", id.as_str());

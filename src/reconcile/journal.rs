@@ -9,10 +9,10 @@ use super::conditions::{Failure, with_causes};
 use crate::{
     clock::Clock,
     delivery::{Outbox, Outcome},
-    domain::{campaign::DesiredState, ids::Revision, plan::Plan},
+    domain::{campaign::DesiredState, drift::Drift, ids::Revision, plan::Plan},
     gitops::CommitFiles,
     store::{CommitResult, Entries, Event, EventKind, HandledCommit, Store, StoredCampaign},
-    telemetry::status::CommitInfo,
+    telemetry::status::{CommitInfo, Verification},
 };
 
 /// Most campaigns of one commit that have an event of their own: more of them would drive out all else.
@@ -91,10 +91,15 @@ impl Journal {
     }
 
     /// A commit's files were read.
-    pub(super) fn read(&mut self, files: &CommitFiles) {
+    pub(super) fn read(&mut self, files: &CommitFiles, verified: Option<Verification>) {
         let (author, subject) = (files.author.clone(), files.subject.clone());
-        let info = CommitInfo { author, time: files.committed_at.to_string(), subject };
-        self.read = Some((files.revision.clone(), info));
+        let info = CommitInfo { author, time: files.committed_at.to_string(), subject, verified };
+        self.known(&files.revision, Some(info));
+    }
+
+    /// What a commit says of itself is known.
+    pub(super) fn known(&mut self, revision: &Revision, info: Option<CommitInfo>) {
+        self.read = info.map(|info| (revision.clone(), info));
         self.changed = 0;
     }
 
@@ -117,6 +122,19 @@ impl Journal {
         if more > 0 {
             let event = self.add(EventKind::CampaignChanged, format!("and {more} more campaigns"));
             event.revision = Some(revision.clone());
+        }
+    }
+
+    /// The store, or the telephony side, differs from the commit in force, or was put right.
+    pub(super) fn drifted(&mut self, drifts: &[Drift], mended: bool) {
+        let kind = if mended { EventKind::DriftMended } else { EventKind::DriftFound };
+        for drift in drifts.iter().take(CHANGES_TOLD_MAX) {
+            let event = self.add(kind, if mended { format!("put right: {drift}") } else { drift.to_string() });
+            event.campaign = drift.campaign().cloned();
+        }
+        let more = drifts.len().saturating_sub(CHANGES_TOLD_MAX);
+        if more > 0 {
+            self.add(kind, format!("and {more} more"));
         }
     }
 

@@ -5,8 +5,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::digest::digest;
 use crate::{
     domain::{
-        campaign::{Campaign, Definitions},
-        ids::CampaignId,
+        campaign::{Campaign, Definitions, Generation},
+        drift::{
+            self, Drift,
+            rows::{InForce, Row},
+        },
+        ids::{CampaignId, Revision},
         plan::{self, Actual, Desired, Leaving, Plan, Verb},
     },
     store::{CampaignChange, StoredCampaign},
@@ -28,7 +32,7 @@ impl Digests {
         definitions.campaigns.values().map(row).collect()
     }
 
-    fn of(&mut self, campaign: &Arc<Campaign>) -> String {
+    pub(super) fn of(&mut self, campaign: &Arc<Campaign>) -> String {
         match self.0.get(&campaign.id) {
             Some((known, digest)) if Arc::ptr_eq(known, campaign) => digest.clone(),
             Some(_) | None => {
@@ -59,6 +63,46 @@ pub(super) fn plan_for(
         })
         .collect();
     plan::plan(&desired, &actual, leaving)
+}
+
+/// Where the store's rows differ from a generation.
+pub(super) fn drift(
+    generation: &Generation,
+    stored: &[StoredCampaign],
+    applied: Option<&Revision>,
+    digests: &mut Digests,
+) -> Vec<Drift> {
+    let campaigns = generation.definitions.campaigns.values();
+    let defined: Vec<(&Arc<Campaign>, String)> = campaigns.map(|campaign| (campaign, digests.of(campaign))).collect();
+    let in_force: Vec<InForce<'_>> =
+        defined.iter().map(|(campaign, digest)| InForce { campaign: campaign.as_ref(), digest }).collect();
+    let row = |row: &StoredCampaign| Row {
+        id: row.id.clone(),
+        name: row.name.clone(),
+        desired: row.desired,
+        digest: row.digest.clone(),
+        retired: row.retired,
+        removed_at: row.removed_at,
+        ends_at: row.ends_at,
+        do_not_call: row.do_not_call.clone(),
+        damaged: row.damaged,
+    };
+    let rows: Vec<Row> = stored.iter().map(row).collect();
+    let other = drift::rows::generation(&generation.revision, applied);
+    other.into_iter().chain(drift::rows::compare(&in_force, &rows)).collect()
+}
+
+/// What puts rows right that differ from a generation.
+pub(super) fn mends<'a>(
+    generation: &Generation,
+    found: impl Iterator<Item = &'a Drift>,
+    digests: &mut Digests,
+) -> Vec<CampaignChange> {
+    let mut mend = |id: &CampaignId| match generation.definitions.campaigns.get(id) {
+        Some(campaign) => CampaignChange::Mend { id: id.clone(), digest: digests.of(campaign) },
+        None => CampaignChange::Remove { id: id.clone() },
+    };
+    found.filter(|drift| drift.is_of_rows()).filter_map(|drift| drift.campaign().map(&mut mend)).collect()
 }
 
 /// The plan as the store takes it.

@@ -1,6 +1,8 @@
 //! The loop itself.
 
+mod drift;
 mod guard;
+mod verify;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -8,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use self::guard::Frozen;
+use self::{drift::Drifts, guard::Frozen};
 use super::{
     check::{Load, Rejected},
     conditions::{self, Failure, with_causes},
@@ -18,10 +20,11 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    control::ReconcileCommand,
+    control::{DialCommand, ReconcileCommand},
     delivery::Outbox,
     domain::{
         campaign::{Generation, KeptFile, KeptFiles},
+        drift::Policy,
         guards::{BadFiles, Guards},
         ids::{CampaignId, Revision},
         now::Now,
@@ -55,6 +58,10 @@ pub struct Reconcile {
     pub wake: Arc<Wake>,
     /// What a good commit may still wait for.
     pub guards: Guards,
+    /// What is done where the store differs from the commit in force.
+    pub drift: Policy,
+    /// The dialling loop, which knows what is live.
+    pub dialer: mpsc::Sender<DialCommand>,
     /// Commands to look now; [`crate::control::QUEUE_LENGTH`] long.
     pub commands: mpsc::Receiver<ReconcileCommand>,
     /// The generation in force; `None` until the first.
@@ -157,6 +164,7 @@ struct Looper {
     /// When the next campaign whose file is gone retires.
     retires_at: Option<Timestamp>,
     digests: Digests,
+    drift: Drifts,
     journal: Journal,
     /// Whether a failure to pin was told.
     pin_failed: bool,
@@ -193,6 +201,7 @@ impl Loaded {
             author: files.author.clone(),
             time: files.committed_at.to_string(),
             subject: files.subject.clone(),
+            verified: None,
         };
         let (generation, files) = (Arc::new(generation), Arc::new(files));
         Ok(Self { generation, lowered: checked.lowered, info, files, problems })
@@ -210,8 +219,10 @@ impl Looper {
         };
         parts.status.send_replace(status);
         let journal = Journal::new(Arc::clone(&parts.store), parts.clock.clone(), Arc::clone(&parts.outbox));
+        let seed = parts.store.dialog_key().iter().fold(0, |seed: u64, byte| seed.rotate_left(8) ^ u64::from(*byte));
         Self {
             parts,
+            drift: Drifts::new(seed),
             applied: None,
             in_force: None,
             observed: None,
@@ -247,6 +258,7 @@ impl Looper {
 
     async fn look(&mut self, head: Result<Revision, SourceError>, mut asked: Asked) -> Result<(), StoreError> {
         self.journal.looked(head.as_ref().map(drop).map_err(|error| error as &dyn std::error::Error));
+        self.look_for_drift(&asked).await;
         let pin = self.pin_in_force();
         self.pinned = pin.is_some();
         let outcome = match (self.retire_due().await, pin, head) {
@@ -314,7 +326,7 @@ impl Looper {
         self.journal.handled(head, before.as_ref(), outcome.as_ref().map(|()| self.in_part.as_ref()), took);
         self.parts.metrics.reconciled(outcome.as_ref().map(drop).map_err(Failure::metric), took);
         self.rejected = match &outcome {
-            Err(failure) if failure.is_of_commit() => Some(head.clone()),
+            Err(failure) if failure.is_of_commit() && !failure.is_of_keys() => Some(head.clone()),
             _ => None,
         };
         outcome
@@ -330,16 +342,19 @@ impl Looper {
         }
         let attempted = Some(self.shown(head));
         self.parts.status.send_modify(|status| status.last_attempted_revision = attempted);
+        let verified = self.verify(head, before.as_ref(), asked.pinned).await?;
         // Who pins a commit wants that one, not a part of it; and of what is not known nothing can stay as it was.
         let apart = self.isolates() && !asked.pinned && (self.files.is_some() || before.is_none());
         let files = match apart {
             true => self.parts.source.read_apart(head).await?,
             false => self.parts.source.read(head).await?,
         };
-        self.journal.read(&files);
+        self.journal.read(&files, verified.clone());
         self.parts.status.send_modify(|status| status.files = files.files.len());
         self.parts.metrics.source_observed(files.committed_at);
-        let loaded = if apart { self.check_apart(files).await? } else { self.check(files, BTreeMap::new()).await? };
+        let mut loaded =
+            if apart { self.check_apart(files).await? } else { self.check(files, BTreeMap::new()).await? };
+        loaded.info.verified = verified;
         self.guard(&loaded, before.as_ref(), asked.pinned).await?;
         self.paused_in_freeze = false;
         self.restored_in_part = false;
@@ -470,6 +485,10 @@ impl Looper {
             _ => format!("{} is in force", self.shown(head)),
         };
         let now = self.parts.clock.now().wall;
+        let verified = self.parts.status.borrow().applied_commit.as_ref().and_then(|commit| commit.verified.clone());
+        if let Some(by) = verified {
+            self.show_verified(head, &by);
+        }
         self.parts.status.send_if_modified(|status| {
             let conditions = conditions::conditions(&status.conditions, Ok(message), now);
             let changed = conditions != status.conditions || status.waiting.is_some();
@@ -533,13 +552,15 @@ impl Looper {
         if self.rejected.as_ref() == Some(&revision) {
             return Ok(());
         }
+        let verified = self.verify_restored(&revision).await?;
         let kept = self.parts.store.kept_files().await?;
         let files = match kept.is_empty() {
             true => self.parts.source.read(&revision).await?,
             false => self.parts.source.read_apart(&revision).await?.with_kept(&kept),
         };
         self.restored_in_part = !kept.is_empty();
-        let loaded = self.check(files, kept).await?;
+        let mut loaded = self.check(files, kept).await?;
+        loaded.info.verified = verified;
         let stored = self.parts.store.campaigns().await?;
         let mut generation = self.without_revivals(&loaded.generation, &stored);
         self.keep_pauses(&mut generation, &stored);

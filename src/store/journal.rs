@@ -88,6 +88,10 @@ words! {
         OverrideEnded => "override_ended",
         /// Somebody let a commit in that takes away campaigns.
         CommitApproved => "commit_approved",
+        /// The store, or the telephony side, differs from the commit in force.
+        DriftFound => "drift_found",
+        /// That was put right.
+        DriftMended => "drift_mended",
     }
 }
 

@@ -43,6 +43,7 @@ use crate::{
         campaign::{Campaign, Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
+        drift::calls::LiveRows,
         facts::{
             ledger::{Ledger, monotonic},
             verdict::{self, Question},
@@ -51,6 +52,7 @@ use crate::{
         overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
     },
+    telemetry::status::Verification,
 };
 
 /// A store in memory; it lives as long as its last handle.
@@ -73,6 +75,7 @@ struct State {
     /// Commits that were let in.
     approved: BTreeSet<String>,
     kept_files: BTreeMap<String, KeptFile>,
+    verified: BTreeMap<Revision, Verification>,
     campaigns: BTreeMap<CampaignId, Held>,
     journal: Journal,
     contacts: BTreeMap<ContactRef, Contact>,
@@ -303,6 +306,15 @@ impl Store for MemoryStore {
         Ok(was_in_force || state.approved.contains(revision.as_str()))
     }
 
+    async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError> {
+        self.state()?.verified.entry(revision.clone()).or_insert_with(|| by.clone());
+        Ok(())
+    }
+
+    async fn verified(&self, revision: &Revision) -> Result<Option<Verification>, StoreError> {
+        Ok(self.state()?.verified.get(revision).cloned())
+    }
+
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {
         Ok(self.state()?.campaigns.values().map(|held| held.stored.clone()).collect())
     }
@@ -370,7 +382,23 @@ impl Store for MemoryStore {
     }
 
     async fn leftovers(&self) -> Result<Leftovers, StoreError> {
-        Ok(self.state()?.leftovers(self.epoch))
+        Ok(self.state()?.leftovers(|epoch| epoch < self.epoch))
+    }
+
+    async fn foreign_writes(&self) -> Result<u64, StoreError> {
+        // Nobody else can.
+        self.state().map(|_| 0)
+    }
+
+    async fn live_rows(&self) -> Result<LiveRows, StoreError> {
+        Ok(self.state()?.live_rows())
+    }
+
+    async fn left_behind(&self, attempts: &[AttemptId], legs: &[LegId]) -> Result<Leftovers, StoreError> {
+        let mut all = self.state()?.leftovers(|_| true);
+        all.legs.retain(|leg| legs.contains(&leg.record.leg));
+        all.attempts.retain(|left| attempts.contains(&left.attempt));
+        Ok(all)
     }
 
     async fn import(

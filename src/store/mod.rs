@@ -36,6 +36,7 @@ use crate::domain::{
     campaign::{DesiredState, Generation, KeptFile},
     contact::{Contact, ContactEdit, NewContact, Progress},
     do_not_call::{Entry, NewEntry},
+    drift::calls::LiveRows,
     ids::{
         AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision, TrunkId,
     },
@@ -51,6 +52,7 @@ pub use crate::domain::{
     facts::GateSettings,
     intent::{CandidatePage, RecordedIntent, Settlement},
 };
+use crate::telemetry::status::Verification;
 
 /// What a store operation may fail with.
 #[derive(Debug, thiserror::Error)]
@@ -186,6 +188,10 @@ pub struct StoredCampaign {
     /// Its `ends_at` that was last in force; `None` for one that nothing has changed since a store of an
     /// earlier version.
     pub ends_at: Option<Timestamp>,
+    /// The do-not-call lists that it follows.
+    pub do_not_call: Vec<DoNotCallId>,
+    /// Whether a value of the row can't be read; it then stands as paused, of no known definition.
+    pub damaged: bool,
 }
 
 /// One step of reconciling, already decided by `domain::plan`; a plan's changes are one transaction.
@@ -196,6 +202,13 @@ pub enum CampaignChange {
         /// Identity.
         id: CampaignId,
         /// Digest of the new definition.
+        digest: String,
+    },
+    /// Writes its row anew that had come to differ; the commit that last changed its definition stays what it was.
+    Mend {
+        /// Identity.
+        id: CampaignId,
+        /// Digest of its definition.
         digest: String,
     },
     /// Its file is gone: pauses it, until it retires or its file is back.
@@ -585,8 +598,24 @@ pub trait Store: Send + Sync + 'static {
     /// Whether a commit was let in by [`Self::approve`], or has been in force before.
     async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError>;
 
+    /// Keeps who signed a commit that is about to come into force; what was kept first stays.
+    async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError>;
+
+    /// Who signed a commit, if that was kept.
+    async fn verified(&self, revision: &Revision) -> Result<Option<Verification>, StoreError>;
+
     /// All campaigns, retired ones too.
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError>;
+
+    /// Rises whenever anybody else has written into the store; so who reads rows only then misses nothing.
+    async fn foreign_writes(&self) -> Result<u64, StoreError>;
+
+    /// What is live by the rows, whatever life it is of.
+    async fn live_rows(&self) -> Result<LiveRows, StoreError>;
+
+    /// Of these, the attempts without an outcome and the legs without an end that can be read, whatever life they are
+    /// of.
+    async fn left_behind(&self, attempts: &[AttemptId], legs: &[LegId]) -> Result<Leftovers, StoreError>;
 
     /// Puts a generation in force in one transaction: from the moment this returns the gate uses
     /// its definitions. Doing it again changes nothing.

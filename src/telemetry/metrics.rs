@@ -19,7 +19,7 @@ use prometheus::{
 };
 
 use super::{
-    exchange,
+    drift, exchange,
     process::{self, Add as _},
     status::{DialStatus, SourceStatus},
 };
@@ -87,6 +87,8 @@ pub enum ReconcileFailure {
     Source,
     /// The commit has problems; the last good one stays in force.
     Rejected,
+    /// The commit is not signed as the settings want it.
+    Unverified,
     /// The commit is good and waits for approval, or for the end of a freeze.
     Guarded,
     /// The store failed while it was applied.
@@ -94,12 +96,13 @@ pub enum ReconcileFailure {
 }
 
 impl ReconcileFailure {
-    const ALL: [Self; 4] = [Self::Source, Self::Rejected, Self::Guarded, Self::Store];
+    const ALL: [Self; 5] = [Self::Source, Self::Rejected, Self::Unverified, Self::Guarded, Self::Store];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Source => "source",
             Self::Rejected => "rejected",
+            Self::Unverified => "unverified",
             Self::Guarded => "guarded",
             Self::Store => "store",
         }
@@ -152,6 +155,7 @@ pub struct Metrics {
     intent_commit: Histogram,
     store_commits: IntCounter,
     engine_errors: IntCounter,
+    pub(super) drift: drift::Series,
     sip_receive_buffer: IntGauge,
 }
 
@@ -167,6 +171,7 @@ struct Source {
     applied_commit_time: Gauge,
     last_apply_successful: IntGauge,
     prune_blocked: IntGauge,
+    unverified: IntGauge,
     last_apply_success: Gauge,
     files: IntGauge,
     invalid_files: IntGauge,
@@ -232,6 +237,7 @@ impl Metrics {
             store_commits: declare.counter("dialops_store_commits_total", "Write transactions committed."),
             engine_errors: declare
                 .counter("dialops_engine_errors_total", "Events that did not fit the state they met; each is a bug."),
+            drift: drift::Series::new(&declare),
             sip_receive_buffer: declare.gauge(
                 "dialops_sip_receive_buffer_bytes",
                 "Receive buffer that the kernel gave the SIP socket; it clamps in silence.",
@@ -402,6 +408,10 @@ impl Source {
                 "dialops_prune_blocked",
                 "Whether the newest commit waits since it takes away campaigns.",
             ),
+            unverified: declare.source_gauge(
+                "dialops_source_unverified",
+                "Whether the newest commit is kept out since its signature is not good.",
+            ),
             last_apply_success: declare.source_time(
                 "dialops_config_last_apply_success_timestamp_seconds",
                 "When the commit in force was applied.",
@@ -451,6 +461,8 @@ impl Source {
         self.last_apply_successful.set(i64::from(ready));
         let blocked = status.conditions.iter().any(|c| c.r#type == "PruneBlocked" && c.status == "True");
         self.prune_blocked.set(i64::from(blocked));
+        let unverified = status.conditions.iter().any(|c| c.r#type == "SourceVerified" && c.status == "False");
+        self.unverified.set(i64::from(unverified));
         self.files.set(i64::try_from(status.files).unwrap_or(i64::MAX));
         let invalid: BTreeSet<&str> = status.problems.iter().map(|problem| problem.file.as_str()).collect();
         self.invalid_files.set(i64::try_from(invalid.len()).unwrap_or(i64::MAX));
@@ -479,7 +491,7 @@ fn of_source(name: &str, help: &str) -> Opts {
 }
 
 /// Makes series and registers them.
-struct Declare(Registry);
+pub(super) struct Declare(Registry);
 
 impl process::Add for Declare {
     fn add<C: Collector + Clone + 'static>(&self, collector: prometheus::Result<C>) -> C {
@@ -495,7 +507,7 @@ impl Declare {
         self.add(IntCounter::new(name, help))
     }
 
-    fn counters<const N: usize>(&self, opts: Opts, label: &str, values: [&str; N]) -> IntCounterVec {
+    pub(super) fn counters<const N: usize>(&self, opts: Opts, label: &str, values: [&str; N]) -> IntCounterVec {
         let counters = self.add(IntCounterVec::new(opts, &[label]));
         for value in values {
             counters.with_label_values(&[value]).inc_by(0);
@@ -521,7 +533,7 @@ impl Declare {
     }
 
     /// Gauges that every scrape sets, each label combination of them.
-    fn gauges(&self, opts: Opts, labels: &[&str]) -> IntGaugeVec {
+    pub(super) fn gauges(&self, opts: Opts, labels: &[&str]) -> IntGaugeVec {
         self.add(IntGaugeVec::new(opts, labels))
     }
 

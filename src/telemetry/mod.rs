@@ -1,5 +1,6 @@
 //! Metrics, status values and logging: declared once, rendered elsewhere.
 
+mod drift;
 pub mod exchange;
 pub mod log;
 pub mod metrics;

@@ -28,7 +28,8 @@ pub struct SourceStatus {
     pub applied_at: Option<String>,
     /// Token of the newest reconcile request that has been served.
     pub last_handled_reconcile: Option<String>,
-    /// `Ready`, and `Stalled` and `PruneBlocked` while they hold (kstatus vocabulary).
+    /// `Ready`, `SourceVerified` where signatures are asked for, and `Stalled`, `PruneBlocked` and `DriftDetected` while
+    /// they hold (kstatus vocabulary).
     pub conditions: Vec<Condition>,
     /// Every problem of the last attempted revision; empty when it was good.
     pub problems: Vec<Problem>,
@@ -99,13 +100,35 @@ pub struct CommitInfo {
     pub time: String,
     /// First line of the message.
     pub subject: String,
+    /// Who signed it, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Verification>,
+}
+
+/// A signature that was found to be good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verification {
+    /// `ssh` or `openpgp`.
+    pub method: String,
+    /// Who signed, as the list of keys has it.
+    pub signer: String,
+    /// Fingerprint of the key; with OpenPGP of the primary one.
+    pub fingerprint: String,
+}
+
+impl std::fmt::Display for Verification {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { method, signer, fingerprint } = self;
+        write!(f, "{signer} ({method}, {fingerprint})")
+    }
 }
 
 /// A statement about the source, in kstatus's form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// `Ready`, `Stalled` or `PruneBlocked`.
+    /// `Ready`, `SourceVerified`, `Stalled`, `PruneBlocked` or `DriftDetected`.
     pub r#type: String,
     /// `True`, `False` or `Unknown`.
     pub status: String,

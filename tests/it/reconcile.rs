@@ -19,9 +19,11 @@ use dialops::{
         campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
+        drift::{Policy, calls::LiveRows},
         guards::Guards,
         ids::{
-            AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision, TenantId,
+            AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision,
+            TenantId,
         },
         intent::CandidatePage,
         overrides::{NewOverride, Override, OverrideId, Overrides},
@@ -39,7 +41,7 @@ use dialops::{
     },
     telemetry::{
         metrics::Metrics,
-        status::{DialStatus, Problem, SourceStatus},
+        status::{DialStatus, Problem, SourceStatus, Verification},
     },
 };
 use jiff::Timestamp;
@@ -134,6 +136,8 @@ impl Daemon {
             load,
             wake: Arc::clone(&wake),
             guards,
+            drift: Policy::Mend,
+            dialer: mpsc::channel(1).0,
             commands: served,
             generation,
             status,
@@ -620,6 +624,14 @@ impl Store for Flaky {
         self.stepwise(self.inner.is_approved(revision)).await
     }
 
+    async fn set_verified(&self, _: &Revision, _: &Verification) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn verified(&self, _: &Revision) -> Result<Option<Verification>, StoreError> {
+        unreachable!()
+    }
+
     async fn heartbeat(&self) -> Result<(), StoreError> {
         unreachable!()
     }
@@ -661,6 +673,18 @@ impl Store for Flaky {
     }
 
     async fn leftovers(&self) -> Result<Leftovers, StoreError> {
+        unreachable!()
+    }
+
+    async fn foreign_writes(&self) -> Result<u64, StoreError> {
+        self.inner.foreign_writes().await
+    }
+
+    async fn live_rows(&self) -> Result<LiveRows, StoreError> {
+        unreachable!()
+    }
+
+    async fn left_behind(&self, _: &[AttemptId], _: &[LegId]) -> Result<Leftovers, StoreError> {
         unreachable!()
     }
 

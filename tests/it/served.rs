@@ -254,6 +254,7 @@ fn source_status() -> SourceStatus {
             author: "Li Wei".into(),
             time: "2031-03-01T01:00:00Z".into(),
             subject: "spring: start".into(),
+            verified: None,
         }),
         applied_at: Some(START.into()),
         last_handled_reconcile: None,
@@ -349,7 +350,10 @@ async fn stand_in_dialer(
                 imported.send(campaign).unwrap();
             }
             // The store has it; this one dials nobody.
-            DialCommand::ContactChanged { .. } | DialCommand::DoNotCallChanged { .. } => {}
+            DialCommand::ContactChanged { .. }
+            | DialCommand::DoNotCallChanged { .. }
+            | DialCommand::Compare { .. }
+            | DialCommand::Mend { .. } => {}
         }
     }
 }

@@ -212,6 +212,7 @@ impl Campaigns<'_, '_> {
             survey: survey.map_or(Some(None), |survey| survey.map(Some))?,
             failure_sms: campaign.failure_sms.map(|sms| sms.value),
             callback: callback.map_or(Some(None), |callback| callback.map(Some))?,
+            drifted: false,
         };
         lint.shares(&built, queue);
         self.lint(&built, &places);

@@ -19,7 +19,7 @@ use crate::{
         settings::{LogFormat, LogLevel},
         table::table,
     },
-    domain::{guards::BadFiles, ids::TrunkId},
+    domain::{drift::Policy, guards::BadFiles, ids::TrunkId},
 };
 
 const HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -52,6 +52,8 @@ table! {
         table guards: GuardsTable,
         /// One `[[freezes]]` for each time in which nothing but pauses is applied.
         default(Vec::new()) freezes: List<FreezeTable, 0>,
+        /// What is done where the store, or the telephony side, differs from the commit in force.
+        table drift: DriftTable,
         /// One `[[webhooks]]` for each server that tells of pushes.
         default(Vec::new()) webhooks: List<WebhookTable, 0>,
         /// One `[[notifications]]` for each that is told of what needs a person.
@@ -197,6 +199,20 @@ table! {
 
 impl Words for BadFiles {
     const WORDS: &'static [(&'static str, Self)] = &[("strict", Self::Strict), ("isolate", Self::Isolate)];
+}
+
+impl Words for Policy {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("mend", Self::Mend), ("report", Self::Report), ("hold", Self::Hold)];
+}
+
+table! {
+    /// What is done where the store, or the telephony side, differs from the commit in force.
+    pub(crate) struct DriftTable "`drift`" {
+        /// `mend` puts it right, `report` only tells it, `hold` lets the campaigns concerned place no new call until it
+        /// is gone or `dialops reconcile` puts it right.
+        default(Policy::Mend) policy: Choice<Policy> => "mend",
+    }
 }
 
 impl Words for LogFormat {

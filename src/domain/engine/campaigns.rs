@@ -452,6 +452,7 @@ impl CampaignRun {
             | Hold::Retired
             | Hold::Paused
             | Hold::PausedByOverride { .. }
+            | Hold::Drifted
             | Hold::NotStarted { .. }
             | Hold::Expired
             | Hold::NotDialledYet { .. }
@@ -476,6 +477,7 @@ impl CampaignRun {
             | Hold::NoNumber
             | Hold::NumberEnded
             | Hold::ContactEnded
+            | Hold::Stuck { .. }
             | Hold::StoreUnavailable => {
                 self.set_aside(now, contact.reference, false);
                 if let Some(at) = hold.until() {

@@ -21,6 +21,8 @@ use crate::domain::{
 pub enum Input {
     /// Nothing but time has passed.
     Timer,
+    /// An agent was found to be held for no attempt.
+    FreeAgent(AgentId),
     /// A generation is in force in the store.
     Applied(Arc<Generation>),
     /// Overrides in the store have changed.

@@ -12,6 +12,7 @@ mod input;
 mod pace;
 mod pick;
 mod rescue;
+mod standing;
 mod timers;
 mod view;
 #[cfg(test)]
@@ -250,6 +251,7 @@ impl Engine {
     fn take_in(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
         match input {
             Input::Timer => {}
+            Input::FreeAgent(agent) => self.free_held_in_vain(now, &agent, effects),
             Input::Applied(generation) => self.applied(now, generation, effects),
             Input::Overridden { overrides, cancel_ringing } => {
                 self.overridden(now, overrides, cancel_ringing.as_ref(), effects);
@@ -574,8 +576,9 @@ impl Engine {
                 Some(LegRole::Customer(attempt)) => self.customer_answered(now, attempt, effects),
                 Some(LegRole::Dropped) | None => {}
             },
-            // What rings is written down by the dialler; the end of an unwanted answer is on the way.
-            CallEvent::Progress { .. } | CallEvent::AnsweredInVain { .. } => {}
+            // What rings is written down by the dialler, which compares legs too; the end of an unwanted answer is
+            // on the way.
+            CallEvent::Progress { .. } | CallEvent::AnsweredInVain { .. } | CallEvent::Standing { .. } => {}
             CallEvent::Bridged { agent, customer } => self.bridged(now, agent, customer, effects),
             CallEvent::BridgeFailed { agent, customer, refused_by } => {
                 self.bridge_failed(now, agent, customer, refused_by, effects);

@@ -21,7 +21,8 @@ fn next(hold: Option<&Hold>) -> Option<Hold> {
             let (id, reason) = (OverrideId(3), "wrong script".to_owned());
             Hold::PausedByOverride { id, scope: Scope::All, reason, until: at() }
         }
-        Hold::PausedByOverride { .. } => Hold::NotStarted { starts_at: at() },
+        Hold::PausedByOverride { .. } => Hold::Drifted,
+        Hold::Drifted => Hold::NotStarted { starts_at: at() },
         Hold::NotStarted { .. } => Hold::Expired,
         Hold::Expired => Hold::NotDialledYet { settings: vec!["agents.hold"] },
         Hold::NotDialledYet { .. } => Hold::WindowClosed { opens_at: Some(at()), timezone: "Asia/Shanghai".to_owned() },
@@ -51,7 +52,8 @@ fn next(hold: Option<&Hold>) -> Option<Hold> {
         Hold::NoNumber => Hold::NumberEnded,
         Hold::NumberEnded => Hold::ContactEnded,
         Hold::ContactEnded => Hold::Stale,
-        Hold::Stale => Hold::StoreUnavailable,
+        Hold::Stale => Hold::Stuck { what: "reading its contacts", failures: 2, retry_at: at() },
+        Hold::Stuck { .. } => Hold::StoreUnavailable,
         Hold::StoreUnavailable => return None,
     })
 }

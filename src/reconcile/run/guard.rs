@@ -101,7 +101,7 @@ impl Looper {
     }
 
     /// Tells of campaigns whose files are gone, and when the next of them retires.
-    async fn show_gone(&mut self, generation: &Generation) -> Result<(), StoreError> {
+    pub(super) async fn show_gone(&mut self, generation: &Generation) -> Result<(), StoreError> {
         let stored = self.parts.store.campaigns().await?;
         let gone = stored.iter().filter(|row| !generation.definitions.campaigns.contains_key(&row.id));
         let mut removed = Vec::new();

@@ -100,7 +100,7 @@ impl<O: Outside> Machine<O> {
                 }
                 None => {}
             },
-            CallCommand::Acknowledge { .. } | CallCommand::TakeDown { .. } => {}
+            CallCommand::Acknowledge { .. } | CallCommand::TakeDown { .. } | CallCommand::Resync => {}
         }
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! Campaigns whose files are gone, and commits that were let in.
 
 use super::*;
-use crate::domain::campaign::KeptFile;
+use crate::{domain::campaign::KeptFile, telemetry::status::Verification};
 
 on_both_stores!(
     a_removed_campaign_keeps_its_contacts_until_it_is_back,
     commits_that_were_in_force_or_approved_are_known,
-    kept_files_last_and_attempts_name_their_commits
+    kept_files_last_and_attempts_name_their_commits,
+    who_signed_a_commit_is_kept
 );
 
 fn revision(digit: char) -> Revision {
@@ -80,4 +81,17 @@ async fn kept_files_last_and_attempts_name_their_commits(mut world: World) {
     assert_eq!(world.store.applied().await.unwrap().unwrap().0, second.revision);
     world.apply(&[&spring, &summer]).await;
     assert!(world.store.kept_files().await.unwrap().is_empty());
+}
+
+async fn who_signed_a_commit_is_kept(mut world: World) {
+    let by = |signer: &str| Verification {
+        method: "openpgp".to_owned(),
+        signer: signer.to_owned(),
+        fingerprint: "197B6593E5882DF0F4E76C902B73EB7200531692".to_owned(),
+    };
+    world.store.set_verified(&revision('c'), &by("Ada")).await.unwrap();
+    world.store.set_verified(&revision('c'), &by("Eve")).await.unwrap();
+    world.crash().await;
+    assert_eq!(world.store.verified(&revision('c')).await.unwrap(), Some(by("Ada")));
+    assert_eq!(world.store.verified(&revision('d')).await.unwrap(), None);
 }

@@ -4,6 +4,7 @@ mod batches;
 mod business;
 mod customers;
 mod do_not_call;
+mod drift;
 mod filters;
 mod guards;
 mod holds;

@@ -395,3 +395,49 @@ async fn a_page_of_a_batch_is_a_range_of_ids() {
     assert!(steps[0].contains("SEARCH c USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"), "{steps:#?}");
     assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE") || step.starts_with("SCAN")), "{steps:#?}");
 }
+
+#[tokio::test]
+async fn writes_of_others_are_noticed_and_own_ones_are_not() {
+    let (mut world, store) = plain().await;
+    let spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    let seen = store.foreign_writes().await.unwrap();
+    world.import(&spring, contacts(3)).await;
+    world.apply(&[&spring]).await;
+    store.heartbeat().await.unwrap();
+    // Pages move from the log meanwhile.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(store.foreign_writes().await.unwrap(), seen);
+    raw(&world).execute("UPDATE campaign SET desired = 'stopped'", ()).unwrap();
+    let after = store.foreign_writes().await.unwrap();
+    assert_eq!(after, seen + 1);
+    assert_eq!(store.foreign_writes().await.unwrap(), after);
+    raw(&world)
+        .execute(
+            "INSERT INTO campaign (slug, name, desired, revision, digest, retired, next_order) \
+                         VALUES ('No Id!', '', '', '', '', 0, 1)",
+            (),
+        )
+        .unwrap();
+    let rows = store.campaigns().await.unwrap();
+    assert_eq!((rows.len(), rows[0].damaged, rows[0].desired), (1, true, DesiredState::Paused));
+}
+
+#[tokio::test]
+async fn a_call_whose_row_is_gone_is_settled_all_the_same() {
+    let (mut world, store) = plain().await;
+    let spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    world.import(&spring, contacts(1)).await;
+    let ready = world.ready(&spring).await;
+    let request = world.request(&ready[0], 0);
+    let IntentDecision::Recorded(intent) = store.record_intent(request.clone()).await.unwrap() else { panic!() };
+    // As `sqlite3` does it, which minds no foreign keys.
+    raw(&world).execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM live_call").unwrap();
+    for _ in 0..2 {
+        world.settle(request.attempt, &intent, 0, CallResult::NoAnswer).await;
+    }
+    let tally = store.tally(&spring.id).await.unwrap();
+    assert_eq!((tally.live, tally.attempts.get(&CallResult::NoAnswer)), (0, Some(&1)));
+    assert_eq!(number(&raw(&world), "SELECT count(*) FROM live_number"), 0);
+}

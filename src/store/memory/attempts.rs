@@ -9,6 +9,7 @@ use crate::{
     domain::{
         campaign::Campaign,
         contact::Contact,
+        drift::calls::LiveRows,
         facts::{
             ledger::{LiveCall, monotonic},
             verdict::{self, Question},
@@ -242,12 +243,23 @@ impl State {
     }
 
     /// What lives before `epoch` left behind.
-    pub(super) fn leftovers(&self, epoch: Epoch) -> Leftovers {
-        let legs = self.legs.values().filter(|leg| leg.record.leg.epoch < epoch);
+    pub(super) fn leftovers(&self, of: impl Fn(Epoch) -> bool) -> Leftovers {
+        let legs = self.legs.values().filter(|leg| of(leg.record.leg.epoch));
         let legs = legs.map(|leg| LeftoverLeg { record: leg.record.clone(), answered: leg.answered }).collect();
-        let earlier = self.attempts.values().filter(|attempt| attempt.record.attempt.epoch < epoch);
+        let earlier = self.attempts.values().filter(|attempt| of(attempt.record.attempt.epoch));
         let attempts = earlier.filter_map(|attempt| attempt.leftover(&self.contacts)).collect();
         Leftovers { legs, attempts }
+    }
+
+    /// What is live.
+    pub(super) fn live_rows(&self) -> LiveRows {
+        let live = self.attempts.values().filter(|attempt| attempt.live.is_some());
+        let campaign = |attempt: &Attempt| (attempt.record.attempt, Some(attempt.record.campaign.clone()));
+        LiveRows {
+            attempts: live.map(campaign).collect(),
+            legs: self.legs.values().map(|leg| (leg.record.leg, leg.attempt)).collect(),
+            agents: self.agents.iter().map(|(agent, asked)| (agent.clone(), asked.as_str().to_owned())).collect(),
+        }
     }
 }
 

@@ -23,19 +23,24 @@ impl State {
         change: CampaignChange,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let mends = matches!(change, CampaignChange::Mend { .. });
         match change {
-            CampaignChange::Put { id, digest } => {
+            CampaignChange::Put { id, digest } | CampaignChange::Mend { id, digest } => {
                 let defined = generation.definitions.campaigns.get(&id);
                 let defined = defined.ok_or_else(|| StoreError::UnknownCampaign(id.clone()))?;
+                let kept = self.campaigns.get(&id).filter(|_| mends).map(|held| held.stored.revision.clone());
+                let revision = kept.unwrap_or_else(|| generation.revision_of(&id).clone());
                 let stored = StoredCampaign {
                     id: id.clone(),
                     name: defined.name.clone(),
                     desired: defined.desired,
-                    revision: generation.revision_of(&id).clone(),
+                    revision,
                     digest,
                     retired: false,
                     ends_at: Some(defined.ends_at),
                     removed_at: None,
+                    do_not_call: defined.do_not_call.clone(),
+                    damaged: false,
                 };
                 let (selection, lists) = (defined.selection(), defined.do_not_call.clone());
                 if let Some(held) = self.campaigns.get_mut(&id) {

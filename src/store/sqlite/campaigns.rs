@@ -37,7 +37,8 @@ pub(super) fn apply(
     put_in_force(&writer.conn, &generation, now)?;
     for change in changes {
         match change {
-            CampaignChange::Put { id, digest } => put(writer, &generation, &id, &digest)?,
+            CampaignChange::Put { id, digest } => put(writer, &generation, &id, &digest, false)?,
+            CampaignChange::Mend { id, digest } => put(writer, &generation, &id, &digest, true)?,
             CampaignChange::Remove { id } => leave(writer, &generation, &id, REMOVE)?,
             CampaignChange::Retire { id } => leave(writer, &generation, &id, RETIRE)?,
         }
@@ -103,7 +104,7 @@ fn know_definitions(writer: &mut Writer, generation: &Generation) -> Result<(), 
     Ok(())
 }
 
-fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, digest: &str) -> Result<(), Fault> {
+fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, digest: &str, mends: bool) -> Result<(), Fault> {
     let conn = &writer.conn;
     let defined = generation.definitions.campaigns.get(id).ok_or_else(|| StoreError::UnknownCampaign(id.clone()))?;
     const FOLLOWED: &str = "SELECT do_not_call FROM campaign WHERE slug = ?1";
@@ -112,7 +113,8 @@ fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, digest: &s
     const PUT: &str = "INSERT INTO campaign (slug, name, desired, revision, digest, retired, next_order, \
                        selection, do_not_call, ends_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7, ?8) \
                        ON CONFLICT (slug) DO UPDATE \
-                       SET name = excluded.name, desired = excluded.desired, revision = excluded.revision, \
+                       SET name = excluded.name, desired = excluded.desired, \
+                       revision = iif(?9 AND revision IN (SELECT revision FROM generation), revision, excluded.revision), \
                        digest = excluded.digest, retired = 0, removed_at = NULL, selection = excluded.selection, \
                        wanted = wanted OR selection IS NOT excluded.selection, \
                        do_not_call = excluded.do_not_call, ends_at = excluded.ends_at \
@@ -126,10 +128,12 @@ fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, digest: &s
         .bind(defined.selection())
         .bind(row::lists_text(&defined.do_not_call))
         .bind(micros(defined.ends_at))
+        .bind(mends)
         .fetch_one(conn)
         .doing("writing a campaign")?;
-    let followed = followed.map(|lists| row::lists(&lists)).transpose()?.unwrap_or_default();
-    if followed.iter().any(|list| !defined.do_not_call.contains(list)) {
+    // Lists that can't be read are as good as lists that are followed no longer.
+    let followed = followed.map_or(Some(Vec::new()), |lists| row::lists(&lists).ok());
+    if followed.is_none_or(|lists| lists.iter().any(|list| !defined.do_not_call.contains(list))) {
         do_not_call::begin_unlisting(conn, key)?;
     }
     stand_by(writer, defined, key, wanted, empty)?;

@@ -92,14 +92,15 @@ pub(super) fn load(conn: &Connection, contact: ContactRef) -> Result<Option<Kept
     row.as_ref().map(kept).transpose()
 }
 
-/// Reads the contact that an attempt calls, while it does.
+/// Reads the contact that an attempt calls, while it has no outcome: it may be that its row among the live ones is gone,
+/// as somebody has deleted it who is not the daemon.
 pub(super) fn load_called(conn: &Connection, attempt: AttemptId) -> Result<Option<Kept>, Fault> {
     const SQL: &str = concat!(
         "SELECT ",
         kept_columns!(),
-        " FROM live_call a CROSS JOIN contact c ON c.id = a.contact",
+        " FROM attempt a CROSS JOIN contact c ON c.id = a.contact",
         contact_joins!(),
-        "WHERE a.attempt = ?1"
+        "WHERE a.id = ?1 AND a.result IS NULL"
     );
     let row = sql::query(SQL).bind(attempt.to_i64()).fetch_optional(conn).doing("reading a contact")?;
     row.as_ref().map(kept).transpose()

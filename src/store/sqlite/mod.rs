@@ -15,7 +15,7 @@
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` `tidy` | moving the log into the database, and clearing old places away, beside the writer |
 //! | `readers` `background` | the connections that read, and threads behind all others |
-//! | `read` `kept` | what they do |
+//! | `read` `kept` `leftover` | what they do |
 //! | `sql` `statements` | statements, bound and executed, and their rows |
 
 mod background;
@@ -34,6 +34,7 @@ mod import;
 mod intent;
 mod journal;
 mod kept;
+mod leftover;
 mod listed;
 mod open;
 mod orders;
@@ -47,6 +48,7 @@ mod sorter;
 mod sql;
 mod statements;
 mod tidy;
+mod verified;
 mod writer;
 
 use std::{
@@ -91,11 +93,13 @@ use crate::{
         campaign::{Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
-        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
+        drift::calls::LiveRows,
+        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
         kept::counted,
         overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
     },
+    telemetry::status::Verification,
 };
 
 /// How often the log is tried to be emptied, while others read from it.
@@ -333,6 +337,15 @@ impl Store for SqliteStore {
         self.read(move |conn| read::is_approved(conn, &revision)).await
     }
 
+    async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError> {
+        self.urgent(Work::SetVerified(revision.clone(), by.clone())).await
+    }
+
+    async fn verified(&self, revision: &Revision) -> Result<Option<Verification>, StoreError> {
+        let revision = revision.clone();
+        self.read(move |conn| verified::get(conn, &revision)).await
+    }
+
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {
         self.read(read::campaigns).await
     }
@@ -429,7 +442,21 @@ impl Store for SqliteStore {
 
     async fn leftovers(&self) -> Result<Leftovers, StoreError> {
         let epoch = self.shared.epoch;
-        self.read(move |conn| read::leftovers(conn, epoch)).await
+        self.read(move |conn| leftover::leftovers(conn, epoch)).await
+    }
+
+    async fn foreign_writes(&self) -> Result<u64, StoreError> {
+        let reply = self.ask(&self.urgent, Work::ForeignWrites).await?;
+        if let Reply::Count(writes) = reply { Ok(writes) } else { Err(StoreError::Closed) }
+    }
+
+    async fn live_rows(&self) -> Result<LiveRows, StoreError> {
+        self.read(leftover::live_rows).await
+    }
+
+    async fn left_behind(&self, attempts: &[AttemptId], legs: &[LegId]) -> Result<Leftovers, StoreError> {
+        let (attempts, legs) = (attempts.to_vec(), legs.to_vec());
+        self.read(move |conn| leftover::left_behind(conn, &attempts, &legs)).await
     }
 
     async fn import(

@@ -64,6 +64,10 @@ pub(super) fn settle(writer: &mut Writer, settlement: &Settlement) -> Result<boo
     let rules = writer.rules(&kept.contact.campaign);
     let mut all = Statements::default();
     all.add("DELETE FROM live_call WHERE attempt = ?").bind(settlement.attempt.to_i64());
+    if !kept.live {
+        // Its row is gone, and may have left these behind.
+        all.add("DELETE FROM live_number WHERE attempt = ?").bind(settlement.attempt.to_i64());
+    }
     const ENDED: &str = "UPDATE attempt SET result = ?, fail_code = ?, sip_status = ?, q850 = ?, ended_at = ?, \
                          answered_at = coalesce(?, answered_at), connected_at = coalesce(?, connected_at) WHERE id = ?";
     all.add(ENDED)

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::{
     batch,
-    contact::{self, Kept, campaign_key, column, contact_columns, contact_joins},
+    contact::{self, campaign_key, column, contact_columns, contact_joins},
     do_not_call::{self as listing, entries_column},
     fault::{Doing, Fault},
     intent,
@@ -22,15 +22,14 @@ use crate::{
     domain::{
         agent::Availability,
         business::BusinessKey,
-        call::Destination,
-        campaign::{Campaign, DialPermission, Generation, KeptFile},
+        campaign::{Campaign, DesiredState, DialPermission, Generation, KeptFile},
         contact::{Contact, ContactEnd, HELD_FOR_GOOD},
         do_not_call::{self, Entry},
         facts::{
             ledger::monotonic,
             verdict::{self, Question},
         },
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Epoch, LegId, Revision, TrunkId},
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Revision, TrunkId},
         intent::PinnedRoom,
         order::{self, Next, Rank},
         phone::E164,
@@ -39,8 +38,7 @@ use crate::{
         zone::ContactZone,
     },
     store::{
-        AttemptRecord, CandidatePage, ContactHistory, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord,
-        StoredCampaign, Tally, Why, pseudonym,
+        AttemptRecord, CandidatePage, ContactHistory, StoredCampaign, Tally, Why, pseudonym,
         row::{self, damaged, micros},
     },
 };
@@ -74,22 +72,34 @@ pub(super) fn is_approved(conn: &Connection, revision: &Revision) -> Result<bool
 
 /// All campaigns by id.
 pub(super) fn campaigns(conn: &Connection) -> Result<Vec<StoredCampaign>, Fault> {
-    const SQL: &str = "SELECT slug, name, desired, revision, digest, retired, ends_at, removed_at \
+    const SQL: &str = "SELECT slug, name, desired, revision, digest, retired, ends_at, removed_at, do_not_call \
                        FROM campaign ORDER BY slug";
     let rows = sql::query(SQL).fetch_all(conn).doing("reading campaigns")?;
-    let campaign = |row: &Row<'_>| {
-        Ok(StoredCampaign {
-            id: CampaignId::parse(column(row, 0)?).map_err(|_| damaged("campaign.slug"))?,
-            name: column(row, 1)?,
-            desired: row::desired(column(row, 2)?)?,
-            revision: Revision::parse(column(row, 3)?).ok_or_else(|| damaged("campaign.revision"))?,
-            digest: column(row, 4)?,
-            retired: column(row, 5)?,
-            ends_at: column::<Option<i64>>(row, 6)?.map(row::timestamp).transpose()?,
-            removed_at: column::<Option<i64>>(row, 7)?.map(row::timestamp).transpose()?,
-        })
-    };
-    rows.iter().map(campaign).collect()
+    rows.iter().filter_map(|row| campaign(row).transpose()).collect()
+}
+
+/// A row of a campaign. One with a value that can't be read, as somebody has written who is not the daemon, must not
+/// keep the others from being read; one whose id no file can have belongs to no campaign.
+fn campaign(row: &Row<'_>) -> Result<Option<StoredCampaign>, Fault> {
+    let Ok(id) = CampaignId::parse(column(row, 0)?) else { return Ok(None) };
+    let (desired, revision) = (row::desired(column(row, 2)?).ok(), Revision::parse(column(row, 3)?));
+    let do_not_call = row::lists(column(row, 8)?).ok();
+    let at = |index| Ok::<_, Fault>(column::<Option<i64>>(row, index)?.map(row::timestamp).transpose().ok());
+    let (ends_at, removed_at) = (at(6)?, at(7)?);
+    let damaged =
+        desired.is_none() || revision.is_none() || do_not_call.is_none() || ends_at.is_none() || removed_at.is_none();
+    Ok(Some(StoredCampaign {
+        id,
+        name: column(row, 1)?,
+        desired: desired.unwrap_or(DesiredState::Paused),
+        revision: revision.unwrap_or_else(Revision::unknown),
+        digest: if damaged { String::new() } else { column(row, 4)? },
+        retired: column(row, 5)?,
+        ends_at: ends_at.flatten(),
+        removed_at: removed_at.flatten(),
+        do_not_call: do_not_call.unwrap_or_default(),
+        damaged,
+    }))
 }
 
 /// Of one of both files, places of a range: see [`READY`].
@@ -635,7 +645,8 @@ fn called(number: &str) -> Result<Option<E164>, Fault> {
     if pseudonym::is_erased(number) { Ok(None) } else { Ok(Some(row::e164(number)?)) }
 }
 
-fn rule(row: &Row<'_>, index: usize) -> Result<Option<BusinessKey>, Fault> {
+/// The business rule of an attempt.
+pub(super) fn rule(row: &Row<'_>, index: usize) -> Result<Option<BusinessKey>, Fault> {
     Ok(column::<Option<&str>>(row, index)?.map(row::business_key).transpose()?)
 }
 
@@ -735,70 +746,12 @@ fn hold(
     Ok(verdict::explain(&question, generation, &shared.settings, &shared.ledger()).err())
 }
 
-/// Legs and attempts of lives before `epoch`.
-pub(super) fn leftovers(conn: &Connection, epoch: Epoch) -> Result<Leftovers, Fault> {
-    let doing = "reading what an earlier life left";
-    let first_of_this = AttemptId { epoch, serial: 0 }.to_i64();
-    const LEGS: &str = "SELECT id, agent, sip, number, caller_number, trunk, identity, answered FROM leg \
-                        WHERE id < ?1 ORDER BY id";
-    let legs = sql::query(LEGS).bind(first_of_this).fetch_all(conn).doing(doing)?;
-    let legs = legs.iter().map(leg).collect::<Result<_, _>>()?;
-    const ATTEMPTS: &str = "SELECT l.attempt, l.contact, a.number_index, a.caller_number, a.placed_at, \
-                            a.answered_at, a.connected_at, l.last_event_at, l.policy, l.local_date, l.next_day_at, \
-                            a.rule \
-                            FROM live_call l JOIN attempt a ON a.id = l.attempt WHERE l.attempt < ?1 \
-                            ORDER BY l.attempt";
-    let rows = sql::query(ATTEMPTS).bind(first_of_this).fetch_all(conn).doing(doing)?;
-    let mut attempts = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let contact = contact::load(conn, ContactRef(column(row, 1)?))?;
-        let Kept { contact, .. } = contact.ok_or_else(|| damaged("live_call.contact"))?;
-        attempts.push(leftover(row, contact)?);
-    }
-    Ok(Leftovers { legs, attempts })
-}
-
-fn leftover(row: &Row<'_>, contact: Contact) -> Result<LeftoverAttempt, Fault> {
-    let at = |index| Ok::<_, Fault>(column::<Option<i64>>(row, index)?.map(row::timestamp).transpose()?);
-    Ok(LeftoverAttempt {
-        attempt: AttemptId::from_i64(column(row, 0)?).ok_or_else(|| damaged("live_call.attempt"))?,
-        contact,
-        number: index(column(row, 2)?)?,
-        rule: rule(row, 11)?,
-        caller_number: row::e164(column(row, 3)?)?,
-        placed_at: row::timestamp(column(row, 4)?)?,
-        answered_at: at(5)?,
-        connected_at: at(6)?,
-        last_event_at: row::timestamp(column(row, 7)?)?,
-        policy: row::policy(column(row, 8)?)?,
-        local_date: column::<&str>(row, 9)?.parse().map_err(|_| damaged("live_call.local_date"))?,
-        next_day_at: row::timestamp(column(row, 10)?)?,
-    })
-}
-
-fn leg(row: &Row<'_>) -> Result<LeftoverLeg, Fault> {
-    let destination = match column::<Option<&str>>(row, 1)? {
-        Some(agent) => {
-            Destination::Agent { agent: AgentId::parse(agent).map_err(|_| damaged("leg.agent"))?, sip: column(row, 2)? }
-        }
-        None => Destination::Customer {
-            number: row::e164(column(row, 3)?)?,
-            caller_number: row::e164(column(row, 4)?)?,
-            trunk: TrunkId::parse(column(row, 5)?).map_err(|_| damaged("leg.trunk"))?,
-        },
-    };
-    let leg = LegId::from_i64(column(row, 0)?).ok_or_else(|| damaged("leg.id"))?;
-    let record = LegRecord { leg, destination, identity: row::identity(column(row, 6)?)? };
-    Ok(LeftoverLeg { record, answered: column(row, 7)? })
-}
-
 /// What agents last asked for.
 pub(super) fn availabilities(conn: &Connection) -> Result<BTreeMap<AgentId, Availability>, Fault> {
     let rows = sql::query_as("SELECT id, availability FROM agent").fetch_all(conn);
     let rows: Vec<(String, String)> = rows.doing("reading agents")?;
-    let agent = |(id, availability): (String, String)| {
-        let id = AgentId::parse(&id).map_err(|_| damaged("agent.id"))?;
-        Ok((id, Availability::parse(&availability).ok_or_else(|| damaged("agent.availability"))?))
-    };
-    rows.into_iter().map(agent).collect()
+    // One that can't be read must not sign the others out.
+    let agent =
+        |(id, availability): (String, String)| Some((AgentId::parse(&id).ok()?, Availability::parse(&availability)?));
+    Ok(rows.into_iter().filter_map(agent).collect())
 }

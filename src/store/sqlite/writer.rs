@@ -32,6 +32,7 @@ use super::{
     place::{self, Stale},
     sql,
     statements::Statements,
+    verified,
 };
 use crate::{
     clock::Clock,
@@ -51,6 +52,7 @@ use crate::{
         pseudonym::Pseudonyms,
         row::{damaged, micros},
     },
+    telemetry::status::Verification,
 };
 
 /// Most urgent pieces of work in one transaction: more gains little and costs latency.
@@ -68,6 +70,7 @@ pub(super) const LONG_QUEUE: usize = 8;
 /// What the writer may be asked.
 pub(super) enum Work {
     Heartbeat,
+    ForeignWrites,
     Checkpoint,
     /// Whether the order file is on the disk.
     Close(bool),
@@ -83,6 +86,7 @@ pub(super) enum Work {
     AddOverride(Box<NewOverride>),
     EndOverride(OverrideId, String),
     Approve(Revision, String),
+    SetVerified(Revision, Verification),
     Import(CampaignId, BatchId, Vec<import::Row>),
     NoteRejected(CampaignId, BatchId, u64),
     PauseBatch(CampaignId, BatchId, bool),
@@ -119,6 +123,8 @@ pub(super) enum Reply {
     Listed(ListingOutcome),
     /// How many contacts were written anew.
     Resealed(u64),
+    /// How many foreign writes were noticed.
+    Count(u64),
     Overridden(Arc<Override>),
     /// A contact of which places may be left.
     Gone(ContactRef),
@@ -289,6 +295,8 @@ pub(super) struct Writer {
     pub(super) stale: Vec<(i64, Vec<Stale>)>,
     /// The ledger no longer agrees with the tables, since a transaction was lost.
     ledger_lost: bool,
+    /// What tells that others have written, as it was last seen, and how often it was another.
+    foreign: (i64, u64),
 }
 
 impl Writer {
@@ -296,7 +304,8 @@ impl Writer {
     pub(super) fn new(conn: Connection, shared: Arc<Shared>) -> Result<Self, Fault> {
         let overrides = Arc::new(overrides::open(&conn, shared.clock.now().wall)?);
         shared.set_overrides(Arc::clone(&overrides));
-        let mut writer = Self { conn, shared, generation: None, overrides, stale: Vec::new(), ledger_lost: false };
+        let mut writer =
+            Self { conn, shared, generation: None, overrides, stale: Vec::new(), ledger_lost: false, foreign: (0, 0) };
         writer.read_ledger()?;
         writer.read_evaluations()?;
         Ok(writer)
@@ -425,6 +434,7 @@ impl Writer {
         self.execute("SAVEPOINT command", "beginning a command")?;
         match work {
             Work::Heartbeat => self.beat("heartbeat_at")?,
+            Work::ForeignWrites => return self.foreign_writes().map(Reply::Count),
             Work::Close(ordered) => self.close(ordered)?,
             // Between two transactions, not in one.
             Work::Checkpoint | Work::Scrub => {}
@@ -449,6 +459,7 @@ impl Writer {
             Work::Apply(generation, changes) => campaigns::apply(self, generation, changes)?,
             Work::AddOverride(new) => return overrides::add(self, *new).map(Reply::Overridden),
             Work::Approve(revision, by) => campaigns::approve(self, &revision, &by)?,
+            Work::SetVerified(revision, by) => verified::set(self, &revision, &by)?,
             Work::EndOverride(id, by) => return overrides::end(self, id, &by).map(Reply::Changed),
             Work::Import(campaign, batch, contacts) => {
                 let rules = self.rules(&campaign);
@@ -567,6 +578,16 @@ impl Writer {
         };
         let query = sql::query(sql).bind(self.shared.epoch.0).bind(micros(self.now()));
         query.execute(&self.conn).doing("writing the heartbeat").map(drop)
+    }
+
+    /// How often it was noticed that somebody else had written: SQLite tells a connection so (sqlite.org/pragma.html,
+    /// `data_version`), and what this one wrote does not count.
+    fn foreign_writes(&mut self) -> Result<u64, Fault> {
+        let version = sql::query_scalar("PRAGMA main.data_version").fetch_one(&self.conn);
+        let version: i64 = version.doing("looking for writes of others")?;
+        let (before, times) = self.foreign;
+        self.foreign = (version, times + u64::from(version != before));
+        Ok(self.foreign.1)
     }
 
     fn execute(&mut self, sql: &'static str, doing: &'static str) -> Result<(), Fault> {

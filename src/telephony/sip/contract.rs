@@ -272,6 +272,18 @@ fn an_answer_that_crosses_our_cancel_is_told_before_it_is_acknowledged() {
 }
 
 #[test]
+fn legs_that_are_not_over_are_told_when_asked() {
+    let mut play = Play::new();
+    let invite = play.dial(1, customer(), MediaOffer::Discard);
+    play.command(CallCommand::Resync);
+    assert_eq!(play.event(), CallEvent::Standing { legs: vec![leg(1)] });
+    play.receive(&Message::respond_to(&invite, 486, None));
+    play.end();
+    play.command(CallCommand::Resync);
+    assert_eq!(play.event(), CallEvent::Standing { legs: vec![] });
+}
+
+#[test]
 fn a_repeated_dial_is_one_call() {
     let mut play = Play::new();
     let dial = |play: &mut Play| {

@@ -372,7 +372,16 @@ impl Endpoint {
                 }
             }
             CallCommand::TakeDown { leg, identity, answered } => self.take_down(now, leg, &identity, answered, out),
+            CallCommand::Resync => out.events.push(CallEvent::Standing { legs: self.standing() }),
         }
+    }
+
+    /// The legs of ours that are not over.
+    fn standing(&self) -> Vec<LegId> {
+        let live = |(_, key): &(&LegId, &LegKey)| matches!(self.places.get(key), Some(Place::Live(_)));
+        let mut legs: Vec<LegId> = self.by_id.iter().filter(live).map(|(leg, _)| *leg).collect();
+        legs.sort_unstable();
+        legs
     }
 
     fn dial(

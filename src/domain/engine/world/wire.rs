@@ -52,7 +52,7 @@ impl World {
                     self.later(delay, Event::Agent(leg, AgentAct::HungUp));
                 }
             }
-            CallCommand::Acknowledge { .. } | CallCommand::TakeDown { .. } => {}
+            CallCommand::Acknowledge { .. } | CallCommand::TakeDown { .. } | CallCommand::Resync => {}
         }
     }
 

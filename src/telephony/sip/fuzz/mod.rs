@@ -429,6 +429,7 @@ impl World {
             }
             CallEvent::BridgeFailed { .. } => self.bridges -= 1,
             CallEvent::Ended { leg, .. } => *self.ended.get_mut(&leg).unwrap() += 1,
+            CallEvent::Standing { .. } => {}
         }
     }
 

@@ -1,0 +1,139 @@
+//! What the loop knows of, held against the store's rows and the gateway's legs; and what differs, put right.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::{
+    recovery,
+    run::{Done, Looper, logged},
+    unwritten::Thing,
+};
+use crate::{
+    domain::{
+        call::{CallCommand, CallEvent, HangUpCause},
+        drift::{
+            Drift,
+            calls::{self, Known, LiveRows},
+        },
+        engine::Input,
+        ids::LegId,
+    },
+    store::{Leftovers, Milestone},
+};
+
+/// A comparison under way.
+pub(super) struct Comparison {
+    before: Known,
+    of_legs: Option<Vec<Drift>>,
+    of_rows: Option<Vec<Drift>>,
+    reply: oneshot::Sender<Vec<Drift>>,
+}
+
+impl Looper {
+    /// Begins to compare; one that is under way is given up.
+    pub(super) fn compare(&mut self, reply: oneshot::Sender<Vec<Drift>>) {
+        let before = self.known();
+        self.comparison = Some(Comparison { before, of_legs: None, of_rows: None, reply });
+        self.outgoing.push_back(CallCommand::Resync);
+        let store = Arc::clone(&self.parts.store);
+        self.begin(async move { Done::Live(logged(store.live_rows().await, "reading what is live")) });
+    }
+
+    /// Everything that is under way.
+    fn known(&self) -> Known {
+        let mut known = self.engine.known();
+        known.legs.extend(self.leftover.iter().map(|(leg, _)| *leg));
+        known.legs.extend(self.unsettled.keys());
+        known.attempts.extend(self.unsettled.values().map(|unsettled| unsettled.settlement.attempt));
+        // What these are available for the store is asked yet.
+        known.available.retain(|agent, _| !self.unknown.contains(agent));
+        self.unwritten.add_to(&mut known);
+        known
+    }
+
+    /// The gateway has told its legs.
+    pub(super) fn legs_stand(&mut self, legs: &[LegId]) {
+        let after = self.known();
+        if let Some(comparison) = &mut self.comparison {
+            let listed = legs.iter().copied().collect();
+            comparison.of_legs = Some(calls::of_legs(&comparison.before, &after, &listed));
+        }
+        self.compared();
+    }
+
+    /// The store's rows are here, or it could not read them.
+    pub(super) fn rows_stand(&mut self, rows: Option<&LiveRows>) {
+        let after = self.known();
+        match (&mut self.comparison, rows) {
+            (Some(comparison), Some(rows)) => {
+                comparison.of_rows = Some(calls::of_rows(&comparison.before, &after, rows));
+            }
+            (comparison, _) => *comparison = None,
+        }
+        self.compared();
+    }
+
+    fn compared(&mut self) {
+        let Some(whole) = self.comparison.take_if(|one| one.of_legs.is_some() && one.of_rows.is_some()) else { return };
+        let found = whole.of_rows.into_iter().chain(whole.of_legs).flatten().collect();
+        // Who asked may have stopped waiting.
+        let _unheard = whole.reply.send(found);
+    }
+
+    /// Puts right what was found.
+    pub(super) fn mend(&mut self, found: Vec<Drift>) {
+        let (mut attempts, mut legs) = (Vec::new(), Vec::new());
+        for drift in found {
+            tracing::warn!(%drift, "put right");
+            match drift {
+                Drift::OrphanAttempt { attempt, .. } => attempts.push(attempt),
+                Drift::OrphanLeg { leg } => legs.push(leg),
+                Drift::UnknownLeg { leg } => {
+                    self.outgoing.push_back(CallCommand::HangUp { leg, cause: HangUpCause::Recovered });
+                }
+                Drift::LostLeg { leg, .. } => {
+                    let end = self.engine.end_of_lost(leg);
+                    self.call(CallEvent::Ended { leg, end });
+                }
+                Drift::Availability { agent, .. } => {
+                    let Some(availability) = self.known().available.get(&agent).copied() else { continue };
+                    let (store, writing) =
+                        (Arc::clone(&self.parts.store), self.unwritten.begin(Thing::Agent(agent.clone())));
+                    self.begin(async move {
+                        logged(store.set_availability(&agent, availability).await, "storing an agent's state");
+                        drop(writing);
+                        Done::Nothing
+                    });
+                }
+                Drift::HeldAgent { agent } => self.give(Input::FreeAgent(agent)),
+                // Settled with the call's end, row or not; the others are the other loop's.
+                Drift::MissingAttempt { .. }
+                | Drift::Generation { .. }
+                | Drift::Campaign { .. }
+                | Drift::MissingCampaign { .. }
+                | Drift::OrphanCampaign { .. } => {}
+            }
+        }
+        if attempts.is_empty() && legs.is_empty() {
+            return;
+        }
+        let store = Arc::clone(&self.parts.store);
+        self.begin(async move {
+            let left = logged(store.left_behind(&attempts, &legs).await, "reading what was left behind");
+            left.map_or(Done::Nothing, |left| Done::LeftBehind(legs, left))
+        });
+    }
+
+    /// Takes down and settles what nobody has, as what an earlier life left.
+    pub(super) fn take_over(&mut self, asked: Vec<LegId>, left: Leftovers) {
+        // One that can't be read can't be taken down either.
+        let unreadable = asked.into_iter().filter(|leg| left.legs.iter().all(|there| there.record.leg != *leg));
+        unreadable.for_each(|leg| self.note(Milestone::LegEnded { leg }));
+        let (recovery, over) = recovery::plan(left);
+        self.leftover.extend(recovery.agents);
+        self.unsettled.extend(recovery.unsettled);
+        self.outgoing.extend(recovery.commands);
+        over.into_iter().for_each(|unsettled| self.settle_leftover(unsettled));
+    }
+}

@@ -1,0 +1,246 @@
+//! Drift: where the store or the telephony side differ from what is in force.
+//!
+//! Facts go in, findings come out: rows of campaigns beside the definitions in force ([`rows`]), and live
+//! attempts, legs and agents beside what the dialling loop knows of ([`calls`]). What keeps coming back is a
+//! fight ([`fights`]), which is not mended again and again.
+
+pub mod calls;
+pub mod fights;
+pub mod rows;
+
+use std::fmt;
+
+use super::ids::{AgentId, AttemptId, CampaignId, LegId, Revision};
+
+/// What is done about a difference, by the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Policy {
+    /// It is put right.
+    #[default]
+    Mend,
+    /// It is only told.
+    Report,
+    /// The campaigns concerned place no new call until it is gone, or a person has it put right.
+    Hold,
+}
+
+/// A kind of difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// The store has another commit in force.
+    Generation,
+    /// A campaign's row says other than its file.
+    Campaign,
+    /// A campaign of the commit has no row.
+    MissingCampaign,
+    /// A campaign's row is in force, and no file is there for it.
+    OrphanCampaign,
+    /// The store has a live attempt that nobody makes.
+    OrphanAttempt,
+    /// An attempt is made that is none in the store.
+    MissingAttempt,
+    /// The store has a leg that nobody has.
+    OrphanLeg,
+    /// The telephony side has a leg that nobody knows.
+    UnknownLeg,
+    /// A leg is counted on that the telephony side does not have.
+    LostLeg,
+    /// The store has an agent available for something else.
+    Availability,
+    /// An agent is held for a call that there is not.
+    HeldAgent,
+}
+
+impl Kind {
+    /// Every kind, for metrics that start at 0.
+    pub const ALL: [Self; 11] = [
+        Self::Generation,
+        Self::Campaign,
+        Self::MissingCampaign,
+        Self::OrphanCampaign,
+        Self::OrphanAttempt,
+        Self::MissingAttempt,
+        Self::OrphanLeg,
+        Self::UnknownLeg,
+        Self::LostLeg,
+        Self::Availability,
+        Self::HeldAgent,
+    ];
+
+    /// The name used in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Generation => "generation",
+            Self::Campaign => "campaign",
+            Self::MissingCampaign => "missing_campaign",
+            Self::OrphanCampaign => "orphan_campaign",
+            Self::OrphanAttempt => "orphan_attempt",
+            Self::MissingAttempt => "missing_attempt",
+            Self::OrphanLeg => "orphan_leg",
+            Self::UnknownLeg => "unknown_leg",
+            Self::LostLeg => "lost_leg",
+            Self::Availability => "availability",
+            Self::HeldAgent => "held_agent",
+        }
+    }
+}
+
+/// A difference.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Drift {
+    /// See [`Kind::Generation`].
+    Generation {
+        /// What the store has; `None` for nothing.
+        stored: Option<Revision>,
+    },
+    /// See [`Kind::Campaign`].
+    Campaign {
+        /// Which one.
+        id: CampaignId,
+        /// Each difference, in half a sentence.
+        differs: Vec<String>,
+    },
+    /// See [`Kind::MissingCampaign`].
+    MissingCampaign {
+        /// Which one.
+        id: CampaignId,
+    },
+    /// See [`Kind::OrphanCampaign`].
+    OrphanCampaign {
+        /// Which one.
+        id: CampaignId,
+    },
+    /// See [`Kind::OrphanAttempt`].
+    OrphanAttempt {
+        /// Which one.
+        attempt: AttemptId,
+        /// Of which campaign, if the store knows.
+        campaign: Option<CampaignId>,
+    },
+    /// See [`Kind::MissingAttempt`].
+    MissingAttempt {
+        /// Which one.
+        attempt: AttemptId,
+        /// Of which campaign.
+        campaign: CampaignId,
+    },
+    /// See [`Kind::OrphanLeg`].
+    OrphanLeg {
+        /// Which one.
+        leg: LegId,
+    },
+    /// See [`Kind::UnknownLeg`].
+    UnknownLeg {
+        /// Which one.
+        leg: LegId,
+    },
+    /// See [`Kind::LostLeg`].
+    LostLeg {
+        /// Which one.
+        leg: LegId,
+        /// Of which campaign, if it is in a call.
+        campaign: Option<CampaignId>,
+    },
+    /// See [`Kind::Availability`].
+    Availability {
+        /// Whose.
+        agent: AgentId,
+        /// What the store has, as it stands there.
+        stored: String,
+        /// What it should have.
+        wanted: &'static str,
+    },
+    /// See [`Kind::HeldAgent`].
+    HeldAgent {
+        /// Who.
+        agent: AgentId,
+    },
+}
+
+impl Drift {
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Generation { .. } => Kind::Generation,
+            Self::Campaign { .. } => Kind::Campaign,
+            Self::MissingCampaign { .. } => Kind::MissingCampaign,
+            Self::OrphanCampaign { .. } => Kind::OrphanCampaign,
+            Self::OrphanAttempt { .. } => Kind::OrphanAttempt,
+            Self::MissingAttempt { .. } => Kind::MissingAttempt,
+            Self::OrphanLeg { .. } => Kind::OrphanLeg,
+            Self::UnknownLeg { .. } => Kind::UnknownLeg,
+            Self::LostLeg { .. } => Kind::LostLeg,
+            Self::Availability { .. } => Kind::Availability,
+            Self::HeldAgent { .. } => Kind::HeldAgent,
+        }
+    }
+
+    /// What it is about: the same thing that drifts again has the same one, however it differs.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Generation { .. } => "commit in force".to_owned(),
+            Self::Campaign { id, .. } | Self::MissingCampaign { id } | Self::OrphanCampaign { id } => {
+                format!("campaign {id}")
+            }
+            Self::OrphanAttempt { attempt, .. } | Self::MissingAttempt { attempt, .. } => format!("attempt {attempt}"),
+            Self::OrphanLeg { leg } | Self::UnknownLeg { leg } | Self::LostLeg { leg, .. } => format!("leg {leg}"),
+            Self::Availability { agent, .. } | Self::HeldAgent { agent } => format!("agent {agent}"),
+        }
+    }
+
+    /// The campaign that it concerns.
+    #[must_use]
+    pub fn campaign(&self) -> Option<&CampaignId> {
+        match self {
+            Self::Campaign { id, .. } | Self::MissingCampaign { id } | Self::OrphanCampaign { id } => Some(id),
+            Self::MissingAttempt { campaign, .. } => Some(campaign),
+            Self::OrphanAttempt { campaign, .. } | Self::LostLeg { campaign, .. } => campaign.as_ref(),
+            Self::Generation { .. }
+            | Self::OrphanLeg { .. }
+            | Self::UnknownLeg { .. }
+            | Self::Availability { .. }
+            | Self::HeldAgent { .. } => None,
+        }
+    }
+
+    /// Whether the loop that follows the branch puts it right; else the dialling loop does.
+    #[must_use]
+    pub fn is_of_rows(&self) -> bool {
+        match self.kind() {
+            Kind::Generation | Kind::Campaign | Kind::MissingCampaign | Kind::OrphanCampaign => true,
+            Kind::OrphanAttempt
+            | Kind::MissingAttempt
+            | Kind::OrphanLeg
+            | Kind::UnknownLeg
+            | Kind::LostLeg
+            | Kind::Availability
+            | Kind::HeldAgent => false,
+        }
+    }
+}
+
+/// Says what differs, in half a sentence.
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let subject = self.subject();
+        match self {
+            Self::Generation { stored: Some(stored) } => write!(f, "{subject}: the store has {}", stored.short()),
+            Self::Generation { stored: None } => write!(f, "{subject}: the store has none"),
+            Self::Campaign { differs, .. } => write!(f, "{subject}: {}", differs.join(", ")),
+            Self::MissingCampaign { .. } => write!(f, "{subject}: the store has no row of it"),
+            Self::OrphanCampaign { .. } => write!(f, "{subject}: the store has a row of it, and the commit no file"),
+            Self::OrphanAttempt { .. } => write!(f, "{subject}: live in the store, and nobody makes it"),
+            Self::MissingAttempt { .. } => write!(f, "{subject}: under way, and not live in the store"),
+            Self::OrphanLeg { .. } => write!(f, "{subject}: in the store, and nobody has it"),
+            Self::UnknownLeg { .. } => write!(f, "{subject}: up, and nobody knows it"),
+            Self::LostLeg { .. } => write!(f, "{subject}: counted on, and not there"),
+            Self::Availability { stored, wanted, .. } => {
+                write!(f, "{subject}: {stored:?} in the store, and {wanted:?} was asked for")
+            }
+            Self::HeldAgent { .. } => write!(f, "{subject}: held for a call that nobody makes"),
+        }
+    }
+}

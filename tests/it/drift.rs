@@ -1,0 +1,309 @@
+//! Drift through the whole daemon: somebody else writes into its store while it runs.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::{
+    git_server::GitServer,
+    stage::{CAMPAIGN, Campaign, PATIENCE, Stage, daemon::Daemon, number, pause},
+};
+
+/// Longer than it takes an idle agent to be given a call, and longer than two looks.
+const IN_VAIN: Duration = Duration::from_secs(3);
+
+fn database(stage: &Stage) -> Connection {
+    let conn = Connection::open(stage.path("dialops.db")).unwrap();
+    // As `sqlite3` has it.
+    conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA busy_timeout = 5000").unwrap();
+    conn
+}
+
+fn edit(stage: &Stage, sql: &str) {
+    database(stage).execute_batch(sql).unwrap();
+}
+
+fn value<T: rusqlite::types::FromSql>(stage: &Stage, sql: &str) -> T {
+    database(stage).query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+fn with_policy(stage: &Stage, policy: &str) {
+    stage.settings(|text| format!("{text}\n[drift]\npolicy = \"{policy}\"\n"));
+}
+
+fn drift(stage: &Stage) -> Option<Value> {
+    let conditions = stage.status()["sources"][0]["conditions"].as_array().unwrap().clone();
+    conditions.into_iter().find(|condition| condition["type"] == "DriftDetected")
+}
+
+fn reason(stage: &Stage) -> String {
+    drift(stage).map(|drift| drift["reason"].as_str().unwrap().to_owned()).unwrap_or_default()
+}
+
+fn counted(daemon: &Daemon, what: &str, kind: &str) -> u64 {
+    let series = format!("dialops_{what}{{kind=\"{kind}\"}}");
+    daemon.metric(&series)[0].rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+fn invited(stage: &Stage) -> usize {
+    stage.carrier_traffic().invited().count()
+}
+
+fn events(stage: &Stage, kind: &str) -> Vec<String> {
+    let lines = stage.cli(&["events", "--format", "json"]);
+    let events = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let of_kind = events.filter(|event| event["kind"] == kind);
+    of_kind.map(|event| event["message"].as_str().unwrap().to_owned()).collect()
+}
+
+const DESIRED: &str = "SELECT desired FROM campaign WHERE slug = 'spring'";
+
+#[test]
+fn an_edited_row_is_found_within_a_look_and_put_right() {
+    let stage = Stage::new(&["a1"]);
+    let first = stage.commit(&Campaign::default()).to_string();
+    for id in ["autumn", "winter"] {
+        stage.commit(&Campaign { id: id.to_owned(), ..Campaign::default() });
+    }
+    let daemon = stage.run();
+    pause(IN_VAIN);
+    assert_eq!(drift(&stage), None);
+    // The commit that changed it last stays what it was.
+    edit(&stage, &format!("INSERT INTO generation (revision, committed_at, applied_at) VALUES ('{first}', 0, 0)"));
+    edit(&stage, &format!("UPDATE campaign SET revision = '{first}'"));
+    for (id, column, words) in [
+        ("spring", "desired = 'paused'", "`desired` is \"paused\" in the store and \"running\" in force"),
+        ("spring", "desired = 'stopped'", "a value of its row can't be read"),
+        ("autumn", "digest = 'sha256:00'", "`digest` is that of another definition"),
+        ("autumn", "ends_at = 5000000", "`ends_at` is 1970-01-01T00:00:05Z in the store"),
+        ("winter", "removed_at = 7", "the store has its file as gone"),
+    ] {
+        let row = || value::<String>(&stage, &format!("{ROW} WHERE slug = '{id}'"));
+        let right = row();
+        edit(&stage, &format!("UPDATE campaign SET {column} WHERE slug = '{id}'"));
+        stage.until_within(Duration::from_secs(5), column, || row() == right);
+        stage.until_within(Duration::from_secs(5), "it is told", || {
+            events(&stage, "drift_mended").last().is_some_and(|event| event.contains(words))
+        });
+    }
+    assert_eq!(events(&stage, "drift_found").len(), 5);
+    assert_eq!((counted(&daemon, "drift_detected_total", "campaign"), counted(&daemon, "drifted", "campaign")), (5, 0));
+    assert_eq!(counted(&daemon, "drift_corrected_total", "campaign"), 5);
+    daemon.stop();
+}
+
+/// What the daemon writes of a campaign.
+const ROW: &str = "SELECT json_array(name, desired, revision, digest, retired, ends_at, removed_at, do_not_call) \
+                   FROM campaign";
+
+#[test]
+fn what_is_only_reported_stays_until_a_person_asks() {
+    let stage = Stage::new(&["a1"]);
+    with_policy(&stage, "report");
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    edit(&stage, "UPDATE campaign SET desired = 'paused'");
+    stage.until_within(Duration::from_secs(5), "it is told", || reason(&stage) == "Reported");
+    let told = drift(&stage).unwrap();
+    let message = told["message"].as_str().unwrap();
+    assert!(message.starts_with("campaign spring: `desired` is \"paused\" in the store"), "{message}");
+    pause(IN_VAIN);
+    assert_eq!(drift(&stage).unwrap(), told, "and told once");
+    assert_eq!(value::<String>(&stage, DESIRED), "paused");
+    assert_eq!((counted(&daemon, "drifted", "campaign"), counted(&daemon, "drift_detected_total", "campaign")), (1, 1));
+    let text = stage.cli(&["status"]);
+    assert!(text.contains("DriftDetected True Reported: campaign spring"), "{text}");
+    let page = daemon.get("/").unwrap().1;
+    assert!(page.contains("DriftDetected"), "{page}");
+    assert_eq!(events(&stage, "drift_found").len(), 1);
+
+    stage.cli(&["reconcile"]);
+    assert_eq!((value::<String>(&stage, DESIRED).as_str(), reason(&stage).as_str()), ("running", "Mended"));
+    stage.until("all is in order", || drift(&stage).is_none());
+    assert_eq!(
+        (counted(&daemon, "drifted", "campaign"), counted(&daemon, "drift_corrected_total", "campaign")),
+        (0, 1)
+    );
+    daemon.stop();
+}
+
+#[test]
+fn a_campaign_that_is_held_for_drift_calls_nobody_and_others_go_on() {
+    let stage = Stage::new(&["a1"]);
+    with_policy(&stage, "hold");
+    stage.commit(&Campaign::default());
+    stage.commit(&Campaign { id: "autumn".to_owned(), ..Campaign::default() });
+    let daemon = stage.run();
+    edit(&stage, "UPDATE campaign SET name = 'Summer' WHERE slug = 'spring'");
+    stage.until_within(Duration::from_secs(5), "it is held", || reason(&stage) == "Held");
+    stage.import_numbers(&[number::quick(1)]);
+    stage.import_into("autumn", &[("d1", &[number::quick(2)])]);
+    stage.sign_in(&["a1"]);
+    stage.until("the other is called", || !stage.invited_at(&number::quick(2)).is_empty());
+    pause(IN_VAIN);
+    assert_eq!(invited(&stage), 1);
+    assert_eq!(stage.why("c1")["hold"]["reason"], "drifted");
+    let waiting = stage.status()["campaigns"]["list"][1]["waiting"].clone();
+    assert_eq!(waiting["reason"], "drifted", "{waiting}");
+    assert_eq!(
+        daemon.metric("dialops_campaign_waiting{reason=\"drifted\"}"),
+        ["dialops_campaign_waiting{reason=\"drifted\"} 1"]
+    );
+    stage.cli(&["reconcile"]);
+    stage.until("it is called too", || invited(&stage) == 2);
+    assert_eq!(value::<String>(&stage, "SELECT name FROM campaign WHERE slug = 'spring'"), CAMPAIGN);
+
+    // What is put right by hand is held no longer.
+    edit(&stage, "UPDATE campaign SET name = 'Summer' WHERE slug = 'spring'");
+    stage.until_within(Duration::from_secs(5), "it is held again", || reason(&stage) == "Held");
+    edit(&stage, "UPDATE campaign SET name = 'spring' WHERE slug = 'spring'");
+    stage.until_within(Duration::from_secs(5), "it goes on", || drift(&stage).is_none());
+    stage.import(&[("c2", &[number::quick(3)])]);
+    stage.until("the next is called", || invited(&stage) == 3);
+    daemon.stop();
+}
+
+/// A live attempt of an earlier life, of whom nobody knows.
+const ORPHAN_ATTEMPT: &str = "INSERT INTO attempt (id, campaign, contact, generation, number_index, number, caller_number, agent, trunk, placed_at)
+       SELECT 1, c.campaign, c.id, (SELECT generation FROM store), 0, '+8600', '+862160001000', 'a1', 'carrier', 1000000000000000
+       FROM contact c WHERE c.customer_id = 'c1';
+     INSERT INTO live_call (attempt, contact, customer_id, policy, local_date, next_day_at, last_event_at)
+       SELECT 1, id, customer_id, 'days 3 2 1000000', '2031-03-03', 1000000000000000, 1000000000000000
+       FROM contact WHERE customer_id = 'c1'";
+
+#[test]
+fn orphans_are_settled_and_put_away() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    stage.import_numbers(&[number::quick(1)]);
+
+    edit(
+        &stage,
+        "INSERT INTO campaign (slug, name, desired, revision, digest, retired, next_order) \
+                  VALUES ('stray', 'Stray', 'running', '0000000000000000000000000000000000000000', 'x', 0, 1)",
+    );
+    let stray = "SELECT coalesce(removed_at, 0) > 0 AND desired = 'paused' FROM campaign WHERE slug = 'stray'";
+    stage.until_within(Duration::from_secs(5), "the row is put away", || value::<bool>(&stage, stray));
+    assert_eq!(counted(&daemon, "drift_corrected_total", "orphan_campaign"), 1);
+
+    edit(&stage, "INSERT INTO leg (id, agent, sip, identity, answered) VALUES (7, 'a1', 'sip:a1@x', '{}', 0)");
+    stage.until_within(Duration::from_secs(5), "the leg is gone", || {
+        value::<i64>(&stage, "SELECT count(*) FROM leg WHERE id = 7") == 0
+    });
+
+    edit(&stage, ORPHAN_ATTEMPT);
+    stage.until_within(Duration::from_secs(5), "the attempt is settled", || {
+        value::<Option<String>>(&stage, "SELECT result FROM attempt WHERE id = 1").as_deref() == Some("unknown")
+    });
+    assert_eq!(value::<i64>(&stage, "SELECT count(*) FROM live_call"), 0);
+    assert_eq!(counted(&daemon, "drift_corrected_total", "orphan_attempt"), 1);
+    stage.until("all is in order", || drift(&stage).is_none());
+    daemon.stop();
+}
+
+#[test]
+fn an_agents_row_is_what_was_asked_for() {
+    let stage = Stage::new(&["a1", "a2"]);
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    stage.sign_in(&["a1"]);
+    let row = |agent: &str| {
+        value::<String>(&stage, &format!("SELECT coalesce(max(availability), '') FROM agent WHERE id = '{agent}'"))
+    };
+    for (agent, word, right) in [("a1", "talking", "idle"), ("a2", "idle", "signed_out"), ("a1", "signed_out", "idle")]
+    {
+        edit(
+            &stage,
+            &format!(
+                "INSERT INTO agent VALUES ('{agent}', '{word}') ON CONFLICT DO UPDATE SET availability = '{word}'"
+            ),
+        );
+        stage.until_within(Duration::from_secs(5), "the row is right", || row(agent) == right);
+    }
+    assert_eq!(counted(&daemon, "drift_corrected_total", "availability"), 3);
+    // A row that can't be read signs nobody else out at the next start.
+    daemon.stop();
+    edit(&stage, "UPDATE agent SET availability = 'talking' WHERE id = 'a2'");
+    let daemon = stage.run();
+    stage.until("the agent is idle", || stage.status()["agents"]["byState"]["idle"] == 1);
+    daemon.stop();
+}
+
+#[test]
+fn a_call_whose_row_is_gone_is_told_and_settled_with_its_end() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    stage.import_numbers(&[number::talks(1)]);
+    stage.sign_in(&["a1"]);
+    stage.until("they talk", || stage.status()["agents"]["byState"]["talking"] == 1);
+    assert_eq!(drift(&stage), None, "calls under way are in order");
+    edit(&stage, "DELETE FROM live_call");
+    stage.until_within(Duration::from_secs(5), "it is told", || counted(&daemon, "drifted", "missing_attempt") == 1);
+    let message = drift(&stage).unwrap()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("under way, and not live in the store"), "{message}");
+    assert_eq!(stage.status()["agents"]["byState"]["talking"], 1, "the call goes on");
+    let result = || stage.results()[0].result.clone();
+    stage.until_within(PATIENCE * 2, "the call ends", || result().is_some());
+    assert_eq!(result().as_deref(), Some("answered"));
+    assert_eq!(value::<i64>(&stage, "SELECT count(*) FROM live_number"), 0, "and keeps no number");
+    stage.until("all is in order", || drift(&stage).is_none());
+    daemon.stop();
+}
+
+#[test]
+fn what_keeps_coming_back_is_a_fight() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    for _ in 0..2 {
+        edit(&stage, "UPDATE campaign SET desired = 'paused'");
+        stage.until_within(Duration::from_secs(5), "it is put right", || value::<String>(&stage, DESIRED) == "running");
+    }
+    edit(&stage, "UPDATE campaign SET desired = 'paused'");
+    stage.until_within(Duration::from_secs(5), "it is a fight", || reason(&stage) == "Fight");
+    pause(IN_VAIN);
+    assert_eq!((value::<String>(&stage, DESIRED).as_str(), reason(&stage).as_str()), ("paused", "Fight"));
+    assert_eq!(
+        (counted(&daemon, "drifted", "campaign"), counted(&daemon, "drift_corrected_total", "campaign")),
+        (1, 2)
+    );
+    // A person ends it.
+    stage.cli(&["reconcile"]);
+    assert_eq!(value::<String>(&stage, DESIRED), "running");
+    daemon.stop();
+}
+
+#[test]
+fn the_red_button_needs_neither_git_nor_network() {
+    let stage = Stage::new(&["a1"]);
+    let server = GitServer::serve(stage.repository.path());
+    let local = format!("repository = \"{}\"", stage.repository.path().display());
+    stage.settings(|text| text.replace(&local, &format!("url = \"{}\", jitter = \"0s\"", server.url(".git"))));
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    drop(server);
+    std::fs::remove_dir_all(stage.repository.path()).unwrap();
+    std::fs::remove_dir_all(stage.path("sources")).unwrap();
+    let ready = || stage.status()["sources"][0]["conditions"][0].clone();
+    stage.until("the source is gone", || ready()["status"] == "False");
+    let (paused, why) =
+        (["override", "pause", "all", "--reason", "wrong script", "--until", "2h"], "no call is placed");
+    stage.cli(&paused);
+    stage.import_numbers(&[number::quick(1)]);
+    stage.sign_in(&["a1"]);
+    pause(IN_VAIN);
+    assert_eq!(invited(&stage), 0, "{why}");
+    stage.cli(&["override", "end", "1"]);
+    stage.until("it is called", || invited(&stage) == 1);
+
+    // One click does the same.
+    let (code, _) = daemon.post_form("/pause", "http://it", "reason=wrong+script&until=2h&token=stage");
+    assert_eq!(code, 303);
+    stage.import(&[("c2", &[number::quick(2)])]);
+    pause(IN_VAIN);
+    assert_eq!(invited(&stage), 1, "{why}");
+    daemon.stop();
+}
