@@ -200,6 +200,23 @@ fn a_refusal_is_not_repeated_and_a_busy_server_is_given_time() {
 }
 
 #[test]
+fn what_nobody_heard_is_told_in_the_next_life() {
+    let forge = Receiver::new(Manner::Answers(500, "", ""));
+    let stage = with_status(&forge.url("/api/v1"), "");
+    // What was fetched is in force again before anybody looks, and then the branch is where it was.
+    let (local, url) = ("repository = \"/", "url = \"file:///");
+    stage.settings(|_| std::fs::read_to_string(stage.path("dialops.toml")).unwrap().replace(local, url));
+    let first = commit(&stage, "running");
+    let daemon = stage.run();
+    stage.until("it was tried", || !states(&forge, &first).is_empty());
+    daemon.stop();
+    forge.behave(TAKES);
+    let daemon = stage.run();
+    stage.until("it is a success", || ends_as(&forge, &first, "success"));
+    daemon.stop();
+}
+
+#[test]
 fn a_status_goes_over_tls_to_who_is_vouched_for() {
     let forge = Receiver::new(TAKES);
     let folder = tempfile::tempdir().unwrap();
