@@ -111,7 +111,7 @@ pub enum AppError {
 pub async fn run(settings: Settings, options: Options, shutdown: CancellationToken) -> Result<(), AppError> {
     let clock = Clock::system();
     let started_at = clock.now().wall;
-    let metrics = Arc::new(Metrics::new(started_at));
+    let metrics = Arc::new(Metrics::new(started_at).per_campaign(settings.metrics_per_campaign));
     let trunk = settings.trunks.first();
     let caps = caps(&settings);
     let keyring = keyring(&settings, &options)?;

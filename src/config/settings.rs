@@ -71,6 +71,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// The least important that is logged.
     pub log_level: LogLevel,
+    /// Whether `/metrics` has series of each campaign.
+    pub metrics_per_campaign: bool,
 }
 
 /// Where the daemon answers.
@@ -222,6 +224,7 @@ impl Build<'_> {
             notifications,
             log_format: log.format.value,
             log_level: log.level.value,
+            metrics_per_campaign: file.metrics.value.per_campaign.value,
         })
     }
 

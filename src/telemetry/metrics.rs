@@ -19,9 +19,9 @@ use prometheus::{
 };
 
 use super::{
-    drift, exchange,
+    campaign_series, drift, exchange,
     process::{self, Add as _},
-    status::{DialStatus, SourceStatus},
+    status::{CampaignStatus, DialStatus, SourceStatus},
 };
 use crate::domain::{
     agent::AgentState,
@@ -138,6 +138,8 @@ pub struct Metrics {
     registry: Registry,
     /// Held while gauges are taken from status and rendered, so two scrapes never mix.
     scrape: Mutex<()>,
+    /// Whether each campaign has series of its own.
+    per_campaign: bool,
     process: process::Gauges,
     exchange: exchange::Counters,
     source: Source,
@@ -243,8 +245,15 @@ impl Metrics {
                 "Receive buffer that the kernel gave the SIP socket; it clamps in silence.",
             ),
             scrape: Mutex::new(()),
+            per_campaign: false,
             registry: declare.0,
         }
+    }
+
+    /// The same with series of each campaign, as many as there are.
+    #[must_use]
+    pub fn per_campaign(self, per_campaign: bool) -> Self {
+        Self { per_campaign, ..self }
     }
 
     /// A look at the source is over.
@@ -336,10 +345,12 @@ impl Metrics {
         self.source.take(&source);
         drop(source);
         self.take_dial(&dial);
+        let of_campaigns = if self.per_campaign { campaign_series::text(&dial) } else { Ok(String::new()) };
         drop(dial);
         self.process.read();
         let mut text = Vec::with_capacity(32 * 1024);
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        text.extend_from_slice(of_campaigns.map_err(|error| prometheus::Error::Msg(error.to_string()))?.as_bytes());
         Ok(text)
     }
 
@@ -360,14 +371,17 @@ impl Metrics {
         for state in AgentState::ALL.map(AgentState::as_str) {
             self.agents.with_label_values(&[state]).set(by_state.get(state).copied().unwrap_or(0));
         }
-        let by_phase = count(dial.campaigns.iter().map(|c| (c.desired.as_str(), c.phase.as_str())));
+        // Most campaigns are as their neighbours are: what is the same in a row is looked up once.
+        let alike = dial.campaigns.chunk_by(|a, b| a.desired == b.desired && a.phase == b.phase);
+        let by_phase = sum(alike.map(|all| ((all[0].desired.as_str(), all[0].phase.as_str()), all.len())));
         for desired in DESIRED.map(DesiredState::as_str) {
             for phase in PHASES {
                 let campaigns = by_phase.get(&(desired, phase)).copied().unwrap_or(0);
                 self.campaigns.with_label_values(&[desired, phase]).set(campaigns);
             }
         }
-        let by_hold = count(dial.campaigns.iter().filter_map(|c| c.waiting.as_ref()).map(|w| w.reason.as_str()));
+        let alike = dial.campaigns.chunk_by(|a, b| reason(a) == reason(b));
+        let by_hold = sum(alike.filter_map(|all| Some((reason(&all[0])?, all.len()))));
         for reason in Hold::CODES {
             self.campaign_waiting.with_label_values(&[reason]).set(by_hold.get(reason).copied().unwrap_or(0));
         }
@@ -469,12 +483,20 @@ impl Source {
     }
 }
 
+fn reason(campaign: &CampaignStatus) -> Option<&str> {
+    campaign.waiting.as_ref().map(|waiting| waiting.reason.as_str())
+}
+
 fn count<K: Ord>(keys: impl Iterator<Item = K>) -> BTreeMap<K, i64> {
-    let mut counts = BTreeMap::new();
-    for key in keys {
-        *counts.entry(key).or_default() += 1;
+    sum(keys.map(|key| (key, 1)))
+}
+
+fn sum<K: Ord>(counted: impl Iterator<Item = (K, usize)>) -> BTreeMap<K, i64> {
+    let mut sums = BTreeMap::new();
+    for (key, counted) in counted {
+        *sums.entry(key).or_default() += i64::try_from(counted).unwrap_or(i64::MAX);
     }
-    counts
+    sums
 }
 
 fn seconds(at: Timestamp) -> f64 {
@@ -565,7 +587,7 @@ impl Declare {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::status::{AgentStatus, CampaignStatus, Condition, Problem, Waiting};
+    use crate::telemetry::status::{AgentStatus, Condition, Problem, Waiting};
 
     fn rendered(metrics: &Metrics, source: &SourceStatus, dial: &DialStatus) -> String {
         String::from_utf8(metrics.render(source, dial).unwrap()).unwrap()

@@ -1,5 +1,6 @@
 //! Metrics, status values and logging: declared once, rendered elsewhere.
 
+mod campaign_series;
 mod drift;
 pub mod exchange;
 pub mod log;

@@ -9,6 +9,7 @@ use crate::{
             address::{Host, HostPort, Socket},
             choice::{Choice, Words},
             duration::Lasting,
+            flag::Flag,
             list::List,
             number::{Count, Whole},
             phone::Phone,
@@ -60,6 +61,8 @@ table! {
         default(Vec::new()) notifications: List<NotificationTable, 0>,
         /// What the daemon says of itself.
         table log: LogTable,
+        /// What `/metrics` tells.
+        table metrics: MetricsTable,
     }
 }
 
@@ -212,6 +215,14 @@ table! {
         /// `mend` puts it right, `report` only tells it, `hold` lets the campaigns concerned place no new call until it
         /// is gone or `dialops reconcile` puts it right.
         default(Policy::Mend) policy: Choice<Policy> => "mend",
+    }
+}
+
+table! {
+    /// What `/metrics` tells.
+    pub(crate) struct MetricsTable "`metrics`" {
+        /// Series of each campaign too: as many as there are campaigns, four times.
+        default(false) per_campaign: Flag => true,
     }
 }
 
