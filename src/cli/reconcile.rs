@@ -15,6 +15,10 @@ pub(super) struct Args {
     /// How to write it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Wait until this very request has been handled; `--wait=false` only asks for a look
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true)]
+    #[arg(default_missing_value = "true", action = clap::ArgAction::Set)]
+    wait: bool,
     /// Take the newest commit even if it does not follow the one in force (rewritten history)
     #[arg(long)]
     allow_rewrite: bool,
@@ -22,8 +26,11 @@ pub(super) struct Args {
 
 /// Exits with 2 when the newest commit did not come into force.
 pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
-    let found: Reconciled = Client::new(target)?.post(&["reconcile"], &[("allow_rewrite", args.allow_rewrite)]).await?;
-    show(&found, args.format)
+    let ask = [("allow_rewrite", args.allow_rewrite), ("wait", args.wait)];
+    let found: Reconciled = Client::new(target)?.post(&["reconcile"], &ask).await?;
+    let exit = show(&found, args.format)?;
+    // What was found is yet to come, so nothing is wrong.
+    Ok(if args.wait { exit } else { Exit::Ok })
 }
 
 /// Prints what a look found; for `approve` too.

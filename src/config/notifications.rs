@@ -105,13 +105,16 @@ pub enum Topic {
     SourceUnreadable,
     /// Somebody decided against the files for a while.
     OverrideActive,
+    /// The store, or the telephony side, differs from the commit in force.
+    DriftDetected,
     /// A new commit is in force.
     CommitInForce,
 }
 
 impl Topic {
     /// What is told unless the settings say otherwise.
-    pub const USUAL: [Self; 4] = [Self::CommitFailed, Self::CommitWaits, Self::SourceUnreadable, Self::OverrideActive];
+    pub const USUAL: [Self; 5] =
+        [Self::CommitFailed, Self::CommitWaits, Self::SourceUnreadable, Self::OverrideActive, Self::DriftDetected];
 
     /// The name used in settings and messages.
     #[must_use]
@@ -121,6 +124,7 @@ impl Topic {
             Self::CommitWaits => "commit_waits",
             Self::SourceUnreadable => "source_unreadable",
             Self::OverrideActive => "override_active",
+            Self::DriftDetected => "drift_detected",
             Self::CommitInForce => "commit_in_force",
         }
     }

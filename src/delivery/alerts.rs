@@ -47,6 +47,7 @@ fn alert(instance: &str, key: Key, situation: &Situation, ends_at: Timestamp) ->
             ("DialopsCommitWaits", "warning", "the newest commit waits for somebody, or for a freeze to end")
         }
         Key::SourceUnreadable => ("DialopsSourceUnreadable", "warning", "the repository can't be read"),
+        Key::Drift => ("DialopsDriftDetected", "warning", "the store or a call differs from the commit in force"),
         Key::Override(_) => ("DialopsOverrideActive", "info", "somebody has decided against the files for a while"),
     };
     // Labels say which alert it is, so nothing that changes stands there.

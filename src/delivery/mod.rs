@@ -13,6 +13,7 @@ mod outbox;
 mod post;
 mod run;
 mod state;
+mod trust;
 
 pub use outbox::{Outbox, Outcome};
 pub use run::{Parts, run};

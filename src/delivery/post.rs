@@ -3,21 +3,19 @@
 //! An address may hold a secret, so only where a server is gets into texts; and a server may send back what it
 //! was told, so what it says is masked.
 
-use std::{error::Error, fmt, path::Path, sync::Arc, time::Duration};
+use std::{error::Error, fmt, path::Path, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Request, Response, StatusCode, Uri, body::Incoming, header};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
 use secrecy::{ExposeSecret as _, SecretString};
+
+use super::trust::Roots;
 
 /// Most of an answer that is read.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
@@ -76,7 +74,11 @@ pub(super) struct Post {
 impl Post {
     /// One that judges servers by the system's certificates, or by those of a file. Reads them.
     pub(super) fn new(url: &str, ca_file: Option<&Path>, timeout: Duration) -> Result<Self, Unsent> {
-        let roots = if url.starts_with("https://") { Roots::of(ca_file) } else { Roots::None };
+        let roots = match ca_file {
+            _ if !url.starts_with("https://") => Roots::None,
+            Some(path) => Roots::File(path),
+            None => Roots::System,
+        };
         let config = roots.config().map_err(Unsent::passing)?;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
@@ -164,45 +166,6 @@ pub(super) fn origin(url: &str) -> String {
     let uri: Option<Uri> = url.parse().ok();
     let found = uri.as_ref().and_then(|uri| Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?)));
     found.unwrap_or_else(|| "its address".to_owned())
-}
-
-/// What certificates are judged by.
-enum Roots<'a> {
-    None,
-    System,
-    File(&'a Path),
-}
-
-impl<'a> Roots<'a> {
-    fn of(ca_file: Option<&'a Path>) -> Self {
-        ca_file.map_or(Self::System, Self::File)
-    }
-
-    fn config(&self) -> Result<ClientConfig, String> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let builder = builder.map_err(|error| error.to_string())?;
-        let builder = match self {
-            Self::None => builder.with_root_certificates(RootCertStore::empty()),
-            Self::System => builder.with_native_roots().map_err(|error| {
-                format!("the system has no certificates to judge it by ({error}); install `ca-certificates`, or set `ca_file`")
-            })?,
-            Self::File(path) => {
-                let failed = |error: String| format!("`ca_file` {} can't be used: {error}", path.display());
-                builder.with_root_certificates(of_file(path).map_err(failed)?)
-            }
-        };
-        Ok(builder.with_no_client_auth())
-    }
-}
-
-fn of_file(path: &Path) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())? {
-        let certificate = certificate.map_err(|error| error.to_string())?;
-        roots.add(certificate).map_err(|error| error.to_string())?;
-    }
-    if roots.is_empty() { Err("no certificate is in it".to_owned()) } else { Ok(roots) }
 }
 
 #[cfg(test)]

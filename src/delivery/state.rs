@@ -40,6 +40,8 @@ pub(super) enum Key {
     CommitWaits,
     /// The repository can't be read.
     SourceUnreadable,
+    /// The store or the telephony side differs from the commit in force.
+    Drift,
     /// Somebody decided against the files for a while.
     Override(OverrideId),
 }
@@ -50,6 +52,7 @@ impl Key {
             Self::CommitFailed => Topic::CommitFailed,
             Self::CommitWaits => Topic::CommitWaits,
             Self::SourceUnreadable => Topic::SourceUnreadable,
+            Self::Drift => Topic::DriftDetected,
             Self::Override(_) => Topic::OverrideActive,
         }
     }
@@ -95,7 +98,7 @@ pub(super) struct Standing {
 
 impl Standing {
     pub(super) fn of(status: &SourceStatus, overrides: &Overrides, now: Timestamp) -> Self {
-        let commit = of_commit(status, now).into_iter();
+        let commit = of_commit(status, now).into_iter().chain(drift(status, now));
         let by_hand = overrides.in_force(now).take(OVERRIDES_MAX).map(|one| (Key::Override(one.id), of_override(one)));
         Self { situations: commit.chain(by_hand).collect(), in_force: in_force(status) }
     }
@@ -158,6 +161,23 @@ fn of_commit(status: &SourceStatus, now: Timestamp) -> Option<(Key, Situation)> 
         by_hand: None,
     };
     Some((key, situation))
+}
+
+/// That the store or the telephony side differs; what is put right at once needs nobody.
+fn drift(status: &SourceStatus, now: Timestamp) -> Option<(Key, Situation)> {
+    const NEEDS_NOBODY: &str = "Mended";
+    let found = |condition: &&Condition| condition.r#type == "DriftDetected" && condition.status == "True";
+    let condition = status.conditions.iter().find(found).filter(|condition| condition.reason != NEEDS_NOBODY)?;
+    let situation = Situation {
+        since: since(condition, now),
+        until: None,
+        revision: None,
+        reason: condition.reason.clone(),
+        text: condition.message.clone(),
+        problems: Vec::new(),
+        by_hand: None,
+    };
+    Some((Key::Drift, situation))
 }
 
 fn since(condition: &Condition, now: Timestamp) -> Timestamp {

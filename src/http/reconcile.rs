@@ -39,6 +39,13 @@ pub(super) struct Ask {
     /// Take a commit that does not follow the one in force.
     #[serde(default)]
     allow_rewrite: bool,
+    /// Answer once the look is over, not at once.
+    #[serde(default = "yes")]
+    wait: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Answers once the loop has looked, whatever it found.
@@ -47,7 +54,11 @@ pub(super) async fn post(
     Extension(peer): Extension<Peer>,
     Query(ask): Query<Ask>,
 ) -> Result<Json<Reconciled>, ApiError> {
-    look(&state, &peer, ask.allow_rewrite).await.map(Json)
+    if ask.wait {
+        return look(&state, &peer, ask.allow_rewrite).await.map(Json);
+    }
+    let (token, _unheard) = command(&state, &peer, ask.allow_rewrite)?;
+    Ok(Json(reconciled(&state, token)))
 }
 
 /// Which commit is let in.
@@ -96,11 +107,7 @@ fn approvable(waiting: Option<WaitingCommit>, asked: &str) -> Result<Revision, A
 
 /// Has the loop look now, and waits for what it found.
 pub(super) async fn look(state: &ServerState, by: &Peer, allow_rewrite: bool) -> Result<Reconciled, ApiError> {
-    let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-    let token = format!("{}#{serial}", state.clock.now().wall);
-    let (done, answer) = oneshot::channel();
-    let command = ReconcileCommand { token: token.clone(), by: by.to_string(), allow_rewrite, done };
-    state.reconciler.try_send(command).map_err(|_| ApiError::busy("reconciling"))?;
+    let (token, answer) = command(state, by, allow_rewrite)?;
     match tokio::time::timeout(LOOK_TIMEOUT, answer).await {
         Ok(Ok(())) => {}
         Ok(Err(_dropped)) => return Err(ApiError::busy("reconciling")),
@@ -109,6 +116,20 @@ pub(super) async fn look(state: &ServerState, by: &Peer, allow_rewrite: bool) ->
             return Err(ApiError::new(StatusCode::GATEWAY_TIMEOUT, error, "see `dialops status` in a while"));
         }
     }
+    Ok(reconciled(state, token))
+}
+
+/// Asks the loop to look: the token of the request, and what tells that the look is over.
+fn command(state: &ServerState, by: &Peer, allow_rewrite: bool) -> Result<(String, oneshot::Receiver<()>), ApiError> {
+    let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+    let token = format!("{}#{serial}", state.clock.now().wall);
+    let (done, answer) = oneshot::channel();
+    let command = ReconcileCommand { token: token.clone(), by: by.to_string(), allow_rewrite, done };
+    state.reconciler.try_send(command).map_err(|_| ApiError::busy("reconciling"))?;
+    Ok((token, answer))
+}
+
+fn reconciled(state: &ServerState, token: String) -> Reconciled {
     let source = state.source.borrow().clone();
-    Ok(Reconciled { token, source: source_view(&source), problems: source.problems })
+    Reconciled { token, source: source_view(&source), problems: source.problems }
 }

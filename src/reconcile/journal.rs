@@ -49,6 +49,10 @@ impl Journal {
         // A store that can't be read says so to the loop itself.
         let newest = self.store.handled_commits(1).await.unwrap_or_default();
         self.last = newest.into_iter().next().map(|commit| (commit.revision, commit.result, commit.message));
+        if let Some((revision, CommitResult::InForce, _)) = &self.last {
+            // The life before may not have been heard; any other commit is looked at again.
+            self.outbox.leave(revision, in_force());
+        }
         let (version, epoch) = (env!("CARGO_PKG_VERSION"), self.store.epoch().0);
         self.add(EventKind::Started, format!("dialops {version} began, epoch {epoch}"));
     }
@@ -146,8 +150,8 @@ impl Journal {
         outcome: Result<Option<&Failure>, &Failure>,
         took: Duration,
     ) {
-        self.outbox.leave(head, outcome.map_or_else(told, |in_part| in_part.map_or_else(in_force, told)));
         let failure = outcome.unwrap_or_else(Some);
+        self.outbox.leave(head, failure.map_or_else(in_force, told));
         let message = failure.map(said);
         let (result, kind) = match outcome {
             Ok(None) => (CommitResult::InForce, EventKind::CommitInForce),

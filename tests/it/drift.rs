@@ -20,7 +20,7 @@ fn database(stage: &Stage) -> Connection {
     conn
 }
 
-fn edit(stage: &Stage, sql: &str) {
+pub(crate) fn edit(stage: &Stage, sql: &str) {
     database(stage).execute_batch(sql).unwrap();
 }
 

@@ -349,3 +349,18 @@ fn a_flood_is_one_look_at_a_time() {
     assert_eq!(status["sources"][0]["conditions"][0]["status"], "True");
     daemon.stop();
 }
+
+#[test]
+fn a_request_is_answered_once_it_was_handled_or_at_once() {
+    let stage = stage("");
+    let daemon = stage.run();
+    let commit = stage.commit(&Campaign { state: "paused", ..Campaign::default() }).to_string();
+    stage.cli(&["reconcile", "--wait"]);
+    assert_eq!(in_force(&daemon), commit, "the very next look has it");
+    stage.commit(&Campaign { state: "runing", ..Campaign::default() });
+    let asked = stage.cli(&["reconcile", "--wait=false", "--format", "json"]);
+    let token = serde_json::from_str::<Value>(&asked).unwrap()["token"].clone();
+    stage.until("it was handled", || daemon.status()["sources"][0]["lastHandledReconcileAt"] == token);
+    assert_eq!(stage.cli_fails(&["reconcile"]).0, Some(2));
+    daemon.stop();
+}

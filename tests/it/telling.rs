@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::{
+    drift::edit,
     hooks::signed,
     receiver::{Manner, Receiver, Request, TAKES},
     stage::{Campaign, Stage, daemon::Daemon, free_tcp, pause},
@@ -199,23 +200,44 @@ fn a_refusal_is_not_repeated_and_a_busy_server_is_given_time() {
 }
 
 #[test]
+fn what_nobody_heard_is_told_in_the_next_life() {
+    let forge = Receiver::new(Manner::Answers(500, "", ""));
+    let stage = with_status(&forge.url("/api/v1"), "");
+    // What was fetched is in force again before anybody looks, and then the branch is where it was.
+    let (local, url) = ("repository = \"/", "url = \"file:///");
+    stage.settings(|_| std::fs::read_to_string(stage.path("dialops.toml")).unwrap().replace(local, url));
+    let first = commit(&stage, "running");
+    let daemon = stage.run();
+    stage.until("it was tried", || !states(&forge, &first).is_empty());
+    daemon.stop();
+    forge.behave(TAKES);
+    let daemon = stage.run();
+    stage.until("it is a success", || ends_as(&forge, &first, "success"));
+    daemon.stop();
+}
+
+#[test]
 fn a_status_goes_over_tls_to_who_is_vouched_for() {
     let forge = Receiver::new(TAKES);
     let folder = tempfile::tempdir().unwrap();
     let tls = Tls::before(forge.address, folder.path());
-    let stage = with_status(&tls.url("api/v1"), "");
-    let first = commit(&stage, "running");
-    let daemon = stage.run();
-    stage.until("it is refused", || counted(&daemon, "commit_status", "failed") > 0);
-    assert!(daemon.log().contains("certificate"), "{}", daemon.log());
-    assert!(forge.requests().is_empty());
-    daemon.stop();
+    // Neither the system nor a file with another certificate vouches for it.
+    let (other, elsewhere) = (tempfile::tempdir().unwrap(), Receiver::new(TAKES));
+    let other = Tls::before(elsewhere.address, other.path());
+    for rest in [String::new(), format!("ca_file = \"{}\"", other.certificate().display())] {
+        let stage = with_status(&tls.url("api/v1"), &rest);
+        commit(&stage, "running");
+        let daemon = stage.run();
+        stage.until("it is refused", || counted(&daemon, "commit_status", "failed") > 0);
+        assert!(daemon.log().contains("invalid peer certificate"), "{}", daemon.log());
+        assert!(forge.requests().is_empty());
+        daemon.stop();
+    }
 
     let stage = with_status(&tls.url("api/v1"), &format!("ca_file = \"{}\"", tls.certificate().display()));
     let second = commit(&stage, "running");
     let daemon = stage.run();
     stage.until("it is a success", || ends_as(&forge, &second, "success"));
-    assert!(states(&forge, &first).is_empty());
     daemon.stop();
 }
 
@@ -239,7 +261,8 @@ fn a_webhook_hears_what_began_and_what_ended_signed() {
     let url = receiver.url("/ours");
     let stage = stage(&format!(
         "[[notifications]]\nid = \"on-call\"\nkind = \"webhook\"\nurl = \"{url}\"\nsecret = {{ file = \"secret\" }}\n\
-         events = [\"commit_failed\", \"commit_waits\", \"override_active\", \"commit_in_force\"]\n"
+         events = [\"commit_failed\", \"commit_waits\", \"override_active\", \"drift_detected\", \"commit_in_force\"]\n\
+         [drift]\npolicy = \"report\"\n"
     ));
     commit(&stage, "running");
     let daemon = stage.run();
@@ -258,6 +281,10 @@ fn a_webhook_hears_what_began_and_what_ended_signed() {
     std::fs::remove_file(stage.repository.path().join("campaigns/spring.toml")).unwrap();
     stage.repository.commit("nothing");
     heard(9);
+    edit(&stage, "UPDATE campaign SET desired = 'running'");
+    heard(10);
+    stage.cli_says(&["reconcile"]);
+    heard(11);
     let mut told = events(&receiver);
     // A commit comes into force and is the newest again; which of the two is seen first is chance.
     told[2..4].sort();
@@ -273,6 +300,8 @@ fn a_webhook_hears_what_began_and_what_ended_signed() {
             pair("override_active", "began"),
             pair("override_active", "ended"),
             pair("commit_waits", "began"),
+            pair("drift_detected", "began"),
+            pair("drift_detected", "ended"),
         ]
     );
     let mut requests = receiver.requests();

@@ -91,6 +91,7 @@ impl Words for Topic {
         ("commit_waits", Self::CommitWaits),
         ("source_unreadable", Self::SourceUnreadable),
         ("override_active", Self::OverrideActive),
+        ("drift_detected", Self::DriftDetected),
         ("commit_in_force", Self::CommitInForce),
     ];
 
@@ -100,6 +101,7 @@ impl Words for Topic {
             Self::CommitWaits => "it waits for approval or the end of a freeze; and that it waits no more",
             Self::SourceUnreadable => "the repository can't be read; and that it can again",
             Self::OverrideActive => "an override began; and that it ended",
+            Self::DriftDetected => "the store or a call differs from the commit in force, and is not simply put right",
             Self::CommitInForce => "a new commit is in force; not for Alertmanager",
         })
     }
