@@ -66,12 +66,13 @@ impl Outbox {
     pub fn leave(&self, revision: &Revision, outcome: Outcome) {
         let Some(metrics) = &self.metrics else { return };
         let mut commits = self.commits();
+        let others = commits.iter_mut().filter(|commit| commit.revision != *revision);
+        for commit in others.filter(|commit| matches!(commit.outcome, Outcome::Pending(_))) {
+            commit.outcome = Outcome::Superseded(format!("made way for commit {}", revision.short()));
+        }
         if let Some(known) = commits.iter_mut().find(|commit| commit.revision == *revision) {
             known.outcome = outcome;
         } else {
-            for commit in commits.iter_mut().filter(|commit| matches!(commit.outcome, Outcome::Pending(_))) {
-                commit.outcome = Outcome::Superseded(format!("made way for commit {}", revision.short()));
-            }
             commits.push_back(Commit { revision: revision.clone(), outcome, told: None });
         }
         while commits.len() > COMMITS_MAX {

@@ -90,8 +90,19 @@ impl Journal {
         if self.last.as_ref().is_none_or(|(revision, ..)| revision != head) {
             let event = self.add(EventKind::CommitObserved, format!("the branch is at commit {}", head.short()));
             event.revision = Some(head.clone());
+        }
+    }
+
+    /// A commit is going to be looked at; of one that is looked at again it is known what became of it.
+    pub(super) fn begun(&self, head: &Revision) {
+        if self.last.as_ref().is_none_or(|(revision, ..)| revision != head) {
             self.outbox.leave(head, Outcome::Pending("seen, and being checked".to_owned()));
         }
+    }
+
+    /// The branch is at the commit in force, perhaps after another one that was not good or waited.
+    pub(super) fn stands(&self, head: &Revision, in_part: Option<&Failure>) {
+        self.outbox.leave(head, in_part.map_or_else(in_force, told));
     }
 
     /// A commit's files were read.

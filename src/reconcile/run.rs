@@ -318,12 +318,14 @@ impl Looper {
         if self.in_force.as_ref() == Some(head) && !self.paused_in_freeze && !self.restored_in_part {
             // The branch may have come back to it after a commit that was not good.
             self.recovered(head);
+            self.journal.stands(head, self.in_part.as_ref());
             return Ok(());
         }
         if (self.rejected.as_ref() == Some(head) || self.is_frozen(head)) && !asked.again {
             return Ok(());
         }
         let began = self.parts.clock.now();
+        self.journal.begun(head);
         let before = self.applied().await.ok().flatten().map(|(revision, _)| revision);
         let outcome = self.attempt(head, asked).await;
         let took = self.parts.clock.now().mono.saturating_sub(began.mono);

@@ -108,6 +108,14 @@ fn a_commit_is_pending_and_then_a_success_or_a_failure_with_its_first_error() {
     let last = commit(&stage, "running");
     stage.until("it is a success", || ends_as(&forge, &last, "success"));
     stage.until("the other made way", || ends_as(&forge, &empty, "error"));
+
+    // The branch goes back to what is in force, and what waits makes way for that.
+    std::fs::remove_file(stage.repository.path().join("campaigns/spring.toml")).unwrap();
+    let empty = stage.repository.commit("nothing again").to_string();
+    stage.until("it waits", || ends_as(&forge, &empty, "pending"));
+    stage.repository.git(["reset", "--quiet", "--hard", &last]);
+    stage.until("it made way", || ends_as(&forge, &empty, "error"));
+    assert_eq!(states(&forge, &last).last().unwrap(), "success", "{:?}", told_of(&forge, &last));
     let sent = counted(&daemon, "commit_status", "sent");
     assert_eq!(sent, forge.requests().len() as u64);
     assert!(!daemon.log().contains(TOKEN) && !daemon.log().contains("r0tated"), "{}", daemon.log());
