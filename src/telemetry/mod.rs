@@ -1,6 +1,7 @@
 //! Metrics, status values and logging: declared once, rendered elsewhere.
 
 mod drift;
+pub mod failures;
 pub mod log;
 pub mod metrics;
 pub mod process;

@@ -53,6 +53,7 @@ mod sip;
 mod ssh_server;
 mod stage;
 mod store;
+mod stuck;
 mod systemd;
 mod template;
 mod tls;

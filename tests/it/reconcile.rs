@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -33,7 +33,7 @@ use dialops::{
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Checked, Reconcile},
     store::{
-        AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, CommitResult,
+        Against, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, CommitResult,
         ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, EventKind, GateSettings, HandledCommit,
         ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome,
         Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign, Tally, Why,
@@ -408,7 +408,7 @@ async fn a_failing_store_is_tried_again_and_one_taken_over_ends_the_loop() {
     repository.write("spring.toml", file("running"));
     let first = repository.commit("first");
     let memory = memory();
-    let store = Arc::new(Flaky { inner: memory.clone(), failing: AtomicBool::new(true) });
+    let store = Flaky::new(memory.clone(), true);
     let mut daemon = Daemon::start(&repository, store.clone());
     let status = daemon.look(false).await;
     let (ready_is, reason, message) = condition(&status, "Ready").unwrap();
@@ -522,10 +522,54 @@ async fn the_example_is_checked_as_the_command_does() {
     assert!(problems[0].line > 1 && problems[0].suggestion.as_deref().unwrap().contains("running"));
 }
 
+#[tokio::test]
+async fn what_was_planned_against_another_commit_is_refused_and_planned_anew() {
+    let repository = Repository::new();
+    repository.write("spring.toml", file("running"));
+    repository.commit("first");
+    let memory = memory();
+    let store = Flaky::new(memory.clone(), false);
+    let mut daemon = Daemon::start(&repository, store.clone());
+    daemon.look(false).await;
+    let first = daemon.generation.borrow().clone().unwrap();
+    repository.write("summer.toml", "id = \"summer\"\nname = \"Summer\"\nstate = \"paused\"\n");
+    let second = repository.commit("second");
+    repository.write("spring.toml", file("paused"));
+    let third = repository.commit("third");
+
+    // Somebody else puts the second in force in the very moment in which the third was planned.
+    let other = Generation { revision: second.clone(), ..(*first).clone() };
+    *store.intervenes.lock().unwrap() = Some(Arc::new(other));
+    let status = daemon.look(false).await;
+    let (ready, reason, message) = condition(&status, "Ready").unwrap();
+    assert_eq!((ready, reason), ("False", "StoreFailed"));
+    let told =
+        format!("the store has commit {} in force, and what was to be applied was planned while", second.short());
+    assert!(message.starts_with(&told), "{message}");
+    let in_force = |memory: &Arc<MemoryStore>| {
+        let memory = Arc::clone(memory);
+        async move { memory.applied().await.unwrap().unwrap().0 }
+    };
+    assert_eq!(in_force(&memory).await, second, "nothing of the third is there");
+    timeout(PATIENCE, daemon.status.wait_for(|status| condition(status, "Ready").unwrap().0 == "True"))
+        .await
+        .expect("planned anew by itself")
+        .unwrap();
+    assert_eq!((in_force(&memory).await, daemon.in_force()), (third.clone(), Some(third)));
+}
+
 /// A store that can be told to fail to apply. The loop uses five verbs of it.
 struct Flaky {
     inner: Arc<MemoryStore>,
     failing: AtomicBool,
+    /// Put in force by somebody else, just before the next generation is.
+    intervenes: Mutex<Option<Arc<Generation>>>,
+}
+
+impl Flaky {
+    fn new(inner: Arc<MemoryStore>, failing: bool) -> Arc<Self> {
+        Arc::new(Self { inner, failing: AtomicBool::new(failing), intervenes: Mutex::default() })
+    }
 }
 
 #[async_trait]
@@ -546,11 +590,20 @@ impl Store for Flaky {
         self.inner.campaigns().await
     }
 
-    async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError> {
+    async fn apply(
+        &self,
+        generation: Arc<Generation>,
+        changes: Vec<CampaignChange>,
+        against: Against<'_>,
+    ) -> Result<(), StoreError> {
         if self.failing.load(Ordering::Acquire) {
             return Err(StoreError::Database { doing: "applying", source: "disk I/O error".into() });
         }
-        self.inner.apply(generation, changes).await
+        let other = self.intervenes.lock().unwrap().take();
+        if let Some(other) = other {
+            self.inner.apply(other, Vec::new(), Against::Whatever).await?;
+        }
+        self.inner.apply(generation, changes, against).await
     }
 
     fn overrides(&self) -> Arc<Overrides> {

@@ -158,7 +158,7 @@ mod tests {
             assert_eq!(fights.judge(at(now), &drift(), 1), Course::Mend, "{now}");
             fights.mended(&drift());
         }
-        assert_eq!(fights.judge(at(904), &drift(), 1).is_fight(), true);
+        assert!(fights.judge(at(904), &drift(), 1).is_fight());
     }
 
     #[test]
