@@ -219,8 +219,12 @@ impl CampaignRun {
 
     /// What of it fails, until it is tried again.
     pub(super) fn stuck(&self) -> Option<Hold> {
-        let failing = self.failing.as_ref().filter(|failing| failing.waits)?;
-        let Failing { what, failures, retry_at, .. } = *failing;
+        self.fails().filter(|_| self.failing.as_ref().is_some_and(|failing| failing.waits))
+    }
+
+    /// What of it failed last, and has not succeeded since.
+    pub(super) fn fails(&self) -> Option<Hold> {
+        let Failing { what, failures, retry_at, .. } = *self.failing.as_ref()?;
         Some(Hold::Stuck { what, failures, retry_at })
     }
 

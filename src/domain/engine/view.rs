@@ -178,8 +178,9 @@ impl Engine {
             return (run.live == 0).then_some(hold);
         }
         if run.hopper_is_empty() {
-            let behind = run.behind.clone().unwrap_or(Hold::NothingDue { next_at: run.next_ready_at });
-            return (run.live == 0).then_some(behind);
+            let fails = run.behind.clone().or_else(|| run.fails());
+            let hold = fails.unwrap_or(Hold::NothingDue { next_at: run.next_ready_at });
+            return (run.live == 0).then_some(hold);
         }
         let waits = staff.idle == 0 && run.live == 0;
         waits.then(|| self.goes_first(campaign, staff).map_or(Hold::NoAgentIdle, |first| Hold::LowerPriority { first }))
