@@ -27,7 +27,7 @@ use dialops::{
         guards::Guards,
         ids::Revision,
     },
-    gitops::{Source, Wake, watch as git_watch},
+    gitops::{Source, Wake, watch as git_watch, webhook::Webhooks},
     http::{
         self, Instance, Listeners, ServerState,
         access::Access,
@@ -208,6 +208,7 @@ impl Daemon {
             generation,
             status: watch::channel(SourceStatus::default()).0,
             metrics: Arc::clone(&metrics),
+            outbox: Arc::default(),
             clock: clock.clone(),
         };
         tokio::spawn(git_watch::run(parts.source.clone(), wake, Arc::default(), shutdown.clone()));
@@ -228,6 +229,8 @@ impl Daemon {
             store: Arc::clone(&self.store),
             dialer: mpsc::channel(QUEUE_LENGTH).0,
             reconciler: mpsc::channel(QUEUE_LENGTH).0,
+            wake: Arc::default(),
+            webhooks: Arc::new(Webhooks::new(vec![], self.source.settings().follow.clone(), None)),
             metrics: Arc::clone(&self.metrics),
             clock: self.clock.clone(),
             longest_override: Duration::from_secs(86_400),

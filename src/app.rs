@@ -26,13 +26,14 @@ use crate::{
     },
     contacts::{KeyError, Keyring},
     control,
+    delivery::{self, Outbox},
     dialer::{self, Dialer, DialerError, crash::CrashPoint},
     domain::{
         engine::{EngineSettings, HOPPER_PAGE, Slack},
         gate::Caps,
         ids::TrunkId,
     },
-    gitops::{self, Source, Wake},
+    gitops::{self, Source, Wake, webhook::Webhooks},
     http::{self, Instance, Listeners, ServerState, access::Access, listen},
     reconcile::{self, Reconcile},
     store::{GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
@@ -110,7 +111,7 @@ pub enum AppError {
 pub async fn run(settings: Settings, options: Options, shutdown: CancellationToken) -> Result<(), AppError> {
     let clock = Clock::system();
     let started_at = clock.now().wall;
-    let metrics = Arc::new(Metrics::new(started_at));
+    let metrics = Arc::new(Metrics::new(started_at).per_campaign(settings.metrics_per_campaign));
     let trunk = settings.trunks.first();
     let caps = caps(&settings);
     let keyring = keyring(&settings, &options)?;
@@ -130,6 +131,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
     let (dial_commands, dial_queue) = mpsc::channel(control::QUEUE_LENGTH);
     let (reconcile_commands, reconcile_queue) = mpsc::channel(control::QUEUE_LENGTH);
     let wake = Arc::new(Wake::default());
+    let outbox = Arc::new(outbox(&settings, &metrics));
     let look = Arc::new(Notify::new());
     let pulse = Arc::new(AtomicU64::new(0));
     // Serving goes on while live calls finish, so that the drain can be watched.
@@ -172,10 +174,22 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         generation: generation_out,
         status: source_out,
         metrics: Arc::clone(&metrics),
+        outbox: Arc::clone(&outbox),
+        clock: clock.clone(),
+    };
+    let telling = delivery::Parts {
+        commit_status: settings.commit_status.clone(),
+        notifications: settings.notifications.clone(),
+        credentials: options.credentials.clone(),
+        instance: instance(&settings),
+        outbox,
+        status: source_status.clone(),
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        metrics: Arc::clone(&metrics),
         clock: clock.clone(),
     };
     let server = Arc::new(ServerState {
-        instance: Instance { name: host_name(), version: env!("CARGO_PKG_VERSION").to_owned(), started_at },
+        instance: Instance { name: instance(&settings), version: env!("CARGO_PKG_VERSION").to_owned(), started_at },
         repository: source.clone(),
         loader,
         source: source_status,
@@ -184,6 +198,8 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         store: Arc::clone(&store) as Arc<dyn Store>,
         dialer: dial_commands,
         reconciler: reconcile_commands,
+        wake: Arc::clone(&wake),
+        webhooks: Arc::new(webhooks(&settings, &options)),
         metrics: Arc::clone(&metrics),
         clock,
         access,
@@ -205,6 +221,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
     let watching = gitops::watch::run(source, wake, Arc::clone(&look), shutdown.clone());
     let watching = tokio::spawn(watching);
     let signals = tokio::spawn(signals(shutdown.clone(), hang_up, look)?);
+    let telling = tokio::spawn(delivery::run(telling, shutdown.clone()));
     let notifying = tokio::spawn(notify_manager(generation, pulse, shutdown.clone()));
     let reconciling = tokio::spawn(stop_on_error(reconcile::run(reconcile, shutdown.clone()), shutdown.clone()));
     let dialled = stop_on_error(dialer::run(dialer, shutdown.clone()), shutdown.clone()).await;
@@ -213,7 +230,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
     let reconciled = reconciling.await;
     // Ends by itself once requests under way have had their moment.
     let _served = serving.await;
-    for task in [watching, signals, notifying] {
+    for task in [watching, signals, notifying, telling] {
         task.abort();
         // Aborted on purpose, or over already.
         let _ended = task.await;
@@ -386,6 +403,20 @@ async fn stop_on_error<E>(task: impl Future<Output = Result<(), E>>, shutdown: C
         shutdown.cancel();
     }
     result
+}
+
+/// What became of commits is left for whoever writes their statuses.
+fn outbox(settings: &Settings, metrics: &Arc<Metrics>) -> Outbox {
+    settings.commit_status.as_ref().map_or_else(Outbox::default, |_| Outbox::new(Arc::clone(metrics)))
+}
+
+fn webhooks(settings: &Settings, options: &Options) -> Webhooks {
+    Webhooks::new(settings.webhooks.clone(), settings.source.follow.clone(), options.credentials.clone())
+}
+
+/// The name of this daemon: the host's, unless the settings have another.
+fn instance(settings: &Settings) -> String {
+    settings.instance.clone().unwrap_or_else(host_name)
 }
 
 fn host_name() -> String {

@@ -5,9 +5,9 @@
 //! | row | modules |
 //! |---|---|
 //! | 0 | [`domain`]: the pure core |
-//! | 1 | [`config`] [`clock`] [`control`] [`telemetry`] · [`sim`], which uses `config` |
+//! | 1 | [`config`] [`clock`] [`control`] [`signing`] [`telemetry`] · [`sim`], which uses `config` |
 //! | 2 | [`gitops`] [`store`] [`telephony`] |
-//! | 3 | [`contacts`] (on the `Store` trait) |
+//! | 3 | [`contacts`] [`delivery`] (on the `Store` trait) |
 //! | 4 | [`reconcile`] [`dialer`] [`http`] |
 //! | 5–6 | [`app`] · [`cli`], `main` |
 //!
@@ -19,11 +19,13 @@ pub mod clock;
 pub mod config;
 pub mod contacts;
 pub mod control;
+pub mod delivery;
 pub mod dialer;
 pub mod domain;
 pub mod gitops;
 pub mod http;
 pub mod reconcile;
+pub mod signing;
 pub mod sim;
 pub mod store;
 pub mod telemetry;

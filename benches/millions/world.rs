@@ -150,7 +150,7 @@ impl World {
         let changes = definitions.campaigns.keys().take(if n == 1 { usize::MAX } else { 1 });
         let changes = changes.map(|id| CampaignChange::Put { id: id.clone(), digest: format!("{n}") }).collect();
         let revision = Revision::parse(&format!("{n:040x}")).unwrap();
-        let generation = Generation { revision, committed_at: self.clock.now().wall, definitions };
+        let generation = Generation::whole(revision, self.clock.now().wall, definitions);
         self.store.apply(Arc::new(generation), changes, Against::Whatever).await.unwrap();
     }
 

@@ -75,7 +75,12 @@ mod tests {
         let good = HandledCommitView {
             at: "2031-03-01T02:00:00Z".to_owned(),
             revision: "0123456789abcdef0123456789abcdef01234567".to_owned(),
-            commit: Some(CommitInfo { author: "Ops".into(), time: String::new(), subject: "spring runs".into() }),
+            commit: Some(CommitInfo {
+                author: "Ops".into(),
+                time: String::new(),
+                subject: "spring runs".into(),
+                verified: None,
+            }),
             result: "in_force".to_owned(),
             reason: None,
             message: None,

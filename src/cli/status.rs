@@ -77,6 +77,9 @@ pub(super) fn source_lines(source: &Source, zone: &Zone) -> Vec<String> {
         ),
         None => "in force   nothing yet".to_owned(),
     });
+    if let Some(by) = &commit.verified {
+        lines.push(format!("signed by  {}", clean(&by.to_string())));
+    }
     if source.observed_revision != source.last_applied_revision {
         let newest = or_dash(source.observed_revision.as_deref().map(short_revision));
         lines.push(format!("newest     {newest}, not in force"));

@@ -191,6 +191,12 @@ codes! {
     PreviousKeyAlone = "E0304",
     /// Some keys of `[source]` go with some kinds of repository only: a token with `https://`, keys with `ssh://`.
     SourceKeys = "E0305",
+    /// What says which project, or which server, does not fit the provider or is not there.
+    StatusKeys = "E0320",
+    /// Some keys of `[[notifications]]` go with one kind only: a `secret` signs what webhooks are sent.
+    NotificationKeys = "E0321",
+    /// Keys that may sign commits need a `mode`, and a `mode` that asks for signatures needs keys.
+    VerifyKeys = "E0330",
     /// A new campaign starts before the instant that counts as now, so it would dial at once.
     NewInPast = "E0401",
     /// A campaign has another id than before. An id cannot change: one campaign is retired and another begins.

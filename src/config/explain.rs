@@ -415,6 +415,37 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         ),
     ),
     (
+        Code::StatusKeys,
+        edit(
+            SETTINGS,
+            "[source.status]\nprovider = \"gitea\"\nproject = \"acme/dialling\"\ntoken = { credential = \"status-token\" }",
+            "[source.status]\nprovider = \"gitea\"\napi = \"https://git.example.net/api/v1\"\nproject = \"acme/dialling\"\n\
+             token = { credential = \"status-token\" }",
+            "GitHub and Gitea know a repository as `owner/name`, GitLab by its whole path or its number. `api` may be left \
+             out for github.com and gitlab.com only.",
+        ),
+    ),
+    (
+        Code::NotificationKeys,
+        edit(
+            SETTINGS,
+            "kind = \"alertmanager\"\nurl = \"http://alertmanager.example.net:9093\"\nsecret = { credential = \"secret\" }",
+            "kind = \"alertmanager\"\nurl = \"http://alertmanager.example.net:9093\"",
+            "Alertmanager is sent alerts, which begin and end: it takes no signature, and that a commit is in force never \
+             ends.",
+        ),
+    ),
+    (
+        Code::VerifyKeys,
+        edit(
+            SETTINGS,
+            "verify = { allowed_signers = { file = \"allowed_signers\" } }",
+            "verify = { mode = \"every\", allowed_signers = { file = \"allowed_signers\" } }",
+            "`head` asks for a signature of the commit that is to be put in force, `every` for those of all commits since \
+             the one in force too. Keys are SSH's `allowed_signers`, an OpenPGP `keyring`, or both.",
+        ),
+    ),
+    (
         Code::NewInPast,
         told(
             "`check --base main` on a branch that adds a campaign whose `starts_at` was last week",

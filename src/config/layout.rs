@@ -94,6 +94,12 @@ pub fn is_configuration(path: &str) -> bool {
     !hidden && !is_simulation(path) && (extension == "toml" || (path.starts_with("shared/") && extension != "md"))
 }
 
+/// Whether a path inside the folder is that of a campaign; any other file may matter to several.
+#[must_use]
+pub fn is_campaign(path: &str) -> bool {
+    is_configuration(path) && kind(path) == Some(FileKind::Campaign)
+}
+
 /// Whether a path names a made-up world, which nobody dials by.
 fn is_simulation(path: &str) -> bool {
     path == SIMULATION || (!path.contains('/') && path.ends_with(".sim.toml"))

@@ -17,7 +17,10 @@ use super::{
     load::{SourceFile, load_knowing},
     tables::campaign::CampaignFile,
 };
-use crate::domain::campaign::{Campaign, Ceilings, Definitions};
+use crate::domain::{
+    campaign::{Campaign, Ceilings, Definitions},
+    ids::CampaignId,
+};
 
 /// Loads commits under the ceilings of one machine; gives what [`load()`](super::load()) gives, sooner.
 ///
@@ -50,6 +53,15 @@ impl Loader {
         let loaded = load_knowing(folder, &sources, (&self.ceilings, Over::Lowered), &mut memory);
         *newest = Newest::new(folder, paths, files, memory);
         loaded
+    }
+}
+
+impl Loader {
+    /// The campaign that a file of the newest load defines; the path is inside the folder.
+    pub fn campaign_in(&self, path: &str) -> Option<CampaignId> {
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, known) = newest.files.get(path)?;
+        known.resolved.as_ref().map(|resolved| resolved.campaign.id.clone())
     }
 }
 

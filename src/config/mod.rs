@@ -19,6 +19,7 @@ mod load;
 mod loader;
 mod missing;
 mod newer;
+mod notifications;
 mod open;
 mod read;
 pub mod reference;
@@ -40,12 +41,14 @@ pub mod template;
 #[cfg(test)]
 mod toml_test;
 mod unclear;
+mod verify;
 mod version;
+mod webhooks;
 mod windows;
 
 pub use diagnostic::Diagnostic;
 pub use kinds::{duration::parse as duration, secret::SecretError};
-pub use layout::{FILE_BYTES_MAX, is_configuration};
+pub use layout::{FILE_BYTES_MAX, is_campaign, is_configuration};
 pub use load::{SourceFile, load};
 pub use loader::Loader;
 pub use settings::Settings;

@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-pub use super::source::{Follow, Location, RemoteSettings, RemoteUrl, SourceSettings, Transport};
 use super::{
     code::Code,
     diagnostic::{Diagnostic, Severity, Source, sort},
@@ -19,6 +18,12 @@ use super::{
         CeilingsTable, Dial, FreezeTable, GuardsTable, SafetyTable, SettingsFile, StoreTable, TrunkTable,
         WeeklyFreezeTable,
     },
+};
+pub use super::{
+    notifications::{NotificationKind, NotificationSettings, Provider, StatusSettings, Topic},
+    source::{Follow, Location, RemoteSettings, RemoteUrl, SourceSettings, Transport},
+    verify::{VerifyMode, VerifySettings},
+    webhooks::{HookKind, WebhookSettings},
 };
 use crate::domain::{
     campaign::{Ceilings, DialPermission, SecretRef},
@@ -31,6 +36,8 @@ use crate::domain::{
 /// Everything that one machine's administrator sets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
+    /// Name of this daemon, if it is not the host's.
+    pub instance: Option<String>,
     /// The configuration repository.
     pub source: SourceSettings,
     /// The SQLite file.
@@ -55,10 +62,18 @@ pub struct Settings {
     pub guards: Guards,
     /// What is done where the store differs from the commit in force.
     pub drift: Policy,
+    /// Servers that tell of pushes.
+    pub webhooks: Vec<WebhookSettings>,
+    /// Where the state of commits is written beside them.
+    pub commit_status: Option<StatusSettings>,
+    /// Who is told of what needs a person.
+    pub notifications: Vec<NotificationSettings>,
     /// Form of the log.
     pub log_format: LogFormat,
     /// The least important that is logged.
     pub log_level: LogLevel,
+    /// Whether `/metrics` has series of each campaign.
+    pub metrics_per_campaign: bool,
 }
 
 /// Where the daemon answers.
@@ -178,9 +193,16 @@ impl Build<'_> {
         self.check_keys(&file.store.value);
         let dial = self.dial(file.safety.value);
         let (http, sip, log) = (file.http.value, file.sip.value, file.log.value);
-        let source = file.source.and_then(|source| self.source(source, &file.store.value.path.value));
+        let (mut source, mut status) = (file.source, None);
+        if let Some(source) = &mut source {
+            status = source.value.status.take();
+        }
+        let source = source.and_then(|source| self.source(source, &file.store.value.path.value));
         let store = file.store.value;
+        let (webhooks, commit_status) = (self.webhooks(file.webhooks.value), status.and_then(|s| self.status(s)));
+        let notifications = self.notifications(file.notifications.value);
         Some(Settings {
+            instance: file.instance.map(|instance| instance.value),
             source: source?,
             store: self.folder.join(store.path.value),
             attribute_key: store.attribute_key.map(|key| self.secret(key)),
@@ -198,8 +220,12 @@ impl Build<'_> {
             longest_override: file.overrides.value.longest.value,
             guards: self.guards(file.guards.value, file.freezes.value, file.weekly_freezes.value),
             drift: file.drift.value.policy.value,
+            webhooks,
+            commit_status,
+            notifications,
             log_format: log.format.value,
             log_level: log.level.value,
+            metrics_per_campaign: file.metrics.value.per_campaign.value,
         })
     }
 
@@ -283,6 +309,7 @@ impl Build<'_> {
             removals_percent: table.removals_percent.value,
             grace: table.grace.value,
             freezes: once.into_iter().chain(weekly).collect(),
+            bad_files: table.bad_files.value,
         }
     }
 

@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use super::{code::Code, diagnostic::Span, read::At, settings::Build, tables::source::SourceTable};
+use super::{
+    code::Code, diagnostic::Span, read::At, settings::Build, tables::source::SourceTable, verify::VerifySettings,
+};
 use crate::domain::{campaign::SecretRef, ids::Revision};
 
 /// A remote repository is asked up to this part of `poll` later, unless the settings say otherwise.
@@ -31,6 +33,8 @@ pub struct SourceSettings {
     pub poll: Duration,
     /// Most that a look is put off by chance.
     pub jitter: Duration,
+    /// Whose signature its commits must have.
+    pub verify: VerifySettings,
 }
 
 /// Where a repository is.
@@ -136,6 +140,7 @@ impl Build<'_> {
         let At { value: table, span } = table;
         self.check_follow(&table);
         self.check_place(&table, span);
+        let verify = self.verify(table.verify);
         let tenth = if table.url.is_some() { table.poll.value / JITTER_PART } else { Duration::ZERO };
         let follow = match (table.branch, table.tag, table.commit) {
             (_, Some(tag), _) => Follow::Tag(tag.value),
@@ -159,7 +164,7 @@ impl Build<'_> {
             (Some(_), Some(_)) | (None, None) => return None,
         };
         let jitter = table.jitter.map_or(tenth, |jitter| jitter.value);
-        Some(SourceSettings { at, follow, path: table.path.value, poll: table.poll.value, jitter })
+        Some(SourceSettings { at, follow, path: table.path.value, poll: table.poll.value, jitter, verify })
     }
 
     fn check_follow(&mut self, table: &SourceTable) {

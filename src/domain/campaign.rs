@@ -457,9 +457,46 @@ pub struct Generation {
     pub committed_at: Timestamp,
     /// What it defines.
     pub definitions: Definitions,
+    /// Files of it that are in force as an earlier commit has them; empty for a commit that is good.
+    pub kept: KeptFiles,
+}
+
+/// What stays as earlier commits have it, as the newest one's is bad.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptFiles {
+    /// The files, by path in the repository.
+    pub files: BTreeMap<String, KeptFile>,
+    /// Campaigns that such files define, with the commit of each.
+    pub campaigns: BTreeMap<CampaignId, Revision>,
+}
+
+/// What is in force of a file in place of what the newest commit has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeptFile {
+    /// The file of an earlier commit.
+    Of {
+        /// The newest commit that has it so and was good.
+        revision: Revision,
+        /// What it says.
+        bytes: Arc<[u8]>,
+    },
+    /// Nothing: it has never been good.
+    LeftOut,
 }
 
 impl Generation {
+    /// A commit that is in force as a whole.
+    #[must_use]
+    pub fn whole(revision: Revision, committed_at: Timestamp, definitions: Definitions) -> Self {
+        Self { revision, committed_at, definitions, kept: KeptFiles::default() }
+    }
+
+    /// The commit whose file defines a campaign: this one, unless an earlier one's is kept.
+    #[must_use]
+    pub fn revision_of(&self, campaign: &CampaignId) -> &Revision {
+        self.kept.campaigns.get(campaign).unwrap_or(&self.revision)
+    }
+
     /// [`Definitions::keep_expired`] of one that others may hold; it is copied only if it has to be.
     pub fn keep_expired(
         generation: &mut Arc<Self>,

@@ -28,11 +28,22 @@ pub struct Guards {
     pub grace: Duration,
     /// When nothing but pauses is applied.
     pub freezes: Vec<Freeze>,
+    /// What a commit with bad files comes to.
+    pub bad_files: BadFiles,
+}
+
+/// What a commit with bad files comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadFiles {
+    /// It stays out as a whole.
+    Strict,
+    /// Each bad file stays as it was when it was last good, and all else comes into force.
+    Isolate,
 }
 
 impl Default for Guards {
     fn default() -> Self {
-        Self { removals: 10, removals_percent: 50, grace: GRACE, freezes: Vec::new() }
+        Self { removals: 10, removals_percent: 50, grace: GRACE, freezes: Vec::new(), bad_files: BadFiles::Strict }
     }
 }
 

@@ -130,6 +130,10 @@ slug! {
     TenantId,
     /// A trunk's identity, from the settings.
     TrunkId,
+    /// A webhook's identity, from the settings; part of its address.
+    WebhookId,
+    /// A notification's identity, from the settings.
+    NotificationId,
     /// A number category such as `mobile`.
     CategoryId,
     /// A template's identity.

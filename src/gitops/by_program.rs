@@ -61,7 +61,7 @@ impl ByProgram<'_> {
     }
 
     pub(super) fn descends(&self, head: &Revision, ancestor: &Revision) -> Result<bool, SourceError> {
-        if self.ask(&["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true") {
+        if self.is_shallow()? {
             return Ok(true);
         }
         Ok(self.ask(&["merge-base", "--is-ancestor", ancestor.as_str(), head.as_str()])?.is_some())
@@ -88,7 +88,18 @@ impl ByProgram<'_> {
         prefix: &str,
         known: &Blobs,
     ) -> Result<(CommitFiles, Blobs), SourceError> {
-        let program = Program::start(self.run(), BOUNDS.within).map_err(|source| SourceError::Program { source });
-        snapshot::read(&mut program?, self.0, revision, prefix, known)
+        snapshot::read(&mut self.objects()?, self.0, revision, prefix, known)
+    }
+
+    pub(super) fn commit_object(&self, revision: &Revision) -> Result<Vec<u8>, SourceError> {
+        snapshot::commit_object(&mut self.objects()?, self.0, revision)
+    }
+
+    pub(super) fn is_shallow(&self) -> Result<bool, SourceError> {
+        Ok(self.ask(&["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true"))
+    }
+
+    fn objects(&self) -> Result<Program, SourceError> {
+        Program::start(self.run(), BOUNDS.within).map_err(|source| SourceError::Program { source })
     }
 }

@@ -120,6 +120,21 @@ pub enum SourceError {
         #[source]
         source: SecretError,
     },
+    /// The keys that may sign are written as text.
+    #[error(
+        "[source] verify.keyring is text, which gpgv does not read; write it anew with `gpg --export`, without --armor"
+    )]
+    ArmoredKeys,
+    /// A program that checks signatures can't be run.
+    #[error("signatures can't be checked with `{program}`: {why}; install package {package}, and see the log")]
+    Checker {
+        /// Its name.
+        program: &'static str,
+        /// The Debian package that has it.
+        package: &'static str,
+        /// What went wrong.
+        why: String,
+    },
     /// The server can't be reached, or does not answer as a Git server.
     #[error("{url} can't be fetched: {why}; check [source] url, the server and the network")]
     Unreachable {
@@ -229,6 +244,8 @@ impl SourceError {
             Self::MirrorWrite { .. } => "MirrorFailed",
             Self::Program { .. } => "GitMissing",
             Self::Credential { .. } => "CredentialMissing",
+            Self::ArmoredKeys => "KeysUnreadable",
+            Self::Checker { .. } => "CheckerFailed",
             Self::Unreachable { .. } => "FetchFailed",
             Self::AccessRefused { .. } => "AccessRefused",
             Self::HostKey { .. } => "HostKeyRefused",
@@ -341,6 +358,14 @@ pub enum RefusalReason {
 }
 
 impl RefusalReason {
+    /// Whether all else of the commit can be read in spite of it.
+    pub(super) fn is_of_one_file(&self) -> bool {
+        match self {
+            Self::Symlink | Self::Submodule | Self::TooLarge { .. } | Self::Name => true,
+            Self::TooLargeTogether | Self::TooDeep | Self::TooMany | Self::Path | Self::Case { .. } => false,
+        }
+    }
+
     /// Code of the diagnostic.
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -50,6 +50,28 @@ impl Repository {
         Revision::parse(&id).ok_or_else(unknown)
     }
 
+    /// Every commit of `head` that `since` does not have, at most one more than `most`; nothing if a part of the history
+    /// is not here.
+    pub(super) fn brought(
+        &self,
+        since: &Revision,
+        head: &Revision,
+        most: usize,
+    ) -> Result<Option<Vec<Revision>>, SourceError> {
+        if since.as_str().len() != head.as_str().len() || !self.has(since)? {
+            return Ok(None);
+        }
+        match self.open()? {
+            Opened::Library(repository) if repository.is_shallow() => Ok(None),
+            Opened::Library(repository) => {
+                let failed = self.failed("walking back through the branch");
+                brought(&repository, since, head, most).map(Some).map_err(failed)
+            }
+            Opened::Program(program) if program.is_shallow()? => Ok(None),
+            Opened::Program(program) => program.brought(since, head, most),
+        }
+    }
+
     fn later_than(&self, ancestor: &Revision, head: &Revision) -> Result<Option<Vec<Later>>, SourceError> {
         let later = match self.open()? {
             Opened::Library(repository) => {
@@ -79,7 +101,26 @@ fn between(repository: &git2::Repository, ancestor: &Revision, head: &Revision) 
     Ok(later)
 }
 
+fn brought(
+    repository: &git2::Repository,
+    since: &Revision,
+    head: &Revision,
+    most: usize,
+) -> Result<Vec<Revision>, git2::Error> {
+    let mut walk = repository.revwalk()?;
+    walk.push(Oid::from_str(head.as_str())?)?;
+    walk.hide(Oid::from_str(since.as_str())?)?;
+    let found = walk.take(most + 1).map(|oid| Ok(Revision::parse(&oid?.to_string())));
+    found.filter_map(Result::transpose).collect()
+}
+
 impl ByProgram<'_> {
+    fn brought(&self, since: &Revision, head: &Revision, most: usize) -> Result<Option<Vec<Revision>>, SourceError> {
+        let (most, hidden) = (format!("--max-count={}", most + 1), format!("^{since}"));
+        let found = self.ask(&["rev-list", &most, head.as_str(), &hidden])?;
+        Ok(found.map(|found| found.lines().filter_map(Revision::parse).collect()))
+    }
+
     fn resolve(&self, name: &str) -> Result<Option<String>, SourceError> {
         self.ask(&["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{name}^{{commit}}")])
     }

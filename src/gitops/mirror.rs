@@ -16,7 +16,7 @@ use tokio::task::JoinError;
 use super::{
     access::Access,
     error::SourceError,
-    program::{Bounds, Ended, Run, RunError},
+    program::{Bounds, Ended, NOT_FOUND, Run, RunError},
     repository::{Repository, Tip},
 };
 use crate::{
@@ -40,9 +40,6 @@ const REFS_MAX: usize = 1_000;
 const SIGXFSZ: i32 = 25;
 
 const TOO_MANY_BYTES: &str = "it takes a larger file than [source] max_download_mib";
-
-/// What the shell ends with if there is no such program.
-const NOT_FOUND: i32 = 127;
 
 /// Most characters of what a server or `git` said that are passed on.
 const WHY_CHARS_MAX: usize = 300;

@@ -5,7 +5,7 @@
 //! program, which alone talks to networks; libgit2 only reads what is here. [`wake`] gathers everything that asks for a look; a
 //! trigger carries no news, so losing one costs at most a poll interval. [`watch`] is the file
 //! system's trigger, [`Checkout`] reads commits for `check` and `plan`, [`Later`] is what lies between two
-//! commits, [`author`] writes what the demo commits. Types of `git2` and `notify` stay in here.
+//! commits, [`Source::verify`] judges their signatures, [`author`] writes what the demo commits. Types of `git2` and `notify` stay in here.
 
 mod access;
 pub mod author;
@@ -19,12 +19,15 @@ mod program;
 mod repository;
 mod snapshot;
 pub mod source;
+mod verify;
 pub mod wake;
 pub mod watch;
+pub mod webhook;
 
 pub use checkout::Checkout;
 pub use error::{Refusal, RefusalReason, SourceError};
 pub use lineage::Later;
 pub use snapshot::{CommitFile, CommitFiles};
 pub use source::Source;
+pub use verify::{Distrust, Since, Unverified, VerifyError};
 pub use wake::{Trigger, Wake};

@@ -1,4 +1,4 @@
-//! One run of the `git` program: bounded in time, memory and what it writes, and with nothing of this
+//! One run of the `git` program, or of one that Git uses: bounded in time, memory and what it writes, and with nothing of this
 //! machine's configuration.
 //!
 //! Every run is a process group of its own, which ends with the run: when its time is over, when it
@@ -14,13 +14,22 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     process::Command,
 };
 
-/// Sets the limits that every program of the run inherits, and becomes `git`: no core dump, this many
+/// Sets the limits that every program of the run inherits, and becomes the program: no core dump, this many
 /// KiB of addresses, files of this many half KiB.
-const LIMITED: &str = r#"ulimit -c 0 && ulimit -v "$1" && ulimit -f "$2" && shift 2 && exec git "$@""#;
+const LIMITED: &str = r#"ulimit -c 0 && ulimit -v "$1" && ulimit -f "$2" && shift 2 && exec "$0" "$@""#;
+
+/// The same, for a program that reads a text as a file.
+const WITH_TEXT: &str = concat!(
+    r#"ulimit -c 0 && ulimit -v "$1" && ulimit -f "$2" && shift 2 && exec "$0" "$@" 3<<EOF"#,
+    "\n$DIALOPS_TEXT\nEOF\n"
+);
+
+/// What the shell ends with if there is no such program.
+pub(super) const NOT_FOUND: i32 = 127;
 
 /// The whole environment of a run, but for what is added to it.
 const ENVIRONMENT: &[(&str, &str)] = &[
@@ -28,6 +37,10 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("HOME", "/nonexistent"),
     // Messages are looked at.
     ("LC_ALL", "C"),
+    ("TZ", "UTC0"),
+    ("GNUPGHOME", "/nonexistent"),
+    // A commit's id is the word for its content, whatever a ref says.
+    ("GIT_NO_REPLACE_OBJECTS", "1"),
     ("GIT_CONFIG_NOSYSTEM", "1"),
     ("GIT_CONFIG_GLOBAL", "/dev/null"),
     ("GIT_ATTR_NOSYSTEM", "1"),
@@ -90,6 +103,8 @@ pub(super) struct Run {
     command: Command,
     within: Duration,
     configured: u32,
+    /// What it reads on standard input.
+    input: Option<Vec<u8>>,
 }
 
 /// How a run ended.
@@ -115,10 +130,24 @@ pub(super) enum RunError {
 }
 
 impl Run {
+    /// Where a program reads the text that [`Self::with_text`] gives it.
+    pub(super) const TEXT: &'static str = "/dev/fd/3";
+
+    /// A run of `git`.
     pub(super) fn new(bounds: Bounds) -> Self {
+        let run = Self::limited(LIMITED, "git", bounds);
+        CONFIGURATION.iter().fold(run, |run, (key, value)| run.config(key, value))
+    }
+
+    /// A run of another program, for which a text is no file on any disk.
+    pub(super) fn with_text(program: &str, bounds: Bounds, text: &str) -> Self {
+        Self::limited(WITH_TEXT, program, bounds).env("DIALOPS_TEXT", text)
+    }
+
+    fn limited(script: &str, program: &str, bounds: Bounds) -> Self {
         let mut command = Command::new("/bin/sh");
         command
-            .args(["-c", LIMITED, "git"])
+            .args(["-c", script, program])
             .arg((u64::from(bounds.memory_mib) * 1024).to_string())
             .arg((u64::from(bounds.file_mib) * 2048).to_string())
             .env_clear()
@@ -129,11 +158,14 @@ impl Run {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        let mut run = Self { command, within: bounds.within, configured: 0 };
-        for (key, value) in CONFIGURATION {
-            run = run.config(key, value);
-        }
-        run
+        Self { command, within: bounds.within, configured: 0, input: None }
+    }
+
+    /// Gives it something to read.
+    pub(super) fn feed(mut self, input: Vec<u8>) -> Self {
+        self.command.stdin(Stdio::piped());
+        self.input = Some(input);
+        self
     }
 
     /// Adds a line of configuration; anybody on this machine may see it.
@@ -177,9 +209,10 @@ impl Run {
         self.command.env("GIT_CONFIG_COUNT", self.configured.to_string());
         let mut child = self.command.spawn().map_err(RunError::Start)?;
         let mut group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
-        let (output, said) = (child.stdout.take(), child.stderr.take());
+        let (input, output, said) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let fed = self.input.unwrap_or_default();
         let ended = async {
-            let (output, said) = tokio::try_join!(whole(output), end_of(said))?;
+            let (output, said, ()) = tokio::try_join!(whole(output), end_of(said), write(input, &fed))?;
             let status = child.wait().await.map_err(RunError::Read)?;
             Ok(Ended { status, output, said })
         };
@@ -202,6 +235,14 @@ impl Drop for Group {
             let _gone = kill_process_group(pid, Signal::KILL);
         }
     }
+}
+
+/// A program that does not read to the end says by its status what it thinks.
+async fn write(to: Option<impl AsyncWrite + Unpin>, bytes: &[u8]) -> Result<(), RunError> {
+    if let Some(mut to) = to {
+        let _unread = to.write_all(bytes).await;
+    }
+    Ok(())
 }
 
 async fn whole(from: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, RunError> {

@@ -133,6 +133,17 @@ impl Repository {
         }
     }
 
+    /// A commit itself, as it was signed.
+    pub(super) fn commit_object(&self, revision: &Revision) -> Result<Vec<u8>, SourceError> {
+        match self.open()? {
+            Opened::Library(repository) => {
+                let odb = repository.odb().map_err(self.failed("opening its objects"))?;
+                snapshot::commit_object(&mut Library(odb), &self.path, revision)
+            }
+            Opened::Program(program) => program.commit_object(revision),
+        }
+    }
+
     /// Whether `head` is `ancestor` or has it in its history.
     pub(super) fn descends(&self, head: &Revision, ancestor: &Revision) -> Result<bool, SourceError> {
         if head == ancestor {

@@ -11,7 +11,11 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::{config, domain::ids::Revision};
+use crate::{
+    config,
+    domain::{campaign::KeptFile, ids::Revision},
+    telemetry::status::CommitInfo,
+};
 
 use super::{
     error::{Refusal, RefusalReason, SourceError},
@@ -52,6 +56,8 @@ pub struct CommitFile {
     pub path: String,
     /// What it says.
     pub bytes: Arc<[u8]>,
+    /// The earlier commit that has it so, where it stands in for that of the commit at hand.
+    pub kept_from: Option<Revision>,
 }
 
 /// Every configuration file ([`config::is_configuration`]) under the prefix, at one commit.
@@ -69,9 +75,37 @@ pub struct CommitFiles {
     pub prefix: String,
     /// The files, by path.
     pub files: Vec<CommitFile>,
+    /// What may not be read, while all else may; empty unless [`Source::read_apart`](super::Source::read_apart) was
+    /// asked.
+    pub refused: Vec<Refusal>,
 }
 
 impl CommitFiles {
+    /// The files as they are in force: some as earlier commits have them.
+    #[must_use]
+    pub fn with_kept(&self, kept: &BTreeMap<String, KeptFile>) -> Self {
+        let mut files: BTreeMap<&str, CommitFile> =
+            self.files.iter().map(|file| (file.path.as_str(), file.clone())).collect();
+        for (path, file) in kept {
+            match file {
+                KeptFile::Of { revision, bytes } => {
+                    let (bytes, kept_from) = (Arc::clone(bytes), Some(revision.clone()));
+                    files.insert(path, CommitFile { path: path.clone(), bytes, kept_from });
+                }
+                KeptFile::LeftOut => drop(files.remove(path.as_str())),
+            }
+        }
+        Self { files: files.into_values().collect(), refused: Vec::new(), ..self.clone() }
+    }
+
+    /// Refuses the commit as a whole if anything of it may not be read.
+    pub(super) fn whole(self) -> Result<Self, SourceError> {
+        if self.refused.is_empty() {
+            return Ok(self);
+        }
+        Err(SourceError::Refused { revision: self.revision, refusals: self.refused })
+    }
+
     /// A path in the repository as one inside the folder that was read.
     #[must_use]
     pub fn inside<'p>(&self, path: &'p str) -> &'p str {
@@ -95,13 +129,14 @@ pub(super) fn read(
     known: &Blobs,
 ) -> Result<(CommitFiles, Blobs), SourceError> {
     let (read, blobs) = read_any(objects, path, revision, prefix, known)?;
-    if read.files.is_empty() {
+    if read.files.is_empty() && read.refused.is_empty() {
         return Err(SourceError::EmptyPrefix { revision: revision.clone(), prefix: prefix.to_owned() });
     }
     Ok((read, blobs))
 }
 
-/// Reads a commit, whether its folder has files or not; blobs that `known` has are not read again.
+/// Reads a commit, whether its folder has files or not; blobs that `known` has are not read again. What may not be
+/// read is told in what is given, unless it is more than single files.
 pub(super) fn read_any(
     objects: &mut dyn Objects,
     path: &Path,
@@ -109,19 +144,20 @@ pub(super) fn read_any(
     prefix: &str,
     known: &Blobs,
 ) -> Result<(CommitFiles, Blobs), SourceError> {
-    let (files, refusals) = (BTreeMap::new(), vec![]);
-    let mut walk = Walk { objects, path, revision, prefix, known, files, refusals, seen: 0, bytes: 0 };
-    let what = "the commit object";
-    let bytes = walk.whole(ObjectId::of(revision), ObjectKind::Commit, what)?;
-    let commit = commit(&bytes).ok_or_else(|| walk.object_error(what, ObjectError::Malformed))?;
+    let mut walk = Walk::new(objects, path, revision, prefix, known);
+    let bytes = walk.commit()?;
+    let commit = commit(&bytes).ok_or_else(|| walk.object_error(COMMIT, ObjectError::Malformed))?;
     match walk.prefix_tree(commit.tree, prefix)? {
         Prefix::Tree(tree) => walk.descend(&tree, prefix, 0)?,
         Prefix::Absent => {}
-        Prefix::Refused(refusal) => walk.refusals.push(refusal),
+        Prefix::Refused(refusal) => {
+            return Err(SourceError::Refused { revision: revision.clone(), refusals: vec![refusal] });
+        }
     }
     walk.refuse_case_collisions();
-    if !walk.refusals.is_empty() {
-        return Err(SourceError::Refused { revision: revision.clone(), refusals: walk.refusals });
+    let refused = std::mem::take(&mut walk.refusals);
+    if !refused.iter().all(|refusal| refusal.reason.is_of_one_file()) || refused.len() >= REFUSALS_MAX {
+        return Err(SourceError::Refused { revision: revision.clone(), refusals: refused });
     }
     let (files, blobs) = walk.load()?;
     let read = CommitFiles {
@@ -131,8 +167,26 @@ pub(super) fn read_any(
         subject: shown(commit.subject),
         prefix: prefix.to_owned(),
         files,
+        refused,
     };
     Ok((read, blobs))
+}
+
+/// The commit itself.
+pub(super) fn commit_object(
+    objects: &mut dyn Objects,
+    path: &Path,
+    revision: &Revision,
+) -> Result<Vec<u8>, SourceError> {
+    Walk::new(objects, path, revision, "", &Blobs::new()).commit()
+}
+
+/// What a commit says for people, and when it was made; nothing if it is none.
+pub(super) fn info(bytes: &[u8]) -> Option<(CommitInfo, Timestamp)> {
+    let commit = commit(bytes)?;
+    let at = Timestamp::from_second(commit.committed_at).ok()?;
+    let (author, subject) = (shown(commit.author), shown(commit.subject));
+    Some((CommitInfo { author, time: at.to_string(), subject, verified: None }, at))
 }
 
 /// Wraps what libgit2 said otherwise.
@@ -143,6 +197,9 @@ pub(super) fn git_error(path: &Path, doing: &'static str, source: git2::Error) -
 fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).take(SHOWN_CHARS_MAX).collect()
 }
+
+/// What the object is called in messages.
+const COMMIT: &str = "the commit object";
 
 enum Prefix {
     /// The bytes of a tree.
@@ -164,7 +221,22 @@ struct Walk<'w> {
     bytes: u64,
 }
 
-impl Walk<'_> {
+impl<'w> Walk<'w> {
+    fn new(
+        objects: &'w mut dyn Objects,
+        path: &'w Path,
+        revision: &'w Revision,
+        prefix: &'w str,
+        known: &'w Blobs,
+    ) -> Self {
+        let (files, refusals) = (BTreeMap::new(), vec![]);
+        Self { objects, path, revision, prefix, known, files, refusals, seen: 0, bytes: 0 }
+    }
+
+    fn commit(&mut self) -> Result<Vec<u8>, SourceError> {
+        self.whole(ObjectId::of(self.revision), ObjectKind::Commit, COMMIT)
+    }
+
     fn prefix_tree(&mut self, root: ObjectId, prefix: &str) -> Result<Prefix, SourceError> {
         let mut tree = self.whole(root, ObjectKind::Tree, "the tree")?;
         let mut at = String::new();
@@ -264,7 +336,7 @@ impl Walk<'_> {
                 }
             };
             blobs.insert(id, Arc::clone(&bytes));
-            files.push(CommitFile { path, bytes });
+            files.push(CommitFile { path, bytes, kept_from: None });
         }
         Ok((files, blobs))
     }

@@ -4,7 +4,7 @@
 //! [`Source::head`] brings up to date. All of libgit2 runs on blocking threads.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -18,6 +18,7 @@ use super::{
     mirror::Mirror,
     repository::{GitFolders, Repository},
     snapshot::{Blobs, CommitFiles},
+    verify::Known,
 };
 
 /// A branch, tag or commit to follow; clones share what has been read.
@@ -31,6 +32,9 @@ struct Inner {
     blobs: Mutex<Blobs>,
     /// The commit that was last asked for by [`Source::kept`].
     kept: Mutex<Option<Arc<CommitFiles>>>,
+    /// Commits whose signatures were found to be good.
+    known: Mutex<Known>,
+    credentials: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -47,16 +51,26 @@ impl Source {
         let place = match &settings.at {
             Location::Local(path) => Place::Local(Repository::at(path)),
             Location::Remote(remote) => {
-                Place::Remote(Box::new(Mirror::new((**remote).clone(), settings.follow.clone(), credentials)))
+                Place::Remote(Box::new(Mirror::new((**remote).clone(), settings.follow.clone(), credentials.clone())))
             }
         };
-        Self(Arc::new(Inner { settings, place, blobs: Mutex::new(Blobs::new()), kept: Mutex::new(None) }))
+        let (blobs, kept, known) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { settings, place, blobs, kept, known, credentials }))
     }
 
     /// What it was made from.
     #[must_use]
     pub fn settings(&self) -> &SourceSettings {
         &self.0.settings
+    }
+
+    /// `$CREDENTIALS_DIRECTORY`.
+    pub(super) fn credentials(&self) -> Option<&Path> {
+        self.0.credentials.as_deref()
+    }
+
+    pub(super) fn known(&self) -> &Mutex<Known> {
+        &self.0.known
     }
 
     /// Whether it is fetched, so that asking for its head may take long.
@@ -79,17 +93,22 @@ impl Source {
 
     /// Reads a commit whole, or refuses it whole.
     pub async fn read(&self, revision: &Revision) -> Result<CommitFiles, SourceError> {
+        self.read_apart(revision).await?.whole()
+    }
+
+    /// Reads a commit but for single files that may not be read: these are told in [`CommitFiles::refused`].
+    pub async fn read_apart(&self, revision: &Revision) -> Result<CommitFiles, SourceError> {
         let revision = revision.clone();
         self.blocking(move |inner| inner.read(&revision)).await
     }
 
-    /// The same, kept in memory until another commit is asked for this way.
+    /// A commit that is in force, kept in memory until another one is asked for this way.
     pub async fn kept(&self, revision: &Revision) -> Result<Arc<CommitFiles>, SourceError> {
         let kept = || self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(files) = kept().as_ref().filter(|files| files.revision == *revision) {
             return Ok(Arc::clone(files));
         }
-        let files = Arc::new(self.read(revision).await?);
+        let files = Arc::new(self.read_apart(revision).await?);
         *kept() = Some(Arc::clone(&files));
         Ok(files)
     }

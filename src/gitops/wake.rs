@@ -1,6 +1,6 @@
 //! What asks for a look at the branch, gathered into one.
 //!
-//! Watch, poll, signal and command only wake the one loop; none says what changed, and many at once
+//! Watch, webhook, poll, signal and command only wake the one loop; none says what changed, and many at once
 //! are one look.
 
 use std::{
@@ -21,6 +21,8 @@ pub enum Trigger {
     Start,
     /// The file system told of a changed ref.
     Watch,
+    /// A server told of a push.
+    Webhook,
     /// A command.
     Manual,
     /// SIGHUP.
@@ -33,7 +35,8 @@ pub enum Trigger {
 
 impl Trigger {
     /// Every trigger; when several asked at once, the first of them here is named.
-    pub const ALL: [Self; 6] = [Self::Start, Self::Watch, Self::Manual, Self::Signal, Self::Poll, Self::Retry];
+    pub const ALL: [Self; 7] =
+        [Self::Start, Self::Watch, Self::Webhook, Self::Manual, Self::Signal, Self::Poll, Self::Retry];
 
     /// The name used in logs and metrics.
     #[must_use]
@@ -41,6 +44,7 @@ impl Trigger {
         match self {
             Self::Start => "start",
             Self::Watch => "watch",
+            Self::Webhook => "webhook",
             Self::Manual => "manual",
             Self::Signal => "signal",
             Self::Poll => "poll",
@@ -62,6 +66,7 @@ impl Trigger {
             Self::Signal => 1 << 3,
             Self::Poll => 1 << 4,
             Self::Retry => 1 << 5,
+            Self::Webhook => 1 << 6,
         }
     }
 }

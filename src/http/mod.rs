@@ -14,6 +14,7 @@ mod customers;
 mod do_not_call;
 mod error;
 mod health;
+mod hooks;
 mod import;
 mod journal;
 mod lines;

@@ -28,7 +28,7 @@ use crate::{
         ids::{CampaignId, Revision},
         overrides::{NewOverride, Order, Override, OverrideId, Scope, reason},
     },
-    gitops::{Later, SourceError},
+    gitops::{Later, Since, SourceError},
     store::{Event, EventKind},
 };
 
@@ -175,6 +175,10 @@ async fn pin(state: &ServerState, named: Option<&str>) -> Result<Order, ApiError
         let error = format!("commit {} is not in the history of {}", revision.short(), newest.short());
         return Err(ApiError::bad_request(error, "a pin goes back to a commit that the branch was at"));
     }
+    let now = state.clock.now().wall;
+    state.repository.verify(&revision, Since::Head, now).await.map_err(|error| {
+        ApiError::bad_request(error.to_string(), "a pin is verified as any commit; `git log --show-signature` helps")
+    })?;
     let files = state.repository.read(&revision).await.map_err(unusable)?;
     let loader = Arc::clone(&state.loader);
     let checked = tokio::task::spawn_blocking(move || {

@@ -97,6 +97,7 @@ struct SourceCard {
     commit: Option<String>,
     subject: String,
     author: String,
+    signed_by: Option<String>,
     committed: String,
     applied: String,
     newer: Option<String>,
@@ -268,6 +269,7 @@ impl SourceCard {
             commit: applied,
             subject: commit.subject,
             author: commit.author,
+            signed_by: commit.verified.map(|by| by.to_string()),
             committed: zone.show(&commit.time),
             applied: source.and_then(|s| s.applied_at.as_deref()).map(|at| zone.show(at)).unwrap_or_default(),
             files: source.map_or(0, |s| s.files),
@@ -280,8 +282,9 @@ impl SourceCard {
 
 impl ConditionRow {
     fn of(condition: &crate::telemetry::status::Condition, zone: &Zone) -> Self {
-        // `Ready` is good while true; every other type stands for trouble.
-        let tone = match (condition.r#type == "Ready", condition.status.as_str()) {
+        // These are good while true; every other type stands for trouble.
+        let is_good = matches!(condition.r#type.as_str(), "Ready" | "SourceVerified");
+        let tone = match (is_good, condition.status.as_str()) {
             (_, "Unknown") => "idle",
             (true, "True") | (false, "False") => "good",
             _ => "bad",

@@ -23,7 +23,7 @@ use super::{
     state::ServerState,
     wire::{
         overrides::OverrideView,
-        plan::{CampaignCounts, GuardsView, Live, PlanEvent, PlanRequest, Step, Structure},
+        plan::{CampaignCounts, GuardsView, KeptFileView, Live, PlanEvent, PlanRequest, Step, Structure},
     },
 };
 use crate::{
@@ -69,6 +69,7 @@ pub(super) async fn generation(State(state): State<Arc<ServerState>>) -> Result<
         expired: ids(&|campaign| campaign.ends_at.is_some_and(|ends_at| ends_at <= now)),
         guards: Some(GuardsView::of(&state.guards, now)),
         overrides: state.store.overrides().in_force(now).map(|one| OverrideView::from(&**one)).collect(),
+        kept: KeptFileView::of(&state.store.kept_files().await?),
     }))
 }
 
@@ -89,7 +90,8 @@ pub(super) async fn post(
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "other plans are being counted", "try again in a moment")
     })?;
     let loader = Arc::clone(&state.loader);
-    let loaded = tokio::task::spawn_blocking(move || load(&base, &request, &loader));
+    let in_force = Arc::clone(&generation);
+    let loaded = tokio::task::spawn_blocking(move || load(&base, &in_force, &request, &loader));
     let mut planned = loaded.await.map_err(|_| ApiError::busy("planning"))?.map_err(|found| refused(&found))?;
     let now = state.clock.now().wall;
     // Only of new ones the store has to tell whether they return.
@@ -123,8 +125,15 @@ fn in_force(state: &ServerState, base: &str) -> Result<Arc<Generation>, ApiError
     Ok(generation)
 }
 
-/// The definitions of the commit in force with the client's files over it.
-fn load(base: &CommitFiles, request: &PlanRequest, loader: &Loader) -> Result<Definitions, Vec<Diagnostic>> {
+/// The definitions of what is in force with the client's files over it.
+fn load(
+    base: &CommitFiles,
+    in_force: &Generation,
+    request: &PlanRequest,
+    loader: &Loader,
+) -> Result<Definitions, Vec<Diagnostic>> {
+    let in_part = (!in_force.kept.files.is_empty()).then(|| base.with_kept(&in_force.kept.files));
+    let base = in_part.as_ref().unwrap_or(base);
     let kept = base.files.iter().map(|file| (base.inside(&file.path), Arc::clone(&file.bytes)));
     let kept = kept.filter(|(path, _)| !request.files.contains_key(*path));
     let sent = request.files.iter().filter_map(|(path, text)| Some((path.as_str(), text.as_ref()?.as_bytes().into())));

@@ -12,8 +12,8 @@ use axum::{
 };
 
 use super::{
-    access, agents, batches, business, campaigns, contacts, customers, do_not_call, error::ApiError, health, journal,
-    listing, overrides, page, pause, plan, reconcile, state::ServerState, status,
+    access, agents, batches, business, campaigns, contacts, customers, do_not_call, error::ApiError, health, hooks,
+    journal, listing, overrides, page, pause, plan, reconcile, state::ServerState, status,
 };
 
 /// Longest body, but for plans and for imports, which are streamed.
@@ -26,6 +26,7 @@ pub fn router(state: Arc<ServerState>) -> Router {
     let open = Router::new()
         .route("/", get(page::get))
         .route("/pause", get(pause::form).post(pause::post))
+        .route("/hooks/{id}", post(hooks::post))
         .route("/-/healthy", get(health::healthy))
         .route("/-/ready", get(health::ready))
         .route("/metrics", get(health::metrics))

@@ -12,7 +12,7 @@ use crate::{
     contacts::Keyring,
     control::{DialCommand, ReconcileCommand},
     domain::{campaign::Generation, guards::Guards},
-    gitops::Source,
+    gitops::{Source, Wake, webhook::Webhooks},
     store::Store,
     telemetry::{
         metrics::Metrics,
@@ -51,6 +51,10 @@ pub struct ServerState {
     pub dialer: mpsc::Sender<DialCommand>,
     /// The reconciling loop.
     pub reconciler: mpsc::Sender<ReconcileCommand>,
+    /// What wakes it.
+    pub wake: Arc<Wake>,
+    /// Servers that tell of pushes.
+    pub webhooks: Arc<Webhooks>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
     /// Time.

@@ -6,16 +6,23 @@ use jiff::Timestamp;
 
 use crate::{
     domain::{
+        campaign::{Generation, KeptFile},
         guards::Verdict,
         ids::{CampaignId, Revision},
     },
-    gitops::{Refusal, SourceError},
+    gitops::{Refusal, SourceError, Unverified},
     store::StoreError,
     telemetry::{
         metrics::ReconcileFailure,
         status::{Condition, Problem, WaitingCommit},
     },
 };
+
+/// Most files that a message names.
+const KEPT_TOLD_MAX: usize = 5;
+
+/// The condition that says whether the newest commit is signed by somebody who may.
+pub(super) const SOURCE_VERIFIED: &str = "SourceVerified";
 
 /// Most problems shown in status and logs; the message has the full count.
 pub(super) const PROBLEMS_SHOWN_MAX: usize = 200;
@@ -37,6 +44,9 @@ pub(super) enum Failure {
         /// The commit in force.
         applied: Revision,
     },
+    /// It is not signed by somebody who may, or brings a commit that is not.
+    #[error(transparent)]
+    Unverified(Box<Unverified>),
     /// The files have problems.
     #[error("{}", invalid(.0))]
     Invalid(Vec<Problem>),
@@ -52,6 +62,14 @@ pub(super) enum Failure {
         /// Campaigns that are paused already, as a freeze lets them be.
         pauses: BTreeSet<CampaignId>,
     },
+    /// It is in force but for some files.
+    #[error("{message}")]
+    InPart {
+        /// What stays as it was.
+        message: String,
+        /// What is wrong with it.
+        problems: Vec<Problem>,
+    },
     /// The store failed; tried again after a while.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -61,13 +79,32 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// What a generation that is in force in part lacks.
+    pub(super) fn in_part(generation: &Generation, problems: Vec<Problem>) -> Self {
+        let kept = |(path, file): (&String, &KeptFile)| match file {
+            KeptFile::Of { revision, .. } => format!("{path} as commit {} has it", revision.short()),
+            KeptFile::LeftOut => format!("without {path}"),
+        };
+        let files = &generation.kept.files;
+        let mut listed: Vec<String> = files.iter().take(KEPT_TOLD_MAX).map(kept).collect();
+        if files.len() > KEPT_TOLD_MAX {
+            listed.push(format!("and {} more", files.len() - KEPT_TOLD_MAX));
+        }
+        let revision = generation.revision.short();
+        let listed = if listed.is_empty() { String::new() } else { format!(", {}", listed.join(", ")) };
+        let wrong = invalid(&problems);
+        Self::InPart { message: format!("{wrong}; the rest of commit {revision} is in force{listed}"), problems }
+    }
+
     /// One CamelCase word.
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Source(error) => error.reason(),
             Self::Rewritten { .. } => "HistoryRewritten",
+            Self::Unverified(unverified) => unverified.reason(),
             Self::Invalid(_) => "ValidationFailed",
             Self::Guarded { verdict, .. } => verdict.reason(),
+            Self::InPart { .. } => "FilesKept",
             Self::Store(_) => "StoreFailed",
             Self::Crashed => "CheckFailed",
         }
@@ -77,7 +114,10 @@ impl Failure {
         match self {
             Self::Source(error) if !error.is_of_commit() => ReconcileFailure::Source,
             Self::Guarded { .. } => ReconcileFailure::Guarded,
-            Self::Source(_) | Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed => ReconcileFailure::Rejected,
+            Self::Unverified(_) => ReconcileFailure::Unverified,
+            Self::Source(_) | Self::Rewritten { .. } | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => {
+                ReconcileFailure::Rejected
+            }
             Self::Store(_) => ReconcileFailure::Store,
         }
     }
@@ -86,18 +126,27 @@ impl Failure {
     pub(super) fn is_of_commit(&self) -> bool {
         match self {
             Self::Source(error) => error.is_of_commit(),
-            Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed => true,
+            Self::Rewritten { .. } | Self::Unverified(_) | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => {
+                true
+            }
             // The end of a freeze is only a matter of time.
             Self::Guarded { verdict, .. } => verdict.is_of_removals(),
             Self::Store(_) => false,
         }
     }
 
+    /// Whether another look may find something else since the keys that may sign are not the commit's.
+    pub(super) fn is_of_keys(&self) -> bool {
+        matches!(self, Self::Unverified(_))
+    }
+
     /// Whether it stays so until a person does something.
     fn is_stalled(&self) -> bool {
         match self {
             Self::Source(error) => !error.is_passing(),
-            Self::Rewritten { .. } | Self::Invalid(_) | Self::Crashed => true,
+            Self::Rewritten { .. } | Self::Unverified(_) | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => {
+                true
+            }
             Self::Guarded { verdict, .. } => verdict.is_of_removals(),
             Self::Store(_) => false,
         }
@@ -124,7 +173,9 @@ impl Failure {
     /// Every problem of the commit, if that is what failed.
     pub(super) fn problems(&self) -> Vec<Problem> {
         match self {
-            Self::Invalid(problems) => problems.iter().take(PROBLEMS_SHOWN_MAX).cloned().collect(),
+            Self::Invalid(problems) | Self::InPart { problems, .. } => {
+                problems.iter().take(PROBLEMS_SHOWN_MAX).cloned().collect()
+            }
             Self::Source(SourceError::Refused { refusals, .. }) => refusals.iter().map(refused).collect(),
             _ => vec![],
         }
@@ -139,7 +190,7 @@ fn invalid(problems: &[Problem]) -> String {
     format!("{} in {}", count(problems.len(), "problem"), count(files.len(), "file"))
 }
 
-fn refused(refusal: &Refusal) -> Problem {
+pub(super) fn refused(refusal: &Refusal) -> Problem {
     Problem {
         file: refusal.path.escape_debug().to_string(),
         line: 0,
@@ -157,18 +208,10 @@ pub(super) fn conditions(
     ready: Result<String, (&Failure, String)>,
     now: Timestamp,
 ) -> Vec<Condition> {
-    let condition = |kind: &str, status: &str, reason: &str, message: &str| {
-        let same = before.iter().find(|c| c.r#type == kind && c.status == status);
-        Condition {
-            r#type: kind.to_owned(),
-            status: status.to_owned(),
-            reason: reason.to_owned(),
-            message: message.to_owned(),
-            last_transition_time: same.map_or_else(|| now.to_string(), |c| c.last_transition_time.clone()),
-        }
-    };
+    let condition =
+        |kind: &str, status: &str, reason: &str, message: &str| condition(before, (kind, status), reason, message, now);
     let drift = before.iter().filter(|condition| condition.r#type == DRIFT_DETECTED).cloned();
-    let of_commit = match ready {
+    let mut conditions = match ready {
         Ok(message) => vec![condition("Ready", "True", "ReconciliationSucceeded", &message)],
         Err((failure, message)) => {
             let mut conditions = vec![condition("Ready", "False", failure.reason(), &message)];
@@ -181,7 +224,33 @@ pub(super) fn conditions(
             conditions
         }
     };
-    of_commit.into_iter().chain(drift).collect()
+    // What is said of signatures stands until it is said anew.
+    conditions.extend(before.iter().filter(|condition| condition.r#type == SOURCE_VERIFIED).cloned());
+    conditions.extend(drift);
+    conditions
+}
+
+/// What is known of the newest commit's signature.
+pub(super) fn verified(before: &[Condition], status: &str, reason: &str, message: &str, now: Timestamp) -> Condition {
+    condition(before, (SOURCE_VERIFIED, status), reason, message, now)
+}
+
+/// A condition that keeps its time while its status stays the same.
+fn condition(
+    before: &[Condition],
+    (kind, status): (&str, &str),
+    reason: &str,
+    message: &str,
+    now: Timestamp,
+) -> Condition {
+    let same = before.iter().find(|c| c.r#type == kind && c.status == status);
+    Condition {
+        r#type: kind.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        last_transition_time: same.map_or_else(|| now.to_string(), |c| c.last_transition_time.clone()),
+    }
 }
 
 /// What says that the store or the telephony side differs from the commit in force.

@@ -8,10 +8,11 @@ use std::{sync::Arc, time::Duration};
 use super::conditions::{Failure, with_causes};
 use crate::{
     clock::Clock,
+    delivery::{Outbox, Outcome},
     domain::{campaign::DesiredState, drift::Drift, ids::Revision, plan::Plan},
     gitops::CommitFiles,
     store::{CommitResult, Entries, Event, EventKind, HandledCommit, Store, StoredCampaign},
-    telemetry::status::CommitInfo,
+    telemetry::status::{CommitInfo, Verification},
 };
 
 /// Most campaigns of one commit that have an event of their own: more of them would drive out all else.
@@ -21,6 +22,8 @@ const CHANGES_TOLD_MAX: usize = 500;
 pub(super) struct Journal {
     store: Arc<dyn Store>,
     clock: Clock,
+    /// Who is told of commits at once, each time.
+    outbox: Arc<Outbox>,
     entries: Entries,
     /// The commit that was last handled, and what was said of it.
     last: Option<(Revision, CommitResult, Option<String>)>,
@@ -35,9 +38,10 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    pub(super) fn new(store: Arc<dyn Store>, clock: Clock) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>, clock: Clock, outbox: Arc<Outbox>) -> Self {
         let (last, read, unread) = (None, None, None);
-        Self { store, clock, entries: Entries::default(), last, read, changed: 0, unread, write_failed: false }
+        let entries = Entries::default();
+        Self { store, clock, outbox, entries, last, read, changed: 0, unread, write_failed: false }
     }
 
     /// The loop begins: finds out what was last told.
@@ -82,14 +86,20 @@ impl Journal {
         if self.last.as_ref().is_none_or(|(revision, ..)| revision != head) {
             let event = self.add(EventKind::CommitObserved, format!("the branch is at commit {}", head.short()));
             event.revision = Some(head.clone());
+            self.outbox.leave(head, Outcome::Pending("seen, and being checked".to_owned()));
         }
     }
 
     /// A commit's files were read.
-    pub(super) fn read(&mut self, files: &CommitFiles) {
+    pub(super) fn read(&mut self, files: &CommitFiles, verified: Option<Verification>) {
         let (author, subject) = (files.author.clone(), files.subject.clone());
-        let info = CommitInfo { author, time: files.committed_at.to_string(), subject };
-        self.read = Some((files.revision.clone(), info));
+        let info = CommitInfo { author, time: files.committed_at.to_string(), subject, verified };
+        self.known(&files.revision, Some(info));
+    }
+
+    /// What a commit says of itself is known.
+    pub(super) fn known(&mut self, revision: &Revision, info: Option<CommitInfo>) {
+        self.read = info.map(|info| (revision.clone(), info));
         self.changed = 0;
     }
 
@@ -128,17 +138,20 @@ impl Journal {
         }
     }
 
-    /// A commit is in force, or is not. `before` is the one that was in force.
+    /// A commit is in force, perhaps in part, or is not. `before` is the one that was in force.
     pub(super) fn handled(
         &mut self,
         head: &Revision,
         before: Option<&Revision>,
-        outcome: Result<(), &Failure>,
+        outcome: Result<Option<&Failure>, &Failure>,
         took: Duration,
     ) {
-        let message = outcome.err().map(said);
+        self.outbox.leave(head, outcome.map_or_else(told, |in_part| in_part.map_or_else(in_force, told)));
+        let failure = outcome.unwrap_or_else(Some);
+        let message = failure.map(said);
         let (result, kind) = match outcome {
-            Ok(()) => (CommitResult::InForce, EventKind::CommitInForce),
+            Ok(None) => (CommitResult::InForce, EventKind::CommitInForce),
+            Ok(Some(_)) => (CommitResult::InPart, EventKind::CommitInForce),
             Err(failure) if failure.is_of_commit() => (CommitResult::Refused, EventKind::CommitRefused),
             Err(_) => (CommitResult::Failed, EventKind::CommitFailed),
         };
@@ -148,9 +161,12 @@ impl Journal {
         }
         self.last = Some(told);
         let changed = if outcome.is_ok() { self.changed } else { 0 };
-        let sentence = match &message {
-            Some(message) => format!("commit {} is not in force: {message}", head.short()),
-            None => format!("commit {} is in force; campaigns that it changed: {changed}", head.short()),
+        let sentence = match (outcome, &message) {
+            (Err(_), Some(message)) => format!("commit {} is not in force: {message}", head.short()),
+            (_, in_part) => {
+                let but = in_part.as_ref().map(|message| format!("; {message}")).unwrap_or_default();
+                format!("commit {} is in force; campaigns that it changed: {changed}{but}", head.short())
+            }
         };
         let event = self.add(kind, sentence);
         event.revision = Some(head.clone());
@@ -162,7 +178,7 @@ impl Journal {
             revision: head.clone(),
             commit: self.read.clone().filter(|(revision, _)| revision == head).map(|(_, info)| info),
             result,
-            reason: outcome.err().map(|failure| failure.reason().to_owned()),
+            reason: failure.map(|failure| failure.reason().to_owned()),
             message,
             took,
             changed,
@@ -198,6 +214,30 @@ const RETIRED: &str = "retired";
 
 fn state_of(row: &StoredCampaign) -> &'static str {
     if row.retired { RETIRED } else { row.desired.as_str() }
+}
+
+fn in_force() -> Outcome {
+    Outcome::InForce("in force".to_owned())
+}
+
+/// What is told of a commit that is not in force, the first of its problems foremost: there is little room.
+fn told(failure: &Failure) -> Outcome {
+    match failure {
+        Failure::Guarded { verdict, .. } => Outcome::Pending(format!("waits: {verdict}")),
+        failure if failure.is_of_commit() => Outcome::Refused(first_of(failure)),
+        failure => Outcome::Failed(format!("tried again: {}", with_causes(failure))),
+    }
+}
+
+fn first_of(failure: &Failure) -> String {
+    let problems = failure.problems();
+    let Some(first) = problems.first() else { return with_causes(failure) };
+    let more = match problems.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let place = if first.line > 0 { format!(":{}:{}", first.line, first.column) } else { String::new() };
+    format!("{}{place}: {}{more}", first.file, first.message)
 }
 
 /// Why a commit is not in force, with the first of its problems.

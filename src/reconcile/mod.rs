@@ -8,10 +8,11 @@
 mod check;
 mod conditions;
 mod digest;
+mod isolate;
 mod journal;
 mod rows;
 mod run;
 
-pub use check::check;
+pub use check::{Checked, Load, Rejected, check};
 pub use digest::digest;
-pub use run::{Checked, Load, Reconcile, run};
+pub use run::{Reconcile, run};

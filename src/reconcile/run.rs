@@ -2,6 +2,7 @@
 
 mod drift;
 mod guard;
+mod verify;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -11,17 +12,20 @@ use tokio_util::sync::CancellationToken;
 
 use self::{drift::Drifts, guard::Frozen};
 use super::{
+    check::{Load, Rejected},
     conditions::{self, Failure, with_causes},
+    isolate::{Isolated, isolate},
     journal::Journal,
     rows::Digests,
 };
 use crate::{
     clock::Clock,
     control::{DialCommand, ReconcileCommand},
+    delivery::Outbox,
     domain::{
-        campaign::{Definitions, Generation},
+        campaign::{Generation, KeptFile, KeptFiles},
         drift::Policy,
-        guards::Guards,
+        guards::{BadFiles, Guards},
         ids::{CampaignId, Revision},
         now::Now,
     },
@@ -29,7 +33,7 @@ use crate::{
     store::{Store, StoreError, StoredCampaign},
     telemetry::{
         metrics::{self, Fetch, Metrics},
-        status::{CommitInfo, Problem, SourceStatus},
+        status::{CommitInfo, Failing, Problem, SourceStatus},
     },
 };
 
@@ -41,18 +45,6 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 
 /// Most problems of one commit in the log; status has more of them.
 const PROBLEMS_LOGGED_MAX: usize = 20;
-
-/// What a good commit's files come to.
-#[derive(Debug)]
-pub struct Checked {
-    /// What they define.
-    pub definitions: Definitions,
-    /// Limits of theirs that the settings' ceilings lower, at most as many as status shows.
-    pub lowered: Vec<Problem>,
-}
-
-/// Turns a commit's files into definitions, or says every problem. Runs on a blocking thread.
-pub type Load = dyn Fn(&CommitFiles) -> Result<Checked, Vec<Problem>> + Send + Sync;
 
 /// What the loop works with.
 pub struct Reconcile {
@@ -78,6 +70,8 @@ pub struct Reconcile {
     pub status: watch::Sender<SourceStatus>,
     /// Where looks are counted.
     pub metrics: Arc<Metrics>,
+    /// Where what became of commits is left for others to be told.
+    pub outbox: Arc<Outbox>,
     /// The time.
     pub clock: Clock,
 }
@@ -87,8 +81,9 @@ pub struct Reconcile {
 pub async fn run(parts: Reconcile, shutdown: CancellationToken) -> Result<(), StoreError> {
     let mut state = Looper::new(parts);
     state.journal.begin().await;
-    if state.parts.source.is_remote() {
-        // The server may take its time, or be gone; what was in force goes on meanwhile.
+    // A server may take its time, or be gone; what was in force goes on meanwhile. Of a commit that is taken apart it
+    // has to be known what was.
+    if state.parts.source.is_remote() || state.isolates() {
         state.resume().await?;
     }
     loop {
@@ -173,14 +168,44 @@ struct Looper {
     journal: Journal,
     /// Whether a failure to pin was told.
     pin_failed: bool,
+    /// The files in force.
+    files: Option<Arc<CommitFiles>>,
+    /// Why the commit in force is so but in part.
+    in_part: Option<Failure>,
+    /// Whether it came into force in part in an earlier life, and is yet to be looked at for the reason.
+    restored_in_part: bool,
 }
 
-/// A commit that is good.
+/// A commit that is good, or of which the good part is taken.
 struct Loaded {
     generation: Arc<Generation>,
     lowered: Vec<Problem>,
     info: CommitInfo,
-    files: usize,
+    files: Arc<CommitFiles>,
+    /// What is wrong with what was left out.
+    problems: Vec<Problem>,
+}
+
+impl Loaded {
+    fn new(checked: Result<Result<Isolated, Rejected>, tokio::task::JoinError>) -> Result<Self, Failure> {
+        let isolated =
+            checked.map_err(|_| Failure::Crashed)?.map_err(|rejected| Failure::Invalid(rejected.problems))?;
+        let Isolated { files, checked, kept, problems } = isolated;
+        let generation = Generation {
+            revision: files.revision.clone(),
+            committed_at: files.committed_at,
+            definitions: checked.definitions,
+            kept: KeptFiles { files: kept, campaigns: checked.kept },
+        };
+        let info = CommitInfo {
+            author: files.author.clone(),
+            time: files.committed_at.to_string(),
+            subject: files.subject.clone(),
+            verified: None,
+        };
+        let (generation, files) = (Arc::new(generation), Arc::new(files));
+        Ok(Self { generation, lowered: checked.lowered, info, files, problems })
+    }
 }
 
 impl Looper {
@@ -193,7 +218,7 @@ impl Looper {
             ..SourceStatus::default()
         };
         parts.status.send_replace(status);
-        let journal = Journal::new(Arc::clone(&parts.store), parts.clock.clone());
+        let journal = Journal::new(Arc::clone(&parts.store), parts.clock.clone(), Arc::clone(&parts.outbox));
         let seed = parts.store.dialog_key().iter().fold(0, |seed: u64, byte| seed.rotate_left(8) ^ u64::from(*byte));
         Self {
             parts,
@@ -211,6 +236,9 @@ impl Looper {
             digests: Digests::default(),
             journal,
             pin_failed: false,
+            files: None,
+            in_part: None,
+            restored_in_part: false,
         }
     }
 
@@ -283,7 +311,7 @@ impl Looper {
 
     /// Puts the branch's commit in force, unless it is, or is known not to be good.
     async fn follow(&mut self, head: &Revision, asked: &Asked) -> Result<(), Failure> {
-        if self.in_force.as_ref() == Some(head) && !self.paused_in_freeze {
+        if self.in_force.as_ref() == Some(head) && !self.paused_in_freeze && !self.restored_in_part {
             // The branch may have come back to it after a commit that was not good.
             self.recovered(head);
             return Ok(());
@@ -295,10 +323,10 @@ impl Looper {
         let before = self.applied().await.ok().flatten().map(|(revision, _)| revision);
         let outcome = self.attempt(head, asked).await;
         let took = self.parts.clock.now().mono.saturating_sub(began.mono);
-        self.journal.handled(head, before.as_ref(), outcome.as_ref().map(drop), took);
+        self.journal.handled(head, before.as_ref(), outcome.as_ref().map(|()| self.in_part.as_ref()), took);
         self.parts.metrics.reconciled(outcome.as_ref().map(drop).map_err(Failure::metric), took);
         self.rejected = match &outcome {
-            Err(failure) if failure.is_of_commit() => Some(head.clone()),
+            Err(failure) if failure.is_of_commit() && !failure.is_of_keys() => Some(head.clone()),
             _ => None,
         };
         outcome
@@ -314,13 +342,22 @@ impl Looper {
         }
         let attempted = Some(self.shown(head));
         self.parts.status.send_modify(|status| status.last_attempted_revision = attempted);
-        let files = self.parts.source.read(head).await?;
-        self.journal.read(&files);
+        let verified = self.verify(head, before.as_ref(), asked.pinned).await?;
+        // Who pins a commit wants that one, not a part of it; and of what is not known nothing can stay as it was.
+        let apart = self.isolates() && !asked.pinned && (self.files.is_some() || before.is_none());
+        let files = match apart {
+            true => self.parts.source.read_apart(head).await?,
+            false => self.parts.source.read(head).await?,
+        };
+        self.journal.read(&files, verified.clone());
         self.parts.status.send_modify(|status| status.files = files.files.len());
         self.parts.metrics.source_observed(files.committed_at);
-        let loaded = self.check(files).await?;
+        let mut loaded =
+            if apart { self.check_apart(files).await? } else { self.check(files, BTreeMap::new()).await? };
+        loaded.info.verified = verified;
         self.guard(&loaded, before.as_ref(), asked.pinned).await?;
         self.paused_in_freeze = false;
+        self.restored_in_part = false;
         let stored = self.parts.store.campaigns().await?;
         let generation = self.without_revivals(&loaded.generation, &stored);
         let now = self.apply(&loaded, &generation, &stored).await?;
@@ -333,6 +370,10 @@ impl Looper {
         Ok(())
     }
 
+    fn isolates(&self) -> bool {
+        self.parts.guards.bad_files == BadFiles::Isolate
+    }
+
     /// What the store has in force; asked once.
     async fn applied(&mut self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
         if self.applied.is_none() {
@@ -341,18 +382,20 @@ impl Looper {
         Ok(self.applied.clone().flatten())
     }
 
-    /// Turns a commit's files into a generation.
-    async fn check(&self, files: CommitFiles) -> Result<Loaded, Failure> {
+    /// Turns files into a generation; of an earlier commit are `kept`.
+    async fn check(&self, files: CommitFiles, kept: BTreeMap<String, KeptFile>) -> Result<Loaded, Failure> {
         let load = Arc::clone(&self.parts.load);
         let checked = tokio::task::spawn_blocking(move || {
-            let checked = load(&files);
-            (files, checked)
+            let checked = load(&files)?;
+            Ok::<_, Rejected>(Isolated { files, checked, kept, problems: Vec::new() })
         });
-        let (files, checked) = checked.await.map_err(|_| Failure::Crashed)?;
-        let Checked { definitions, lowered } = checked.map_err(Failure::Invalid)?;
-        let generation = Generation { revision: files.revision, committed_at: files.committed_at, definitions };
-        let info = CommitInfo { author: files.author, time: files.committed_at.to_string(), subject: files.subject };
-        Ok(Loaded { generation: Arc::new(generation), lowered, info, files: files.files.len() })
+        Loaded::new(checked.await)
+    }
+
+    /// The same, of a commit whose bad files stay as they were.
+    async fn check_apart(&self, files: CommitFiles) -> Result<Loaded, Failure> {
+        let (load, last) = (Arc::clone(&self.parts.load), self.files.clone());
+        Loaded::new(tokio::task::spawn_blocking(move || isolate(&files, last.as_deref(), &*load)).await)
     }
 
     /// Puts a generation in force: in the store, then for the dialling loop.
@@ -367,12 +410,16 @@ impl Looper {
 
         let revision = &generation.revision;
         let (changed, unchanged) = (plan.actions.len(), plan.unchanged);
-        tracing::info!(%revision, changed, unchanged, files = loaded.files, "commit in force");
+        let kept = generation.kept.files.len();
+        tracing::info!(%revision, changed, unchanged, files = loaded.files.files.len(), kept, "commit in force");
 
         // The store knows since when: it keeps the instant of the first time.
         self.applied = Some(self.parts.store.applied().await?);
         let since = self.applied.iter().flatten().map(|(_, since)| *since).next();
         self.in_force = Some(revision.clone());
+        self.files = Some(Arc::clone(&loaded.files));
+        let in_part = (!loaded.problems.is_empty()).then(|| loaded.problems.clone());
+        self.in_part = in_part.map(|problems| Failure::in_part(generation, problems));
         self.parts.generation.send_replace(Some(Arc::clone(generation)));
         let shown = Some(self.shown(revision));
         self.parts.status.send_modify(|status| {
@@ -416,8 +463,14 @@ impl Looper {
         }
     }
 
-    /// The branch's commit is in force.
+    /// The branch's commit is in force, as a whole or in part.
     fn recovered(&mut self, head: &Revision) {
+        if let Some(in_part) = self.in_part.take() {
+            let message = in_part.to_string();
+            self.say(&in_part, message);
+            self.in_part = Some(in_part);
+            return;
+        }
         self.told = None;
         let message = match self.pin_in_force() {
             Some((one, pinned)) if pinned == *head => {
@@ -432,6 +485,10 @@ impl Looper {
             _ => format!("{} is in force", self.shown(head)),
         };
         let now = self.parts.clock.now().wall;
+        let verified = self.parts.status.borrow().applied_commit.as_ref().and_then(|commit| commit.verified.clone());
+        if let Some(by) = verified {
+            self.show_verified(head, &by);
+        }
         self.parts.status.send_if_modified(|status| {
             let conditions = conditions::conditions(&status.conditions, Ok(message), now);
             let changed = conditions != status.conditions || status.waiting.is_some();
@@ -439,6 +496,7 @@ impl Looper {
                 status.conditions = conditions;
                 status.problems.clear();
                 status.waiting = None;
+                status.failure = None;
             }
             changed
         });
@@ -494,8 +552,15 @@ impl Looper {
         if self.rejected.as_ref() == Some(&revision) {
             return Ok(());
         }
-        let files = self.parts.source.read(&revision).await?;
-        let loaded = self.check(files).await?;
+        let verified = self.verify_restored(&revision).await?;
+        let kept = self.parts.store.kept_files().await?;
+        let files = match kept.is_empty() {
+            true => self.parts.source.read(&revision).await?,
+            false => self.parts.source.read_apart(&revision).await?.with_kept(&kept),
+        };
+        self.restored_in_part = !kept.is_empty();
+        let mut loaded = self.check(files, kept).await?;
+        loaded.info.verified = verified;
         let stored = self.parts.store.campaigns().await?;
         let mut generation = self.without_revivals(&loaded.generation, &stored);
         self.keep_pauses(&mut generation, &stored);
@@ -510,13 +575,17 @@ impl Looper {
             (None, Some(why)) => format!("the last good commit can't be put in force again: {}", with_causes(why)),
             (None, None) => "no commit is in force".to_owned(),
         };
-        let message = format!("{}; {in_force}", with_causes(failure));
+        self.say(failure, format!("{}; {in_force}", with_causes(failure)));
+    }
+
+    /// Says what is wrong with the branch's commit in status, and in the log once.
+    fn say(&mut self, failure: &Failure, message: String) {
         let problems = failure.problems();
         if self.told.as_ref() != Some(&message) {
             for step in failure.waiting().iter().flat_map(|waiting| &waiting.plan) {
                 tracing::info!(step, "the commit that waits would do this");
             }
-            tracing::warn!(reason = failure.reason(), message, "the branch's commit is not in force");
+            tracing::warn!(reason = failure.reason(), message, "the branch's commit is not in force as it is");
             for problem in problems.iter().take(PROBLEMS_LOGGED_MAX) {
                 let Problem { file, line, column, code, message, .. } = problem;
                 tracing::warn!(file, line, column, code, message, "problem");
@@ -533,6 +602,7 @@ impl Looper {
             status.conditions = conditions;
             status.problems = problems;
             status.waiting = waiting;
+            status.failure = Some(Failing { why: failure.metric(), revision: status.observed_revision.clone() });
             changed
         });
     }
@@ -547,6 +617,7 @@ impl Looper {
 fn metric(trigger: Trigger) -> metrics::Trigger {
     match trigger {
         Trigger::Watch => metrics::Trigger::Watch,
+        Trigger::Webhook => metrics::Trigger::Webhook,
         Trigger::Poll | Trigger::Retry => metrics::Trigger::Poll,
         Trigger::Start | Trigger::Manual | Trigger::Signal => metrics::Trigger::Manual,
     }

@@ -46,6 +46,8 @@ words! {
     CommitResult {
         /// It came into force.
         InForce => "in_force",
+        /// It came into force but for bad files, which stay as they were.
+        InPart => "in_part",
         /// It is not good, or does not follow the one in force: the last good one stays.
         Refused => "refused",
         /// It could not be read or stored, and is tried again.

@@ -41,7 +41,7 @@ use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        campaign::{Campaign, Generation},
+        campaign::{Campaign, Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
         drift::calls::LiveRows,
@@ -53,6 +53,7 @@ use crate::{
         overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
     },
+    telemetry::status::Verification,
 };
 
 /// A store in memory; it lives as long as its last handle.
@@ -74,6 +75,8 @@ struct State {
     applied: Vec<(Revision, Timestamp, Timestamp)>,
     /// Commits that were let in.
     approved: BTreeSet<String>,
+    kept_files: BTreeMap<String, KeptFile>,
+    verified: BTreeMap<Revision, Verification>,
     campaigns: BTreeMap<CampaignId, Held>,
     journal: Journal,
     contacts: BTreeMap<ContactRef, Contact>,
@@ -270,6 +273,10 @@ impl Store for MemoryStore {
         Ok(state.applied.last().map(|(revision, _, at)| (revision.clone(), *at)))
     }
 
+    async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
+        Ok(self.state()?.kept_files.clone())
+    }
+
     fn overrides(&self) -> Arc<Overrides> {
         Arc::new(self.lock().open_overrides())
     }
@@ -300,6 +307,15 @@ impl Store for MemoryStore {
         Ok(was_in_force || state.approved.contains(revision.as_str()))
     }
 
+    async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError> {
+        self.state()?.verified.entry(revision.clone()).or_insert_with(|| by.clone());
+        Ok(())
+    }
+
+    async fn verified(&self, revision: &Revision) -> Result<Option<Verification>, StoreError> {
+        Ok(self.state()?.verified.get(revision).cloned())
+    }
+
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {
         Ok(self.state()?.campaigns.values().map(|held| held.stored.clone()).collect())
     }
@@ -325,6 +341,7 @@ impl Store for MemoryStore {
         for change in changes {
             state.change(&generation, change, now)?;
         }
+        state.kept_files.clone_from(&generation.kept.files);
         if state.generation.replace(generation).is_none() {
             state.results_take_effect_late();
         }

@@ -33,7 +33,7 @@ use crate::domain::{
     attribute::Attributes,
     business::{BusinessKey, Outcome, Refusal},
     call::{Destination, LegIdentity},
-    campaign::{DesiredState, Generation},
+    campaign::{DesiredState, Generation, KeptFile},
     contact::{Contact, ContactEdit, NewContact, Progress},
     do_not_call::{Entry, NewEntry},
     drift::calls::LiveRows,
@@ -52,6 +52,7 @@ pub use crate::domain::{
     facts::GateSettings,
     intent::{CandidatePage, RecordedIntent, Settlement},
 };
+use crate::telemetry::status::Verification;
 
 /// What a store operation may fail with.
 #[derive(Debug, thiserror::Error)]
@@ -650,6 +651,9 @@ pub trait Store: Send + Sync + 'static {
     /// The revision in force, and when it was applied.
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError>;
 
+    /// Files that are in force as an earlier commit has them, by path; see [`Generation::kept`].
+    async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError>;
+
     /// Overrides that were not ended by hand, as of the newest that is durable; the gate reads the same.
     fn overrides(&self) -> Arc<Overrides>;
 
@@ -667,6 +671,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether a commit was let in by [`Self::approve`], or has been in force before.
     async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError>;
+
+    /// Keeps who signed a commit that is about to come into force; what was kept first stays.
+    async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError>;
+
+    /// Who signed a commit, if that was kept.
+    async fn verified(&self, revision: &Revision) -> Result<Option<Verification>, StoreError>;
 
     /// All campaigns, retired ones too.
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError>;

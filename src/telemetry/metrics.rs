@@ -19,10 +19,10 @@ use prometheus::{
 };
 
 use super::{
-    drift,
+    campaign_series, drift, exchange,
     failures::FailedStep,
     process::{self, Add as _},
-    status::{DialStatus, SourceStatus},
+    status::{CampaignStatus, DialStatus, SourceStatus},
 };
 use crate::domain::{
     agent::AgentState,
@@ -60,6 +60,8 @@ impl Fetch {
 pub enum Trigger {
     /// The file system said that the repository changed.
     Watch,
+    /// A server told of a push.
+    Webhook,
     /// The poll timer.
     Poll,
     /// SIGHUP, the API or the first look after the start.
@@ -67,11 +69,12 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    const ALL: [Self; 3] = [Self::Watch, Self::Poll, Self::Manual];
+    const ALL: [Self; 4] = [Self::Watch, Self::Webhook, Self::Poll, Self::Manual];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Watch => "watch",
+            Self::Webhook => "webhook",
             Self::Poll => "poll",
             Self::Manual => "manual",
         }
@@ -85,6 +88,8 @@ pub enum ReconcileFailure {
     Source,
     /// The commit has problems; the last good one stays in force.
     Rejected,
+    /// The commit is not signed as the settings want it.
+    Unverified,
     /// The commit is good and waits for approval, or for the end of a freeze.
     Guarded,
     /// The store failed while it was applied.
@@ -92,12 +97,13 @@ pub enum ReconcileFailure {
 }
 
 impl ReconcileFailure {
-    const ALL: [Self; 4] = [Self::Source, Self::Rejected, Self::Guarded, Self::Store];
+    const ALL: [Self; 5] = [Self::Source, Self::Rejected, Self::Unverified, Self::Guarded, Self::Store];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Source => "source",
             Self::Rejected => "rejected",
+            Self::Unverified => "unverified",
             Self::Guarded => "guarded",
             Self::Store => "store",
         }
@@ -133,7 +139,10 @@ pub struct Metrics {
     registry: Registry,
     /// Held while gauges are taken from status and rendered, so two scrapes never mix.
     scrape: Mutex<()>,
+    /// Whether each campaign has series of its own.
+    per_campaign: bool,
     process: process::Gauges,
+    exchange: exchange::Counters,
     source: Source,
     campaigns: IntGaugeVec,
     campaign_waiting: IntGaugeVec,
@@ -166,6 +175,7 @@ struct Source {
     applied_commit_time: Gauge,
     last_apply_successful: IntGauge,
     prune_blocked: IntGauge,
+    unverified: IntGauge,
     last_apply_success: Gauge,
     files: IntGauge,
     invalid_files: IntGauge,
@@ -183,6 +193,7 @@ impl Metrics {
         declare.build_info();
         Self {
             process: process::Gauges::new(&declare, started_at),
+            exchange: exchange::Counters::new(&declare),
             source: Source::new(&declare),
             campaigns: declare.gauges(
                 Opts::new("dialops_campaigns", "Campaigns by what their files ask for and what they are doing."),
@@ -241,8 +252,15 @@ impl Metrics {
                 "Receive buffer that the kernel gave the SIP socket; it clamps in silence.",
             ),
             scrape: Mutex::new(()),
+            per_campaign: false,
             registry: declare.0,
         }
+    }
+
+    /// The same with series of each campaign, as many as there are.
+    #[must_use]
+    pub fn per_campaign(self, per_campaign: bool) -> Self {
+        Self { per_campaign, ..self }
     }
 
     /// A look at the source is over.
@@ -273,6 +291,11 @@ impl Metrics {
     /// A commit came into force this long after it was made.
     pub fn commit_applied(&self, trigger: Trigger, after_commit: Duration) {
         self.source.commit_to_applied.with_label_values(&[trigger.as_str()]).observe(after_commit.as_secs_f64());
+    }
+
+    /// What webhooks and deliveries are counted by.
+    pub fn exchange(&self) -> &exchange::Counters {
+        &self.exchange
     }
 
     /// An attempt ended.
@@ -329,10 +352,12 @@ impl Metrics {
         self.source.take(&source);
         drop(source);
         self.take_dial(&dial);
+        let of_campaigns = if self.per_campaign { campaign_series::text(&dial) } else { Ok(String::new()) };
         drop(dial);
         self.process.read();
         let mut text = Vec::with_capacity(32 * 1024);
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        text.extend_from_slice(of_campaigns.map_err(|error| prometheus::Error::Msg(error.to_string()))?.as_bytes());
         Ok(text)
     }
 
@@ -353,14 +378,17 @@ impl Metrics {
         for state in AgentState::ALL.map(AgentState::as_str) {
             self.agents.with_label_values(&[state]).set(by_state.get(state).copied().unwrap_or(0));
         }
-        let by_phase = count(dial.campaigns.iter().map(|c| (c.desired.as_str(), c.phase.as_str())));
+        // Most campaigns are as their neighbours are: what is the same in a row is looked up once.
+        let alike = dial.campaigns.chunk_by(|a, b| a.desired == b.desired && a.phase == b.phase);
+        let by_phase = sum(alike.map(|all| ((all[0].desired.as_str(), all[0].phase.as_str()), all.len())));
         for desired in DESIRED.map(DesiredState::as_str) {
             for phase in PHASES {
                 let campaigns = by_phase.get(&(desired, phase)).copied().unwrap_or(0);
                 self.campaigns.with_label_values(&[desired, phase]).set(campaigns);
             }
         }
-        let by_hold = count(dial.campaigns.iter().filter_map(|c| c.waiting.as_ref()).map(|w| w.reason.as_str()));
+        let alike = dial.campaigns.chunk_by(|a, b| reason(a) == reason(b));
+        let by_hold = sum(alike.filter_map(|all| Some((reason(&all[0])?, all.len()))));
         for reason in Hold::CODES {
             self.campaign_waiting.with_label_values(&[reason]).set(by_hold.get(reason).copied().unwrap_or(0));
         }
@@ -400,6 +428,10 @@ impl Source {
             prune_blocked: declare.source_gauge(
                 "dialops_prune_blocked",
                 "Whether the newest commit waits since it takes away campaigns.",
+            ),
+            unverified: declare.source_gauge(
+                "dialops_source_unverified",
+                "Whether the newest commit is kept out since its signature is not good.",
             ),
             last_apply_success: declare.source_time(
                 "dialops_config_last_apply_success_timestamp_seconds",
@@ -450,18 +482,28 @@ impl Source {
         self.last_apply_successful.set(i64::from(ready));
         let blocked = status.conditions.iter().any(|c| c.r#type == "PruneBlocked" && c.status == "True");
         self.prune_blocked.set(i64::from(blocked));
+        let unverified = status.conditions.iter().any(|c| c.r#type == "SourceVerified" && c.status == "False");
+        self.unverified.set(i64::from(unverified));
         self.files.set(i64::try_from(status.files).unwrap_or(i64::MAX));
         let invalid: BTreeSet<&str> = status.problems.iter().map(|problem| problem.file.as_str()).collect();
         self.invalid_files.set(i64::try_from(invalid.len()).unwrap_or(i64::MAX));
     }
 }
 
+fn reason(campaign: &CampaignStatus) -> Option<&str> {
+    campaign.waiting.as_ref().map(|waiting| waiting.reason.as_str())
+}
+
 fn count<K: Ord>(keys: impl Iterator<Item = K>) -> BTreeMap<K, i64> {
-    let mut counts = BTreeMap::new();
-    for key in keys {
-        *counts.entry(key).or_default() += 1;
+    sum(keys.map(|key| (key, 1)))
+}
+
+fn sum<K: Ord>(counted: impl Iterator<Item = (K, usize)>) -> BTreeMap<K, i64> {
+    let mut sums = BTreeMap::new();
+    for (key, counted) in counted {
+        *sums.entry(key).or_default() += i64::try_from(counted).unwrap_or(i64::MAX);
     }
-    counts
+    sums
 }
 
 fn seconds(at: Timestamp) -> f64 {
@@ -552,7 +594,7 @@ impl Declare {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::status::{AgentStatus, CampaignStatus, Condition, Problem, Waiting};
+    use crate::telemetry::status::{AgentStatus, Condition, Problem, Waiting};
 
     fn rendered(metrics: &Metrics, source: &SourceStatus, dial: &DialStatus) -> String {
         String::from_utf8(metrics.render(source, dial).unwrap()).unwrap()

@@ -1,6 +1,8 @@
 //! Metrics, status values and logging: declared once, rendered elsewhere.
 
+mod campaign_series;
 mod drift;
+pub mod exchange;
 pub mod failures;
 pub mod log;
 pub mod metrics;

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::metrics::ReconcileFailure;
 use crate::domain::reason::Hold;
 
 /// The commit that is followed, and what became of the newest one.
@@ -27,7 +28,8 @@ pub struct SourceStatus {
     pub applied_at: Option<String>,
     /// Token of the newest reconcile request that has been served.
     pub last_handled_reconcile: Option<String>,
-    /// `Ready`, and `Stalled`, `PruneBlocked` and `DriftDetected` while they hold (kstatus vocabulary).
+    /// `Ready`, `SourceVerified` where signatures are asked for, and `Stalled`, `PruneBlocked` and `DriftDetected` while
+    /// they hold (kstatus vocabulary).
     pub conditions: Vec<Condition>,
     /// Every problem of the last attempted revision; empty when it was good.
     pub problems: Vec<Problem>,
@@ -44,6 +46,18 @@ pub struct SourceStatus {
     pub waiting: Option<WaitingCommit>,
     /// Files read from the last attempted revision.
     pub files: usize,
+    /// Why `Ready` is `False`; the condition has it in words.
+    #[serde(skip)]
+    pub failure: Option<Failing>,
+}
+
+/// What is not in force, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failing {
+    /// Why.
+    pub why: ReconcileFailure,
+    /// The commit, as it was observed; a newer one may have been since.
+    pub revision: Option<String>,
 }
 
 /// A campaign whose file is gone, and that has not retired yet.
@@ -86,13 +100,35 @@ pub struct CommitInfo {
     pub time: String,
     /// First line of the message.
     pub subject: String,
+    /// Who signed it, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Verification>,
+}
+
+/// A signature that was found to be good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verification {
+    /// `ssh` or `openpgp`.
+    pub method: String,
+    /// Who signed, as the list of keys has it.
+    pub signer: String,
+    /// Fingerprint of the key; with OpenPGP of the primary one.
+    pub fingerprint: String,
+}
+
+impl std::fmt::Display for Verification {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { method, signer, fingerprint } = self;
+        write!(f, "{signer} ({method}, {fingerprint})")
+    }
 }
 
 /// A statement about the source, in kstatus's form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// `Ready`, `Stalled`, `PruneBlocked` or `DriftDetected`.
+    /// `Ready`, `SourceVerified`, `Stalled`, `PruneBlocked` or `DriftDetected`.
     pub r#type: String,
     /// `True`, `False` or `Unknown`.
     pub status: String,

@@ -33,14 +33,10 @@ fn batch() -> BatchId {
 fn generation() -> Arc<Generation> {
     let campaign = definitions::campaign(spring(), "Spring");
     let tenant = Tenant::new(TenantId::parse("acme").unwrap(), "Acme", "Asia/Shanghai", "CN");
-    Arc::new(Generation {
-        revision: Revision::parse(&"a".repeat(40)).unwrap(),
-        committed_at: at("2031-03-01T00:00:00Z"),
-        definitions: Definitions {
-            campaigns: BTreeMap::from([(spring(), Arc::new(campaign))]),
-            ..Definitions::of(tenant)
-        },
-    })
+    let definitions =
+        Definitions { campaigns: BTreeMap::from([(spring(), Arc::new(campaign))]), ..Definitions::of(tenant) };
+    let revision = Revision::parse(&"a".repeat(40)).unwrap();
+    Arc::new(Generation::whole(revision, at("2031-03-01T00:00:00Z"), definitions))
 }
 
 async fn store() -> (tempfile::TempDir, Arc<SqliteStore>) {

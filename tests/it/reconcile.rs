@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -16,7 +16,7 @@ use dialops::{
     control::{QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
-        campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation},
+        campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
         drift::{Policy, calls::LiveRows},
@@ -31,7 +31,7 @@ use dialops::{
         tenant::Tenant,
     },
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
-    reconcile::{self, Checked, Reconcile},
+    reconcile::{self, Checked, Load, Reconcile, Rejected},
     store::{
         Against, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, CommitResult,
         ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, EventKind, GateSettings, HandledCommit,
@@ -41,12 +41,12 @@ use dialops::{
     },
     telemetry::{
         metrics::Metrics,
-        status::{DialStatus, Problem, SourceStatus},
+        status::{DialStatus, Problem, SourceStatus, Verification},
     },
 };
 use jiff::Timestamp;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{Notify, mpsc, oneshot, watch},
     task::JoinHandle,
     time::timeout,
 };
@@ -62,7 +62,7 @@ fn problem(file: &str, message: &str) -> Problem {
 }
 
 /// Stands in for `config`: a file has `id`, `name` and `state`.
-fn load(files: &CommitFiles) -> Result<Checked, Vec<Problem>> {
+fn load(files: &CommitFiles) -> Result<Checked, Rejected> {
     let mut campaigns = BTreeMap::new();
     let mut problems = vec![];
     for file in &files.files {
@@ -73,9 +73,10 @@ fn load(files: &CommitFiles) -> Result<Checked, Vec<Problem>> {
     }
     let tenant = Tenant::new(TenantId::parse("acme").unwrap(), "Acme", "UTC", "DE");
     if !problems.is_empty() {
-        return Err(problems);
+        return Err(problems.into());
     }
-    Ok(Checked { definitions: Definitions { campaigns, ..Definitions::of(tenant) }, lowered: vec![] })
+    let definitions = Definitions { campaigns, ..Definitions::of(tenant) };
+    Ok(Checked { definitions, lowered: vec![], kept: BTreeMap::new() })
 }
 
 fn campaign(bytes: &[u8]) -> Result<Campaign, &'static str> {
@@ -105,7 +106,7 @@ fn memory() -> Arc<MemoryStore> {
 }
 
 /// The loop on a repository, and what it publishes.
-struct Daemon {
+pub(crate) struct Daemon {
     commands: mpsc::Sender<ReconcileCommand>,
     generation: watch::Receiver<Option<Arc<Generation>>>,
     status: watch::Receiver<SourceStatus>,
@@ -118,6 +119,12 @@ struct Daemon {
 
 impl Daemon {
     fn start(repository: &Repository, store: Arc<dyn Store>) -> Self {
+        // A file that is gone is all that some of these commits do.
+        let guards = Guards { grace: Duration::ZERO, removals_percent: 100, ..Guards::default() };
+        Self::start_with(repository, store, Arc::new(load), guards)
+    }
+
+    pub(crate) fn start_with(repository: &Repository, store: Arc<dyn Store>, load: Arc<Load>, guards: Guards) -> Self {
         let (commands, served) = mpsc::channel(QUEUE_LENGTH);
         let (generation, generations) = watch::channel(None);
         let (status, statuses) = watch::channel(SourceStatus::default());
@@ -126,16 +133,16 @@ impl Daemon {
         let parts = Reconcile {
             source: repository.source("main", ""),
             store,
-            load: Arc::new(load),
+            load,
             wake: Arc::clone(&wake),
-            // A file that is gone is all that some of these commits do.
-            guards: Guards { grace: Duration::ZERO, removals_percent: 100, ..Guards::default() },
+            guards,
             drift: Policy::Mend,
             dialer: mpsc::channel(1).0,
             commands: served,
             generation,
             status,
             metrics: Arc::clone(&metrics),
+            outbox: Arc::default(),
             clock: Clock::system(),
         };
         let task = tokio::spawn(reconcile::run(parts, shutdown.clone()));
@@ -144,7 +151,7 @@ impl Daemon {
     }
 
     /// Asks for a look and waits until it is over.
-    async fn look(&self, allow_rewrite: bool) -> SourceStatus {
+    pub(crate) async fn look(&self, allow_rewrite: bool) -> SourceStatus {
         let (done, over) = oneshot::channel();
         self.commands
             .send(ReconcileCommand { token: "t1".to_owned(), by: "uid 7".to_owned(), allow_rewrite, done })
@@ -152,6 +159,17 @@ impl Daemon {
             .unwrap();
         timeout(PATIENCE, over).await.expect("the look ends").unwrap();
         self.status.borrow().clone()
+    }
+
+    pub(crate) fn generation(&self) -> Option<Arc<Generation>> {
+        self.generation.borrow().clone()
+    }
+
+    /// Ends it wherever it is.
+    pub(crate) async fn abort(self) {
+        self.task.abort();
+        // That it was aborted is no news.
+        let _ = self.task.await;
     }
 
     fn in_force(&self) -> Option<Revision> {
@@ -408,7 +426,8 @@ async fn a_failing_store_is_tried_again_and_one_taken_over_ends_the_loop() {
     repository.write("spring.toml", file("running"));
     let first = repository.commit("first");
     let memory = memory();
-    let store = Flaky::new(memory.clone(), true);
+    let store = Arc::new(Flaky::new(memory.clone()));
+    store.failing.store(true, Ordering::Release);
     let mut daemon = Daemon::start(&repository, store.clone());
     let status = daemon.look(false).await;
     let (ready_is, reason, message) = condition(&status, "Ready").unwrap();
@@ -517,7 +536,7 @@ async fn the_example_is_checked_as_the_command_does() {
     let text = std::fs::read_to_string(repository.path().join(path)).unwrap();
     repository.write(path, text.replace("state = \"running\"", "state = \"runing\""));
     let bad = repository.commit("a typing error");
-    let problems = check(&source.read(&bad).await.unwrap()).unwrap_err();
+    let problems = check(&source.read(&bad).await.unwrap()).unwrap_err().problems;
     assert_eq!((problems.len(), problems[0].file.as_str()), (1, path));
     assert!(problems[0].line > 1 && problems[0].suggestion.as_deref().unwrap().contains("running"));
 }
@@ -528,7 +547,7 @@ async fn what_was_planned_against_another_commit_is_refused_and_planned_anew() {
     repository.write("spring.toml", file("running"));
     repository.commit("first");
     let memory = memory();
-    let store = Flaky::new(memory.clone(), false);
+    let store = Arc::new(Flaky::new(memory.clone()));
     let mut daemon = Daemon::start(&repository, store.clone());
     daemon.look(false).await;
     let first = daemon.generation.borrow().clone().unwrap();
@@ -558,17 +577,36 @@ async fn what_was_planned_against_another_commit_is_refused_and_planned_anew() {
     assert_eq!((in_force(&memory).await, daemon.in_force()), (third.clone(), Some(third)));
 }
 
-/// A store that can be told to fail to apply. The loop uses five verbs of it.
-struct Flaky {
-    inner: Arc<MemoryStore>,
-    failing: AtomicBool,
+/// A store that can be told to fail to apply, or to stop whoever uses it. The loop uses a few verbs of it.
+pub(crate) struct Flaky {
+    inner: Arc<dyn Store>,
+    pub(crate) failing: AtomicBool,
+    /// Steps until it stops; negative for never. There is one before each verb and one behind it.
+    pub(crate) steps_left: AtomicI64,
+    pub(crate) stopped: Notify,
     /// Put in force by somebody else, just before the next generation is.
     intervenes: Mutex<Option<Arc<Generation>>>,
 }
 
 impl Flaky {
-    fn new(inner: Arc<MemoryStore>, failing: bool) -> Arc<Self> {
-        Arc::new(Self { inner, failing: AtomicBool::new(failing), intervenes: Mutex::default() })
+    pub(crate) fn new(inner: Arc<dyn Store>) -> Self {
+        let (failing, steps_left) = (AtomicBool::new(false), AtomicI64::new(-1));
+        Self { inner, failing, steps_left, stopped: Notify::new(), intervenes: Mutex::default() }
+    }
+
+    /// Does a verb, or part of it and never anything again.
+    async fn stepwise<T>(&self, verb: impl Future<Output = T>) -> T {
+        self.step().await;
+        let done = verb.await;
+        self.step().await;
+        done
+    }
+
+    async fn step(&self) {
+        if self.steps_left.fetch_sub(1, Ordering::AcqRel) == 0 {
+            self.stopped.notify_one();
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -583,11 +621,15 @@ impl Store for Flaky {
     }
 
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
-        self.inner.applied().await
+        self.stepwise(self.inner.applied()).await
+    }
+
+    async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
+        self.stepwise(self.inner.kept_files()).await
     }
 
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {
-        self.inner.campaigns().await
+        self.stepwise(self.inner.campaigns()).await
     }
 
     async fn apply(
@@ -603,7 +645,7 @@ impl Store for Flaky {
         if let Some(other) = other {
             self.inner.apply(other, Vec::new(), Against::Whatever).await?;
         }
-        self.inner.apply(generation, changes, against).await
+        self.stepwise(self.inner.apply(generation, changes, against)).await
     }
 
     fn overrides(&self) -> Arc<Overrides> {
@@ -627,7 +669,15 @@ impl Store for Flaky {
     }
 
     async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError> {
-        self.inner.is_approved(revision).await
+        self.stepwise(self.inner.is_approved(revision)).await
+    }
+
+    async fn set_verified(&self, _: &Revision, _: &Verification) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn verified(&self, _: &Revision) -> Result<Option<Verification>, StoreError> {
+        unreachable!()
     }
 
     async fn heartbeat(&self) -> Result<(), StoreError> {
@@ -790,11 +840,11 @@ impl Store for Flaky {
     }
 
     async fn journal(&self, entries: Entries) -> Result<(), StoreError> {
-        self.inner.journal(entries).await
+        self.stepwise(self.inner.journal(entries)).await
     }
 
     async fn handled_commits(&self, limit: u32) -> Result<Vec<HandledCommit>, StoreError> {
-        self.inner.handled_commits(limit).await
+        self.stepwise(self.inner.handled_commits(limit)).await
     }
 
     async fn events(

@@ -9,7 +9,7 @@ use std::{
 };
 
 use dialops::{
-    config::settings::{Follow, Location, SourceSettings},
+    config::settings::{Follow, Location, SourceSettings, VerifySettings},
     domain::ids::Revision,
     gitops::Source,
 };
@@ -89,6 +89,7 @@ pub(crate) fn source(path: impl Into<PathBuf>, branch: &str, prefix: &str) -> So
         // Never, as tests go.
         poll: Duration::from_secs(3600),
         jitter: Duration::ZERO,
+        verify: VerifySettings::default(),
     };
     Source::new(settings, None)
 }

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time
 
 use dialops::{
     clock::Clock,
-    config::{Loader, settings::outer_ceilings},
+    config::{
+        Loader,
+        settings::{Follow, outer_ceilings},
+    },
     control::{AgentError, DialCommand, QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
@@ -25,6 +28,7 @@ use dialops::{
         retry::{self, EndedAttempt},
         tenant::Tenant,
     },
+    gitops::webhook::Webhooks,
     http::{self, Instance, Listeners, ServerState, access::Access},
     store::{
         Against, CampaignChange, GateSettings, IntentDecision, IntentRequest, LegRecord, Opener, Store,
@@ -95,6 +99,8 @@ impl Served {
             store: store.clone(),
             dialer,
             reconciler,
+            wake: Arc::default(),
+            webhooks: Arc::new(Webhooks::new(vec![], Follow::Branch("main".into()), None)),
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
             access,
@@ -230,11 +236,8 @@ fn generation() -> Generation {
         counts_as_goal: true,
     };
     let business_results = BTreeMap::from([(sold.id.clone(), sold)]);
-    Generation {
-        revision: Revision::parse(COMMIT).unwrap(),
-        committed_at: at("2031-03-01T01:00:00Z"),
-        definitions: Definitions { campaigns, business_results, ..Definitions::of(tenant) },
-    }
+    let definitions = Definitions { campaigns, business_results, ..Definitions::of(tenant) };
+    Generation::whole(Revision::parse(COMMIT).unwrap(), at("2031-03-01T01:00:00Z"), definitions)
 }
 
 fn source_status() -> SourceStatus {
@@ -252,6 +255,7 @@ fn source_status() -> SourceStatus {
             author: "Li Wei".into(),
             time: "2031-03-01T01:00:00Z".into(),
             subject: "spring: start".into(),
+            verified: None,
         }),
         applied_at: Some(START.into()),
         last_handled_reconcile: None,
@@ -265,6 +269,7 @@ fn source_status() -> SourceStatus {
         problems: vec![],
         lowered: vec![],
         files: 6,
+        failure: None,
     }
 }
 

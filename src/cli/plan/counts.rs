@@ -149,7 +149,7 @@ fn request(plan: &Plan, place: &Place) -> Result<PlanRequest, String> {
     let side = match side {
         Some(side) => side,
         None => {
-            read = Side::in_force(place, &revision).map_err(|failure| failure.message)?;
+            read = Side::in_force(place, &revision, live).map_err(|failure| failure.message)?;
             &read
         }
     };

@@ -16,7 +16,7 @@ use crate::{
         ids::Revision,
     },
     gitops::{Checkout, CommitFiles, SourceError},
-    http::wire::plan::Live,
+    http::wire::plan::{KeptFileView, Live},
 };
 
 /// The settings file, if there is one; what is wrong with it ends the plan.
@@ -113,11 +113,11 @@ impl Side {
             let (folder, files) = (place.shown.clone(), Vec::new());
             return Ok(Self { name: Name::Nothing, subject: None, folder, files, definitions: None });
         };
-        Self::in_force(place, &revision)
+        Self::in_force(place, &revision, live)
     }
 
-    /// The commit that the daemon has in force, if it is here.
-    pub(super) fn in_force(place: &Place, revision: &Revision) -> Result<Self, Failure> {
+    /// The commit that the daemon has in force, if it is here, with what is kept of earlier ones.
+    pub(super) fn in_force(place: &Place, revision: &Revision, live: &Live) -> Result<Self, Failure> {
         let read = place.checkout.at(revision.as_str()).map_err(|error| match error {
             SourceError::UnknownRevision { .. } => Failure::failed(
                 format!("commit {revision} is in force at the daemon and not in this repository"),
@@ -125,7 +125,7 @@ impl Side {
             ),
             error => Failure::from_error(&error),
         })?;
-        Ok(Self::read(place, &read, Name::Live(revision.clone())))
+        Ok(Self::read(place, &read.with_kept(&KeptFileView::files(&live.kept)), Name::Live(revision.clone())))
     }
 
     fn read(place: &Place, read: &CommitFiles, name: Name) -> Self {

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::{campaign::MAX_RING_LIMIT, source::SourceTable};
+use super::{campaign::MAX_RING_LIMIT, notifications::NotificationTable, source::SourceTable, webhooks::WebhookTable};
 use crate::{
     config::{
         kinds::{
@@ -10,6 +10,7 @@ use crate::{
             choice::{Choice, Words},
             days::DayOfWeek,
             duration::Lasting,
+            flag::Flag,
             list::List,
             number::{Count, Whole},
             phone::Phone,
@@ -20,7 +21,7 @@ use crate::{
         settings::{LogFormat, LogLevel},
         table::table,
     },
-    domain::{drift::Policy, ids::TrunkId},
+    domain::{drift::Policy, guards::BadFiles, ids::TrunkId},
 };
 
 const HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -30,6 +31,9 @@ table! {
     /// Settings of one machine: what it follows, where it listens, whom it may call, and the ceilings that the
     /// repository can't raise.
     pub(crate) struct SettingsFile "the settings" {
+        /// Name of this daemon among others, on its page, in commit statuses and notifications; the host's name unless
+        /// it is set.
+        optional instance: Text<1, 64> => "prod-a",
         /// The configuration repository that is followed.
         required source: SourceTable => { repository = "/srv/dialling.git" },
         /// Where attempts, contacts and agents' states are kept.
@@ -54,8 +58,14 @@ table! {
         default(Vec::new()) weekly_freezes: List<WeeklyFreezeTable, 0>,
         /// What is done where the store, or the telephony side, differs from the commit in force.
         table drift: DriftTable,
+        /// One `[[webhooks]]` for each server that tells of pushes.
+        default(Vec::new()) webhooks: List<WebhookTable, 0>,
+        /// One `[[notifications]]` for each that is told of what needs a person.
+        default(Vec::new()) notifications: List<NotificationTable, 0>,
         /// What the daemon says of itself.
         table log: LogTable,
+        /// What `/metrics` tells.
+        table metrics: MetricsTable,
     }
 }
 
@@ -175,6 +185,9 @@ table! {
         default(50) removals_percent: Whole<0, 100> => 50,
         /// How long a campaign whose file is gone is paused before it retires; its results stay.
         default(crate::domain::guards::GRACE) grace: Lasting<0, 31_536_000> => "24h",
+        /// A commit with bad files: `strict` keeps it out as a whole; with `isolate` each bad file stays as it was when
+        /// it was last good, and all else comes into force.
+        default(BadFiles::Strict) bad_files: Choice<BadFiles> => "strict",
     }
 }
 
@@ -205,6 +218,10 @@ table! {
     }
 }
 
+impl Words for BadFiles {
+    const WORDS: &'static [(&'static str, Self)] = &[("strict", Self::Strict), ("isolate", Self::Isolate)];
+}
+
 impl Words for Policy {
     const WORDS: &'static [(&'static str, Self)] =
         &[("mend", Self::Mend), ("report", Self::Report), ("hold", Self::Hold)];
@@ -216,6 +233,14 @@ table! {
         /// `mend` puts it right, `report` only tells it, `hold` lets the campaigns concerned place no new call until it
         /// is gone or `dialops reconcile` puts it right.
         default(Policy::Mend) policy: Choice<Policy> => "mend",
+    }
+}
+
+table! {
+    /// What `/metrics` tells.
+    pub(crate) struct MetricsTable "`metrics`" {
+        /// Series of each campaign too: as many as there are campaigns, four times.
+        default(false) per_campaign: Flag => true,
     }
 }
 

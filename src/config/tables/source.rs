@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use super::notifications::StatusTable;
 use crate::config::{
     kinds::{
+        choice::{Choice, Words},
         duration::Lasting,
         git::{CommitId, GitUrl},
         number::Whole,
         secret::Secret,
         text::{FilePath, RepositoryFolder, Text},
     },
+    settings::VerifyMode,
     table::table,
 };
 
@@ -58,5 +61,34 @@ table! {
         optional ssh_key: Secret => { credential = "git-ssh-key" },
         /// The keys that the SSH server may have, in the form of `known_hosts`; any other is refused.
         optional known_hosts: Secret => { file = "/etc/dialops/known_hosts" },
+        /// Where the state of commits is written beside them, on the server that has the repository.
+        optional status: StatusTable,
+        /// Whose signature a commit must have to be put in force.
+        table verify: VerifyTable,
+    }
+}
+
+impl Words for VerifyMode {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("none", Self::None), ("head", Self::Head), ("every", Self::Every)];
+
+    fn about(self) -> Option<&'static str> {
+        Some(match self {
+            Self::None => "any commit is taken",
+            Self::Head => "the commit that is to be put in force must be signed",
+            Self::Every => "and each commit since the one in force, those that a merge brings in too",
+        })
+    }
+}
+
+table! {
+    /// Whose signature a commit must have to be put in force.
+    pub(crate) struct VerifyTable "`verify`" {
+        /// Which commits must be signed; `none` unless keys are named below, which need a mode.
+        optional mode: Choice<VerifyMode> => "every",
+        /// SSH keys that may sign, in the form of `allowed_signers` (`man ssh-keygen`); read again for each commit.
+        optional allowed_signers: Secret => { file = "/etc/dialops/allowed_signers" },
+        /// OpenPGP keys that may sign, as `gpg --export` writes them; read again for each commit.
+        optional keyring: Secret => { file = "/etc/dialops/signers.gpg" },
     }
 }

@@ -410,9 +410,9 @@ impl Engine {
         }
         for (id, definition) in &definitions.campaigns {
             match self.campaigns.get_mut(id) {
-                Some(run) => run.redefine(Some(Arc::clone(definition)), &generation.revision),
+                Some(run) => run.redefine(Some(Arc::clone(definition)), generation.revision_of(id)),
                 None => {
-                    let (revision, page) = (generation.revision.clone(), self.settings.page);
+                    let (revision, page) = (generation.revision_of(id).clone(), self.settings.page);
                     let run = CampaignRun::new(Arc::clone(definition), revision, page);
                     self.campaigns.insert(id.clone(), run);
                 }

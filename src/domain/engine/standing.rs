@@ -131,7 +131,7 @@ mod tests {
         let agents = BTreeMap::from([(agent.clone(), definition)]);
         let definitions = Definitions { agents, ..Definitions::of(tenant) };
         let revision = Revision::parse(&"1".repeat(40)).unwrap();
-        let generation = Generation { revision, committed_at: now().wall, definitions };
+        let generation = Generation::whole(revision, now().wall, definitions);
         engine.step(now(), Input::Applied(Arc::new(generation)), &mut Vec::new());
         engine
     }

@@ -345,7 +345,8 @@ impl Facts {
             }
             return Err(hold);
         }
-        let recorded = RecordedIntent::new(&generation.revision, campaign, contact, intent.number, now.wall);
+        let recorded =
+            RecordedIntent::new(generation.revision_of(&campaign.id), campaign, contact, intent.number, now.wall);
         self.admit(intent, &recorded, mono);
         Ok(recorded)
     }

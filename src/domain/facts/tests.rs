@@ -83,7 +83,7 @@ impl World {
             definitions.campaigns.insert(id, Arc::new(campaign));
         }
         let revision = Revision::parse(&format!("{:040x}", self.generations)).unwrap();
-        self.facts.apply(Arc::new(Generation { revision, committed_at: self.now.wall, definitions }), self.now.wall);
+        self.facts.apply(Arc::new(Generation::whole(revision, self.now.wall, definitions)), self.now.wall);
     }
 
     fn definition(&self, number: usize) -> Arc<Campaign> {

@@ -24,7 +24,7 @@ pub struct HandledCommitView {
     pub revision: String,
     /// Who made it, when, and its first line; `null` if it could not be read.
     pub commit: Option<CommitInfo>,
-    /// `in_force`, `refused` or `failed`.
+    /// `in_force`, `in_part`, `refused` or `failed`.
     pub result: String,
     /// Why it is not in force, in one word.
     pub reason: Option<String>,

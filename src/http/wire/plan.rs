@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{ErrorBody, overrides::OverrideView};
 use crate::domain::{
+    campaign::KeptFile,
     guards::{Guards, Removals, Verdict},
+    ids::Revision,
     plan::impact,
 };
 
@@ -34,6 +36,59 @@ pub struct Live {
     /// Overrides in force, by id.
     #[serde(default)]
     pub overrides: Vec<OverrideView>,
+    /// Files that are in force as an earlier commit has them, since that in force has them bad.
+    #[serde(default)]
+    pub kept: Vec<KeptFileView>,
+}
+
+/// A file that is in force as an earlier commit has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptFileView {
+    /// Path in the repository.
+    pub path: String,
+    /// The earlier commit and what it says; `None` for a file that has never been good and is left out.
+    pub version: Option<FileVersionView>,
+}
+
+/// A file at a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileVersionView {
+    /// The commit.
+    pub revision: String,
+    /// What the file says.
+    pub text: String,
+}
+
+impl KeptFileView {
+    /// All that a generation keeps.
+    #[must_use]
+    pub fn of(kept: &BTreeMap<String, KeptFile>) -> Vec<Self> {
+        let version = |file: &KeptFile| match file {
+            KeptFile::Of { revision, bytes } => Some(FileVersionView {
+                revision: revision.to_string(),
+                text: String::from_utf8_lossy(bytes).into_owned(),
+            }),
+            KeptFile::LeftOut => None,
+        };
+        kept.iter().map(|(path, file)| Self { path: path.clone(), version: version(file) }).collect()
+    }
+
+    /// The same as files; one of no commit is left out.
+    #[must_use]
+    pub fn files(kept: &[Self]) -> BTreeMap<String, KeptFile> {
+        let file = |one: &Self| {
+            let version = one.version.as_ref().and_then(|version| {
+                Some(KeptFile::Of {
+                    revision: Revision::parse(&version.revision)?,
+                    bytes: version.text.as_bytes().into(),
+                })
+            });
+            (one.path.clone(), version.unwrap_or(KeptFile::LeftOut))
+        };
+        kept.iter().map(file).collect()
+    }
 }
 
 /// What a good commit may still wait for.

@@ -87,7 +87,7 @@ impl Looper {
         };
         self.drift.told = None;
         drifts.extend(self.drifted_calls().await);
-        let mut found = self.judge(drifts, asked.trigger == Trigger::Manual);
+        let mut found = self.judge_drifts(drifts, asked.trigger == Trigger::Manual);
         self.tell_found(&found);
         let failed = self.mend(&generation, &mut found).await.err();
         self.hold_drifted(&found).await;
@@ -125,7 +125,7 @@ impl Looper {
         }
     }
 
-    fn judge(&mut self, drifts: Vec<Drift>, by_person: bool) -> Vec<Found> {
+    fn judge_drifts(&mut self, drifts: Vec<Drift>, by_person: bool) -> Vec<Found> {
         let now = self.parts.clock.now().mono;
         self.drift.fights.gone(&drifts);
         self.drift.fights.forget(now);

@@ -244,7 +244,7 @@ impl Folder {
         let files = campaigns.values().copied().chain(&self.shared);
         let files: Vec<_> = files.map(|file| (file.name.as_str(), Arc::clone(&file.bytes))).collect();
         let (definitions, _) = loader.load("", &files).map_err(CaseError::Configuration)?;
-        Ok(Arc::new(Generation { revision: revision(number), committed_at: at, definitions }))
+        Ok(Arc::new(Generation::whole(revision(number), at, definitions)))
     }
 
     /// What an event edits, by what `definitions` know.

@@ -64,7 +64,7 @@ impl Made {
         }
         let shifts = Shifts::of(&self.definitions, &self.world.agents, self.from, self.until);
         let revision = Revision::parse(&"0".repeat(40)).expect("forty hex digits are an id");
-        let generation = Arc::new(Generation { revision, committed_at: self.from, definitions: self.definitions });
+        let generation = Arc::new(Generation::whole(revision, self.from, self.definitions));
         let crowd = Crowd::new(&self.world, &generation.definitions, self.seed);
         let setup = self.world.calls.setup;
         let mut machine = Machine::new(Slack::NETWORK, crowd, self.from, setup).looking_every(LOOK_EVERY);

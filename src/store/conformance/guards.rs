@@ -1,11 +1,14 @@
 //! Campaigns whose files are gone, and commits that were let in.
 
 use super::*;
+use crate::{domain::campaign::KeptFile, telemetry::status::Verification};
 
 on_both_stores!(
     a_removed_campaign_keeps_its_contacts_until_it_is_back,
     commits_that_were_in_force_or_approved_are_known,
-    what_was_planned_against_another_commit_changes_nothing
+    what_was_planned_against_another_commit_changes_nothing,
+    kept_files_last_and_attempts_name_their_commits,
+    who_signed_a_commit_is_kept
 );
 
 fn revision(digit: char) -> Revision {
@@ -70,4 +73,44 @@ async fn what_was_planned_against_another_commit_changes_nothing(mut world: Worl
     world.store.apply(second.clone(), vec![put(&summer.id)], Against::Revision(Some(&first))).await.unwrap();
     world.crash().await;
     assert_eq!(world.store.applied().await.unwrap().unwrap().0, second.revision);
+}
+
+async fn kept_files_last_and_attempts_name_their_commits(mut world: World) {
+    let (spring, summer) = (campaign("spring"), campaign("summer"));
+    let first = world.apply(&[&spring, &summer]).await.revision.clone();
+    world.import(&spring, contacts(1)).await;
+    world.import(&summer, vec![contact("s1", &["+8613900000001"])]).await;
+    assert!(world.store.kept_files().await.unwrap().is_empty());
+
+    let mut second = (*generation(7, &[&spring, &summer])).clone();
+    let kept = KeptFile::Of { revision: first.clone(), bytes: b"id = 1"[..].into() };
+    second.kept.files = BTreeMap::from([("a.toml".to_owned(), kept), ("b.toml".to_owned(), KeptFile::LeftOut)]);
+    second.kept.campaigns = BTreeMap::from([(spring.id.clone(), first.clone())]);
+    let second = Arc::new(second);
+    world.store.apply(Arc::clone(&second), vec![put(&spring.id)], Against::Whatever).await.unwrap();
+    assert_eq!(world.store.campaigns().await.unwrap()[0].revision, first);
+    for (campaign, revision) in [(&spring, &first), (&summer, &second.revision)] {
+        let ready = world.ready(campaign).await.remove(0);
+        let (_, recorded) = world.place(&ready, 0).await;
+        let records = world.store.attempts(&campaign.id, None, 9).await.unwrap();
+        assert_eq!((&recorded.revision, &records[0].revision), (revision, revision));
+    }
+    world.crash().await;
+    assert_eq!(world.store.kept_files().await.unwrap(), second.kept.files);
+    assert_eq!(world.store.applied().await.unwrap().unwrap().0, second.revision);
+    world.apply(&[&spring, &summer]).await;
+    assert!(world.store.kept_files().await.unwrap().is_empty());
+}
+
+async fn who_signed_a_commit_is_kept(mut world: World) {
+    let by = |signer: &str| Verification {
+        method: "openpgp".to_owned(),
+        signer: signer.to_owned(),
+        fingerprint: "197B6593E5882DF0F4E76C902B73EB7200531692".to_owned(),
+    };
+    world.store.set_verified(&revision('c'), &by("Ada")).await.unwrap();
+    world.store.set_verified(&revision('c'), &by("Eve")).await.unwrap();
+    world.crash().await;
+    assert_eq!(world.store.verified(&revision('c')).await.unwrap(), Some(by("Ada")));
+    assert_eq!(world.store.verified(&revision('d')).await.unwrap(), None);
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     store::{COMMITS_KEPT, CommitResult, EVENTS_KEPT, Entries, Event, EventKind, HandledCommit},
-    telemetry::status::CommitInfo,
+    telemetry::status::{CommitInfo, Verification},
 };
 
 on_both_stores!(
@@ -14,7 +14,9 @@ on_both_stores!(
 
 fn handled(serial: u64) -> HandledCommit {
     let good = serial.is_multiple_of(2);
-    let info = CommitInfo { author: "Ops".into(), time: START.into(), subject: format!("commit {serial}") };
+    let (method, signer, fingerprint) = ("ssh".to_owned(), "ops@example.org".to_owned(), "SHA256:x".to_owned());
+    let verified = (serial == 2).then_some(Verification { method, signer, fingerprint });
+    let info = CommitInfo { author: "Ops".into(), time: START.into(), subject: format!("commit {serial}"), verified };
     HandledCommit {
         at: at(START) + Duration::from_secs(serial),
         revision: Revision::parse(&format!("{serial:040x}")).unwrap(),

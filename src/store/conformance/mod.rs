@@ -354,15 +354,13 @@ fn nonzero(n: u32) -> NonZeroU32 {
 fn generation(n: u32, campaigns: &[&Campaign]) -> Arc<Generation> {
     let business_results = ["callback", "refused", "wrong_person"].map(business::defined);
     let tenant = Tenant::new(TenantId::parse("acme").unwrap(), "Acme", "Asia/Shanghai", "CN");
-    Arc::new(Generation {
-        revision: Revision::parse(&format!("{n:040x}")).unwrap(),
-        committed_at: at("2031-03-01T00:00:00Z") + Duration::from_secs(u64::from(n)),
-        definitions: Definitions {
-            campaigns: campaigns.iter().map(|campaign| (campaign.id.clone(), Arc::new((*campaign).clone()))).collect(),
-            business_results: business_results.into_iter().map(|result| (result.id.clone(), result)).collect(),
-            ..Definitions::of(tenant)
-        },
-    })
+    let definitions = Definitions {
+        campaigns: campaigns.iter().map(|campaign| (campaign.id.clone(), Arc::new((*campaign).clone()))).collect(),
+        business_results: business_results.into_iter().map(|result| (result.id.clone(), result)).collect(),
+        ..Definitions::of(tenant)
+    };
+    let committed_at = at("2031-03-01T00:00:00Z") + Duration::from_secs(u64::from(n));
+    Arc::new(Generation::whole(Revision::parse(&format!("{n:040x}")).unwrap(), committed_at, definitions))
 }
 
 /// A contact with these numbers, the first a mobile, the others at home.

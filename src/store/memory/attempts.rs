@@ -120,7 +120,8 @@ impl State {
             }
             return IntentDecision::Refused(hold);
         }
-        let intent = RecordedIntent::new(&generation.revision, campaign, contact, request.number, now.wall);
+        let intent =
+            RecordedIntent::new(generation.revision_of(&campaign.id), campaign, contact, request.number, now.wall);
         self.record(request, &intent, opener, mono);
         IntentDecision::Recorded(Box::new(intent))
     }

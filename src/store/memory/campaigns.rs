@@ -29,7 +29,7 @@ impl State {
                 let defined = generation.definitions.campaigns.get(&id);
                 let defined = defined.ok_or_else(|| StoreError::UnknownCampaign(id.clone()))?;
                 let kept = self.campaigns.get(&id).filter(|_| mends).map(|held| held.stored.revision.clone());
-                let revision = kept.unwrap_or_else(|| generation.revision.clone());
+                let revision = kept.unwrap_or_else(|| generation.revision_of(&id).clone());
                 let stored = StoredCampaign {
                     id: id.clone(),
                     name: defined.name.clone(),

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     domain::{
         agent::Availability,
-        campaign::{Campaign, Generation},
+        campaign::{Campaign, Generation, KeptFile},
         ids::{AgentId, CampaignId, Revision},
     },
     store::{
@@ -49,6 +49,7 @@ pub(super) fn apply(
             CampaignChange::Retire { id } => leave(writer, &generation, &id, RETIRE)?,
         }
     }
+    put_kept(writer, &generation)?;
     let first = writer.generation.is_none();
     if first {
         know_definitions(writer, &generation)?;
@@ -76,6 +77,25 @@ fn put_in_force(conn: &Connection, generation: &Generation, now: i64) -> Result<
     let put = sql::query_scalar(PUT).bind(revision).bind(committed_at).bind(now);
     let id: i64 = put.fetch_one(conn).doing(doing)?;
     sql::query("UPDATE store SET generation = ?1").bind(id).execute(conn).doing(doing).map(drop)
+}
+
+/// Stores the files of earlier commits that are kept; they are few, and most generations have none.
+fn put_kept(writer: &Writer, generation: &Generation) -> Result<(), Fault> {
+    let doing = "writing files that are kept";
+    let kept = &generation.kept.files;
+    if writer.generation.as_ref().is_some_and(|before| before.kept.files == *kept) {
+        return Ok(());
+    }
+    sql::query("DELETE FROM kept_file").execute(&writer.conn).doing(doing)?;
+    const PUT: &str = "INSERT INTO kept_file (path, revision, bytes) VALUES (?1, ?2, ?3)";
+    for (path, file) in kept {
+        let (revision, bytes) = match file {
+            KeptFile::Of { revision, bytes } => (Some(revision.as_str()), Some(&**bytes)),
+            KeptFile::LeftOut => (None, None),
+        };
+        sql::query(PUT).bind(path).bind(revision).bind(bytes).execute(&writer.conn).doing(doing)?;
+    }
+    Ok(())
 }
 
 /// With the first generation of a life it is known which definition contacts stand by, where no other
@@ -119,7 +139,7 @@ fn put(
         .bind(id.as_str())
         .bind(&defined.name)
         .bind(defined.desired.as_str())
-        .bind(generation.revision.as_str())
+        .bind(generation.revision_of(id).as_str())
         .bind(digest)
         .bind(defined.selection())
         .bind(row::lists_text(&defined.do_not_call))

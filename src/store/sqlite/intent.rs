@@ -78,7 +78,8 @@ pub(super) fn record(writer: &mut Writer, request: IntentRequest) -> Result<Inte
         let place = (request.number, request.rule.as_ref());
         return refuse(writer, campaign, &kept, place, hold, now.wall);
     }
-    let intent = RecordedIntent::new(&generation.revision, campaign, kept.contact.clone(), request.number, now.wall);
+    let revision = generation.revision_of(&campaign.id);
+    let intent = RecordedIntent::new(revision, campaign, kept.contact.clone(), request.number, now.wall);
     admit(writer, campaign, &request, &kept, intent, mono)
 }
 
@@ -151,7 +152,9 @@ fn written(
     let (attempt, contact) = (request.attempt.to_i64(), &kept.contact);
     const ATTEMPT: &str = "INSERT INTO attempt (id, campaign, contact, number_index, number, caller_number, agent, \
                            trunk, placed_at, rule, overrides, generation, do_not_call_version) \
-                           SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, generation, do_not_call_version FROM store";
+                           SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
+                           coalesce((SELECT id FROM generation WHERE revision = ?), generation), do_not_call_version \
+                           FROM store";
     all.add(ATTEMPT)
         .bind(attempt)
         .bind(kept.campaign)
@@ -163,7 +166,8 @@ fn written(
         .bind(request.trunk.as_str())
         .bind(micros(intent.at))
         .bind(request.rule.as_ref().map(BusinessKey::to_string))
-        .bind(row::overrides_text(overrides));
+        .bind(row::overrides_text(overrides))
+        .bind(intent.revision.as_str());
     const LIVE: &str = "INSERT INTO live_call (attempt, contact, customer_id, policy, local_date, next_day_at, \
                         last_event_at) VALUES (?, ?, ?, ?, ?, ?, ?)";
     all.add(LIVE)

@@ -8,6 +8,7 @@ use super::{
     contact::column,
     fault::{Doing, Fault},
     sql::{self, Row},
+    verified,
 };
 use crate::{
     domain::ids::{CampaignId, Revision},
@@ -33,7 +34,7 @@ pub(super) fn add(conn: &Connection, entries: &Entries) -> Result<(), Fault> {
 
 fn add_commit(conn: &Connection, commit: &HandledCommit) -> Result<(), Fault> {
     const SQL: &str = "INSERT INTO handled_commit (at, revision, author, committed_at, subject, result, reason, \
-                       message, took, changed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+                       message, took, changed, verified) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     let info = commit.commit.as_ref();
     let query = sql::query(SQL)
         .bind(micros(commit.at))
@@ -45,7 +46,8 @@ fn add_commit(conn: &Connection, commit: &HandledCommit) -> Result<(), Fault> {
         .bind(commit.reason.as_deref())
         .bind(commit.message.as_deref())
         .bind(i64::try_from(commit.took.as_micros()).unwrap_or(i64::MAX))
-        .bind(i64::try_from(commit.changed).unwrap_or(i64::MAX));
+        .bind(i64::try_from(commit.changed).unwrap_or(i64::MAX))
+        .bind(info.and_then(|info| info.verified.as_ref()).map(verified::text));
     query.execute(conn).doing("writing down a commit").map(drop)
 }
 
@@ -66,16 +68,18 @@ fn add_event(conn: &Connection, event: &Event) -> Result<(), Fault> {
 
 /// Handled commits, newest first.
 pub(super) fn commits(conn: &Connection, limit: u32) -> Result<Vec<HandledCommit>, Fault> {
-    const SQL: &str = "SELECT at, revision, author, committed_at, subject, result, reason, message, took, changed \
-                       FROM handled_commit ORDER BY id DESC LIMIT ?1";
+    const SQL: &str = "SELECT at, revision, author, committed_at, subject, result, reason, message, took, changed, \
+                       verified FROM handled_commit ORDER BY id DESC LIMIT ?1";
     let rows = sql::query(SQL).bind(limit).fetch_all(conn).doing("reading handled commits")?;
     rows.iter().map(commit).collect()
 }
 
 fn commit(row: &Row<'_>) -> Result<HandledCommit, Fault> {
     let info: (Option<String>, Option<String>, Option<String>) = (column(row, 2)?, column(row, 3)?, column(row, 4)?);
+    let signed: Option<&str> = column(row, 10)?;
+    let verified = signed.map(|text| verified::parsed(text, "handled_commit.verified")).transpose()?;
     let info = match info {
-        (Some(author), Some(time), Some(subject)) => Some(CommitInfo { author, time, subject }),
+        (Some(author), Some(time), Some(subject)) => Some(CommitInfo { author, time, subject, verified }),
         _ => None,
     };
     Ok(HandledCommit {

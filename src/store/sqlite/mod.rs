@@ -51,6 +51,7 @@ mod sql;
 mod statements;
 mod stuck;
 mod tidy;
+mod verified;
 mod writer;
 
 use std::{
@@ -97,7 +98,7 @@ use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        campaign::Generation,
+        campaign::{Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
         drift::calls::LiveRows,
@@ -106,6 +107,7 @@ use crate::{
         overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
     },
+    telemetry::status::Verification,
 };
 
 /// How often the log is tried to be emptied, while others read from it.
@@ -324,6 +326,10 @@ impl Store for SqliteStore {
         self.read(read::applied).await
     }
 
+    async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
+        self.read(read::kept_files).await
+    }
+
     fn overrides(&self) -> Arc<Overrides> {
         self.shared.overrides()
     }
@@ -348,6 +354,15 @@ impl Store for SqliteStore {
     async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError> {
         let revision = revision.clone();
         self.read(move |conn| read::is_approved(conn, &revision)).await
+    }
+
+    async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError> {
+        self.urgent(Work::SetVerified(revision.clone(), by.clone())).await
+    }
+
+    async fn verified(&self, revision: &Revision) -> Result<Option<Verification>, StoreError> {
+        let revision = revision.clone();
+        self.read(move |conn| verified::get(conn, &revision)).await
     }
 
     async fn campaigns(&self) -> Result<Vec<StoredCampaign>, StoreError> {

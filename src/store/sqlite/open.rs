@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Migrations in order; the position of each, from 1, is the schema version it leads to.
-const MIGRATIONS: [&str; 14] = [
+const MIGRATIONS: [&str; 16] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003_do_not_call.sql"),
@@ -38,6 +38,8 @@ const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0011_journal.sql"),
     include_str!("migrations/0012_overrides.sql"),
     include_str!("migrations/0013_guards.sql"),
+    include_str!("migrations/0014_kept_files.sql"),
+    include_str!("migrations/0015_verified.sql"),
     include_str!("migrations/0016_released.sql"),
 ];
 

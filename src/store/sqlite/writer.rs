@@ -33,6 +33,7 @@ use super::{
     sql,
     statements::Statements,
     stuck::Stuck,
+    verified,
 };
 use crate::{
     clock::Clock,
@@ -52,6 +53,7 @@ use crate::{
         pseudonym::Pseudonyms,
         row::{damaged, micros},
     },
+    telemetry::status::Verification,
 };
 
 /// Most urgent pieces of work in one transaction: more gains little and costs latency.
@@ -86,6 +88,7 @@ pub(super) enum Work {
     AddOverride(Box<NewOverride>),
     EndOverride(OverrideId, String),
     Approve(Revision, String),
+    SetVerified(Revision, Verification),
     Import(CampaignId, BatchId, Vec<import::Row>),
     NoteRejected(CampaignId, BatchId, u64),
     PauseBatch(CampaignId, BatchId, bool),
@@ -475,6 +478,7 @@ impl Writer {
             }
             Work::AddOverride(new) => return overrides::add(self, *new).map(Reply::Overridden),
             Work::Approve(revision, by) => campaigns::approve(self, &revision, &by)?,
+            Work::SetVerified(revision, by) => verified::set(self, &revision, &by)?,
             Work::EndOverride(id, by) => return overrides::end(self, id, &by).map(Reply::Changed),
             Work::Import(campaign, batch, contacts) => {
                 let rules = self.rules(&campaign);

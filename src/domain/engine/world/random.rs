@@ -66,11 +66,8 @@ pub(super) fn generation(dice: &mut Dice, wall0: Timestamp) -> Generation {
     }
     let mut tenant = Tenant::new(slug(TenantId::parse, "t"), "T", "UTC", "CN");
     tenant.agents.wrap_up = Duration::from_secs(dice.below(30));
-    Generation {
-        revision: Revision::parse(&"a".repeat(40)).unwrap(),
-        committed_at: wall0,
-        definitions: Definitions { agents, campaigns, ..Definitions::of(tenant) },
-    }
+    let definitions = Definitions { agents, campaigns, ..Definitions::of(tenant) };
+    Generation::whole(Revision::parse(&"a".repeat(40)).unwrap(), wall0, definitions)
 }
 
 /// Categories of numbers in this world.
