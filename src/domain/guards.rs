@@ -358,9 +358,11 @@ mod tests {
     proptest! {
         /// Whatever the week is like, a freeze that holds has an end that is ahead, and holds until then.
         #[test]
-        fn a_weekly_freeze_holds_until_its_end(days in prop::collection::vec(0usize..7, 0..4), start in 0u16..1440, long in 1u16..1440, second in 0i64..2_000_000, part in 0.0f64..1.0) {
+        fn a_weekly_freeze_holds_until_its_end(days in prop::collection::vec(0usize..7, 0..4), start in 0u16..1440, long in 1u16..1439, second in 0i64..2_000_000, part in 0.0f64..1.0) {
             let days: Vec<Weekday> = days.into_iter().map(|day| WEEK[day]).collect();
-            let window = Window { start, end: start + long };
+            let end = (start + long) % 1440;
+            let text = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+            let window = Window::parse(&format!("{}-{}", text(start), text(end))).unwrap();
             let zone = TimeZone::get("Europe/Berlin").unwrap();
             let when = When::weekly(("Europe/Berlin", zone), &days, vec![window]).unwrap();
             // Around the night in which clocks go forward.
