@@ -22,7 +22,7 @@ use dialops::{
         gate::Caps,
         ids::{BatchId, CampaignId, Revision, TrunkId},
     },
-    store::{CampaignChange, GateSettings, Opener, Store, sqlite::SqliteStore},
+    store::{Against, CampaignChange, GateSettings, Opener, Store, sqlite::SqliteStore},
 };
 
 /// Campaigns; the first has nearly all contacts.
@@ -151,7 +151,7 @@ impl World {
         let changes = changes.map(|id| CampaignChange::Put { id: id.clone(), digest: format!("{n}") }).collect();
         let revision = Revision::parse(&format!("{n:040x}")).unwrap();
         let generation = Generation::whole(revision, self.clock.now().wall, definitions);
-        self.store.apply(Arc::new(generation), changes).await.unwrap();
+        self.store.apply(Arc::new(generation), changes, Against::Whatever).await.unwrap();
     }
 
     /// All contacts of the large campaign, from a file.

@@ -142,6 +142,8 @@ fn campaign_lines(campaigns: &[CampaignStatus]) -> Vec<String> {
 fn done(campaign: &CampaignStatus) -> String {
     match (campaign.done(), campaign.contacts) {
         (Some(done), Some(contacts)) => format!("{done}/{contacts}"),
+        // Nobody counts contacts of a campaign whose file is gone.
+        (None, _) | (_, None) if campaign.is_without_file() => or_dash(None),
         (None, _) | (_, None) => "counting".to_owned(),
     }
 }

@@ -16,6 +16,7 @@ use super::{
     read::{At, Reader},
     tables::settings::{
         CeilingsTable, Dial, FreezeTable, GuardsTable, SafetyTable, SettingsFile, StoreTable, TrunkTable,
+        WeeklyFreezeTable,
     },
 };
 pub use super::{
@@ -27,13 +28,13 @@ pub use super::{
 use crate::domain::{
     campaign::{Ceilings, DialPermission, SecretRef},
     drift::Policy,
-    guards::{Freeze, Guards},
+    guards::{Freeze, Guards, When},
     ids::TrunkId,
     phone::E164,
 };
 
 /// Everything that one machine's administrator sets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Name of this daemon, if it is not the host's.
     pub instance: Option<String>,
@@ -217,7 +218,7 @@ impl Build<'_> {
             ceilings: ceilings(file.ceilings.value),
             dial,
             longest_override: file.overrides.value.longest.value,
-            guards: self.guards(file.guards.value, file.freezes.value),
+            guards: self.guards(file.guards.value, file.freezes.value, file.weekly_freezes.value),
             drift: file.drift.value.policy.value,
             webhooks,
             commit_status,
@@ -295,12 +296,19 @@ impl Build<'_> {
         }
     }
 
-    fn guards(&mut self, table: GuardsTable, freezes: Vec<At<FreezeTable>>) -> Guards {
+    fn guards(
+        &mut self,
+        table: GuardsTable,
+        freezes: Vec<At<FreezeTable>>,
+        weekly: Vec<At<WeeklyFreezeTable>>,
+    ) -> Guards {
+        let once: Vec<Freeze> = freezes.into_iter().filter_map(|freeze| self.freeze(freeze.value)).collect();
+        let weekly = weekly.into_iter().filter_map(|freeze| self.weekly_freeze(freeze.value));
         Guards {
             removals: table.removals.value,
             removals_percent: table.removals_percent.value,
             grace: table.grace.value,
-            freezes: freezes.into_iter().filter_map(|freeze| self.freeze(freeze.value)).collect(),
+            freezes: once.into_iter().chain(weekly).collect(),
             bad_files: table.bad_files.value,
         }
     }
@@ -314,7 +322,25 @@ impl Build<'_> {
                 .relate(start, "starts here");
             return None;
         }
-        Some(Freeze { starts_at: starts_at.value, ends_at: ends_at.value, reason })
+        Some(Freeze { when: When::Once { starts_at: starts_at.value, ends_at: ends_at.value }, reason })
+    }
+
+    fn weekly_freeze(&mut self, freeze: WeeklyFreezeTable) -> Option<Freeze> {
+        let (timezone, windows, reason) = (freeze.timezone?.value, freeze.windows?, freeze.reason?.value);
+        let overlapping = windows.value.iter().enumerate().find_map(|(index, window)| {
+            let first = windows.value[..index].iter().find(|first| first.value.overlaps(window.value))?;
+            Some((first.span, window.span))
+        });
+        if let Some((first, second)) = overlapping {
+            let first = self.source.locate(first.unwrap_or_default());
+            self.error(Code::WindowsOverlap, second, "two windows overlap")
+                .label("overlaps")
+                .relate(first, "with this one");
+            return None;
+        }
+        let weekdays: Vec<_> = freeze.weekdays.map(|days| values(days.value)).unwrap_or_default();
+        let when = When::weekly((&timezone.name, timezone.zone), &weekdays, values(windows.value)).ok()?;
+        Some(Freeze { when, reason })
     }
 
     fn trunk(&self, trunk: TrunkTable) -> Option<TrunkSettings> {

@@ -10,6 +10,7 @@ mod drift;
 mod recovery;
 mod run;
 mod status;
+mod stuck;
 mod unwritten;
 
 pub use run::{Dialer, DialerError, run};

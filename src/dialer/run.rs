@@ -31,13 +31,13 @@ use crate::{
         campaign::Generation,
         drift::calls::LiveRows,
         engine::{Effect, Engine, EngineSettings, Input, Observation},
-        ids::{AgentId, AttemptId, LegId},
+        ids::{AgentId, AttemptId, CampaignId, LegId},
         intent::{Intent, Settlement},
         overrides::Scope,
         reason::Hold,
     },
     store::{Evaluated, IntentDecision, IntentRequest, Leftovers, LegRecord, Milestone, Store, StoreError},
-    telemetry::{metrics::Metrics, status::DialStatus},
+    telemetry::{failures::FailedStep, metrics::Metrics, status::DialStatus},
     telephony::{CallEvents, CallGateway, SubmitError},
 };
 
@@ -108,6 +108,8 @@ pub(super) enum Done {
     IntentFailed(AttemptId),
     Agent(AgentId, Availability, oneshot::Sender<Result<(), AgentError>>, Result<(), StoreError>),
     Evaluated(Option<Evaluated>),
+    /// What is to be done for a campaign in the store failed.
+    Stuck(StoreError),
     Known(BTreeMap<AgentId, Availability>),
     Live(Option<LiveRows>),
     /// Legs that were asked for, and what there is of them and of attempts.
@@ -174,9 +176,11 @@ pub(super) struct Looper {
     /// What is known is being held against the store and the gateway.
     pub(super) comparison: Option<Comparison>,
     /// The store is applying filters to contacts.
-    evaluating: bool,
+    pub(super) evaluating: bool,
     /// A generation came meanwhile, perhaps with other filters.
     evaluate_again: bool,
+    /// Campaigns of which what is to be done in the store fails.
+    pub(super) behind: BTreeSet<CampaignId>,
     work: FuturesUnordered<Work>,
     ready: VecDeque<Done>,
     pub(super) outgoing: VecDeque<CallCommand>,
@@ -201,6 +205,7 @@ impl Looper {
             comparison: None,
             evaluating: false,
             evaluate_again: false,
+            behind: BTreeSet::new(),
             work: FuturesUnordered::new(),
             ready: VecDeque::new(),
             outgoing: recovery.commands.into(),
@@ -233,8 +238,12 @@ impl Looper {
         match effect {
             Effect::LoadCandidates { campaign, limit } => {
                 let now = self.parts.clock.now().wall;
+                let metrics = Arc::clone(&self.parts.metrics);
                 self.begin(async move {
                     let page = logged(store.candidates(&campaign, now, limit).await, "loading contacts");
+                    if page.is_none() {
+                        metrics.campaign_failed(FailedStep::Page);
+                    }
                     Done::Give(Input::Candidates { campaign, page })
                 });
             }
@@ -385,7 +394,7 @@ impl Looper {
     }
 
     /// Has the store apply filters that changed to contacts, piece by piece, while dialling goes on.
-    fn evaluate(&mut self) {
+    pub(super) fn evaluate(&mut self) {
         if std::mem::replace(&mut self.evaluating, true) {
             self.evaluate_again = true;
             return;
@@ -393,14 +402,26 @@ impl Looper {
         let store = Arc::clone(&self.parts.store);
         let evaluated = until_done("applying a filter", move || {
             let store = Arc::clone(&store);
-            async move { store.evaluate().await }
+            async move {
+                match store.evaluate().await {
+                    Err(stuck @ StoreError::Stuck { .. }) => Ok(Err(stuck)),
+                    evaluated => evaluated.map(Ok),
+                }
+            }
         });
-        self.begin(evaluated.map(|evaluated| evaluated.map_or_else(Done::Fatal, Done::Evaluated)));
+        self.begin(evaluated.map(|evaluated| match evaluated {
+            Ok(Ok(evaluated)) => Done::Evaluated(evaluated),
+            Ok(Err(stuck)) => Done::Stuck(stuck),
+            Err(error) => Done::Fatal(error),
+        }));
     }
 
     fn evaluated(&mut self, evaluated: Option<Evaluated>) {
         self.evaluating = false;
         let more = evaluated.is_some() || std::mem::take(&mut self.evaluate_again);
+        if let Some(piece) = evaluated.as_ref().filter(|piece| self.behind.remove(&piece.campaign)) {
+            self.give(Input::Behind { campaign: piece.campaign.clone(), hold: None });
+        }
         if let Some(Evaluated { campaign, .. }) = evaluated.filter(|piece| piece.admitted > 0 || piece.complete) {
             self.give(Input::ContactsAdded(campaign));
         }
@@ -484,6 +505,7 @@ impl Looper {
                 self.give(input);
             }
             Done::IntentFailed(attempt) => {
+                self.parts.metrics.campaign_failed(FailedStep::Intent);
                 self.give(Input::IntentRefused { attempt, hold: Hold::StoreUnavailable });
                 // Whether it was written nobody knows; it must not stand as a live call.
                 self.act(Effect::WithdrawIntent { attempt });
@@ -504,6 +526,7 @@ impl Looper {
                 let _unheard = reply.send(answer);
             }
             Done::Evaluated(evaluated) => self.evaluated(evaluated),
+            Done::Stuck(error) => self.stuck(error),
             Done::Known(states) => {
                 for (agent, availability) in states {
                     if self.unknown.remove(&agent) {
@@ -594,6 +617,10 @@ impl Looper {
         }
         self.agents = agents;
         self.publish();
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.drain_until.is_some()
     }
 
     fn drain(&mut self) {

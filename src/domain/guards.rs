@@ -6,15 +6,19 @@
 
 use std::{fmt, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, civil::Weekday, tz::TimeZone};
 
-use super::ids::CampaignId;
+use super::{
+    calendar::{CallingHours, CallingHoursError, Special, Window},
+    days::Days,
+    ids::CampaignId,
+};
 
 /// How long a campaign whose file is gone is paused before it retires, unless the settings say otherwise.
 pub const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the settings ask for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Guards {
     /// Most campaigns that a commit may take away by itself.
     pub removals: u32,
@@ -44,15 +48,65 @@ impl Default for Guards {
 }
 
 /// A time in which nothing but pauses is applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Freeze {
-    /// Its first instant.
-    pub starts_at: Timestamp,
-    /// The first instant after it.
-    pub ends_at: Timestamp,
+    /// When it holds.
+    pub when: When,
     /// Why.
     pub reason: String,
 }
+
+/// When a freeze holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum When {
+    /// Once.
+    Once {
+        /// Its first instant.
+        starts_at: Timestamp,
+        /// The first instant after it.
+        ends_at: Timestamp,
+    },
+    /// Every week, while these hours are open.
+    Weekly(CallingHours),
+}
+
+impl When {
+    /// Every week in these windows, in a zone that is named so: on `weekdays`, or on all if there are none. A window
+    /// belongs to the day on which it starts.
+    pub fn weekly(
+        (timezone, zone): (&str, TimeZone),
+        weekdays: &[Weekday],
+        windows: Vec<Window>,
+    ) -> Result<Self, CallingHoursError> {
+        let hours = CallingHours::new(timezone, zone, windows)?;
+        let others = WEEK.into_iter().filter(|day| !weekdays.is_empty() && !weekdays.contains(day));
+        let days = Days { weekdays: others.collect(), ..Days::default() };
+        let closed = (!days.is_empty()).then(|| Special { days, windows: Vec::new() });
+        hours.with_special(closed.into_iter().collect()).map(Self::Weekly)
+    }
+
+    /// The first instant at which it holds no longer, if it holds at `now`.
+    fn until(&self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Once { starts_at, ends_at } => (*starts_at..*ends_at).contains(&now).then_some(*ends_at),
+            // One that does not end within a week is looked at again by then.
+            Self::Weekly(hours) => hours.is_open(now).then(|| {
+                let in_a_week = now.saturating_add(SignedDuration::from_hours(7 * 24)).unwrap_or(Timestamp::MAX);
+                hours.closes_at(now).unwrap_or(in_a_week)
+            }),
+        }
+    }
+}
+
+const WEEK: [Weekday; 7] = [
+    Weekday::Monday,
+    Weekday::Tuesday,
+    Weekday::Wednesday,
+    Weekday::Thursday,
+    Weekday::Friday,
+    Weekday::Saturday,
+    Weekday::Sunday,
+];
 
 /// What a commit would take away.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,15 +182,15 @@ impl Guards {
     /// The freeze that holds at `now`; of several the one that ends last.
     #[must_use]
     pub fn frozen(&self, now: Timestamp) -> Option<Verdict> {
-        let holding = self.freezes.iter().filter(|freeze| (freeze.starts_at..freeze.ends_at).contains(&now));
-        let freeze = holding.max_by_key(|freeze| freeze.ends_at)?;
-        Some(Verdict::Frozen { until: freeze.ends_at, reason: freeze.reason.clone() })
+        let holding = self.freezes.iter().filter_map(|freeze| Some((freeze.when.until(now)?, &freeze.reason)));
+        let (until, reason) = holding.max_by_key(|(until, _)| *until)?;
+        Some(Verdict::Frozen { until, reason: reason.clone() })
     }
 
     /// When a campaign whose file was found to be gone at `since` retires.
     #[must_use]
     pub fn retires_at(&self, since: Timestamp) -> Timestamp {
-        let grace = jiff::SignedDuration::try_from(self.grace).unwrap_or(jiff::SignedDuration::MAX);
+        let grace = SignedDuration::try_from(self.grace).unwrap_or(SignedDuration::MAX);
         since.checked_add(grace).unwrap_or(Timestamp::MAX)
     }
 }
@@ -245,8 +299,7 @@ mod tests {
     #[test]
     fn a_freeze_holds_from_its_start_to_its_end() {
         let freeze = |starts_at, ends_at, reason: &str| Freeze {
-            starts_at: at(starts_at),
-            ends_at: at(ends_at),
+            when: When::Once { starts_at: at(starts_at), ends_at: at(ends_at) },
             reason: reason.to_owned(),
         };
         let guards = Guards {
@@ -267,7 +320,60 @@ mod tests {
         assert_eq!(until("2031-12-27T00:00:00Z"), None);
     }
 
+    fn weekly(zone: &str, weekdays: &[Weekday], windows: &[&str]) -> Guards {
+        let windows = windows.iter().map(|window| Window::parse(window).unwrap()).collect();
+        let when = When::weekly((zone, TimeZone::get(zone).unwrap()), weekdays, windows).unwrap();
+        Guards { freezes: vec![Freeze { when, reason: "peak".to_owned() }], ..Guards::default() }
+    }
+
+    fn until(guards: &Guards, now: &str) -> Option<String> {
+        match guards.frozen(at(now)) {
+            Some(Verdict::Frozen { until, reason }) => Some(format!("{until} {reason}")),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_weekly_freeze_holds_in_its_windows_in_its_zone() {
+        use Weekday::{Friday, Saturday};
+        // 2031-03-07 is a Friday; Shanghai is eight hours ahead.
+        let evenings = weekly("Asia/Shanghai", &[Friday, Saturday], &["18:00-24:00", "00:00-02:00"]);
+        assert_eq!(until(&evenings, "2031-03-07T09:59:59Z"), None);
+        let friday = Some("2031-03-07T18:00:00Z peak".to_owned());
+        assert_eq!(until(&evenings, "2031-03-07T10:00:00Z"), friday, "into the first hours of Saturday");
+        assert_eq!(until(&evenings, "2031-03-07T18:00:00Z"), None);
+        assert_eq!(until(&evenings, "2031-03-08T10:00:00Z").as_deref(), Some("2031-03-08T16:00:00Z peak"));
+        assert_eq!(until(&evenings, "2031-03-09T12:00:00Z"), None, "not on Sunday");
+
+        let nights = weekly("UTC", &[Friday], &["22:00-02:00"]);
+        assert_eq!(until(&nights, "2031-03-08T01:00:00Z").as_deref(), Some("2031-03-08T02:00:00Z peak"));
+        assert_eq!(until(&nights, "2031-03-07T01:00:00Z"), None, "it belongs to the day on which it starts");
+
+        let whole = weekly("UTC", &[Friday, Saturday], &["00:00-24:00"]);
+        assert_eq!(until(&whole, "2031-03-07T05:00:00Z").as_deref(), Some("2031-03-09T00:00:00Z peak"));
+        let always = weekly("UTC", &[], &["00:00-24:00"]);
+        assert_eq!(until(&always, "2031-03-07T05:00:00Z").as_deref(), Some("2031-03-14T05:00:00Z peak"));
+    }
+
     proptest! {
+        /// Whatever the week is like, a freeze that holds has an end that is ahead, and holds until then.
+        #[test]
+        fn a_weekly_freeze_holds_until_its_end(days in prop::collection::vec(0usize..7, 0..4), start in 0u16..1440, long in 1u16..1439, second in 0i64..2_000_000, part in 0.0f64..1.0) {
+            let days: Vec<Weekday> = days.into_iter().map(|day| WEEK[day]).collect();
+            let end = (start + long) % 1440;
+            let text = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+            let window = Window::parse(&format!("{}-{}", text(start), text(end))).unwrap();
+            let zone = TimeZone::get("Europe/Berlin").unwrap();
+            let when = When::weekly(("Europe/Berlin", zone), &days, vec![window]).unwrap();
+            // Around the night in which clocks go forward.
+            let now = at("2031-03-24T00:00:00Z") + SignedDuration::from_secs(second);
+            if let Some(until) = when.until(now) {
+                prop_assert!(until > now);
+                let between = now + until.duration_since(now).mul_f64(part);
+                prop_assert!(between >= until || when.until(between) == Some(until), "{now} {between} {until}");
+            }
+        }
+
         /// What is let in takes away no more than either limit; what waits would take away more than one.
         #[test]
         fn the_limits_hold(gone in 0usize..40, stays in 0usize..40, new in 0usize..3, most in 0u32..40, percent in 0u32..=100) {

@@ -122,6 +122,7 @@ struct CampaignRow {
     asks_for: Option<String>,
     waiting: Option<String>,
     contacts: Option<u64>,
+    is_without_file: bool,
     done: String,
     all: String,
     percent: u64,
@@ -231,7 +232,11 @@ fn tiles(status: &Status) -> Vec<Tile> {
     let campaigns = &status.campaigns.list;
     let open: u64 = campaigns.iter().filter_map(|campaign| campaign.open_contacts).sum();
     let all: u64 = campaigns.iter().filter_map(|campaign| campaign.contacts).sum();
-    let counting = if campaigns.iter().any(|campaign| campaign.contacts.is_none()) { ", counting" } else { "" };
+    let counting = if campaigns.iter().any(|campaign| campaign.contacts.is_none() && !campaign.is_without_file()) {
+        ", counting"
+    } else {
+        ""
+    };
     let tile = |label, value: String, note: String| Tile { label, value, note };
     vec![
         tile("Live calls", status.live_calls.to_string(), format!("{} agents held", status.reserved_agents)),
@@ -306,6 +311,7 @@ impl CampaignRow {
             asks_for: contradicts(campaign).then(|| campaign.desired.clone()),
             waiting: campaign.waiting.as_ref().map(|waiting| waiting_text(waiting, zone)),
             contacts: campaign.contacts,
+            is_without_file: campaign.is_without_file(),
             done: grouped(done),
             all: grouped(all),
             percent: (done * 100).checked_div(all).unwrap_or(0),

@@ -31,11 +31,11 @@ use self::{
     journal::Journal,
 };
 use super::{
-    AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage,
-    ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges, GateSettings, HandledCommit,
-    ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome,
-    Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign, StoredFiles, Tally,
-    Why, file_digest, pseudonym::Pseudonyms,
+    Against, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange,
+    CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges, GateSettings,
+    HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber,
+    ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign,
+    StoredFiles, Tally, Why, file_digest, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -344,10 +344,20 @@ impl Store for MemoryStore {
         Ok(self.state()?.campaigns.values().map(|held| held.stored.clone()).collect())
     }
 
-    async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError> {
+    async fn apply(
+        &self,
+        generation: Arc<Generation>,
+        changes: Vec<CampaignChange>,
+        against: Against<'_>,
+    ) -> Result<(), StoreError> {
         let now = self.clock.now().wall;
         let mut state = self.state()?;
         let in_force = state.applied.last().map(|(revision, ..)| revision.clone());
+        if let Against::Revision(planned) = against
+            && planned != in_force.as_ref()
+        {
+            return Err(StoreError::Moved { planned: planned.cloned(), found: in_force });
+        }
         if in_force.as_ref() != Some(&generation.revision) {
             state.applied.retain(|(revision, ..)| *revision != generation.revision);
             state.applied.push((generation.revision.clone(), generation.committed_at, now));

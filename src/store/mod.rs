@@ -5,7 +5,7 @@
 //! here share one trait and one conformance suite: `sqlite`, its in-memory twin `memory`, and later
 //! a server database.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
@@ -138,6 +138,32 @@ pub enum StoreError {
     /// A contact that was erased stays as it is.
     #[error("customer {0} was erased, which is final; import the customer anew if that is wanted")]
     Erased(CustomerId),
+    /// Something of one campaign fails; others go on.
+    #[error("campaign {campaign}: {step} failed, for the {failures}. time in a row")]
+    Stuck {
+        /// Which campaign.
+        campaign: CampaignId,
+        /// What fails.
+        step: Step,
+        /// How often in a row.
+        failures: u32,
+        /// When it is tried again.
+        retry_in: Duration,
+        /// Why.
+        #[source]
+        source: Box<Self>,
+    },
+    /// Another commit came into force meanwhile.
+    #[error(
+        "the store has {} in force, and what was to be applied was planned while {} was: it is planned anew",
+        commit(.found), commit(.planned)
+    )]
+    Moved {
+        /// What was in force by the plan.
+        planned: Option<Revision>,
+        /// What is.
+        found: Option<Revision>,
+    },
     /// The writer has stopped.
     #[error("the store has been closed")]
     Closed,
@@ -153,6 +179,54 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+fn commit(revision: &Option<Revision>) -> String {
+    revision.as_ref().map_or_else(|| "no commit".to_owned(), |revision| format!("commit {}", revision.short()))
+}
+
+/// What is done for a campaign after a commit has changed it, beside dialling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// Its contacts are released from lists that it follows no longer.
+    Lists,
+    /// Those whom a cap holds are asked about anew.
+    Holds,
+    /// Its definition is applied to its contacts.
+    Definition,
+    /// The pause of a batch is.
+    Pause,
+    /// Those are found whom time has made stand otherwise.
+    Wake,
+}
+
+impl Step {
+    /// What it does, as half a sentence.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lists => "releasing contacts from a list",
+            Self::Holds => "releasing held contacts",
+            Self::Definition => "applying the definition to contacts",
+            Self::Pause => "applying the pause of a batch",
+            Self::Wake => "waking contacts",
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// While what is in force a generation may be put in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Against<'a> {
+    /// What is applied holds whatever is.
+    Whatever,
+    /// Only while this is, or nothing: what was planned against it is wrong by any other.
+    Revision(Option<&'a Revision>),
 }
 
 /// Who opens a store; kept with the epoch, so every attempt can name its daemon.
@@ -629,8 +703,14 @@ pub trait Store: Send + Sync + 'static {
     async fn left_behind(&self, attempts: &[AttemptId], legs: &[LegId]) -> Result<Leftovers, StoreError>;
 
     /// Puts a generation in force in one transaction: from the moment this returns the gate uses
-    /// its definitions. Doing it again changes nothing.
-    async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError>;
+    /// its definitions. Doing it again changes nothing. Refused with [`StoreError::Moved`] if another revision is in
+    /// force than the changes were planned against.
+    async fn apply(
+        &self,
+        generation: Arc<Generation>,
+        changes: Vec<CampaignChange>,
+        against: Against<'_>,
+    ) -> Result<(), StoreError>;
 
     /// Applies definitions, and pauses of batches, that have changed to some contacts, and releases some from
     /// lists that are followed no longer; `None` once there are none left. Until a definition has been applied

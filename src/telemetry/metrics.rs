@@ -20,6 +20,7 @@ use prometheus::{
 
 use super::{
     campaign_series, drift, exchange,
+    failures::FailedStep,
     process::{self, Add as _},
     status::{CampaignStatus, DialStatus, SourceStatus},
 };
@@ -158,6 +159,7 @@ pub struct Metrics {
     store_commits: IntCounter,
     engine_errors: IntCounter,
     pub(super) drift: drift::Series,
+    pub(super) campaign_failures: IntCounterVec,
     sip_receive_buffer: IntGauge,
 }
 
@@ -240,6 +242,11 @@ impl Metrics {
             engine_errors: declare
                 .counter("dialops_engine_errors_total", "Events that did not fit the state they met; each is a bug."),
             drift: drift::Series::new(&declare),
+            campaign_failures: declare.counters(
+                Opts::new("dialops_campaign_failures_total", "Failures of single campaigns in the store, by step."),
+                "step",
+                FailedStep::ALL.map(FailedStep::as_str),
+            ),
             sip_receive_buffer: declare.gauge(
                 "dialops_sip_receive_buffer_bytes",
                 "Receive buffer that the kernel gave the SIP socket; it clamps in silence.",

@@ -3,6 +3,7 @@
 mod campaign_series;
 mod drift;
 pub mod exchange;
+pub mod failures;
 pub mod log;
 pub mod metrics;
 pub mod process;

@@ -201,6 +201,12 @@ pub struct CampaignStatus {
 }
 
 impl CampaignStatus {
+    /// Whether its file is gone: what it asked for is not known any more.
+    #[must_use]
+    pub fn is_without_file(&self) -> bool {
+        self.desired.is_empty()
+    }
+
     /// Contacts that have ended; `None` while they are being counted.
     #[must_use]
     pub fn done(&self) -> Option<u64> {

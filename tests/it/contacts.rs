@@ -11,7 +11,7 @@ use dialops::{
         ids::{AttributeId, BatchId, CampaignId, CategoryId, CustomerId, Revision, TenantId},
         tenant::Tenant,
     },
-    store::{CampaignChange, GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
+    store::{Against, CampaignChange, GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
 };
 use jiff::Timestamp;
 use tokio::{io::AsyncWriteExt, sync::mpsc};
@@ -51,7 +51,7 @@ async fn store() -> (tempfile::TempDir, Arc<SqliteStore>) {
     let settings = GateSettings { permission: DialPermission::None, caps: BTreeMap::new() };
     let store = SqliteStore::open(&dir.path().join("s.db"), opener, settings, Clock::system()).await.unwrap();
     let put = CampaignChange::Put { id: spring(), digest: "d".into() };
-    store.apply(generation(), vec![put]).await.unwrap();
+    store.apply(generation(), vec![put], Against::Whatever).await.unwrap();
     (dir, store)
 }
 

@@ -138,6 +138,12 @@ fn a_campaign_whose_file_is_gone_pauses_retires_and_can_return() {
         "{waiting}"
     );
     assert_eq!(stage.why_in("c1", "d1")["hold"]["message"], waiting["message"]);
+    // Nobody counts the contacts of a campaign whose file is gone.
+    let shown = stage.cli(&["status"]);
+    let line = shown.lines().find(|line| line.starts_with("c1 ")).unwrap();
+    assert_eq!(line.split_whitespace().take(4).collect::<Vec<_>>(), ["c1", "paused", "-", "0"], "{shown}");
+    stage.until("the others are counted", || !stage.cli(&["status"]).contains("counting"));
+    assert!(!daemon.get("/").unwrap().1.contains("counting"), "nor does the page say so");
     stage.sign_in(&["a1"]);
     stage.until("it has retired", || phases(&stage).len() == 2);
     assert_eq!(stage.status()["campaigns"]["byPhase"]["retired"], 1);
@@ -218,5 +224,59 @@ fn a_freeze_lets_pauses_in_and_nothing_else() {
     stage.until("the freeze is over", || in_force(&stage) == commit);
     assert_eq!(phase("c3").as_deref(), Some("running"));
     assert!(Clock::system().now().wall >= ends_at);
+    daemon.stop();
+}
+
+#[test]
+fn the_commands_that_make_a_pin_last_undo_merges_too() {
+    let stage = Stage::new(&["a1"]);
+    let good = stage.commit(&Campaign { state: "paused", ..Campaign::default() }).to_string();
+    let git = |arguments: &[&str]| stage.repository.git(arguments);
+    git(&["checkout", "--quiet", "-b", "feature"]);
+    stage.commit(&named("feature"));
+    git(&["checkout", "--quiet", "main"]);
+    stage.commit(&Campaign::default());
+    git(&["merge", "--quiet", "--no-ff", "--no-edit", "feature"]);
+    let newest = stage.commit(&named("winter")).to_string();
+    let daemon = stage.run();
+    stage.until("the newest commit is in force", || in_force(&stage) == newest);
+    let said = stage.cli(&["override", "pin", &good, "--reason", "calls the wrong people", "--until", "1h"]);
+    let commands: Vec<&str> = said.lines().map(str::trim).filter(|line| line.starts_with("git revert")).collect();
+    assert_eq!(commands.len(), 3, "{said}");
+    assert!(commands.iter().any(|command| command.contains("-m 1 ")), "{said}");
+    for command in &commands {
+        let arguments: Vec<&str> = command.split_whitespace().skip(1).collect();
+        git(&arguments);
+    }
+    let tree = |revision: &str| git(&["rev-parse", &format!("{revision}^{{tree}}")]);
+    assert_eq!(tree("main"), tree(&good), "the branch is as it was then");
+    stage.cli(&["override", "end", "1"]);
+    let head = git(&["rev-parse", "main"]);
+    stage.until("the branch is followed again", || in_force(&stage) == head);
+    assert!(phases(&stage).iter().any(|(id, phase)| id == CAMPAIGN && phase == "paused"), "{:?}", phases(&stage));
+    daemon.stop();
+}
+
+#[test]
+fn a_pin_goes_before_a_weekly_freeze_and_its_end_does_not() {
+    let stage = Stage::new(&["a1"]);
+    let good = stage.commit(&Campaign { state: "paused", ..Campaign::default() }).to_string();
+    let bad = stage.commit(&Campaign::default()).to_string();
+    let daemon = stage.run();
+    stage.until("the newest commit is in force", || in_force(&stage) == bad);
+    daemon.stop();
+    // All week long, so that no test is run outside it.
+    with_guards(&stage, "[[weekly_freezes]]\nwindows = [\"00:00-24:00\"]\ntimezone = \"UTC\"\nreason = \"peak\"");
+    let daemon = stage.run();
+    stage.until("the commit in force stays", || in_force(&stage) == bad);
+    stage.cli(&["override", "pin", &good, "--reason", "calls the wrong people", "--until", "1h"]);
+    assert_eq!(in_force(&stage), good, "a person's word goes before the freeze");
+    stage.cli(&["override", "end", "1"]);
+    let frozen = || condition(&stage, "Ready").is_some_and(|ready| ready["reason"] == "Frozen");
+    stage.until("the newest commit waits for the end of the freeze", frozen);
+    pause(IN_VAIN);
+    assert_eq!(in_force(&stage), good, "which resumes nothing");
+    let message = condition(&stage, "Ready").unwrap()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("nothing but pauses is applied until ") && message.contains(": peak"), "{message}");
     daemon.stop();
 }

@@ -59,6 +59,7 @@ mod sip;
 mod ssh_server;
 mod stage;
 mod store;
+mod stuck;
 mod systemd;
 mod telling;
 mod template;

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
@@ -33,7 +33,7 @@ use dialops::{
     gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
     reconcile::{self, Checked, Load, Reconcile, Rejected},
     store::{
-        AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, CommitResult,
+        Against, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, CommitResult,
         ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, EventKind, FileChanges, GateSettings,
         HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber,
         ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign,
@@ -541,6 +541,42 @@ async fn the_example_is_checked_as_the_command_does() {
     assert!(problems[0].line > 1 && problems[0].suggestion.as_deref().unwrap().contains("running"));
 }
 
+#[tokio::test]
+async fn what_was_planned_against_another_commit_is_refused_and_planned_anew() {
+    let repository = Repository::new();
+    repository.write("spring.toml", file("running"));
+    repository.commit("first");
+    let memory = memory();
+    let store = Arc::new(Flaky::new(memory.clone()));
+    let mut daemon = Daemon::start(&repository, store.clone());
+    daemon.look(false).await;
+    let first = daemon.generation.borrow().clone().unwrap();
+    repository.write("summer.toml", "id = \"summer\"\nname = \"Summer\"\nstate = \"paused\"\n");
+    let second = repository.commit("second");
+    repository.write("spring.toml", file("paused"));
+    let third = repository.commit("third");
+
+    // Somebody else puts the second in force in the very moment in which the third was planned.
+    let other = Generation { revision: second.clone(), ..(*first).clone() };
+    *store.intervenes.lock().unwrap() = Some(Arc::new(other));
+    let status = daemon.look(false).await;
+    let (ready, reason, message) = condition(&status, "Ready").unwrap();
+    assert_eq!((ready, reason), ("False", "StoreFailed"));
+    let told =
+        format!("the store has commit {} in force, and what was to be applied was planned while", second.short());
+    assert!(message.starts_with(&told), "{message}");
+    let in_force = |memory: &Arc<MemoryStore>| {
+        let memory = Arc::clone(memory);
+        async move { memory.applied().await.unwrap().unwrap().0 }
+    };
+    assert_eq!(in_force(&memory).await, second, "nothing of the third is there");
+    timeout(PATIENCE, daemon.status.wait_for(|status| condition(status, "Ready").unwrap().0 == "True"))
+        .await
+        .expect("planned anew by itself")
+        .unwrap();
+    assert_eq!((in_force(&memory).await, daemon.in_force()), (third.clone(), Some(third)));
+}
+
 /// A store that can be told to fail to apply, or to stop whoever uses it. The loop uses a few verbs of it.
 pub(crate) struct Flaky {
     inner: Arc<dyn Store>,
@@ -548,11 +584,14 @@ pub(crate) struct Flaky {
     /// Steps until it stops; negative for never. There is one before each verb and one behind it.
     pub(crate) steps_left: AtomicI64,
     pub(crate) stopped: Notify,
+    /// Put in force by somebody else, just before the next generation is.
+    intervenes: Mutex<Option<Arc<Generation>>>,
 }
 
 impl Flaky {
     pub(crate) fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, failing: AtomicBool::new(false), steps_left: AtomicI64::new(-1), stopped: Notify::new() }
+        let (failing, steps_left) = (AtomicBool::new(false), AtomicI64::new(-1));
+        Self { inner, failing, steps_left, stopped: Notify::new(), intervenes: Mutex::default() }
     }
 
     /// Does a verb, or part of it and never anything again.
@@ -593,11 +632,20 @@ impl Store for Flaky {
         self.stepwise(self.inner.campaigns()).await
     }
 
-    async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError> {
+    async fn apply(
+        &self,
+        generation: Arc<Generation>,
+        changes: Vec<CampaignChange>,
+        against: Against<'_>,
+    ) -> Result<(), StoreError> {
         if self.failing.load(Ordering::Acquire) {
             return Err(StoreError::Database { doing: "applying", source: "disk I/O error".into() });
         }
-        self.stepwise(self.inner.apply(generation, changes)).await
+        let other = self.intervenes.lock().unwrap().take();
+        if let Some(other) = other {
+            self.inner.apply(other, Vec::new(), Against::Whatever).await?;
+        }
+        self.stepwise(self.inner.apply(generation, changes, against)).await
     }
 
     fn overrides(&self) -> Arc<Overrides> {

@@ -31,7 +31,8 @@ use dialops::{
     gitops::webhook::Webhooks,
     http::{self, Instance, Listeners, ServerState, access::Access},
     store::{
-        CampaignChange, GateSettings, IntentDecision, IntentRequest, LegRecord, Opener, Store, memory::MemoryStore,
+        Against, CampaignChange, GateSettings, IntentDecision, IntentRequest, LegRecord, Opener, Store,
+        memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -132,7 +133,7 @@ impl Served {
     pub(crate) async fn apply(&self) {
         let generation = Arc::new(generation());
         let changes = vec![CampaignChange::Put { id: campaign_id(), digest: "d1".into() }];
-        self.store.apply(Arc::clone(&generation), changes).await.unwrap();
+        self.store.apply(Arc::clone(&generation), changes, Against::Whatever).await.unwrap();
         self.generation.send_replace(Some(generation));
         self.source.send_replace(source_status());
         self.dial.send_replace(dial_status());

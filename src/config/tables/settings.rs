@@ -8,6 +8,7 @@ use crate::{
         kinds::{
             address::{Host, HostPort, Socket},
             choice::{Choice, Words},
+            days::DayOfWeek,
             duration::Lasting,
             flag::Flag,
             list::List,
@@ -15,7 +16,7 @@ use crate::{
             phone::Phone,
             secret::Secret,
             text::{FilePath, Slug, Text},
-            time::Instant,
+            time::{Instant, Window, Zone},
         },
         settings::{LogFormat, LogLevel},
         table::table,
@@ -53,6 +54,8 @@ table! {
         table guards: GuardsTable,
         /// One `[[freezes]]` for each time in which nothing but pauses is applied.
         default(Vec::new()) freezes: List<FreezeTable, 0>,
+        /// One `[[weekly_freezes]]` for each such time that comes back every week.
+        default(Vec::new()) weekly_freezes: List<WeeklyFreezeTable, 0>,
         /// What is done where the store, or the telephony side, differs from the commit in force.
         table drift: DriftTable,
         /// One `[[webhooks]]` for each server that tells of pushes.
@@ -197,6 +200,21 @@ table! {
         required ends_at: Instant => toml "2031-12-27T00:00:00+08:00",
         /// Why, for whoever waits.
         required reason: Text<1, 200> => "holidays",
+    }
+}
+
+table! {
+    /// A time that comes back every week, in which nothing but pauses is applied.
+    pub(crate) struct WeeklyFreezeTable "a weekly freeze" {
+        /// The days on which it begins; every day if there are none.
+        optional weekdays: List<DayOfWeek, 1> => ["fri", "sat"],
+        /// Windows of these days, `HH:MM-HH:MM`, the end not included; they may not overlap. An end of 24:00 is the
+        /// day's end, and one before the start is on the next day.
+        required windows: List<Window, 1> => ["18:00-24:00"],
+        /// IANA time zone of days and windows.
+        required timezone: Zone => "Asia/Shanghai",
+        /// Why, for whoever waits.
+        required reason: Text<1, 200> => "peak hours",
     }
 }
 

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    Due, Effect, Engine, LegRole, Observation, Settling,
+    Due, Effect, Engine, LegRole, Observation, RECORDING, Settling,
     agents::{MISSED_BACKOFF, MISSES_MAX, Phase, Phone},
 };
 use crate::domain::{
@@ -250,6 +250,9 @@ impl Engine {
                 let RecordedIntent { contact, policy, local_date, next_day_at, .. } = intent;
                 call.contact = contact;
                 call.recorded = Some(Recorded { policy, local_date, next_day_at });
+                if let Some(run) = self.campaigns.get_mut(&call.campaign) {
+                    run.went_on(RECORDING);
+                }
                 self.place(now, attempt, effects);
             }
             _ => {
@@ -272,8 +275,9 @@ impl Engine {
         }
         let (id, contact) = (call.campaign.clone(), call.contact.clone());
         let (number, rule) = (call.number, call.rule.clone());
-        if *hold == Hold::StoreUnavailable {
-            self.back_off(now);
+        let seed = u64::from(self.settings.epoch.0);
+        if let Some(run) = self.campaigns.get_mut(&id).filter(|_| *hold == Hold::StoreUnavailable) {
+            run.failed(now, &id, RECORDING, seed);
         }
         self.drop_claim(now, attempt, effects);
         self.call_over(now);

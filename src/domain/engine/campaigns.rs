@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     attribute::Attributes,
+    backoff::{self, Bounds},
     business,
     campaign::{Campaign, DesiredState, DialPermission},
     contact::{Contact, HELD_FOR_GOOD},
@@ -45,6 +46,23 @@ struct Loading {
     touched: BTreeSet<ContactRef>,
     /// Something was under way when it was asked for, so it may count an ended contact as open.
     unsure: bool,
+}
+
+/// How long a campaign waits of which something failed in the store.
+const FAILED_FOR: Bounds = Bounds { first: Duration::from_secs(1), most: Duration::from_secs(60) };
+
+/// What of a campaign fails in the store.
+#[derive(Debug, Clone)]
+struct Failing {
+    what: &'static str,
+    /// How often in a row.
+    failures: u32,
+    /// Nothing is tried before.
+    until: Duration,
+    /// The same by the wall clock.
+    retry_at: Timestamp,
+    /// That is ahead.
+    waits: bool,
 }
 
 /// A contact that is left alone for a while.
@@ -114,6 +132,10 @@ pub(super) struct CampaignRun {
     /// Turns of its claims and live calls.
     pub(super) turns: BTreeSet<u64>,
     pub(super) results: BTreeMap<CallResult, u64>,
+    /// What of it fails.
+    failing: Option<Failing>,
+    /// What has yet to be done for it in the store, and fails.
+    pub(super) behind: Option<Hold>,
 }
 
 impl CampaignRun {
@@ -153,6 +175,8 @@ impl CampaignRun {
             served: 0,
             turns: BTreeSet::new(),
             results: BTreeMap::new(),
+            failing: None,
+            behind: None,
         }
     }
 
@@ -169,6 +193,39 @@ impl CampaignRun {
         }
         self.definition = definition;
         self.hold_until = Timestamp::MIN;
+    }
+
+    /// Something of it failed in the store: it is left alone for a while, and delays no other.
+    pub(super) fn failed(&mut self, now: Now, id: &CampaignId, what: &'static str, seed: u64) {
+        let before = self.failing.as_ref().filter(|failing| failing.what == what);
+        let failures = before.map_or(0, |failing| failing.failures).saturating_add(1);
+        let wait = backoff::wait(FAILED_FOR, failures, seed, id.as_str());
+        let after = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+        let retry_at = now.wall.saturating_add(after).unwrap_or(Timestamp::MAX);
+        self.failing = Some(Failing { what, failures, until: now.mono + wait, retry_at, waits: true });
+    }
+
+    /// It did not fail.
+    pub(super) fn went_on(&mut self, what: &'static str) {
+        self.failing.take_if(|failing| failing.what == what);
+    }
+
+    /// A commit may have mended what failed.
+    pub(super) fn try_again(&mut self) {
+        self.failing = None;
+        self.behind = None;
+        self.wants_load = true;
+    }
+
+    /// What of it fails, until it is tried again.
+    pub(super) fn stuck(&self) -> Option<Hold> {
+        self.fails().filter(|_| self.failing.as_ref().is_some_and(|failing| failing.waits))
+    }
+
+    /// What of it failed last, and has not succeeded since.
+    pub(super) fn fails(&self) -> Option<Hold> {
+        let Failing { what, failures, retry_at, .. } = *self.failing.as_ref()?;
+        Some(Hold::Stuck { what, failures, retry_at })
     }
 
     /// Has the hold be found anew, whenever it is asked for.
@@ -231,12 +288,16 @@ impl CampaignRun {
 
     /// When by the monotonic clock a contact that was set aside or left out may be looked at again.
     pub(super) fn set_aside_until(&self) -> Option<Duration> {
-        self.set_aside.values().map(|aside| aside.until).chain(self.ask_again_at).min()
+        let failing = self.failing.as_ref().filter(|failing| failing.waits).map(|failing| failing.until);
+        self.set_aside.values().map(|aside| aside.until).chain(self.ask_again_at).chain(failing).min()
     }
 
     /// Whether a contact could be taken from it, caps aside.
     pub(super) fn is_ready(&self) -> bool {
-        self.hold.is_none() && !self.stale && !(self.hopper.is_empty() && self.pinned.is_empty())
+        self.hold.is_none()
+            && self.stuck().is_none()
+            && !self.stale
+            && !(self.hopper.is_empty() && self.pinned.is_empty())
     }
 
     /// Turn in which it was last served; the smallest goes first among equals. A claim that comes to nothing was
@@ -254,7 +315,10 @@ impl CampaignRun {
     /// Whether a page that may make it ready is on its way: nobody is taken of campaigns that come
     /// after it.
     pub(super) fn is_awaited(&self) -> bool {
-        self.hold.is_none() && self.stale && (self.wants_load || self.loading.is_some() || self.unconfirmed)
+        self.hold.is_none()
+            && self.stuck().is_none()
+            && self.stale
+            && (self.wants_load || self.loading.is_some() || self.unconfirmed)
     }
 
     /// Whether contacts were left out for a call of their customer.
@@ -283,6 +347,9 @@ impl CampaignRun {
             self.next_ready_at = None;
             self.wants_load = true;
             self.stale = true;
+        }
+        if let Some(failing) = self.failing.as_mut().filter(|failing| failing.waits && failing.until <= now.mono) {
+            failing.waits = false;
         }
         if self.ask_again_at.is_some_and(|at| at <= now.mono) {
             self.ask_again_at = None;
@@ -320,7 +387,8 @@ impl CampaignRun {
     pub(super) fn should_load(&self) -> bool {
         let low = self.hopper.len() <= self.page / 3 && !self.exhausted;
         let useful = self.hold.is_none() || !self.loaded_once || self.recount;
-        (self.wants_load || low) && useful && self.loading.is_none() && self.definition.is_some()
+        let free = self.loading.is_none() && self.stuck().is_none();
+        (self.wants_load || low) && useful && free && self.definition.is_some()
     }
 
     /// How many contacts to ask for; then they count as asked for. The page has room for those that are

@@ -21,6 +21,13 @@ use crate::domain::{
 pub enum Input {
     /// Nothing but time has passed.
     Timer,
+    /// What is to be done for a campaign in the store fails; nothing of that holds its calls.
+    Behind {
+        /// Which campaign.
+        campaign: CampaignId,
+        /// What fails; `None` once it went on.
+        hold: Option<Hold>,
+    },
     /// An agent was found to be held for no attempt.
     FreeAgent(AgentId),
     /// A generation is in force in the store.

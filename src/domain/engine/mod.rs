@@ -51,6 +51,10 @@ use super::{
     phone::E164,
 };
 
+/// What may fail of a campaign in the store, as half a sentence.
+const READING: &str = "reading its contacts";
+const RECORDING: &str = "recording a call of it";
+
 /// After the store failed or a call could not be sent, nobody is claimed for so long.
 const BACKOFF: Duration = Duration::from_secs(1);
 
@@ -271,6 +275,11 @@ impl Engine {
                 }
             }
             Input::CancelRinging { campaign, customer } => self.cancel_ringing(now, &campaign, &customer, effects),
+            Input::Behind { campaign, hold } => {
+                if let Some(run) = self.campaigns.get_mut(&campaign) {
+                    run.behind = hold;
+                }
+            }
             Input::LegStored { leg, stored } => self.leg_stored(now, leg, stored, effects),
             Input::IntentRecorded { attempt, intent } => self.intent_recorded(now, attempt, *intent, effects),
             Input::IntentRefused { attempt, hold } => self.intent_refused(now, attempt, &hold, effects),
@@ -418,6 +427,9 @@ impl Engine {
         for id in gone {
             self.agent_gone(&id, effects);
         }
+        if self.generation.as_ref().is_none_or(|before| before.revision != generation.revision) {
+            self.campaigns.values_mut().for_each(CampaignRun::try_again);
+        }
         self.generation = Some(generation);
         let ids: Vec<CampaignId> = self.campaigns.keys().cloned().collect();
         for id in ids {
@@ -460,14 +472,16 @@ impl Engine {
 
     fn candidates(&mut self, now: Now, id: &CampaignId, page: Option<super::intent::CandidatePage>) {
         let Some(run) = self.campaigns.get_mut(id) else { return };
+        let seed = u64::from(self.settings.epoch.0);
         if let Some(page) = page {
+            run.went_on(READING);
             let busy = &self.busy;
             run.loaded(now, page, |contact| busy.contains_key(&contact));
             // A page without contacts that may be called tells nothing of the others.
             run.without_numbers &= self.settings.permission == DialPermission::All;
         } else {
             run.load_failed();
-            self.back_off(now);
+            run.failed(now, id, READING, seed);
         }
         self.refresh(now, id);
     }

@@ -151,6 +151,9 @@ impl Engine {
 
     /// What an open, running campaign waits for.
     fn waiting(&self, now: Now, campaign: &Campaign, run: &CampaignRun, around: &Around) -> Option<Hold> {
+        if let Some(stuck) = run.stuck() {
+            return Some(stuck);
+        }
         if run.loaded_once && run.total == 0 {
             return Some(Hold::NoContacts);
         }
@@ -175,7 +178,9 @@ impl Engine {
             return (run.live == 0).then_some(hold);
         }
         if run.hopper_is_empty() {
-            return (run.live == 0).then_some(Hold::NothingDue { next_at: run.next_ready_at });
+            let fails = run.behind.clone().or_else(|| run.fails());
+            let hold = fails.unwrap_or(Hold::NothingDue { next_at: run.next_ready_at });
+            return (run.live == 0).then_some(hold);
         }
         let waits = staff.idle == 0 && run.live == 0;
         waits.then(|| self.goes_first(campaign, staff).map_or(Hold::NoAgentIdle, |first| Hold::LowerPriority { first }))

@@ -21,7 +21,7 @@ use crate::{
         conditions::{with_causes, with_drift},
         rows::{drift, mends},
     },
-    store::StoreError,
+    store::{Against, StoreError},
 };
 
 /// How long rows of campaigns are believed that nobody else has written: what the daemon writes is right, unless it
@@ -180,7 +180,7 @@ impl Looper {
         let changes = mends(generation, of_rows.into_iter(), &mut self.digests);
         // Whether it is right then the next look sees.
         self.drift.looked = None;
-        self.parts.store.apply(Arc::clone(generation), changes).await?;
+        self.parts.store.apply(Arc::clone(generation), changes, Against::Whatever).await?;
         self.show_gone(generation).await
     }
 
@@ -204,7 +204,7 @@ impl Looper {
             }
         }
         // The gate goes by it first; the next look tries again what fails.
-        match self.parts.store.apply(Arc::clone(&generation), Vec::new()).await {
+        match self.parts.store.apply(Arc::clone(&generation), Vec::new(), Against::Whatever).await {
             Ok(()) => drop(self.parts.generation.send_replace(Some(generation))),
             Err(error) => tracing::warn!(error = with_causes(&error), "campaigns that drifted can't be held"),
         }

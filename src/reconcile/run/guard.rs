@@ -17,7 +17,7 @@ use crate::{
         conditions::Failure,
         rows::{changes, plan_for},
     },
-    store::{StoreError, StoredCampaign},
+    store::{Against, StoreError, StoredCampaign},
     telemetry::status::RemovedCampaign,
 };
 
@@ -89,7 +89,13 @@ impl Looper {
         stored: &[StoredCampaign],
     ) -> Result<Plan, StoreError> {
         let plan = self.plan(generation, stored);
-        self.parts.store.apply(Arc::clone(generation), changes(&plan)).await?;
+        let planned = self.applied().await?.map(|(revision, _)| revision);
+        let against = Against::Revision(planned.as_ref());
+        if let Err(error) = self.parts.store.apply(Arc::clone(generation), changes(&plan), against).await {
+            // Perhaps another is in force by now.
+            self.applied = None;
+            return Err(error);
+        }
         let revision = &generation.revision;
         for action in &plan.actions {
             let (campaign, verb) = (&action.campaign, action.verb.as_str());

@@ -216,7 +216,11 @@ async fn a_stop_ends_for_good(mut world: World) {
     assert_eq!(world.customers(&spring).await, ["c2"]);
     assert_eq!(world.mark(&spring, "c1", "callback").await, Some(Outcome::Final));
     assert_eq!(world.store.tally(&spring.id).await.unwrap().ended, BTreeMap::from([("stopped", 1)]));
-    world.store.apply(generation(9, &[]), vec![CampaignChange::Retire { id: spring.id.clone() }]).await.unwrap();
+    world
+        .store
+        .apply(generation(9, &[]), vec![CampaignChange::Retire { id: spring.id.clone() }], Against::Whatever)
+        .await
+        .unwrap();
     assert_eq!(world.mark(&spring, "c2", "refused").await, Some(Outcome::Retired));
 }
 

@@ -38,11 +38,11 @@ async fn a_mended_row_keeps_the_commit_that_changed_it(mut world: World) {
     let (spring, summer) = (campaign("spring"), campaign("summer"));
     let first = world.apply(&[&spring]).await.revision.clone();
     let second = generation(7, &[&spring, &summer]);
-    world.store.apply(second.clone(), vec![put(&summer.id)]).await.unwrap();
+    world.store.apply(second.clone(), vec![put(&summer.id)], Against::Whatever).await.unwrap();
     let before = world.store.campaigns().await.unwrap();
     assert_eq!(before[0].revision, first);
     let mend = |campaign: &Campaign| CampaignChange::Mend { id: campaign.id.clone(), digest: digest_of(campaign) };
-    world.store.apply(second, vec![mend(&spring), mend(&summer)]).await.unwrap();
+    world.store.apply(second, vec![mend(&spring), mend(&summer)], Against::Whatever).await.unwrap();
     assert_eq!(world.store.campaigns().await.unwrap(), before);
     assert!(before.iter().all(|row| !row.damaged));
 }

@@ -193,7 +193,7 @@ async fn a_campaign_that_returns_applies_its_filter_to_whom_it_missed(mut world:
     spring.filter = Some(tier("gold"));
     world.apply(&[&spring]).await;
     let retire = CampaignChange::Retire { id: spring.id.clone() };
-    world.store.apply(generation(7, &[]), vec![retire]).await.unwrap();
+    world.store.apply(generation(7, &[]), vec![retire], Against::Whatever).await.unwrap();
     world.import(&spring, with_tiers(2, &["gold", "iron"])).await;
     assert_eq!(evaluate(&world).await, []);
     world.generations = 7;
@@ -214,7 +214,7 @@ async fn an_order_that_a_retirement_broke_off_is_applied_to_all(mut world: World
     world.apply(&[&spring]).await;
     assert!(!world.store.evaluate().await.unwrap().unwrap().complete);
     let retire = CampaignChange::Retire { id: spring.id.clone() };
-    world.store.apply(generation(7, &[]), vec![retire]).await.unwrap();
+    world.store.apply(generation(7, &[]), vec![retire], Against::Whatever).await.unwrap();
     let settled = settlement(attempt, &recorded, 0, CallResult::Busy, world.now());
     world.store.settle(settled).await.unwrap();
     evaluate(&world).await;

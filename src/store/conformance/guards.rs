@@ -10,6 +10,7 @@ use crate::{
 on_both_stores!(
     a_removed_campaign_keeps_its_contacts_until_it_is_back,
     commits_that_were_in_force_or_approved_are_known,
+    what_was_planned_against_another_commit_changes_nothing,
     kept_files_last_and_attempts_name_their_commits,
     who_signed_a_commit_is_kept,
     files_are_kept_once_all_of_them_are_written
@@ -26,7 +27,7 @@ async fn a_removed_campaign_keeps_its_contacts_until_it_is_back(mut world: World
     let ready = world.ready(&spring).await;
     let since = world.now();
     let remove = CampaignChange::Remove { id: spring.id.clone() };
-    world.store.apply(generation(7, &[&summer]), vec![remove]).await.unwrap();
+    world.store.apply(generation(7, &[&summer]), vec![remove], Against::Whatever).await.unwrap();
     assert_eq!(world.refusal(&ready[0], 0).await, Hold::Retired);
     let stored = |world: &World| {
         let store = Arc::clone(&world.store);
@@ -38,14 +39,14 @@ async fn a_removed_campaign_keeps_its_contacts_until_it_is_back(mut world: World
     assert_eq!(stored(&world).await, (DesiredState::Paused, Some(since), false));
     world.wait(Duration::from_secs(60));
     let retire = CampaignChange::Retire { id: spring.id.clone() };
-    world.store.apply(generation(7, &[&summer]), vec![retire]).await.unwrap();
+    world.store.apply(generation(7, &[&summer]), vec![retire], Against::Whatever).await.unwrap();
     assert_eq!(stored(&world).await, (DesiredState::Paused, Some(since), true));
     world.apply(&[&spring, &summer]).await;
     assert_eq!(stored(&world).await, (DesiredState::Running, None, false));
     while world.store.evaluate().await.unwrap().is_some() {}
     assert_eq!(world.customers(&spring).await, ["c1", "c2"]);
     let unknown = CampaignChange::Remove { id: campaign_id("unknown") };
-    assert!(world.store.apply(generation(9, &[&summer]), vec![unknown]).await.is_err());
+    assert!(world.store.apply(generation(9, &[&summer]), vec![unknown], Against::Whatever).await.is_err());
 }
 
 async fn commits_that_were_in_force_or_approved_are_known(mut world: World) {
@@ -61,6 +62,24 @@ async fn commits_that_were_in_force_or_approved_are_known(mut world: World) {
     assert!(!world.store.is_approved(&revision('d')).await.unwrap());
 }
 
+async fn what_was_planned_against_another_commit_changes_nothing(mut world: World) {
+    let (spring, summer) = (campaign("spring"), campaign("summer"));
+    let nothing = Against::Revision(None);
+    world.store.apply(generation(1, &[&spring]), vec![put(&spring.id)], nothing).await.unwrap();
+    let first = generation(1, &[]).revision.clone();
+    let second = generation(2, &[&spring, &summer]);
+    for wrong in [None, Some(&revision('c'))] {
+        let refused = world.store.apply(second.clone(), vec![put(&summer.id)], Against::Revision(wrong)).await;
+        let Err(crate::store::StoreError::Moved { planned, found }) = refused else { panic!("{refused:?}") };
+        assert_eq!((planned.as_ref(), found.as_ref()), (wrong, Some(&first)));
+        assert_eq!(world.store.campaigns().await.unwrap().len(), 1);
+        assert_eq!(world.store.applied().await.unwrap().unwrap().0, first);
+    }
+    world.store.apply(second.clone(), vec![put(&summer.id)], Against::Revision(Some(&first))).await.unwrap();
+    world.crash().await;
+    assert_eq!(world.store.applied().await.unwrap().unwrap().0, second.revision);
+}
+
 async fn kept_files_last_and_attempts_name_their_commits(mut world: World) {
     let (spring, summer) = (campaign("spring"), campaign("summer"));
     let first = world.apply(&[&spring, &summer]).await.revision.clone();
@@ -73,7 +92,7 @@ async fn kept_files_last_and_attempts_name_their_commits(mut world: World) {
     second.kept.files = BTreeMap::from([("a.toml".to_owned(), kept), ("b.toml".to_owned(), KeptFile::LeftOut)]);
     second.kept.campaigns = BTreeMap::from([(spring.id.clone(), first.clone())]);
     let second = Arc::new(second);
-    world.store.apply(Arc::clone(&second), vec![put(&spring.id)]).await.unwrap();
+    world.store.apply(Arc::clone(&second), vec![put(&spring.id)], Against::Whatever).await.unwrap();
     assert_eq!(world.store.campaigns().await.unwrap()[0].revision, first);
     for (campaign, revision) in [(&spring, &first), (&summer, &second.revision)] {
         let ready = world.ready(campaign).await.remove(0);

@@ -33,7 +33,7 @@ async fn nothing_is_dialled_before_a_generation_is_in_force(mut world: World) {
     let first = one_contact(&mut world, &spring).await;
     world.crash().await;
     assert_eq!(world.refusal(&first, 0).await, Hold::StoreUnavailable);
-    world.store.apply(generation(1, &[&spring]), Vec::new()).await.unwrap();
+    world.store.apply(generation(1, &[&spring]), Vec::new(), Against::Whatever).await.unwrap();
     world.place(&first, 0).await;
 }
 

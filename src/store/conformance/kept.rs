@@ -109,7 +109,7 @@ async fn nobody_is_kept_of_a_campaign_that_is_gone(mut world: World) {
     world.import(&spring, contacts(3)).await;
     assert_eq!(kept(&world, &spring).await, [(KeptBy::Nothing, None, 3)]);
     let change = CampaignChange::Retire { id: spring.id.clone() };
-    world.store.apply(generation(9, &[]), vec![change]).await.unwrap();
+    world.store.apply(generation(9, &[]), vec![change], Against::Whatever).await.unwrap();
     assert_eq!(kept(&world, &spring).await, []);
     assert!(world.store.counts(&campaign_id("sprung"), world.now(), 0).await.is_err());
 }
@@ -175,7 +175,7 @@ async fn limits_are_asked_of_each_contact(mut world: World) {
         let _ = world.refusal(&met, 0).await;
     }
     spring.desired = DesiredState::Paused;
-    world.store.apply(generation(7, &[&spring, &summer]), Vec::new()).await.unwrap();
+    world.store.apply(generation(7, &[&spring, &summer]), Vec::new(), Against::Whatever).await.unwrap();
     assert_eq!(kept(&world, &spring).await, expected);
     // A day's budget that is smaller now, and numbers that are no test numbers.
     (spring.limits, spring.desired) = (Limits::default(), DesiredState::Running);

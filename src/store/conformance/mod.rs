@@ -23,8 +23,8 @@ use jiff::{Timestamp, tz::TimeZone};
 use tempfile::TempDir;
 
 use super::{
-    CampaignChange, GateSettings, ImportOutcome, IntentDecision, IntentRequest, LegRecord, Opener, RecordedIntent,
-    Settlement, Store, memory::MemoryStore, sqlite::SqliteStore,
+    Against, CampaignChange, GateSettings, ImportOutcome, IntentDecision, IntentRequest, LegRecord, Opener,
+    RecordedIntent, Settlement, Store, memory::MemoryStore, sqlite::SqliteStore,
 };
 use crate::{
     clock::Clock,
@@ -149,7 +149,7 @@ impl World {
         self.generations += 1;
         let generation = generation(self.generations, campaigns);
         let changes = campaigns.iter().map(|campaign| put(&campaign.id)).collect();
-        self.store.apply(generation.clone(), changes).await.unwrap();
+        self.store.apply(generation.clone(), changes, Against::Whatever).await.unwrap();
         generation
     }
 

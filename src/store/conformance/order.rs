@@ -291,7 +291,8 @@ async fn picking_is_a_range_scan() {
     // Places lie in two files, whose ranges are merged.
     let ranges = [
         (crate::store::sqlite::READY, 2, "SEARCH s USING PRIMARY KEY (evaluation=? AND key>? AND key<?)"),
-        (crate::store::sqlite::HELD, 1, "SCAN g USING INDEX progress_held"),
+        (crate::store::sqlite::HELD, 1, "SEARCH g USING INDEX progress_held (contact>? AND contact<?)"),
+        (crate::store::sqlite::ANY_SPENT, 1, "contact_spent (campaign=? AND attempts<?)"),
         (crate::store::sqlite::SLICE, 1, "SEARCH c USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
     ];
     for (sql, files, range) in ranges {

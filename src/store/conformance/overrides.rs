@@ -87,12 +87,12 @@ async fn an_override_outlives_a_crash_and_an_end_does_too(mut world: World) {
     let before = world.store.overrides();
     world.crash().await;
     assert_eq!(world.store.overrides(), before);
-    world.store.apply(generation(1, &[&spring]), Vec::new()).await.unwrap();
+    world.store.apply(generation(1, &[&spring]), Vec::new(), Against::Whatever).await.unwrap();
     assert_eq!(world.refusal(&ready[0], 0).await, held(id, Scope::All, until));
     assert!(world.store.end_override(id, "uid 1").await.unwrap());
     world.crash().await;
     assert_eq!(world.store.overrides().in_force(world.now()).count(), 0);
-    world.store.apply(generation(1, &[&spring]), Vec::new()).await.unwrap();
+    world.store.apply(generation(1, &[&spring]), Vec::new(), Against::Whatever).await.unwrap();
     world.place(&ready[0], 0).await;
 }
 

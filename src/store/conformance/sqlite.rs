@@ -441,3 +441,83 @@ async fn a_call_whose_row_is_gone_is_settled_all_the_same() {
     assert_eq!((tally.live, tally.attempts.get(&CallResult::NoAnswer)), (0, Some(&1)));
     assert_eq!(number(&raw(&world), "SELECT count(*) FROM live_number"), 0);
 }
+
+#[tokio::test]
+async fn many_held_contacts_are_asked_about_slice_by_slice() {
+    const MANY: u32 = 1_000;
+    let (mut world, store) = plain().await;
+    let (mut spring, summer) = (campaign("spring"), campaign("summer"));
+    world.apply(&[&spring, &summer]).await;
+    world.import(&spring, contacts(MANY)).await;
+    world.import(&summer, contacts(MANY)).await;
+    // As if a cap held every one of both, and had ended a tenth of them.
+    let held = micros_of(world.now() + Duration::from_secs(86_400));
+    let progress = format!(
+        "INSERT INTO progress (contact, numbers, held) SELECT id, \
+         '[{{\"tried\":false,\"held_until\":{held},\"days\":0,\"tries_on_last_day\":0,\"faults\":0}}]', {held} FROM contact; \
+         UPDATE contact SET ended = 'attempts_spent', attempts = 1 WHERE id % 10 = 0"
+    );
+    raw(&world).execute_batch(&progress).unwrap();
+    let left = |campaign: &str| {
+        number(
+            &raw(&world),
+            &format!(
+                "SELECT count(*) FROM contact c JOIN progress p ON p.contact = c.id JOIN campaign k ON k.id = c.campaign \
+                 WHERE k.slug = '{campaign}' AND (p.held IS NOT NULL OR c.ended IS NOT NULL)"
+            ),
+        )
+    };
+    spring.limits.max_attempts_per_contact = NonZeroU32::new(5);
+    let generation = generation(9, &[&spring, &summer]);
+    store.apply(generation, vec![put(&spring.id)], Against::Whatever).await.unwrap();
+    // A few with the commit itself, as intents wait for it.
+    assert_eq!((left("spring"), left("summer")), (800, 1_000));
+    let mut slices = 0;
+    while let Some(piece) = store.evaluate().await.unwrap() {
+        assert_eq!(piece.campaign, spring.id);
+        assert!(piece.admitted <= 200, "{piece:?}");
+        slices += 1;
+    }
+    assert!((4..=8).contains(&slices), "{slices}");
+    assert_eq!((left("spring"), left("summer")), (0, 1_000), "of the campaign that changed, and all of it");
+    assert_eq!(number(&raw(&world), "SELECT count(*) FROM campaign WHERE released_to IS NOT NULL"), 0);
+    assert_eq!(store.evaluate().await.unwrap(), None);
+}
+
+fn micros_of(at: Timestamp) -> i64 {
+    at.as_microsecond()
+}
+
+#[tokio::test]
+async fn a_campaign_whose_contacts_cannot_be_read_waits_by_itself() {
+    let (mut world, store) = plain().await;
+    let (mut spring, mut summer) = (campaign("spring"), campaign("summer"));
+    world.apply(&[&spring, &summer]).await;
+    world.import(&spring, contacts(3)).await;
+    world.import(&summer, contacts(3)).await;
+    raw(&world).execute("UPDATE personal SET numbers = 'x' WHERE contact = 1", ()).unwrap();
+    for campaign in [&mut spring, &mut summer] {
+        campaign.filter = Some(Filter::All(Vec::new()));
+    }
+    world.apply(&[&spring, &summer]).await;
+    let (mut failed, mut done) = (Vec::new(), Vec::new());
+    for _ in 0..6 {
+        match store.evaluate().await {
+            Ok(Some(piece)) if piece.complete => done.push(piece.campaign),
+            Ok(_) => {}
+            Err(StoreError::Stuck { campaign, failures, retry_in, .. }) => {
+                failed.push((campaign, failures));
+                assert!(retry_in < Duration::from_secs(2), "{retry_in:?}");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(failed, [(spring.id.clone(), 1)], "it waits");
+    assert_eq!(done, [summer.id.clone()]);
+    world.wait(Duration::from_secs(2));
+    assert!(matches!(store.evaluate().await, Err(StoreError::Stuck { failures: 2, .. })), "and is tried again");
+    assert_eq!(store.evaluate().await.unwrap(), None);
+    // Another commit has it tried at once.
+    world.apply(&[&spring, &summer]).await;
+    assert!(matches!(store.evaluate().await, Err(StoreError::Stuck { failures: 1, .. })));
+}

@@ -48,14 +48,17 @@ async fn a_generation_is_put_in_force_once(mut world: World) {
     let applied = world.store.applied().await.unwrap();
     assert_eq!(applied, Some((generation.revision.clone(), world.now())));
     world.wait(Duration::from_secs(60));
-    world.store.apply(generation.clone(), Vec::new()).await.unwrap();
+    world.store.apply(generation.clone(), Vec::new(), Against::Whatever).await.unwrap();
     assert_eq!(world.store.applied().await.unwrap(), applied);
     let stored = world.store.campaigns().await.unwrap();
     assert_eq!(stored.len(), 1);
     assert_eq!((&stored[0].id, &*stored[0].name, stored[0].retired), (&spring.id, "spring", false));
     assert_eq!((&stored[0].revision, &*stored[0].digest), (&generation.revision, "digest of spring"));
     let missing = put(&campaign_id("missing"));
-    assert!(matches!(world.store.apply(generation, vec![missing]).await, Err(StoreError::UnknownCampaign(_))));
+    assert!(matches!(
+        world.store.apply(generation, vec![missing], Against::Whatever).await,
+        Err(StoreError::UnknownCampaign(_))
+    ));
 }
 
 /// Reconciling holds rewritten history and an operator may release it; the store follows.
@@ -64,7 +67,7 @@ async fn an_earlier_commit_can_come_back(mut world: World) {
     let first = world.apply(&[&spring]).await;
     let second = world.apply(&[&spring]).await;
     assert_eq!(world.store.applied().await.unwrap().unwrap().0, second.revision);
-    world.store.apply(first.clone(), Vec::new()).await.unwrap();
+    world.store.apply(first.clone(), Vec::new(), Against::Whatever).await.unwrap();
     assert_eq!(world.store.applied().await.unwrap().unwrap().0, first.revision);
     world.crash().await;
     assert_eq!(world.store.applied().await.unwrap().unwrap().0, first.revision);
@@ -75,7 +78,7 @@ async fn a_campaign_retires_and_returns_with_its_contacts(mut world: World) {
     world.apply(&[&spring]).await;
     world.import(&spring, contacts(2)).await;
     let retire = vec![CampaignChange::Retire { id: spring.id.clone() }];
-    world.store.apply(generation(2, &[]), retire).await.unwrap();
+    world.store.apply(generation(2, &[]), retire, Against::Whatever).await.unwrap();
     assert!(world.store.campaigns().await.unwrap()[0].retired);
     let contact = world.find(&spring, "c1").await;
     assert_eq!(world.refusal(&contact, 0).await, Hold::Retired);
@@ -84,7 +87,7 @@ async fn a_campaign_retires_and_returns_with_its_contacts(mut world: World) {
     assert!(!world.store.campaigns().await.unwrap()[0].retired);
     assert_eq!(world.customers(&spring).await, ["c1", "c2"]);
     let unknown = CampaignChange::Retire { id: campaign_id("unknown") };
-    let answer = world.store.apply(generation(9, &[&spring]), vec![unknown]).await;
+    let answer = world.store.apply(generation(9, &[&spring]), vec![unknown], Against::Whatever).await;
     assert!(matches!(answer, Err(StoreError::UnknownCampaign(_))));
 }
 

@@ -183,7 +183,7 @@ async fn what_holds_the_campaign_holds_its_contacts(mut world: World) {
     let closed = Hold::WindowClosed { opens_at, timezone: "Asia/Shanghai".to_owned() };
     assert_eq!(hold(&world, &spring, "c2").await, Some(closed));
     let change = CampaignChange::Retire { id: spring.id.clone() };
-    world.store.apply(generation(19, &[]), vec![change]).await.unwrap();
+    world.store.apply(generation(19, &[]), vec![change], Against::Whatever).await.unwrap();
     assert_eq!(hold(&world, &spring, "c2").await, Some(Hold::Retired));
 }
 

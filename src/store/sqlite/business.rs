@@ -16,7 +16,7 @@ use crate::{
         ids::{AgentId, AttemptId, ContactRef},
     },
     store::{
-        BusinessDecision, BusinessRecord, BusinessRequest,
+        BusinessDecision, BusinessRecord, BusinessRequest, StoreError,
         row::{self, damaged, micros},
     },
 };
@@ -92,7 +92,14 @@ pub(super) fn take_effect_late(writer: &mut Writer) -> Result<(), Fault> {
     let waiting = sql::query_scalar("SELECT DISTINCT contact FROM business_result WHERE outcome IS NULL");
     let waiting: Vec<i64> = waiting.fetch_all(&writer.conn).doing("reading business results")?;
     for contact in waiting {
-        take_effect(writer, ContactRef(contact))?;
+        match take_effect(writer, ContactRef(contact)) {
+            Ok(_) => {}
+            // A contact that can't be read is no reason to put no commit in force at all.
+            Err(Fault::Store(error @ StoreError::Damaged(_))) => {
+                tracing::error!(contact, error = %error, "a business result can't take effect");
+            }
+            Err(fault) => return Err(fault),
+        }
     }
     Ok(())
 }

@@ -5,24 +5,20 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::{
-    business,
-    contact::{self, Rules},
-    do_not_call, evaluate,
+    business, do_not_call, evaluate,
     evaluations::Evaluations,
     fault::{Doing, Fault},
-    intent, sql,
-    statements::Statements,
+    release, sql,
     writer::Writer,
 };
 use crate::{
     domain::{
         agent::Availability,
         campaign::{Campaign, Generation, KeptFile},
-        facts::verdict,
-        ids::{AgentId, CampaignId, ContactRef, Revision},
+        ids::{AgentId, CampaignId, Revision},
     },
     store::{
-        CampaignChange, StoreError,
+        CampaignChange, RELEASE_SLICE, StoreError,
         row::{self, micros},
     },
 };
@@ -32,13 +28,23 @@ pub(super) fn apply(
     writer: &mut Writer,
     generation: Arc<Generation>,
     changes: Vec<CampaignChange>,
+    against: Option<&Option<Revision>>,
 ) -> Result<(), Fault> {
     let now = micros(writer.now());
-    put_in_force(&writer.conn, &generation, now)?;
+    let in_force = in_force(&writer.conn)?;
+    if let Some(planned) = against.filter(|planned| **planned != in_force) {
+        return Err(StoreError::Moved { planned: planned.clone(), found: in_force }.into());
+    }
+    if in_force.as_ref() != Some(&generation.revision) {
+        put_in_force(&writer.conn, &generation, now)?;
+        writer.shared.try_all_again();
+    }
+    // How many held contacts are asked about in this transaction, for which intents wait.
+    let mut room = RELEASE_SLICE;
     for change in changes {
         match change {
-            CampaignChange::Put { id, digest } => put(writer, &generation, &id, &digest, false)?,
-            CampaignChange::Mend { id, digest } => put(writer, &generation, &id, &digest, true)?,
+            CampaignChange::Put { id, digest } => put(writer, &generation, &id, &digest, (false, &mut room))?,
+            CampaignChange::Mend { id, digest } => put(writer, &generation, &id, &digest, (true, &mut room))?,
             CampaignChange::Remove { id } => leave(writer, &generation, &id, REMOVE)?,
             CampaignChange::Retire { id } => leave(writer, &generation, &id, RETIRE)?,
         }
@@ -55,14 +61,17 @@ pub(super) fn apply(
     Ok(())
 }
 
+/// What is in force; one that can't be read is none that was planned against.
+fn in_force(conn: &Connection) -> Result<Option<Revision>, Fault> {
+    const IN_FORCE: &str = "SELECT g.revision FROM store s JOIN generation g ON g.id = s.generation";
+    let revision: Option<String> =
+        sql::query_scalar(IN_FORCE).fetch_optional(conn).doing("reading the revision in force")?;
+    Ok(revision.map(|revision| Revision::parse(&revision).unwrap_or_else(Revision::unknown)))
+}
+
 fn put_in_force(conn: &Connection, generation: &Generation, now: i64) -> Result<(), Fault> {
     let doing = "putting a generation in force";
     let (revision, committed_at) = (generation.revision.as_str(), micros(generation.committed_at));
-    const IN_FORCE: &str = "SELECT g.revision FROM store s JOIN generation g ON g.id = s.generation";
-    let in_force: Option<String> = sql::query_scalar(IN_FORCE).fetch_optional(conn).doing(doing)?;
-    if in_force.as_deref() == Some(revision) {
-        return Ok(());
-    }
     const PUT: &str = "INSERT INTO generation (revision, committed_at, applied_at) VALUES (?1, ?2, ?3) \
                        ON CONFLICT (revision) DO UPDATE SET applied_at = excluded.applied_at RETURNING id";
     let put = sql::query_scalar(PUT).bind(revision).bind(committed_at).bind(now);
@@ -104,7 +113,13 @@ fn know_definitions(writer: &mut Writer, generation: &Generation) -> Result<(), 
     Ok(())
 }
 
-fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, digest: &str, mends: bool) -> Result<(), Fault> {
+fn put(
+    writer: &mut Writer,
+    generation: &Generation,
+    id: &CampaignId,
+    digest: &str,
+    (mends, room): (bool, &mut i64),
+) -> Result<(), Fault> {
     let conn = &writer.conn;
     let defined = generation.definitions.campaigns.get(id).ok_or_else(|| StoreError::UnknownCampaign(id.clone()))?;
     const FOLLOWED: &str = "SELECT do_not_call FROM campaign WHERE slug = ?1";
@@ -118,8 +133,9 @@ fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, digest: &s
                        digest = excluded.digest, retired = 0, removed_at = NULL, selection = excluded.selection, \
                        wanted = wanted OR selection IS NOT excluded.selection, \
                        do_not_call = excluded.do_not_call, ends_at = excluded.ends_at \
-                       RETURNING id, wanted, NOT EXISTS (SELECT 1 FROM contact c WHERE c.campaign = campaign.id)";
-    let (key, wanted, empty): (i64, bool, bool) = sql::query_as(PUT)
+                       RETURNING id, wanted, NOT EXISTS (SELECT 1 FROM contact c WHERE c.campaign = campaign.id), \
+                       coalesce(first_contact, 1), coalesce(last_contact, 0)";
+    let (key, wanted, empty, first, last): (i64, bool, bool, i64, i64) = sql::query_as(PUT)
         .bind(id.as_str())
         .bind(&defined.name)
         .bind(defined.desired.as_str())
@@ -137,8 +153,7 @@ fn put(writer: &mut Writer, generation: &Generation, id: &CampaignId, digest: &s
         do_not_call::begin_unlisting(conn, key)?;
     }
     stand_by(writer, defined, key, wanted, empty)?;
-    let rules = Rules { defined: Some(Arc::clone(defined)), ..writer.rules(id) };
-    release_holds(&writer.conn, &rules, key)
+    release::begin(writer, defined, (key, first, last), room)
 }
 
 /// Has contacts of a campaign stand by its definition: at once where nothing of it matters to them, or
@@ -188,32 +203,6 @@ pub(super) fn approve(writer: &mut Writer, revision: &Revision, by: &str) -> Res
                            ON CONFLICT DO NOTHING";
     let query = sql::query(APPROVE).bind(revision.as_str()).bind(by).bind(micros(writer.now()));
     query.execute(&writer.conn).doing("storing an approval").map(drop)
-}
-
-/// Contacts of a campaign that a cap holds or has ended. Without being told so, SQLite goes through all of the
-/// campaign for the former, while intents wait.
-pub(in crate::store) const HELD: &str = "SELECT g.contact FROM progress g INDEXED BY progress_held \
-     CROSS JOIN contact c ON c.id = g.contact WHERE g.held IS NOT NULL AND c.campaign = ?1 UNION \
-     SELECT id FROM contact INDEXED BY contact_spent WHERE campaign = ?1 AND ended = 'attempts_spent' AND attempts < ?2";
-
-/// A cap may have been loosened: whoever one holds is asked about anew.
-fn release_holds(conn: &Connection, rules: &Rules, campaign: i64) -> Result<(), Fault> {
-    let Some(defined) = rules.defined.as_ref() else { return Ok(()) };
-    let most = defined.limits.max_attempts_per_contact.map_or(u32::MAX, std::num::NonZero::get);
-    let held = sql::query_scalar(HELD).bind(campaign).bind(most).fetch_all(conn);
-    let held: Vec<i64> = held.doing("finding held contacts")?;
-    for reference in held {
-        if let Some(kept) = contact::load(conn, ContactRef(reference))? {
-            let to_customer = intent::calls_to(conn, defined, &kept.contact.customer)?;
-            let progress = verdict::release_holds(defined, &kept.contact.progress, to_customer);
-            if progress != kept.contact.progress {
-                let mut all = Statements::default();
-                contact::write(&mut all, rules, &kept, &progress, kept.live);
-                all.execute(conn, "releasing held contacts")?;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Stores what an agent asks for.

@@ -15,6 +15,7 @@ use super::{
     fault::{Doing, Fault},
     sql::{self, Row},
     statements::Statements,
+    stuck::Step,
     writer::Writer,
 };
 use crate::{
@@ -244,27 +245,39 @@ pub(super) fn begin_unlisting(conn: &Connection, campaign: i64) -> Result<(), Fa
 
 /// Releases the next marked contacts of a campaign that follows fewer lists; `None` if there is none.
 pub(super) fn unlist_slice(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
+    const PENDING: &str = "SELECT id, slug, unlisted_to FROM campaign WHERE unlisted_to IS NOT NULL ORDER BY slug";
+    let pending = sql::query_as(PENDING).fetch_all(&writer.conn).doing("releasing contacts from a list")?;
+    let pending: Vec<(i64, String, i64)> = pending;
+    for (key, slug, after) in pending {
+        let campaign = CampaignId::parse(&slug).map_err(|_| damaged("campaign.slug"))?;
+        if !writer.is_stuck(Step::Lists, &campaign) {
+            let unlisted = writer.try_for(Step::Lists, &campaign, |writer| unlist(writer, &campaign, key, after));
+            return unlisted.map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// The same for one campaign, behind a contact.
+fn unlist(writer: &mut Writer, campaign: &CampaignId, key: i64, after: i64) -> Result<Evaluated, Fault> {
     let conn = &writer.conn;
     let doing = "releasing contacts from a list";
-    const PENDING: &str = "SELECT id, slug, unlisted_to FROM campaign WHERE unlisted_to IS NOT NULL \
-                           ORDER BY slug LIMIT 1";
-    let pending = sql::query_as(PENDING).fetch_optional(conn).doing(doing)?;
-    let Some((key, slug, after)): Option<(i64, String, i64)> = pending else { return Ok(None) };
     // Marked contacts of whatever campaign: so a slice is short, however few of them are its own.
-    const SLICE: &str = "SELECT DISTINCT contact FROM listed_number WHERE contact > ?1 ORDER BY contact LIMIT ?2";
-    let slice = sql::query_scalar(SLICE).bind(after).bind(RELEASE_SLICE).fetch_all(conn);
-    let slice: Vec<i64> = slice.doing(doing)?;
-    let mut kept = load(conn, &slice, &[])?;
-    kept.retain(|(kept, _)| kept.campaign == key);
+    const SLICE: &str = "SELECT DISTINCT l.contact, c.campaign FROM listed_number l CROSS JOIN contact c \
+                         ON c.id = l.contact WHERE l.contact > ?1 ORDER BY l.contact LIMIT ?2";
+    let slice = sql::query_as(SLICE).bind(after).bind(RELEASE_SLICE).fetch_all(conn);
+    let slice: Vec<(i64, i64)> = slice.doing(doing)?;
+    // Those of others may be unreadable, which is no matter of this one.
+    let own: Vec<i64> = slice.iter().filter(|(_, campaign)| *campaign == key).map(|(contact, _)| *contact).collect();
+    let kept = load(conn, &own, &[])?;
     let admitted = kept.iter().filter(|(kept, _)| !kept.contact.progress.is_over()).count() as u64;
     let released = kept.into_iter().map(|(kept, _)| (do_not_call::unlisted(&kept.contact.progress), kept));
     write(writer, released.collect())?;
     let complete = i64::try_from(slice.len()).is_ok_and(|read| read < RELEASE_SLICE);
-    let reached = slice.last().filter(|_| !complete);
+    let reached = slice.last().map(|(contact, _)| *contact).filter(|_| !complete);
     let query = sql::query("UPDATE campaign SET unlisted_to = ?2 WHERE id = ?1").bind(key).bind(reached);
     query.execute(&writer.conn).doing(doing)?;
-    let campaign = CampaignId::parse(&slug).map_err(|_| damaged("campaign.slug"))?;
-    Ok(Some(Evaluated { campaign, admitted, complete }))
+    Ok(Evaluated { campaign: campaign.clone(), admitted, complete })
 }
 
 /// How much the lists hold at `now`.

@@ -18,8 +18,9 @@ use super::{
     fault::{Doing, Fault},
     pause,
     place::{self, Kind, Stale},
-    sql,
+    release, sql,
     statements::Statements,
+    stuck::Step,
     writer::{Reply, Writer},
 };
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
     store::{Evaluated, RELEASE_SLICE, row},
 };
 
-/// Releases the next contacts from lists that are followed no longer, then begins to apply a definition
+/// Releases the next contacts from lists that are followed no longer, then asks about held ones anew, then begins to apply a definition
 /// that is wanted, then applies pauses of batches, then places those anew that time has made stand
 /// otherwise.
 pub(super) fn slice(writer: &mut Writer) -> Result<Reply, Fault> {
@@ -35,6 +36,9 @@ pub(super) fn slice(writer: &mut Writer) -> Result<Reply, Fault> {
         return Ok(Reply::Evaluated(None));
     }
     if let Some(released) = do_not_call::unlist_slice(writer)? {
+        return Ok(Reply::Evaluated(Some(released)));
+    }
+    if let Some(released) = release::slice(writer)? {
         return Ok(Reply::Evaluated(Some(released)));
     }
     if let Some(evaluation) = begin(writer)? {
@@ -57,7 +61,8 @@ fn begin(writer: &mut Writer) -> Result<Option<Evaluation>, Fault> {
     // A campaign whose file is gone waits for its return.
     sql::query(WANTED).while_some(&writer.conn, doing, |row| {
         let contacts = (column(row, 2)?, column(row, 3)?);
-        found = defined(column(row, 1)?).map(|campaign| Ok::<_, Fault>((campaign, column(row, 0)?, contacts)));
+        let campaign = defined(column(row, 1)?).filter(|one| !writer.is_stuck(Step::Definition, &one.id));
+        found = campaign.map(|campaign| Ok::<_, Fault>((campaign, column(row, 0)?, contacts)));
         Ok(found.is_none().then_some(()))
     })?;
     let Some((campaign, key, contacts)) = found.transpose()? else { return Ok(None) };
@@ -97,6 +102,7 @@ pub(super) fn complete(writer: &mut Writer, key: i64, under_way: &Arc<UnderWay>)
     let open = sql::query_scalar("SELECT coalesce(sum(n), 0) FROM tally WHERE campaign = ?1 AND kind = ?2");
     let open: i64 = open.bind(key).bind(contact::OPEN).fetch_one(conn).doing(doing)?;
     let campaign = &under_way.campaign.id;
+    writer.shared.went_on(Step::Definition, campaign);
     let evaluations = Evaluations { standing: Some(under_way.evaluation), by: writer.defined(campaign), next: None };
     writer.shared.set_evaluations(campaign, evaluations);
     Ok(Some((open - filtered_out - paused_out).unsigned_abs()))
@@ -126,10 +132,23 @@ fn wake(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
     );
     let changed = sql::query_as(CHANGED).bind(&begin).bind(&end).fetch_all(&writer.conn);
     let changed: Vec<(String, i64)> = changed.doing(doing)?;
-    let found = changed
-        .into_iter()
-        .find_map(|(slug, evaluation)| Some((writer.defined(&CampaignId::parse(&slug).ok()?)?.id.clone(), evaluation)));
+    let found = changed.into_iter().find_map(|(slug, evaluation)| {
+        let campaign = writer.defined(&CampaignId::parse(&slug).ok()?)?.id.clone();
+        (!writer.is_stuck(Step::Wake, &campaign)).then_some((campaign, evaluation))
+    });
     let Some((campaign, evaluation)) = found else { return Ok(None) };
+    let woken = writer.try_for(Step::Wake, &campaign, |writer| wake_some(writer, &campaign, evaluation, (begin, end)));
+    woken.map(|()| Some(Evaluated { campaign, admitted: 0, complete: false }))
+}
+
+/// The same for one campaign, whose contacts' places are in that range.
+fn wake_some(
+    writer: &mut Writer,
+    campaign: &CampaignId,
+    evaluation: i64,
+    (begin, end): (Vec<u8>, Vec<u8>),
+) -> Result<(), Fault> {
+    let doing = "waking contacts";
     macro_rules! slice {
         ($file:literal) => {
             concat!(
@@ -156,11 +175,11 @@ fn wake(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
             woken.push(contact::kept(row)?);
         }
     }
-    again(writer, &campaign, &woken)?;
+    again(writer, campaign, &woken)?;
     let (ordered, own) = place::parted(stale);
     place::sweep(&writer.conn, evaluation, &own)?;
     writer.stale.push((evaluation, ordered));
-    Ok(Some(Evaluated { campaign, admitted: 0, complete: false }))
+    Ok(())
 }
 
 /// Finds out how contacts stand that are what they were.

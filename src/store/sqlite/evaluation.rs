@@ -18,7 +18,7 @@ use super::{
     writer::{Reply, Work},
 };
 use crate::{
-    domain::order,
+    domain::{ids::CampaignId, order},
     store::{BATCH_WINDOW, EVALUATION_SLICE, Evaluated, StoreError},
 };
 
@@ -111,6 +111,11 @@ impl Evaluation {
             }
             Sorting::Out(sorted) => self.write(store, sorted).await,
         }
+    }
+
+    /// Whose it is.
+    pub(super) fn campaign(&self) -> &CampaignId {
+        &self.under_way.campaign.id
     }
 
     fn told(&self, complete: Option<u64>) -> Evaluated {

@@ -5,7 +5,7 @@ use rusqlite::{
     ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE},
 };
 
-use crate::store::StoreError;
+use crate::{domain::ids::CampaignId, store::StoreError};
 
 /// A failure of a statement, or one that already is the store's.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,14 @@ pub(super) enum Fault {
 }
 
 impl Fault {
+    /// The campaign of which a step failed by itself.
+    pub(super) fn stuck_campaign(&self) -> Option<&CampaignId> {
+        match self {
+            Self::Store(StoreError::Stuck { campaign, .. }) => Some(campaign),
+            Self::Store(_) | Self::Sql { .. } | Self::Sorting(_) => None,
+        }
+    }
+
     /// Whether one contact or batch is refused, which is found out before anything is written.
     pub(super) fn is_of_one_contact(&self) -> bool {
         use StoreError::{Erased, OnCall, UnknownBatch, UnknownCustomer, WasCalled};
@@ -108,6 +116,14 @@ fn again(error: &StoreError) -> StoreError {
         StoreError::Erased(customer) => StoreError::Erased(customer.clone()),
         StoreError::Damaged(what) => StoreError::Damaged(what.clone()),
         StoreError::Closed => StoreError::Closed,
+        StoreError::Stuck { campaign, step, failures, retry_in, source } => StoreError::Stuck {
+            campaign: campaign.clone(),
+            step: *step,
+            failures: *failures,
+            retry_in: *retry_in,
+            source: Box::new(again(source)),
+        },
+        StoreError::Moved { planned, found } => StoreError::Moved { planned: planned.clone(), found: found.clone() },
         StoreError::Held { store, pid, host } => {
             StoreError::Held { store: store.clone(), pid: *pid, host: host.clone() }
         }

@@ -11,7 +11,8 @@
 //! | `place` | who is next: keys that compare as contacts are served |
 //! | `orders` | the file beside the store's in which places of whole campaigns lie |
 //! | `evaluate` `evaluation` `evaluations` `sorter` | a new definition, applied to all contacts beside dialling |
-//! | `pause` | the pause of a batch, applied to its contacts slice by slice |
+//! | `pause` `release` | the pause of a batch, and held contacts asked about anew, slice by slice |
+//! | `stuck` | campaigns of which something fails, each waiting by itself |
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` `tidy` | moving the log into the database, and clearing old places away, beside the writer |
 //! | `readers` `background` | the connections that read, and threads behind all others |
@@ -45,9 +46,11 @@ mod pause;
 mod place;
 mod read;
 mod readers;
+mod release;
 mod sorter;
 mod sql;
 mod statements;
+mod stuck;
 mod tidy;
 mod verified;
 mod writer;
@@ -80,12 +83,17 @@ use self::{
     writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},
 };
 #[cfg(test)]
-pub(super) use self::{campaigns::HELD, evaluation::SLICE, listed::OF_BATCH, read::READY};
+pub(super) use self::{
+    evaluation::SLICE,
+    listed::OF_BATCH,
+    read::READY,
+    release::{ANY_SPENT, HELD},
+};
 use super::{
-    AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX, CampaignChange,
+    Against, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX, CampaignChange,
     CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges, GateSettings,
     HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber,
-    ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign,
+    ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Step, Store, StoreError, StoredCampaign,
     StoredFiles, Tally, Why, attributes, pseudonym::Pseudonyms,
 };
 use crate::{
@@ -248,6 +256,17 @@ impl SqliteStore {
         swept.map_err(|fault| self.told(fault))
     }
 
+    /// A definition could not be applied: it is begun anew, after a while.
+    fn give_up(&self, campaign: &CampaignId, error: StoreError) -> StoreError {
+        if matches!(error, StoreError::Fenced(_) | StoreError::Closed) {
+            return error;
+        }
+        let step = Step::Definition;
+        let (failures, retry_in) = self.shared.failed(step, campaign);
+        self.shared.give_up_evaluation(campaign);
+        StoreError::Stuck { campaign: campaign.clone(), step, failures, retry_in, source: Box::new(error) }
+    }
+
     async fn urgent(&self, work: Work) -> Result<(), StoreError> {
         self.ask(&self.urgent, work).await.map(drop)
     }
@@ -364,15 +383,31 @@ impl Store for SqliteStore {
         self.read(read::campaigns).await
     }
 
-    async fn apply(&self, generation: Arc<Generation>, changes: Vec<CampaignChange>) -> Result<(), StoreError> {
-        self.ask(&self.long, Work::Apply(generation, changes)).await.map(drop)
+    async fn apply(
+        &self,
+        generation: Arc<Generation>,
+        changes: Vec<CampaignChange>,
+        against: Against<'_>,
+    ) -> Result<(), StoreError> {
+        let against = match against {
+            Against::Whatever => None,
+            Against::Revision(revision) => Some(revision.cloned()),
+        };
+        self.ask(&self.long, Work::Apply(generation, changes, against)).await.map(drop)
     }
 
     async fn evaluate(&self) -> Result<Option<Evaluated>, StoreError> {
         let mut under_way = self.evaluation.lock().await;
         loop {
             if let Some(evaluation) = under_way.as_mut() {
-                let piece = evaluation.go_on(self).await?;
+                let piece = match evaluation.go_on(self).await {
+                    Ok(piece) => piece,
+                    Err(error) => {
+                        let failed = self.give_up(evaluation.campaign(), error);
+                        *under_way = None;
+                        return Err(failed);
+                    }
+                };
                 if piece.as_ref().is_none_or(|piece| piece.complete) {
                     *under_way = None;
                 }

@@ -8,6 +8,7 @@ use super::{
     evaluate,
     fault::{Doing, Fault},
     sql,
+    stuck::Step,
     writer::Writer,
 };
 use crate::{
@@ -29,8 +30,13 @@ struct Pending {
 
 /// Applies the first pause that has not been applied to all to its next contacts; `None` if there is none.
 pub(super) fn slice(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
-    let doing = "applying a pause";
     let Some(pending) = pending(writer)? else { return Ok(None) };
+    let campaign = pending.campaign.clone();
+    writer.try_for(Step::Pause, &campaign, |writer| next(writer, pending)).map(Some)
+}
+
+fn next(writer: &mut Writer, pending: Pending) -> Result<Evaluated, Fault> {
+    let doing = "applying a pause";
     let Pending { batch, key, campaign, after, last } = pending;
     const SLICE: &str = concat!(
         "SELECT ",
@@ -49,7 +55,7 @@ pub(super) fn slice(writer: &mut Writer) -> Result<Option<Evaluated>, Fault> {
     let complete = reached >= last;
     let query = sql::query("UPDATE batch SET evaluated_to = ?2 WHERE id = ?1").bind(batch);
     query.bind((!complete).then_some(reached)).execute(&writer.conn).doing(doing)?;
-    Ok(Some(Evaluated { campaign, admitted, complete }))
+    Ok(Evaluated { campaign, admitted, complete })
 }
 
 fn pending(writer: &mut Writer) -> Result<Option<Pending>, Fault> {
@@ -59,7 +65,7 @@ fn pending(writer: &mut Writer) -> Result<Option<Pending>, Fault> {
     for row in &rows {
         let Ok(campaign) = CampaignId::parse(column(row, 2)?) else { continue };
         // A campaign whose file is gone waits for its return.
-        if writer.defined(&campaign).is_some() {
+        if writer.defined(&campaign).is_some() && !writer.is_stuck(Step::Pause, &campaign) {
             let (batch, key, after, last) = (column(row, 0)?, column(row, 1)?, column(row, 3)?, column(row, 4)?);
             return Ok(Some(Pending { batch, key, campaign, after, last }));
         }

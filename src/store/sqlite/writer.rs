@@ -32,6 +32,7 @@ use super::{
     place::{self, Stale},
     sql,
     statements::Statements,
+    stuck::Stuck,
     verified,
 };
 use crate::{
@@ -82,7 +83,8 @@ pub(super) enum Work {
     Business(Box<BusinessRequest>),
     Advance(ContactRef, u32, Box<Progress>),
     Availability(AgentId, Availability),
-    Apply(Arc<Generation>, Vec<CampaignChange>),
+    /// `None` against whatever is in force.
+    Apply(Arc<Generation>, Vec<CampaignChange>, Option<Option<Revision>>),
     AddOverride(Box<NewOverride>),
     EndOverride(OverrideId, String),
     Approve(Revision, String),
@@ -162,6 +164,8 @@ pub(super) struct Shared {
     overrides: Mutex<Arc<Overrides>>,
     /// What contacts of each campaign stand by.
     evaluations: Mutex<BTreeMap<CampaignId, Evaluations>>,
+    /// Campaigns of which something fails.
+    stuck: Mutex<Stuck>,
     /// Orders of all contacts.
     pub(super) orders: Arc<Orders>,
     /// Places of it are being taken away.
@@ -198,6 +202,7 @@ impl Shared {
             generation,
             overrides,
             evaluations,
+            stuck: Mutex::default(),
             orders,
             sweeping,
             untidy,
@@ -245,6 +250,18 @@ impl Shared {
             }
             sweeping.store(false, Ordering::Relaxed);
         });
+    }
+
+    /// Gives up what is under way of one campaign: it is begun anew.
+    pub(super) fn give_up_evaluation(&self, campaign: &CampaignId) {
+        if let Some(evaluations) = self.all_evaluations().get_mut(campaign) {
+            evaluations.next = None;
+        }
+    }
+
+    /// Campaigns of which something fails.
+    pub(super) fn stuck(&self) -> MutexGuard<'_, Stuck> {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives up what is under way: it is begun anew.
@@ -457,7 +474,9 @@ impl Writer {
             Work::Availability(agent, availability) => {
                 campaigns::set_availability(&self.conn, &agent, availability)?;
             }
-            Work::Apply(generation, changes) => campaigns::apply(self, generation, changes)?,
+            Work::Apply(generation, changes, against) => {
+                campaigns::apply(self, generation, changes, against.as_ref())?;
+            }
             Work::AddOverride(new) => return overrides::add(self, *new).map(Reply::Overridden),
             Work::Approve(revision, by) => campaigns::approve(self, &revision, &by)?,
             Work::PutFiles(changes) => files::put(&self.conn, &changes)?,
@@ -510,7 +529,10 @@ impl Writer {
         if let Some(fault) = fault {
             self.execute("ROLLBACK TO command", "undoing a command")?;
             self.stale.clear();
-            if !fault.is_of_one_contact() {
+            if let Some(campaign) = fault.stuck_campaign() {
+                // Nothing of others was touched, so what is under way of them goes on.
+                self.shared.give_up_evaluation(campaign);
+            } else if !fault.is_of_one_contact() {
                 self.generation = self.shared.generation();
                 // Others of this transaction may have made one.
                 self.overrides = Arc::new(overrides::open(&self.conn, self.now())?);
