@@ -2,7 +2,13 @@
 //!
 //! `config` builds these values and nothing else does; a campaign that exists is one that may run.
 
-use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -368,6 +374,13 @@ pub struct Definitions {
 }
 
 impl Definitions {
+    /// Campaigns whose files ask for `paused`.
+    #[must_use]
+    pub fn paused(&self) -> BTreeSet<CampaignId> {
+        let paused = self.campaigns.values().filter(|campaign| campaign.desired == DesiredState::Paused);
+        paused.map(|campaign| campaign.id.clone()).collect()
+    }
+
     /// A tenant and nothing else.
     #[must_use]
     pub fn of(tenant: Tenant) -> Self {

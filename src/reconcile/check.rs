@@ -20,8 +20,8 @@ pub struct Checked {
     pub definitions: Definitions,
     /// Limits of theirs that the settings' ceilings lower, at most as many as status shows.
     pub lowered: Vec<Problem>,
-    /// Campaigns whose files are kept from an earlier commit, and that commit.
-    pub kept: BTreeMap<CampaignId, Revision>,
+    /// Campaigns whose files are kept from an earlier commit: the path, and that commit.
+    pub kept: BTreeMap<CampaignId, (String, Revision)>,
 }
 
 /// Why files come to nothing.
@@ -58,7 +58,7 @@ pub fn check(loader: Arc<Loader>) -> Arc<Load> {
         let lowered = lowered.take(PROBLEMS_SHOWN_MAX).map(problem).collect();
         let kept = files.files.iter().filter_map(|file| {
             let revision = file.kept_from.clone()?;
-            Some((loader.campaign_in(files.inside(&file.path))?, revision))
+            Some((loader.campaign_in(files.inside(&file.path))?, (file.path.clone(), revision)))
         });
         Ok(Checked { definitions, lowered, kept: kept.collect() })
     })

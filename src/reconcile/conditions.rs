@@ -80,7 +80,7 @@ pub(super) enum Failure {
 
 impl Failure {
     /// What a generation that is in force in part lacks.
-    pub(super) fn in_part(generation: &Generation, problems: Vec<Problem>) -> Self {
+    pub(super) fn in_part(generation: &Generation, problems: Vec<Problem>, stopped: &[CampaignId]) -> Self {
         let kept = |(path, file): (&String, &KeptFile)| match file {
             KeptFile::Of { revision, .. } => format!("{path} as commit {} has it", revision.short()),
             KeptFile::LeftOut => format!("without {path}"),
@@ -93,7 +93,13 @@ impl Failure {
         let revision = generation.revision.short();
         let listed = if listed.is_empty() { String::new() } else { format!(", {}", listed.join(", ")) };
         let wrong = invalid(&problems);
-        Self::InPart { message: format!("{wrong}; the rest of commit {revision} is in force{listed}"), problems }
+        let stopped: Vec<&str> = stopped.iter().map(CampaignId::as_str).collect();
+        let paused = match stopped.is_empty() {
+            true => String::new(),
+            false => format!("; paused, as it has their files gone or paused: {}", stopped.join(", ")),
+        };
+        let message = format!("{wrong}; the rest of commit {revision} is in force{listed}{paused}");
+        Self::InPart { message, problems }
     }
 
     /// One CamelCase word.

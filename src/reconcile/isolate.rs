@@ -4,7 +4,10 @@
 //! follows from what the commit changes: a file that is as before can't be at fault. Where that leads nowhere, all
 //! files that several campaigns may use stay as they were. If even that does not hold, neither does the commit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     check::{Checked, Load, Rejected},
@@ -12,7 +15,10 @@ use super::{
 };
 use crate::{
     config,
-    domain::{campaign::KeptFile, ids::Revision},
+    domain::{
+        campaign::{DesiredState, KeptFile},
+        ids::{CampaignId, Revision},
+    },
     gitops::{CommitFile, CommitFiles},
     telemetry::status::Problem,
 };
@@ -31,11 +37,18 @@ pub(super) struct Isolated {
     pub(super) kept: BTreeMap<String, KeptFile>,
     /// What is wrong with the commit.
     pub(super) problems: Vec<Problem>,
+    /// Campaigns that would run on as they were, and are paused as the commit means to stop them.
+    pub(super) stopped: Vec<CampaignId>,
 }
 
 /// Checks a commit and keeps what is bad of it as it was in `last`, the files in force; nothing was in force before
-/// the first.
-pub(super) fn isolate(new: &CommitFiles, last: Option<&CommitFiles>, load: &Load) -> Result<Isolated, Rejected> {
+/// the first. Of the campaigns in force `paused` are.
+pub(super) fn isolate(
+    new: &CommitFiles,
+    last: Option<&CommitFiles>,
+    paused: &BTreeSet<CampaignId>,
+    load: &Load,
+) -> Result<Isolated, Rejected> {
     let mut isolation = Isolation::new(new, last);
     let mut problems: Vec<Problem> = new.refused.iter().map(refused).collect();
     for refusal in &new.refused {
@@ -45,7 +58,10 @@ pub(super) fn isolate(new: &CommitFiles, last: Option<&CommitFiles>, load: &Load
     for _ in 0..ROUNDS_MAX {
         let files = isolation.files();
         let rejected = match load(&files) {
-            Ok(checked) => return Ok(Isolated { files, checked, kept: isolation.into_kept(), problems }),
+            Ok(mut checked) => {
+                let stopped = isolation.stop(&mut checked, paused);
+                return Ok(Isolated { files, checked, kept: isolation.into_kept(), problems, stopped });
+            }
             Err(rejected) => rejected,
         };
         let kept_more = isolation.blame(&rejected) || isolation.keep_shared();
@@ -98,6 +114,27 @@ impl<'f> Isolation<'f> {
         }
     }
 
+    /// Pauses campaigns that stay as they were although the commit has their file gone or paused: whom a commit
+    /// stops, no fault in it keeps running. Nor does one that is paused resume by a file that is not the newest.
+    fn stop(&self, checked: &mut Checked, paused: &BTreeSet<CampaignId>) -> Vec<CampaignId> {
+        let means_to_stop = |path: &str| self.by_path.get(path).is_none_or(|file| says_paused(&file.bytes));
+        let refused = |path: &str| self.new.refused.iter().any(|refusal| is_in(path, &refusal.path));
+        let kept = checked
+            .kept
+            .iter()
+            .filter(|(id, (path, _))| paused.contains(*id) || (means_to_stop(path) && !refused(path)));
+        let stopped: Vec<CampaignId> = kept.map(|(id, _)| id.clone()).collect();
+        let campaigns = &mut checked.definitions.campaigns;
+        let running = |id: &CampaignId| campaigns.get(id).is_some_and(|it| it.desired == DesiredState::Running);
+        let stopped: Vec<CampaignId> = stopped.into_iter().filter(running).collect();
+        for id in &stopped {
+            if let Some(campaign) = campaigns.get_mut(id) {
+                Arc::make_mut(campaign).desired = DesiredState::Paused;
+            }
+        }
+        stopped
+    }
+
     fn is_changed(&self, path: &str) -> bool {
         self.by_path.get(path).map(|file| &file.bytes) != self.last.get(path).map(|file| &file.bytes)
     }
@@ -136,9 +173,7 @@ impl<'f> Isolation<'f> {
 
     /// Keeps what the commit has as something that may not be read: a file, or all in a folder.
     fn keep_refused(&mut self, path: &str) {
-        let inside =
-            |file: &&&str| file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let were: Vec<&str> = self.last.keys().filter(inside).copied().collect();
+        let were: Vec<&str> = self.last.keys().copied().filter(|file| is_in(file, path)).collect();
         if were.is_empty() {
             self.keep_gone();
         }
@@ -154,6 +189,20 @@ impl<'f> Isolation<'f> {
         self.kept.extend(shared);
         self.kept.len() > before
     }
+}
+
+/// Whether a path is another one or lies below it.
+fn is_in(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a file asks for `paused`, as far as can be told of one that has faults.
+fn says_paused(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    text.lines().filter_map(|line| line.split_once('=')).any(|(key, value)| {
+        let value = value.split('#').next().unwrap_or_default();
+        key.trim() == "state" && value.trim().trim_matches(['"', '\'']) == DesiredState::Paused.as_str()
+    })
 }
 
 #[cfg(test)]
@@ -209,7 +258,7 @@ mod tests {
     }
 
     fn isolated(new: &CommitFiles, last: &CommitFiles) -> Result<Isolated, Rejected> {
-        isolate(new, Some(last), &*check(Arc::new(Loader::new(outer_ceilings()))))
+        isolate(new, Some(last), &BTreeSet::new(), &*check(Arc::new(Loader::new(outer_ceilings()))))
     }
 
     /// What stays, `path@commit` or `-path`; campaigns in force; files with a problem.
@@ -253,6 +302,40 @@ mod tests {
         let new = commit('2', &[("a.toml", &a), ("bee.toml", &b.replace("running", "runing"))]);
         let kept = ["campaigns/b.toml@1".to_owned(), "-campaigns/bee.toml".to_owned()];
         assert_eq!(told(&new, &last)[..2], [kept.to_vec(), vec!["a".into(), "b".into()]]);
+    }
+
+    /// Campaigns that run, and those that were stopped.
+    fn running(new: &CommitFiles, last: &CommitFiles) -> [Vec<String>; 2] {
+        let Isolated { checked, stopped, .. } = isolated(new, last).unwrap();
+        let campaigns = checked.definitions.campaigns.values();
+        let running = campaigns.filter(|campaign| campaign.desired == DesiredState::Running);
+        [running.map(|it| it.id.to_string()).collect(), stopped.iter().map(ToString::to_string).collect()]
+    }
+
+    #[test]
+    fn whom_the_commit_means_to_stop_does_not_run_on() {
+        let (a, b) = (campaign("a", "sales"), campaign("b", "sales"));
+        let last = commit('1', &[("a.toml", &a), ("b.toml", &b)]);
+        let stops_a = [vec!["b".to_owned()], vec!["a".to_owned()]];
+        let paused = a.replace("state = \"running\"", "state = \"paused\" # for tonight");
+        // A fault in the same file, of any kind.
+        for fault in ["zz = 1\n", "zz = [\n"] {
+            let new = commit('2', &[("a.toml", &format!("{paused}{fault}")), ("b.toml", &b)]);
+            assert_eq!(running(&new, &last), stops_a);
+        }
+        // Somebody's copy, which has the same id.
+        let new = commit('3', &[("a.toml", &paused), ("b.toml", &b), ("copy.toml", &a)]);
+        assert_eq!(running(&new, &last)[0], ["b"]);
+        // A broken shared file that it uses.
+        let queues = QUEUES.replace("\"sales\"", "\"salez\"");
+        let new = commit('4', &[("a.toml", &paused), ("b.toml", &b), ("shared/queues.toml", &queues)]);
+        assert_eq!(running(&new, &last)[0], ["b"]);
+        // Its file is gone, and a new one is bad.
+        let new = commit('5', &[("b.toml", &b), ("c.toml", "id = ")]);
+        assert_eq!(running(&new, &last), stops_a);
+        // A fault alone stops nobody.
+        let new = commit('6', &[("a.toml", &format!("{a}zz = 1\n")), ("b.toml", &b)]);
+        assert_eq!(running(&new, &last), [vec!["a".to_owned(), "b".to_owned()], vec![]]);
     }
 
     #[test]
@@ -310,7 +393,8 @@ mod tests {
         new.files.retain(|file| !file.path.ends_with("tenant.toml"));
         let kept = told(&new, &last)[0].clone();
         assert_eq!(kept, ["campaigns/shared/tenant.toml@1"]);
-        let rejected = isolate(&new, None, &*check(Arc::new(Loader::new(outer_ceilings())))).unwrap_err();
+        let rejected =
+            isolate(&new, None, &BTreeSet::new(), &*check(Arc::new(Loader::new(outer_ceilings())))).unwrap_err();
         assert!(rejected.problems.iter().any(|problem| problem.file.ends_with("tenant.toml")), "{rejected:?}");
     }
 }

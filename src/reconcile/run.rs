@@ -187,18 +187,21 @@ struct Loaded {
     files: Arc<CommitFiles>,
     /// What is wrong with what was left out.
     problems: Vec<Problem>,
+    /// Campaigns that are paused because of it.
+    stopped: Vec<CampaignId>,
 }
 
 impl Loaded {
     fn new(checked: Result<Result<Isolated, Rejected>, tokio::task::JoinError>) -> Result<Self, Failure> {
         let isolated =
             checked.map_err(|_| Failure::Crashed)?.map_err(|rejected| Failure::Invalid(rejected.problems))?;
-        let Isolated { files, checked, kept, problems } = isolated;
+        let Isolated { files, checked, kept, problems, stopped } = isolated;
+        let of_commits = checked.kept.into_iter().map(|(campaign, (_, revision))| (campaign, revision)).collect();
         let generation = Generation {
             revision: files.revision.clone(),
             committed_at: files.committed_at,
             definitions: checked.definitions,
-            kept: KeptFiles { files: kept, campaigns: checked.kept },
+            kept: KeptFiles { files: kept, campaigns: of_commits },
         };
         let info = CommitInfo {
             author: files.author.clone(),
@@ -207,7 +210,7 @@ impl Loaded {
             verified: None,
         };
         let (generation, files) = (Arc::new(generation), Arc::new(files));
-        Ok(Self { generation, lowered: checked.lowered, info, files, problems })
+        Ok(Self { generation, lowered: checked.lowered, info, files, problems, stopped })
     }
 }
 
@@ -393,7 +396,7 @@ impl Looper {
         let load = Arc::clone(&self.parts.load);
         let checked = tokio::task::spawn_blocking(move || {
             let checked = load(&files)?;
-            Ok::<_, Rejected>(Isolated { files, checked, kept, problems: Vec::new() })
+            Ok::<_, Rejected>(Isolated { files, checked, kept, problems: Vec::new(), stopped: Vec::new() })
         });
         Loaded::new(checked.await)
     }
@@ -401,7 +404,9 @@ impl Looper {
     /// The same, of a commit whose bad files stay as they were.
     async fn check_apart(&self, files: CommitFiles) -> Result<Loaded, Failure> {
         let (load, last) = (Arc::clone(&self.parts.load), self.files.clone());
-        Loaded::new(tokio::task::spawn_blocking(move || isolate(&files, last.as_deref(), &*load)).await)
+        let paused = self.parts.generation.borrow().as_ref().map(|generation| generation.definitions.paused());
+        let paused = paused.unwrap_or_default();
+        Loaded::new(tokio::task::spawn_blocking(move || isolate(&files, last.as_deref(), &paused, &*load)).await)
     }
 
     /// Puts a generation in force: in the store, then for the dialling loop.
@@ -425,7 +430,7 @@ impl Looper {
         self.in_force = Some(revision.clone());
         self.files = Some(Arc::clone(&loaded.files));
         let in_part = (!loaded.problems.is_empty()).then(|| loaded.problems.clone());
-        self.in_part = in_part.map(|problems| Failure::in_part(generation, problems));
+        self.in_part = in_part.map(|problems| Failure::in_part(generation, problems, &loaded.stopped));
         self.parts.generation.send_replace(Some(Arc::clone(generation)));
         let shown = Some(self.shown(revision));
         self.parts.status.send_modify(|status| {

@@ -136,9 +136,12 @@ impl InForce {
             }
             let bad = |file: &u64| tree.files.get(file).is_some_and(|said| said.fault.is_some());
             let a_new_one_is_bad = tree.files.keys().any(|file| bad(file) && !self.campaigns.contains_key(file));
-            for (file, was) in &self.campaigns {
+            for (file, (ran, version)) in &self.campaigns {
+                // Whom a commit means to stop does not run on, whatever else is wrong with it.
+                let runs =
+                    *ran && tree.files.get(file).is_some_and(|said| said.running || said.fault == Some(Fault::State));
                 if bad(file) || (a_new_one_is_bad && !tree.files.contains_key(file)) {
-                    campaigns.insert(*file, *was);
+                    campaigns.insert(*file, (runs, *version));
                 }
             }
         }
