@@ -438,6 +438,8 @@ impl Looper {
             status.applied_commit = Some(loaded.info.clone());
             status.applied_at = since.map(|at| at.to_string());
             status.lowered.clone_from(&loaded.lowered);
+            // Those of the commit before are none of this one's.
+            status.problems = loaded.problems.iter().take(conditions::PROBLEMS_SHOWN_MAX).cloned().collect();
         });
         self.pin(revision).await;
         self.keep_files(&loaded.files).await;
