@@ -12,7 +12,7 @@ use std::{
     fmt::Write as _,
     fs,
     net::TcpListener,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::LazyLock,
     time::Duration,
@@ -27,6 +27,10 @@ use sha2::Sha256;
 #[expect(dead_code, reason = "the integration tests use more of it")]
 mod repository;
 
+#[path = "common/many.rs"]
+mod many;
+
+use many::{campaign, repository_of};
 use repository::Repository;
 
 const CAMPAIGNS: usize = 10_000;
@@ -48,6 +52,7 @@ fn main() {
 
 async fn measure(campaigns: usize) {
     let repository = repository_of(campaigns);
+    repository.git(["gc", "--quiet"]);
     let place = Place::new(&repository, campaigns);
     let (first, took) = Daemon::start(&place, "24h").await;
     println!("{campaigns} campaigns: ready {:.2} s after the first start, with the first fetch", took.as_secs_f64());
@@ -72,7 +77,7 @@ async fn webhooks(repository: &Repository, daemon: &Daemon, campaigns: usize) {
     let mut took = Vec::new();
     for n in 0..WEBHOOKS {
         let (path, text) = campaign(n * 97 % campaigns, &format!("amended {n}"));
-        repository.write(path, text);
+        repository.write(format!("campaigns/{path}"), text);
         took.push(daemon.commit(repository, "amend one campaign").await);
     }
     let at = percentiles(took);
@@ -82,7 +87,7 @@ async fn webhooks(repository: &Repository, daemon: &Daemon, campaigns: usize) {
     for round in 0..3 {
         for n in 0..campaigns {
             let (path, text) = campaign(n, &format!("all amended {round}"));
-            repository.write(path, text);
+            repository.write(format!("campaigns/{path}"), text);
         }
         took.push(daemon.commit(repository, "amend all campaigns").await);
     }
@@ -281,35 +286,4 @@ impl Daemon {
         Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(self.child.wait().unwrap().success());
     }
-}
-
-/// The example's shared files, and its smaller campaign many times.
-fn repository_of(campaigns: usize) -> Repository {
-    let repository = Repository::new();
-    repository.git(["config", "gc.auto", "0"]);
-    let example = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for folder in ["campaigns/shared", "campaigns/shared/surveys"] {
-        for entry in fs::read_dir(example.join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_file() {
-                repository.write(path.strip_prefix(example).unwrap(), fs::read(&path).unwrap());
-            }
-        }
-    }
-    for n in 0..campaigns {
-        let (path, text) = campaign(n, "new");
-        repository.write(path, text);
-    }
-    repository.commit("many campaigns");
-    repository.git(["gc", "--quiet"]);
-    repository
-}
-
-/// A campaign's path and its text.
-fn campaign(n: usize, description: &str) -> (String, String) {
-    let id = format!("id = \"campaign-{n}\"\ndescription = \"{description}\"");
-    let text = include_str!("../campaigns/service-survey.toml")
-        .replace("id = \"service-survey\"", &id)
-        .replace("name = \"Service survey\"", &format!("name = \"Campaign {n}\""));
-    (format!("campaigns/campaign-{n}.toml"), text)
 }

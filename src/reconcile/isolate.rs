@@ -60,7 +60,7 @@ pub(super) fn isolate(
         let rejected = match load(&files) {
             Ok(mut checked) => {
                 let stopped = isolation.stop(&mut checked, paused);
-                return Ok(Isolated { files, checked, kept: isolation.into_kept(), problems, stopped });
+                return Ok(Isolated { files, checked, kept: isolation.as_they_were(), problems, stopped });
             }
             Err(rejected) => rejected,
         };
@@ -98,10 +98,10 @@ impl<'f> Isolation<'f> {
 
     /// The commit's files, but for those that are kept.
     fn files(&self) -> CommitFiles {
-        self.new.with_kept(&self.kept.iter().map(|path| ((*path).to_owned(), self.as_it_was(path))).collect())
+        self.new.with_kept(&self.as_they_were())
     }
 
-    fn into_kept(self) -> BTreeMap<String, KeptFile> {
+    fn as_they_were(&self) -> BTreeMap<String, KeptFile> {
         self.kept.iter().map(|path| ((*path).to_owned(), self.as_it_was(path))).collect()
     }
 
@@ -119,17 +119,15 @@ impl<'f> Isolation<'f> {
     fn stop(&self, checked: &mut Checked, paused: &BTreeSet<CampaignId>) -> Vec<CampaignId> {
         let means_to_stop = |path: &str| self.by_path.get(path).is_none_or(|file| says_paused(&file.bytes));
         let refused = |path: &str| self.new.refused.iter().any(|refusal| is_in(path, &refusal.path));
-        let kept = checked
-            .kept
-            .iter()
-            .filter(|(id, (path, _))| paused.contains(*id) || (means_to_stop(path) && !refused(path)));
-        let stopped: Vec<CampaignId> = kept.map(|(id, _)| id.clone()).collect();
-        let campaigns = &mut checked.definitions.campaigns;
-        let running = |id: &CampaignId| campaigns.get(id).is_some_and(|it| it.desired == DesiredState::Running);
-        let stopped: Vec<CampaignId> = stopped.into_iter().filter(running).collect();
-        for id in &stopped {
-            if let Some(campaign) = campaigns.get_mut(id) {
+        let stops = |id: &CampaignId, path: &str| paused.contains(id) || (means_to_stop(path) && !refused(path));
+        let mut stopped = Vec::new();
+        for (id, (path, _)) in &checked.kept {
+            let running = checked.definitions.campaigns.get_mut(id).filter(|it| it.desired == DesiredState::Running);
+            if let Some(campaign) = running
+                && stops(id, path)
+            {
                 Arc::make_mut(campaign).desired = DesiredState::Paused;
+                stopped.push(id.clone());
             }
         }
         stopped
@@ -207,8 +205,6 @@ fn says_paused(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use jiff::Timestamp;
 
     use super::*;

@@ -375,7 +375,9 @@ impl Looper {
             let after_commit = Duration::try_from(after_commit).unwrap_or_default();
             self.parts.metrics.commit_applied(metric(asked.trigger), after_commit);
         }
+        // Status tells of it first: the copy in the store may take a second.
         self.recovered(head);
+        self.keep_files(&loaded.files).await;
         Ok(())
     }
 
@@ -442,7 +444,6 @@ impl Looper {
             status.problems = loaded.problems.iter().take(conditions::PROBLEMS_SHOWN_MAX).cloned().collect();
         });
         self.pin(revision).await;
-        self.keep_files(&loaded.files).await;
         Ok(now)
     }
 
@@ -579,6 +580,7 @@ impl Looper {
         let mut generation = self.without_revivals(&loaded.generation, &stored);
         self.keep_pauses(&mut generation, &stored);
         self.apply(&loaded, &generation, &stored).await?;
+        self.keep_files(&loaded.files).await;
         Ok(())
     }
 

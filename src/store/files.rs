@@ -1,9 +1,10 @@
 //! Configuration files as they are in force, kept beside what they define.
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use sha2::{Digest as _, Sha256};
 
+use super::row::hex;
 use crate::domain::ids::Revision;
 
 /// The files that are in force.
@@ -29,10 +30,5 @@ pub struct FileChanges {
 /// Digest of a file.
 #[must_use]
 pub fn file_digest(bytes: &[u8]) -> String {
-    let mut digest = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        // Writing to a String cannot fail.
-        let _written = write!(digest, "{byte:02x}");
-    }
-    digest
+    hex(&Sha256::digest(bytes))
 }
