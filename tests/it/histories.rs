@@ -339,7 +339,7 @@ impl World {
                 CommitResult::InForce => assert!(good, "{commit:?}"),
                 CommitResult::InPart => assert!(!good && self.policy == BadFiles::Isolate, "{commit:?}"),
                 // Good ones, too, when history is rewritten.
-                CommitResult::Refused => {}
+                CommitResult::Refused | CommitResult::Waits => {}
                 CommitResult::Failed => panic!("{commit:?}"),
             }
         }
