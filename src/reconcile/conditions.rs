@@ -57,7 +57,7 @@ pub(super) enum Failure {
     #[error("{}", invalid(.0))]
     Invalid(Vec<Problem>),
     /// It is good, and waits.
-    #[error("commit {} waits: {verdict}; {}", .head.short(), .verdict.hint(.head.as_str()))]
+    #[error("commit {} waits: {verdict}; {}{}", .head.short(), .verdict.hint(.head.as_str()), left_out(.problems))]
     Guarded {
         /// The branch's commit.
         head: Revision,
@@ -67,6 +67,8 @@ pub(super) enum Failure {
         plan: Vec<String>,
         /// Campaigns that are paused already, as a freeze lets them be.
         pauses: BTreeSet<CampaignId>,
+        /// What is wrong with files of it that would stay as they were.
+        problems: Vec<Problem>,
     },
     /// It is in force but for some files.
     #[error("{message}")]
@@ -140,6 +142,11 @@ impl Failure {
         }
     }
 
+    /// Whether it says something of the newest commit; else what was known of that stands.
+    pub(super) fn tells_of_commit(&self) -> bool {
+        self.is_of_commit() || matches!(self, Self::Guarded { .. })
+    }
+
     /// Whether looking at the same commit again would find the same.
     pub(super) fn is_of_commit(&self) -> bool {
         match self {
@@ -191,12 +198,21 @@ impl Failure {
     /// Every problem of the commit, if that is what failed.
     pub(super) fn problems(&self) -> Vec<Problem> {
         match self {
-            Self::Invalid(problems) | Self::InPart { problems, .. } => {
+            Self::Invalid(problems) | Self::InPart { problems, .. } | Self::Guarded { problems, .. } => {
                 problems.iter().take(PROBLEMS_SHOWN_MAX).cloned().collect()
             }
             Self::Source(SourceError::Refused { refusals, .. }) => refusals.iter().map(refused).collect(),
             _ => vec![],
         }
+    }
+}
+
+/// What a commit that waits would leave out.
+fn left_out(problems: &[Problem]) -> String {
+    if problems.is_empty() {
+        String::new()
+    } else {
+        format!("; it would come into force but for {}", invalid(problems))
     }
 }
 

@@ -30,7 +30,7 @@ use dialops::{
         phone::E164,
         tenant::Tenant,
     },
-    gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
+    gitops::{CommitFiles, Source, Trigger, Wake, watch as git_watch},
     reconcile::{self, Checked, FollowedSource, Load, Reconcile, Rejected},
     store::{
         Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange,
@@ -122,21 +122,18 @@ impl Daemon {
     fn start(repository: &Repository, store: Arc<dyn Store>) -> Self {
         // A file that is gone is all that some of these commits do.
         let guards = Guards { grace: Duration::ZERO, removals_percent: 100, ..Guards::default() };
-        Self::start_with(repository, store, Arc::new(load), guards)
+        Self::start_with(vec![repository.source("main", "")], store, Arc::new(load), guards)
     }
 
-    pub(crate) fn start_with(repository: &Repository, store: Arc<dyn Store>, load: Arc<Load>, guards: Guards) -> Self {
+    pub(crate) fn start_with(sources: Vec<Source>, store: Arc<dyn Store>, load: Arc<Load>, guards: Guards) -> Self {
         let (commands, served) = mpsc::channel(QUEUE_LENGTH);
         let (generation, generations) = watch::channel(None);
         let (status, statuses) = watch::channel(ReconcileStatus::default());
         let (wake, metrics) = (Arc::new(Wake::default()), Arc::new(Metrics::new(Timestamp::UNIX_EPOCH)));
         let shutdown = CancellationToken::new();
+        let followed = |source| FollowedSource { source, wake: Arc::clone(&wake), outbox: Arc::default() };
         let parts = Reconcile {
-            sources: vec![FollowedSource {
-                source: repository.source("main", ""),
-                wake: Arc::clone(&wake),
-                outbox: Arc::default(),
-            }],
+            sources: sources.into_iter().map(followed).collect(),
             store,
             load,
             guards,

@@ -243,7 +243,7 @@ impl Followed {
             self.told = Some(message.clone());
         }
         let now = parts.clock.now().wall;
-        let of_commit = failure.is_of_commit();
+        let of_commit = failure.tells_of_commit();
         tell(&parts.status, self.at, |status| {
             let conditions = conditions::conditions(&status.conditions, Err((failure, message)), now);
             let problems = if of_commit { problems } else { status.problems.clone() };

@@ -86,7 +86,8 @@ impl Looper {
             pauses = plan.actions.iter().filter(|action| stops(action)).map(|action| action.campaign.clone()).collect();
         }
         let plan = plan.actions.iter().map(ToString::to_string).collect();
-        Err(Failure::Guarded { head: revision.clone(), verdict, plan, pauses })
+        let problems = loaded.problems.clone();
+        Err(Failure::Guarded { head: revision.clone(), verdict, plan, pauses, problems })
     }
 
     /// What has to change in the store for it to have a generation.

@@ -189,7 +189,13 @@ impl Looper {
             return Err(Failure::Rewritten { head: head.clone(), applied: applied.clone() });
         }
         let attempted = Some(one.shown(head));
-        one.tell(&self.parts, |status| status.last_attempted_revision = attempted);
+        one.tell(&self.parts, |status| {
+            if status.last_attempted_revision != attempted {
+                status.last_attempted_revision = attempted;
+                // Those of another commit are none of this one's.
+                status.problems.clear();
+            }
+        });
         let verified = self.verify(one, head, before.as_ref(), pinned).await?;
         // Who pins a commit wants that one, not a part of it; and of what is not known nothing can stay as it was.
         let known = matches!(self.standing[one.at], Standing::Files { .. });
