@@ -112,7 +112,10 @@ impl Looper {
                 | Drift::Generation { .. }
                 | Drift::Campaign { .. }
                 | Drift::MissingCampaign { .. }
-                | Drift::OrphanCampaign { .. } => {}
+                | Drift::OrphanCampaign { .. }
+                | Drift::File { .. }
+                | Drift::KeptFile { .. }
+                | Drift::Override { .. } => {}
             }
         }
         if attempts.is_empty() && legs.is_empty() {

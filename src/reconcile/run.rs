@@ -1,5 +1,6 @@
 //! The loop itself.
 
+mod copies;
 mod drift;
 mod files;
 mod guard;
@@ -568,7 +569,7 @@ impl Looper {
             return Ok(());
         }
         let verified = self.verify_restored(&revision).await?;
-        let kept = self.parts.store.kept_files().await?;
+        let kept = self.kept_files().await?;
         let files = match kept.is_empty() {
             true => self.parts.source.read(&revision).await?,
             false => self.parts.source.read_apart(&revision).await?.with_kept(&kept),

@@ -16,6 +16,8 @@ pub struct StoredFiles {
     pub prefix: String,
     /// What each says, by path in the repository.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Those of them that do not say what the daemon wrote: another program has changed them.
+    pub edited: Vec<String>,
 }
 
 /// Some files that differ from those that are kept.

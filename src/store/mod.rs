@@ -40,7 +40,7 @@ use crate::domain::{
     campaign::{DesiredState, Generation, KeptFile},
     contact::{Contact, ContactEdit, NewContact, Progress},
     do_not_call::{Entry, NewEntry},
-    drift::calls::LiveRows,
+    drift::{Drift, calls::LiveRows, files::Copies},
     ids::{
         AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision, TrunkId,
     },
@@ -538,6 +538,12 @@ pub trait Store: Send + Sync + 'static {
     /// Ends an override before its time; whether it was in force.
     async fn end_override(&self, id: OverrideId, by: &str) -> Result<bool, StoreError>;
 
+    /// Where rows of overrides differ from the overrides that hold.
+    async fn drifted_overrides(&self) -> Result<Vec<Drift>, StoreError>;
+
+    /// Writes rows of overrides as these hold; one that does not hold is ended.
+    async fn mend_overrides(&self, ids: &[OverrideId]) -> Result<(), StoreError>;
+
     /// The newest `limit` overrides, past ones too, newest first.
     async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError>;
 
@@ -552,6 +558,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Digests ([`file_digest`]) of the files that are kept, by path in the repository.
     async fn file_digests(&self) -> Result<BTreeMap<String, String>, StoreError>;
+
+    /// What is kept of the files in force, with digests of what stands there now, whoever wrote it.
+    async fn copies(&self) -> Result<Copies, StoreError>;
 
     /// The files that are in force, if all of them are kept.
     async fn files(&self) -> Result<Option<StoredFiles>, StoreError>;

@@ -109,8 +109,10 @@ impl Looper {
         }
         let applied = self.parts.store.applied().await?.map(|(revision, _)| revision);
         let stored = self.parts.store.campaigns().await?;
+        let copies = self.drifted_copies(generation).await?;
         self.drift.looked = Some(Looked { generation: Arc::clone(generation), writes, at });
-        Ok(drift(generation, &stored, applied.as_ref(), &mut self.digests))
+        let campaigns = drift(generation, &stored, applied.as_ref(), &mut self.digests);
+        Ok(campaigns.into_iter().chain(copies).collect())
     }
 
     /// What the dialling loop finds.
@@ -177,10 +179,11 @@ impl Looper {
         if of_rows.is_empty() {
             return Ok(());
         }
-        let changes = mends(generation, of_rows.into_iter(), &mut self.digests);
+        let changes = mends(generation, of_rows.iter().copied(), &mut self.digests);
         // Whether it is right then the next look sees.
         self.drift.looked = None;
         self.parts.store.apply(Arc::clone(generation), changes, Against::Whatever).await?;
+        self.mend_copies(&of_rows).await?;
         self.show_gone(generation).await
     }
 

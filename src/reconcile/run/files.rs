@@ -37,6 +37,15 @@ impl Looper {
             Some(digests) => digests,
             None => self.parts.store.file_digests().await?,
         };
+        self.write_files(files, before).await
+    }
+
+    /// Writes those that differ from what the store has by these digests.
+    pub(super) async fn write_files(
+        &mut self,
+        files: &Arc<CommitFiles>,
+        before: KeptDigests,
+    ) -> Result<(), StoreError> {
         let of = Arc::clone(files);
         let Ok((digests, changes)) = tokio::task::spawn_blocking(move || changes(&of, &before)).await else {
             return Ok(());

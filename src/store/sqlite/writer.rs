@@ -42,6 +42,7 @@ use crate::{
         campaign::{Campaign, Generation},
         contact::{ContactEdit, Progress},
         do_not_call::NewEntry,
+        drift::Drift,
         facts::ledger::{Ledger, monotonic},
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
         overrides::{NewOverride, Override, OverrideId, Overrides},
@@ -87,6 +88,8 @@ pub(super) enum Work {
     Apply(Arc<Generation>, Vec<CampaignChange>, Option<Option<Revision>>),
     AddOverride(Box<NewOverride>),
     EndOverride(OverrideId, String),
+    CompareOverrides,
+    MendOverrides(Vec<OverrideId>),
     Approve(Revision, String),
     SetVerified(Revision, Verification),
     PutFiles(FileChanges),
@@ -129,6 +132,8 @@ pub(super) enum Reply {
     /// How many foreign writes were noticed.
     Count(u64),
     Overridden(Arc<Override>),
+    /// What differs.
+    Drifted(Vec<Drift>),
     /// A contact of which places may be left.
     Gone(ContactRef),
 }
@@ -423,11 +428,12 @@ impl Writer {
         let mut batch = batch.into_iter();
         let mut outcome = self.begin();
         for command in batch.by_ref() {
+            let overrides = Arc::clone(&self.overrides);
             let answer = match outcome {
                 Ok(()) => self.perform(command.work),
                 Err(_) => Ok(Reply::Done),
             };
-            outcome = outcome.and(self.release(answer.as_ref().err()));
+            outcome = outcome.and(self.release(answer.as_ref().err(), overrides));
             answers.push((command.reply, answer));
         }
         outcome?;
@@ -478,6 +484,8 @@ impl Writer {
                 campaigns::apply(self, generation, changes, against.as_ref())?;
             }
             Work::AddOverride(new) => return overrides::add(self, *new).map(Reply::Overridden),
+            Work::CompareOverrides => return overrides::drifted(self).map(Reply::Drifted),
+            Work::MendOverrides(ids) => overrides::mend(self, &ids)?,
             Work::Approve(revision, by) => campaigns::approve(self, &revision, &by)?,
             Work::PutFiles(changes) => files::put(&self.conn, &changes)?,
             Work::SetVerified(revision, by) => verified::set(self, &revision, &by)?,
@@ -525,17 +533,16 @@ impl Writer {
     }
 
     /// Keeps or undoes one command, so that a failing one does not spoil the others' work.
-    fn release(&mut self, fault: Option<&Fault>) -> Result<(), Fault> {
+    fn release(&mut self, fault: Option<&Fault>, overrides: Arc<Overrides>) -> Result<(), Fault> {
         if let Some(fault) = fault {
             self.execute("ROLLBACK TO command", "undoing a command")?;
             self.stale.clear();
+            self.overrides = overrides;
             if let Some(campaign) = fault.stuck_campaign() {
                 // Nothing of others was touched, so what is under way of them goes on.
                 self.shared.give_up_evaluation(campaign);
             } else if !fault.is_of_one_contact() {
                 self.generation = self.shared.generation();
-                // Others of this transaction may have made one.
-                self.overrides = Arc::new(overrides::open(&self.conn, self.now())?);
                 self.read_evaluations()?;
             }
         }

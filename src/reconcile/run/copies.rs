@@ -1,0 +1,79 @@
+//! What the store keeps beside campaigns' rows, and anybody can edit there: copies of files, and overrides.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::Looper;
+use crate::{
+    domain::{
+        campaign::{Generation, KeptFile},
+        drift::{
+            Drift,
+            files::{of_files, of_kept},
+        },
+        ids::Revision,
+        overrides::OverrideId,
+    },
+    gitops::CommitFiles,
+    store::StoreError,
+};
+
+impl Looper {
+    /// Where that differs from what is in force.
+    pub(super) async fn drifted_copies(&mut self, generation: &Generation) -> Result<Vec<Drift>, StoreError> {
+        let mut found = self.parts.store.drifted_overrides().await?;
+        let copies = self.parts.store.copies().await?;
+        found.extend(of_kept(&generation.kept.files, &copies.kept));
+        let Some(files) = self.files.clone() else { return Ok(found) };
+        match &self.kept_digests {
+            Some(digests) => found.extend(of_files((&files.revision, &files.prefix), digests, &copies)),
+            // They could not be written; that is no work of others.
+            None => self.keep_files(&files).await,
+        }
+        Ok(found)
+    }
+
+    /// Puts right what is to be; a file that was kept is right with its generation.
+    pub(super) async fn mend_copies(&mut self, found: &[&Drift]) -> Result<(), StoreError> {
+        let overrides = found.iter().filter_map(|drift| match drift {
+            Drift::Override { id, .. } => Some(*id),
+            _ => None,
+        });
+        let overrides: Vec<OverrideId> = overrides.collect();
+        if !overrides.is_empty() {
+            self.parts.store.mend_overrides(&overrides).await?;
+        }
+        if !found.iter().any(|drift| matches!(drift, Drift::File { .. })) {
+            return Ok(());
+        }
+        let (Some(files), Some(mut before)) = (self.files.clone(), self.kept_digests.clone()) else { return Ok(()) };
+        let stored = self.parts.store.copies().await?.digests;
+        for drift in found {
+            let Drift::File { path: Some(path), .. } = drift else { continue };
+            match stored.get(path) {
+                Some(digest) => drop(before.insert(path.clone(), digest.clone())),
+                None => drop(before.remove(path)),
+            }
+        }
+        self.write_files(&files, before).await
+    }
+
+    /// Files that stay as earlier commits have them, as these have them where they can be read: what stands in the
+    /// store anybody may have edited.
+    pub(super) async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
+        let mut kept = self.parts.store.kept_files().await?;
+        let mut commits: BTreeMap<Revision, Option<CommitFiles>> = BTreeMap::new();
+        for (path, file) in &mut kept {
+            let KeptFile::Of { revision, bytes } = file else { continue };
+            if !commits.contains_key(revision) {
+                commits.insert(revision.clone(), self.parts.source.read_apart(revision).await.ok());
+            }
+            let files = commits.get(revision).into_iter().flatten().flat_map(|commit| &commit.files);
+            let Some(committed) = files.into_iter().find(|file| file.path == *path) else { continue };
+            if committed.bytes != *bytes {
+                tracing::warn!(path, %revision, "the store's copy of a kept file was edited; the commit's is used");
+                *bytes = Arc::clone(&committed.bytes);
+            }
+        }
+        Ok(kept)
+    }
+}
