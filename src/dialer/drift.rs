@@ -43,8 +43,7 @@ impl Looper {
     /// Everything that is under way.
     fn known(&self) -> Known {
         let mut known = self.engine.known();
-        known.legs.extend(self.leftover.iter().map(|(leg, _)| *leg));
-        known.legs.extend(self.unsettled.keys());
+        known.legs.extend(&self.taken_down);
         known.attempts.extend(self.unsettled.values().map(|unsettled| unsettled.settlement.attempt));
         // What these are available for the store is asked yet.
         known.available.retain(|agent, _| !self.unknown.contains(agent));
@@ -134,6 +133,7 @@ impl Looper {
         let unreadable = asked.into_iter().filter(|leg| left.legs.iter().all(|there| there.record.leg != *leg));
         unreadable.for_each(|leg| self.note(Milestone::LegEnded { leg }));
         let (recovery, over) = recovery::plan(left);
+        self.taken_down.extend(recovery.legs);
         self.leftover.extend(recovery.agents);
         self.unsettled.extend(recovery.unsettled);
         self.outgoing.extend(recovery.commands);

@@ -1,6 +1,6 @@
 //! What an earlier life left: its calls are taken down and its attempts settled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     domain::{
@@ -17,7 +17,9 @@ use crate::{
 pub(super) struct Recovery {
     /// To the gateway.
     pub(super) commands: Vec<CallCommand>,
-    /// Agents whose legs are being taken down.
+    /// Legs that are being taken down.
+    pub(super) legs: BTreeSet<LegId>,
+    /// Those of agents among them.
     pub(super) agents: Vec<(LegId, AgentId)>,
     /// Attempts that are settled once the customer's leg has ended.
     pub(super) unsettled: BTreeMap<LegId, Unsettled>,
@@ -52,6 +54,7 @@ pub(super) fn plan(Leftovers { legs, attempts }: Leftovers) -> (Recovery, Vec<Un
                 customers.insert(number, id);
             }
         }
+        recovery.legs.insert(id);
         recovery.commands.push(CallCommand::TakeDown { leg: id, identity, answered });
     }
     for attempt in attempts {

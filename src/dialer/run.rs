@@ -160,7 +160,9 @@ pub async fn run(parts: Dialer, shutdown: CancellationToken) -> Result<(), Diale
 pub(super) struct Looper {
     pub(super) parts: Dialer,
     pub(super) engine: Engine,
-    /// Legs of agents that an earlier life left and that have not ended.
+    /// Legs that nobody has, and that have not ended: who does not answer takes half a minute.
+    pub(super) taken_down: BTreeSet<LegId>,
+    /// Those of agents among them.
     pub(super) leftover: Vec<(LegId, AgentId)>,
     /// Attempts that an earlier life left, by the customer's leg that is being taken down. They stand
     /// as live calls until it has ended, so nobody is called a second time meanwhile.
@@ -196,6 +198,7 @@ impl Looper {
         let engine = Engine::new(parts.settings.clone());
         Self {
             engine,
+            taken_down: recovery.legs,
             leftover: recovery.agents,
             unsettled: recovery.unsettled,
             started: false,
@@ -450,6 +453,7 @@ impl Looper {
             CallEvent::AnsweredInVain { leg, identity } => self.answered(*leg, identity.clone()),
             CallEvent::Ended { leg, .. } => {
                 self.note(Milestone::LegEnded { leg: *leg });
+                self.taken_down.remove(leg);
                 self.leftover.retain(|(other, _)| other != leg);
                 if let Some(unsettled) = self.unsettled.remove(leg) {
                     self.settle_leftover(unsettled);

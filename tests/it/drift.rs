@@ -402,3 +402,54 @@ fn the_red_button_needs_neither_git_nor_network() {
     assert_eq!(invited(&stage), 1, "{why}");
     daemon.stop();
 }
+
+#[test]
+fn a_leg_that_is_taken_down_at_somebody_who_does_not_answer_is_told_once() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    stage.import_numbers(&[number::waits(1)]);
+    stage.sign_in(&["a1"]);
+    stage.until("they talk", || stage.status()["agents"]["byState"]["talking"] == 1);
+    daemon.kill();
+    // Its attempt is not known to the next life, so nobody waits for the end of the leg.
+    edit(&stage, "DELETE FROM live_call");
+    stage.carrier.stop();
+    let daemon = stage.run();
+    pause(IN_VAIN);
+    assert_eq!((drift(&stage), events(&stage, "drift_found")), (None, vec![]), "an earlier life left it");
+    // Another one of nobody.
+    edit(
+        &stage,
+        "INSERT INTO leg SELECT 7, NULL, agent, sip, number, caller_number, trunk, json_set(identity, '$.call_id', 'other'), 1 FROM leg",
+    );
+    stage.until_within(Duration::from_secs(5), "it is told", || !events(&stage, "drift_mended").is_empty());
+    pause(IN_VAIN * 2);
+    assert_eq!(events(&stage, "drift_found"), ["leg l0-7: in the store, and nobody has it"]);
+    assert_eq!(drift(&stage), None, "it is being put right");
+    let up = "SELECT count(*) FROM leg";
+    assert_eq!(value::<i64>(&stage, up), 2);
+    stage.carrier.go_on();
+    stage.until("their ends are heard", || value::<i64>(&stage, up) == 0);
+    daemon.stop();
+}
+
+#[test]
+fn a_copied_row_of_a_leg_takes_no_call_down() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    stage.import_numbers(&[number::waits(1)]);
+    stage.sign_in(&["a1"]);
+    stage.until("they talk", || stage.status()["agents"]["byState"]["talking"] == 1);
+    let copy = "INSERT INTO leg SELECT 7, NULL, agent, sip, number, caller_number, trunk, identity, answered FROM leg";
+    edit(&stage, &format!("{copy} WHERE number IS NOT NULL"));
+    let copied = "SELECT count(*) FROM leg WHERE id = 7";
+    stage.until_within(Duration::from_secs(5), "it is put away", || value::<i64>(&stage, copied) == 0);
+    pause(IN_VAIN);
+    assert_eq!(stage.status()["agents"]["byState"]["talking"], 1);
+    assert_eq!(events(&stage, "drift_found"), ["leg l0-7: in the store, and nobody has it"]);
+    let carrier = stage.carrier_traffic();
+    assert_eq!(carrier.of(&number::waits(1))[0].only_dialog().bye_at, None, "the customer hears nothing of it");
+    daemon.kill();
+}
