@@ -82,8 +82,8 @@ impl Failure {
     /// What a generation that is in force in part lacks.
     pub(super) fn in_part(generation: &Generation, problems: Vec<Problem>, stopped: &[CampaignId]) -> Self {
         let kept = |(path, file): (&String, &KeptFile)| match file {
-            KeptFile::Of { revision, .. } => format!("{path} as commit {} has it", revision.short()),
-            KeptFile::LeftOut => format!("without {path}"),
+            KeptFile::Of { revision, .. } => format!("{} as commit {} has it", path.escape_debug(), revision.short()),
+            KeptFile::LeftOut => format!("without {}", path.escape_debug()),
         };
         let files = &generation.kept.files;
         let mut listed: Vec<String> = files.iter().take(KEPT_TOLD_MAX).map(kept).collect();
