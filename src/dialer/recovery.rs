@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     domain::{
         call::{CallCommand, Destination},
-        ids::{AgentId, CampaignId, LegId},
+        ids::{AgentId, AttemptId, CampaignId, LegId},
         phone::E164,
         retry::{self, EndedAttempt},
     },
-    store::{LeftoverAttempt, Leftovers, Settlement, Store, StoreError},
+    store::{
+        LeftoverAttempt, Leftovers, Milestone, Settlement, Store,
+        StoreError::{self, Closed, Fenced, Locked, ReadOnly},
+    },
 };
 
 /// What to do about an earlier life's legs and attempts.
@@ -23,6 +26,8 @@ pub(super) struct Recovery {
     pub(super) agents: Vec<(LegId, AgentId)>,
     /// Attempts that are settled once the customer's leg has ended.
     pub(super) unsettled: BTreeMap<LegId, Unsettled>,
+    /// Attempts that can't be settled, and why: their customers stay as if they were in a call.
+    pub(super) damaged: BTreeMap<AttemptId, String>,
 }
 
 /// An attempt whose leg is being taken down.
@@ -35,16 +40,33 @@ pub(super) struct Unsettled {
 /// Says which legs to take down and which attempts to settle with them; one whose leg is over is
 /// settled at once.
 pub(super) async fn recover(store: &dyn Store) -> Result<Recovery, StoreError> {
-    let (recovery, over) = plan(store.leftovers().await?);
-    for unsettled in over {
-        store.settle(unsettled.settlement).await?;
+    let left = store.leftovers().await?;
+    for (leg, error) in &left.unreadable.legs {
+        tracing::error!(%leg, error, "a leg of an earlier life can't be read, so its call, if it is up, is not ended");
+        store.note(Milestone::LegEnded { leg: *leg }).await?;
+    }
+    let (mut recovery, over) = plan(left);
+    for Unsettled { settlement, .. } in over {
+        let attempt = settlement.attempt;
+        match store.settle(settlement).await {
+            Ok(_) => {}
+            // The store itself is at fault, and not one row of it.
+            Err(error @ (Fenced(_) | Closed | ReadOnly { .. } | Locked { .. })) => return Err(error),
+            Err(error) => drop(recovery.damaged.insert(attempt, error.to_string())),
+        }
+    }
+    for (attempt, error) in &recovery.damaged {
+        tracing::error!(
+            %attempt, error,
+            "an attempt of an earlier life can't be settled: its customer is not called until its rows are mended"
+        );
     }
     Ok(recovery)
 }
 
 /// The same of what was left, and the attempts whose legs are over.
-pub(super) fn plan(Leftovers { legs, attempts }: Leftovers) -> (Recovery, Vec<Unsettled>) {
-    let (mut recovery, mut over) = (Recovery::default(), Vec::new());
+pub(super) fn plan(Leftovers { legs, attempts, unreadable }: Leftovers) -> (Recovery, Vec<Unsettled>) {
+    let (mut recovery, mut over) = (Recovery { damaged: unreadable.attempts, ..Recovery::default() }, Vec::new());
     let mut customers: BTreeMap<E164, LegId> = BTreeMap::new();
     for leg in legs {
         let (id, identity, answered) = (leg.record.leg, leg.record.identity, leg.answered);

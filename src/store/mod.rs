@@ -290,6 +290,17 @@ pub struct Leftovers {
     pub legs: Vec<LeftoverLeg>,
     /// Attempts without an outcome.
     pub attempts: Vec<LeftoverAttempt>,
+    /// Legs and attempts whose rows can't be read, and why.
+    pub unreadable: Unreadable,
+}
+
+/// Rows of what is live that can't be read, as somebody has written who is not the daemon; and why.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unreadable {
+    /// Of legs.
+    pub legs: BTreeMap<LegId, String>,
+    /// Of attempts, or of their contacts.
+    pub attempts: BTreeMap<AttemptId, String>,
 }
 
 /// An attempt, for results and `why`.
@@ -580,8 +591,7 @@ pub trait Store: Send + Sync + 'static {
     /// What is live by the rows, whatever life it is of.
     async fn live_rows(&self) -> Result<LiveRows, StoreError>;
 
-    /// Of these, the attempts without an outcome and the legs without an end that can be read, whatever life they are
-    /// of.
+    /// Of these, the attempts without an outcome and the legs without an end, whatever life they are of.
     async fn left_behind(&self, attempts: &[AttemptId], legs: &[LegId]) -> Result<Leftovers, StoreError>;
 
     /// Puts a generation in force in one transaction: from the moment this returns the gate uses

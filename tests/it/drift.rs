@@ -24,7 +24,7 @@ pub(crate) fn edit(stage: &Stage, sql: &str) {
     database(stage).execute_batch(sql).unwrap();
 }
 
-fn value<T: rusqlite::types::FromSql>(stage: &Stage, sql: &str) -> T {
+pub(crate) fn value<T: rusqlite::types::FromSql>(stage: &Stage, sql: &str) -> T {
     database(stage).query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
@@ -50,7 +50,7 @@ fn invited(stage: &Stage) -> usize {
     stage.carrier_traffic().invited().count()
 }
 
-fn events(stage: &Stage, kind: &str) -> Vec<String> {
+pub(crate) fn events(stage: &Stage, kind: &str) -> Vec<String> {
     let lines = stage.cli(&["events", "--format", "json"]);
     let events = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let of_kind = events.filter(|event| event["kind"] == kind);

@@ -49,6 +49,8 @@ pub enum Kind {
     Override,
     /// The store has a live attempt that nobody makes.
     OrphanAttempt,
+    /// The store has a live attempt that nobody makes, and that can't be read.
+    DamagedAttempt,
     /// An attempt is made that is none in the store.
     MissingAttempt,
     /// The store has a leg that nobody has.
@@ -65,7 +67,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, for metrics that start at 0.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Generation,
         Self::Campaign,
         Self::MissingCampaign,
@@ -74,6 +76,7 @@ impl Kind {
         Self::KeptFile,
         Self::Override,
         Self::OrphanAttempt,
+        Self::DamagedAttempt,
         Self::MissingAttempt,
         Self::OrphanLeg,
         Self::UnknownLeg,
@@ -94,6 +97,7 @@ impl Kind {
             Self::KeptFile => "kept_file",
             Self::Override => "override",
             Self::OrphanAttempt => "orphan_attempt",
+            Self::DamagedAttempt => "damaged_attempt",
             Self::MissingAttempt => "missing_attempt",
             Self::OrphanLeg => "orphan_leg",
             Self::UnknownLeg => "unknown_leg",
@@ -159,6 +163,15 @@ pub enum Drift {
         /// Of which campaign, if the store knows.
         campaign: Option<CampaignId>,
     },
+    /// See [`Kind::DamagedAttempt`].
+    DamagedAttempt {
+        /// Which one.
+        attempt: AttemptId,
+        /// Of which campaign, if the store knows.
+        campaign: Option<CampaignId>,
+        /// What can't be read.
+        why: String,
+    },
     /// See [`Kind::MissingAttempt`].
     MissingAttempt {
         /// Which one.
@@ -212,6 +225,7 @@ impl Drift {
             Self::KeptFile { .. } => Kind::KeptFile,
             Self::Override { .. } => Kind::Override,
             Self::OrphanAttempt { .. } => Kind::OrphanAttempt,
+            Self::DamagedAttempt { .. } => Kind::DamagedAttempt,
             Self::MissingAttempt { .. } => Kind::MissingAttempt,
             Self::OrphanLeg { .. } => Kind::OrphanLeg,
             Self::UnknownLeg { .. } => Kind::UnknownLeg,
@@ -234,7 +248,9 @@ impl Drift {
             Self::File { path: None, .. } => "files in force".to_owned(),
             Self::KeptFile { path, .. } => format!("kept file {path:?}"),
             Self::Override { id, .. } => format!("override {id}"),
-            Self::OrphanAttempt { attempt, .. } | Self::MissingAttempt { attempt, .. } => format!("attempt {attempt}"),
+            Self::OrphanAttempt { attempt, .. }
+            | Self::DamagedAttempt { attempt, .. }
+            | Self::MissingAttempt { attempt, .. } => format!("attempt {attempt}"),
             Self::OrphanLeg { leg } | Self::UnknownLeg { leg } | Self::LostLeg { leg, .. } => format!("leg {leg}"),
             Self::Availability { agent, .. } | Self::HeldAgent { agent } => format!("agent {agent}"),
         }
@@ -246,9 +262,10 @@ impl Drift {
         match self {
             Self::Campaign { id, .. } | Self::MissingCampaign { id } | Self::OrphanCampaign { id } => Some(id),
             Self::MissingAttempt { campaign, .. } => Some(campaign),
-            Self::OrphanAttempt { campaign, .. } | Self::LostLeg { campaign, .. } | Self::Override { campaign, .. } => {
-                campaign.as_ref()
-            }
+            Self::OrphanAttempt { campaign, .. }
+            | Self::DamagedAttempt { campaign, .. }
+            | Self::LostLeg { campaign, .. }
+            | Self::Override { campaign, .. } => campaign.as_ref(),
             Self::Generation { .. }
             | Self::File { .. }
             | Self::KeptFile { .. }
@@ -271,6 +288,7 @@ impl Drift {
             | Kind::KeptFile
             | Kind::Override => true,
             Kind::OrphanAttempt
+            | Kind::DamagedAttempt
             | Kind::MissingAttempt
             | Kind::OrphanLeg
             | Kind::UnknownLeg
@@ -294,6 +312,7 @@ impl fmt::Display for Drift {
             Self::File { differs, .. } | Self::KeptFile { differs, .. } => write!(f, "{subject}: {differs}"),
             Self::Override { differs, .. } => write!(f, "{subject}: {differs}"),
             Self::OrphanAttempt { .. } => write!(f, "{subject}: live in the store, and nobody makes it"),
+            Self::DamagedAttempt { why, .. } => write!(f, "{subject}: live in the store, and can't be read: {why}"),
             Self::MissingAttempt { .. } => write!(f, "{subject}: under way, and not live in the store"),
             Self::OrphanLeg { .. } => write!(f, "{subject}: in the store, and nobody has it"),
             Self::UnknownLeg { .. } => write!(f, "{subject}: up, and nobody knows it"),

@@ -134,8 +134,8 @@ impl Looper {
         let (fights, seed, policy) = (&mut self.drift.fights, self.drift.seed, self.parts.drift);
         let judged = |drift: Drift| {
             let course = fights.judge(now, &drift, seed);
-            // An attempt is settled with its call's end.
-            let mendable = drift.kind() != Kind::MissingAttempt;
+            // An attempt is settled with its call's end, and none of which nobody knows what it was.
+            let mendable = !matches!(drift.kind(), Kind::MissingAttempt | Kind::DamagedAttempt);
             let mended = mendable && (by_person || policy == Policy::Mend && course.mends());
             Found { drift, course, mended }
         };
@@ -241,6 +241,10 @@ fn told(found: &[Found], policy: Policy, failed: Option<&StoreError>) -> Option<
         (None, _) if fights => {
             let done = "it keeps coming back, so it is put right less and less often: find out what writes there";
             ("Fight", done.to_owned())
+        }
+        (None, _) if found.iter().any(|one| one.drift.kind() == Kind::DamagedAttempt) => {
+            let done = "mend that row, or put a backup of the store back: its customer is not called until then";
+            ("Damaged", done.to_owned())
         }
         (None, _) if !still => ("Mended", "it was put right".to_owned()),
         (None, Policy::Mend) => ("Drifted", "it is put right as calls end".to_owned()),

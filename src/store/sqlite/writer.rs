@@ -51,8 +51,7 @@ use crate::{
     store::{
         BusinessDecision, BusinessRequest, CampaignChange, Entries, Evaluated, FileChanges, GateSettings,
         ImportOutcome, IntentDecision, IntentRequest, LegRecord, ListingOutcome, Milestone, Settlement, StoreError,
-        pseudonym::Pseudonyms,
-        row::{damaged, micros},
+        pseudonym::Pseudonyms, row::micros,
     },
     telemetry::status::Verification,
 };
@@ -571,7 +570,8 @@ impl Writer {
         let rows = sql::query("SELECT slug, evaluation FROM campaign").fetch_all(&self.conn);
         let mut all = BTreeMap::new();
         for row in rows.doing("reading what contacts stand by")? {
-            let campaign = CampaignId::parse(column(&row, 0)?).map_err(|_| damaged("campaign.slug"))?;
+            // One whose id no file can have belongs to no campaign.
+            let Ok(campaign) = CampaignId::parse(column(&row, 0)?) else { continue };
             let standing = column(&row, 1)?;
             // The definition of one that was about to be taken back is not known.
             let by = self.shared.evaluations(&campaign);
