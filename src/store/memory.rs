@@ -44,7 +44,7 @@ use crate::{
         campaign::{Campaign, Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
-        drift::calls::LiveRows,
+        drift::{Drift, calls::LiveRows, files::Copies},
         facts::{
             ledger::{Ledger, monotonic},
             verdict::{self, Question},
@@ -311,6 +311,15 @@ impl Store for MemoryStore {
         Ok(self.state()?.end_override(id, by, now))
     }
 
+    async fn drifted_overrides(&self) -> Result<Vec<Drift>, StoreError> {
+        // What holds and what is stored are one thing here.
+        Ok(Vec::new())
+    }
+
+    async fn mend_overrides(&self, _: &[OverrideId]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(self.state()?.overrides.iter().rev().take(limit).cloned().collect())
@@ -343,10 +352,19 @@ impl Store for MemoryStore {
         Ok(self.state()?.files.iter().map(|(path, bytes)| (path.clone(), file_digest(bytes))).collect())
     }
 
+    async fn copies(&self) -> Result<Copies, StoreError> {
+        let state = self.state()?;
+        Ok(Copies {
+            of: state.files_of.iter().map(FilesOf::as_text).collect(),
+            digests: state.files.iter().map(|(path, bytes)| (path.clone(), file_digest(bytes))).collect(),
+            kept: state.kept_files.iter().map(|(path, file)| (path.clone(), Some(file.clone()))).collect(),
+        })
+    }
+
     async fn files(&self) -> Result<Option<StoredFiles>, StoreError> {
         let state = self.state()?;
         let (sources, files) = (state.files_of.clone(), state.files.clone());
-        Ok((!sources.is_empty()).then_some(StoredFiles { sources, files }))
+        Ok((!sources.is_empty()).then_some(StoredFiles { sources, files, edited: Vec::new() }))
     }
 
     async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError> {

@@ -12,6 +12,7 @@ mod config_fixtures;
 mod contacts;
 mod customers;
 mod daemon;
+mod damaged;
 mod definitions;
 mod demo;
 mod do_not_call;
