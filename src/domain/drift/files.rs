@@ -22,11 +22,7 @@ pub struct Copies {
 
 /// Where the copies differ from the files in force, of which these are the digests.
 #[must_use]
-pub fn of_files(
-    of: &Of,
-    in_force: &BTreeMap<String, String>,
-    stored: &Copies,
-) -> Vec<Drift> {
+pub fn of_files(of: &Of, in_force: &BTreeMap<String, String>, stored: &Copies) -> Vec<Drift> {
     let mut found = Vec::new();
     if *of != stored.of {
         let differs = "the store has them as those of another commit, or as not complete";
