@@ -29,6 +29,7 @@ pub mod kept;
 pub mod now;
 pub mod order;
 pub mod overrides;
+pub mod person;
 pub mod phone;
 pub mod plan;
 pub mod policy;

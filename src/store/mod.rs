@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
 mod attributes;
+pub mod audit;
 mod batch;
 #[cfg(test)]
 mod conformance;
@@ -20,11 +21,13 @@ mod files;
 mod journal;
 pub mod memory;
 mod override_record;
+pub mod people;
 mod pseudonym;
 mod row;
 pub mod sqlite;
 
 pub use self::{
+    audit::NewAuditEntry,
     batch::{Batch, BatchPage, BatchTally, Listed},
     do_not_call::{DoNotCallCounts, ListCount, ListedNumber, ListingOutcome},
     error::StoreError,
@@ -505,7 +508,7 @@ pub struct Why {
 
 /// Durable facts. Implementations are opened by their own functions, which take the instance lock.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: people::People + audit::Audit {
     /// This life's epoch.
     fn epoch(&self) -> Epoch;
 
