@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod attribute;
+pub mod audit;
 pub mod backoff;
 pub mod business;
 pub mod business_result;

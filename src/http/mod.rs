@@ -6,9 +6,11 @@
 
 pub mod access;
 mod agents;
+mod audit;
 mod batches;
 mod business;
 mod campaigns;
+mod change;
 mod contacts;
 mod customers;
 mod do_not_call;
@@ -24,15 +26,18 @@ mod listing;
 mod overrides;
 mod page;
 mod pause;
+mod people;
 mod plan;
 mod reconcile;
 mod router;
+mod routes;
 mod serve;
 mod state;
 mod status;
 pub mod wire;
 
 pub use error::ApiError;
+pub use people::SignIns;
 pub use router::router;
 pub use serve::{Listeners, serve};
 pub use state::{Instance, ServerState};

@@ -17,7 +17,7 @@ use axum::{
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
-use super::{access::Peer, error::ApiError, journal, state::ServerState, status::source_view, wire::Reconciled};
+use super::{change::Change, error::ApiError, journal, state::ServerState, status::source_view, wire::Reconciled};
 use crate::{
     control::ReconcileCommand,
     domain::ids::Revision,
@@ -51,13 +51,13 @@ fn yes() -> bool {
 /// Answers once the loop has looked, whatever it found.
 pub(super) async fn post(
     State(state): State<Arc<ServerState>>,
-    Extension(peer): Extension<Peer>,
+    Extension(change): Extension<Change>,
     Query(ask): Query<Ask>,
 ) -> Result<Json<Reconciled>, ApiError> {
     if ask.wait {
-        return look(&state, &peer, ask.allow_rewrite).await.map(Json);
+        return look(&state, change.by(), ask.allow_rewrite).await.map(Json);
     }
-    let (token, _unheard) = command(&state, &peer, ask.allow_rewrite)?;
+    let (token, _unheard) = command(&state, change.by(), ask.allow_rewrite)?;
     Ok(Json(reconciled(&state, token)))
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Approve {
 /// Lets the commit in that waits since it takes away campaigns, and answers once the loop has looked.
 pub(super) async fn approve(
     State(state): State<Arc<ServerState>>,
-    Extension(peer): Extension<Peer>,
+    Extension(change): Extension<Change>,
     body: Bytes,
 ) -> Result<Json<Reconciled>, ApiError> {
     let Approve { revision: asked } = serde_json::from_slice(&body).map_err(|error| {
@@ -79,12 +79,12 @@ pub(super) async fn approve(
     })?;
     let waiting = state.source.borrow().waiting.clone();
     let revision = approvable(waiting, &asked)?;
-    state.store.approve(&revision, &peer.to_string()).await?;
-    tracing::warn!(%revision, by = %peer, "a commit that takes away campaigns was approved");
-    let message = format!("{peer} let commit {} in, which takes away campaigns", revision.short());
+    change.about(format!("commit {revision}")).store(&state).approve(&revision, change.by()).await?;
+    tracing::warn!(%revision, by = change.by(), "a commit that takes away campaigns was approved");
+    let message = format!("{} let commit {} in, which takes away campaigns", change.by(), revision.short());
     let event = Event::new(state.clock.now().wall, EventKind::CommitApproved, message);
-    journal::write_down(&state, Event { revision: Some(revision), by: Some(peer.to_string()), ..event }).await;
-    look(&state, &peer, false).await.map(Json)
+    journal::write_down(&state, Event { revision: Some(revision), by: Some(change.by().to_owned()), ..event }).await;
+    look(&state, change.by(), false).await.map(Json)
 }
 
 /// The commit that waits, if it is the one that is asked for and a person may let it in.
@@ -106,7 +106,7 @@ fn approvable(waiting: Option<WaitingCommit>, asked: &str) -> Result<Revision, A
 }
 
 /// Has the loop look now, and waits for what it found.
-pub(super) async fn look(state: &ServerState, by: &Peer, allow_rewrite: bool) -> Result<Reconciled, ApiError> {
+pub(super) async fn look(state: &ServerState, by: &str, allow_rewrite: bool) -> Result<Reconciled, ApiError> {
     let (token, answer) = command(state, by, allow_rewrite)?;
     match tokio::time::timeout(LOOK_TIMEOUT, answer).await {
         Ok(Ok(())) => {}
@@ -120,7 +120,7 @@ pub(super) async fn look(state: &ServerState, by: &Peer, allow_rewrite: bool) ->
 }
 
 /// Asks the loop to look: the token of the request, and what tells that the look is over.
-fn command(state: &ServerState, by: &Peer, allow_rewrite: bool) -> Result<(String, oneshot::Receiver<()>), ApiError> {
+fn command(state: &ServerState, by: &str, allow_rewrite: bool) -> Result<(String, oneshot::Receiver<()>), ApiError> {
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
     let token = format!("{}#{serial}", state.clock.now().wall);
     let (done, answer) = oneshot::channel();

@@ -14,45 +14,47 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::{Store, StoreError, row};
+use crate::domain::audit::Deed;
 
-/// What is to be written down. Nothing in it is personal of a customer.
-#[derive(Debug, Clone, Default)]
+/// What is to be written down.
+#[derive(Debug, Clone)]
 pub struct NewAuditEntry {
-    /// Who: a person's id, `token` or `uid 0`.
-    pub who: String,
-    /// In which role.
-    pub role: String,
-    /// What was done, such as `batch.pause`.
-    pub action: String,
-    /// To what.
-    pub object: String,
-    /// What came of it: `done`, `refused`, `failed` or `denied`.
-    pub result: String,
-    /// Set once it is written, so that it is not written twice.
-    pub written: Arc<AtomicBool>,
+    /// What was done.
+    pub deed: Deed,
+    written: Arc<AtomicBool>,
 }
 
 impl NewAuditEntry {
+    /// One that is yet to be written.
+    #[must_use]
+    pub fn new(deed: Deed) -> Self {
+        Self { deed, written: Arc::default() }
+    }
+
+    /// The same of another deed; it counts as written with this one.
+    #[must_use]
+    pub fn of(&self, deed: Deed) -> Self {
+        Self { deed, written: Arc::clone(&self.written) }
+    }
+
     /// Whether it has been written.
     #[must_use]
     pub fn is_written(&self) -> bool {
         self.written.load(Ordering::Acquire)
     }
 
+    /// Takes it as written.
+    pub fn count_as_written(&self) {
+        self.written.store(true, Ordering::Release);
+    }
+
     /// The entry that follows the one with `before` as its digest.
     pub(super) fn after(&self, id: u64, at: Timestamp, before: &str) -> AuditEntry {
-        let mut entry = AuditEntry {
-            id,
-            at,
-            who: self.who.clone(),
-            role: self.role.clone(),
-            action: self.action.clone(),
-            object: self.object.clone(),
-            result: self.result.clone(),
-            digest: String::new(),
-        };
+        let Deed { who, role, action, object, result } = self.deed.clone();
+        let (role, result) = (role.to_string(), result.as_str().to_owned());
+        let mut entry = AuditEntry { id, at, who, role, action, object, result, digest: String::new() };
         entry.digest = entry.digest_after(before);
-        self.written.store(true, Ordering::Release);
+        self.count_as_written();
         entry
     }
 }
@@ -154,13 +156,18 @@ pub trait Audit: Send + Sync + 'static {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{audit::DeedResult, person::Role};
+
+    fn new(who: &str, action: &str, object: &str) -> NewAuditEntry {
+        let (who, role, result) = (who.to_owned(), Role::Admin, DeedResult::Done);
+        NewAuditEntry::new(Deed { who, role, action: action.to_owned(), object: object.to_owned(), result })
+    }
 
     fn chain(objects: &[&str]) -> Vec<AuditEntry> {
         let mut entries: Vec<AuditEntry> = Vec::new();
         for (id, object) in (1..).zip(objects) {
-            let new = NewAuditEntry { who: "anna".into(), object: (*object).to_owned(), ..NewAuditEntry::default() };
             let before = entries.last().map(|entry| entry.digest.clone()).unwrap_or_default();
-            entries.push(new.after(id, Timestamp::UNIX_EPOCH, &before));
+            entries.push(new("anna", "x", object).after(id, Timestamp::UNIX_EPOCH, &before));
         }
         entries
     }
@@ -191,10 +198,7 @@ mod tests {
 
     #[test]
     fn a_value_can_not_run_over_into_the_next() {
-        let of = |who: &str, role: &str| {
-            let new = NewAuditEntry { who: who.into(), role: role.into(), ..NewAuditEntry::default() };
-            new.after(1, Timestamp::UNIX_EPOCH, "").digest
-        };
+        let of = |action: &str, object: &str| new("anna", action, object).after(1, Timestamp::UNIX_EPOCH, "").digest;
         assert_ne!(of("ab", "c"), of("a", "bc"));
     }
 }

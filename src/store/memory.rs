@@ -621,6 +621,12 @@ impl Store for MemoryStore {
         Ok(records.take(limit_of(limit)).cloned().collect())
     }
 
+    async fn attempts_of(&self, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, StoreError> {
+        let state = self.state()?;
+        let records = state.attempts.values().rev().map(|attempt| &attempt.record);
+        Ok(records.filter(|record| record.agent == *agent).take(limit_of(limit)).cloned().collect())
+    }
+
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {
         self.state()?.tally(campaign)
     }

@@ -449,6 +449,8 @@ pub struct BusinessRequest {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// Whether it is the tenant's default, which is noted only for a call that has none.
+    pub by_default: bool,
 }
 
 /// What the writer answered.
@@ -480,6 +482,8 @@ pub struct BusinessRecord {
     pub at: Timestamp,
     /// What came of it; `None` while the contact is in a call, whose end it waits for.
     pub outcome: Option<Outcome>,
+    /// Whether it is the tenant's default, since the agent's time for notes ran out.
+    pub by_default: bool,
 }
 
 /// A contact with all its attempts, oldest first.
@@ -738,6 +742,9 @@ pub trait Store: people::People + audit::Audit {
         after: Option<AttemptId>,
         limit: u32,
     ) -> Result<Vec<AttemptRecord>, StoreError>;
+
+    /// An agent's newest attempts, newest first, at most `limit`.
+    async fn attempts_of(&self, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, StoreError>;
 
     /// Counts of a campaign.
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError>;

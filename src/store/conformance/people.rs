@@ -2,7 +2,12 @@
 
 use super::*;
 use crate::{
-    domain::{agent::Availability, ids::PersonId, person::Role},
+    domain::{
+        agent::Availability,
+        audit::{Deed, DeedResult},
+        ids::PersonId,
+        person::Role,
+    },
     store::{
         NewAuditEntry,
         audit::Chain,
@@ -31,7 +36,8 @@ fn token(world: &World, name: &str, digest: u8) -> Credential {
 }
 
 fn entry(action: &str) -> NewAuditEntry {
-    NewAuditEntry { who: "uid 0".to_owned(), action: action.to_owned(), ..NewAuditEntry::default() }
+    let (who, role, result) = ("uid 0".to_owned(), Role::Admin, DeedResult::Done);
+    NewAuditEntry::new(Deed { who, role, action: action.to_owned(), object: String::new(), result })
 }
 
 async fn actions(world: &World) -> Vec<String> {

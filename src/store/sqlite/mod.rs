@@ -663,6 +663,11 @@ impl Store for SqliteStore {
         self.read(move |conn| read::attempts(conn, &campaign, after, limit)).await
     }
 
+    async fn attempts_of(&self, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, StoreError> {
+        let agent = agent.clone();
+        self.read(move |conn| read::attempts_of(conn, &agent, limit)).await
+    }
+
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {
         let campaign = campaign.clone();
         self.read(move |conn| read::tally(conn, &campaign)).await

@@ -382,6 +382,7 @@ impl World {
             Effect::StoreAvailability { agent, availability } => {
                 self.agents_wanted.insert(agent, availability);
             }
+            Effect::NoteDefaultResult { .. } => {}
             Effect::Observe(Observation::Refused(hold)) => *self.refused.entry(hold.code()).or_default() += 1,
             Effect::Observe(Observation::Illegal(what)) => {
                 assert!(self.faults.ends_lost > 0, "illegal event: {what}");

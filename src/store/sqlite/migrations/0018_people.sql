@@ -34,3 +34,9 @@ CREATE TRIGGER audit_is_not_shortened BEFORE DELETE ON audit
 BEGIN
     SELECT RAISE(ABORT, 'the audit log is append-only');
 END;
+
+-- by_default: the tenant's result, noted since the agent's time for notes ran out.
+ALTER TABLE business_result ADD COLUMN by_default INTEGER NOT NULL DEFAULT 0;
+
+-- An agent's last calls.
+CREATE INDEX attempt_agent ON attempt (agent, id);
