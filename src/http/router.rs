@@ -74,12 +74,13 @@ async fn wrong_method(method: Method, uri: Uri) -> ApiError {
 
 /// A page loads nothing, and has no script unless it says so itself; nothing served is to be framed or guessed at.
 async fn safe_headers(mut response: Response) -> Response {
-    const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; \
-                          frame-ancestors 'none'";
+    const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
+                          form-action 'self'; frame-ancestors 'none'";
     let headers = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // With `no-referrer` a browser keeps back where a form comes from, and the form would be refused.
+        (header::REFERRER_POLICY, "same-origin"),
     ];
     for (name, value) in headers as [(HeaderName, &'static str); 3] {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));

@@ -10,8 +10,8 @@ use axum::{
 };
 
 use super::{
-    access::Right::{self, Lead, Look, Open, Own, Rule, SignedIn},
-    agents, audit, batches, business, campaigns, contacts, customers, do_not_call, files, health, hooks, journal,
+    access::Right::{self, Desk, Lead, Look, Open, Own, Rule, SignedIn},
+    agents, audit, batches, business, campaigns, contacts, customers, desk, do_not_call, files, health, hooks, journal,
     listing, overrides, page, pause, people, plan, reconcile,
     state::ServerState,
     status,
@@ -71,6 +71,7 @@ fn open() -> Vec<Route> {
         show("/metrics", Open, get(health::metrics)),
         show("/api/v1/status", Open, get(status::get)),
         show("/api/v1/generation", Open, get(plan::generation)),
+        show("/agent.js", Open, get(desk::script)),
         show("/sign-in", Open, get(people::form)),
         show("/sign-in", Open, post(people::post)),
     ]
@@ -80,6 +81,8 @@ fn open() -> Vec<Route> {
 fn people() -> Vec<Route> {
     vec![
         change("/sign-out", SignedIn, "sign_out", post(people::leave)),
+        show("/agent", Desk, get(desk::page)),
+        show("/agent/events", Desk, get(desk::events)).lengthy(),
         show("/api/v1/people", Rule, get(people::list)),
         change("/api/v1/people/{person}", Rule, "person.make", put(people::make)),
         change("/api/v1/people/{person}", Rule, "person.remove", delete(people::remove)),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
 mod batches;
+mod browser;
 mod business;
 mod calendars;
 mod check;
@@ -14,6 +15,7 @@ mod customers;
 mod daemon;
 mod definitions;
 mod demo;
+mod desk;
 mod do_not_call;
 mod drift;
 mod faults;
@@ -68,4 +70,5 @@ mod template;
 mod tls;
 mod validators;
 mod why;
+mod wire;
 mod worked_cases;

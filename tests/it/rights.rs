@@ -29,6 +29,7 @@ const SIGNED_IN: &[Who] = &[Viewer, Anna, Bert, Supervisor, Admin, Token, Socket
 const LOOK: &[Who] = &[Viewer, Supervisor, Admin, Token, Socket];
 const LEAD: &[Who] = &[Supervisor, Admin, Token, Socket];
 const OWN: &[Who] = &[Anna, Supervisor, Admin, Token, Socket];
+const DESK: &[Who] = &[Anna, Bert];
 const RULE: &[Who] = &[Admin, Token, Socket];
 
 /// Every route, and who is let in; one that is not here fails the test.
@@ -42,6 +43,9 @@ const ROWS: &[(&str, &str, &[Who])] = &[
     ("GET", "/metrics", OPEN),
     ("GET", "/api/v1/status", OPEN),
     ("GET", "/api/v1/generation", OPEN),
+    ("GET", "/agent.js", OPEN),
+    ("GET", "/agent", DESK),
+    ("GET", "/agent/events", DESK),
     ("GET", "/sign-in", OPEN),
     ("POST", "/sign-in", OPEN),
     ("POST", "/sign-out", SIGNED_IN),
@@ -143,15 +147,20 @@ impl People {
 
     async fn ask(&self, who: Who, method: &str, path: &str) -> (StatusCode, String) {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let direct = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let request = match who {
             Socket => self.served.over_socket().request(method, format!("http://dialops{path}")),
-            Nobody => reqwest::Client::new().request(method, self.served.tcp_url(path)),
+            Nobody => direct.request(method, self.served.tcp_url(path)),
             _ => {
                 let token = &self.tokens.iter().find(|(of, _)| *of == who).unwrap().1;
                 reqwest::Client::new().request(method, self.served.tcp_url(path)).bearer_auth(token)
             }
         };
         let response = request.body("x").send().await.unwrap();
+        // A browser is shown where to sign in.
+        if response.headers().get("location").is_some_and(|place| place == "/sign-in") {
+            return (StatusCode::UNAUTHORIZED, "sign in".to_owned());
+        }
         (response.status(), response.text().await.unwrap())
     }
 }
