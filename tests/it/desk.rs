@@ -125,6 +125,9 @@ fn an_agent_signs_in_takes_a_call_and_says_what_it_achieved() {
         browser.url().ends_with("/agent") && browser.text("#state").contains("signed out")
     });
     assert!(browser.text("#waiting").contains("No call comes until you are ready."));
+    let sizes = "return performance.getEntries().map(entry => entry.transferSize || 0).reduce((a, b) => a + b)";
+    let bytes = browser.run(sizes).as_u64().unwrap();
+    assert!((1..100_000).contains(&bytes), "all that was loaded has {bytes} bytes");
     browser.tab_to("set-idle");
     browser.keys("\u{e007}");
     stage.until("idle", || browser.text("#state .pill") == "idle");

@@ -197,6 +197,23 @@ async fn every_route_as_everybody() {
     }
 }
 
+/// Whatever a role may ask for: nothing of a customer is in it unless it is there to see customers.
+#[tokio::test]
+async fn no_other_role_is_told_of_customers() {
+    let mut people = People::new().await;
+    people.served.call(dialops::domain::results::CallResult::Busy).await;
+    const PERSONAL: [&str; 2] = ["13800000001", "c-1"];
+    for (method, path, _) in ROWS.iter().filter(|(method, path, _)| *method == "GET" && *path != "/agent/events") {
+        for who in [Nobody, Viewer, Anna, Bert] {
+            let (status, body) = people.ask(who, method, &filled(path)).await;
+            let told = PERSONAL.iter().find(|personal| body.contains(*personal));
+            assert_eq!(told, None, "{method} {path} as {who:?}: {status} {body}");
+        }
+    }
+    let (_, seen) = people.ask(Supervisor, "GET", "/api/v1/campaigns/spring/results").await;
+    assert!(PERSONAL.iter().all(|personal| seen.contains(personal)), "who leads sees them: {seen}");
+}
+
 #[tokio::test]
 async fn only_an_admin_decides_which_commit_is_in_force() {
     let people = People::new().await;

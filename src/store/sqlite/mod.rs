@@ -215,9 +215,19 @@ impl SqliteStore {
         self.shared.forget_live_calls();
     }
 
+    /// Has a change made, and written down with who made it.
     async fn ask(&self, queue: &mpsc::Sender<Command>, work: Work) -> Result<Reply, StoreError> {
+        self.hand_in(queue, work, self.entry.clone()).await
+    }
+
+    async fn hand_in(
+        &self,
+        queue: &mpsc::Sender<Command>,
+        work: Work,
+        entry: Option<NewAuditEntry>,
+    ) -> Result<Reply, StoreError> {
         let (reply, answer) = oneshot::channel();
-        queue.send(Command { work, entry: self.entry.clone(), reply }).await.map_err(|_| StoreError::Closed)?;
+        queue.send(Command { work, entry, reply }).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -255,7 +265,8 @@ impl SqliteStore {
     async fn swept(&self, evaluation: i64, places: Vec<Stale>) -> Result<(), StoreError> {
         let (ordered, own) = place::parted(places);
         for keys in own.chunks(SWEPT_AT_ONCE) {
-            self.ask(&self.long, Work::Sweep(evaluation, keys.to_vec())).await?;
+            // What follows from a change is no change of its own.
+            self.hand_in(&self.long, Work::Sweep(evaluation, keys.to_vec()), None).await?;
         }
         let orders = Arc::clone(&self.shared.orders);
         let swept = blocking(move || orders.sweep(evaluation, &ordered)).await;
