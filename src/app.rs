@@ -201,6 +201,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         metrics: Arc::clone(&metrics),
         clock,
         access,
+        sign_ins: http::SignIns::default(),
         longest_override: settings.longest_override,
         guards: settings.guards.clone(),
         keyring,

@@ -5,6 +5,7 @@
 
 mod agents;
 mod approve;
+mod audit;
 mod batches;
 pub mod check;
 mod client;
@@ -21,6 +22,7 @@ mod listing;
 mod man;
 pub mod output;
 mod overrides;
+mod people;
 mod plan;
 mod reconcile;
 mod results;
@@ -85,8 +87,12 @@ enum Command {
     DoNotCall(do_not_call::Args),
     /// Pause or resume campaigns, or go back to a commit, for a while and whatever the files say
     Override(overrides::Args),
-    /// List agents, or set what one is available for
+    /// List agents, set what one is available for, or let one sign in
     Agents(agents::Args),
+    /// Give people accounts, with a password or a token
+    People(people::Args),
+    /// Show who changed what, or check that nobody has tampered with that
+    Audit(audit::Args),
     /// Let a commit in that waits since it takes away campaigns
     Approve(approve::Args),
     /// Make the daemon look at its branch now, and say what it found
@@ -146,6 +152,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::DoNotCall(args) => client_runtime()?.block_on(do_not_call::run(args, &target)),
         Command::Override(args) => client_runtime()?.block_on(overrides::run(args, &target)),
         Command::Agents(args) => client_runtime()?.block_on(agents::run(args, &target)),
+        Command::People(args) => client_runtime()?.block_on(people::run(args, &target)),
+        Command::Audit(args) => client_runtime()?.block_on(audit::run(args, &target)),
         Command::Approve(args) => client_runtime()?.block_on(approve::run(args, &target)),
         Command::Reconcile(args) => client_runtime()?.block_on(reconcile::run(args, &target)),
         Command::History(args) => client_runtime()?.block_on(history::run(args, &target)),

@@ -8,6 +8,7 @@ pub mod contacts;
 pub mod do_not_call;
 pub mod journal;
 pub mod overrides;
+pub mod people;
 pub mod plan;
 
 use std::collections::BTreeMap;
@@ -200,6 +201,9 @@ pub struct ImportCounts {
 pub struct SetAgent {
     /// `idle`, `busy`, `rest` or `signed_out`.
     pub state: String,
+    /// Only after the call and its wrap-up; for `busy`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub after_call: bool,
 }
 
 /// Answer of `POST /api/v1/reconcile`: what the look found.

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
 mod attributes;
+pub mod audit;
 mod batch;
 #[cfg(test)]
 mod conformance;
@@ -20,11 +21,13 @@ mod files;
 mod journal;
 pub mod memory;
 mod override_record;
+pub mod people;
 mod pseudonym;
 mod row;
 pub mod sqlite;
 
 pub use self::{
+    audit::NewAuditEntry,
     batch::{Batch, BatchPage, BatchTally, Listed},
     do_not_call::{DoNotCallCounts, ListCount, ListedNumber, ListingOutcome},
     error::StoreError,
@@ -457,6 +460,8 @@ pub struct BusinessRequest {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// Whether it is the tenant's default, which is noted only for a call that has none.
+    pub by_default: bool,
 }
 
 /// What the writer answered.
@@ -488,6 +493,8 @@ pub struct BusinessRecord {
     pub at: Timestamp,
     /// What came of it; `None` while the contact is in a call, whose end it waits for.
     pub outcome: Option<Outcome>,
+    /// Whether it is the tenant's default, since the agent's time for notes ran out.
+    pub by_default: bool,
 }
 
 /// A contact with all its attempts, oldest first.
@@ -516,7 +523,7 @@ pub struct Why {
 
 /// Durable facts. Implementations are opened by their own functions, which take the instance lock.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: people::People + audit::Audit {
     /// This life's epoch.
     fn epoch(&self) -> Epoch;
 
@@ -757,6 +764,9 @@ pub trait Store: Send + Sync + 'static {
         after: Option<AttemptId>,
         limit: u32,
     ) -> Result<Vec<AttemptRecord>, StoreError>;
+
+    /// An agent's newest attempts, newest first, at most `limit`.
+    async fn attempts_of(&self, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, StoreError>;
 
     /// Counts of a campaign.
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError>;

@@ -863,6 +863,10 @@ impl Store for Flaky {
         unreachable!()
     }
 
+    async fn attempts_of(&self, _: &AgentId, _: u32) -> Result<Vec<AttemptRecord>, StoreError> {
+        unreachable!()
+    }
+
     async fn tally(&self, _: &CampaignId) -> Result<Tally, StoreError> {
         unreachable!()
     }

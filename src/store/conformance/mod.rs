@@ -12,6 +12,7 @@ mod journal;
 mod kept;
 mod order;
 mod overrides;
+mod people;
 mod sqlite;
 mod twins;
 mod verbs;

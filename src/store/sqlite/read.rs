@@ -606,6 +606,14 @@ pub(super) fn attempts(
     rows.iter().map(attempt).collect()
 }
 
+/// An agent's newest attempts, newest first.
+pub(super) fn attempts_of(conn: &Connection, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, Fault> {
+    const SQL: &str = attempts_sql!("WHERE a.agent = ?1 ORDER BY a.id DESC LIMIT ?2");
+    let query = sql::query(SQL).bind(agent.as_str()).bind(limit);
+    let rows = query.fetch_all(conn).doing("reading an agent's calls")?;
+    rows.iter().map(attempt).collect()
+}
+
 fn attempt(row: &Row<'_>) -> Result<AttemptRecord, Fault> {
     let at = |index| Ok::<_, Fault>(column::<Option<i64>>(row, index)?.map(row::timestamp).transpose()?);
     let result = match column::<Option<&str>>(row, 12)? {

@@ -19,7 +19,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    batch, business, campaigns,
+    audit, batch, business, campaigns,
     contact::{self, Rules, column},
     customer, do_not_call, evaluate,
     evaluation::Evaluation,
@@ -28,7 +28,7 @@ use super::{
     files, import, intent, journal,
     open::BUSY_TIMEOUT,
     orders::Orders,
-    outcome, overrides,
+    outcome, overrides, people,
     place::{self, Stale},
     sql,
     statements::Statements,
@@ -50,8 +50,8 @@ use crate::{
     },
     store::{
         BusinessDecision, BusinessRequest, CampaignChange, Entries, Evaluated, FileChanges, GateSettings,
-        ImportOutcome, IntentDecision, IntentRequest, LegRecord, ListingOutcome, Milestone, Settlement, StoreError,
-        pseudonym::Pseudonyms, row::micros,
+        ImportOutcome, IntentDecision, IntentRequest, LegRecord, ListingOutcome, Milestone, NewAuditEntry, Settlement,
+        StoreError, pseudonym::Pseudonyms, row::micros,
     },
     telemetry::status::Verification,
 };
@@ -108,6 +108,8 @@ pub(super) enum Work {
     RemoveDoNotCall(DoNotCallId, E164),
     Screen(CampaignId, Vec<ContactRef>, Timestamp),
     Journal(Entries),
+    People(Box<people::Change>),
+    Audit(NewAuditEntry),
 }
 
 /// What it answers.
@@ -141,6 +143,8 @@ pub(super) enum Reply {
 pub(super) struct Command {
     /// What to do.
     pub(super) work: Work,
+    /// What is written down with it, if it changes anything.
+    pub(super) entry: Option<NewAuditEntry>,
     /// Answered once the work is durable.
     pub(super) reply: oneshot::Sender<Result<Reply, StoreError>>,
 }
@@ -429,7 +433,7 @@ impl Writer {
         for command in batch.by_ref() {
             let overrides = Arc::clone(&self.overrides);
             let answer = match outcome {
-                Ok(()) => self.perform(command.work),
+                Ok(()) => self.perform_audited(command.work, command.entry.as_ref()),
                 Err(_) => Ok(Reply::Done),
             };
             outcome = outcome.and(self.release(answer.as_ref().err(), overrides));
@@ -451,6 +455,15 @@ impl Writer {
             return Err(StoreError::Fenced(epoch).into());
         }
         Ok(())
+    }
+
+    /// Does what is asked for and writes down who asked, in one.
+    fn perform_audited(&mut self, work: Work, entry: Option<&NewAuditEntry>) -> Result<Reply, Fault> {
+        let reply = self.perform(work)?;
+        if let Some(entry) = entry.filter(|_| audit::is_change(&reply)) {
+            audit::add(&self.conn, entry, self.now())?;
+        }
+        Ok(reply)
     }
 
     fn perform(&mut self, work: Work) -> Result<Reply, Fault> {
@@ -527,6 +540,8 @@ impl Writer {
             }
             Work::Screen(campaign, contacts, now) => do_not_call::screen(self, &campaign, &contacts, now)?,
             Work::Journal(entries) => journal::add(&self.conn, &entries)?,
+            Work::People(change) => return people::change(&self.conn, &change, self.now()).map(Reply::Changed),
+            Work::Audit(entry) => audit::add(&self.conn, &entry, self.now())?,
         }
         Ok(Reply::Done)
     }
