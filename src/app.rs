@@ -36,7 +36,7 @@ use crate::{
     gitops::{self, Source, Wake, webhook::Webhooks},
     http::{self, Instance, Listeners, ServerState, access::Access, listen},
     reconcile::{self, Reconcile},
-    store::{GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
+    store::{AllDispatchCounts, Dispatches, GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
     telemetry::{
         metrics::Metrics,
         status::{DialStatus, SourceStatus},
@@ -177,6 +177,19 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         outbox: Arc::clone(&outbox),
         clock: clock.clone(),
     };
+    let (counts_out, outbox_counts) = watch::channel(AllDispatchCounts::default());
+    let dispatching = delivery::dispatch::Parts {
+        dispatches: Arc::clone(&store) as Arc<dyn Dispatches>,
+        mark: delivery::dispatch::mark(&store.dialog_key()),
+        generation: generation.clone(),
+        callback_hosts: settings.ceilings.callback_hosts.clone().unwrap_or_default(),
+        callbacks: settings.callbacks.clone(),
+        sms: settings.sms.clone(),
+        credentials: options.credentials.clone(),
+        counts: counts_out,
+        metrics: Arc::clone(&metrics),
+        clock: clock.clone(),
+    };
     let telling = delivery::Parts {
         commit_status: settings.commit_status.clone(),
         notifications: settings.notifications.clone(),
@@ -203,6 +216,8 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         metrics: Arc::clone(&metrics),
         clock,
         access,
+        outbox: outbox_counts,
+        dispatches: Arc::clone(&store) as Arc<dyn Dispatches>,
         longest_override: settings.longest_override,
         guards: settings.guards.clone(),
         keyring,
@@ -222,12 +237,15 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
     let watching = tokio::spawn(watching);
     let signals = tokio::spawn(signals(shutdown.clone(), hang_up, look)?);
     let telling = tokio::spawn(delivery::run(telling, shutdown.clone()));
+    let dispatching = tokio::spawn(delivery::dispatch::run(dispatching, stop_serving.clone()));
     let notifying = tokio::spawn(notify_manager(generation, pulse, shutdown.clone()));
     let reconciling = tokio::spawn(stop_on_error(reconcile::run(reconcile, shutdown.clone()), shutdown.clone()));
     let dialled = stop_on_error(dialer::run(dialer, shutdown.clone()), shutdown.clone()).await;
 
     stop_serving.cancel();
     let reconciled = reconciling.await;
+    // Ends by itself once requests under way have had their time.
+    let _dispatched = dispatching.await;
     // Ends by itself once requests under way have had their moment.
     let _served = serving.await;
     for task in [watching, signals, notifying, telling] {

@@ -20,7 +20,9 @@ use super::{
     },
 };
 pub use super::{
+    network::Network,
     notifications::{NotificationKind, NotificationSettings, Provider, StatusSettings, Topic},
+    outbox::{CallbackSettings, HeaderValue, SMS_GAPS, SmsSettings},
     source::{Follow, Location, RemoteSettings, RemoteUrl, SourceSettings, Transport},
     verify::{VerifyMode, VerifySettings},
     webhooks::{HookKind, WebhookSettings},
@@ -68,6 +70,10 @@ pub struct Settings {
     pub commit_status: Option<StatusSettings>,
     /// Who is told of what needs a person.
     pub notifications: Vec<NotificationSettings>,
+    /// How callbacks go out.
+    pub callbacks: CallbackSettings,
+    /// The gateway that sends text messages.
+    pub sms: Option<SmsSettings>,
     /// Form of the log.
     pub log_format: LogFormat,
     /// The least important that is logged.
@@ -223,6 +229,8 @@ impl Build<'_> {
             webhooks,
             commit_status,
             notifications,
+            callbacks: self.callbacks(file.callbacks.value),
+            sms: file.sms.and_then(|sms| self.sms(sms.value)),
             log_format: log.format.value,
             log_level: log.level.value,
             metrics_per_campaign: file.metrics.value.per_campaign.value,

@@ -8,10 +8,12 @@ mod batches;
 mod business;
 mod campaigns;
 mod customer;
+mod dispatch;
 mod do_not_call;
 mod evaluate;
 mod import;
 mod journal;
+mod outbox;
 mod overrides;
 mod page;
 
@@ -34,14 +36,14 @@ use super::{
     Against, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange,
     CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges, GateSettings,
     HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber,
-    ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign,
+    ListingOutcome, Milestone, News, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign,
     StoredFiles, Tally, Why, file_digest, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        campaign::{Campaign, Generation, KeptFile},
+        campaign::{Callback, Campaign, Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
         drift::calls::LiveRows,
@@ -101,6 +103,10 @@ struct State {
     /// All overrides, oldest first.
     overrides: Vec<OverrideRecord>,
     ledger: Ledger,
+    /// What others are to be told, oldest first.
+    dispatches: Vec<dispatch::Held>,
+    last_dispatch: i64,
+    news: Arc<News>,
 }
 
 #[derive(Debug)]
@@ -119,6 +125,12 @@ struct Held {
     /// The last contact that was released from those that it follows no longer; `None` once all were.
     unlisted_to: Option<ContactRef>,
     caller_usage: BTreeMap<E164, u64>,
+    /// Where its calls are told, the last that it had.
+    callback: Option<Callback>,
+    /// Whether they are.
+    tells: bool,
+    /// Whether those who were not reached are sent a text message.
+    sends_sms: bool,
 }
 
 impl MemoryStore {
@@ -189,6 +201,15 @@ impl State {
             contact.version += 1;
         }
         self.stand(contact);
+    }
+
+    /// The same, where that may end the contact.
+    fn move_on(&mut self, contact: ContactRef, progress: Progress, now: Timestamp) {
+        let before = self.contacts.get(&contact).map(|contact| contact.progress.clone());
+        self.write(contact, progress);
+        if let Some(before) = before {
+            self.not_reached(contact, &before, now);
+        }
     }
 
     /// A contact comes to stand anew by what its campaign's contacts stand by.
@@ -367,7 +388,7 @@ impl Store for MemoryStore {
         }
         state.kept_files.clone_from(&generation.kept.files);
         if state.generation.replace(generation).is_none() {
-            state.results_take_effect_late();
+            state.results_take_effect_late(now);
         }
         Ok(())
     }
@@ -391,7 +412,7 @@ impl Store for MemoryStore {
     }
 
     async fn withdraw_intent(&self, attempt: AttemptId) -> Result<(), StoreError> {
-        self.state()?.withdraw(attempt);
+        self.state()?.withdraw(attempt, self.clock.now().wall);
         Ok(())
     }
 
@@ -401,17 +422,17 @@ impl Store for MemoryStore {
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
-        Ok(self.state()?.settle(settlement))
+        Ok(self.state()?.settle(settlement, self.clock.now().wall))
     }
 
     async fn set_business_result(&self, request: BusinessRequest) -> Result<BusinessDecision, StoreError> {
-        self.state()?.set_business_result(request)
+        self.state()?.set_business_result(request, self.clock.now().wall)
     }
 
     async fn advance(&self, contact: ContactRef, version: u32, progress: Progress) -> Result<(), StoreError> {
         let mut state = self.state()?;
         if state.contacts.get(&contact).is_some_and(|contact| contact.version == version) {
-            state.write(contact, progress);
+            state.move_on(contact, progress, self.clock.now().wall);
         }
         Ok(())
     }
@@ -466,7 +487,7 @@ impl Store for MemoryStore {
     }
 
     async fn edit(&self, campaign: &CampaignId, customer: &CustomerId, edit: ContactEdit) -> Result<bool, StoreError> {
-        self.state()?.edit(campaign, customer, &edit)
+        self.state()?.edit(campaign, customer, &edit, self.clock.now().wall)
     }
 
     async fn delete(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
@@ -474,7 +495,7 @@ impl Store for MemoryStore {
     }
 
     async fn erase(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
-        self.state()?.erase(campaign, customer, &pseudonyms())
+        self.state()?.erase(campaign, customer, &pseudonyms(), self.clock.now().wall)
     }
 
     async fn reseal(&self, contacts: Vec<Resealed>) -> Result<u64, StoreError> {

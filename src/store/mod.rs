@@ -14,6 +14,7 @@ mod attributes;
 mod batch;
 #[cfg(test)]
 mod conformance;
+mod dispatch;
 mod do_not_call;
 mod error;
 mod files;
@@ -26,6 +27,10 @@ pub mod sqlite;
 
 pub use self::{
     batch::{Batch, BatchPage, BatchTally, Listed},
+    dispatch::{
+        AllDispatchCounts, Channel, DispatchCounts, DispatchEvent, DispatchFacts, DispatchFilter, DispatchId,
+        DispatchRecord, DispatchState, Dispatches, Lane, LanePage, News, TRIED_FOR, Tried, Waiting,
+    },
     do_not_call::{DoNotCallCounts, ListCount, ListedNumber, ListingOutcome},
     error::StoreError,
     files::{FileChanges, StoredFiles, file_digest},

@@ -5,6 +5,7 @@
 mod batches;
 mod business;
 mod calendars;
+mod callbacks;
 mod check;
 mod ci;
 mod cli;

@@ -106,6 +106,8 @@ impl Served {
             access,
             longest_override: Duration::from_secs(3600),
             guards: Guards::default(),
+            dispatches: store.clone(),
+            outbox: watch::channel(dialops::store::AllDispatchCounts::default()).1,
             keyring: None,
         };
         let shutdown = CancellationToken::new();

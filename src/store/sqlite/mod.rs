@@ -7,6 +7,7 @@
 //! | `intent` `outcome` `business` `campaigns` `import` `batch` `customer` | what the writer does |
 //! | `journal` | what became of commits, and what has happened |
 //! | `overrides` | what people decide against the files for a while |
+//! | `dispatch` `outbox` | what others are to be told: callbacks and text messages |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
 //! | `place` | who is next: keys that compare as contacts are served |
 //! | `orders` | the file beside the store's in which places of whole campaigns lie |
@@ -26,6 +27,7 @@ mod campaigns;
 mod checkpoint;
 mod contact;
 mod customer;
+mod dispatch;
 mod do_not_call;
 mod evaluate;
 mod evaluation;
@@ -40,6 +42,7 @@ mod leftover;
 mod listed;
 mod open;
 mod orders;
+mod outbox;
 mod outcome;
 mod overrides;
 mod pause;
@@ -92,7 +95,7 @@ pub(super) use self::{
 use super::{
     Against, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX, CampaignChange,
     CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges, GateSettings,
-    HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber,
+    HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Lane, Leftovers, LegRecord, Listed, ListedNumber,
     ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Step, Store, StoreError, StoredCampaign,
     StoredFiles, Tally, Why, attributes, pseudonym::Pseudonyms,
 };
@@ -275,6 +278,13 @@ impl SqliteStore {
     async fn changed(&self, queue: &mpsc::Sender<Command>, work: Work) -> Result<bool, StoreError> {
         let reply = self.ask(queue, work).await?;
         if let Reply::Changed(changed) = reply { Ok(changed) } else { Err(StoreError::Closed) }
+    }
+
+    /// Has messages moved, and tells of their lanes, one for each.
+    async fn moved(&self, work: Work) -> Result<Vec<Lane>, StoreError> {
+        let Reply::Lanes(lanes) = self.ask(&self.long, work).await? else { return Err(StoreError::Closed) };
+        self.shared.news.tell(lanes.iter().cloned());
+        Ok(lanes)
     }
 
     /// Reads in one snapshot.
