@@ -6,6 +6,7 @@
 mod agents;
 mod approve;
 mod batches;
+mod callbacks;
 pub mod check;
 mod client;
 mod completions;
@@ -85,6 +86,8 @@ enum Command {
     DoNotCall(do_not_call::Args),
     /// Pause or resume campaigns, or go back to a commit, for a while and whatever the files say
     Override(overrides::Args),
+    /// List callbacks and text messages that were not taken, try them again or give them up
+    Callbacks(callbacks::Args),
     /// List agents, or set what one is available for
     Agents(agents::Args),
     /// Let a commit in that waits since it takes away campaigns
@@ -145,6 +148,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Batches(args) => client_runtime()?.block_on(batches::run(args, &target)),
         Command::DoNotCall(args) => client_runtime()?.block_on(do_not_call::run(args, &target)),
         Command::Override(args) => client_runtime()?.block_on(overrides::run(args, &target)),
+        Command::Callbacks(args) => client_runtime()?.block_on(callbacks::run(args, &target)),
         Command::Agents(args) => client_runtime()?.block_on(agents::run(args, &target)),
         Command::Approve(args) => client_runtime()?.block_on(approve::run(args, &target)),
         Command::Reconcile(args) => client_runtime()?.block_on(reconcile::run(args, &target)),

@@ -11,6 +11,7 @@ mod business;
 mod campaigns;
 mod contacts;
 mod customers;
+mod deliveries;
 mod do_not_call;
 mod error;
 mod files;

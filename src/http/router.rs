@@ -12,8 +12,8 @@ use axum::{
 };
 
 use super::{
-    access, agents, batches, business, campaigns, contacts, customers, do_not_call, error::ApiError, files, health,
-    hooks, journal, listing, overrides, page, pause, plan, reconcile, state::ServerState, status,
+    access, agents, batches, business, campaigns, contacts, customers, deliveries, do_not_call, error::ApiError, files,
+    health, hooks, journal, listing, overrides, page, pause, plan, reconcile, state::ServerState, status,
 };
 
 /// Longest body, but for plans and for imports, which are streamed.
@@ -36,6 +36,7 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .route("/api/v1/history", get(journal::history))
         .route("/api/v1/events", get(journal::events))
         .route("/api/v1/files", get(files::get))
+        .route("/api/v1/deliveries", get(deliveries::list))
         .route("/api/v1/agents", get(agents::list))
         .route("/api/v1/agents/{agent}", put(agents::set))
         .route("/api/v1/campaigns/{campaign}/results", get(campaigns::results))
@@ -55,6 +56,8 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .route("/api/v1/campaigns/{campaign}/contacts", post(contacts::import).get(listing::list))
         .route("/api/v1/do-not-call/{list}", get(do_not_call::entries).post(do_not_call::import))
         .route("/api/v1/plan", post(plan::post).layer(DefaultBodyLimit::max(plan::BODY_BYTES_MAX)))
+        .route("/api/v1/deliveries/retry", post(deliveries::retry))
+        .route("/api/v1/deliveries/drop", post(deliveries::drop_some))
         .route("/api/v1/overrides", get(overrides::list).post(overrides::make))
         .route("/api/v1/overrides/{id}", delete(overrides::end_now))
         .route("/api/v1/approvals", post(reconcile::approve))

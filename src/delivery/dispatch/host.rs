@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn one_that_takes_nothing_is_left_alone_and_tried_by_one_request() {
         let mut host = Host::default();
-        let mut fail = |host: &mut Host, now| {
+        let fail = |host: &mut Host, now| {
             host.begin();
             host.end(Health::Unwell, now, "a")
         };

@@ -58,9 +58,7 @@ pub(super) fn text(template: &SmsTemplate, campaign: &Campaign, tenant: &Tenant,
         Gap::CustomField => facts.custom_field.clone().unwrap_or_default(),
         Gap::Campaign => campaign.name.clone(),
         Gap::Tenant => tenant.name.clone(),
-        Gap::Attribute(id) => {
-            facts.contact.attributes.get(id).and_then(AttributeValue::text).map_or_else(String::new, |text| text.into())
-        }
+        Gap::Attribute(id) => facts.contact.attributes.get(id).and_then(AttributeValue::text).unwrap_or_default(),
     })
 }
 
@@ -109,7 +107,7 @@ pub(super) fn is_taken(settings: &SmsSettings, answer: &[u8]) -> bool {
     let answer: Option<Json> = serde_json::from_slice(answer).ok();
     answer.as_ref().and_then(|answer| answer.pointer(field)).is_some_and(|found| match found {
         Json::String(found) => found == wanted,
-        found => found.to_string() == *wanted,
+        found => serde_json::from_str(wanted).is_ok_and(|wanted: Json| *found == wanted),
     })
 }
 

@@ -122,6 +122,15 @@ impl State {
         self.dispatches.iter().find(|held| held.record.id == id && held.record.state == state)
     }
 
+    fn has_older(&self, held: &Held) -> bool {
+        self.dispatches.iter().any(|other| {
+            other.contact == held.contact
+                && other.record.channel == held.record.channel
+                && other.record.state == DispatchState::Pending
+                && other.record.id < held.record.id
+        })
+    }
+
     fn pending_mut(&mut self, id: DispatchId) -> Option<&mut Held> {
         let state = DispatchState::Pending;
         self.dispatches.iter_mut().find(|held| held.record.id == id && held.record.state == state)
@@ -139,11 +148,14 @@ impl State {
     }
 
     pub(super) fn tried(&mut self, id: DispatchId, tried: Tried, now: Timestamp) {
+        let older = self.pending(id).is_some_and(|held| self.has_older(held));
         let Some(held) = self.pending_mut(id) else { return };
         match tried {
             Tried::Again { at, why } => {
                 held.record.tries += 1;
-                (held.record.due_at, held.record.last_error, held.claimed) = (Some(at), Some(why), false);
+                // An older one may have been taken up again meanwhile: that goes first.
+                held.record.due_at = (!older).then_some(at);
+                (held.record.last_error, held.claimed) = (Some(why), false);
             }
             Tried::NotYet { at } => (held.record.due_at, held.record.park_at) = (Some(at), park_at(at)),
             Tried::Undone => self.dispatches.retain(|held| held.record.id != id),

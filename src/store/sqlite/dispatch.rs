@@ -204,7 +204,10 @@ pub(super) fn tried(conn: &Connection, id: DispatchId, tried: &Tried, now: Times
     let doing = "writing what became of a message";
     match tried {
         Tried::Again { at, why } => {
-            const SQL: &str = "UPDATE dispatch SET tries = tries + 1, due_at = ?2, last_error = ?3, claimed_at = NULL \
+            // An older one may have been taken up again meanwhile: that goes first.
+            const SQL: &str = "UPDATE dispatch SET tries = tries + 1, last_error = ?3, claimed_at = NULL, \
+                               due_at = iif(EXISTS (SELECT 1 FROM dispatch o WHERE o.contact = dispatch.contact AND \
+                               o.channel = dispatch.channel AND o.state = 'pending' AND o.id < ?1), NULL, ?2) \
                                WHERE id = ?1 AND state = 'pending'";
             let query = sql::query(SQL).bind(id.0).bind(micros(*at)).bind(why);
             query.execute(conn).doing(doing).map(drop)
