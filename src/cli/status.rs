@@ -8,7 +8,7 @@ use super::{
     text::{Table, Zone, clean, or_dash, short_revision},
 };
 use crate::{
-    http::wire::{Agents, Source, Status, deliveries::OutboxView},
+    http::wire::{Agents, Source, Status},
     telemetry::status::{CampaignStatus, Problem},
 };
 
@@ -58,7 +58,9 @@ fn write(out: &mut Out, status: &Status) -> Result<(), Failure> {
     }
     out.line("")?;
     out.line(agents_line(&status.agents))?;
-    outbox_lines(&status.outbox, &zone).into_iter().try_for_each(|line| out.line(line))?;
+    for one in &status.outbox {
+        out.line(one.sentence(|at| format!("{} {}", zone.show(at), zone.name)))?;
+    }
     out.line(format!("live calls {}, agents held {}", status.live_calls, status.reserved_agents))
 }
 
@@ -147,20 +149,6 @@ fn done(campaign: &CampaignStatus) -> String {
         (None, _) | (_, None) if campaign.is_without_file() => or_dash(None),
         (None, _) | (_, None) => "counting".to_owned(),
     }
-}
-
-/// What others are to be told, or did not take.
-fn outbox_lines(outbox: &[OutboxView], zone: &Zone) -> Vec<String> {
-    let line = |one: &OutboxView| {
-        let what = if one.channel == "sms" { "text messages" } else { "callbacks" };
-        let oldest = one.oldest.as_deref().map(|at| format!(", the oldest since {} {}", zone.show(at), zone.name));
-        let parked = match one.parked {
-            0 => String::new(),
-            parked => format!("; {parked} parked: see `dialops callbacks list`"),
-        };
-        format!("{what} {} to be sent{}{parked}", one.pending, oldest.unwrap_or_default())
-    };
-    outbox.iter().map(line).collect()
 }
 
 fn agents_line(agents: &Agents) -> String {

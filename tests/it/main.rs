@@ -64,6 +64,7 @@ mod stuck;
 mod systemd;
 mod telling;
 mod template;
+mod texts;
 mod tls;
 mod validators;
 mod why;

@@ -26,6 +26,18 @@ impl OutboxView {
         some.map(|(channel, counts)| Self::of(channel.as_str(), counts)).collect()
     }
 
+    /// As a sentence, times as `show` has them.
+    #[must_use]
+    pub fn sentence(&self, show: impl Fn(&str) -> String) -> String {
+        let what = if self.channel == "sms" { "text messages" } else { "callbacks" };
+        let oldest = self.oldest.as_deref().map(|at| format!(", the oldest since {}", show(at)));
+        let parked = match self.parked {
+            0 => String::new(),
+            parked => format!("; {parked} parked: see `dialops callbacks list`"),
+        };
+        format!("{what} {} to be sent{}{parked}", self.pending, oldest.unwrap_or_default())
+    }
+
     fn of(channel: &str, counts: &DispatchCounts) -> Self {
         let oldest = counts.oldest_parks_at.and_then(|at| at.checked_sub(TRIED_FOR).ok());
         Self { channel: channel.to_owned(), pending: counts.pending, parked: counts.parked, oldest: text(oldest) }

@@ -275,7 +275,7 @@ async fn lanes_are_told_and_found_again(mut world: World) {
     let wanted = lane(Channel::Callback, &spring);
     let news = world.dispatches.news();
     let told = tokio::time::timeout(Duration::from_secs(5), news.taken()).await.expect("it is told");
-    assert_eq!(told.into_iter().collect::<Vec<_>>(), [wanted.clone()]);
+    assert_eq!(told.into_iter().collect::<Vec<_>>(), std::slice::from_ref(&wanted));
     world.crash().await;
     assert_eq!(world.dispatches.lanes().await.unwrap(), [wanted]);
 }
