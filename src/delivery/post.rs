@@ -113,7 +113,8 @@ impl Post {
         let config = roots.config().map_err(Unsent::passing)?;
         let mut tcp = HttpConnector::new_with_resolver(Resolver::new(reach.clone()));
         tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(timeout));
+        // Nothing has left while that goes on, which is to be known: it ends before all of it does.
+        tcp.set_connect_timeout(Some(timeout / 2));
         let https = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1();
         let client =
             Client::builder(TokioExecutor::new()).pool_max_idle_per_host(IDLE_MAX).build(https.wrap_connector(tcp));

@@ -10,6 +10,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
     vec,
 };
 
@@ -17,6 +18,9 @@ use hyper_util::client::legacy::connect::dns::Name;
 use tower_service::Service;
 
 use crate::config::settings::Network;
+
+/// Longest wait for the addresses of a name: shorter than that for an answer, as nothing has left by then.
+const RESOLVE_WITHIN: Duration = Duration::from_secs(4);
 
 /// Whom a client may reach.
 #[derive(Debug, Clone)]
@@ -109,7 +113,10 @@ impl Service<Name> for Resolver {
         let reach = self.0.clone();
         Box::pin(async move {
             // The connector puts the port in.
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let looking = tokio::net::lookup_host((name.as_str(), 0));
+            let late = |_| io::Error::other("its name is not resolved in time");
+            let found = tokio::time::timeout(RESOLVE_WITHIN, looking).await.map_err(late)??;
+            let found: Vec<SocketAddr> = found.collect();
             let refused = found.iter().find(|address| !reach.admits(address.ip())).map(SocketAddr::ip);
             let good: Vec<SocketAddr> = found.into_iter().filter(|address| reach.admits(address.ip())).collect();
             match refused {

@@ -9,7 +9,7 @@ mod run;
 mod sms;
 mod trial;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
@@ -54,6 +54,9 @@ pub fn mark(key: &[u8]) -> String {
     let digest = Sha256::digest([b"deliveries of ", key].concat());
     digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// Wait before a look at the store that failed is tried again.
+const STORE_RETRY: Duration = Duration::from_millis(500);
 
 /// Things by the name of their host.
 type ByHost<T> = BTreeMap<String, T>;

@@ -15,7 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ByHost, Parts,
+    ByHost, Parts, STORE_RETRY,
     host::{Change, Health, Host},
     trial::{Asked, Came, Office},
 };
@@ -32,9 +32,6 @@ use crate::{
 
 /// How often it is counted what waits, and what is overdue is parked.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
-
-/// Wait before a look at the store that failed is tried again.
-const STORE_RETRY: Duration = Duration::from_millis(500);
 
 /// How long requests under way may go on after the shutdown began.
 const DRAIN_WITHIN: Duration = Duration::from_secs(11);

@@ -6,7 +6,7 @@ use hyper::{StatusCode, Uri};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 
-use super::{callback, host::Health, sms};
+use super::{STORE_RETRY, callback, host::Health, sms};
 use crate::{
     clock::Clock,
     config::settings::{CallbackSettings, HeaderValue, SmsSettings},
@@ -81,6 +81,7 @@ impl Office {
             Err(error @ StoreError::Damaged(_)) => return Came::of(Tried::Parked { why: error.to_string() }),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "what is to be told was not read");
+                tokio::time::sleep(STORE_RETRY).await;
                 return Came::of(None);
             }
         };
@@ -189,6 +190,7 @@ impl Office {
             Ok(false) => return None,
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a text message was not claimed");
+                tokio::time::sleep(STORE_RETRY).await;
                 return None;
             }
         }
