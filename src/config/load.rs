@@ -62,7 +62,8 @@ pub(super) fn load_knowing(
     // Campaigns are read together with their templates, so these go first.
     order.sort_by_cached_key(|&index| {
         let file = &files[index];
-        (layout::kind(file.path) == Some(FileKind::Campaign), file.path, file.folder)
+        // What is the same in two sources is told of the one that is looked at.
+        (layout::kind(file.path) == Some(FileKind::Campaign), file.folder == folder, file.path, file.folder)
     });
     for index in order {
         load.file(index, &files[index]);

@@ -52,6 +52,6 @@ impl Checkout {
         let known = Blobs::new();
         let odb = self.repository.odb().map_err(|error| git_error(&self.path, "opening its objects", error))?;
         let mut objects = Library(odb);
-        snapshot::read_any(&mut objects, &self.path, &revision, &self.prefix, &known)?.0.whole()
+        snapshot::read(&mut objects, &self.path, &revision, &self.prefix, &known)?.0.whole()
     }
 }

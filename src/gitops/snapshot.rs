@@ -146,24 +146,9 @@ fn inside<'p>(prefix: &str, path: &'p str) -> &'p str {
 /// Bytes by blob id, of the newest commit that was read whole.
 pub(super) type Blobs = BTreeMap<ObjectId, Arc<[u8]>>;
 
-/// Reads a commit whose folder must have files; blobs that `known` has are not read again.
-pub(super) fn read(
-    objects: &mut dyn Objects,
-    path: &Path,
-    revision: &Revision,
-    prefix: &str,
-    known: &Blobs,
-) -> Result<(CommitFiles, Blobs), SourceError> {
-    let (read, blobs) = read_any(objects, path, revision, prefix, known)?;
-    if read.files.is_empty() && read.refused.is_empty() {
-        return Err(SourceError::EmptyPrefix { revision: revision.clone(), prefix: prefix.to_owned() });
-    }
-    Ok((read, blobs))
-}
-
 /// Reads a commit, whether its folder has files or not; blobs that `known` has are not read again. What may not be
 /// read is told in what is given, unless it is more than single files.
-pub(super) fn read_any(
+pub(super) fn read(
     objects: &mut dyn Objects,
     path: &Path,
     revision: &Revision,

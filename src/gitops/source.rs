@@ -101,6 +101,16 @@ impl Source {
 
     /// Reads a commit but for single files that may not be read: these are told in [`CommitFiles::refused`].
     pub async fn read_apart(&self, revision: &Revision) -> Result<CommitFiles, SourceError> {
+        let files = self.read_without_files(revision).await?;
+        if files.files.is_empty() && files.refused.is_empty() {
+            let prefix = self.settings().path.clone();
+            return Err(SourceError::EmptyPrefix { revision: files.revision, prefix });
+        }
+        Ok(files)
+    }
+
+    /// The same, of a commit that may have none.
+    pub async fn read_without_files(&self, revision: &Revision) -> Result<CommitFiles, SourceError> {
         let revision = revision.clone();
         self.blocking(move |inner| inner.read(&revision)).await
     }

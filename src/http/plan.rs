@@ -69,6 +69,7 @@ pub(super) async fn generation(
         instance: state.instance.name.clone(),
         epoch: state.store.epoch().0,
         sources: state.sources.iter().map(|source| sources::id(source).to_string()).collect(),
+        folder: Some(source.settings().path.clone()),
         revision: applied.as_ref().map(|(revision, _)| revision.to_string()),
         applied_at: applied.map(|(_, at)| at.to_string()),
         retired: ids(&|campaign| campaign.retired || campaign.removed_at.is_some()),

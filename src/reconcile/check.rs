@@ -24,8 +24,9 @@ pub struct Checked {
     pub kept: BTreeMap<CampaignId, (String, Revision)>,
     /// The same of other sources: that commit.
     pub kept_elsewhere: BTreeMap<CampaignId, Revision>,
-    /// The source of each campaign; empty where there is one.
-    pub sources: BTreeMap<CampaignId, SourceId>,
+    /// The source of each campaign, and whether its file names a template, which may be another's; empty where there is
+    /// one source.
+    pub sources: BTreeMap<CampaignId, (SourceId, bool)>,
 }
 
 /// Why files come to nothing.
@@ -79,10 +80,15 @@ fn kept(commit: &CommitFiles, loader: &Loader) -> BTreeMap<CampaignId, (String, 
     kept.collect()
 }
 
-/// The campaigns that a commit's files define.
-fn campaigns(commit: &CommitFiles, loader: &Loader) -> Vec<(CampaignId, SourceId)> {
-    let defined = commit.files.iter().filter_map(|file| loader.campaign_in(&commit.prefix, commit.inside(&file.path)));
-    defined.map(|campaign| (campaign, commit.source.clone())).collect()
+/// The campaigns that a commit's files define, and whether by a template.
+fn campaigns(commit: &CommitFiles, loader: &Loader) -> Vec<(CampaignId, (SourceId, bool))> {
+    let defined = commit.files.iter().filter_map(|file| {
+        let campaign = loader.campaign_in(&commit.prefix, commit.inside(&file.path))?;
+        // A key may be written in more ways than one; a word too many is only careful.
+        let extends = String::from_utf8_lossy(&file.bytes).contains("extends");
+        Some((campaign, (commit.source.clone(), extends)))
+    });
+    defined.collect()
 }
 
 fn of(found: &[Diagnostic], severity: Severity) -> impl Iterator<Item = &Diagnostic> {

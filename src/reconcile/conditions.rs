@@ -11,7 +11,7 @@ use crate::{
     domain::{
         campaign::KeptFile,
         guards::Verdict,
-        ids::{CampaignId, Revision},
+        ids::{CampaignId, Revision, SourceId},
     },
     gitops::{Refusal, SourceError, Unverified},
     store::StoreError,
@@ -38,14 +38,16 @@ pub(super) enum Failure {
     Source(#[from] SourceError),
     /// The branch's history no longer has the commit in force.
     #[error(
-        "commit {} does not follow commit {}, which is in force: the branch was rewritten; it is held until `dialops reconcile --allow-rewrite`, or until the branch has it again",
-        .head.short(), .applied.short()
+        "commit {} does not follow commit {}, which is in force: the branch was rewritten; it is held until `dialops reconcile --allow-rewrite{}`, or until the branch has it again",
+        .head.short(), .applied.short(), of_source(.of)
     )]
     Rewritten {
         /// The branch's commit.
         head: Revision,
         /// The commit in force.
         applied: Revision,
+        /// The source, where there are several.
+        of: Option<SourceId>,
     },
     /// What another source has in force is not known, so that this commit can't stand beside it.
     #[error("nothing is put in force while it is not known what other sources had in force: {0}")]
@@ -205,6 +207,11 @@ impl Failure {
             _ => vec![],
         }
     }
+}
+
+/// The option of a command that means one source.
+fn of_source(source: &Option<SourceId>) -> String {
+    source.as_ref().map(|source| format!(" --source {source}")).unwrap_or_default()
 }
 
 /// What a commit that waits would leave out.

@@ -10,7 +10,11 @@ mod look;
 mod restore;
 mod verify;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::future::select_all;
 use jiff::Timestamp;
@@ -32,7 +36,7 @@ use crate::{
         campaign::{Generation, KeptFile},
         drift::Policy,
         guards::{BadFiles, Guards},
-        ids::Revision,
+        ids::{CampaignId, Revision, SourceId},
         now::Now,
     },
     gitops::{CommitFiles, Source, Trigger, Wake, wake::Triggers},
@@ -139,6 +143,8 @@ struct Looper {
     retires_at: Option<Timestamp>,
     digests: Digests,
     drift: Drifts,
+    /// Whether a look has changed anything in the store.
+    changed: bool,
     /// The files that the store keeps, once that is known.
     kept_digests: Option<KeptDigests>,
 }
@@ -167,11 +173,16 @@ enum Standing {
     Nothing,
     /// It can't be read what was.
     Unread(String),
+    /// This commit, which is not good any more; its campaigns are paused until another one is.
+    LeftOut(SourceId, Revision),
     /// These files.
     Files {
         files: Arc<CommitFiles>,
         /// Those of them that an earlier commit has so.
         kept: Arc<BTreeMap<String, KeptFile>>,
+        /// Campaigns that are paused against their files: a freeze, or a commit with a fault, means to stop them. They
+        /// may be another source's.
+        stopped: BTreeSet<CampaignId>,
     },
 }
 
@@ -193,6 +204,7 @@ impl Looper {
             applied: None,
             retires_at: None,
             digests: Digests::default(),
+            changed: false,
             drift: Drifts::new(seed),
             kept_digests: None,
         };
@@ -232,24 +244,29 @@ impl Looper {
     async fn turn(&mut self, sources: &mut [Followed], fetched: Fetched) -> Result<(), StoreError> {
         let at = fetched.at;
         let Some(asked) = sources[at].looking.take() else { return Ok(()) };
+        let head = sources[at].fetched(fetched, &self.parts);
+        let before = sources[at].in_force.clone();
+        let known = self.known_again(sources).await;
         let one = &mut sources[at];
-        let head = one.fetched(fetched, &self.parts);
-        let before = one.in_force.clone();
-        match self.look(one, head, &asked).await {
+        let looked = match known {
+            Ok(()) => self.look(one, head, &asked).await,
+            Err(failure) => Err(failure),
+        };
+        match looked {
             Ok(()) => one.retry = None,
             Err(failure) => self.failed(sources, at, failure).await?,
         }
-        let one = &mut sources[at];
-        one.journal.write().await;
-        one.handled(asked, &self.parts);
-        if sources[at].in_force != before {
-            // Beside it a commit may be good now that was not.
+        sources[at].journal.write().await;
+        if std::mem::take(&mut self.changed) || sources[at].in_force != before {
+            // Beside it a commit may be good now that was not, or good as a whole. Who asked waits for that too.
             for one in sources.iter_mut().filter(|one| one.at != at) {
-                if one.rejected.take().is_some() {
-                    one.ask(Asked::plainly(Trigger::Retry));
+                one.look_again |= one.in_part.is_some();
+                if one.look_again || one.rejected.take().is_some() {
+                    one.ask(asked.once_more());
                 }
             }
         }
+        sources[at].handled(asked, &self.parts);
         Ok(())
     }
 

@@ -85,6 +85,9 @@ const ROWS: &[(&str, &str, &[Who])] = &[
     ("GET", "/api/v1/overrides", LOOK),
     ("POST", "/api/v1/overrides", LEAD),
     ("DELETE", "/api/v1/overrides/{id}", LEAD),
+    ("GET", "/api/v1/deliveries", LEAD),
+    ("POST", "/api/v1/deliveries/retry", LEAD),
+    ("POST", "/api/v1/deliveries/drop", LEAD),
     ("POST", "/api/v1/approvals", RULE),
     ("POST", "/api/v1/reconcile", RULE),
 ];

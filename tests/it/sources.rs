@@ -1,6 +1,8 @@
 //! Several sources through the whole daemon: one configuration out of several repositories, each with its own commit
 //! and owner.
 
+mod lasting;
+
 use std::{fs, path::Path};
 
 use serde_json::Value;

@@ -206,6 +206,12 @@ impl Stage {
         self.folder.path().join(name)
     }
 
+    /// Adds to the settings as they are.
+    pub(crate) fn settings_more(&self, more: &str) {
+        let text = std::fs::read_to_string(self.path("dialops.toml")).unwrap();
+        std::fs::write(self.path("dialops.toml"), format!("{text}\n{more}")).unwrap();
+    }
+
     /// Writes the settings, changed by `change`.
     pub(crate) fn settings(&self, change: impl FnOnce(String) -> String) {
         let (repository, http, sip) = (self.repository.path().display(), self.http, self.sip);

@@ -104,7 +104,8 @@ pub fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u
             return Ok(USAGE);
         }
         let dir = path_line(dir);
-        writeln!(err, "error: {dir} has no folder {name}; name the root of a configuration repository")?;
+        let several = "of one source among several name its folder, and the others by --with";
+        writeln!(err, "error: {dir} has no folder {name}; name the root of a configuration repository, or {several}")?;
         return Ok(2);
     };
     checked.read_folder(&folder);

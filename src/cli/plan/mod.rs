@@ -127,11 +127,12 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
 async fn planned(args: Args, target: &Target) -> Result<Exit, Failure> {
     words(&args)?;
     let settings = side::settings(args.settings.as_ref().or(target.config.as_ref()))?;
-    let name = settings.as_ref().map_or("campaigns", |settings| settings.folder_in(&args.dir));
-    let mut place = Place::find(&args.dir, name, args.source.is_some() || !args.with.is_empty())?;
     let client = Client::new(target)?;
     let source: Vec<(&str, &str)> = args.source.iter().map(|source| ("source", source.as_str())).collect();
     let live = live(&client, &source).await;
+    let told = live.as_ref().ok().and_then(|live| live.folder.as_deref()).unwrap_or("campaigns");
+    let name = settings.as_ref().map_or(told, |settings| settings.folder_in(&args.dir));
+    let mut place = Place::find(&args.dir, name, args.source.is_some() || !args.with.is_empty())?;
     match &live {
         Ok(live) if args.with.is_empty() => place.beside_live(live, &client, &source).await,
         Ok(_) | Err(_) => place.beside(&args.with, name)?,

@@ -208,7 +208,7 @@ impl Side {
 
     /// Reads the files as `check` would; what is wrong with them ends the plan.
     pub(super) fn load(mut self, ceilings: &Ceilings) -> Result<Self, Failure> {
-        if self.files.is_empty() {
+        if self.files.is_empty() && self.others.is_empty() {
             return Ok(self);
         }
         let others = self.others.iter().map(|(folder, path, bytes)| SourceFile { folder, path, bytes });

@@ -24,6 +24,9 @@ pub struct Live {
     /// Ids of all sources.
     #[serde(default)]
     pub sources: Vec<String>,
+    /// The folder of campaigns in the source's repository.
+    #[serde(default)]
+    pub folder: Option<String>,
     /// The commit of the source in force; `None` until the first.
     pub revision: Option<String>,
     /// Since when.

@@ -70,9 +70,8 @@ impl Looper {
         one: &Followed,
         all: &BTreeMap<String, KeptFile>,
     ) -> BTreeMap<String, KeptFile> {
-        let label = one.source.settings().label();
-        let own = all.iter().filter(|(path, _)| path.starts_with(&label));
-        let mut kept: BTreeMap<_, _> = own.map(|(path, file)| (path.clone(), file.clone())).collect();
+        let own = all.iter().filter_map(|(path, file)| Some((one.own_path(path)?, file.clone())));
+        let mut kept: BTreeMap<_, _> = own.collect();
         let mut commits: BTreeMap<Revision, Option<CommitFiles>> = BTreeMap::new();
         for (path, file) in &mut kept {
             let KeptFile::Of { revision, bytes } = file else { continue };

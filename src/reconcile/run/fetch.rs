@@ -41,6 +41,11 @@ impl Asked {
         Self { allow_rewrite, token: Some(token), done: vec![done], ..Self::plainly(Trigger::Manual) }
     }
 
+    /// A look that follows from this one.
+    pub(super) fn once_more(&self) -> Self {
+        Self { done: self.done.clone(), ..Self::plainly(Trigger::Retry) }
+    }
+
     /// One look for both.
     pub(super) fn and(mut self, other: Self) -> Self {
         self.done.extend(other.done);

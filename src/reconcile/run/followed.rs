@@ -54,13 +54,14 @@ pub(super) struct Followed {
     meant: Option<(OverrideId, bool)>,
     /// The commit that waits for the end of a freeze, and when that is.
     pub(super) frozen: Option<Frozen>,
-    /// Whether a freeze has paused campaigns of the commit in force.
+    /// Whether a freeze has paused campaigns until its commit comes into force.
     pub(super) paused_in_freeze: bool,
     pub(super) journal: Journal,
     /// Why the commit in force is so but in part.
     pub(super) in_part: Option<Failure>,
-    /// Whether it came into force in part in an earlier life, and is yet to be looked at for the reason.
-    pub(super) restored_in_part: bool,
+    /// Whether the commit in force is to be looked at again: it is so but in part, for a reason that is not known or may
+    /// be gone.
+    pub(super) look_again: bool,
     /// What was last said of a failure, to say each once.
     told: Option<String>,
     /// Whether a failure to pin was told.
@@ -88,7 +89,7 @@ impl Followed {
             paused_in_freeze: false,
             journal,
             in_part: None,
-            restored_in_part: false,
+            look_again: false,
             told: None,
             pin_failed: false,
         }
@@ -109,6 +110,19 @@ impl Followed {
             conditions: conditions::unknown(now),
             ..SourceStatus::default()
         }
+    }
+
+    /// A path as the store has it, as one of this source's; the settings may have had one source then and several now,
+    /// or the other way.
+    pub(super) fn own_path(&self, stored: &str) -> Option<String> {
+        let label = format!("{}:", self.id());
+        let is_labelled = stored.split('/').next().is_some_and(|first| first.contains(':'));
+        let inside = match stored.strip_prefix(&label) {
+            Some(inside) => inside,
+            None if !is_labelled && *self.id() == SourceId::main() => stored,
+            None => return None,
+        };
+        Some(format!("{}{inside}", self.source.settings().label()))
     }
 
     /// Asks for a look.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::{Timestamp, Unit};
 
-use super::{Followed, Looper, RETRY_MIN, look::Loaded};
+use super::{Followed, Looper, RETRY_MIN, Standing, look::Loaded};
 use crate::{
     domain::{
         campaign::{DesiredState, Generation},
@@ -90,9 +90,16 @@ impl Looper {
         Err(Failure::Guarded { head: revision.clone(), verdict, plan, pauses, problems })
     }
 
+    /// Whether a source is left out of what is in force.
+    fn leaves_out(&self) -> bool {
+        self.standing.iter().any(|standing| matches!(standing, Standing::LeftOut(..)))
+    }
+
     /// What has to change in the store for it to have a generation.
     pub(super) fn plan(&mut self, generation: &Generation, stored: &[StoredCampaign]) -> Plan {
-        let leaving = Leaving { now: self.parts.clock.now().wall, grace: self.parts.guards.grace };
+        // Campaigns of a source that is left out seem to be gone, and are not.
+        let grace = if self.leaves_out() { Duration::MAX } else { self.parts.guards.grace };
+        let leaving = Leaving { now: self.parts.clock.now().wall, grace };
         plan_for(&generation.definitions, stored, &mut self.digests, leaving)
     }
 
@@ -116,6 +123,7 @@ impl Looper {
             let (campaign, verb) = (&action.campaign, action.verb.as_str());
             tracing::info!(%revision, %campaign, verb, action = %action, "campaign changed");
         }
+        self.changed |= !plan.actions.is_empty();
         one.journal.changed(revision, &plan, stored);
         self.show_gone(generation).await?;
         Ok(plan)
@@ -132,7 +140,9 @@ impl Looper {
             match row.removed_at.filter(|_| !row.retired) {
                 Some(since) => {
                     let at = self.parts.guards.retires_at(since);
-                    self.retires_at = Some(self.retires_at.map_or(at, |first| first.min(at)));
+                    if !self.leaves_out() {
+                        self.retires_at = Some(self.retires_at.map_or(at, |first| first.min(at)));
+                    }
                     let shown = at.round(Unit::Second).unwrap_or(at).to_string();
                     let (id, name, retires_at) = (row.id.to_string(), row.name.clone(), shown);
                     removed.push(RemovedCampaign { id, name, retires_at });
@@ -167,6 +177,7 @@ impl Looper {
         pauses: &BTreeSet<CampaignId>,
     ) -> Result<(), StoreError> {
         let Some(mut generation) = self.parts.generation.borrow().clone() else { return Ok(()) };
+        self.stop(one.at, pauses);
         if pause(&mut generation, pauses).is_empty() {
             return Ok(());
         }
@@ -175,6 +186,14 @@ impl Looper {
         self.put(one, &generation, &stored).await?;
         self.parts.generation.send_replace(Some(generation));
         Ok(())
+    }
+
+    /// Has campaigns stay paused, whatever other sources do, until a source's commit comes into force.
+    pub(super) fn stop(&mut self, at: usize, more: &BTreeSet<CampaignId>) {
+        match &mut self.standing[at] {
+            Standing::Files { stopped, .. } => stopped.extend(more.iter().cloned()),
+            Standing::Nothing | Standing::Unread(_) | Standing::LeftOut(..) => {}
+        }
     }
 
     /// After a start: what a freeze had paused stays so, until the branch's commit says what to do. Those that were
@@ -186,7 +205,7 @@ impl Looper {
 }
 
 /// Pauses campaigns; those of them that were running.
-fn pause(generation: &mut Arc<Generation>, pauses: &BTreeSet<CampaignId>) -> Vec<CampaignId> {
+pub(super) fn pause(generation: &mut Arc<Generation>, pauses: &BTreeSet<CampaignId>) -> Vec<CampaignId> {
     let campaigns = &generation.definitions.campaigns;
     let running = |id: &&CampaignId| campaigns.get(*id).is_some_and(|c| c.desired == DesiredState::Running);
     let running: Vec<CampaignId> = pauses.iter().filter(running).cloned().collect();

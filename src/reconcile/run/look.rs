@@ -1,13 +1,17 @@
 //! One look at a source: from its branch's commit to what is in force.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
-use super::{Followed, Looper, Standing, fetch::Asked, followed::metric};
+use super::{Followed, Looper, Standing, fetch::Asked, followed::metric, guard::pause};
 use crate::{
     domain::{
-        campaign::{DesiredState, Generation, KeptFile, KeptFiles, Sources},
+        campaign::{Generation, KeptFile, KeptFiles, Sources},
         ids::{CampaignId, Revision},
         now::Now,
     },
@@ -33,6 +37,8 @@ pub(super) struct Loaded {
     pub(super) problems: Vec<Problem>,
     /// Campaigns that are paused because of it.
     pub(super) stopped: Vec<CampaignId>,
+    /// Campaigns, of whatever source, that a template has a say in; none are known where there is one source.
+    pub(super) extending: BTreeSet<CampaignId>,
 }
 
 impl Loaded {
@@ -40,10 +46,15 @@ impl Loaded {
     pub(super) fn new(isolated: Isolated, others: &[Standing]) -> Self {
         let Isolated { files, checked, kept, problems, stopped } = isolated;
         let of_others = others.iter().filter_map(|standing| match standing {
-            Standing::Files { files, kept } => Some((files, kept)),
-            Standing::Nothing | Standing::Unread(_) => None,
+            Standing::Files { files, kept, .. } => Some((files, kept)),
+            Standing::Nothing | Standing::Unread(_) | Standing::LeftOut(..) => None,
         });
         let mut commits = BTreeMap::from([(files.source.clone(), files.revision.clone())]);
+        let left_out = others.iter().filter_map(|standing| match standing {
+            Standing::LeftOut(source, revision) => Some((source.clone(), revision.clone())),
+            Standing::Nothing | Standing::Unread(_) | Standing::Files { .. } => None,
+        });
+        commits.extend(left_out);
         let mut all_kept = kept.clone();
         for (files, kept) in of_others {
             commits.insert(files.source.clone(), files.revision.clone());
@@ -51,18 +62,21 @@ impl Loaded {
         }
         let of_commits = checked.kept.into_iter().map(|(campaign, (_, revision))| (campaign, revision));
         let of_commits = of_commits.chain(checked.kept_elsewhere).collect();
+        let extending = checked.sources.iter().filter(|(_, (_, extends))| *extends);
+        let extending = extending.map(|(campaign, _)| campaign.clone()).collect();
+        let campaigns = checked.sources.into_iter().map(|(campaign, (source, _))| (campaign, source)).collect();
         let generation = Generation {
             revision: files.revision.clone(),
             committed_at: files.committed_at,
             definitions: checked.definitions,
             kept: KeptFiles { files: all_kept, campaigns: of_commits },
-            sources: Sources { commits, campaigns: checked.sources },
+            sources: Sources { commits, campaigns },
         };
         let info = info(&files);
         let mut lowered = checked.lowered;
         lowered.retain(|problem| others.is_empty() || problem.file.starts_with(&files.prefix));
         let (generation, files, kept) = (Arc::new(generation), Arc::new(files), Arc::new(kept));
-        Self { generation, lowered, info, files, kept, problems, stopped }
+        Self { generation, lowered, info, files, kept, problems, stopped, extending }
     }
 
     /// The same generation as another source's commit in it is told.
@@ -81,32 +95,18 @@ impl Loaded {
             kept: Arc::new(kept),
             problems: Vec::new(),
             stopped: Vec::new(),
+            extending: self.extending.clone(),
         }
     }
 
-    /// Has campaigns of other sources stay paused that are, though their files let them run: a freeze may have paused
-    /// them, or a commit whose file has a fault.
-    fn keep_pauses_elsewhere(&mut self, before: Option<&Generation>) {
-        let Some(before) = before else { return };
-        let own = &self.files.source;
-        let elsewhere = self.generation.sources.campaigns.iter().filter(|(_, source)| *source != own);
-        let paused = elsewhere.filter_map(|(id, _)| {
-            let is = |generation: &Generation, state| {
-                generation.definitions.campaigns.get(id).is_some_and(|campaign| campaign.desired == state)
-            };
-            let was = is(before, DesiredState::Paused) && is(&self.generation, DesiredState::Running);
-            was.then(|| id.clone())
+    /// Has campaigns stay paused that other sources have stopped.
+    fn keep_stopped(&mut self, others: &[Standing]) {
+        let stopped = others.iter().filter_map(|standing| match standing {
+            Standing::Files { stopped, .. } => Some(stopped),
+            Standing::Nothing | Standing::Unread(_) | Standing::LeftOut(..) => None,
         });
-        let paused: Vec<CampaignId> = paused.collect();
-        if paused.is_empty() {
-            return;
-        }
-        let campaigns = &mut Arc::make_mut(&mut self.generation).definitions.campaigns;
-        for id in &paused {
-            if let Some(campaign) = campaigns.get_mut(id) {
-                Arc::make_mut(campaign).desired = DesiredState::Paused;
-            }
-        }
+        let stopped: BTreeSet<CampaignId> = stopped.flatten().cloned().collect();
+        pause(&mut self.generation, &stopped);
     }
 }
 
@@ -151,7 +151,7 @@ impl Looper {
         asked: &Asked,
         pinned: bool,
     ) -> Result<(), Failure> {
-        if one.in_force.as_ref() == Some(head) && !one.paused_in_freeze && !one.restored_in_part {
+        if one.in_force.as_ref() == Some(head) && !one.paused_in_freeze && !one.look_again {
             // The branch may have come back to it after a commit that was not good.
             one.recovered(head, &self.parts);
             one.journal.stands(head, one.in_part.as_ref());
@@ -186,7 +186,8 @@ impl Looper {
             && !(asked.allow_rewrite || pinned)
             && !one.source.descends(head, applied).await?
         {
-            return Err(Failure::Rewritten { head: head.clone(), applied: applied.clone() });
+            let of = (self.standing.len() > 1).then(|| one.id().clone());
+            return Err(Failure::Rewritten { head: head.clone(), applied: applied.clone(), of });
         }
         let attempted = Some(one.shown(head));
         one.tell(&self.parts, |status| {
@@ -201,8 +202,15 @@ impl Looper {
         let known = matches!(self.standing[one.at], Standing::Files { .. });
         let apart = self.isolates() && !pinned && (known || before.is_none());
         let files = match apart {
-            true => one.source.read_apart(head).await?,
-            false => one.source.read(head).await?,
+            true => one.source.read_apart(head).await,
+            false => one.source.read(head).await,
+        };
+        let files = match files {
+            // All that it had may have moved to another source.
+            Err(SourceError::EmptyPrefix { .. }) if before.is_some() && self.standing.len() > 1 => {
+                one.source.read_without_files(head).await?
+            }
+            files => files?,
         };
         one.journal.read(&files, verified.clone());
         one.tell(&self.parts, |status| status.files = files.files.len());
@@ -211,7 +219,7 @@ impl Looper {
         loaded.info.verified = verified;
         self.guard(one, &loaded, before.as_ref(), pinned).await?;
         one.paused_in_freeze = false;
-        one.restored_in_part = false;
+        one.look_again = false;
         let stored = self.parts.store.campaigns().await?;
         let generation = self.without_revivals(&loaded.generation, &stored);
         let now = self.apply(one, &loaded, &generation, &stored).await?;
@@ -242,10 +250,10 @@ impl Looper {
         let load = Arc::clone(&self.parts.load);
         let last = match &self.standing[one.at] {
             Standing::Files { files, .. } => Some(Arc::clone(files)),
-            Standing::Nothing | Standing::Unread(_) => None,
+            Standing::Nothing | Standing::Unread(_) | Standing::LeftOut(..) => None,
         };
-        let before = self.parts.generation.borrow().clone();
-        let paused = before.as_ref().map(|generation| generation.definitions.paused()).unwrap_or_default();
+        let paused = self.parts.generation.borrow().as_ref().map(|generation| generation.definitions.paused());
+        let paused = paused.unwrap_or_default();
         let checked = tokio::task::spawn_blocking(move || match apart {
             true => isolate(&files, last.as_deref(), &beside, &paused, &*load),
             false => {
@@ -256,7 +264,7 @@ impl Looper {
         let checked: Result<Isolated, Rejected> = checked.await.map_err(|_| Failure::Crashed)?;
         let isolated = checked.map_err(|rejected| Failure::Invalid(rejected.problems))?;
         let mut loaded = Loaded::new(isolated, &others);
-        loaded.keep_pauses_elsewhere(before.as_deref());
+        loaded.keep_stopped(&others);
         Ok(loaded)
     }
 
@@ -265,7 +273,7 @@ impl Looper {
         let others = self.standing.iter().enumerate().filter(|(at, _)| *at != one.at);
         let unread = |standing: &Standing| match standing {
             Standing::Unread(why) => Err(Failure::Beside(why.clone())),
-            Standing::Nothing | Standing::Files { .. } => Ok(standing.clone()),
+            Standing::Nothing | Standing::Files { .. } | Standing::LeftOut(..) => Ok(standing.clone()),
         };
         others.map(|(_, standing)| unread(standing)).collect()
     }
@@ -303,7 +311,8 @@ impl Looper {
         let revision = &loaded.files.revision;
         one.in_force = Some(revision.clone());
         let (files, kept) = (Arc::clone(&loaded.files), Arc::clone(&loaded.kept));
-        self.standing[one.at] = Standing::Files { files, kept };
+        let stopped = loaded.stopped.iter().cloned().collect();
+        self.standing[one.at] = Standing::Files { files, kept, stopped };
         let in_part = (!loaded.problems.is_empty()).then(|| loaded.problems.clone());
         one.in_part = in_part.map(|problems| Failure::in_part(revision, &loaded.kept, problems, &loaded.stopped));
         self.parts.generation.send_replace(Some(Arc::clone(generation)));
@@ -340,7 +349,7 @@ impl Looper {
 pub(super) fn in_force(standing: &[Standing]) -> Vec<Arc<CommitFiles>> {
     let files = standing.iter().filter_map(|standing| match standing {
         Standing::Files { files, .. } => Some(Arc::clone(files)),
-        Standing::Nothing | Standing::Unread(_) => None,
+        Standing::Nothing | Standing::Unread(_) | Standing::LeftOut(..) => None,
     });
     files.collect()
 }
