@@ -20,6 +20,7 @@ mod drift;
 mod faults;
 mod filters;
 mod followed;
+mod forges;
 mod from_store;
 mod git_server;
 mod gitops;
