@@ -52,6 +52,8 @@ codes! {
     SchemaVersion = "E0008",
     /// The file has syntax that came with TOML 1.1. It is read, but many an editor knows 1.0 only.
     NewerSyntax = "E0009",
+    /// Two sources have a file of which there can be one.
+    FileTwice = "E0010",
     /// The table has no key of this name; often a misspelling, or a key that slid into the table above it.
     UnknownKey = "E0101",
     /// A key without a default is not there.
@@ -191,12 +193,16 @@ codes! {
     PreviousKeyAlone = "E0304",
     /// Some keys of `[source]` go with some kinds of repository only: a token with `https://`, keys with `ssh://`.
     SourceKeys = "E0305",
+    /// No source has this `id`.
+    UnknownSource = "E0306",
     /// What says which project, or which server, does not fit the provider or is not there.
     StatusKeys = "E0320",
     /// Some keys of `[[notifications]]` go with one kind only: a `secret` signs what webhooks are sent.
     NotificationKeys = "E0321",
     /// Keys that may sign commits need a `mode`, and a `mode` that asks for signatures needs keys.
     VerifyKeys = "E0330",
+    /// The gateway of `[sms]` can't be used as it is described: its body is not JSON, or says not what is sent to whom.
+    SmsGateway = "E0340",
     /// A new campaign starts before the instant that counts as now, so it would dial at once.
     NewInPast = "E0401",
     /// A campaign has another id than before. An id cannot change: one campaign is retired and another begins.

@@ -104,6 +104,14 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         ),
     ),
     (
+        Code::FileTwice,
+        told(
+            "shared/tenant.toml in the repositories of two [[sources]]",
+            "What stands in such a file holds for the campaigns of all sources, so one of them has it: any, but only \
+             one. Other sources are checked beside it with `dialops check --with FOLDER`.",
+        ),
+    ),
+    (
         Code::Unreadable,
         told(
             "a symlink to a file outside the repository, or a list of contacts of 100 MB",
@@ -415,6 +423,14 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         ),
     ),
     (
+        Code::UnknownSource,
+        told(
+            "`source = \"sale\"` in [[webhooks]], when the source is called `sales`",
+            "A webhook may name the source whose server it is, so that a push there has only that one looked at. \
+             `[source]` is called `main` unless it has an `id`. Without the key all sources are looked at.",
+        ),
+    ),
+    (
         Code::StatusKeys,
         edit(
             SETTINGS,
@@ -443,6 +459,17 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
             "verify = { mode = \"every\", allowed_signers = { file = \"allowed_signers\" } }",
             "`head` asks for a signature of the commit that is to be put in force, `every` for those of all commits since \
              the one in force too. Keys are SSH's `allowed_signers`, an OpenPGP `keyring`, or both.",
+        ),
+    ),
+    (
+        Code::SmsGateway,
+        edit(
+            SETTINGS,
+            "body = '{ \"to\": \"{number}\" }'",
+            "body = '{ \"to\": \"{number}\", \"text\": \"{text}\", \"reference\": \"{id}\" }'",
+            "What the gateway is sent is JSON in which texts have gaps: `{number}`, `{text}` and, if it takes one, `{id}`, \
+             which is the same however often a message is handed in. A header has a `value` or a `secret`, and \
+             `success_field` goes with `success_value`.",
         ),
     ),
     (

@@ -26,7 +26,7 @@ use crate::{
     clock::Clock,
     control::{AgentError, DialCommand},
     domain::{
-        agent::Availability,
+        agent::{Availability, Begins},
         call::{CallCommand, CallEvent, Destination},
         campaign::Generation,
         drift::calls::LiveRows,
@@ -106,7 +106,7 @@ pub(super) enum Done {
     Give(Input),
     Acknowledge(LegId),
     IntentFailed(AttemptId),
-    Agent(AgentId, Availability, oneshot::Sender<Result<(), AgentError>>, Result<(), StoreError>),
+    Agent(AgentId, (Availability, Begins), oneshot::Sender<Result<(), AgentError>>, Result<(), StoreError>),
     Evaluated(Option<Evaluated>),
     /// What is to be done for a campaign in the store failed.
     Stuck(StoreError),
@@ -296,6 +296,7 @@ impl Looper {
                     Done::Nothing
                 });
             }
+            Effect::NoteDefaultResult { agent, call, result } => self.note_default_result(&agent, *call, result),
             Effect::Observe(observation) => self.observe(observation),
         }
     }
@@ -518,12 +519,15 @@ impl Looper {
                 self.act(Effect::WithdrawIntent { attempt });
             }
             Done::Acknowledge(leg) => self.outgoing.push_back(CallCommand::Acknowledge { leg }),
-            Done::Agent(agent, availability, reply, stored) => {
+            Done::Agent(agent, (availability, begins), reply, stored) => {
                 let answer = match logged(stored, "storing an agent's state") {
                     Some(()) => {
                         // What the store knew before does not count any more.
                         self.unknown.remove(&agent);
-                        self.give(Input::SetAvailability { agent, availability });
+                        self.give(match begins {
+                            Begins::Now => Input::SetAvailability { agent, availability },
+                            Begins::AfterCall => Input::PauseAfterCall(agent),
+                        });
                         Ok(())
                     }
                     None => Err(AgentError::Store),
@@ -576,21 +580,10 @@ impl Looper {
                     self.give(Input::ContactsAdded(campaign.id.clone()));
                 }
             }
-            DialCommand::SetAgent { agent, availability, reply } => {
-                let known =
-                    self.parts.generation.borrow().as_ref().is_some_and(|g| g.definitions.agents.contains_key(&agent));
-                if !known {
-                    let _unheard = reply.send(Err(AgentError::Unknown(agent)));
-                    return;
-                }
-                let store = Arc::clone(&self.parts.store);
-                let writing = self.unwritten.begin(Thing::Agent(agent.clone()));
-                self.begin(async move {
-                    let stored = store.set_availability(&agent, availability).await;
-                    drop(writing);
-                    Done::Agent(agent, availability, reply, stored)
-                });
+            DialCommand::SetAgent { agent, availability, begins, deed, reply } => {
+                self.set_agent(agent, (availability, begins), deed, reply);
             }
+            DialCommand::HangUp(agent) => self.give(Input::HangUp(agent)),
         }
     }
 

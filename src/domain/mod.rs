@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod attribute;
+pub mod audit;
 pub mod backoff;
 pub mod business;
 pub mod business_result;
@@ -22,6 +23,7 @@ pub mod engine;
 pub mod facts;
 pub mod filter;
 pub mod gate;
+pub mod generation;
 pub mod guards;
 pub mod ids;
 pub mod intent;
@@ -29,6 +31,7 @@ pub mod kept;
 pub mod now;
 pub mod order;
 pub mod overrides;
+pub mod person;
 pub mod phone;
 pub mod plan;
 pub mod policy;

@@ -6,11 +6,15 @@
 
 pub mod access;
 mod agents;
+mod audit;
 mod batches;
 mod business;
 mod campaigns;
+mod change;
 mod contacts;
 mod customers;
+mod deliveries;
+mod desk;
 mod do_not_call;
 mod error;
 mod files;
@@ -24,15 +28,19 @@ mod listing;
 mod overrides;
 mod page;
 mod pause;
+mod people;
 mod plan;
 mod reconcile;
 mod router;
+mod routes;
 mod serve;
+mod sources;
 mod state;
 mod status;
 pub mod wire;
 
 pub use error::ApiError;
+pub use people::SignIns;
 pub use router::router;
 pub use serve::{Listeners, serve};
 pub use state::{Instance, ServerState};

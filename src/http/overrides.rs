@@ -13,11 +13,13 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use super::{
-    access::Peer,
+    access::Actor,
     campaigns::campaign_id,
+    change::Change,
     error::ApiError,
     journal,
     reconcile::look,
+    sources,
     state::ServerState,
     wire::overrides::{ListedOverride, NewOverride as Asked, OverrideList, OverrideMade, OverrideView},
 };
@@ -27,10 +29,14 @@ use crate::{
     domain::{
         ids::{CampaignId, Revision},
         overrides::{NewOverride, Order, Override, OverrideId, Scope, reason},
+        person::Role,
     },
     gitops::{Later, Since, SourceError},
     store::{Event, EventKind},
 };
+
+/// What goes back to a commit.
+const PIN: &str = "pin";
 
 /// Past overrides of one list.
 const LISTED_MAX: u32 = 500;
@@ -40,19 +46,30 @@ const BODY: &str = "send {\"action\": \"pause\", \"campaign\": \"all\", \"reason
 /// Makes one; answered once the dialling loop goes by it.
 pub(super) async fn make(
     State(state): State<Arc<ServerState>>,
-    Extension(peer): Extension<Peer>,
+    Extension(actor): Extension<Actor>,
+    Extension(change): Extension<Change>,
     body: Bytes,
 ) -> Result<Json<OverrideMade>, ApiError> {
     let asked: Asked = serde_json::from_slice(&body)
         .map_err(|error| ApiError::bad_request(format!("the body is not an override: {error}"), BODY))?;
+    may_decide(&actor, asked.action == PIN)?;
     let order = order(&state, &asked).await?;
     let revert = match &order {
         Order::Pin { revision } => revert(&state, revision).await?,
         Order::Pause { .. } | Order::Resume { .. } => Vec::new(),
     };
-    let made = put(&state, order, &asked.reason, &asked.until, &peer).await?;
-    follow(&state, &peer, &made.order).await?;
+    let made = put(&state, order, &asked.reason, &asked.until, &change).await?;
+    follow(&state, change.by(), &made.order).await?;
     Ok(Json(OverrideMade { r#override: OverrideView::from(&*made), revert }))
+}
+
+/// Which commit is in force only an admin decides.
+fn may_decide(actor: &Actor, is_pin: bool) -> Result<(), ApiError> {
+    if is_pin && actor.role != Role::Admin {
+        let error = format!("the role {} may not decide which commit is in force", actor.role);
+        return Err(ApiError::new(StatusCode::FORBIDDEN, error, "ask an admin"));
+    }
+    Ok(())
 }
 
 /// Stores an override and has the dialling loop go by it.
@@ -61,16 +78,16 @@ pub(super) async fn put(
     order: Order,
     why: &str,
     until: &str,
-    peer: &Peer,
+    change: &Change,
 ) -> Result<Arc<Override>, ApiError> {
     let now = state.clock.now().wall;
     let why = reason(why).map_err(|error| ApiError::bad_request(error.to_string(), "give it with --reason"))?;
-    let new = NewOverride { order, reason: why.to_owned(), by: peer.to_string(), until: end(until, now)? };
+    let new = NewOverride { order, reason: why.to_owned(), by: change.by().to_owned(), until: end(until, now)? };
     let admitted = state.store.overrides().admit(&new, now, state.longest_override);
     admitted.map_err(|refusal| {
         ApiError::new(StatusCode::CONFLICT, refusal.to_string(), "`dialops override list` shows what is in force")
     })?;
-    let made = state.store.add_override(new).await?;
+    let made = change.about(new.order.to_string()).store(state).add_override(new).await?;
     let Override { id, order, reason, by, until, .. } = &*made;
     tracing::warn!(%id, does = %order, reason, by, %until, "an override is in force");
     let cancel_ringing = match order {
@@ -78,11 +95,12 @@ pub(super) async fn put(
         Order::Pause { .. } | Order::Resume { .. } | Order::Pin { .. } => None,
     };
     told(state, cancel_ringing).await;
-    write_down(state, EventKind::OverrideBegan, order, peer, format!("{by}: {order} until {until}: {reason}")).await;
+    write_down(state, EventKind::OverrideBegan, order, change.by(), format!("{by}: {order} until {until}: {reason}"))
+        .await;
     Ok(made)
 }
 
-async fn write_down(state: &ServerState, kind: EventKind, order: &Order, peer: &Peer, message: String) {
+async fn write_down(state: &ServerState, kind: EventKind, order: &Order, by: &str, message: String) {
     let (campaign, revision) = match order {
         Order::Pause { scope: Scope::Campaign(campaign), .. } | Order::Resume { scope: Scope::Campaign(campaign) } => {
             (Some(campaign.clone()), None)
@@ -91,7 +109,7 @@ async fn write_down(state: &ServerState, kind: EventKind, order: &Order, peer: &
         Order::Pin { revision } => (None, Some(revision.clone())),
     };
     let event = Event::new(state.clock.now().wall, kind, message);
-    journal::write_down(state, Event { campaign, revision, by: Some(peer.to_string()), ..event }).await;
+    journal::write_down(state, Event { campaign, revision, by: Some(by.to_owned()), ..event }).await;
 }
 
 /// Has the dialling loop read what is in force, and waits until it has.
@@ -127,7 +145,8 @@ pub(super) async fn list(
 pub(super) async fn end_now(
     State(state): State<Arc<ServerState>>,
     Path(id): Path<String>,
-    Extension(peer): Extension<Peer>,
+    Extension(actor): Extension<Actor>,
+    Extension(change): Extension<Change>,
 ) -> Result<Json<OverrideView>, ApiError> {
     let none = || {
         let error = format!("no override {id:?} is in force");
@@ -136,21 +155,22 @@ pub(super) async fn end_now(
     let number = OverrideId(id.parse().map_err(|_| none())?);
     let now = state.clock.now().wall;
     let found = state.store.overrides().in_force(now).find(|one| one.id == number).cloned().ok_or_else(none)?;
-    if !state.store.end_override(number, &peer.to_string()).await? {
+    may_decide(&actor, matches!(found.order, Order::Pin { .. }))?;
+    if !change.store(&state).end_override(number, change.by()).await? {
         return Err(none());
     }
-    tracing::warn!(id = %number, does = %found.order, by = %peer, "an override was ended");
+    tracing::warn!(id = %number, does = %found.order, by = change.by(), "an override was ended");
     told(&state, None).await;
-    let message = format!("{peer} ended override {number}: {}", found.order);
-    write_down(&state, EventKind::OverrideEnded, &found.order, &peer, message).await;
-    follow(&state, &peer, &found.order).await?;
+    let message = format!("{} ended override {number}: {}", change.by(), found.order);
+    write_down(&state, EventKind::OverrideEnded, &found.order, change.by(), message).await;
+    follow(&state, change.by(), &found.order).await?;
     Ok(Json(OverrideView::from(&*found)))
 }
 
 /// Has the reconciling loop follow what a pin says, or says no more.
-async fn follow(state: &ServerState, by: &Peer, order: &Order) -> Result<(), ApiError> {
+async fn follow(state: &ServerState, by: &str, order: &Order) -> Result<(), ApiError> {
     match order {
-        Order::Pin { .. } => look(state, by, false).await.map(drop),
+        Order::Pin { .. } => look(state, by, None, false).await.map(drop),
         Order::Pause { .. } | Order::Resume { .. } => Ok(()),
     }
 }
@@ -159,7 +179,7 @@ async fn order(state: &ServerState, asked: &Asked) -> Result<Order, ApiError> {
     match asked.action.as_str() {
         "pause" => Ok(Order::Pause { scope: scope(state, asked).await?, cancel_ringing: asked.cancel_ringing }),
         "resume" => Ok(Order::Resume { scope: scope(state, asked).await? }),
-        "pin" => pin(state, asked.revision.as_deref()).await,
+        PIN => pin(state, asked.revision.as_deref()).await,
         other => Err(ApiError::bad_request(format!("{other:?} is nothing that an override does"), BODY)),
     }
 }
@@ -169,22 +189,27 @@ async fn pin(state: &ServerState, named: Option<&str>) -> Result<Order, ApiError
     let named = named.ok_or_else(|| ApiError::bad_request("a pin needs a commit", "send {\"revision\": COMMIT}"))?;
     let unusable =
         |error: SourceError| ApiError::bad_request(error.to_string(), "`git log` shows the commits of the branch");
-    let revision = state.repository.resolve(named).await.map_err(unusable)?;
-    let newest = newest(state)?;
-    if !state.repository.descends(&newest, &revision).await.map_err(unusable)? {
+    let (at, revision) = resolve(state, named).await.map_err(unusable)?;
+    let repository = &state.sources[at];
+    let newest = newest(state, at)?;
+    if !repository.descends(&newest, &revision).await.map_err(unusable)? {
         let error = format!("commit {} is not in the history of {}", revision.short(), newest.short());
         return Err(ApiError::bad_request(error, "a pin goes back to a commit that the branch was at"));
     }
     let now = state.clock.now().wall;
-    state.repository.verify(&revision, Since::Head, now).await.map_err(|error| {
+    repository.verify(&revision, Since::Head, now).await.map_err(|error| {
         ApiError::bad_request(error.to_string(), "a pin is verified as any commit; `git log --show-signature` helps")
     })?;
-    let files = state.repository.read(&revision).await.map_err(unusable)?;
+    let files = repository.read(&revision).await.map_err(unusable)?;
+    let generation = state.generation.borrow().clone();
+    let others = match generation {
+        Some(generation) => sources::beside(state, at, &generation).await?,
+        None => Vec::new(),
+    };
     let loader = Arc::clone(&state.loader);
     let checked = tokio::task::spawn_blocking(move || {
-        let inside: Vec<_> =
-            files.files.iter().map(|file| (files.inside(&file.path), Arc::clone(&file.bytes))).collect();
-        loader.load(&files.prefix, &inside).err().map(|found| found.len())
+        let loaded: Vec<_> = files.loaded().chain(others.iter().flat_map(|other| other.loaded())).collect();
+        loader.load(&files.prefix, &loaded).err().map(|found| found.len())
     });
     match checked.await.map_err(|_| ApiError::busy("checking"))? {
         None => Ok(Order::Pin { revision }),
@@ -196,10 +221,35 @@ async fn pin(state: &ServerState, named: Option<&str>) -> Result<Order, ApiError
     }
 }
 
-/// The newest commit of the branch that was seen, else the one in force.
-fn newest(state: &ServerState) -> Result<Revision, ApiError> {
-    let source = state.source.borrow();
-    let shown = source.observed_revision.as_deref().or(source.last_applied_revision.as_deref());
+/// The commit of a name, and the place of the source that has it.
+async fn resolve(state: &ServerState, named: &str) -> Result<(usize, Revision), SourceError> {
+    let first = state.sources[0].resolve(named).await.map(|revision| (0, revision));
+    if first.is_ok() {
+        return first;
+    }
+    for (at, source) in state.sources.iter().enumerate().skip(1) {
+        if let Ok(revision) = source.resolve(named).await {
+            return Ok((at, revision));
+        }
+    }
+    first
+}
+
+/// The place of the source that has a commit.
+async fn holder(state: &ServerState, revision: &Revision) -> usize {
+    for (at, source) in state.sources.iter().enumerate() {
+        if source.has(revision).await.unwrap_or(false) {
+            return at;
+        }
+    }
+    0
+}
+
+/// The newest commit of a source's branch that was seen, else the one in force.
+fn newest(state: &ServerState, at: usize) -> Result<Revision, ApiError> {
+    let status = state.reconcile.borrow();
+    let source = status.sources.get(at);
+    let shown = source.and_then(|one| one.observed_revision.as_deref().or(one.last_applied_revision.as_deref()));
     let revision = shown.and_then(|shown| Revision::parse(shown.rsplit(':').next().unwrap_or(shown)));
     revision.ok_or_else(|| {
         let hint = "`dialops status` says what the daemon waits for";
@@ -209,8 +259,9 @@ fn newest(state: &ServerState) -> Result<Revision, ApiError> {
 
 /// The commands that would make a pin last: they undo what came after its commit, the newest first.
 async fn revert(state: &ServerState, pinned: &Revision) -> Result<Vec<String>, ApiError> {
-    let newest = newest(state)?;
-    let later = state.repository.later_than(pinned, &newest).await.map_err(|error| {
+    let at = holder(state, pinned).await;
+    let newest = newest(state, at)?;
+    let later = state.sources[at].later_than(pinned, &newest).await.map_err(|error| {
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string(), "see to the daemon's repository")
     })?;
     let range = format!("git revert --no-edit {pinned}..{newest}");

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
-use super::access::Access;
+use super::{access::Access, people::SignIns};
 use crate::{
     clock::Clock,
     config::Loader,
@@ -13,10 +13,10 @@ use crate::{
     control::{DialCommand, ReconcileCommand},
     domain::{campaign::Generation, guards::Guards},
     gitops::{Source, Wake, webhook::Webhooks},
-    store::Store,
+    store::{AllDispatchCounts, Dispatches, Store},
     telemetry::{
         metrics::Metrics,
-        status::{DialStatus, SourceStatus},
+        status::{DialStatus, ReconcileStatus},
     },
 };
 
@@ -35,24 +35,28 @@ pub struct Instance {
 pub struct ServerState {
     /// Which daemon this is.
     pub instance: Instance,
-    /// The branch that is followed, to read what a plan starts from.
-    pub repository: Source,
+    /// What is followed, to read what a plan starts from; at least one.
+    pub sources: Vec<Source>,
     /// What reads the files of a plan, the one that reads the branch's.
     pub loader: Arc<Loader>,
-    /// Newest status of the source.
-    pub source: watch::Receiver<SourceStatus>,
+    /// Newest status of the sources, in their order.
+    pub reconcile: watch::Receiver<ReconcileStatus>,
     /// Newest status of the dialling loop.
     pub dial: watch::Receiver<DialStatus>,
     /// Definitions in force. Ready means that there are any; once `Some` it never goes back.
     pub generation: watch::Receiver<Option<Arc<Generation>>>,
+    /// How much is to be told others.
+    pub outbox: watch::Receiver<AllDispatchCounts>,
+    /// What is told them.
+    pub dispatches: Arc<dyn Dispatches>,
     /// Durable facts.
     pub store: Arc<dyn Store>,
     /// The dialling loop.
     pub dialer: mpsc::Sender<DialCommand>,
     /// The reconciling loop.
     pub reconciler: mpsc::Sender<ReconcileCommand>,
-    /// What wakes it.
-    pub wake: Arc<Wake>,
+    /// What wakes it for a source, in their order.
+    pub wakes: Vec<Arc<Wake>>,
     /// Servers that tell of pushes.
     pub webhooks: Arc<Webhooks>,
     /// All metrics.
@@ -61,6 +65,8 @@ pub struct ServerState {
     pub clock: Clock,
     /// Who may see personal data and give commands.
     pub access: Access,
+    /// How fast passwords may be guessed.
+    pub sign_ins: SignIns,
     /// How long an override may hold.
     pub longest_override: Duration,
     /// What a good commit may still wait for.

@@ -5,9 +5,11 @@
 pub mod batches;
 pub mod business;
 pub mod contacts;
+pub mod deliveries;
 pub mod do_not_call;
 pub mod journal;
 pub mod overrides;
+pub mod people;
 pub mod plan;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use self::{
     business::{BusinessResultView, CancelledView, ScheduledView},
+    deliveries::{DeliveryView, OutboxView},
     overrides::OverrideView,
 };
 use crate::{
@@ -69,6 +72,9 @@ pub struct Status {
     pub live_calls: u32,
     /// Agents held for an attempt, also for one that is yet to be placed.
     pub reserved_agents: u32,
+    /// How much is to be told others, or was not taken; nothing while there is nothing.
+    #[serde(default)]
+    pub outbox: Vec<OutboxView>,
     /// Every problem of the last attempted revision.
     pub problems: Vec<Problem>,
     /// Limits of the commit in force that are over the settings' ceilings, which hold instead.
@@ -80,8 +86,11 @@ pub struct Status {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Source {
-    /// `main`.
+    /// Which one; `main` where there is one that has no name.
     pub name: String,
+    /// Whose it is, if the settings say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// Repository, without user and password.
     pub repository: String,
     /// What is followed: `refs/heads/…`, `refs/tags/…`, or a commit's id.
@@ -197,6 +206,9 @@ pub struct ImportCounts {
 pub struct SetAgent {
     /// `idle`, `busy`, `rest` or `signed_out`.
     pub state: String,
+    /// Only after the call and its wrap-up; for `busy`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub after_call: bool,
 }
 
 /// Answer of `POST /api/v1/reconcile`: what the look found.
@@ -204,9 +216,9 @@ pub struct SetAgent {
 pub struct Reconciled {
     /// Token of the request, echoed in the status.
     pub token: String,
-    /// The source afterwards.
-    pub source: Source,
-    /// Problems of the newest commit; empty when it is in force.
+    /// The sources that were looked at, as they are afterwards.
+    pub sources: Vec<Source>,
+    /// Problems of their newest commits; empty when these are in force.
     pub problems: Vec<Problem>,
 }
 
@@ -421,6 +433,9 @@ pub struct ContactWhy {
     /// The newest scheduled call that came to nothing.
     #[serde(default)]
     pub cancelled: Option<CancelledView>,
+    /// What others were or are told of it, oldest first.
+    #[serde(default)]
+    pub deliveries: Vec<DeliveryView>,
     /// The call that it is in.
     #[serde(default)]
     pub live: Option<LiveView>,

@@ -8,12 +8,15 @@ mod batches;
 mod business;
 mod campaigns;
 mod customer;
+mod dispatch;
 mod do_not_call;
 mod evaluate;
 mod import;
 mod journal;
+mod outbox;
 mod overrides;
 mod page;
+mod people;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,19 +32,20 @@ use self::{
     batches::{BatchKey, HeldBatch},
     do_not_call::DoNotCall,
     journal::Journal,
+    people::Known,
 };
 use super::{
-    Against, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange,
-    CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges, GateSettings,
-    HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber,
-    ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign,
-    StoredFiles, Tally, Why, file_digest, pseudonym::Pseudonyms,
+    Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest,
+    CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges,
+    FilesOf, GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed,
+    ListedNumber, ListingOutcome, Milestone, NewAuditEntry, News, Opener, OverrideRecord, Resealed, Settlement, Store,
+    StoreError, StoredCampaign, StoredFiles, Tally, Why, file_digest, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        campaign::{Campaign, Generation, KeptFile},
+        campaign::{Callback, Campaign, Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
         drift::{Drift, calls::LiveRows, files::Copies},
@@ -49,7 +53,10 @@ use crate::{
             ledger::{Ledger, monotonic},
             verdict::{self, Question},
         },
-        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
+        ids::{
+            AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision,
+            SourceId,
+        },
         overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
     },
@@ -57,7 +64,7 @@ use crate::{
 };
 
 /// A store in memory; it lives as long as its last handle.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct MemoryStore {
     epoch: Epoch,
     dialog_key: [u8; 32],
@@ -65,6 +72,8 @@ pub struct MemoryStore {
     settings: GateSettings,
     clock: Clock,
     state: Arc<Mutex<State>>,
+    /// What is written down with each change.
+    entry: Option<NewAuditEntry>,
 }
 
 #[derive(Debug, Default)]
@@ -76,11 +85,13 @@ struct State {
     /// Commits that were let in.
     approved: BTreeSet<String>,
     kept_files: BTreeMap<String, KeptFile>,
+    commits: AppliedCommits,
     verified: BTreeMap<Revision, Verification>,
     files: BTreeMap<String, Vec<u8>>,
-    files_of: Option<(Revision, String)>,
+    files_of: Vec<FilesOf>,
     campaigns: BTreeMap<CampaignId, Held>,
     journal: Journal,
+    known: Known,
     contacts: BTreeMap<ContactRef, Contact>,
     custom_fields: BTreeMap<ContactRef, Option<String>>,
     /// Contacts that are left out by the definition that their campaign's contacts stand by.
@@ -101,6 +112,10 @@ struct State {
     /// All overrides, oldest first.
     overrides: Vec<OverrideRecord>,
     ledger: Ledger,
+    /// What others are to be told, oldest first.
+    dispatches: Vec<dispatch::Held>,
+    last_dispatch: i64,
+    news: Arc<News>,
 }
 
 #[derive(Debug)]
@@ -119,6 +134,12 @@ struct Held {
     /// The last contact that was released from those that it follows no longer; `None` once all were.
     unlisted_to: Option<ContactRef>,
     caller_usage: BTreeMap<E164, u64>,
+    /// Where its calls are told, the last that it had.
+    callback: Option<Callback>,
+    /// Whether they are.
+    tells: bool,
+    /// Whether those who were not reached are sent a text message.
+    sends_sms: bool,
 }
 
 impl MemoryStore {
@@ -127,7 +148,7 @@ impl MemoryStore {
     pub fn open(opener: Opener, settings: GateSettings, clock: Clock) -> Arc<Self> {
         let state = State { epoch: 1, ..State::default() };
         let (epoch, state) = (Epoch(1), Arc::new(Mutex::new(state)));
-        Arc::new(Self { epoch, dialog_key: [7; 32], opener, settings, clock, state })
+        Arc::new(Self { epoch, dialog_key: [7; 32], opener, settings, clock, state, entry: None })
     }
 
     /// The same facts as the next life of the daemon finds them; this one is fenced off.
@@ -150,7 +171,8 @@ impl MemoryStore {
         let epoch = Epoch(state.epoch);
         drop(state);
         let (opener, clock) = (self.opener.clone(), self.clock.clone());
-        Arc::new(Self { epoch, dialog_key: self.dialog_key, opener, settings, clock, state: self.state.clone() })
+        let (dialog_key, state) = (self.dialog_key, self.state.clone());
+        Arc::new(Self { epoch, dialog_key, opener, settings, clock, state, entry: None })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -171,6 +193,16 @@ impl MemoryStore {
 }
 
 impl State {
+    /// Which commit of which source; one that stays keeps the time since when it is in force.
+    fn put_sources(&mut self, commits: &BTreeMap<SourceId, Revision>, now: Timestamp) {
+        let before = std::mem::take(&mut self.commits);
+        let row = |(source, revision): (&SourceId, &Revision)| {
+            let stays = before.get(source).filter(|(known, _)| known == revision).map(|(_, at)| *at);
+            (source.clone(), (revision.clone(), stays.unwrap_or(now)))
+        };
+        self.commits = commits.iter().map(row).collect();
+    }
+
     fn held(&self, campaign: &CampaignId) -> Result<&Held, StoreError> {
         self.campaigns.get(campaign).ok_or_else(|| StoreError::UnknownCampaign(campaign.clone()))
     }
@@ -189,6 +221,15 @@ impl State {
             contact.version += 1;
         }
         self.stand(contact);
+    }
+
+    /// The same, where that may end the contact.
+    fn move_on(&mut self, contact: ContactRef, progress: Progress, now: Timestamp) {
+        let before = self.contacts.get(&contact).map(|contact| contact.progress.clone());
+        self.write(contact, progress);
+        if let Some(before) = before {
+            self.not_reached(contact, &before, now);
+        }
     }
 
     /// A contact comes to stand anew by what its campaign's contacts stand by.
@@ -275,6 +316,10 @@ impl Store for MemoryStore {
         Ok(state.applied.last().map(|(revision, _, at)| (revision.clone(), *at)))
     }
 
+    async fn applied_commits(&self) -> Result<AppliedCommits, StoreError> {
+        Ok(self.state()?.commits.clone())
+    }
+
     async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
         Ok(self.state()?.kept_files.clone())
     }
@@ -285,12 +330,12 @@ impl Store for MemoryStore {
 
     async fn add_override(&self, new: NewOverride) -> Result<Arc<Override>, StoreError> {
         let now = self.clock.now().wall;
-        Ok(self.state()?.add_override(new, now))
+        self.noted(|state| Ok(state.add_override(new, now)), |_| true)
     }
 
     async fn end_override(&self, id: OverrideId, by: &str) -> Result<bool, StoreError> {
         let now = self.clock.now().wall;
-        Ok(self.state()?.end_override(id, by, now))
+        self.noted(|state| Ok(state.end_override(id, by, now)), |ended| *ended)
     }
 
     async fn drifted_overrides(&self) -> Result<Vec<Drift>, StoreError> {
@@ -308,8 +353,8 @@ impl Store for MemoryStore {
     }
 
     async fn approve(&self, revision: &Revision, _by: &str) -> Result<(), StoreError> {
-        self.state()?.approved.insert(revision.as_str().to_owned());
-        Ok(())
+        let approved = revision.as_str().to_owned();
+        self.noted(|state| Ok(state.approved.insert(approved)), |_| true).map(|_| ())
     }
 
     async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError> {
@@ -337,7 +382,7 @@ impl Store for MemoryStore {
     async fn copies(&self) -> Result<Copies, StoreError> {
         let state = self.state()?;
         Ok(Copies {
-            of: state.files_of.as_ref().map(|(revision, prefix)| (revision.to_string(), prefix.clone())),
+            of: state.files_of.iter().map(FilesOf::as_text).collect(),
             digests: state.files.iter().map(|(path, bytes)| (path.clone(), file_digest(bytes))).collect(),
             kept: state.kept_files.iter().map(|(path, file)| (path.clone(), Some(file.clone()))).collect(),
         })
@@ -345,13 +390,8 @@ impl Store for MemoryStore {
 
     async fn files(&self) -> Result<Option<StoredFiles>, StoreError> {
         let state = self.state()?;
-        let of = state.files_of.clone();
-        Ok(of.map(|(revision, prefix)| StoredFiles {
-            revision,
-            prefix,
-            files: state.files.clone(),
-            edited: Vec::new(),
-        }))
+        let (sources, files) = (state.files_of.clone(), state.files.clone());
+        Ok((!sources.is_empty()).then_some(StoredFiles { sources, files, edited: Vec::new() }))
     }
 
     async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError> {
@@ -389,8 +429,9 @@ impl Store for MemoryStore {
             state.change(&generation, change, now)?;
         }
         state.kept_files.clone_from(&generation.kept.files);
+        state.put_sources(&generation.sources.commits, now);
         if state.generation.replace(generation).is_none() {
-            state.results_take_effect_late();
+            state.results_take_effect_late(now);
         }
         Ok(())
     }
@@ -414,7 +455,7 @@ impl Store for MemoryStore {
     }
 
     async fn withdraw_intent(&self, attempt: AttemptId) -> Result<(), StoreError> {
-        self.state()?.withdraw(attempt);
+        self.state()?.withdraw(attempt, self.clock.now().wall);
         Ok(())
     }
 
@@ -424,17 +465,19 @@ impl Store for MemoryStore {
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
-        Ok(self.state()?.settle(settlement))
+        Ok(self.state()?.settle(settlement, self.clock.now().wall))
     }
 
     async fn set_business_result(&self, request: BusinessRequest) -> Result<BusinessDecision, StoreError> {
-        self.state()?.set_business_result(request)
+        let is_set = |decision: &BusinessDecision| matches!(decision, BusinessDecision::Set { .. });
+        let now = self.clock.now().wall;
+        self.noted(|state| state.set_business_result(request, now), is_set)
     }
 
     async fn advance(&self, contact: ContactRef, version: u32, progress: Progress) -> Result<(), StoreError> {
         let mut state = self.state()?;
         if state.contacts.get(&contact).is_some_and(|contact| contact.version == version) {
-            state.write(contact, progress);
+            state.move_on(contact, progress, self.clock.now().wall);
         }
         Ok(())
     }
@@ -483,21 +526,25 @@ impl Store for MemoryStore {
     }
 
     async fn pause_batch(&self, campaign: &CampaignId, batch: &BatchId, paused: bool) -> Result<bool, StoreError> {
-        let mut state = self.state()?;
-        state.held(campaign)?;
-        state.pause_batch(campaign, batch, paused)
+        let pause = |state: &mut State| {
+            state.held(campaign)?;
+            state.pause_batch(campaign, batch, paused)
+        };
+        self.noted(pause, |changed| *changed)
     }
 
     async fn edit(&self, campaign: &CampaignId, customer: &CustomerId, edit: ContactEdit) -> Result<bool, StoreError> {
-        self.state()?.edit(campaign, customer, &edit)
+        let now = self.clock.now().wall;
+        self.noted(|state| state.edit(campaign, customer, &edit, now), |changed| *changed)
     }
 
     async fn delete(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
-        self.state()?.delete(campaign, customer)
+        self.noted(|state| state.delete(campaign, customer), |()| true)
     }
 
     async fn erase(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
-        self.state()?.erase(campaign, customer, &pseudonyms())
+        let now = self.clock.now().wall;
+        self.noted(|state| state.erase(campaign, customer, &pseudonyms(), now), |()| true)
     }
 
     async fn reseal(&self, contacts: Vec<Resealed>) -> Result<u64, StoreError> {
@@ -510,6 +557,7 @@ impl Store for MemoryStore {
                 written += 1;
             }
         }
+        self.note(&mut state, written > 0);
         Ok(written)
     }
 
@@ -519,11 +567,11 @@ impl Store for MemoryStore {
         entries: Vec<NewEntry>,
     ) -> Result<ListingOutcome, StoreError> {
         let now = self.clock.now().wall;
-        Ok(self.state()?.import_do_not_call(list, entries, now))
+        self.noted(|state| Ok(state.import_do_not_call(list, entries, now)), |_| true)
     }
 
     async fn remove_do_not_call(&self, list: &DoNotCallId, number: &E164) -> Result<bool, StoreError> {
-        Ok(self.state()?.remove_do_not_call(list, number))
+        self.noted(|state| Ok(state.remove_do_not_call(list, number)), |removed| *removed)
     }
 
     async fn do_not_call_counts(&self, now: Timestamp) -> Result<DoNotCallCounts, StoreError> {
@@ -634,6 +682,12 @@ impl Store for MemoryStore {
         Ok(records.take(limit_of(limit)).cloned().collect())
     }
 
+    async fn attempts_of(&self, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, StoreError> {
+        let state = self.state()?;
+        let records = state.attempts.values().rev().map(|attempt| &attempt.record);
+        Ok(records.filter(|record| record.agent == *agent).take(limit_of(limit)).cloned().collect())
+    }
+
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {
         self.state()?.tally(campaign)
     }
@@ -650,8 +704,7 @@ impl Store for MemoryStore {
     }
 
     async fn set_availability(&self, agent: &AgentId, availability: Availability) -> Result<(), StoreError> {
-        self.state()?.agents.insert(agent.clone(), availability);
-        Ok(())
+        self.noted(|state| Ok(state.agents.insert(agent.clone(), availability)), |_| true).map(|_| ())
     }
 
     async fn journal(&self, entries: Entries) -> Result<(), StoreError> {

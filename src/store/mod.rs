@@ -11,24 +11,32 @@ use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
 mod attributes;
+pub mod audit;
 mod batch;
 #[cfg(test)]
 mod conformance;
+mod dispatch;
 mod do_not_call;
 mod error;
 mod files;
 mod journal;
 pub mod memory;
 mod override_record;
+pub mod people;
 mod pseudonym;
 mod row;
 pub mod sqlite;
 
 pub use self::{
+    audit::NewAuditEntry,
     batch::{Batch, BatchPage, BatchTally, Listed},
+    dispatch::{
+        AllDispatchCounts, Channel, DispatchCounts, DispatchEvent, DispatchFacts, DispatchFilter, DispatchId,
+        DispatchRecord, DispatchState, Dispatches, Lane, LanePage, News, TRIED_FOR, Tried, Waiting,
+    },
     do_not_call::{DoNotCallCounts, ListCount, ListedNumber, ListingOutcome},
     error::StoreError,
-    files::{FileChanges, StoredFiles, file_digest},
+    files::{AppliedCommits, FileChanges, FilesOf, StoredFiles, file_digest, inside},
     journal::{COMMITS_KEPT, CommitResult, EVENTS_KEPT, Entries, Event, EventKind, HandledCommit},
     override_record::{OverrideEnd, OverrideRecord},
 };
@@ -457,6 +465,8 @@ pub struct BusinessRequest {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// Whether it is the tenant's default, which is noted only for a call that has none.
+    pub by_default: bool,
 }
 
 /// What the writer answered.
@@ -488,6 +498,8 @@ pub struct BusinessRecord {
     pub at: Timestamp,
     /// What came of it; `None` while the contact is in a call, whose end it waits for.
     pub outcome: Option<Outcome>,
+    /// Whether it is the tenant's default, since the agent's time for notes ran out.
+    pub by_default: bool,
 }
 
 /// A contact with all its attempts, oldest first.
@@ -516,7 +528,7 @@ pub struct Why {
 
 /// Durable facts. Implementations are opened by their own functions, which take the instance lock.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: people::People + audit::Audit {
     /// This life's epoch.
     fn epoch(&self) -> Epoch;
 
@@ -534,8 +546,11 @@ pub trait Store: Send + Sync + 'static {
     /// Gives the store up, after everything handed in has been written.
     async fn close(&self) -> Result<(), StoreError>;
 
-    /// The revision in force, and when it was applied.
+    /// The revision of the generation in force, and when it was applied.
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError>;
+
+    /// The commit of each source that is in force, and when it came into force.
+    async fn applied_commits(&self) -> Result<AppliedCommits, StoreError>;
 
     /// Files that are in force as an earlier commit has them, by path; see [`Generation::kept`].
     async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError>;
@@ -754,6 +769,9 @@ pub trait Store: Send + Sync + 'static {
         after: Option<AttemptId>,
         limit: u32,
     ) -> Result<Vec<AttemptRecord>, StoreError>;
+
+    /// An agent's newest attempts, newest first, at most `limit`.
+    async fn attempts_of(&self, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, StoreError>;
 
     /// Counts of a campaign.
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError>;

@@ -5,22 +5,19 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time
 
 use dialops::{
     clock::Clock,
-    config::{
-        Loader,
-        settings::{Follow, outer_ceilings},
-    },
+    config::{Loader, settings::outer_ceilings},
     control::{AgentError, DialCommand, QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
         business_result::BusinessResult,
         call::{Destination, LegIdentity},
-        campaign::{Definitions, DialPermission, Generation, Priority},
+        campaign::{AgentDefinition, Definitions, DialPermission, Generation, Priority},
         contact::NewContact,
         gate::Caps,
         guards::Guards,
         ids::{
-            AgentId, AttemptId, BatchId, BusinessResultId, CampaignId, CategoryId, CustomerId, LegId, Revision,
-            TenantId, TrunkId,
+            AgentId, AttemptId, BatchId, BusinessResultId, CampaignId, CategoryId, CustomerId, LegId, QueueId,
+            Revision, TenantId, TrunkId,
         },
         intent::Settlement,
         phone::E164,
@@ -36,7 +33,9 @@ use dialops::{
     },
     telemetry::{
         metrics::Metrics,
-        status::{AgentStatus, CampaignStatus, CommitInfo, Condition, DialStatus, SourceStatus, Waiting},
+        status::{
+            AgentStatus, CampaignStatus, CommitInfo, Condition, DialStatus, ReconcileStatus, SourceStatus, Waiting,
+        },
     },
 };
 use jiff::Timestamp;
@@ -52,7 +51,7 @@ pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 pub(crate) struct Served {
     pub(crate) socket: PathBuf,
     pub(crate) address: SocketAddr,
-    pub(crate) source: watch::Sender<SourceStatus>,
+    pub(crate) source: watch::Sender<ReconcileStatus>,
     pub(crate) dial: watch::Sender<DialStatus>,
     pub(crate) generation: watch::Sender<Option<Arc<Generation>>>,
     pub(crate) store: Arc<MemoryStore>,
@@ -80,7 +79,8 @@ impl Served {
         let unix = http::listen::unix(&socket).await.unwrap();
         let clock = Clock::manual(START.parse().unwrap());
         let store = MemoryStore::open(opener(), gate_settings(), clock.clone());
-        let (source, source_status) = watch::channel(SourceStatus::default());
+        let (source, source_status) =
+            watch::channel(ReconcileStatus { sources: vec![SourceStatus::default()], ..ReconcileStatus::default() });
         let (dial, dial_status) = watch::channel(DialStatus::default());
         let (generation, in_force) = watch::channel(None);
         let (dialer, dial_commands) = mpsc::channel(QUEUE_LENGTH);
@@ -91,21 +91,24 @@ impl Served {
         let metrics = Arc::new(Metrics::new(clock.now().wall));
         let state = ServerState {
             instance: Instance { name: "test".into(), version: "0.0.0".into(), started_at: clock.now().wall },
-            repository: crate::repository::source("/nonexistent", "main", "campaigns"),
+            sources: vec![crate::repository::source("/nonexistent", "main", "campaigns")],
             loader: Arc::new(Loader::new(outer_ceilings())),
-            source: source_status,
+            reconcile: source_status,
             dial: dial_status,
             generation: in_force,
             store: store.clone(),
             dialer,
             reconciler,
-            wake: Arc::default(),
-            webhooks: Arc::new(Webhooks::new(vec![], Follow::Branch("main".into()), None)),
+            wakes: vec![Arc::default()],
+            webhooks: Arc::new(Webhooks::new(vec![], vec![], None)),
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
             access,
+            sign_ins: http::SignIns::default(),
             longest_override: Duration::from_secs(3600),
             guards: Guards::default(),
+            dispatches: store.clone(),
+            outbox: watch::channel(dialops::store::AllDispatchCounts::default()).1,
             keyring: None,
         };
         let shutdown = CancellationToken::new();
@@ -135,7 +138,7 @@ impl Served {
         let changes = vec![CampaignChange::Put { id: campaign_id(), digest: "d1".into() }];
         self.store.apply(Arc::clone(&generation), changes, Against::Whatever).await.unwrap();
         self.generation.send_replace(Some(generation));
-        self.source.send_replace(source_status());
+        self.source.send_modify(|status| status.sources = vec![source_status()]);
         self.dial.send_replace(dial_status());
     }
 
@@ -236,15 +239,23 @@ fn generation() -> Generation {
         counts_as_goal: true,
     };
     let business_results = BTreeMap::from([(sold.id.clone(), sold)]);
-    let definitions = Definitions { campaigns, business_results, ..Definitions::of(tenant) };
+    let anna = AgentDefinition {
+        id: AgentId::parse("anna").unwrap(),
+        name: "Anna Schmidt".into(),
+        sip: "sip:anna@127.0.0.1".into(),
+        queues: vec![QueueId::parse("sales").unwrap()],
+    };
+    let bert = AgentDefinition { id: AgentId::parse("bert").unwrap(), name: "Bert".into(), ..anna.clone() };
+    let agents = [anna, bert].into_iter().map(|agent| (agent.id.clone(), agent)).collect();
+    let definitions = Definitions { campaigns, business_results, agents, ..Definitions::of(tenant) };
     Generation::whole(Revision::parse(COMMIT).unwrap(), at("2031-03-01T01:00:00Z"), definitions)
 }
 
 fn source_status() -> SourceStatus {
     let revision = Some(format!("main@sha1:{COMMIT}"));
     SourceStatus {
-        retired: Vec::new(),
-        removed: Vec::new(),
+        id: "main".into(),
+        owner: None,
         waiting: None,
         repository: "/srv/calls".into(),
         reference: "refs/heads/main".into(),
@@ -294,6 +305,7 @@ fn dial_status() -> DialStatus {
             state: "talking".into(),
             since: START.into(),
             campaign: Some("spring".into()),
+            ..AgentStatus::default()
         }],
         live_calls: 1,
         reserved_agents: 0,
@@ -338,7 +350,7 @@ async fn stand_in_dialer(
 ) {
     while let Some(command) = commands.recv().await {
         match command {
-            DialCommand::SetAgent { agent, availability, reply } => {
+            DialCommand::SetAgent { agent, availability, reply, .. } => {
                 let known = set_state(&dial, &agent, availability);
                 let _caller_gone = reply.send(if known { Ok(()) } else { Err(AgentError::Unknown(agent)) });
             }
@@ -353,6 +365,7 @@ async fn stand_in_dialer(
             // The store has it; this one dials nobody.
             DialCommand::ContactChanged { .. }
             | DialCommand::DoNotCallChanged { .. }
+            | DialCommand::HangUp(_)
             | DialCommand::Compare { .. }
             | DialCommand::Mend { .. } => {}
         }
@@ -366,9 +379,9 @@ fn set_state(dial: &watch::Sender<DialStatus>, agent: &AgentId, availability: Av
     })
 }
 
-async fn stand_in_reconciler(mut commands: mpsc::Receiver<ReconcileCommand>, source: watch::Sender<SourceStatus>) {
+async fn stand_in_reconciler(mut commands: mpsc::Receiver<ReconcileCommand>, source: watch::Sender<ReconcileStatus>) {
     while let Some(command) = commands.recv().await {
-        source.send_modify(|status| status.last_handled_reconcile = Some(command.token));
+        source.send_modify(|status| status.sources[0].last_handled_reconcile = Some(command.token));
         let _caller_gone = command.done.send(());
     }
 }

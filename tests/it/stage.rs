@@ -135,7 +135,7 @@ impl Default for Campaign {
 }
 
 impl Campaign {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let Self { id, state, window, max_ring, do_not_call, timezone, starts_at, ends_at, rest, .. } = self;
         let results = self.results.map_or_else(|| self.days(), str::to_owned);
         format!(
@@ -287,6 +287,15 @@ max_calls_per_second = 1000
         let log = self.path(&format!("life-{life}.log"));
         self.set_clock_of(&mut command);
         Daemon::start(command, log, self.http)
+    }
+
+    /// Starts it with further variables, and waits until a commit is in force.
+    pub(crate) fn run_with(&self, variables: &[(&str, &str)]) -> Daemon {
+        let mut command = self.command(&["run"]);
+        command.envs(variables.iter().copied());
+        let daemon = self.live(command);
+        self.until("the daemon is ready", || daemon.is_ready());
+        daemon
     }
 
     /// Starts the daemon and waits until a commit is in force.

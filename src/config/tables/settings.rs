@@ -2,7 +2,13 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::{campaign::MAX_RING_LIMIT, notifications::NotificationTable, source::SourceTable, webhooks::WebhookTable};
+use super::{
+    campaign::MAX_RING_LIMIT,
+    notifications::NotificationTable,
+    outbox::{CallbacksTable, SmsGatewayTable},
+    source::SourceTable,
+    webhooks::WebhookTable,
+};
 use crate::{
     config::{
         kinds::{
@@ -34,8 +40,10 @@ table! {
         /// Name of this daemon among others, on its page, in commit statuses and notifications; the host's name unless
         /// it is set.
         optional instance: Text<1, 64> => "prod-a",
-        /// The configuration repository that is followed.
-        required source: SourceTable => { repository = "/srv/dialling.git" },
+        /// The configuration repository that is followed; either this or `[[sources]]`.
+        optional source: SourceTable => { repository = "/srv/dialling.git" },
+        /// One `[[sources]]` for each of several repositories, which are one configuration together.
+        default(Vec::new()) sources: List<SourceTable, 0>,
         /// Where attempts, contacts and agents' states are kept.
         table store: StoreTable,
         /// Where the daemon answers.
@@ -62,6 +70,10 @@ table! {
         default(Vec::new()) webhooks: List<WebhookTable, 0>,
         /// One `[[notifications]]` for each that is told of what needs a person.
         default(Vec::new()) notifications: List<NotificationTable, 0>,
+        /// How callbacks go out.
+        table callbacks: CallbacksTable,
+        /// The gateway that sends text messages to customers who were not reached; without one none is sent.
+        optional sms: SmsGatewayTable,
         /// What the daemon says of itself.
         table log: LogTable,
         /// What `/metrics` tells.

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::Drift;
-use crate::domain::{campaign::KeptFile, ids::Revision};
+use crate::domain::campaign::KeptFile;
+
+/// The commit and the folder of campaigns, by source.
+pub type Of = BTreeMap<String, (String, String)>;
 
 /// What the store keeps of the files in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Copies {
-    /// The commit that they are in force by, as it stands there, and the folder of campaigns; nothing while they are
-    /// being written.
-    pub of: Option<(String, String)>,
+    /// Of each source the commit that they are in force by, as it stands there, and the folder of campaigns; nothing
+    /// while they are being written.
+    pub of: Of,
     /// Digests of what they say, by path.
     pub digests: BTreeMap<String, String>,
     /// Files that are in force as earlier commits have them; nothing for one that can't be read.
@@ -19,14 +22,9 @@ pub struct Copies {
 
 /// Where the copies differ from the files in force, of which these are the digests.
 #[must_use]
-pub fn of_files(
-    (revision, prefix): (&Revision, &str),
-    in_force: &BTreeMap<String, String>,
-    stored: &Copies,
-) -> Vec<Drift> {
+pub fn of_files(of: &Of, in_force: &BTreeMap<String, String>, stored: &Copies) -> Vec<Drift> {
     let mut found = Vec::new();
-    let of = stored.of.as_ref().map(|(revision, prefix)| (revision.as_str(), prefix.as_str()));
-    if of != Some((revision.as_str(), prefix)) {
+    if *of != stored.of {
         let differs = "the store has them as those of another commit, or as not complete";
         found.push(Drift::File { path: None, differs });
     }
@@ -61,18 +59,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::ids::Revision;
+
+    fn of(digit: char, folder: &str) -> Of {
+        Of::from([("main".to_owned(), (revision(digit).to_string(), folder.to_owned()))])
+    }
 
     fn revision(digit: char) -> Revision {
         Revision::parse(&digit.to_string().repeat(40)).unwrap()
     }
 
     fn in_order(digests: &BTreeMap<String, String>) -> Copies {
-        let of = Some((revision('a').to_string(), "campaigns".to_owned()));
-        Copies { of, digests: digests.clone(), kept: BTreeMap::new() }
+        Copies { of: of('a', "campaigns"), digests: digests.clone(), kept: BTreeMap::new() }
     }
 
     fn found(digests: &BTreeMap<String, String>, stored: &Copies) -> Vec<String> {
-        of_files((&revision('a'), "campaigns"), digests, stored).iter().map(ToString::to_string).collect()
+        of_files(&of('a', "campaigns"), digests, stored).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -80,9 +82,7 @@ mod tests {
         let digests = BTreeMap::from([("campaigns/a.toml".to_owned(), "1".to_owned())]);
         let right = in_order(&digests);
         assert_eq!(found(&digests, &right), [""; 0]);
-        let other = Some((revision('b').to_string(), "campaigns".to_owned()));
-        let elsewhere = Some((revision('a').to_string(), String::new()));
-        for of in [None, other, elsewhere] {
+        for of in [Of::new(), of('b', "campaigns"), of('a', "")] {
             let told = found(&digests, &Copies { of, ..right.clone() });
             assert_eq!(told, ["files in force: the store has them as those of another commit, or as not complete"]);
         }
@@ -110,7 +110,7 @@ mod tests {
             digests in prop::collection::btree_map("[a-d]{1,2}", "[0-3]", 0..8),
             stored in prop::collection::btree_map("[a-d]{1,2}", "[0-3]", 0..8),
         ) {
-            let told = of_files((&revision('a'), "campaigns"), &digests, &in_order(&stored));
+            let told = of_files(&of('a', "campaigns"), &digests, &in_order(&stored));
             let mut paths: Vec<String> = told.iter().filter_map(|drift| match drift {
                 Drift::File { path, .. } => path.clone(),
                 _ => None,

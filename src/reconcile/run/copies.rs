@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::Looper;
+use super::{Followed, Looper, files::of, look::in_force};
 use crate::{
     domain::{
         campaign::{Generation, KeptFile},
@@ -23,11 +23,17 @@ impl Looper {
         let mut found = self.parts.store.drifted_overrides().await?;
         let copies = self.parts.store.copies().await?;
         found.extend(of_kept(&generation.kept.files, &copies.kept));
-        let Some(files) = self.files.clone() else { return Ok(found) };
+        let commits = in_force(&self.standing);
+        if commits.is_empty() {
+            return Ok(found);
+        }
         match &self.kept_digests {
-            Some(digests) => found.extend(of_files((&files.revision, &files.prefix), digests, &copies)),
+            Some(digests) => {
+                let of = commits.iter().map(|commit| of(commit).as_text()).collect();
+                found.extend(of_files(&of, digests, &copies));
+            }
             // They could not be written; that is no work of others.
-            None => self.keep_files(&files).await,
+            None => self.keep_files().await,
         }
         Ok(found)
     }
@@ -45,7 +51,7 @@ impl Looper {
         if !found.iter().any(|drift| matches!(drift, Drift::File { .. })) {
             return Ok(());
         }
-        let (Some(files), Some(mut before)) = (self.files.clone(), self.kept_digests.clone()) else { return Ok(()) };
+        let Some(mut before) = self.kept_digests.clone() else { return Ok(()) };
         let stored = self.parts.store.copies().await?.digests;
         for drift in found {
             let Drift::File { path: Some(path), .. } = drift else { continue };
@@ -54,18 +60,24 @@ impl Looper {
                 None => drop(before.remove(path)),
             }
         }
-        self.write_files(&files, before).await
+        self.write_files(before).await
     }
 
-    /// Files that stay as earlier commits have them, as these have them where they can be read: what stands in the
-    /// store anybody may have edited.
-    pub(super) async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
-        let mut kept = self.parts.store.kept_files().await?;
+    /// Files of a source that stay as earlier commits have them, as these have them where they can be read: what stands
+    /// in the store anybody may have edited.
+    pub(super) async fn kept_files(
+        &self,
+        one: &Followed,
+        all: &BTreeMap<String, KeptFile>,
+    ) -> BTreeMap<String, KeptFile> {
+        let label = one.source.settings().label();
+        let own = all.iter().filter(|(path, _)| path.starts_with(&label));
+        let mut kept: BTreeMap<_, _> = own.map(|(path, file)| (path.clone(), file.clone())).collect();
         let mut commits: BTreeMap<Revision, Option<CommitFiles>> = BTreeMap::new();
         for (path, file) in &mut kept {
             let KeptFile::Of { revision, bytes } = file else { continue };
             if !commits.contains_key(revision) {
-                commits.insert(revision.clone(), self.parts.source.read_apart(revision).await.ok());
+                commits.insert(revision.clone(), one.source.read_apart(revision).await.ok());
             }
             let files = commits.get(revision).into_iter().flatten().flat_map(|commit| &commit.files);
             let Some(committed) = files.into_iter().find(|file| file.path == *path) else { continue };
@@ -74,6 +86,6 @@ impl Looper {
                 *bytes = Arc::clone(&committed.bytes);
             }
         }
-        Ok(kept)
+        kept
     }
 }

@@ -14,10 +14,14 @@ use super::{
     sql,
 };
 use crate::{
-    domain::{campaign::KeptFile, drift::files::Copies, ids::Revision},
+    domain::{
+        campaign::KeptFile,
+        drift::files::Copies,
+        ids::{Revision, SourceId},
+    },
     store::{
         StoreError,
-        files::{FileChanges, StoredFiles, file_digest},
+        files::{FileChanges, FilesOf, StoredFiles, file_digest},
         row::damaged,
     },
 };
@@ -34,9 +38,14 @@ pub(super) fn put(conn: &Connection, changes: &FileChanges) -> Result<(), Fault>
         };
         query.execute(conn).doing("keeping configuration files")?;
     }
-    let (revision, prefix) = changes.complete.as_ref().map(|(revision, prefix)| (revision.as_str(), prefix)).unzip();
-    let query = sql::query("UPDATE store SET files_of = ?1, files_prefix = ?2").bind(revision).bind(prefix);
-    query.execute(conn).doing("keeping configuration files").map(drop)
+    let doing = "keeping configuration files";
+    sql::query("UPDATE source_commit SET files_of = NULL, folder = NULL").execute(conn).doing(doing)?;
+    const OF: &str = "UPDATE source_commit SET files_of = ?1, folder = ?2 WHERE source = ?3";
+    for FilesOf { source, revision, folder } in &changes.complete {
+        let query = sql::query(OF).bind(revision.as_str()).bind(folder).bind(source.as_str());
+        query.execute(conn).doing(doing)?;
+    }
+    Ok(())
 }
 
 /// Digests of the files that are kept, by path.
@@ -49,14 +58,15 @@ pub(super) fn digests(conn: &Connection) -> Result<BTreeMap<String, String>, Fau
 /// What is kept, with digests of what stands there now.
 pub(super) fn copies(conn: &Connection) -> Result<Copies, Fault> {
     let doing = "reading configuration files";
-    const OF: &str = "SELECT files_of, files_prefix FROM store WHERE files_of IS NOT NULL";
-    let of: Option<(String, Option<String>)> = sql::query_as(OF).fetch_optional(conn).doing(doing)?;
+    const OF: &str = "SELECT source, files_of, coalesce(folder, '') FROM source_commit WHERE files_of IS NOT NULL";
+    let of: Vec<(String, String, String)> = sql::query_as(OF).fetch_all(conn).doing(doing)?;
     let mut digests = BTreeMap::new();
     sql::query("SELECT path, bytes FROM definition_file").while_some(conn, doing, |row| {
         digests.insert(column(row, 0)?, file_digest(column::<&[u8]>(row, 1)?));
         Ok(Some(()))
     })?;
-    Ok(Copies { of: of.map(|(revision, prefix)| (revision, prefix.unwrap_or_default())), digests, kept: kept(conn)? })
+    let of = of.into_iter().map(|(source, revision, folder)| (source, (revision, folder))).collect();
+    Ok(Copies { of, digests, kept: kept(conn)? })
 }
 
 /// Files that are in force as earlier commits have them; nothing for one whose commit can't be read.
@@ -83,16 +93,22 @@ pub(super) fn all_kept(conn: &Connection) -> Result<BTreeMap<String, KeptFile>, 
 /// The files, if all of a commit are kept.
 pub(super) fn all(conn: &Connection) -> Result<Option<StoredFiles>, Fault> {
     let doing = "reading configuration files";
-    const OF: &str = "SELECT files_of, files_prefix FROM store WHERE files_of IS NOT NULL";
-    let of: Option<(String, String)> = sql::query_as(OF).fetch_optional(conn).doing(doing)?;
-    let Some((revision, prefix)) = of else { return Ok(None) };
-    let revision = Revision::parse(&revision).ok_or_else(|| damaged("store.files_of"))?;
+    const OF: &str = "SELECT source, files_of, folder FROM source_commit";
+    let of: Vec<(String, Option<String>, Option<String>)> = sql::query_as(OF).fetch_all(conn).doing(doing)?;
+    let of = of.into_iter().map(|(source, revision, folder)| Some((source, revision?, folder?)));
+    let Some(of) = of.collect::<Option<Vec<_>>>().filter(|of| !of.is_empty()) else { return Ok(None) };
+    let of = of.into_iter().map(|(source, revision, folder)| {
+        let source = SourceId::parse(&source).map_err(|_| damaged("source_commit.source"))?;
+        let revision = Revision::parse(&revision).ok_or_else(|| damaged("source_commit.files_of"))?;
+        Ok(FilesOf { source, revision, folder })
+    });
+    let sources: Vec<FilesOf> = of.collect::<Result<_, Fault>>()?;
     let rows = sql::query_as("SELECT path, bytes, digest FROM definition_file").fetch_all(conn);
     let rows: Vec<(String, Vec<u8>, String)> = rows.doing(doing)?;
     let edited = rows.iter().filter(|(_, bytes, digest)| file_digest(bytes) != *digest);
     let edited = edited.map(|(path, ..)| path.clone()).collect();
     let files = rows.into_iter().map(|(path, bytes, _)| (path, bytes)).collect();
-    Ok(Some(StoredFiles { revision, prefix, files, edited }))
+    Ok(Some(StoredFiles { sources, files, edited }))
 }
 
 /// Campaigns that have a file, by their rows.
@@ -113,7 +129,7 @@ pub fn read_files(path: &Path) -> Result<Option<(StoredFiles, BTreeSet<String>)>
         if id != APPLICATION_ID {
             return Err(StoreError::NotAStore { store: name.clone() }.into());
         }
-        const KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('store') WHERE name = 'files_of')";
+        const KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'source_commit')";
         let known: bool = conn.query_row(KNOWN, [], |row| row.get(0)).doing(doing)?;
         let files = if known { all(&conn)? } else { None };
         files.map(|files| Ok((files, campaigns(&conn)?))).transpose()

@@ -6,7 +6,9 @@
 //! | `writer` | the loop that turns what is queued into one transaction |
 //! | `intent` `outcome` `business` `campaigns` `import` `batch` `customer` | what the writer does |
 //! | `journal` | what became of commits, and what has happened |
+//! | `people` `audit` | who is let in, and who changed what |
 //! | `overrides` | what people decide against the files for a while |
+//! | `dispatch` `outbox` | what others are to be told: callbacks and text messages |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
 //! | `place` | who is next: keys that compare as contacts are served |
 //! | `orders` | the file beside the store's in which places of whole campaigns lie |
@@ -19,6 +21,7 @@
 //! | `read` `kept` `leftover` | what they do |
 //! | `sql` `statements` | statements, bound and executed, and their rows |
 
+mod audit;
 mod background;
 mod batch;
 mod business;
@@ -26,6 +29,7 @@ mod campaigns;
 mod checkpoint;
 mod contact;
 mod customer;
+mod dispatch;
 mod do_not_call;
 mod evaluate;
 mod evaluation;
@@ -40,9 +44,11 @@ mod leftover;
 mod listed;
 mod open;
 mod orders;
+mod outbox;
 mod outcome;
 mod overrides;
 mod pause;
+mod people;
 mod place;
 mod read;
 mod readers;
@@ -90,11 +96,11 @@ pub(super) use self::{
     release::{ANY_SPENT, HELD},
 };
 use super::{
-    Against, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX, CampaignChange,
-    CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges, GateSettings,
-    HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber,
-    ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Step, Store, StoreError, StoredCampaign,
-    StoredFiles, Tally, Why, attributes, pseudonym::Pseudonyms,
+    Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX,
+    CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges,
+    GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Lane, Leftovers, LegRecord, Listed,
+    ListedNumber, ListingOutcome, Milestone, NewAuditEntry, Opener, OverrideRecord, Resealed, Settlement, Step, Store,
+    StoreError, StoredCampaign, StoredFiles, Tally, Why, attributes, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -131,17 +137,19 @@ const LOOKS_MAX: u32 = 10;
 const SCREENED_AT_ONCE: usize = 500;
 
 /// A store in one SQLite file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SqliteStore {
     shared: Arc<Shared>,
     dialog_key: [u8; 32],
     readers: Arc<Readers>,
-    background: Background,
+    background: Arc<Background>,
     urgent: mpsc::Sender<Command>,
     long: mpsc::Sender<Command>,
     /// A definition that is being applied.
-    evaluation: Mutex<Option<Evaluation>>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    evaluation: Arc<Mutex<Option<Evaluation>>>,
+    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// What is written down with each change.
+    entry: Option<NewAuditEntry>,
 }
 
 impl SqliteStore {
@@ -190,16 +198,17 @@ impl SqliteStore {
             let _ = checkpoints.await;
             drop(lock);
         });
-        let (dialog_key, writer) = (opened.dialog_key, Mutex::new(Some(task)));
+        let (dialog_key, writer) = (opened.dialog_key, Arc::new(Mutex::new(Some(task))));
         Ok(Arc::new(Self {
             shared,
             dialog_key,
             readers,
-            background,
+            background: Arc::new(background),
             urgent,
             long,
-            evaluation: Mutex::new(None),
+            evaluation: Arc::default(),
             writer,
+            entry: None,
         }))
     }
 
@@ -209,9 +218,19 @@ impl SqliteStore {
         self.shared.forget_live_calls();
     }
 
+    /// Has a change made, and written down with who made it.
     async fn ask(&self, queue: &mpsc::Sender<Command>, work: Work) -> Result<Reply, StoreError> {
+        self.hand_in(queue, work, self.entry.clone()).await
+    }
+
+    async fn hand_in(
+        &self,
+        queue: &mpsc::Sender<Command>,
+        work: Work,
+        entry: Option<NewAuditEntry>,
+    ) -> Result<Reply, StoreError> {
         let (reply, answer) = oneshot::channel();
-        queue.send(Command { work, reply }).await.map_err(|_| StoreError::Closed)?;
+        queue.send(Command { work, entry, reply }).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -222,7 +241,7 @@ impl SqliteStore {
         self.shared.sweep(evaluation, ordered);
         for keys in own.chunks(SWEPT_AT_ONCE) {
             let (reply, _) = oneshot::channel();
-            let _ = self.long.try_send(Command { work: Work::Sweep(evaluation, keys.to_vec()), reply });
+            let _ = self.long.try_send(Command { work: Work::Sweep(evaluation, keys.to_vec()), entry: None, reply });
         }
     }
 
@@ -249,7 +268,8 @@ impl SqliteStore {
     async fn swept(&self, evaluation: i64, places: Vec<Stale>) -> Result<(), StoreError> {
         let (ordered, own) = place::parted(places);
         for keys in own.chunks(SWEPT_AT_ONCE) {
-            self.ask(&self.long, Work::Sweep(evaluation, keys.to_vec())).await?;
+            // What follows from a change is no change of its own.
+            self.hand_in(&self.long, Work::Sweep(evaluation, keys.to_vec()), None).await?;
         }
         let orders = Arc::clone(&self.shared.orders);
         let swept = blocking(move || orders.sweep(evaluation, &ordered)).await;
@@ -275,6 +295,13 @@ impl SqliteStore {
     async fn changed(&self, queue: &mpsc::Sender<Command>, work: Work) -> Result<bool, StoreError> {
         let reply = self.ask(queue, work).await?;
         if let Reply::Changed(changed) = reply { Ok(changed) } else { Err(StoreError::Closed) }
+    }
+
+    /// Has messages moved, and tells of their lanes, one for each.
+    async fn moved(&self, work: Work) -> Result<Vec<Lane>, StoreError> {
+        let Reply::Lanes(lanes) = self.ask(&self.long, work).await? else { return Err(StoreError::Closed) };
+        self.shared.news.tell(lanes.iter().cloned());
+        Ok(lanes)
     }
 
     /// Reads in one snapshot.
@@ -326,6 +353,10 @@ impl Store for SqliteStore {
 
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
         self.read(read::applied).await
+    }
+
+    async fn applied_commits(&self) -> Result<AppliedCommits, StoreError> {
+        self.read(read::applied_commits).await
     }
 
     async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
@@ -669,6 +700,11 @@ impl Store for SqliteStore {
     ) -> Result<Vec<AttemptRecord>, StoreError> {
         let campaign = campaign.clone();
         self.read(move |conn| read::attempts(conn, &campaign, after, limit)).await
+    }
+
+    async fn attempts_of(&self, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, StoreError> {
+        let agent = agent.clone();
+        self.read(move |conn| read::attempts_of(conn, &agent, limit)).await
     }
 
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {

@@ -29,7 +29,7 @@ use crate::{
             ledger::monotonic,
             verdict::{self, Question},
         },
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Revision, TrunkId},
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Revision, SourceId, TrunkId},
         intent::PinnedRoom,
         order::{self, Next, Rank},
         phone::E164,
@@ -38,7 +38,7 @@ use crate::{
         zone::ContactZone,
     },
     store::{
-        AttemptRecord, CandidatePage, ContactHistory, StoredCampaign, Tally, Why, pseudonym,
+        AppliedCommits, AttemptRecord, CandidatePage, ContactHistory, StoredCampaign, Tally, Why, pseudonym,
         row::{self, damaged, micros},
     },
 };
@@ -49,6 +49,17 @@ pub(super) fn applied(conn: &Connection) -> Result<Option<(Revision, Timestamp)>
     let row: Option<(String, i64)> = sql::query_as(SQL).fetch_optional(conn).doing("reading the revision in force")?;
     let Some((revision, at)) = row else { return Ok(None) };
     Ok(Some((Revision::parse(&revision).unwrap_or_else(Revision::unknown), row::timestamp(at)?)))
+}
+
+/// The commit of each source that is in force, and since when it is; one that can't be read is none that there is.
+pub(super) fn applied_commits(conn: &Connection) -> Result<AppliedCommits, Fault> {
+    const SQL: &str = "SELECT source, revision, applied_at FROM source_commit";
+    let rows = sql::query_as(SQL).fetch_all(conn).doing("reading the commits in force")?;
+    let row = |(source, revision, at): (String, String, i64)| {
+        let revision = Revision::parse(&revision).unwrap_or_else(Revision::unknown);
+        Some((SourceId::parse(&source).ok()?, (revision, row::timestamp(at).ok()?)))
+    };
+    Ok(rows.into_iter().filter_map(row).collect())
 }
 
 /// Whether a commit was let in, or has been in force before.
@@ -593,6 +604,21 @@ pub(super) fn attempts(
     let query = sql::query(SQL).bind(key).bind(after.map_or(-1, AttemptId::to_i64)).bind(limit);
     let rows = query.fetch_all(conn).doing("reading attempts")?;
     rows.iter().map(attempt).collect()
+}
+
+/// An agent's newest attempts, newest first.
+pub(super) fn attempts_of(conn: &Connection, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, Fault> {
+    const SQL: &str = attempts_sql!("WHERE a.agent = ?1 ORDER BY a.id DESC LIMIT ?2");
+    let query = sql::query(SQL).bind(agent.as_str()).bind(limit);
+    let rows = query.fetch_all(conn).doing("reading an agent's calls")?;
+    rows.iter().map(attempt).collect()
+}
+
+/// One attempt.
+pub(super) fn one_attempt(conn: &Connection, id: AttemptId) -> Result<Option<AttemptRecord>, Fault> {
+    const SQL: &str = attempts_sql!("WHERE a.id = ?1");
+    let row = sql::query(SQL).bind(id.to_i64()).fetch_optional(conn).doing("reading an attempt")?;
+    row.as_ref().map(attempt).transpose()
 }
 
 fn attempt(row: &Row<'_>) -> Result<AttemptRecord, Fault> {
