@@ -6,7 +6,9 @@ use std::{
 };
 
 use crate::{
-    drift::edit,
+    config_fixtures,
+    drift::{edit, value},
+    oracle::random::{self, dice::Dice},
     repository::git,
     stage::{Campaign, Stage, daemon::Daemon},
 };
@@ -33,15 +35,22 @@ fn applied(daemon: &Daemon) -> String {
     daemon.status()["sources"][0]["lastAppliedRevision"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Imports into a new folder and sees to it that `check` has nothing against the files.
+/// Imports into a new folder and sees to it that `check` has nothing at all against the files.
 fn import(stage: &Stage, name: &str) -> PathBuf {
+    let (folder, told) = import_telling(stage, name);
+    assert_eq!(told, "");
+    folder
+}
+
+/// The same where `check` may have something to tell that is no error.
+fn import_telling(stage: &Stage, name: &str) -> (PathBuf, String) {
     let folder = stage.path(name);
     let into = folder.to_str().unwrap();
     let said = stage.cli(&["import", "--from-store", into]);
     assert!(said.starts_with("wrote "), "{said}");
     let (code, out, err) = stage.cli_says(&["check", into]);
-    assert!(code == Some(0) && out.is_empty(), "{out}{err}");
-    folder
+    assert_eq!(code, Some(0), "{out}{err}");
+    (folder, out)
 }
 
 fn plans_nothing(stage: &Stage, folder: &Path, more: &[&str]) {
@@ -178,4 +187,68 @@ fn what_another_program_has_changed_in_the_store_is_told() {
     assert_eq!(into("last").0, Some(0));
     assert_eq!(files(&stage.path("last")), files(&stage.path("first")));
     daemon.stop();
+}
+
+/// How many random cases have their definitions go through the store; `DIALOPS_STORES` sets another number.
+const STORES: u64 = 5;
+
+/// A file of a random campaign: where it may stand, and what it says, whether that is good or not.
+fn some_file(dice: &mut Dice, seed: u64, text: &str, may_be_bad: bool) -> (String, String, String) {
+    // Campaigns of all cases stand beside each other.
+    let id = text.split('"').nth(1).unwrap();
+    let text =
+        text.replacen(id, &format!("{id}-{seed}"), 1).replace(&format!("campaign {id}"), &format!("{id} {seed}"));
+    let comment = *dice.pick(&["", "# ä €\n", "# \"\"\" ]] }}\n\n\n", "#\tx\n"]);
+    let bad = if may_be_bad && dice.chance(20) { *dice.pick(&["bogus = 1\n", "]", "id = 7\n"]) } else { "" };
+    let ends = *dice.pick(&["", "\n", "\n\n# end"]);
+    let prefix = *dice.pick(&["", "spring ", "B_", "ü-"]);
+    let name = format!("{id}-{seed}");
+    (name.clone(), format!("campaigns/{prefix}{name}.toml"), format!("{bad}{comment}{text}{ends}"))
+}
+
+#[test]
+fn random_definitions_come_out_as_they_are_in_force() {
+    let stage = Stage::new(&[]);
+    let campaigns = stage.repository.path().join("campaigns");
+    std::fs::remove_dir_all(&campaigns).unwrap();
+    for (path, bytes) in config_fixtures::files(Path::new("tests/fixtures/cases/shared")) {
+        stage.repository.write(Path::new("campaigns/shared").join(path), bytes);
+    }
+    stage.settings(|text| {
+        let owned = "[\"+862880000001\", \"+862880000002\"]";
+        let text = text.replace("dial = \"all\"", "dial = \"none\"").replace("[\"+862160001000\"]", owned);
+        format!("{text}\n[guards]\nbad_files = \"isolate\"\n")
+    });
+    let (mut daemon, mut paths) = (None, BTreeMap::new());
+    let stores = std::env::var("DIALOPS_STORES").map_or(STORES, |text| text.parse().unwrap());
+    for seed in 0..stores {
+        let case = tempfile::tempdir().unwrap();
+        random::write(seed, case.path());
+        let mut dice = Dice::new(seed, "files");
+        let files = config_fixtures::files(case.path());
+        for (number, (_, text)) in files.iter().filter(|(path, _)| is_campaign(path)).enumerate() {
+            let text = std::str::from_utf8(text).unwrap();
+            let (id, path, text) = some_file(&mut dice, seed, text, seed > 0);
+            if let Some(before) = paths.insert(id, path.clone()) {
+                std::fs::remove_file(stage.repository.path().join(before)).unwrap();
+            }
+            stage.repository.write(&path, text);
+            let head = stage.repository.commit(&format!("case {seed}, file {number}"));
+            let daemon = daemon.get_or_insert_with(|| stage.run());
+            let what = format!("case {seed}, file {number} is in force, and kept");
+            stage.until(&what, || applied(daemon).ends_with(head.as_str()) && kept_of(&stage) == head.as_str());
+            let (folder, _) = import_telling(&stage, &format!("{seed}-{number}"));
+            plans_nothing(&stage, &folder, &[]);
+        }
+    }
+    daemon.unwrap().stop();
+}
+
+fn is_campaign(path: &str) -> bool {
+    path.starts_with("campaign") && path.ends_with(".toml")
+}
+
+/// The commit whose files the store keeps.
+fn kept_of(stage: &Stage) -> String {
+    value(stage, "SELECT coalesce(files_of, '') FROM store")
 }

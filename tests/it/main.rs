@@ -25,6 +25,7 @@ mod faults;
 mod filters;
 mod flaky_people;
 mod followed;
+mod forges;
 mod from_store;
 mod git_server;
 mod gitops;

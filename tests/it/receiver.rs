@@ -17,10 +17,12 @@ use serde_json::Value;
 use crate::stage::pause;
 
 /// How it answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Manner {
     /// With this status, these further lines of its head, and this body.
     Answers(u16, &'static str, &'static str),
+    /// By what came so far, the newest last, and with what status each was answered: a status and a body.
+    Judges(fn(&[(Request, u16)], &Request) -> (u16, String)),
     /// Never, for as long as anybody waits.
     Stalls,
     /// The beginning of an answer, and then nothing more.
@@ -62,6 +64,8 @@ pub(crate) struct Receiver {
 struct Shared {
     manner: Mutex<Manner>,
     requests: Mutex<Vec<Request>>,
+    /// Those that were judged.
+    judged: Mutex<Vec<(Request, u16)>>,
     ended: AtomicBool,
 }
 
@@ -73,7 +77,12 @@ impl Receiver {
     pub(crate) fn at(address: SocketAddr, manner: Manner) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Shared { manner: Mutex::new(manner), requests: Mutex::default(), ended: AtomicBool::new(false) };
+        let shared = Shared {
+            manner: Mutex::new(manner),
+            requests: Mutex::default(),
+            judged: Mutex::default(),
+            ended: AtomicBool::new(false),
+        };
         let shared = Arc::new(shared);
         let served = Arc::clone(&shared);
         std::thread::spawn(move || {
@@ -97,6 +106,11 @@ impl Receiver {
         *self.shared.manner.lock().unwrap() = manner;
     }
 
+    /// What was judged so far, and with what status each was answered.
+    pub(crate) fn judged(&self) -> Vec<(Request, u16)> {
+        self.shared.judged.lock().unwrap().clone()
+    }
+
     /// What came so far, also what was refused.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.shared.requests.lock().unwrap().clone()
@@ -114,7 +128,7 @@ impl Drop for Receiver {
 impl Shared {
     fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
         let Some(request) = read(&stream) else { return Ok(()) };
-        self.requests.lock().unwrap().push(request);
+        self.requests.lock().unwrap().push(request.clone());
         let manner = self.manner.lock().unwrap().clone();
         match manner {
             Manner::Answers(status, head, body) => {
@@ -123,6 +137,14 @@ impl Shared {
                     stream,
                     "HTTP/1.1 {status} So\r\n{head}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
                 )
+            }
+            Manner::Judges(judge) => {
+                let mut judged = self.judged.lock().unwrap();
+                let (status, body) = judge(&judged, &request);
+                judged.push((request, status));
+                drop(judged);
+                let length = body.len();
+                write!(stream, "HTTP/1.1 {status} So\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
             }
             Manner::CutsOff => write!(stream, "HTTP/1.1 200 O"),
             Manner::Floods => {

@@ -17,7 +17,7 @@ use crate::{
     tls::Tls,
 };
 
-const TOKEN: &str = "status-t0ken";
+pub(crate) const TOKEN: &str = "status-t0ken";
 
 /// What a hook of another kind would be signed with, too.
 const SECRET: &str = "It's a Secret to Everybody";
@@ -32,9 +32,14 @@ fn stage(settings: &str) -> Stage {
 
 /// A stage whose commits' state is written at a Gitea.
 fn with_status(address: &str, rest: &str) -> Stage {
+    with_status_at(("gitea", "acme/dialling"), address, rest)
+}
+
+/// The same at another provider, of a project there.
+pub(crate) fn with_status_at((provider, project): (&str, &str), address: &str, rest: &str) -> Stage {
     let stage = stage("");
     let status = format!(
-        "[source.status]\nprovider = \"gitea\"\napi = \"{address}\"\nproject = \"acme/dialling\"\n\
+        "[source.status]\nprovider = \"{provider}\"\napi = \"{address}\"\nproject = \"{project}\"\n\
          token = {{ file = \"status-token\" }}\n{rest}\n"
     );
     stage.settings(|text| {
@@ -45,7 +50,7 @@ fn with_status(address: &str, rest: &str) -> Stage {
     stage
 }
 
-fn commit(stage: &Stage, state: &'static str) -> String {
+pub(crate) fn commit(stage: &Stage, state: &'static str) -> String {
     stage.commit(&Campaign { state, ..Campaign::default() }).to_string()
 }
 
@@ -69,7 +74,7 @@ fn ends_as(receiver: &Receiver, commit: &str, state: &str) -> bool {
     states(receiver, commit).last().is_some_and(|last| last == state)
 }
 
-fn counted(daemon: &Daemon, kind: &str, result: &str) -> u64 {
+pub(crate) fn counted(daemon: &Daemon, kind: &str, result: &str) -> u64 {
     let begins = format!("dialops_deliveries_total{{kind=\"{kind}\",result=\"{result}\"}} ");
     daemon.metric(&begins)[0].rsplit(' ').next().unwrap().parse().unwrap()
 }

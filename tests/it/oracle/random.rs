@@ -5,7 +5,7 @@
 
 mod campaign;
 mod contacts;
-mod dice;
+pub(crate) mod dice;
 mod world;
 
 use std::{collections::BTreeMap, path::Path};
