@@ -29,6 +29,7 @@ mod plan;
 mod reconcile;
 mod router;
 mod serve;
+mod sources;
 mod state;
 mod status;
 pub mod wire;

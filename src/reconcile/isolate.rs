@@ -41,11 +41,12 @@ pub(super) struct Isolated {
     pub(super) stopped: Vec<CampaignId>,
 }
 
-/// Checks a commit and keeps what is bad of it as it was in `last`, the files in force; nothing was in force before
-/// the first. Of the campaigns in force `paused` are.
+/// Checks a commit beside what `others`, the other sources, have in force, and keeps what is bad of it as it was in
+/// `last`, its files in force; nothing was in force before the first. Of the campaigns in force `paused` are.
 pub(super) fn isolate(
     new: &CommitFiles,
     last: Option<&CommitFiles>,
+    others: &[Arc<CommitFiles>],
     paused: &BTreeSet<CampaignId>,
     load: &Load,
 ) -> Result<Isolated, Rejected> {
@@ -57,7 +58,7 @@ pub(super) fn isolate(
     let mut first = true;
     for _ in 0..ROUNDS_MAX {
         let files = isolation.files();
-        let rejected = match load(&files) {
+        let rejected = match load(&files, others) {
             Ok(mut checked) => {
                 let stopped = isolation.stop(&mut checked, paused);
                 return Ok(Isolated { files, checked, kept: isolation.as_they_were(), problems, stopped });
@@ -210,6 +211,7 @@ mod tests {
     use super::*;
     use crate::{
         config::{Loader, settings::outer_ceilings},
+        domain::ids::SourceId,
         gitops::{Refusal, RefusalReason},
         reconcile::check,
     };
@@ -243,6 +245,7 @@ mod tests {
             kept_from: None,
         };
         CommitFiles {
+            source: SourceId::main(),
             revision: Revision::parse(&digit.to_string().repeat(40)).unwrap(),
             committed_at: Timestamp::UNIX_EPOCH,
             author: String::new(),
@@ -254,7 +257,7 @@ mod tests {
     }
 
     fn isolated(new: &CommitFiles, last: &CommitFiles) -> Result<Isolated, Rejected> {
-        isolate(new, Some(last), &BTreeSet::new(), &*check(Arc::new(Loader::new(outer_ceilings()))))
+        isolate(new, Some(last), &[], &BTreeSet::new(), &*check(Arc::new(Loader::new(outer_ceilings()))))
     }
 
     /// What stays, `path@commit` or `-path`; campaigns in force; files with a problem.
@@ -390,7 +393,7 @@ mod tests {
         let kept = told(&new, &last)[0].clone();
         assert_eq!(kept, ["campaigns/shared/tenant.toml@1"]);
         let rejected =
-            isolate(&new, None, &BTreeSet::new(), &*check(Arc::new(Loader::new(outer_ceilings())))).unwrap_err();
+            isolate(&new, None, &[], &BTreeSet::new(), &*check(Arc::new(Loader::new(outer_ceilings())))).unwrap_err();
         assert!(rejected.problems.iter().any(|problem| problem.file.ends_with("tenant.toml")), "{rejected:?}");
     }
 }

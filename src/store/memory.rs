@@ -33,11 +33,11 @@ use self::{
     journal::Journal,
 };
 use super::{
-    Against, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange,
-    CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges, GateSettings,
-    HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber,
-    ListingOutcome, Milestone, News, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign,
-    StoredFiles, Tally, Why, file_digest, pseudonym::Pseudonyms,
+    Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest,
+    CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges,
+    FilesOf, GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed,
+    ListedNumber, ListingOutcome, Milestone, News, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError,
+    StoredCampaign, StoredFiles, Tally, Why, file_digest, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -51,7 +51,10 @@ use crate::{
             ledger::{Ledger, monotonic},
             verdict::{self, Question},
         },
-        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
+        ids::{
+            AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision,
+            SourceId,
+        },
         overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
     },
@@ -78,9 +81,10 @@ struct State {
     /// Commits that were let in.
     approved: BTreeSet<String>,
     kept_files: BTreeMap<String, KeptFile>,
+    commits: AppliedCommits,
     verified: BTreeMap<Revision, Verification>,
     files: BTreeMap<String, Vec<u8>>,
-    files_of: Option<(Revision, String)>,
+    files_of: Vec<FilesOf>,
     campaigns: BTreeMap<CampaignId, Held>,
     journal: Journal,
     contacts: BTreeMap<ContactRef, Contact>,
@@ -183,6 +187,16 @@ impl MemoryStore {
 }
 
 impl State {
+    /// Which commit of which source; one that stays keeps the time since when it is in force.
+    fn put_sources(&mut self, commits: &BTreeMap<SourceId, Revision>, now: Timestamp) {
+        let before = std::mem::take(&mut self.commits);
+        let row = |(source, revision): (&SourceId, &Revision)| {
+            let stays = before.get(source).filter(|(known, _)| known == revision).map(|(_, at)| *at);
+            (source.clone(), (revision.clone(), stays.unwrap_or(now)))
+        };
+        self.commits = commits.iter().map(row).collect();
+    }
+
     fn held(&self, campaign: &CampaignId) -> Result<&Held, StoreError> {
         self.campaigns.get(campaign).ok_or_else(|| StoreError::UnknownCampaign(campaign.clone()))
     }
@@ -296,6 +310,10 @@ impl Store for MemoryStore {
         Ok(state.applied.last().map(|(revision, _, at)| (revision.clone(), *at)))
     }
 
+    async fn applied_commits(&self) -> Result<AppliedCommits, StoreError> {
+        Ok(self.state()?.commits.clone())
+    }
+
     async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
         Ok(self.state()?.kept_files.clone())
     }
@@ -348,8 +366,8 @@ impl Store for MemoryStore {
 
     async fn files(&self) -> Result<Option<StoredFiles>, StoreError> {
         let state = self.state()?;
-        let of = state.files_of.clone();
-        Ok(of.map(|(revision, prefix)| StoredFiles { revision, prefix, files: state.files.clone() }))
+        let (sources, files) = (state.files_of.clone(), state.files.clone());
+        Ok((!sources.is_empty()).then_some(StoredFiles { sources, files }))
     }
 
     async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError> {
@@ -387,6 +405,7 @@ impl Store for MemoryStore {
             state.change(&generation, change, now)?;
         }
         state.kept_files.clone_from(&generation.kept.files);
+        state.put_sources(&generation.sources.commits, now);
         if state.generation.replace(generation).is_none() {
             state.results_take_effect_late(now);
         }

@@ -33,7 +33,7 @@ pub use self::{
     },
     do_not_call::{DoNotCallCounts, ListCount, ListedNumber, ListingOutcome},
     error::StoreError,
-    files::{FileChanges, StoredFiles, file_digest},
+    files::{AppliedCommits, FileChanges, FilesOf, StoredFiles, file_digest, inside},
     journal::{COMMITS_KEPT, CommitResult, EVENTS_KEPT, Entries, Event, EventKind, HandledCommit},
     override_record::{OverrideEnd, OverrideRecord},
 };
@@ -528,8 +528,11 @@ pub trait Store: Send + Sync + 'static {
     /// Gives the store up, after everything handed in has been written.
     async fn close(&self) -> Result<(), StoreError>;
 
-    /// The revision in force, and when it was applied.
+    /// The revision of the generation in force, and when it was applied.
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError>;
+
+    /// The commit of each source that is in force, and when it came into force.
+    async fn applied_commits(&self) -> Result<AppliedCommits, StoreError>;
 
     /// Files that are in force as an earlier commit has them, by path; see [`Generation::kept`].
     async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError>;

@@ -8,4 +8,5 @@ pub mod log;
 pub mod metrics;
 pub mod outbox;
 pub mod process;
+pub mod source_series;
 pub mod status;

@@ -57,6 +57,7 @@ mod shown;
 mod signatures;
 mod simulate;
 mod sip;
+mod sources;
 mod ssh_server;
 mod stage;
 mod store;

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
-use super::{Asked, Looper};
+use super::{Asked, Followed, Looper, tell};
 use crate::{
     control::DialCommand,
     domain::{
@@ -72,7 +72,7 @@ impl Drifts {
 impl Looper {
     /// Finds what differs from the commit in force, and does about it what the settings say; all of it if a person
     /// asked for the look.
-    pub(super) async fn look_for_drift(&mut self, asked: &Asked) {
+    pub(super) async fn look_for_drift(&mut self, one: &mut Followed, asked: &Asked) {
         let Some(generation) = self.parts.generation.borrow().clone() else { return };
         let mut drifts = match self.drifted_rows(&generation).await {
             Ok(rows) => rows,
@@ -88,8 +88,8 @@ impl Looper {
         self.drift.told = None;
         drifts.extend(self.drifted_calls().await);
         let mut found = self.judge_drifts(drifts, asked.trigger == Trigger::Manual);
-        self.tell_found(&found);
-        let failed = self.mend(&generation, &mut found).await.err();
+        self.tell_found(one, &found);
+        let failed = self.mend(one, &generation, &mut found).await.err();
         self.hold_drifted(&found).await;
         self.show_drift(&found, failed.as_ref());
         self.drift.rows = left(&found).filter(|drift| drift.is_of_rows()).cloned().collect();
@@ -141,18 +141,23 @@ impl Looper {
     }
 
     /// Writes down what was not there before.
-    fn tell_found(&mut self, found: &[Found]) {
+    fn tell_found(&self, one: &mut Followed, found: &[Found]) {
         let new = found.iter().map(|one| &one.drift).filter(|drift| !self.drift.standing.contains(drift));
         let new: Vec<Drift> = new.cloned().collect();
         for drift in &new {
             tracing::warn!(kind = drift.kind().as_str(), %drift, "drift");
             self.parts.metrics.drift_detected(drift.kind());
         }
-        self.journal.drifted(&new, false);
+        one.journal.drifted(&new, false);
     }
 
     /// Puts right what is to be; what could not be is left.
-    async fn mend(&mut self, generation: &Arc<Generation>, found: &mut [Found]) -> Result<(), StoreError> {
+    async fn mend(
+        &mut self,
+        one: &mut Followed,
+        generation: &Arc<Generation>,
+        found: &mut [Found],
+    ) -> Result<(), StoreError> {
         let outcome = self.mend_rows(generation, found).await;
         if outcome.is_err() {
             found.iter_mut().filter(|one| one.drift.is_of_rows()).for_each(|one| one.mended = false);
@@ -167,7 +172,7 @@ impl Looper {
             self.drift.fights.mended(drift);
             self.parts.metrics.drift_corrected(drift.kind());
         }
-        self.journal.drifted(&mended, true);
+        one.journal.drifted(&mended, true);
         outcome
     }
 
@@ -215,7 +220,8 @@ impl Looper {
         self.parts.metrics.drifted(&standing);
         let told = told(found, self.parts.drift, failed);
         let now = self.parts.clock.now().wall;
-        self.parts.status.send_if_modified(|status| {
+        // It is of no one source.
+        tell(&self.parts.status, 0, |status| {
             let conditions = with_drift(&status.conditions, told, now);
             let changed = conditions != status.conditions;
             status.conditions = conditions;

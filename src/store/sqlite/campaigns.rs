@@ -49,6 +49,7 @@ pub(super) fn apply(
             CampaignChange::Retire { id } => leave(writer, &generation, &id, RETIRE)?,
         }
     }
+    put_sources(&writer.conn, &generation, now)?;
     put_kept(writer, &generation)?;
     let first = writer.generation.is_none();
     if first {
@@ -78,6 +79,24 @@ fn put_in_force(conn: &Connection, generation: &Generation, now: i64) -> Result<
     let put = sql::query_scalar(PUT).bind(revision).bind(committed_at).bind(now);
     let id: i64 = put.fetch_one(conn).doing(doing)?;
     sql::query("UPDATE store SET generation = ?1").bind(id).execute(conn).doing(doing).map(drop)
+}
+
+/// Stores which commit of which source; one that stays keeps the time since when it is in force.
+fn put_sources(conn: &Connection, generation: &Generation, now: i64) -> Result<(), Fault> {
+    let doing = "writing the commits in force";
+    let commits = &generation.sources.commits;
+    const PUT: &str = "INSERT INTO source_commit (source, revision, applied_at) VALUES (?1, ?2, ?3) \
+                       ON CONFLICT (source) DO UPDATE SET revision = excluded.revision, \
+                       applied_at = iif(revision = excluded.revision, applied_at, excluded.applied_at)";
+    for (source, revision) in commits {
+        let put = sql::query(PUT).bind(source.as_str()).bind(revision.as_str()).bind(now);
+        put.execute(conn).doing(doing)?;
+    }
+    let stored: Vec<String> = sql::query_scalar("SELECT source FROM source_commit").fetch_all(conn).doing(doing)?;
+    for source in stored.iter().filter(|source| commits.keys().all(|known| known.as_str() != **source)) {
+        sql::query("DELETE FROM source_commit WHERE source = ?1").bind(source).execute(conn).doing(doing)?;
+    }
+    Ok(())
 }
 
 /// Stores the files of earlier commits that are kept; they are few, and most generations have none.

@@ -10,10 +10,10 @@ use super::{
     sql,
 };
 use crate::{
-    domain::ids::Revision,
+    domain::ids::{Revision, SourceId},
     store::{
         StoreError,
-        files::{FileChanges, StoredFiles, file_digest},
+        files::{FileChanges, FilesOf, StoredFiles, file_digest},
         row::damaged,
     },
 };
@@ -30,9 +30,14 @@ pub(super) fn put(conn: &Connection, changes: &FileChanges) -> Result<(), Fault>
         };
         query.execute(conn).doing("keeping configuration files")?;
     }
-    let (revision, prefix) = changes.complete.as_ref().map(|(revision, prefix)| (revision.as_str(), prefix)).unzip();
-    let query = sql::query("UPDATE store SET files_of = ?1, files_prefix = ?2").bind(revision).bind(prefix);
-    query.execute(conn).doing("keeping configuration files").map(drop)
+    let doing = "keeping configuration files";
+    sql::query("UPDATE source_commit SET files_of = NULL, folder = NULL").execute(conn).doing(doing)?;
+    const OF: &str = "UPDATE source_commit SET files_of = ?1, folder = ?2 WHERE source = ?3";
+    for FilesOf { source, revision, folder } in &changes.complete {
+        let query = sql::query(OF).bind(revision.as_str()).bind(folder).bind(source.as_str());
+        query.execute(conn).doing(doing)?;
+    }
+    Ok(())
 }
 
 /// Digests of the files that are kept, by path.
@@ -45,13 +50,19 @@ pub(super) fn digests(conn: &Connection) -> Result<BTreeMap<String, String>, Fau
 /// The files, if all of a commit are kept.
 pub(super) fn all(conn: &Connection) -> Result<Option<StoredFiles>, Fault> {
     let doing = "reading configuration files";
-    const OF: &str = "SELECT files_of, files_prefix FROM store WHERE files_of IS NOT NULL";
-    let of: Option<(String, String)> = sql::query_as(OF).fetch_optional(conn).doing(doing)?;
-    let Some((revision, prefix)) = of else { return Ok(None) };
-    let revision = Revision::parse(&revision).ok_or_else(|| damaged("store.files_of"))?;
+    const OF: &str = "SELECT source, files_of, folder FROM source_commit";
+    let of: Vec<(String, Option<String>, Option<String>)> = sql::query_as(OF).fetch_all(conn).doing(doing)?;
+    let of = of.into_iter().map(|(source, revision, folder)| Some((source, revision?, folder?)));
+    let Some(of) = of.collect::<Option<Vec<_>>>().filter(|of| !of.is_empty()) else { return Ok(None) };
+    let of = of.into_iter().map(|(source, revision, folder)| {
+        let source = SourceId::parse(&source).map_err(|_| damaged("source_commit.source"))?;
+        let revision = Revision::parse(&revision).ok_or_else(|| damaged("source_commit.files_of"))?;
+        Ok(FilesOf { source, revision, folder })
+    });
+    let sources: Vec<FilesOf> = of.collect::<Result<_, Fault>>()?;
     let rows = sql::query_as("SELECT path, bytes FROM definition_file").fetch_all(conn);
     let rows: Vec<(String, Vec<u8>)> = rows.doing(doing)?;
-    Ok(Some(StoredFiles { revision, prefix, files: rows.into_iter().collect() }))
+    Ok(Some(StoredFiles { sources, files: rows.into_iter().collect() }))
 }
 
 /// The same of a store at a path, whether a daemon runs on it or not: nothing of it is changed. Nothing too if it is of an
@@ -65,7 +76,7 @@ pub fn read_files(path: &Path) -> Result<Option<StoredFiles>, StoreError> {
         if id != APPLICATION_ID {
             return Err(StoreError::NotAStore { store: name.clone() }.into());
         }
-        const KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('store') WHERE name = 'files_of')";
+        const KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'source_commit')";
         let known: bool = conn.query_row(KNOWN, [], |row| row.get(0)).doing(doing)?;
         if known { all(&conn) } else { Ok(None) }
     };

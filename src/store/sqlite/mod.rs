@@ -93,11 +93,11 @@ pub(super) use self::{
     release::{ANY_SPENT, HELD},
 };
 use super::{
-    Against, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX, CampaignChange,
-    CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges, GateSettings,
-    HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Lane, Leftovers, LegRecord, Listed, ListedNumber,
-    ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Step, Store, StoreError, StoredCampaign,
-    StoredFiles, Tally, Why, attributes, pseudonym::Pseudonyms,
+    Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX,
+    CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges,
+    GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Lane, Leftovers, LegRecord, Listed,
+    ListedNumber, ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Step, Store, StoreError,
+    StoredCampaign, StoredFiles, Tally, Why, attributes, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -336,6 +336,10 @@ impl Store for SqliteStore {
 
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
         self.read(read::applied).await
+    }
+
+    async fn applied_commits(&self) -> Result<AppliedCommits, StoreError> {
+        self.read(read::applied_commits).await
     }
 
     async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {

@@ -29,7 +29,7 @@ use crate::{
             ledger::monotonic,
             verdict::{self, Question},
         },
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Revision, TrunkId},
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Revision, SourceId, TrunkId},
         intent::PinnedRoom,
         order::{self, Next, Rank},
         phone::E164,
@@ -38,7 +38,7 @@ use crate::{
         zone::ContactZone,
     },
     store::{
-        AttemptRecord, CandidatePage, ContactHistory, StoredCampaign, Tally, Why, pseudonym,
+        AppliedCommits, AttemptRecord, CandidatePage, ContactHistory, StoredCampaign, Tally, Why, pseudonym,
         row::{self, damaged, micros},
     },
 };
@@ -49,6 +49,18 @@ pub(super) fn applied(conn: &Connection) -> Result<Option<(Revision, Timestamp)>
     let row: Option<(String, i64)> = sql::query_as(SQL).fetch_optional(conn).doing("reading the revision in force")?;
     let Some((revision, at)) = row else { return Ok(None) };
     Ok(Some((Revision::parse(&revision).ok_or_else(|| damaged("generation.revision"))?, row::timestamp(at)?)))
+}
+
+/// The commit of each source that is in force, and since when it is.
+pub(super) fn applied_commits(conn: &Connection) -> Result<AppliedCommits, Fault> {
+    const SQL: &str = "SELECT source, revision, applied_at FROM source_commit";
+    let rows = sql::query_as(SQL).fetch_all(conn).doing("reading the commits in force")?;
+    let row = |(source, revision, at): (String, String, i64)| {
+        let source = SourceId::parse(&source).map_err(|_| damaged("source_commit.source"))?;
+        let revision = Revision::parse(&revision).ok_or_else(|| damaged("source_commit.revision"))?;
+        Ok((source, (revision, row::timestamp(at)?)))
+    };
+    rows.into_iter().map(row).collect()
 }
 
 /// Files that are in force as an earlier commit has them.

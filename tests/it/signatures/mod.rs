@@ -57,7 +57,7 @@ impl Signed {
         let (at, verify) = (at.display(), format!("verify = {{ mode = \"{mode}\", {keys} }}"));
         let text = format!("[source]\nrepository = \"{at}\"\n{verify}\n");
         let settings = Settings::parse(&self.folder.path().join("dialops.toml"), &text);
-        Source::new(settings.unwrap_or_else(|faults| panic!("{faults:#?}")).source, None)
+        Source::new(settings.unwrap_or_else(|faults| panic!("{faults:#?}")).sources.swap_remove(0), None)
     }
 
     fn source(&self, mode: &str) -> Source {
