@@ -242,6 +242,7 @@ impl Daemon {
             outbox: watch::channel(dialops::store::AllDispatchCounts::default()).1,
             keyring: None,
             access: Access { token: None, allowed_uids: vec![] },
+            sign_ins: http::SignIns::default(),
         };
         let listeners = Listeners { tcp: None, unix: Some(unix) };
         tokio::spawn(http::serve(Arc::new(state), listeners, self.shutdown.clone()));

@@ -216,6 +216,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         access,
         outbox: outbox_counts,
         dispatches: Arc::clone(&store) as Arc<dyn Dispatches>,
+        sign_ins: http::SignIns::default(),
         longest_override: settings.longest_override,
         guards: settings.guards.clone(),
         keyring,

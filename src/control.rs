@@ -3,7 +3,8 @@
 use tokio::sync::oneshot;
 
 use crate::domain::{
-    agent::Availability,
+    agent::{Availability, Begins, NotAllowed},
+    audit::Deed,
     drift::Drift,
     ids::{AgentId, CampaignId, ContactRef, CustomerId, DoNotCallId, SourceId},
     overrides::Scope,
@@ -21,9 +22,15 @@ pub enum DialCommand {
         agent: AgentId,
         /// What for.
         availability: Availability,
+        /// When that begins.
+        begins: Begins,
+        /// Who asks, for the audit log.
+        deed: Deed,
         /// Answered once it is in force and stored.
         reply: oneshot::Sender<Result<(), AgentError>>,
     },
+    /// End the conversation that an agent is in.
+    HangUp(AgentId),
     /// Hold what is under way against the store and the telephony side.
     Compare {
         /// Answered with what differs, once both have told; not at all if the store can't be read.
@@ -79,6 +86,9 @@ pub enum AgentError {
     /// Not in `agents.toml` of the commit in force.
     #[error("no agent \"{0}\" in the commit in force; see `dialops status`")]
     Unknown(AgentId),
+    /// Not from that state, or not by whoever asks.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
     /// The store failed.
     #[error("the agent's state could not be stored; try again")]
     Store,

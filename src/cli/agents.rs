@@ -5,6 +5,7 @@ use clap::{Subcommand, ValueEnum};
 use super::{
     client::Client,
     output::{Exit, Failure, Format, Out, note},
+    people::{self, PasswordFrom},
     target::Target,
     text::{Table, or_dash},
 };
@@ -35,6 +36,23 @@ enum Command {
         /// What for
         #[arg(value_enum)]
         state: State,
+    },
+    /// Give an agent a password for the agent page
+    ///
+    /// It is asked for at the terminal, or read from --password-file or the first line of stdin.
+    Password {
+        /// The agent's id
+        agent: String,
+        #[command(flatten)]
+        from: PasswordFrom,
+    },
+    /// Issue a token that lets an agent in, to stdout
+    Token {
+        /// The agent's id
+        agent: String,
+        /// How long it lasts, such as 8h
+        #[arg(long, value_name = "TIME", default_value = "12h")]
+        lasts: String,
     },
 }
 
@@ -68,10 +86,12 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
     match args.command {
         Command::List { format } => list(&client, format).await?,
         Command::Set { agent, state } => {
-            let wanted = SetAgent { state: Availability::from(state).as_str().to_owned() };
+            let wanted = SetAgent { state: Availability::from(state).as_str().to_owned(), after_call: false };
             let set: SetAgent = client.put(&["agents", &agent], &wanted).await?;
             note(format_args!("{agent} is {}", set.state));
         }
+        Command::Password { agent, from } => people::set_password(&client, &agent, &from).await?,
+        Command::Token { agent, lasts } => people::issue_token(&client, &agent, lasts).await?,
     }
     Ok(Exit::Ok)
 }

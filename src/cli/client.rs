@@ -110,6 +110,12 @@ impl Client {
         self.send(request).await.map(drop)
     }
 
+    /// `PUT` of JSON, an answer without a body.
+    pub(super) async fn put_json(&self, path: &[&str], body: &impl Serialize) -> Result<(), Failure> {
+        let request = self.request(Method::PUT, self.url(path)?).timeout(ANSWER_TIMEOUT).json(body);
+        self.send(request).await.map(drop)
+    }
+
     fn url_with(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Url, Failure> {
         let mut url = self.url(path)?;
         if !query.is_empty() {

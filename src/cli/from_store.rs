@@ -1,6 +1,7 @@
 //! `dialops import`: the files in force, out of the store, for whoever has lost the repository.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Component, Path, PathBuf},
 };
@@ -26,37 +27,60 @@ pub(super) struct Args {
     store: Option<PathBuf>,
 }
 
-/// Exits with 2 when there is something in the way, or when the files are not good by this version.
+/// Exits with 2 when there is something in the way, when the files are not good by this version, or when another
+/// program has changed them in the store.
 pub(super) fn run(args: &Args, config: Option<PathBuf>) -> Result<Exit, Failure> {
     let store = match &args.store {
         Some(store) => store.clone(),
         None => read_settings(&config.unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG)))?.0.store,
     };
-    let found = stored(&store)?;
+    let (found, campaigns) = stored(&store)?;
     let folders = folders(&args.from_store, &found)?;
     for folder in &folders {
         write(folder)?;
     }
-    let errors = check(&folders);
+    let checked = check(&folders);
     let mut out = Out::stdout();
     for Folder { of, path, files, .. } in &folders {
         let (files, shown) = (counted(files.len(), "file"), path.display());
         out.line(format!("wrote {files} of commit {} into {shown}", of.revision))?;
     }
     out.finish()?;
-    if errors > 0 {
+    let edits = tell_edits(&found, &campaigns, checked.as_ref().ok());
+    if let Err(errors) = checked {
         note(format_args!(
             "{} by this version; the daemon has the files in force as they are",
             counted(errors, "error")
         ));
-        return Ok(Exit::BadInput);
+    } else if edits == 0 {
+        let roots: Vec<String> = folders.iter().map(|folder| folder.root.display().to_string()).collect();
+        note(format_args!("`git init`, add and commit them in {}", roots.join(" and in ")));
+        return Ok(Exit::Ok);
     }
-    let roots: Vec<String> = folders.iter().map(|folder| folder.root.display().to_string()).collect();
-    note(format_args!("`git init`, add and commit them in {}", roots.join(" and in ")));
-    Ok(Exit::Ok)
+    if edits > 0 {
+        note(format_args!("put that right before you commit the files: nobody has reviewed it"));
+    }
+    Ok(Exit::BadInput)
 }
 
-fn stored(store: &Path) -> Result<StoredFiles, Failure> {
+/// Tells what another program has changed in the store since the daemon wrote it, as far as that can be found out; how
+/// much that is. `defined` are the campaigns that the files define.
+fn tell_edits(found: &StoredFiles, campaigns: &BTreeSet<String>, defined: Option<&BTreeSet<String>>) -> usize {
+    for path in &found.edited {
+        note(format_args!(
+            "{path:?} was changed in the store by another program: it is not as the daemon had it in force"
+        ));
+    }
+    let missing: Vec<&String> = defined.into_iter().flat_map(|defined| campaigns.difference(defined)).collect();
+    for id in &missing {
+        note(format_args!(
+            "the file of campaign {id:?}, which is in force, was taken from the store by another program"
+        ));
+    }
+    found.edited.len() + missing.len()
+}
+
+fn stored(store: &Path) -> Result<(StoredFiles, BTreeSet<String>), Failure> {
     let shown = store.display();
     fs::File::open(store)
         .map_err(|error| Failure::bad_input(format!("store {shown} can't be read: {error}"), "name it with --store"))?;
@@ -124,8 +148,8 @@ fn unwritten(path: &Path, error: &io::Error) -> Failure {
     Failure::failed(format!("{}: {error}", path.display()), "check free space and the folder's mode")
 }
 
-/// Tells what this version has against the files; how many errors that is.
-fn check(folders: &[Folder<'_>]) -> usize {
+/// The campaigns that the files define. Tells what this version has against them, if it has, and how many errors.
+fn check(folders: &[Folder<'_>]) -> Result<BTreeSet<String>, usize> {
     let shown: Vec<String> = folders.iter().map(|folder| folder.path.display().to_string()).collect();
     let of = |(folder, name): (&'_ Folder<'_>, &'_ String)| -> Vec<(String, String, Vec<u8>)> {
         folder.files.iter().map(|(path, bytes)| (name.clone(), (*path).to_owned(), bytes.to_vec())).collect()
@@ -133,11 +157,14 @@ fn check(folders: &[Folder<'_>]) -> usize {
     let files: Vec<_> = folders.iter().zip(&shown).flat_map(of).collect();
     let sources: Vec<_> = files.iter().map(|(folder, path, bytes)| SourceFile { folder, path, bytes }).collect();
     let first = shown.first().map_or("", String::as_str);
-    let Err(diagnostics) = config::load(first, &sources, &outer_ceilings()) else { return 0 };
+    let diagnostics = match config::load(first, &sources, &outer_ceilings()) {
+        Ok((defined, _)) => return Ok(defined.campaigns.keys().map(ToString::to_string).collect()),
+        Err(diagnostics) => diagnostics,
+    };
     let text = |shown: &str| {
         let (.., bytes) = files.iter().find(|(folder, path, _)| *shown == format!("{folder}/{path}"))?;
         std::str::from_utf8(bytes).ok()
     };
     tell(&diagnostics, text);
-    diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
+    Err(diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count())
 }

@@ -5,6 +5,7 @@
 
 mod agents;
 mod approve;
+mod audit;
 mod batches;
 mod callbacks;
 pub mod check;
@@ -22,6 +23,7 @@ mod listing;
 mod man;
 pub mod output;
 mod overrides;
+mod people;
 mod plan;
 mod reconcile;
 mod results;
@@ -88,8 +90,12 @@ enum Command {
     Override(overrides::Args),
     /// List callbacks and text messages that were not taken, try them again or give them up
     Callbacks(callbacks::Args),
-    /// List agents, or set what one is available for
+    /// List agents, set what one is available for, or let one sign in
     Agents(agents::Args),
+    /// Give people accounts, with a password or a token
+    People(people::Args),
+    /// Show who changed what, or check that nobody has tampered with that
+    Audit(audit::Args),
     /// Let a commit in that waits since it takes away campaigns
     Approve(approve::Args),
     /// Make the daemon look at its branch now, and say what it found
@@ -150,6 +156,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Override(args) => client_runtime()?.block_on(overrides::run(args, &target)),
         Command::Callbacks(args) => client_runtime()?.block_on(callbacks::run(args, &target)),
         Command::Agents(args) => client_runtime()?.block_on(agents::run(args, &target)),
+        Command::People(args) => client_runtime()?.block_on(people::run(args, &target)),
+        Command::Audit(args) => client_runtime()?.block_on(audit::run(args, &target)),
         Command::Approve(args) => client_runtime()?.block_on(approve::run(args, &target)),
         Command::Reconcile(args) => client_runtime()?.block_on(reconcile::run(args, &target)),
         Command::History(args) => client_runtime()?.block_on(history::run(args, &target)),

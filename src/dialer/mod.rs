@@ -5,6 +5,7 @@
 //! in which the engine gave them. Only placing a call waits for the store; connecting and hanging up
 //! never do.
 
+mod agents;
 pub mod crash;
 mod drift;
 mod recovery;

@@ -26,7 +26,7 @@ use crate::{
     clock::Clock,
     control::{AgentError, DialCommand},
     domain::{
-        agent::Availability,
+        agent::{Availability, Begins},
         call::{CallCommand, CallEvent, Destination},
         campaign::Generation,
         drift::calls::LiveRows,
@@ -106,12 +106,12 @@ pub(super) enum Done {
     Give(Input),
     Acknowledge(LegId),
     IntentFailed(AttemptId),
-    Agent(AgentId, Availability, oneshot::Sender<Result<(), AgentError>>, Result<(), StoreError>),
+    Agent(AgentId, (Availability, Begins), oneshot::Sender<Result<(), AgentError>>, Result<(), StoreError>),
     Evaluated(Option<Evaluated>),
     /// What is to be done for a campaign in the store failed.
     Stuck(StoreError),
     Known(BTreeMap<AgentId, Availability>),
-    Live(Option<LiveRows>),
+    Live(Option<(LiveRows, Leftovers)>),
     /// Legs that were asked for, and what there is of them and of attempts.
     LeftBehind(Vec<LegId>, Leftovers),
     Fatal(StoreError),
@@ -160,8 +160,12 @@ pub async fn run(parts: Dialer, shutdown: CancellationToken) -> Result<(), Diale
 pub(super) struct Looper {
     pub(super) parts: Dialer,
     pub(super) engine: Engine,
-    /// Legs of agents that an earlier life left and that have not ended.
+    /// Legs that nobody has, and that have not ended: who does not answer takes half a minute.
+    pub(super) taken_down: BTreeSet<LegId>,
+    /// Those of agents among them.
     pub(super) leftover: Vec<(LegId, AgentId)>,
+    /// Attempts that can't be settled, since their rows can't be read; and why.
+    pub(super) damaged: BTreeMap<AttemptId, String>,
     /// Attempts that an earlier life left, by the customer's leg that is being taken down. They stand
     /// as live calls until it has ended, so nobody is called a second time meanwhile.
     pub(super) unsettled: BTreeMap<LegId, Unsettled>,
@@ -196,7 +200,9 @@ impl Looper {
         let engine = Engine::new(parts.settings.clone());
         Self {
             engine,
+            taken_down: recovery.legs,
             leftover: recovery.agents,
+            damaged: recovery.damaged,
             unsettled: recovery.unsettled,
             started: false,
             agents: BTreeSet::new(),
@@ -290,6 +296,7 @@ impl Looper {
                     Done::Nothing
                 });
             }
+            Effect::NoteDefaultResult { agent, call, result } => self.note_default_result(&agent, *call, result),
             Effect::Observe(observation) => self.observe(observation),
         }
     }
@@ -450,6 +457,7 @@ impl Looper {
             CallEvent::AnsweredInVain { leg, identity } => self.answered(*leg, identity.clone()),
             CallEvent::Ended { leg, .. } => {
                 self.note(Milestone::LegEnded { leg: *leg });
+                self.taken_down.remove(leg);
                 self.leftover.retain(|(other, _)| other != leg);
                 if let Some(unsettled) = self.unsettled.remove(leg) {
                     self.settle_leftover(unsettled);
@@ -511,12 +519,15 @@ impl Looper {
                 self.act(Effect::WithdrawIntent { attempt });
             }
             Done::Acknowledge(leg) => self.outgoing.push_back(CallCommand::Acknowledge { leg }),
-            Done::Agent(agent, availability, reply, stored) => {
+            Done::Agent(agent, (availability, begins), reply, stored) => {
                 let answer = match logged(stored, "storing an agent's state") {
                     Some(()) => {
                         // What the store knew before does not count any more.
                         self.unknown.remove(&agent);
-                        self.give(Input::SetAvailability { agent, availability });
+                        self.give(match begins {
+                            Begins::Now => Input::SetAvailability { agent, availability },
+                            Begins::AfterCall => Input::PauseAfterCall(agent),
+                        });
                         Ok(())
                     }
                     None => Err(AgentError::Store),
@@ -535,7 +546,7 @@ impl Looper {
                 }
                 self.unknown.clear();
             }
-            Done::Live(rows) => self.rows_stand(rows.as_ref()),
+            Done::Live(found) => self.rows_stand(found),
             Done::LeftBehind(asked, left) => self.take_over(asked, left),
             Done::Fatal(error) => return Err(error.into()),
         }
@@ -569,21 +580,10 @@ impl Looper {
                     self.give(Input::ContactsAdded(campaign.id.clone()));
                 }
             }
-            DialCommand::SetAgent { agent, availability, reply } => {
-                let known =
-                    self.parts.generation.borrow().as_ref().is_some_and(|g| g.definitions.agents.contains_key(&agent));
-                if !known {
-                    let _unheard = reply.send(Err(AgentError::Unknown(agent)));
-                    return;
-                }
-                let store = Arc::clone(&self.parts.store);
-                let writing = self.unwritten.begin(Thing::Agent(agent.clone()));
-                self.begin(async move {
-                    let stored = store.set_availability(&agent, availability).await;
-                    drop(writing);
-                    Done::Agent(agent, availability, reply, stored)
-                });
+            DialCommand::SetAgent { agent, availability, begins, deed, reply } => {
+                self.set_agent(agent, (availability, begins), deed, reply);
             }
+            DialCommand::HangUp(agent) => self.give(Input::HangUp(agent)),
         }
     }
 

@@ -54,5 +54,7 @@ fn agent(view: AgentView) -> AgentStatus {
         state: view.state.to_string(),
         since: view.since.to_string(),
         campaign: view.campaign.map(|campaign| campaign.to_string()),
+        call: view.call,
+        after_call: view.after_call.map(|after| after.to_string()),
     }
 }

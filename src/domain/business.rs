@@ -187,6 +187,9 @@ pub enum Refusal {
     /// The attempt is none of the contact's.
     #[error("attempt {0} is none of this customer's in this campaign")]
     NoAttempt(AttemptId),
+    /// The call has one, so the default is not noted.
+    #[error("the call has a business result")]
+    HasOne,
     /// `business-results.toml` has no such result.
     #[error("no business result \"{0}\" in the commit in force")]
     NoResult(BusinessResultId),

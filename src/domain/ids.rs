@@ -140,6 +140,8 @@ slug! {
     CategoryId,
     /// A template's identity.
     TemplateId,
+    /// Somebody with an account; an agent's is the one of `agents.toml`.
+    PersonId,
     /// A calendar of special days.
     CalendarId,
     /// A template of a text message.

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod attribute;
+pub mod audit;
 pub mod backoff;
 pub mod business;
 pub mod business_result;
@@ -30,6 +31,7 @@ pub mod kept;
 pub mod now;
 pub mod order;
 pub mod overrides;
+pub mod person;
 pub mod phone;
 pub mod plan;
 pub mod policy;

@@ -1,21 +1,24 @@
 //! Who may see personal data and give commands.
 //!
-//! Over the Unix socket the kernel says who calls; over TCP a bearer token does, and without one in
-//! the settings nobody may.
+//! Over the Unix socket the kernel says who calls; over TCP the token of the settings does, or a person's token or
+//! session. Each route says what it takes to be let in ([`Right`]), and what is changed through one is written into
+//! the audit log with who did it ([`Change`]).
 
 use std::{fmt, sync::Arc};
 
 use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
+    RequestExt,
+    extract::{RawPathParams, Request, State},
+    http::{HeaderMap, Method, StatusCode, header},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{error::ApiError, state::ServerState};
+use super::{change::Change, error::ApiError, people, state::ServerState};
+use crate::domain::{audit::DeedResult, ids::AgentId, person::Role};
 
 /// Where a request came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,9 +60,15 @@ pub enum Denied {
     /// TCP without a token in the request.
     #[error("this needs a bearer token")]
     Missing,
-    /// Not the token that is set.
+    /// Not the token that is set, and nobody's.
     #[error("the bearer token is not the one that is set")]
     Wrong,
+    /// A session's command that does not come from this daemon's own page.
+    #[error("the command does not come from this daemon's own page")]
+    Foreign,
+    /// Somebody who may do less.
+    #[error("the role {0} may not do this")]
+    Role(Role),
     /// A user that is not allowed.
     #[error("user id {uid} may not use this socket")]
     User {
@@ -107,11 +116,125 @@ pub(super) fn peer(request: &Request) -> Peer {
     request.extensions().get().copied().unwrap_or(Peer::Tcp)
 }
 
-/// Lets only requests with a credential through.
-pub(super) async fn require(State(state): State<Arc<ServerState>>, request: Request, next: Next) -> Response {
-    match state.access.check(peer(&request), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(denied) => refuse(denied),
+/// Somebody who was let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Actor {
+    /// A person's id, `token` or `uid 0`.
+    pub(super) name: String,
+    /// What they may do.
+    pub(super) role: Role,
+}
+
+impl Actor {
+    /// Whoever the socket or the settings' token lets in.
+    pub(super) fn admin(peer: Peer) -> Self {
+        Self { name: peer.to_string(), role: Role::Admin }
+    }
+
+    /// Which agent it is, if it is one.
+    pub(super) fn agent(&self) -> Option<AgentId> {
+        if self.role == Role::Agent { AgentId::parse(&self.name).ok() } else { None }
+    }
+}
+
+/// What it takes to use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Right {
+    /// Nothing; where a form gives a command, the form brings what it takes.
+    Open,
+    /// To see how campaigns stand, and nobody's data.
+    Look,
+    /// To see contacts and agents, and decide for them.
+    Lead,
+    /// The same, or to be the agent whom the path names.
+    Own,
+    /// To be an agent.
+    Desk,
+    /// To be anybody with an account.
+    SignedIn,
+    /// To be an admin.
+    Rule,
+}
+
+impl Right {
+    /// Whether somebody has it; `named` is the agent whom the path names.
+    fn has(self, actor: &Actor, named: Option<&str>) -> bool {
+        match (self, actor.role) {
+            (Self::Open | Self::SignedIn, _) => true,
+            (Self::Desk, role) => role == Role::Agent,
+            (_, Role::Admin) => true,
+            (Self::Look, role) => matches!(role, Role::Viewer | Role::Supervisor),
+            (Self::Lead | Self::Own, Role::Supervisor) => true,
+            (Self::Own, Role::Agent) => named == Some(actor.name.as_str()),
+            (Self::Lead | Self::Own, Role::Viewer | Role::Agent) | (Self::Rule, _) => false,
+        }
+    }
+}
+
+/// What guards a route.
+#[derive(Clone)]
+pub(super) struct Guard {
+    pub(super) state: Arc<ServerState>,
+    pub(super) right: Right,
+    /// What the audit log calls it; `None` for what changes nothing.
+    pub(super) action: Option<&'static str>,
+}
+
+/// Lets only requests through whose sender has the right, and has what they change written down.
+pub(super) async fn require(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    let Guard { state, right, action } = guard;
+    let actor = match actor(&state, peer(&request), request.headers(), request.method()).await {
+        Ok(actor) => actor,
+        // A browser without a session is shown where to get one.
+        Err(Ok(Denied::Missing | Denied::NoTokenSet)) if right == Right::Desk && request.method() == Method::GET => {
+            return Redirect::to(people::SIGN_IN).into_response();
+        }
+        Err(Ok(denied)) => return refuse(denied),
+        Err(Err(error)) => return error.into_response(),
+    };
+    let params = request.extract_parts::<RawPathParams>().await.ok();
+    let change = match action {
+        Some(action) => Some(Change::of(&state, &actor, action, params.as_ref()).await),
+        None => None,
+    };
+    let named = params.iter().flat_map(|params| params.iter()).find(|(name, _)| *name == "agent");
+    if !right.has(&actor, named.map(|(_, agent)| agent)) {
+        if let Some(change) = change {
+            change.write_down(&state, DeedResult::Denied).await;
+        }
+        return refuse(Denied::Role(actor.role));
+    }
+    let Some(change) = change else {
+        request.extensions_mut().insert(actor);
+        return next.run(request).await;
+    };
+    request.extensions_mut().insert(actor);
+    request.extensions_mut().insert(change.clone());
+    let response = next.run(request).await;
+    change.finish(&state, response.status()).await;
+    response
+}
+
+/// Who sends a request.
+async fn actor(
+    state: &ServerState,
+    peer: Peer,
+    headers: &HeaderMap,
+    method: &Method,
+) -> Result<Actor, Result<Denied, ApiError>> {
+    let denied = match state.access.check(peer, headers) {
+        Ok(()) => return Ok(Actor::admin(peer)),
+        Err(denied @ Denied::User { .. }) => return Err(Ok(denied)),
+        Err(denied) => denied,
+    };
+    let found = match bearer(headers) {
+        Some(token) => people::by_token(state, token).await,
+        None => people::by_session(state, headers, method).await,
+    };
+    match found {
+        Ok(Some(actor)) => Ok(actor),
+        Ok(None) => Err(Ok(denied)),
+        Err(refused) => Err(refused),
     }
 }
 
@@ -121,6 +244,8 @@ fn refuse(denied: Denied) -> Response {
             (StatusCode::UNAUTHORIZED, "use the Unix socket, or set `[http] token` in dialops.toml and send it")
         }
         Denied::Missing => (StatusCode::UNAUTHORIZED, "send `Authorization: Bearer TOKEN`, or use the Unix socket"),
+        Denied::Foreign => (StatusCode::FORBIDDEN, "reload the page, and sign in again if it asks for it"),
+        Denied::Role(_) => (StatusCode::FORBIDDEN, "`dialops people list` shows who may do what"),
         Denied::Wrong => (StatusCode::UNAUTHORIZED, "compare it with `[http] token` of this daemon's dialops.toml"),
         Denied::User { .. } => {
             (StatusCode::FORBIDDEN, "run it as root or as the daemon's user, or add the id to `[http] allowed_uids`")

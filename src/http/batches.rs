@@ -9,8 +9,8 @@ use axum::{
 };
 
 use super::{
-    access::Peer,
     campaigns::campaign_id,
+    change::Change,
     error::ApiError,
     journal,
     state::ServerState,
@@ -45,7 +45,7 @@ pub(super) async fn show(
 pub(super) async fn pause(
     State(state): State<Arc<ServerState>>,
     Path((campaign, batch)): Path<(String, String)>,
-    Extension(peer): Extension<Peer>,
+    Extension(change): Extension<Change>,
     body: Bytes,
 ) -> Result<Json<BatchView>, ApiError> {
     let (campaign, batch) = (campaign_id(&campaign)?, batch_id(&batch)?);
@@ -53,9 +53,9 @@ pub(super) async fn pause(
         let error = format!("the body is not {{\"paused\": …}}: {error}");
         ApiError::bad_request(error, "send {\"paused\": true} or {\"paused\": false}")
     })?;
-    if state.store.pause_batch(&campaign, &batch, paused).await? {
+    if change.store(&state).pause_batch(&campaign, &batch, paused).await? {
         tracing::info!(%campaign, batch = %batch.masked(), paused, "a batch was paused or resumed");
-        write_down(&state, &campaign, &batch, paused, peer).await;
+        write_down(&state, &campaign, &batch, paused, change.by()).await;
         // A loop that has stopped dials nobody.
         let _stopped = state.dialer.send(DialCommand::ContactsChanged { campaign: campaign.clone() }).await;
     }
@@ -63,10 +63,10 @@ pub(super) async fn pause(
 }
 
 /// Says in the journal who did it; the name of a batch may hold a number, which stays out of it.
-async fn write_down(state: &ServerState, campaign: &CampaignId, batch: &BatchId, paused: bool, peer: Peer) {
+async fn write_down(state: &ServerState, campaign: &CampaignId, batch: &BatchId, paused: bool, by: &str) {
     let (kind, did) = if paused { (EventKind::BatchPaused, "paused") } else { (EventKind::BatchResumed, "resumed") };
-    let message = format!("{peer} {did} batch {} of {campaign}", batch.masked());
-    let (campaign, by) = (Some(campaign.clone()), Some(peer.to_string()));
+    let message = format!("{by} {did} batch {} of {campaign}", batch.masked());
+    let (campaign, by) = (Some(campaign.clone()), Some(by.to_owned()));
     let event = Event { campaign, by, ..Event::new(state.clock.now().wall, kind, message) };
     journal::write_down(state, event).await;
 }

@@ -10,8 +10,8 @@ use axum::{
 };
 
 use super::{
-    access::Peer,
     campaigns::{campaign_id, no_customer, parse_attempt},
+    change::Change,
     error::ApiError,
     state::ServerState,
     wire::business::{BusinessResultSet, SetBusinessResult},
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     control::DialCommand,
     domain::{
+        agent::AgentCall,
         business::{BusinessKey, NOTE_LENGTH_MAX, Refusal},
         ids::{BusinessResultId, CustomerId, SubResultId},
     },
@@ -32,7 +33,7 @@ const DEFINED: &str = "`campaigns/shared/business-results.toml` defines them";
 pub(super) async fn set(
     State(state): State<Arc<ServerState>>,
     Path((campaign, customer)): Path<(String, String)>,
-    Extension(peer): Extension<Peer>,
+    Extension(change): Extension<Change>,
     body: Bytes,
 ) -> Result<Json<BusinessResultSet>, ApiError> {
     let wanted: SetBusinessResult = serde_json::from_slice(&body)
@@ -44,19 +45,66 @@ pub(super) async fn set(
         attempt: wanted.attempt.as_deref().map(parse_attempt).transpose()?,
         key: key(&wanted)?,
         note: note(wanted.note)?,
-        by: peer.to_string(),
+        by: change.by().to_owned(),
         at: state.clock.now().wall,
         campaign: campaign.clone(),
+        by_default: false,
     };
-    match state.store.set_business_result(request).await? {
+    record(&state, &change, request).await.map_err(|refused| refused.unwrap_or_else(unknown))
+}
+
+/// Sets the result of the call that an agent is in, or has just had.
+pub(super) async fn of_call(
+    State(state): State<Arc<ServerState>>,
+    Path(agent): Path<String>,
+    Extension(change): Extension<Change>,
+    body: Bytes,
+) -> Result<Json<BusinessResultSet>, ApiError> {
+    let wanted: SetBusinessResult = serde_json::from_slice(&body)
+        .map_err(|error| ApiError::bad_request(format!("the body is not a business result: {error}"), BODY))?;
+    let none = || {
+        let error = format!("agent {agent:?} is in no call, and wraps none up");
+        ApiError::new(StatusCode::CONFLICT, error, "a supervisor can set results of calls that are over")
+    };
+    let asked = wanted.attempt.as_deref().map(parse_attempt).transpose()?;
+    let call = call_of(&state, &agent).filter(|call| asked.is_none_or(|asked| asked == call.attempt));
+    let call = call.filter(|call| call.connected_at.is_some()).ok_or_else(none)?;
+    let request = BusinessRequest {
+        customer: call.customer,
+        attempt: Some(call.attempt),
+        key: key(&wanted)?,
+        note: note(wanted.note)?,
+        by: change.by().to_owned(),
+        at: state.clock.now().wall,
+        campaign: call.campaign,
+        by_default: false,
+    };
+    let change = change.about(format!("agent {agent}, attempt {}", call.attempt));
+    record(&state, &change, request).await.map_err(|refused| refused.unwrap_or_else(none))
+}
+
+/// The call that an agent is held for, or wraps up.
+pub(super) fn call_of(state: &ServerState, agent: &str) -> Option<AgentCall> {
+    state.dial.borrow().agents.iter().find(|found| found.id == agent)?.call.clone()
+}
+
+/// Has the store record a result; `Err(None)` if there is no such contact.
+async fn record(
+    state: &ServerState,
+    change: &Change,
+    request: BusinessRequest,
+) -> Result<Json<BusinessResultSet>, Option<ApiError>> {
+    let campaign = request.campaign.clone();
+    let decided = change.store(state).set_business_result(request).await;
+    match decided.map_err(|error| Some(error.into()))? {
         BusinessDecision::Set { contact, outcome } => {
             let changed = DialCommand::ContactChanged { campaign, contact };
             // A loop that has stopped dials nobody.
             let _stopped = state.dialer.send(changed).await;
             Ok(Json(BusinessResultSet { outcome: outcome.map(|outcome| outcome.as_str().to_owned()) }))
         }
-        BusinessDecision::Refused(Refusal::NoContact) => Err(unknown()),
-        BusinessDecision::Refused(refusal) => Err(refused(&refusal)),
+        BusinessDecision::Refused(Refusal::NoContact) => Err(None),
+        BusinessDecision::Refused(refusal) => Err(Some(refused(&refusal))),
     }
 }
 
@@ -85,6 +133,7 @@ fn refused(refusal: &Refusal) -> ApiError {
     let (status, hint) = match refusal {
         Refusal::NotInForce => (StatusCode::SERVICE_UNAVAILABLE, "`dialops status` says what the daemon waits for"),
         Refusal::NoContact => (StatusCode::NOT_FOUND, "`dialops contacts import` adds contacts"),
+        Refusal::HasOne => (StatusCode::CONFLICT, "`dialops why` shows it"),
         Refusal::NoAttempt(_) => (StatusCode::UNPROCESSABLE_ENTITY, "`dialops why` lists a customer's attempts"),
         Refusal::NoResult(_) | Refusal::NoSubResult(..) => (StatusCode::UNPROCESSABLE_ENTITY, DEFINED),
     };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
+    Extension,
     body::Body,
     extract::{Path, Query, State, rejection::QueryRejection},
     http::HeaderMap,
@@ -12,6 +13,7 @@ use axum::{
 use super::{
     batches::{batch_id, no_batch},
     campaigns::campaign_id,
+    change::Change,
     error::ApiError,
     import::{self, Subject},
     state::ServerState,
@@ -31,6 +33,7 @@ pub(super) async fn import(
     State(state): State<Arc<ServerState>>,
     Path(campaign): Path<String>,
     query: Result<Query<ImportQuery>, QueryRejection>,
+    Extension(change): Extension<Change>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -39,5 +42,5 @@ pub(super) async fn import(
     let today = state.clock.now().wall.strftime("upload-%Y-%m-%d").to_string();
     let batch = batch_id(&query.batch.unwrap_or(today))?;
     not_a_step(batch.as_str()).map_err(|error| no_batch(batch.as_str(), &error))?;
-    import::serve(state, Subject::Contacts { campaign, batch }, &headers, body).await
+    import::serve(state, change, Subject::Contacts { campaign, batch }, &headers, body).await
 }

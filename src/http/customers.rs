@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Bytes,
     extract::{Path, State},
     http::StatusCode,
@@ -11,6 +11,7 @@ use axum::{
 
 use super::{
     campaigns::campaign_id,
+    change::Change,
     error::ApiError,
     import::rules,
     state::ServerState,
@@ -19,7 +20,7 @@ use super::{
 use crate::{
     contacts,
     control::DialCommand,
-    domain::ids::{CampaignId, CustomerId},
+    domain::ids::{CampaignId, ContactRef, CustomerId},
     store::{ContactHistory, StoreError},
 };
 
@@ -27,13 +28,14 @@ use crate::{
 pub(super) async fn edit(
     State(state): State<Arc<ServerState>>,
     Path((campaign, customer)): Path<(String, String)>,
+    Extension(change): Extension<Change>,
     body: Bytes,
 ) -> Result<Json<Edited>, ApiError> {
     let (campaign, customer) = named(&campaign, &customer)?;
     let wrong = |error: String| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, error, "nothing was changed");
     let body = std::str::from_utf8(&body).map_err(|_| wrong("the body is not UTF-8".to_owned()))?;
     let edit = contacts::edit(body, (&campaign, &customer), &rules(&state)?).map_err(wrong)?;
-    let changed = state.store.edit(&campaign, &customer, edit).await.map_err(refused)?;
+    let changed = change.store(&state).edit(&campaign, &customer, edit).await.map_err(refused)?;
     if changed {
         tracing::info!(%campaign, "a contact was edited");
         look_again(&state, campaign).await;
@@ -45,9 +47,10 @@ pub(super) async fn edit(
 pub(super) async fn delete(
     State(state): State<Arc<ServerState>>,
     Path((campaign, customer)): Path<(String, String)>,
+    Extension(change): Extension<Change>,
 ) -> Result<StatusCode, ApiError> {
     let (campaign, customer) = named(&campaign, &customer)?;
-    state.store.delete(&campaign, &customer).await.map_err(refused)?;
+    change.store(&state).delete(&campaign, &customer).await.map_err(refused)?;
     state.store.scrub().await?;
     tracing::info!(%campaign, "a contact was deleted");
     look_again(&state, campaign).await;
@@ -93,15 +96,20 @@ pub(super) async fn rotate_key(
 }
 
 /// Takes away everything personal of a customer, in one campaign or in all.
-pub(super) async fn erase(State(state): State<Arc<ServerState>>, body: Bytes) -> Result<Json<Erased>, ApiError> {
+pub(super) async fn erase(
+    State(state): State<Arc<ServerState>>,
+    Extension(change): Extension<Change>,
+    body: Bytes,
+) -> Result<Json<Erased>, ApiError> {
     let Erase { customer, campaign } = serde_json::from_slice(&body).map_err(|error| {
         ApiError::bad_request(format!("the body is not {{\"customer\": …}}: {error}"), "`campaign` may stand beside it")
     })?;
     let customer = customer_id(&customer)?;
     let asked = campaign.as_deref().map(campaign_id).transpose()?;
     let campaigns = of_customer(&state, asked.as_ref(), &customer).await?;
-    for campaign in &campaigns {
-        erase_in(&state, campaign, &customer).await?;
+    for (campaign, contact) in &campaigns {
+        let change = change.about(format!("campaign {campaign}, contact #{}", contact.0));
+        erase_in(&state, &change, campaign, &customer).await?;
         tracing::info!(%campaign, "a contact was erased");
         look_again(&state, campaign.clone()).await;
     }
@@ -109,7 +117,7 @@ pub(super) async fn erase(State(state): State<Arc<ServerState>>, body: Bytes) ->
     if !log_emptied {
         tracing::warn!("the store's log could not be emptied after an erasure: something reads from it all the time");
     }
-    Ok(Json(Erased { campaigns: campaigns.iter().map(ToString::to_string).collect(), log_emptied }))
+    Ok(Json(Erased { campaigns: campaigns.iter().map(|(campaign, _)| campaign.to_string()).collect(), log_emptied }))
 }
 
 /// Longest wait for a cancelled call to end.
@@ -119,10 +127,15 @@ const CANCEL_WITHIN: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Erases a contact as soon as no call rings any more, which is cancelled.
-async fn erase_in(state: &ServerState, campaign: &CampaignId, customer: &CustomerId) -> Result<(), ApiError> {
+async fn erase_in(
+    state: &ServerState,
+    change: &Change,
+    campaign: &CampaignId,
+    customer: &CustomerId,
+) -> Result<(), ApiError> {
     let until = tokio::time::Instant::now() + CANCEL_WITHIN;
     loop {
-        match state.store.erase(campaign, customer).await {
+        match change.store(state).erase(campaign, customer).await {
             Err(StoreError::OnCall(_))
                 if state.store.contact(campaign, customer).await?.is_some_and(|h| is_answered(&h)) =>
             {
@@ -143,7 +156,7 @@ async fn of_customer(
     state: &ServerState,
     asked: Option<&CampaignId>,
     customer: &CustomerId,
-) -> Result<Vec<CampaignId>, ApiError> {
+) -> Result<Vec<(CampaignId, ContactRef)>, ApiError> {
     let campaigns = match asked {
         Some(campaign) => vec![campaign.clone()],
         None => state.store.campaigns().await?.into_iter().map(|campaign| campaign.id).collect(),
@@ -154,7 +167,7 @@ async fn of_customer(
         if is_answered(&history) {
             return Err(in_conversation(&campaign));
         }
-        found.push(campaign);
+        found.push((campaign, history.contact.reference));
     }
     if found.is_empty() {
         let place = asked.map_or("any campaign".to_owned(), |campaign| format!("campaign \"{campaign}\""));

@@ -11,8 +11,8 @@ use axum::{
 use serde::Deserialize;
 
 use super::{
-    access::Peer,
     campaigns::campaign_id,
+    change::Change,
     error::ApiError,
     state::ServerState,
     wire::deliveries::{DeliveryList, DeliveryView, Meant, Moved},
@@ -59,7 +59,7 @@ pub(super) async fn list(
 /// Has parked ones tried again.
 pub(super) async fn retry(
     State(state): State<Arc<ServerState>>,
-    Extension(peer): Extension<Peer>,
+    Extension(change): Extension<Change>,
     body: Bytes,
 ) -> Result<Json<Moved>, ApiError> {
     let (filter, _) = meant(&body)?;
@@ -72,21 +72,21 @@ pub(super) async fn retry(
         }
     }
     found(&filter, moved, "no parked delivery has that number")?;
-    tracing::info!(by = %peer, moved, "parked deliveries are tried again");
+    tracing::info!(by = change.by(), moved, "parked deliveries are tried again");
     Ok(Json(Moved { moved }))
 }
 
 /// Gives some up.
 pub(super) async fn drop_some(
     State(state): State<Arc<ServerState>>,
-    Extension(peer): Extension<Peer>,
+    Extension(change): Extension<Change>,
     body: Bytes,
 ) -> Result<Json<Moved>, ApiError> {
     let (filter, pending) = meant(&body)?;
     // One that is named is meant however it stands.
     let parked = (!pending && filter.id.is_none()).then_some(DispatchState::Parked);
     let filter = DispatchFilter { state: parked, ..filter };
-    let why = format!("dropped by {peer}");
+    let why = format!("dropped by {}", change.by());
     let mut moved = 0;
     loop {
         let some = state.dispatches.drop_dispatches(&filter, &why, MOVED_AT_ONCE).await?;
@@ -96,7 +96,7 @@ pub(super) async fn drop_some(
         }
     }
     found(&filter, moved, "no delivery that is not over has that number")?;
-    tracing::warn!(by = %peer, moved, "deliveries were dropped");
+    tracing::warn!(by = change.by(), moved, "deliveries were dropped");
     Ok(Json(Moved { moved }))
 }
 

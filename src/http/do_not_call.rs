@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 
 use axum::{
-    Json,
+    Extension, Json,
     body::{Body, Bytes},
     extract::{Path, Query, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode},
@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{
+    change::Change,
     error::ApiError,
     import::{self, Subject},
     lines::{answer, line},
@@ -54,6 +55,7 @@ pub(super) async fn import(
     State(state): State<Arc<ServerState>>,
     Path(list): Path<String>,
     query: Result<Query<ImportQuery>, QueryRejection>,
+    Extension(change): Extension<Change>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -68,7 +70,7 @@ pub(super) async fn import(
         return Err(ApiError::bad_request(error, "give a time to come, or none for entries that hold for good"));
     }
     defined(&state, &list)?;
-    import::serve(state, Subject::DoNotCall { list, expires_at }, &headers, body).await
+    import::serve(state, change, Subject::DoNotCall { list, expires_at }, &headers, body).await
 }
 
 /// All entries of a list by number, one JSON object a line. A list that has entries is shown even if the commit in
@@ -121,6 +123,7 @@ fn defined(state: &ServerState, list: &DoNotCallId) -> Result<(), ApiError> {
 pub(super) async fn remove(
     State(state): State<Arc<ServerState>>,
     Path(list): Path<String>,
+    Extension(change): Extension<Change>,
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
     const FORM: &str = "send {\"number\": \"…\"}, in national form or with its country code";
@@ -129,7 +132,7 @@ pub(super) async fn remove(
         .map_err(|_| ApiError::bad_request("the body is not a JSON object with a number", FORM))?;
     let number = contacts::number(&number, &import::rules(&state)?)
         .map_err(|problem| ApiError::bad_request(format!("number: {problem}"), FORM))?;
-    if !state.store.remove_do_not_call(&list, &number).await? {
+    if !change.store(&state).remove_do_not_call(&list, &number).await? {
         let error = format!("the number is not on do-not-call list \"{list}\"");
         return Err(ApiError::new(StatusCode::NOT_FOUND, error, format!("`dialops do-not-call list {list}` shows it")));
     }

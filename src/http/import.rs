@@ -20,6 +20,7 @@ use tokio::{
 use tokio_util::io::StreamReader;
 
 use super::{
+    change::Change,
     error::ApiError,
     lines::{answer, line},
     state::ServerState,
@@ -28,7 +29,10 @@ use super::{
 use crate::{
     contacts::{self, ImportError, ImportFormat, ImportRules},
     control::DialCommand,
-    domain::ids::{BatchId, CampaignId, DoNotCallId},
+    domain::{
+        audit::DeedResult,
+        ids::{BatchId, CampaignId, DoNotCallId},
+    },
 };
 
 /// Events on their way to the client; an import waits when it does not read.
@@ -108,6 +112,14 @@ impl Subject {
         }
     }
 
+    /// Where it goes, without what may be personal.
+    fn name(&self) -> String {
+        match self {
+            Self::Contacts { campaign, batch } => format!("campaign {campaign}, batch {}", batch.masked()),
+            Self::DoNotCall { list, .. } => format!("list {list}"),
+        }
+    }
+
     fn log(&self, counts: contacts::ImportCounts) {
         let contacts::ImportCounts { rows, added, updated, rejected, .. } = counts;
         match self {
@@ -145,6 +157,7 @@ impl Subject {
 /// Imports the body; the answer is one JSON object a line.
 pub(super) async fn serve(
     state: Arc<ServerState>,
+    change: Change,
     subject: Subject,
     headers: &HeaderMap,
     body: Body,
@@ -152,7 +165,9 @@ pub(super) async fn serve(
     let (rules, format, columns) = (rules(&state)?, format(headers), subject.columns());
     let named = subject.named().map(|event| Ok(line(&event)));
     let (sender, mut events) = mpsc::channel(EVENTS_WAITING_MAX);
-    let importing = tokio::spawn(run(state, subject, rules, format, body, sender));
+    // It takes many transactions, and goes on after the answer has begun.
+    change.write_down(&state, DeedResult::Began).await;
+    let importing = tokio::spawn(run(state, change, subject, rules, format, body, sender));
     let Some(first) = events.recv().await else {
         return Err(failure(importing, columns).await);
     };
@@ -183,6 +198,7 @@ pub(super) fn rules(state: &ServerState) -> Result<ImportRules, ApiError> {
 /// Imports, and tells the dialling loop while something changes.
 async fn run(
     state: Arc<ServerState>,
+    change: Change,
     subject: Subject,
     rules: ImportRules,
     format: ImportFormat,
@@ -230,10 +246,19 @@ async fn run(
     if imported.as_ref().map_or(true, |counts| counts.added + counts.updated > changes) {
         let _stopped = state.dialer.send(subject.changed()).await;
     }
-    match &imported {
-        Ok(counts) => subject.log(*counts),
-        Err(error) => subject.log_broken_off(so_far, error),
-    }
+    let result = match &imported {
+        Ok(counts) => {
+            subject.log(*counts);
+            DeedResult::Done
+        }
+        Err(error) => {
+            subject.log_broken_off(so_far, error);
+            DeedResult::Failed
+        }
+    };
+    let contacts::ImportCounts { rows, added, updated, rejected, .. } = *imported.as_ref().unwrap_or(&so_far);
+    let counted = format!("{rows} rows, {added} added, {updated} changed, {rejected} left out");
+    change.about(format!("{}, {counted}", subject.name())).write_down(&state, result).await;
     imported.map(drop)
 }
 

@@ -263,7 +263,7 @@ impl View<'_> {
 }
 
 /// Only the ends of a text.
-fn ends(text: &str) -> String {
+pub(super) fn ends(text: &str) -> String {
     if text.is_ascii() && text.len() >= 6 {
         return mask(text);
     }

@@ -6,12 +6,15 @@
 
 pub mod access;
 mod agents;
+mod audit;
 mod batches;
 mod business;
 mod campaigns;
+mod change;
 mod contacts;
 mod customers;
 mod deliveries;
+mod desk;
 mod do_not_call;
 mod error;
 mod files;
@@ -25,9 +28,11 @@ mod listing;
 mod overrides;
 mod page;
 mod pause;
+mod people;
 mod plan;
 mod reconcile;
 mod router;
+mod routes;
 mod serve;
 mod sources;
 mod state;
@@ -35,6 +40,7 @@ mod status;
 pub mod wire;
 
 pub use error::ApiError;
+pub use people::SignIns;
 pub use router::router;
 pub use serve::{Listeners, serve};
 pub use state::{Instance, ServerState};

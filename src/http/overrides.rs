@@ -13,8 +13,9 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use super::{
-    access::Peer,
+    access::Actor,
     campaigns::campaign_id,
+    change::Change,
     error::ApiError,
     journal,
     reconcile::look,
@@ -28,10 +29,14 @@ use crate::{
     domain::{
         ids::{CampaignId, Revision},
         overrides::{NewOverride, Order, Override, OverrideId, Scope, reason},
+        person::Role,
     },
     gitops::{Later, Since, SourceError},
     store::{Event, EventKind},
 };
+
+/// What goes back to a commit.
+const PIN: &str = "pin";
 
 /// Past overrides of one list.
 const LISTED_MAX: u32 = 500;
@@ -41,19 +46,30 @@ const BODY: &str = "send {\"action\": \"pause\", \"campaign\": \"all\", \"reason
 /// Makes one; answered once the dialling loop goes by it.
 pub(super) async fn make(
     State(state): State<Arc<ServerState>>,
-    Extension(peer): Extension<Peer>,
+    Extension(actor): Extension<Actor>,
+    Extension(change): Extension<Change>,
     body: Bytes,
 ) -> Result<Json<OverrideMade>, ApiError> {
     let asked: Asked = serde_json::from_slice(&body)
         .map_err(|error| ApiError::bad_request(format!("the body is not an override: {error}"), BODY))?;
+    may_decide(&actor, asked.action == PIN)?;
     let order = order(&state, &asked).await?;
     let revert = match &order {
         Order::Pin { revision } => revert(&state, revision).await?,
         Order::Pause { .. } | Order::Resume { .. } => Vec::new(),
     };
-    let made = put(&state, order, &asked.reason, &asked.until, &peer).await?;
-    follow(&state, &peer, &made.order).await?;
+    let made = put(&state, order, &asked.reason, &asked.until, &change).await?;
+    follow(&state, change.by(), &made.order).await?;
     Ok(Json(OverrideMade { r#override: OverrideView::from(&*made), revert }))
+}
+
+/// Which commit is in force only an admin decides.
+fn may_decide(actor: &Actor, is_pin: bool) -> Result<(), ApiError> {
+    if is_pin && actor.role != Role::Admin {
+        let error = format!("the role {} may not decide which commit is in force", actor.role);
+        return Err(ApiError::new(StatusCode::FORBIDDEN, error, "ask an admin"));
+    }
+    Ok(())
 }
 
 /// Stores an override and has the dialling loop go by it.
@@ -62,16 +78,16 @@ pub(super) async fn put(
     order: Order,
     why: &str,
     until: &str,
-    peer: &Peer,
+    change: &Change,
 ) -> Result<Arc<Override>, ApiError> {
     let now = state.clock.now().wall;
     let why = reason(why).map_err(|error| ApiError::bad_request(error.to_string(), "give it with --reason"))?;
-    let new = NewOverride { order, reason: why.to_owned(), by: peer.to_string(), until: end(until, now)? };
+    let new = NewOverride { order, reason: why.to_owned(), by: change.by().to_owned(), until: end(until, now)? };
     let admitted = state.store.overrides().admit(&new, now, state.longest_override);
     admitted.map_err(|refusal| {
         ApiError::new(StatusCode::CONFLICT, refusal.to_string(), "`dialops override list` shows what is in force")
     })?;
-    let made = state.store.add_override(new).await?;
+    let made = change.about(new.order.to_string()).store(state).add_override(new).await?;
     let Override { id, order, reason, by, until, .. } = &*made;
     tracing::warn!(%id, does = %order, reason, by, %until, "an override is in force");
     let cancel_ringing = match order {
@@ -79,11 +95,12 @@ pub(super) async fn put(
         Order::Pause { .. } | Order::Resume { .. } | Order::Pin { .. } => None,
     };
     told(state, cancel_ringing).await;
-    write_down(state, EventKind::OverrideBegan, order, peer, format!("{by}: {order} until {until}: {reason}")).await;
+    write_down(state, EventKind::OverrideBegan, order, change.by(), format!("{by}: {order} until {until}: {reason}"))
+        .await;
     Ok(made)
 }
 
-async fn write_down(state: &ServerState, kind: EventKind, order: &Order, peer: &Peer, message: String) {
+async fn write_down(state: &ServerState, kind: EventKind, order: &Order, by: &str, message: String) {
     let (campaign, revision) = match order {
         Order::Pause { scope: Scope::Campaign(campaign), .. } | Order::Resume { scope: Scope::Campaign(campaign) } => {
             (Some(campaign.clone()), None)
@@ -92,7 +109,7 @@ async fn write_down(state: &ServerState, kind: EventKind, order: &Order, peer: &
         Order::Pin { revision } => (None, Some(revision.clone())),
     };
     let event = Event::new(state.clock.now().wall, kind, message);
-    journal::write_down(state, Event { campaign, revision, by: Some(peer.to_string()), ..event }).await;
+    journal::write_down(state, Event { campaign, revision, by: Some(by.to_owned()), ..event }).await;
 }
 
 /// Has the dialling loop read what is in force, and waits until it has.
@@ -128,7 +145,8 @@ pub(super) async fn list(
 pub(super) async fn end_now(
     State(state): State<Arc<ServerState>>,
     Path(id): Path<String>,
-    Extension(peer): Extension<Peer>,
+    Extension(actor): Extension<Actor>,
+    Extension(change): Extension<Change>,
 ) -> Result<Json<OverrideView>, ApiError> {
     let none = || {
         let error = format!("no override {id:?} is in force");
@@ -137,19 +155,20 @@ pub(super) async fn end_now(
     let number = OverrideId(id.parse().map_err(|_| none())?);
     let now = state.clock.now().wall;
     let found = state.store.overrides().in_force(now).find(|one| one.id == number).cloned().ok_or_else(none)?;
-    if !state.store.end_override(number, &peer.to_string()).await? {
+    may_decide(&actor, matches!(found.order, Order::Pin { .. }))?;
+    if !change.store(&state).end_override(number, change.by()).await? {
         return Err(none());
     }
-    tracing::warn!(id = %number, does = %found.order, by = %peer, "an override was ended");
+    tracing::warn!(id = %number, does = %found.order, by = change.by(), "an override was ended");
     told(&state, None).await;
-    let message = format!("{peer} ended override {number}: {}", found.order);
-    write_down(&state, EventKind::OverrideEnded, &found.order, &peer, message).await;
-    follow(&state, &peer, &found.order).await?;
+    let message = format!("{} ended override {number}: {}", change.by(), found.order);
+    write_down(&state, EventKind::OverrideEnded, &found.order, change.by(), message).await;
+    follow(&state, change.by(), &found.order).await?;
     Ok(Json(OverrideView::from(&*found)))
 }
 
 /// Has the reconciling loop follow what a pin says, or says no more.
-async fn follow(state: &ServerState, by: &Peer, order: &Order) -> Result<(), ApiError> {
+async fn follow(state: &ServerState, by: &str, order: &Order) -> Result<(), ApiError> {
     match order {
         Order::Pin { .. } => look(state, by, None, false).await.map(drop),
         Order::Pause { .. } | Order::Resume { .. } => Ok(()),
@@ -160,7 +179,7 @@ async fn order(state: &ServerState, asked: &Asked) -> Result<Order, ApiError> {
     match asked.action.as_str() {
         "pause" => Ok(Order::Pause { scope: scope(state, asked).await?, cancel_ringing: asked.cancel_ringing }),
         "resume" => Ok(Order::Resume { scope: scope(state, asked).await? }),
-        "pin" => pin(state, asked.revision.as_deref()).await,
+        PIN => pin(state, asked.revision.as_deref()).await,
         other => Err(ApiError::bad_request(format!("{other:?} is nothing that an override does"), BODY)),
     }
 }

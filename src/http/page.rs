@@ -143,20 +143,21 @@ struct StateShare {
 }
 
 /// Where times are shown.
-struct Zone {
+/// The zone in which times are shown.
+pub(super) struct Zone {
     name: String,
     zone: TimeZone,
 }
 
 impl Zone {
-    fn named(name: &str) -> Self {
+    pub(super) fn named(name: &str) -> Self {
         match TimeZone::get(name) {
             Ok(zone) => Self { name: name.to_owned(), zone },
             Err(_) => Self { name: "UTC".to_owned(), zone: TimeZone::UTC },
         }
     }
 
-    fn show(&self, rfc3339: &str) -> String {
+    pub(super) fn show(&self, rfc3339: &str) -> String {
         match rfc3339.parse::<Timestamp>() {
             Ok(at) => at.to_zoned_datetime(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
             Err(_) => rfc3339.to_owned(),
@@ -398,7 +399,7 @@ fn shares(agents: &Agents) -> Vec<StateShare> {
 }
 
 /// `no_answer` as people write it.
-fn words(name: &str) -> String {
+pub(super) fn words(name: &str) -> String {
     name.replace('_', " ")
 }
 

@@ -15,9 +15,11 @@ use axum::{
 use serde::Deserialize;
 
 use super::{
-    access::Peer,
+    access::{Actor, Peer},
+    change::Change,
     error::ApiError,
     overrides::put,
+    people::is_own,
     state::ServerState,
     status::{ShowAgents, status},
 };
@@ -74,22 +76,14 @@ pub(super) async fn post(
         return shown(&state, peer, &filled, Some((StatusCode::FORBIDDEN, denied.to_string())));
     }
     let order = Order::Pause { scope: Scope::All, cancel_ringing: filled.cancel_ringing.is_some() };
-    match put(&state, order, &filled.reason, &filled.until, &peer).await {
+    let change = Change::new(&Actor::admin(peer), "override.make", "campaign all");
+    let made = put(&state, order, &filled.reason, &filled.until, &change).await;
+    match made {
         Ok(_) => Ok(Redirect::to("/").into_response()),
         Err(error) => {
             let status = error.status();
             shown(&state, peer, &filled, Some((status, error.into_body().error)))
         }
-    }
-}
-
-/// Whether a form comes from this daemon's own page, as far as the browser says where from.
-fn is_own(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    match (text(header::ORIGIN), text(header::HOST)) {
-        (None, _) => true,
-        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, from)| from == host),
-        (Some(_), None) => false,
     }
 }
 

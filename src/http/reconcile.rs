@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use super::{
-    access::Peer, error::ApiError, journal, sources, state::ServerState, status::source_view, wire::Reconciled,
+    change::Change, error::ApiError, journal, sources, state::ServerState, status::source_view, wire::Reconciled,
 };
 use crate::{
     control::ReconcileCommand,
@@ -56,14 +56,14 @@ fn yes() -> bool {
 /// Answers once the loop has looked, whatever it found.
 pub(super) async fn post(
     State(state): State<Arc<ServerState>>,
-    Extension(peer): Extension<Peer>,
+    Extension(change): Extension<Change>,
     Query(ask): Query<Ask>,
 ) -> Result<Json<Reconciled>, ApiError> {
     let at = ask.source.as_deref().map(|id| sources::place(&state, id)).transpose()?;
     if ask.wait {
-        return look(&state, &peer, at, ask.allow_rewrite).await.map(Json);
+        return look(&state, change.by(), at, ask.allow_rewrite).await.map(Json);
     }
-    let (token, _unheard) = command(&state, &peer, at, ask.allow_rewrite)?;
+    let (token, _unheard) = command(&state, change.by(), at, ask.allow_rewrite)?;
     Ok(Json(reconciled(&state, at, token)))
 }
 
@@ -77,7 +77,7 @@ pub(super) struct Approve {
 /// Lets the commit in that waits since it takes away campaigns, and answers once the loop has looked.
 pub(super) async fn approve(
     State(state): State<Arc<ServerState>>,
-    Extension(peer): Extension<Peer>,
+    Extension(change): Extension<Change>,
     body: Bytes,
 ) -> Result<Json<Reconciled>, ApiError> {
     let Approve { revision: asked } = serde_json::from_slice(&body).map_err(|error| {
@@ -85,12 +85,12 @@ pub(super) async fn approve(
     })?;
     let waiting: Vec<_> = state.reconcile.borrow().sources.iter().filter_map(|one| one.waiting.clone()).collect();
     let revision = approvable(waiting, &asked)?;
-    state.store.approve(&revision, &peer.to_string()).await?;
-    tracing::warn!(%revision, by = %peer, "a commit that takes away campaigns was approved");
-    let message = format!("{peer} let commit {} in, which takes away campaigns", revision.short());
+    change.about(format!("commit {revision}")).store(&state).approve(&revision, change.by()).await?;
+    tracing::warn!(%revision, by = change.by(), "a commit that takes away campaigns was approved");
+    let message = format!("{} let commit {} in, which takes away campaigns", change.by(), revision.short());
     let event = Event::new(state.clock.now().wall, EventKind::CommitApproved, message);
-    journal::write_down(&state, Event { revision: Some(revision), by: Some(peer.to_string()), ..event }).await;
-    look(&state, &peer, None, false).await.map(Json)
+    journal::write_down(&state, Event { revision: Some(revision), by: Some(change.by().to_owned()), ..event }).await;
+    look(&state, change.by(), None, false).await.map(Json)
 }
 
 /// The commit that waits, if it is the one that is asked for and a person may let it in.
@@ -115,7 +115,7 @@ fn approvable(waiting: Vec<WaitingCommit>, asked: &str) -> Result<Revision, ApiE
 /// Has the loop look now, at one source or at all, and waits for what it found.
 pub(super) async fn look(
     state: &ServerState,
-    by: &Peer,
+    by: &str,
     at: Option<usize>,
     allow_rewrite: bool,
 ) -> Result<Reconciled, ApiError> {
@@ -134,7 +134,7 @@ pub(super) async fn look(
 /// Asks the loop to look: the token of the request, and what tells that the look is over.
 fn command(
     state: &ServerState,
-    by: &Peer,
+    by: &str,
     at: Option<usize>,
     allow_rewrite: bool,
 ) -> Result<(String, oneshot::Receiver<()>), ApiError> {

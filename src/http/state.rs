@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
-use super::access::Access;
+use super::{access::Access, people::SignIns};
 use crate::{
     clock::Clock,
     config::Loader,
@@ -65,6 +65,8 @@ pub struct ServerState {
     pub clock: Clock,
     /// Who may see personal data and give commands.
     pub access: Access,
+    /// How fast passwords may be guessed.
+    pub sign_ins: SignIns,
     /// How long an override may hold.
     pub longest_override: Duration,
     /// What a good commit may still wait for.

@@ -9,6 +9,7 @@ pub mod deliveries;
 pub mod do_not_call;
 pub mod journal;
 pub mod overrides;
+pub mod people;
 pub mod plan;
 
 use std::collections::BTreeMap;
@@ -205,6 +206,9 @@ pub struct ImportCounts {
 pub struct SetAgent {
     /// `idle`, `busy`, `rest` or `signed_out`.
     pub state: String,
+    /// Only after the call and its wrap-up; for `busy`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub after_call: bool,
 }
 
 /// Answer of `POST /api/v1/reconcile`: what the look found.

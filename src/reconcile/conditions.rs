@@ -95,8 +95,8 @@ impl Failure {
         stopped: &[CampaignId],
     ) -> Self {
         let kept = |(path, file): (&String, &KeptFile)| match file {
-            KeptFile::Of { revision, .. } => format!("{path} as commit {} has it", revision.short()),
-            KeptFile::LeftOut => format!("without {path}"),
+            KeptFile::Of { revision, .. } => format!("{} as commit {} has it", path.escape_debug(), revision.short()),
+            KeptFile::LeftOut => format!("without {}", path.escape_debug()),
         };
         let mut listed: Vec<String> = files.iter().take(KEPT_TOLD_MAX).map(kept).collect();
         if files.len() > KEPT_TOLD_MAX {

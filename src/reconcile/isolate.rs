@@ -171,10 +171,12 @@ impl<'f> Isolation<'f> {
     }
 
     /// Keeps what the commit has as something that may not be read: a file, or all in a folder.
-    fn keep_refused(&mut self, path: &str) {
+    fn keep_refused(&mut self, path: &'f str) {
         let were: Vec<&str> = self.last.keys().copied().filter(|file| is_in(file, path)).collect();
         if were.is_empty() {
             self.keep_gone();
+            // It never was, so it is left out, and that is told.
+            self.kept.insert(path);
         }
         self.kept.extend(were);
     }
@@ -381,6 +383,7 @@ mod tests {
         assert_eq!(told(&new, &last), [kept.clone(), vec!["a".into(), "b".into()], told_of]);
         // One that may be the other under a new name.
         let new = refused(commit('3', &[("b.toml", &b)]), "campaigns/link.toml");
+        let kept = [kept[0].clone(), "-campaigns/link.toml".to_owned()];
         assert_eq!(told(&new, &last)[0], kept);
     }
 

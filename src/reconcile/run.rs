@@ -1,5 +1,6 @@
 //! The loop itself.
 
+mod copies;
 mod drift;
 mod fetch;
 mod files;

@@ -323,6 +323,8 @@ impl<O: Outside> Machine<O> {
             }
             Effect::StoreLeg { leg, .. } => self.pending.push(Input::LegStored { leg, stored: true }),
             Effect::ForgetLeg { .. } | Effect::StoreAvailability { .. } => {}
+            // What agents note, a world says itself.
+            Effect::NoteDefaultResult { .. } => {}
             Effect::RecordIntent(intent) => self.record_intent(now, &intent),
             Effect::WithdrawIntent { attempt } => {
                 self.live.remove(&attempt);

@@ -18,6 +18,8 @@ pub struct StoredFiles {
     pub sources: Vec<FilesOf>,
     /// What each says, by path in the repository; of several sources each path begins with `SOURCE:`.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Those of them that do not say what the daemon wrote: another program has changed them.
+    pub edited: Vec<String>,
 }
 
 impl StoredFiles {
@@ -47,6 +49,14 @@ pub struct FilesOf {
     /// The folder of campaigns as paths of files begin: `campaigns`, `""` for all, of one source among several
     /// `SOURCE:campaigns`.
     pub folder: String,
+}
+
+impl FilesOf {
+    /// The same as it stands in a store.
+    #[must_use]
+    pub fn as_text(&self) -> (String, (String, String)) {
+        (self.source.to_string(), (self.revision.to_string(), self.folder.clone()))
+    }
 }
 
 /// Some files that differ from those that are kept.

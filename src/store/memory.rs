@@ -16,6 +16,7 @@ mod journal;
 mod outbox;
 mod overrides;
 mod page;
+mod people;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,13 +32,14 @@ use self::{
     batches::{BatchKey, HeldBatch},
     do_not_call::DoNotCall,
     journal::Journal,
+    people::Known,
 };
 use super::{
     Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest,
     CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges,
     FilesOf, GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed,
-    ListedNumber, ListingOutcome, Milestone, News, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError,
-    StoredCampaign, StoredFiles, Tally, Why, file_digest, pseudonym::Pseudonyms,
+    ListedNumber, ListingOutcome, Milestone, NewAuditEntry, News, Opener, OverrideRecord, Resealed, Settlement, Store,
+    StoreError, StoredCampaign, StoredFiles, Tally, Why, file_digest, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -46,7 +48,7 @@ use crate::{
         campaign::{Callback, Campaign, Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
-        drift::calls::LiveRows,
+        drift::{Drift, calls::LiveRows, files::Copies},
         facts::{
             ledger::{Ledger, monotonic},
             verdict::{self, Question},
@@ -62,7 +64,7 @@ use crate::{
 };
 
 /// A store in memory; it lives as long as its last handle.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct MemoryStore {
     epoch: Epoch,
     dialog_key: [u8; 32],
@@ -70,6 +72,8 @@ pub struct MemoryStore {
     settings: GateSettings,
     clock: Clock,
     state: Arc<Mutex<State>>,
+    /// What is written down with each change.
+    entry: Option<NewAuditEntry>,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +91,7 @@ struct State {
     files_of: Vec<FilesOf>,
     campaigns: BTreeMap<CampaignId, Held>,
     journal: Journal,
+    known: Known,
     contacts: BTreeMap<ContactRef, Contact>,
     custom_fields: BTreeMap<ContactRef, Option<String>>,
     /// Contacts that are left out by the definition that their campaign's contacts stand by.
@@ -143,7 +148,7 @@ impl MemoryStore {
     pub fn open(opener: Opener, settings: GateSettings, clock: Clock) -> Arc<Self> {
         let state = State { epoch: 1, ..State::default() };
         let (epoch, state) = (Epoch(1), Arc::new(Mutex::new(state)));
-        Arc::new(Self { epoch, dialog_key: [7; 32], opener, settings, clock, state })
+        Arc::new(Self { epoch, dialog_key: [7; 32], opener, settings, clock, state, entry: None })
     }
 
     /// The same facts as the next life of the daemon finds them; this one is fenced off.
@@ -166,7 +171,8 @@ impl MemoryStore {
         let epoch = Epoch(state.epoch);
         drop(state);
         let (opener, clock) = (self.opener.clone(), self.clock.clone());
-        Arc::new(Self { epoch, dialog_key: self.dialog_key, opener, settings, clock, state: self.state.clone() })
+        let (dialog_key, state) = (self.dialog_key, self.state.clone());
+        Arc::new(Self { epoch, dialog_key, opener, settings, clock, state, entry: None })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -324,12 +330,21 @@ impl Store for MemoryStore {
 
     async fn add_override(&self, new: NewOverride) -> Result<Arc<Override>, StoreError> {
         let now = self.clock.now().wall;
-        Ok(self.state()?.add_override(new, now))
+        self.noted(|state| Ok(state.add_override(new, now)), |_| true)
     }
 
     async fn end_override(&self, id: OverrideId, by: &str) -> Result<bool, StoreError> {
         let now = self.clock.now().wall;
-        Ok(self.state()?.end_override(id, by, now))
+        self.noted(|state| Ok(state.end_override(id, by, now)), |ended| *ended)
+    }
+
+    async fn drifted_overrides(&self) -> Result<Vec<Drift>, StoreError> {
+        // What holds and what is stored are one thing here.
+        Ok(Vec::new())
+    }
+
+    async fn mend_overrides(&self, _: &[OverrideId]) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError> {
@@ -338,8 +353,8 @@ impl Store for MemoryStore {
     }
 
     async fn approve(&self, revision: &Revision, _by: &str) -> Result<(), StoreError> {
-        self.state()?.approved.insert(revision.as_str().to_owned());
-        Ok(())
+        let approved = revision.as_str().to_owned();
+        self.noted(|state| Ok(state.approved.insert(approved)), |_| true).map(|_| ())
     }
 
     async fn is_approved(&self, revision: &Revision) -> Result<bool, StoreError> {
@@ -364,10 +379,19 @@ impl Store for MemoryStore {
         Ok(self.state()?.files.iter().map(|(path, bytes)| (path.clone(), file_digest(bytes))).collect())
     }
 
+    async fn copies(&self) -> Result<Copies, StoreError> {
+        let state = self.state()?;
+        Ok(Copies {
+            of: state.files_of.iter().map(FilesOf::as_text).collect(),
+            digests: state.files.iter().map(|(path, bytes)| (path.clone(), file_digest(bytes))).collect(),
+            kept: state.kept_files.iter().map(|(path, file)| (path.clone(), Some(file.clone()))).collect(),
+        })
+    }
+
     async fn files(&self) -> Result<Option<StoredFiles>, StoreError> {
         let state = self.state()?;
         let (sources, files) = (state.files_of.clone(), state.files.clone());
-        Ok((!sources.is_empty()).then_some(StoredFiles { sources, files }))
+        Ok((!sources.is_empty()).then_some(StoredFiles { sources, files, edited: Vec::new() }))
     }
 
     async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError> {
@@ -445,7 +469,9 @@ impl Store for MemoryStore {
     }
 
     async fn set_business_result(&self, request: BusinessRequest) -> Result<BusinessDecision, StoreError> {
-        self.state()?.set_business_result(request, self.clock.now().wall)
+        let now = self.clock.now().wall;
+        let is_set = |decision: &BusinessDecision| matches!(decision, BusinessDecision::Set { .. });
+        self.noted(|state| state.set_business_result(request, now), is_set)
     }
 
     async fn advance(&self, contact: ContactRef, version: u32, progress: Progress) -> Result<(), StoreError> {
@@ -500,21 +526,25 @@ impl Store for MemoryStore {
     }
 
     async fn pause_batch(&self, campaign: &CampaignId, batch: &BatchId, paused: bool) -> Result<bool, StoreError> {
-        let mut state = self.state()?;
-        state.held(campaign)?;
-        state.pause_batch(campaign, batch, paused)
+        let pause = |state: &mut State| {
+            state.held(campaign)?;
+            state.pause_batch(campaign, batch, paused)
+        };
+        self.noted(pause, |changed| *changed)
     }
 
     async fn edit(&self, campaign: &CampaignId, customer: &CustomerId, edit: ContactEdit) -> Result<bool, StoreError> {
-        self.state()?.edit(campaign, customer, &edit, self.clock.now().wall)
+        let now = self.clock.now().wall;
+        self.noted(|state| state.edit(campaign, customer, &edit, now), |changed| *changed)
     }
 
     async fn delete(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
-        self.state()?.delete(campaign, customer)
+        self.noted(|state| state.delete(campaign, customer), |()| true)
     }
 
     async fn erase(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
-        self.state()?.erase(campaign, customer, &pseudonyms(), self.clock.now().wall)
+        let now = self.clock.now().wall;
+        self.noted(|state| state.erase(campaign, customer, &pseudonyms(), now), |()| true)
     }
 
     async fn reseal(&self, contacts: Vec<Resealed>) -> Result<u64, StoreError> {
@@ -527,6 +557,7 @@ impl Store for MemoryStore {
                 written += 1;
             }
         }
+        self.note(&mut state, written > 0);
         Ok(written)
     }
 
@@ -536,11 +567,11 @@ impl Store for MemoryStore {
         entries: Vec<NewEntry>,
     ) -> Result<ListingOutcome, StoreError> {
         let now = self.clock.now().wall;
-        Ok(self.state()?.import_do_not_call(list, entries, now))
+        self.noted(|state| Ok(state.import_do_not_call(list, entries, now)), |_| true)
     }
 
     async fn remove_do_not_call(&self, list: &DoNotCallId, number: &E164) -> Result<bool, StoreError> {
-        Ok(self.state()?.remove_do_not_call(list, number))
+        self.noted(|state| Ok(state.remove_do_not_call(list, number)), |removed| *removed)
     }
 
     async fn do_not_call_counts(&self, now: Timestamp) -> Result<DoNotCallCounts, StoreError> {
@@ -651,6 +682,12 @@ impl Store for MemoryStore {
         Ok(records.take(limit_of(limit)).cloned().collect())
     }
 
+    async fn attempts_of(&self, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, StoreError> {
+        let state = self.state()?;
+        let records = state.attempts.values().rev().map(|attempt| &attempt.record);
+        Ok(records.filter(|record| record.agent == *agent).take(limit_of(limit)).cloned().collect())
+    }
+
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {
         self.state()?.tally(campaign)
     }
@@ -667,8 +704,7 @@ impl Store for MemoryStore {
     }
 
     async fn set_availability(&self, agent: &AgentId, availability: Availability) -> Result<(), StoreError> {
-        self.state()?.agents.insert(agent.clone(), availability);
-        Ok(())
+        self.noted(|state| Ok(state.agents.insert(agent.clone(), availability)), |_| true).map(|_| ())
     }
 
     async fn journal(&self, entries: Entries) -> Result<(), StoreError> {

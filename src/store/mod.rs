@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
 mod attributes;
+pub mod audit;
 mod batch;
 #[cfg(test)]
 mod conformance;
@@ -21,11 +22,13 @@ mod files;
 mod journal;
 pub mod memory;
 mod override_record;
+pub mod people;
 mod pseudonym;
 mod row;
 pub mod sqlite;
 
 pub use self::{
+    audit::NewAuditEntry,
     batch::{Batch, BatchPage, BatchTally, Listed},
     dispatch::{
         AllDispatchCounts, Channel, DispatchCounts, DispatchEvent, DispatchFacts, DispatchFilter, DispatchId,
@@ -45,7 +48,7 @@ use crate::domain::{
     campaign::{DesiredState, Generation, KeptFile},
     contact::{Contact, ContactEdit, NewContact, Progress},
     do_not_call::{Entry, NewEntry},
-    drift::calls::LiveRows,
+    drift::{Drift, calls::LiveRows, files::Copies},
     ids::{
         AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision, TrunkId,
     },
@@ -295,6 +298,17 @@ pub struct Leftovers {
     pub legs: Vec<LeftoverLeg>,
     /// Attempts without an outcome.
     pub attempts: Vec<LeftoverAttempt>,
+    /// Legs and attempts whose rows can't be read, and why.
+    pub unreadable: Unreadable,
+}
+
+/// Rows of what is live that can't be read, as somebody has written who is not the daemon; and why.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unreadable {
+    /// Of legs.
+    pub legs: BTreeMap<LegId, String>,
+    /// Of attempts, or of their contacts.
+    pub attempts: BTreeMap<AttemptId, String>,
 }
 
 /// An attempt, for results and `why`.
@@ -451,6 +465,8 @@ pub struct BusinessRequest {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// Whether it is the tenant's default, which is noted only for a call that has none.
+    pub by_default: bool,
 }
 
 /// What the writer answered.
@@ -482,6 +498,8 @@ pub struct BusinessRecord {
     pub at: Timestamp,
     /// What came of it; `None` while the contact is in a call, whose end it waits for.
     pub outcome: Option<Outcome>,
+    /// Whether it is the tenant's default, since the agent's time for notes ran out.
+    pub by_default: bool,
 }
 
 /// A contact with all its attempts, oldest first.
@@ -510,7 +528,7 @@ pub struct Why {
 
 /// Durable facts. Implementations are opened by their own functions, which take the instance lock.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: people::People + audit::Audit {
     /// This life's epoch.
     fn epoch(&self) -> Epoch;
 
@@ -546,6 +564,12 @@ pub trait Store: Send + Sync + 'static {
     /// Ends an override before its time; whether it was in force.
     async fn end_override(&self, id: OverrideId, by: &str) -> Result<bool, StoreError>;
 
+    /// Where rows of overrides differ from the overrides that hold.
+    async fn drifted_overrides(&self) -> Result<Vec<Drift>, StoreError>;
+
+    /// Writes rows of overrides as these hold; one that does not hold is ended.
+    async fn mend_overrides(&self, ids: &[OverrideId]) -> Result<(), StoreError>;
+
     /// The newest `limit` overrides, past ones too, newest first.
     async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError>;
 
@@ -560,6 +584,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Digests ([`file_digest`]) of the files that are kept, by path in the repository.
     async fn file_digests(&self) -> Result<BTreeMap<String, String>, StoreError>;
+
+    /// What is kept of the files in force, with digests of what stands there now, whoever wrote it.
+    async fn copies(&self) -> Result<Copies, StoreError>;
 
     /// The files that are in force, if all of them are kept.
     async fn files(&self) -> Result<Option<StoredFiles>, StoreError>;
@@ -579,8 +606,7 @@ pub trait Store: Send + Sync + 'static {
     /// What is live by the rows, whatever life it is of.
     async fn live_rows(&self) -> Result<LiveRows, StoreError>;
 
-    /// Of these, the attempts without an outcome and the legs without an end that can be read, whatever life they are
-    /// of.
+    /// Of these, the attempts without an outcome and the legs without an end, whatever life they are of.
     async fn left_behind(&self, attempts: &[AttemptId], legs: &[LegId]) -> Result<Leftovers, StoreError>;
 
     /// Puts a generation in force in one transaction: from the moment this returns the gate uses
@@ -743,6 +769,9 @@ pub trait Store: Send + Sync + 'static {
         after: Option<AttemptId>,
         limit: u32,
     ) -> Result<Vec<AttemptRecord>, StoreError>;
+
+    /// An agent's newest attempts, newest first, at most `limit`.
+    async fn attempts_of(&self, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, StoreError>;
 
     /// Counts of a campaign.
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError>;

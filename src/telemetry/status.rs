@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::metrics::ReconcileFailure;
-use crate::domain::reason::Hold;
+use crate::domain::{agent::AgentCall, reason::Hold};
 
 /// The reconciling loop: its sources, and campaigns whose files are gone.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -257,4 +257,10 @@ pub struct AgentStatus {
     pub since: String,
     /// Campaign of the call the agent is held for.
     pub campaign: Option<String>,
+    /// That call, or the one that is being wrapped up; for the agent's own page alone, as it names the customer.
+    #[serde(skip)]
+    pub call: Option<AgentCall>,
+    /// What the agent becomes after it, if not idle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_call: Option<String>,
 }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
+mod audit;
 mod batches;
+mod browser;
 mod business;
 mod calendars;
 mod callbacks;
@@ -13,12 +15,15 @@ mod config_fixtures;
 mod contacts;
 mod customers;
 mod daemon;
+mod damaged;
 mod definitions;
 mod demo;
+mod desk;
 mod do_not_call;
 mod drift;
 mod faults;
 mod filters;
+mod flaky_people;
 mod followed;
 mod from_store;
 mod git_server;
@@ -50,6 +55,7 @@ mod reconcile;
 mod reference;
 mod remote;
 mod repository;
+mod rights;
 mod rounds;
 mod schema;
 mod served;
@@ -69,4 +75,5 @@ mod texts;
 mod tls;
 mod validators;
 mod why;
+mod wire;
 mod worked_cases;

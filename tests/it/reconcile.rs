@@ -19,7 +19,7 @@ use dialops::{
         campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
-        drift::{Policy, calls::LiveRows},
+        drift::{Drift, Policy, calls::LiveRows, files::Copies},
         guards::Guards,
         ids::{
             AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision,
@@ -696,6 +696,18 @@ impl Store for Flaky {
         self.inner.file_digests().await
     }
 
+    async fn copies(&self) -> Result<Copies, StoreError> {
+        self.inner.copies().await
+    }
+
+    async fn drifted_overrides(&self) -> Result<Vec<Drift>, StoreError> {
+        self.inner.drifted_overrides().await
+    }
+
+    async fn mend_overrides(&self, ids: &[OverrideId]) -> Result<(), StoreError> {
+        self.inner.mend_overrides(ids).await
+    }
+
     async fn files(&self) -> Result<Option<StoredFiles>, StoreError> {
         self.inner.files().await
     }
@@ -848,6 +860,10 @@ impl Store for Flaky {
     }
 
     async fn attempts(&self, _: &CampaignId, _: Option<AttemptId>, _: u32) -> Result<Vec<AttemptRecord>, StoreError> {
+        unreachable!()
+    }
+
+    async fn attempts_of(&self, _: &AgentId, _: u32) -> Result<Vec<AttemptRecord>, StoreError> {
         unreachable!()
     }
 

@@ -11,13 +11,13 @@ use dialops::{
         agent::Availability,
         business_result::BusinessResult,
         call::{Destination, LegIdentity},
-        campaign::{Definitions, DialPermission, Generation, Priority},
+        campaign::{AgentDefinition, Definitions, DialPermission, Generation, Priority},
         contact::NewContact,
         gate::Caps,
         guards::Guards,
         ids::{
-            AgentId, AttemptId, BatchId, BusinessResultId, CampaignId, CategoryId, CustomerId, LegId, Revision,
-            TenantId, TrunkId,
+            AgentId, AttemptId, BatchId, BusinessResultId, CampaignId, CategoryId, CustomerId, LegId, QueueId,
+            Revision, TenantId, TrunkId,
         },
         intent::Settlement,
         phone::E164,
@@ -104,6 +104,7 @@ impl Served {
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
             access,
+            sign_ins: http::SignIns::default(),
             longest_override: Duration::from_secs(3600),
             guards: Guards::default(),
             dispatches: store.clone(),
@@ -238,7 +239,15 @@ fn generation() -> Generation {
         counts_as_goal: true,
     };
     let business_results = BTreeMap::from([(sold.id.clone(), sold)]);
-    let definitions = Definitions { campaigns, business_results, ..Definitions::of(tenant) };
+    let anna = AgentDefinition {
+        id: AgentId::parse("anna").unwrap(),
+        name: "Anna Schmidt".into(),
+        sip: "sip:anna@127.0.0.1".into(),
+        queues: vec![QueueId::parse("sales").unwrap()],
+    };
+    let bert = AgentDefinition { id: AgentId::parse("bert").unwrap(), name: "Bert".into(), ..anna.clone() };
+    let agents = [anna, bert].into_iter().map(|agent| (agent.id.clone(), agent)).collect();
+    let definitions = Definitions { campaigns, business_results, agents, ..Definitions::of(tenant) };
     Generation::whole(Revision::parse(COMMIT).unwrap(), at("2031-03-01T01:00:00Z"), definitions)
 }
 
@@ -296,6 +305,7 @@ fn dial_status() -> DialStatus {
             state: "talking".into(),
             since: START.into(),
             campaign: Some("spring".into()),
+            ..AgentStatus::default()
         }],
         live_calls: 1,
         reserved_agents: 0,
@@ -340,7 +350,7 @@ async fn stand_in_dialer(
 ) {
     while let Some(command) = commands.recv().await {
         match command {
-            DialCommand::SetAgent { agent, availability, reply } => {
+            DialCommand::SetAgent { agent, availability, reply, .. } => {
                 let known = set_state(&dial, &agent, availability);
                 let _caller_gone = reply.send(if known { Ok(()) } else { Err(AgentError::Unknown(agent)) });
             }
@@ -355,6 +365,7 @@ async fn stand_in_dialer(
             // The store has it; this one dials nobody.
             DialCommand::ContactChanged { .. }
             | DialCommand::DoNotCallChanged { .. }
+            | DialCommand::HangUp(_)
             | DialCommand::Compare { .. }
             | DialCommand::Mend { .. } => {}
         }

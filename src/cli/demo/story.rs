@@ -129,7 +129,7 @@ impl Play<'_> {
 
     async fn sign_in(&self) -> Result<(), Failure> {
         for index in 0..AGENTS {
-            let wanted = SetAgent { state: "idle".to_owned() };
+            let wanted = SetAgent { state: "idle".to_owned(), after_call: false };
             let _set: SetAgent = self.client.put(&["agents", &agent_id(index)], &wanted).await?;
         }
         self.view.say("agents", &format!("{AGENTS} signed in"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::{
-    agent::{AgentState, Availability},
+    agent::{AgentCall, AgentState, Availability},
     campaign::AgentDefinition,
     ids::{AttemptId, LegId},
     now::Now,
@@ -64,6 +64,8 @@ pub(super) struct Agent {
     /// What to become after the call, if not idle.
     pub(super) after_call: Option<Availability>,
     pub(super) misses: u32,
+    /// The conversation that the agent is wrapping up.
+    pub(super) last_call: Option<AgentCall>,
     pub(super) backoff_until: Option<Duration>,
     /// When an idle agent's phone is hung up.
     pub(super) phone_kept_until: Option<Duration>,
@@ -82,6 +84,7 @@ impl Agent {
             phone: Phone::Down,
             after_call: None,
             misses: 0,
+            last_call: None,
             backoff_until: None,
             phone_kept_until: None,
             free_since: None,

@@ -8,14 +8,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::{Timestamp, civil::Date};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{
     Due, Effect, Engine, LegRole, Observation, RECORDING, Settling,
     agents::{MISSED_BACKOFF, MISSES_MAX, Phase, Phone},
 };
 use crate::domain::{
-    agent::Availability,
+    agent::{AgentCall, Availability, CallStage},
     business::BusinessKey,
     call::{CallCommand, Destination, EndedBy, HangUpCause, LegEnd, MediaOffer},
     campaign::{AgentTerms, Campaign},
@@ -106,6 +106,31 @@ impl LiveCall {
     /// Whether it can be let go with nothing written.
     pub(super) fn is_before_intent(&self) -> bool {
         matches!(self.stage, Stage::RingingAgent | Stage::WaitingRate)
+    }
+
+    /// What its agent is shown of it.
+    pub(super) fn as_agents_see_it(&self, attempt: AttemptId, stage: CallStage) -> AgentCall {
+        AgentCall {
+            attempt,
+            campaign: self.campaign.clone(),
+            customer: self.contact.customer.clone(),
+            number: self.number,
+            stage,
+            connected_at: self.connected_at,
+            wrap_up_until: None,
+        }
+    }
+
+    /// How far it has come for its agent.
+    pub(super) fn stage_for_agent(&self) -> CallStage {
+        match self.stage {
+            Stage::RingingAgent => CallStage::Phone,
+            Stage::WaitingRate | Stage::Recording | Stage::WaitingPlace | Stage::Dialing => CallStage::Customer,
+            Stage::Connecting | Stage::Rescuing => CallStage::Connecting,
+            Stage::Talking => CallStage::Talking,
+            Stage::Ending(_) if self.connected_at.is_some() => CallStage::Talking,
+            Stage::Ending(_) => CallStage::Customer,
+        }
     }
 }
 
@@ -648,6 +673,7 @@ impl Engine {
         if let Some(run) = self.campaigns.get_mut(&call.campaign) {
             run.served = run.served.max(call.turn);
         }
+        let last_call = call.as_agents_see_it(attempt, CallStage::WrapUp);
         let ended = EndedAttempt {
             number: call.number,
             rule: call.rule,
@@ -679,6 +705,9 @@ impl Engine {
         self.move_on(now, &call.campaign, contact, settled, call.cancelled);
         if let Some(agent) = call.agent {
             let wrap_up = call.connected_at.map(|_| self.terms_of(&call.campaign).map(|terms| terms.wrap_up));
+            if let Some(held) = self.agents.get_mut(&agent).filter(|_| wrap_up.is_some()) {
+                held.last_call = Some(last_call);
+            }
             self.after_call(now, &agent, wrap_up.map(Option::unwrap_or_default), effects);
         }
     }
@@ -726,9 +755,12 @@ impl Engine {
         let wrap_up = wrap_up.filter(|wrap_up| !wrap_up.is_zero());
         let Some(agent) = self.agents.get_mut(id) else { return };
         if let Some(wrap_up) = wrap_up
-            && agent.after_call.is_none()
             && agent.definition.is_some()
         {
+            if let Some(call) = &mut agent.last_call {
+                let wrap_up = SignedDuration::try_from(wrap_up).unwrap_or(SignedDuration::MAX);
+                call.wrap_up_until = Some(now.wall.saturating_add(wrap_up).unwrap_or(Timestamp::MAX));
+            }
             agent.enter(Phase::WrapUp { until: now.mono + wrap_up }, now);
             self.refresh_agent(id);
         } else {

@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use crate::domain::{
-    agent::Availability,
+    agent::{AgentCall, Availability},
     call::{CallCommand, CallEvent, Destination},
     campaign::Generation,
     contact::Progress,
-    ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, LegId},
+    ids::{AgentId, AttemptId, BusinessResultId, CampaignId, ContactRef, CustomerId, LegId},
     intent::{CandidatePage, Intent, RecordedIntent, Settlement},
     overrides::{Overrides, Scope},
     reason::Hold,
@@ -106,6 +106,10 @@ pub enum Input {
         /// What.
         availability: Availability,
     },
+    /// An agent goes on a pause after the call; the store has it.
+    PauseAfterCall(AgentId),
+    /// An agent ends the conversation.
+    HangUp(AgentId),
     /// At start: legs of agents that an earlier life left and that are being taken down.
     Recovering {
         /// Each leg and its agent.
@@ -173,6 +177,15 @@ pub enum Effect {
         agent: AgentId,
         /// What.
         availability: Availability,
+    },
+    /// A wrap-up is over: unless the agent has noted a business result for the call, note the tenant's.
+    NoteDefaultResult {
+        /// Who.
+        agent: AgentId,
+        /// After which call.
+        call: Box<AgentCall>,
+        /// What is noted.
+        result: BusinessResultId,
     },
     /// Something to count.
     Observe(Observation),

@@ -28,7 +28,7 @@ use jiff::Timestamp;
 
 use self::{
     agents::{Agent, Phase, Phone},
-    calls::{ENDS_WITHIN, LiveCall},
+    calls::{ENDS_WITHIN, LiveCall, Stage},
     campaigns::CampaignRun,
     pace::{RateCaps, Rates},
     timers::Timers,
@@ -49,6 +49,7 @@ use super::{
     now::Now,
     overrides::{Overrides, Scope},
     phone::E164,
+    results::CallResult,
 };
 
 /// What may fail of a campaign in the store, as half a sentence.
@@ -300,6 +301,8 @@ impl Engine {
             Input::SetAvailability { agent, availability } => {
                 self.set_availability(now, &agent, availability, effects);
             }
+            Input::PauseAfterCall(agent) => self.pause_after_call(now, &agent, effects),
+            Input::HangUp(agent) => self.hang_up(now, &agent, effects),
             Input::Recovering { legs } => {
                 for (leg, agent) in legs {
                     self.legs.insert(leg, LegRole::Agent(agent.clone()));
@@ -650,12 +653,39 @@ impl Engine {
         self.refresh_agent(id);
     }
 
+    /// Has an agent go on a pause after the call and its wrap-up; at once if it has ended meanwhile.
+    fn pause_after_call(&mut self, now: Now, id: &AgentId, effects: &mut Vec<Effect>) {
+        let Some(agent) = self.agents.get_mut(id) else { return };
+        match agent.phase {
+            Phase::Held { .. } | Phase::WrapUp { .. } | Phase::Recovering { .. } => {
+                agent.after_call = Some(Availability::Busy);
+            }
+            Phase::Idle { .. } => self.free_agent(now, id, Some(Availability::Busy), effects),
+            Phase::Away(_) => {}
+        }
+    }
+
+    /// Ends the conversation that an agent is in.
+    fn hang_up(&mut self, now: Now, id: &AgentId, effects: &mut Vec<Effect>) {
+        let Some(Phase::Held { attempt, .. }) = self.agents.get(id).map(|agent| agent.phase) else { return };
+        if self.calls.get(&attempt).is_some_and(|call| call.stage == Stage::Talking) {
+            self.hang_up_customer(now, attempt, CallResult::Answered, HangUpCause::Normal, effects);
+        }
+    }
+
     /// Makes an agent idle, or what was asked for instead.
     fn free_agent(&mut self, now: Now, id: &AgentId, instead: Option<Availability>, effects: &mut Vec<Effect>) {
         let Some(agent) = self.agents.get_mut(id) else { return };
         if agent.definition.is_none() {
             self.agent_gone_now(id, effects);
             return;
+        }
+        if let Some(call) = agent.last_call.take()
+            && matches!(agent.phase, Phase::WrapUp { .. })
+            && let Some(result) =
+                self.generation.as_ref().and_then(|g| g.definitions.tenant.agents.wrap_up_result.clone())
+        {
+            effects.push(Effect::NoteDefaultResult { agent: id.clone(), call: Box::new(call), result });
         }
         match instead {
             Some(availability) => {

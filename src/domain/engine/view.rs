@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Engine, Place, agents::Phase, agents::Phone, calls::Stage, campaigns::CampaignRun};
 use crate::domain::{
-    agent::AgentState,
+    agent::{AgentCall, AgentState, Availability},
     campaign::{Campaign, NumberOrder, Others},
     ids::{AgentId, CampaignId, QueueId, Revision},
     now::Now,
@@ -65,6 +65,10 @@ pub struct AgentView {
     pub since: Timestamp,
     /// Campaign of the call the agent is held for.
     pub campaign: Option<CampaignId>,
+    /// That call, or the one that is being wrapped up.
+    pub call: Option<AgentCall>,
+    /// What the agent becomes after it, if not idle.
+    pub after_call: Option<Availability>,
 }
 
 /// The agents of a queue that are here.
@@ -218,6 +222,12 @@ impl Engine {
         firsts.min().map(|(_, _, first)| first.clone())
     }
 
+    /// What an agent is doing; `None` for nobody of the generation in force.
+    #[must_use]
+    pub fn agent_state(&self, id: &AgentId) -> Option<AgentState> {
+        self.agents.get(id).map(|agent| self.agent_view(id, agent).state)
+    }
+
     fn agent_view(&self, id: &AgentId, agent: &super::Agent) -> AgentView {
         let call = match agent.phase {
             Phase::Held { attempt, .. } => self.calls.get(&attempt),
@@ -228,7 +238,14 @@ impl Engine {
             (_, Phone::Ringing(_)) => AgentState::Ringing,
             (_, Phone::Down | Phone::Storing(_) | Phone::Up(_)) => AgentState::Reserved,
         };
+        let shown = match agent.phase {
+            Phase::Held { attempt, .. } => call.map(|call| call.as_agents_see_it(attempt, call.stage_for_agent())),
+            Phase::WrapUp { .. } => agent.last_call.clone(),
+            Phase::Away(_) | Phase::Idle { .. } | Phase::Recovering { .. } => None,
+        };
         AgentView {
+            call: shown,
+            after_call: agent.after_call,
             id: id.clone(),
             name: agent.definition.as_ref().map(|d| d.name.clone()).unwrap_or_default(),
             state: agent.state_unless_held().unwrap_or(held),

@@ -54,6 +54,9 @@ pub struct BusinessResultView {
     pub at: String,
     /// What came of it; `None` while the customer is in a call.
     pub outcome: Option<String>,
+    /// Whether it is the tenant's default, since the agent's time for notes ran out.
+    #[serde(default)]
+    pub by_default: bool,
 }
 
 /// A business result and its sub-result.
@@ -110,6 +113,7 @@ impl From<&BusinessRecord> for BusinessResultView {
             by: record.by.clone(),
             at: record.at.to_string(),
             outcome: record.outcome.map(|outcome| outcome.as_str().to_owned()),
+            by_default: record.by_default,
         }
     }
 }

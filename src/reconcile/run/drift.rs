@@ -9,7 +9,7 @@ use super::{Asked, Followed, Looper, tell};
 use crate::{
     control::DialCommand,
     domain::{
-        campaign::Generation,
+        campaign::{Generation, Sources},
         drift::{
             Drift, Kind, Policy,
             fights::{Course, Fights},
@@ -21,7 +21,7 @@ use crate::{
         conditions::{with_causes, with_drift},
         rows::{drift, mends},
     },
-    store::{Against, StoreError},
+    store::{Against, AppliedCommits, StoreError},
 };
 
 /// How long rows of campaigns are believed that nobody else has written: what the daemon writes is right, unless it
@@ -108,9 +108,13 @@ impl Looper {
             return Ok(self.drift.rows.clone());
         }
         let applied = self.parts.store.applied().await?.map(|(revision, _)| revision);
+        let commits = self.parts.store.applied_commits().await?;
         let stored = self.parts.store.campaigns().await?;
+        let copies = self.drifted_copies(generation).await?;
         self.drift.looked = Some(Looked { generation: Arc::clone(generation), writes, at });
-        Ok(drift(generation, &stored, applied.as_ref(), &mut self.digests))
+        let campaigns = drift(generation, &stored, applied.as_ref(), &mut self.digests);
+        let of_sources = other_commit(&generation.sources, &commits).filter(|drift| !campaigns.contains(drift));
+        Ok(campaigns.into_iter().chain(of_sources).chain(copies).collect())
     }
 
     /// What the dialling loop finds.
@@ -132,8 +136,8 @@ impl Looper {
         let (fights, seed, policy) = (&mut self.drift.fights, self.drift.seed, self.parts.drift);
         let judged = |drift: Drift| {
             let course = fights.judge(now, &drift, seed);
-            // An attempt is settled with its call's end.
-            let mendable = drift.kind() != Kind::MissingAttempt;
+            // An attempt is settled with its call's end, and none of which nobody knows what it was.
+            let mendable = !matches!(drift.kind(), Kind::MissingAttempt | Kind::DamagedAttempt);
             let mended = mendable && (by_person || policy == Policy::Mend && course.mends());
             Found { drift, course, mended }
         };
@@ -182,10 +186,11 @@ impl Looper {
         if of_rows.is_empty() {
             return Ok(());
         }
-        let changes = mends(generation, of_rows.into_iter(), &mut self.digests);
+        let changes = mends(generation, of_rows.iter().copied(), &mut self.digests);
         // Whether it is right then the next look sees.
         self.drift.looked = None;
         self.parts.store.apply(Arc::clone(generation), changes, Against::Whatever).await?;
+        self.mend_copies(&of_rows).await?;
         self.show_gone(generation).await
     }
 
@@ -230,6 +235,17 @@ impl Looper {
     }
 }
 
+/// Where the store has another commit of a source in force, or one of a source that there is none of.
+fn other_commit(sources: &Sources, stored: &AppliedCommits) -> Option<Drift> {
+    let wrong = sources.commits.iter().find_map(|(source, revision)| {
+        let stored = stored.get(source).map(|(stored, _)| stored);
+        (stored != Some(revision)).then(|| stored.cloned())
+    });
+    let more = stored.iter().find(|(source, _)| !sources.commits.contains_key(*source));
+    let stored = wrong.or_else(|| more.map(|(_, (revision, _))| Some(revision.clone())))?;
+    Some(Drift::Generation { stored })
+}
+
 /// What was found and not put right.
 fn left(found: &[Found]) -> impl Iterator<Item = &Drift> {
     found.iter().filter(|one| !one.mended).map(|one| &one.drift)
@@ -244,6 +260,10 @@ fn told(found: &[Found], policy: Policy, failed: Option<&StoreError>) -> Option<
         (None, _) if fights => {
             let done = "it keeps coming back, so it is put right less and less often: find out what writes there";
             ("Fight", done.to_owned())
+        }
+        (None, _) if found.iter().any(|one| one.drift.kind() == Kind::DamagedAttempt) => {
+            let done = "mend that row, or put a backup of the store back: its customer is not called until then";
+            ("Damaged", done.to_owned())
         }
         (None, _) if !still => ("Mended", "it was put right".to_owned()),
         (None, Policy::Mend) => ("Drifted", "it is put right as calls end".to_owned()),

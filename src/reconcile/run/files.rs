@@ -37,6 +37,11 @@ impl Looper {
             Some(digests) => digests,
             None => self.parts.store.file_digests().await?,
         };
+        self.write_files(before).await
+    }
+
+    /// Writes those that differ from what the store has by these digests.
+    pub(super) async fn write_files(&mut self, before: KeptDigests) -> Result<(), StoreError> {
         let of = in_force(&self.standing);
         let Ok((digests, changes)) = tokio::task::spawn_blocking(move || changes(&of, &before)).await else {
             return Ok(());
@@ -80,7 +85,7 @@ fn changes(commits: &[Arc<CommitFiles>], before: &KeptDigests) -> (KeptDigests, 
     (digests, pieces)
 }
 
-fn of(commit: &CommitFiles) -> FilesOf {
+pub(super) fn of(commit: &CommitFiles) -> FilesOf {
     let CommitFiles { source, revision, prefix, .. } = commit;
     FilesOf { source: source.clone(), revision: revision.clone(), folder: prefix.clone() }
 }

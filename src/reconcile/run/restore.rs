@@ -77,10 +77,7 @@ impl Looper {
         all_kept: &BTreeMap<String, KeptFile>,
     ) -> Result<Restored, Failure> {
         let verified = self.verify_restored(one, revision).await?;
-        let label = one.source.settings().label();
-        let own = |path: &String| label.is_empty() || path.starts_with(&label);
-        let kept: BTreeMap<String, KeptFile> =
-            all_kept.iter().filter(|(path, _)| own(path)).map(|(path, file)| (path.clone(), file.clone())).collect();
+        let kept = self.kept_files(one, all_kept).await;
         let read = match kept.is_empty() {
             true => one.source.read(revision).await,
             false => one.source.read_apart(revision).await.map(|files| files.with_kept(&kept)),
@@ -163,6 +160,10 @@ fn out_of(
 ) -> Option<CommitFiles> {
     let of = found.sources.iter().find(|of| of.source == *one.id() && of.revision == *revision)?;
     let label = one.source.settings().label();
+    if found.edited.iter().any(|path| path.starts_with(&label)) {
+        // Nobody has reviewed that.
+        return None;
+    }
     let files = found.files.iter().filter(|(path, _)| path.starts_with(&label));
     let kept_from = |path: &str| match kept.get(path) {
         Some(KeptFile::Of { revision, .. }) => Some(revision.clone()),

@@ -59,6 +59,7 @@ pub(super) fn request(campaign: &Campaign, customer: &str, result: &str, at: Tim
         note: Some("spoke of \"it\"".to_owned()),
         by: "uid 1000".to_owned(),
         at,
+        by_default: false,
     }
 }
 

@@ -139,7 +139,7 @@ async fn files_are_kept_once_all_of_them_are_written(mut world: World) {
     world.crash().await;
     let expected = [("campaigns/a.toml", "a = 1"), ("campaigns/c.toml", "c")];
     let files = expected.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
-    let stored = StoredFiles { sources: of('a'), files: files.into() };
+    let stored = StoredFiles { sources: of('a'), files: files.into(), edited: Vec::new() };
     assert_eq!(world.store.files().await.unwrap(), Some(stored));
     let digests = expected.map(|(path, text)| (path.to_owned(), file_digest(text.as_bytes())));
     assert_eq!(world.store.file_digests().await.unwrap(), digests.into());

@@ -13,6 +13,7 @@ mod kept;
 mod order;
 mod outbox;
 mod overrides;
+mod people;
 mod sqlite;
 mod twins;
 mod verbs;

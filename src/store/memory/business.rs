@@ -31,11 +31,15 @@ impl State {
             Some(given) => return Ok(BusinessDecision::Refused(Refusal::NoAttempt(given))),
             None => own.max(),
         };
+        let of_attempt = |(_, record): &(ContactRef, BusinessRecord)| record.attempt == attempt;
+        if request.by_default && attempt.is_some() && self.business.iter().any(of_attempt) {
+            return Ok(BusinessDecision::Refused(Refusal::HasOne));
+        }
         if let Some(attempt) = attempt.and_then(|attempt| self.attempts.get_mut(&attempt)) {
             attempt.record.business = Some(request.key.clone());
         }
-        let BusinessRequest { key, note, by, at, .. } = request;
-        self.business.push((contact, BusinessRecord { attempt, key, note, by, at, outcome: None }));
+        let BusinessRequest { key, note, by, at, by_default, .. } = request;
+        self.business.push((contact, BusinessRecord { attempt, key, note, by, at, outcome: None, by_default }));
         self.results_take_effect(contact, now);
         let outcome = self.business.last().and_then(|(_, record)| record.outcome);
         Ok(BusinessDecision::Set { contact, outcome })

@@ -37,8 +37,11 @@ pub(super) fn set(writer: &mut Writer, request: BusinessRequest) -> Result<Busin
     if let (Some(given), None) = (request.attempt, attempt) {
         return Ok(BusinessDecision::Refused(Refusal::NoAttempt(given)));
     }
-    const SQL: &str = "INSERT INTO business_result (contact, attempt, result, note, set_by, set_at) \
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id";
+    if request.by_default && has_result(conn, attempt)? {
+        return Ok(BusinessDecision::Refused(Refusal::HasOne));
+    }
+    const SQL: &str = "INSERT INTO business_result (contact, attempt, result, note, set_by, set_at, by_default) \
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id";
     let id: i64 = sql::query_scalar(SQL)
         .bind(contact.0)
         .bind(attempt)
@@ -46,6 +49,7 @@ pub(super) fn set(writer: &mut Writer, request: BusinessRequest) -> Result<Busin
         .bind(&request.note)
         .bind(&request.by)
         .bind(micros(request.at))
+        .bind(request.by_default)
         .fetch_one(conn)
         .doing("writing a business result")?;
     take_effect(writer, contact)?;
@@ -59,6 +63,11 @@ fn attempt_of(conn: &Connection, contact: ContactRef, given: Option<AttemptId>) 
     const SQL: &str = "SELECT max(id) FROM attempt WHERE contact = ?1 AND (?2 IS NULL OR id = ?2)";
     let query = sql::query_scalar(SQL).bind(contact.0).bind(given.map(AttemptId::to_i64));
     query.fetch_one(conn).doing("finding a contact's newest attempt")
+}
+
+fn has_result(conn: &Connection, attempt: Option<i64>) -> Result<bool, Fault> {
+    let query = sql::query_scalar("SELECT EXISTS (SELECT 1 FROM business_result WHERE attempt = ?1)").bind(attempt);
+    query.fetch_one(conn).doing("looking for a business result")
 }
 
 /// Has what was set for a contact take effect, unless it is in a call; tells whether that changed it.
@@ -143,7 +152,7 @@ fn ended_call(conn: &Connection, contact: &Contact, attempt: Option<i64>) -> Res
 
 /// What was set for a contact, oldest first.
 pub(super) fn records(conn: &Connection, contact: ContactRef) -> Result<Vec<BusinessRecord>, Fault> {
-    const SQL: &str = "SELECT attempt, result, note, set_by, set_at, outcome FROM business_result \
+    const SQL: &str = "SELECT attempt, result, note, set_by, set_at, outcome, by_default FROM business_result \
                        WHERE contact = ?1 ORDER BY id";
     let rows = sql::query(SQL).bind(contact.0).fetch_all(conn).doing("reading business results")?;
     let attempt = |id: i64| AttemptId::from_i64(id).ok_or_else(|| damaged("business_result.attempt"));
@@ -155,6 +164,7 @@ pub(super) fn records(conn: &Connection, contact: ContactRef) -> Result<Vec<Busi
             by: column(row, 3)?,
             at: row::timestamp(column(row, 4)?)?,
             outcome: column::<Option<&str>>(row, 5)?.map(read_outcome).transpose()?,
+            by_default: column(row, 6)?,
         })
     };
     rows.iter().map(record).collect()

@@ -8,13 +8,14 @@ use super::{
     business, dispatch, do_not_call, evaluate,
     evaluations::Evaluations,
     fault::{Doing, Fault},
-    release, sql,
+    files, release, sql,
     writer::Writer,
 };
 use crate::{
     domain::{
         agent::Availability,
         campaign::{Campaign, Generation, KeptFile},
+        drift::files::of_kept,
         ids::{AgentId, CampaignId, Revision},
     },
     store::{
@@ -103,7 +104,8 @@ fn put_sources(conn: &Connection, generation: &Generation, now: i64) -> Result<(
 fn put_kept(writer: &Writer, generation: &Generation) -> Result<(), Fault> {
     let doing = "writing files that are kept";
     let kept = &generation.kept.files;
-    if writer.generation.as_ref().is_some_and(|before| before.kept.files == *kept) {
+    // By the rows, which somebody else may have changed.
+    if of_kept(kept, &files::kept(&writer.conn)?).is_empty() {
         return Ok(());
     }
     sql::query("DELETE FROM kept_file").execute(&writer.conn).doing(doing)?;

@@ -79,7 +79,7 @@ async fn begin_anew(readers: &Readers, urgent: &mpsc::WeakSender<Command>) {
     let (reply, moved) = oneshot::channel();
     let Some(writer) = urgent.upgrade() else { return };
     // A full queue or a closing store: the next look comes soon, or is not needed.
-    if writer.try_send(Command { work: Work::Checkpoint, reply }).is_ok() {
+    if writer.try_send(Command { work: Work::Checkpoint, entry: None, reply }).is_ok() {
         drop(writer);
         let _ = moved.await;
     }

@@ -6,6 +6,7 @@
 //! | `writer` | the loop that turns what is queued into one transaction |
 //! | `intent` `outcome` `business` `campaigns` `import` `batch` `customer` | what the writer does |
 //! | `journal` | what became of commits, and what has happened |
+//! | `people` `audit` | who is let in, and who changed what |
 //! | `overrides` | what people decide against the files for a while |
 //! | `dispatch` `outbox` | what others are to be told: callbacks and text messages |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
@@ -20,6 +21,7 @@
 //! | `read` `kept` `leftover` | what they do |
 //! | `sql` `statements` | statements, bound and executed, and their rows |
 
+mod audit;
 mod background;
 mod batch;
 mod business;
@@ -46,6 +48,7 @@ mod outbox;
 mod outcome;
 mod overrides;
 mod pause;
+mod people;
 mod place;
 mod read;
 mod readers;
@@ -96,8 +99,8 @@ use super::{
     Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX,
     CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges,
     GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Lane, Leftovers, LegRecord, Listed,
-    ListedNumber, ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Step, Store, StoreError,
-    StoredCampaign, StoredFiles, Tally, Why, attributes, pseudonym::Pseudonyms,
+    ListedNumber, ListingOutcome, Milestone, NewAuditEntry, Opener, OverrideRecord, Resealed, Settlement, Step, Store,
+    StoreError, StoredCampaign, StoredFiles, Tally, Why, attributes, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -106,7 +109,7 @@ use crate::{
         campaign::{Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
-        drift::calls::LiveRows,
+        drift::{Drift, calls::LiveRows, files::Copies},
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
         kept::counted,
         overrides::{NewOverride, Override, OverrideId, Overrides},
@@ -134,17 +137,19 @@ const LOOKS_MAX: u32 = 10;
 const SCREENED_AT_ONCE: usize = 500;
 
 /// A store in one SQLite file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SqliteStore {
     shared: Arc<Shared>,
     dialog_key: [u8; 32],
     readers: Arc<Readers>,
-    background: Background,
+    background: Arc<Background>,
     urgent: mpsc::Sender<Command>,
     long: mpsc::Sender<Command>,
     /// A definition that is being applied.
-    evaluation: Mutex<Option<Evaluation>>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    evaluation: Arc<Mutex<Option<Evaluation>>>,
+    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// What is written down with each change.
+    entry: Option<NewAuditEntry>,
 }
 
 impl SqliteStore {
@@ -193,16 +198,17 @@ impl SqliteStore {
             let _ = checkpoints.await;
             drop(lock);
         });
-        let (dialog_key, writer) = (opened.dialog_key, Mutex::new(Some(task)));
+        let (dialog_key, writer) = (opened.dialog_key, Arc::new(Mutex::new(Some(task))));
         Ok(Arc::new(Self {
             shared,
             dialog_key,
             readers,
-            background,
+            background: Arc::new(background),
             urgent,
             long,
-            evaluation: Mutex::new(None),
+            evaluation: Arc::default(),
             writer,
+            entry: None,
         }))
     }
 
@@ -212,9 +218,19 @@ impl SqliteStore {
         self.shared.forget_live_calls();
     }
 
+    /// Has a change made, and written down with who made it.
     async fn ask(&self, queue: &mpsc::Sender<Command>, work: Work) -> Result<Reply, StoreError> {
+        self.hand_in(queue, work, self.entry.clone()).await
+    }
+
+    async fn hand_in(
+        &self,
+        queue: &mpsc::Sender<Command>,
+        work: Work,
+        entry: Option<NewAuditEntry>,
+    ) -> Result<Reply, StoreError> {
         let (reply, answer) = oneshot::channel();
-        queue.send(Command { work, reply }).await.map_err(|_| StoreError::Closed)?;
+        queue.send(Command { work, entry, reply }).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -225,7 +241,7 @@ impl SqliteStore {
         self.shared.sweep(evaluation, ordered);
         for keys in own.chunks(SWEPT_AT_ONCE) {
             let (reply, _) = oneshot::channel();
-            let _ = self.long.try_send(Command { work: Work::Sweep(evaluation, keys.to_vec()), reply });
+            let _ = self.long.try_send(Command { work: Work::Sweep(evaluation, keys.to_vec()), entry: None, reply });
         }
     }
 
@@ -252,7 +268,8 @@ impl SqliteStore {
     async fn swept(&self, evaluation: i64, places: Vec<Stale>) -> Result<(), StoreError> {
         let (ordered, own) = place::parted(places);
         for keys in own.chunks(SWEPT_AT_ONCE) {
-            self.ask(&self.long, Work::Sweep(evaluation, keys.to_vec())).await?;
+            // What follows from a change is no change of its own.
+            self.hand_in(&self.long, Work::Sweep(evaluation, keys.to_vec()), None).await?;
         }
         let orders = Arc::clone(&self.shared.orders);
         let swept = blocking(move || orders.sweep(evaluation, &ordered)).await;
@@ -343,7 +360,7 @@ impl Store for SqliteStore {
     }
 
     async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
-        self.read(read::kept_files).await
+        self.read(files::all_kept).await
     }
 
     fn overrides(&self) -> Arc<Overrides> {
@@ -359,8 +376,18 @@ impl Store for SqliteStore {
         self.changed(&self.urgent, Work::EndOverride(id, by.to_owned())).await
     }
 
+    async fn drifted_overrides(&self) -> Result<Vec<Drift>, StoreError> {
+        let reply = self.ask(&self.urgent, Work::CompareOverrides).await?;
+        if let Reply::Drifted(found) = reply { Ok(found) } else { Err(StoreError::Closed) }
+    }
+
+    async fn mend_overrides(&self, ids: &[OverrideId]) -> Result<(), StoreError> {
+        self.urgent(Work::MendOverrides(ids.to_vec())).await
+    }
+
     async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError> {
-        self.read(move |conn| overrides::records(conn, limit)).await
+        let now = self.shared.clock.now().wall;
+        self.read(move |conn| overrides::records(conn, now, limit)).await
     }
 
     async fn approve(&self, revision: &Revision, by: &str) -> Result<(), StoreError> {
@@ -378,6 +405,10 @@ impl Store for SqliteStore {
 
     async fn file_digests(&self) -> Result<BTreeMap<String, String>, StoreError> {
         self.read(files::digests).await
+    }
+
+    async fn copies(&self) -> Result<Copies, StoreError> {
+        self.read(files::copies).await
     }
 
     async fn files(&self) -> Result<Option<StoredFiles>, StoreError> {
@@ -669,6 +700,11 @@ impl Store for SqliteStore {
     ) -> Result<Vec<AttemptRecord>, StoreError> {
         let campaign = campaign.clone();
         self.read(move |conn| read::attempts(conn, &campaign, after, limit)).await
+    }
+
+    async fn attempts_of(&self, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, StoreError> {
+        let agent = agent.clone();
+        self.read(move |conn| read::attempts_of(conn, &agent, limit)).await
     }
 
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {

@@ -22,7 +22,7 @@ use crate::{
     domain::{
         agent::Availability,
         business::BusinessKey,
-        campaign::{Campaign, DesiredState, DialPermission, Generation, KeptFile},
+        campaign::{Campaign, DesiredState, DialPermission, Generation},
         contact::{Contact, ContactEnd, HELD_FOR_GOOD},
         do_not_call::{self, Entry},
         facts::{
@@ -43,36 +43,23 @@ use crate::{
     },
 };
 
-/// The revision in force, and when it was applied.
+/// The revision in force, and when it was applied; one that can't be read is no commit of any repository.
 pub(super) fn applied(conn: &Connection) -> Result<Option<(Revision, Timestamp)>, Fault> {
     const SQL: &str = "SELECT g.revision, g.applied_at FROM store s JOIN generation g ON g.id = s.generation";
     let row: Option<(String, i64)> = sql::query_as(SQL).fetch_optional(conn).doing("reading the revision in force")?;
     let Some((revision, at)) = row else { return Ok(None) };
-    Ok(Some((Revision::parse(&revision).ok_or_else(|| damaged("generation.revision"))?, row::timestamp(at)?)))
+    Ok(Some((Revision::parse(&revision).unwrap_or_else(Revision::unknown), row::timestamp(at)?)))
 }
 
-/// The commit of each source that is in force, and since when it is.
+/// The commit of each source that is in force, and since when it is; one that can't be read is none that there is.
 pub(super) fn applied_commits(conn: &Connection) -> Result<AppliedCommits, Fault> {
     const SQL: &str = "SELECT source, revision, applied_at FROM source_commit";
     let rows = sql::query_as(SQL).fetch_all(conn).doing("reading the commits in force")?;
     let row = |(source, revision, at): (String, String, i64)| {
-        let source = SourceId::parse(&source).map_err(|_| damaged("source_commit.source"))?;
-        let revision = Revision::parse(&revision).ok_or_else(|| damaged("source_commit.revision"))?;
-        Ok((source, (revision, row::timestamp(at)?)))
+        let revision = Revision::parse(&revision).unwrap_or_else(Revision::unknown);
+        Some((SourceId::parse(&source).ok()?, (revision, row::timestamp(at).ok()?)))
     };
-    rows.into_iter().map(row).collect()
-}
-
-/// Files that are in force as an earlier commit has them.
-pub(super) fn kept_files(conn: &Connection) -> Result<BTreeMap<String, KeptFile>, Fault> {
-    const SQL: &str = "SELECT path, revision, bytes FROM kept_file";
-    let rows = sql::query_as(SQL).fetch_all(conn).doing("reading files that are kept")?;
-    let file = |(path, revision, bytes): (String, Option<String>, Option<Vec<u8>>)| {
-        let Some((revision, bytes)) = revision.zip(bytes) else { return Ok((path, KeptFile::LeftOut)) };
-        let revision = Revision::parse(&revision).ok_or_else(|| damaged("kept_file.revision"))?;
-        Ok((path, KeptFile::Of { revision, bytes: bytes.into() }))
-    };
-    rows.into_iter().map(file).collect()
+    Ok(rows.into_iter().filter_map(row).collect())
 }
 
 /// Whether a commit was let in, or has been in force before.
@@ -624,6 +611,14 @@ pub(super) fn one_attempt(conn: &Connection, id: AttemptId) -> Result<Option<Att
     const SQL: &str = attempts_sql!("WHERE a.id = ?1");
     let row = sql::query(SQL).bind(id.to_i64()).fetch_optional(conn).doing("reading an attempt")?;
     row.as_ref().map(attempt).transpose()
+}
+
+/// An agent's newest attempts, newest first.
+pub(super) fn attempts_of(conn: &Connection, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, Fault> {
+    const SQL: &str = attempts_sql!("WHERE a.agent = ?1 ORDER BY a.id DESC LIMIT ?2");
+    let query = sql::query(SQL).bind(agent.as_str()).bind(limit);
+    let rows = query.fetch_all(conn).doing("reading an agent's calls")?;
+    rows.iter().map(attempt).collect()
 }
 
 fn attempt(row: &Row<'_>) -> Result<AttemptRecord, Fault> {

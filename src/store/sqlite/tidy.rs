@@ -41,7 +41,7 @@ pub(super) async fn tidy(
 async fn own(writer: &mpsc::WeakSender<Command>) -> bool {
     let (reply, cleared) = oneshot::channel();
     let Some(writer) = writer.upgrade() else { return false };
-    if writer.try_send(Command { work: Work::Clear, reply }).is_err() {
+    if writer.try_send(Command { work: Work::Clear, entry: None, reply }).is_err() {
         return true;
     }
     drop(writer);

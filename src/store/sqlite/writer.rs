@@ -19,7 +19,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    batch, business, campaigns,
+    audit, batch, business, campaigns,
     contact::{self, Rules, column},
     customer, dispatch, do_not_call, evaluate,
     evaluation::Evaluation,
@@ -28,7 +28,7 @@ use super::{
     files, import, intent, journal,
     open::BUSY_TIMEOUT,
     orders::Orders,
-    outcome, overrides,
+    outcome, overrides, people,
     place::{self, Stale},
     sql,
     statements::Statements,
@@ -42,6 +42,7 @@ use crate::{
         campaign::{Campaign, Generation},
         contact::{ContactEdit, Progress},
         do_not_call::NewEntry,
+        drift::Drift,
         facts::ledger::{Ledger, monotonic},
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
         overrides::{NewOverride, Override, OverrideId, Overrides},
@@ -49,10 +50,8 @@ use crate::{
     },
     store::{
         BusinessDecision, BusinessRequest, CampaignChange, DispatchFilter, DispatchId, Entries, Evaluated, FileChanges,
-        GateSettings, ImportOutcome, IntentDecision, IntentRequest, Lane, LegRecord, ListingOutcome, Milestone, News,
-        Settlement, StoreError, Tried,
-        pseudonym::Pseudonyms,
-        row::{damaged, micros},
+        GateSettings, ImportOutcome, IntentDecision, IntentRequest, Lane, LegRecord, ListingOutcome, Milestone,
+        NewAuditEntry, News, Settlement, StoreError, Tried, pseudonym::Pseudonyms, row::micros,
     },
     telemetry::status::Verification,
 };
@@ -88,6 +87,8 @@ pub(super) enum Work {
     Apply(Arc<Generation>, Vec<CampaignChange>, Option<Option<Revision>>),
     AddOverride(Box<NewOverride>),
     EndOverride(OverrideId, String),
+    CompareOverrides,
+    MendOverrides(Vec<OverrideId>),
     Approve(Revision, String),
     SetVerified(Revision, Verification),
     PutFiles(FileChanges),
@@ -112,6 +113,8 @@ pub(super) enum Work {
     ParkOverdue,
     RetryDispatches(DispatchFilter, u32),
     DropDispatches(DispatchFilter, String, u32),
+    People(Box<people::Change>),
+    Audit(NewAuditEntry),
 }
 
 /// What it answers.
@@ -137,6 +140,8 @@ pub(super) enum Reply {
     /// Lanes in which something has changed, one for each change.
     Lanes(Vec<Lane>),
     Overridden(Arc<Override>),
+    /// What differs.
+    Drifted(Vec<Drift>),
     /// A contact of which places may be left.
     Gone(ContactRef),
 }
@@ -145,6 +150,8 @@ pub(super) enum Reply {
 pub(super) struct Command {
     /// What to do.
     pub(super) work: Work,
+    /// What is written down with it, if it changes anything.
+    pub(super) entry: Option<NewAuditEntry>,
     /// Answered once the work is durable.
     pub(super) reply: oneshot::Sender<Result<Reply, StoreError>>,
 }
@@ -437,11 +444,12 @@ impl Writer {
         let mut batch = batch.into_iter();
         let mut outcome = self.begin();
         for command in batch.by_ref() {
+            let overrides = Arc::clone(&self.overrides);
             let answer = match outcome {
-                Ok(()) => self.perform(command.work),
+                Ok(()) => self.perform_audited(command.work, command.entry.as_ref()),
                 Err(_) => Ok(Reply::Done),
             };
-            outcome = outcome.and(self.release(answer.as_ref().err()));
+            outcome = outcome.and(self.release(answer.as_ref().err(), overrides));
             answers.push((command.reply, answer));
         }
         outcome?;
@@ -460,6 +468,15 @@ impl Writer {
             return Err(StoreError::Fenced(epoch).into());
         }
         Ok(())
+    }
+
+    /// Does what is asked for and writes down who asked, in one.
+    fn perform_audited(&mut self, work: Work, entry: Option<&NewAuditEntry>) -> Result<Reply, Fault> {
+        let reply = self.perform(work)?;
+        if let Some(entry) = entry.filter(|_| audit::is_change(&reply)) {
+            audit::add(&self.conn, entry, self.now())?;
+        }
+        Ok(reply)
     }
 
     fn perform(&mut self, work: Work) -> Result<Reply, Fault> {
@@ -492,6 +509,8 @@ impl Writer {
                 campaigns::apply(self, generation, changes, against.as_ref())?;
             }
             Work::AddOverride(new) => return overrides::add(self, *new).map(Reply::Overridden),
+            Work::CompareOverrides => return overrides::drifted(self).map(Reply::Drifted),
+            Work::MendOverrides(ids) => overrides::mend(self, &ids)?,
             Work::Approve(revision, by) => campaigns::approve(self, &revision, &by)?,
             Work::PutFiles(changes) => files::put(&self.conn, &changes)?,
             Work::SetVerified(revision, by) => verified::set(self, &revision, &by)?,
@@ -543,22 +562,23 @@ impl Writer {
             Work::DropDispatches(filter, why, limit) => {
                 return dispatch::drop_some(&self.conn, &filter, (&why, limit), self.now()).map(Reply::Lanes);
             }
+            Work::People(change) => return people::change(&self.conn, &change, self.now()).map(Reply::Changed),
+            Work::Audit(entry) => audit::add(&self.conn, &entry, self.now())?,
         }
         Ok(Reply::Done)
     }
 
     /// Keeps or undoes one command, so that a failing one does not spoil the others' work.
-    fn release(&mut self, fault: Option<&Fault>) -> Result<(), Fault> {
+    fn release(&mut self, fault: Option<&Fault>, overrides: Arc<Overrides>) -> Result<(), Fault> {
         if let Some(fault) = fault {
             self.execute("ROLLBACK TO command", "undoing a command")?;
             self.stale.clear();
+            self.overrides = overrides;
             if let Some(campaign) = fault.stuck_campaign() {
                 // Nothing of others was touched, so what is under way of them goes on.
                 self.shared.give_up_evaluation(campaign);
             } else if !fault.is_of_one_contact() {
                 self.generation = self.shared.generation();
-                // Others of this transaction may have made one.
-                self.overrides = Arc::new(overrides::open(&self.conn, self.now())?);
                 self.read_evaluations()?;
             }
         }
@@ -598,7 +618,8 @@ impl Writer {
         let rows = sql::query("SELECT slug, evaluation FROM campaign").fetch_all(&self.conn);
         let mut all = BTreeMap::new();
         for row in rows.doing("reading what contacts stand by")? {
-            let campaign = CampaignId::parse(column(&row, 0)?).map_err(|_| damaged("campaign.slug"))?;
+            // One whose id no file can have belongs to no campaign.
+            let Ok(campaign) = CampaignId::parse(column(&row, 0)?) else { continue };
             let standing = column(&row, 1)?;
             // The definition of one that was about to be taken back is not known.
             let by = self.shared.evaluations(&campaign);

@@ -382,6 +382,7 @@ impl World {
             Effect::StoreAvailability { agent, availability } => {
                 self.agents_wanted.insert(agent, availability);
             }
+            Effect::NoteDefaultResult { .. } => {}
             Effect::Observe(Observation::Refused(hold)) => *self.refused.entry(hold.code()).or_default() += 1,
             Effect::Observe(Observation::Illegal(what)) => {
                 assert!(self.faults.ends_lost > 0, "illegal event: {what}");
@@ -440,12 +441,17 @@ impl World {
         }
         let agents: Vec<AgentId> = self.agents_wanted.keys().cloned().collect();
         let agent = agents[usize::try_from(self.dice.below(agents.len() as u64)).unwrap()].clone();
-        match self.dice.below(9) {
+        match self.dice.below(11) {
             8 => {
                 let all: Vec<ContactRef> = self.contacts.keys().copied().collect();
                 let one = all[usize::try_from(self.dice.below(all.len() as u64)).unwrap()];
                 self.mark(one);
             }
+            9 => {
+                self.agents_wanted.insert(agent.clone(), Availability::Busy);
+                self.give(Input::PauseAfterCall(agent));
+            }
+            10 => self.give(Input::HangUp(agent)),
             0 => {
                 self.agents_wanted.insert(agent.clone(), Availability::Busy);
                 self.give(Input::SetAvailability { agent, availability: Availability::Busy });

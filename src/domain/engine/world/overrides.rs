@@ -49,7 +49,7 @@ impl World {
         let overrides = Arc::clone(&self.overrides);
         self.give(Input::Overridden { overrides, cancel_ringing: cancel_ringing.clone() });
         let Some(scope) = cancel_ringing else { return };
-        let rings = |call: &&LiveCall| scope.has(&call.campaign) && call.stage == calls::Stage::Dialing;
+        let rings = |call: &&LiveCall| scope.has(&call.campaign) && call.stage == Stage::Dialing;
         assert_eq!(self.engine.calls.values().find(rings).map(|call| &call.campaign), None, "still rings");
     }
 

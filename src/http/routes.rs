@@ -1,0 +1,148 @@
+//! Every route: what it takes to use it, what the audit log calls what it changes, and who serves it.
+//!
+//! `tests/it/rights.rs` tries each of them as everybody.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::DefaultBodyLimit,
+    routing::{MethodRouter, delete, get, patch, post, put},
+};
+
+use super::{
+    access::Right::{self, Desk, Lead, Look, Open, Own, Rule, SignedIn},
+    agents, audit, batches, business, campaigns, contacts, customers, deliveries, desk, do_not_call, files, health,
+    hooks, journal, listing, overrides, page, pause, people, plan, reconcile,
+    state::ServerState,
+    status,
+};
+
+/// How long an answer may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// Half a minute.
+    Prompt,
+    /// As long as it takes.
+    Lengthy,
+}
+
+/// One of them.
+pub(super) struct Route {
+    pub(super) path: &'static str,
+    pub(super) right: Right,
+    /// What the audit log calls it; `None` for what changes nothing, or writes that down itself.
+    pub(super) action: Option<&'static str>,
+    pub(super) pace: Pace,
+    pub(super) served: MethodRouter<Arc<ServerState>>,
+}
+
+type Served = MethodRouter<Arc<ServerState>>;
+
+/// One that shows something, or whose form brings what it takes.
+fn show(path: &'static str, right: Right, served: Served) -> Route {
+    Route { path, right, action: None, pace: Pace::Prompt, served }
+}
+
+/// One that changes something.
+fn change(path: &'static str, right: Right, action: &'static str, served: Served) -> Route {
+    Route { path, right, action: Some(action), pace: Pace::Prompt, served }
+}
+
+impl Route {
+    fn lengthy(self) -> Self {
+        Self { pace: Pace::Lengthy, ..self }
+    }
+}
+
+/// All of them.
+pub(super) fn all() -> Vec<Route> {
+    [open(), people(), looks(), contacts(), decisions()].into_iter().flatten().collect()
+}
+
+/// What holds no personal data, and forms that bring what it takes.
+fn open() -> Vec<Route> {
+    vec![
+        show("/", Open, get(page::get)),
+        show("/pause", Open, get(pause::form)),
+        show("/pause", Open, post(pause::post)),
+        show("/hooks/{id}", Open, post(hooks::post)),
+        show("/-/healthy", Open, get(health::healthy)),
+        show("/-/ready", Open, get(health::ready)),
+        show("/metrics", Open, get(health::metrics)),
+        show("/api/v1/status", Open, get(status::get)),
+        show("/api/v1/generation", Open, get(plan::generation)),
+        show("/agent.js", Open, get(desk::script)),
+        show("/sign-in", Open, get(people::form)),
+        show("/sign-in", Open, post(people::post)),
+    ]
+}
+
+/// Who is let in, agents, and who changed what.
+fn people() -> Vec<Route> {
+    vec![
+        change("/sign-out", SignedIn, "sign_out", post(people::leave)),
+        show("/agent", Desk, get(desk::page)),
+        show("/agent/events", Desk, get(desk::events)).lengthy(),
+        show("/api/v1/people", Rule, get(people::list)),
+        change("/api/v1/people/{person}", Rule, "person.make", put(people::make)),
+        change("/api/v1/people/{person}", Rule, "person.remove", delete(people::remove)),
+        change("/api/v1/people/{person}/password", Rule, "person.password", put(people::set_password)),
+        change("/api/v1/people/{person}/tokens", Rule, "person.token", post(people::token)),
+        change("/api/v1/people/{person}/sign-out", Rule, "person.sign_out", post(people::sign_out_everywhere)),
+        show("/api/v1/audit", Rule, get(audit::list)),
+        show("/api/v1/agents", Lead, get(agents::list)),
+        change("/api/v1/agents/{agent}", Own, "agent.set", put(agents::set)),
+        change("/api/v1/agents/{agent}/hang-up", Own, "agent.hang_up", post(agents::hang_up)),
+        change("/api/v1/agents/{agent}/result", Own, "business_result.set", post(business::of_call)),
+    ]
+}
+
+/// How campaigns stand, and what is known of them.
+fn looks() -> Vec<Route> {
+    vec![
+        show("/api/v1/history", Look, get(journal::history)),
+        show("/api/v1/events", Look, get(journal::events)),
+        show("/api/v1/files", Lead, get(files::get)),
+        show("/api/v1/campaigns/{campaign}/results", Lead, get(campaigns::results)),
+        show("/api/v1/campaigns/{campaign}/tally", Look, get(campaigns::tally)),
+        show("/api/v1/campaigns/{campaign}/batches", Lead, get(batches::list)),
+        show("/api/v1/campaigns/{campaign}/batches/{batch}", Lead, get(batches::show)),
+        show("/api/v1/campaigns/{campaign}/why", Look, get(campaigns::campaign_why)),
+        show("/api/v1/campaigns/{campaign}/contacts/{customer}/why", Lead, get(campaigns::contact_why)),
+        show("/api/v1/campaigns/{campaign}/contacts", Lead, get(listing::list)).lengthy(),
+        show("/api/v1/deliveries", Lead, get(deliveries::list)),
+        show("/api/v1/do-not-call", Look, get(do_not_call::lists)),
+        show("/api/v1/do-not-call/{list}", Lead, get(do_not_call::entries)).lengthy(),
+        show("/api/v1/overrides", Look, get(overrides::list)).lengthy(),
+        show("/api/v1/plan", Lead, post(plan::post).layer(DefaultBodyLimit::max(plan::BODY_BYTES_MAX))).lengthy(),
+    ]
+}
+
+/// Customers and their numbers.
+fn contacts() -> Vec<Route> {
+    const CONTACT: &str = "/api/v1/campaigns/{campaign}/contacts/{customer}";
+    const RESULTS: &str = "/api/v1/campaigns/{campaign}/contacts/{customer}/business-results";
+    vec![
+        change("/api/v1/campaigns/{campaign}/contacts", Rule, "contacts.import", post(contacts::import)).lengthy(),
+        change("/api/v1/campaigns/{campaign}/batches/{batch}", Lead, "batch.pause", put(batches::pause)),
+        change(CONTACT, Lead, "contact.edit", patch(customers::edit)),
+        change(CONTACT, Rule, "contact.delete", delete(customers::delete)),
+        change(RESULTS, Lead, "business_result.set", post(business::set)),
+        change("/api/v1/erasures", Rule, "contact.erase", post(customers::erase)),
+        change("/api/v1/attributes/rotate-key", Rule, "attributes.rotate_key", post(customers::rotate_key)),
+        change("/api/v1/do-not-call/{list}", Rule, "do_not_call.import", post(do_not_call::import)).lengthy(),
+        change("/api/v1/do-not-call/{list}/remove", Rule, "do_not_call.remove", post(do_not_call::remove)),
+    ]
+}
+
+/// What people decide against the files, or for a commit.
+fn decisions() -> Vec<Route> {
+    vec![
+        change("/api/v1/overrides", Lead, "override.make", post(overrides::make)).lengthy(),
+        change("/api/v1/overrides/{id}", Lead, "override.end", delete(overrides::end_now)).lengthy(),
+        change("/api/v1/deliveries/retry", Lead, "delivery.retry", post(deliveries::retry)).lengthy(),
+        change("/api/v1/deliveries/drop", Rule, "delivery.drop", post(deliveries::drop_some)).lengthy(),
+        change("/api/v1/approvals", Rule, "commit.approve", post(reconcile::approve)).lengthy(),
+        change("/api/v1/reconcile", Rule, "reconcile", post(reconcile::post)).lengthy(),
+    ]
+}
