@@ -113,6 +113,7 @@ fn looks() -> Vec<Route> {
         show("/api/v1/deliveries", Lead, get(deliveries::list)),
         show("/api/v1/do-not-call", Look, get(do_not_call::lists)),
         show("/api/v1/do-not-call/{list}", Lead, get(do_not_call::entries)).lengthy(),
+        show("/api/v1/deliveries", Lead, get(deliveries::list)),
         show("/api/v1/overrides", Look, get(overrides::list)).lengthy(),
         show("/api/v1/plan", Lead, post(plan::post).layer(DefaultBodyLimit::max(plan::BODY_BYTES_MAX))).lengthy(),
     ]
@@ -144,5 +145,7 @@ fn decisions() -> Vec<Route> {
         change("/api/v1/deliveries/drop", Rule, "delivery.drop", post(deliveries::drop_some)).lengthy(),
         change("/api/v1/approvals", Rule, "commit.approve", post(reconcile::approve)).lengthy(),
         change("/api/v1/reconcile", Rule, "reconcile", post(reconcile::post)).lengthy(),
+        change("/api/v1/deliveries/retry", Lead, "delivery.retry", post(deliveries::retry)).lengthy(),
+        change("/api/v1/deliveries/drop", Lead, "delivery.drop", post(deliveries::drop_some)).lengthy(),
     ]
 }

@@ -469,8 +469,8 @@ impl Store for MemoryStore {
     }
 
     async fn set_business_result(&self, request: BusinessRequest) -> Result<BusinessDecision, StoreError> {
-        let now = self.clock.now().wall;
         let is_set = |decision: &BusinessDecision| matches!(decision, BusinessDecision::Set { .. });
+        let now = self.clock.now().wall;
         self.noted(|state| state.set_business_result(request, now), is_set)
     }
 

@@ -606,19 +606,19 @@ pub(super) fn attempts(
     rows.iter().map(attempt).collect()
 }
 
-/// One attempt.
-pub(super) fn one_attempt(conn: &Connection, id: AttemptId) -> Result<Option<AttemptRecord>, Fault> {
-    const SQL: &str = attempts_sql!("WHERE a.id = ?1");
-    let row = sql::query(SQL).bind(id.to_i64()).fetch_optional(conn).doing("reading an attempt")?;
-    row.as_ref().map(attempt).transpose()
-}
-
 /// An agent's newest attempts, newest first.
 pub(super) fn attempts_of(conn: &Connection, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, Fault> {
     const SQL: &str = attempts_sql!("WHERE a.agent = ?1 ORDER BY a.id DESC LIMIT ?2");
     let query = sql::query(SQL).bind(agent.as_str()).bind(limit);
     let rows = query.fetch_all(conn).doing("reading an agent's calls")?;
     rows.iter().map(attempt).collect()
+}
+
+/// One attempt.
+pub(super) fn one_attempt(conn: &Connection, id: AttemptId) -> Result<Option<AttemptRecord>, Fault> {
+    const SQL: &str = attempts_sql!("WHERE a.id = ?1");
+    let row = sql::query(SQL).bind(id.to_i64()).fetch_optional(conn).doing("reading an attempt")?;
+    row.as_ref().map(attempt).transpose()
 }
 
 fn attempt(row: &Row<'_>) -> Result<AttemptRecord, Fault> {

@@ -108,13 +108,13 @@ pub(super) enum Work {
     RemoveDoNotCall(DoNotCallId, E164),
     Screen(CampaignId, Vec<ContactRef>, Timestamp),
     Journal(Entries),
+    People(Box<people::Change>),
+    Audit(NewAuditEntry),
     Claim(DispatchId),
     Tried(DispatchId, Tried),
     ParkOverdue,
     RetryDispatches(DispatchFilter, u32),
     DropDispatches(DispatchFilter, String, u32),
-    People(Box<people::Change>),
-    Audit(NewAuditEntry),
 }
 
 /// What it answers.
@@ -553,6 +553,8 @@ impl Writer {
             }
             Work::Screen(campaign, contacts, now) => do_not_call::screen(self, &campaign, &contacts, now)?,
             Work::Journal(entries) => journal::add(&self.conn, &entries)?,
+            Work::People(change) => return people::change(&self.conn, &change, self.now()).map(Reply::Changed),
+            Work::Audit(entry) => audit::add(&self.conn, &entry, self.now())?,
             Work::Claim(id) => return dispatch::claim(&self.conn, id, self.now()).map(Reply::Changed),
             Work::Tried(id, tried) => dispatch::tried(&self.conn, id, &tried, self.now())?,
             Work::ParkOverdue => return dispatch::park_overdue(&self.conn, self.now()).map(Reply::Lanes),
@@ -562,8 +564,6 @@ impl Writer {
             Work::DropDispatches(filter, why, limit) => {
                 return dispatch::drop_some(&self.conn, &filter, (&why, limit), self.now()).map(Reply::Lanes);
             }
-            Work::People(change) => return people::change(&self.conn, &change, self.now()).map(Reply::Changed),
-            Work::Audit(entry) => audit::add(&self.conn, &entry, self.now())?,
         }
         Ok(Reply::Done)
     }
