@@ -110,7 +110,6 @@ fn looks() -> Vec<Route> {
         show("/api/v1/campaigns/{campaign}/why", Look, get(campaigns::campaign_why)),
         show("/api/v1/campaigns/{campaign}/contacts/{customer}/why", Lead, get(campaigns::contact_why)),
         show("/api/v1/campaigns/{campaign}/contacts", Lead, get(listing::list)).lengthy(),
-        show("/api/v1/deliveries", Lead, get(deliveries::list)),
         show("/api/v1/do-not-call", Look, get(do_not_call::lists)),
         show("/api/v1/do-not-call/{list}", Lead, get(do_not_call::entries)).lengthy(),
         show("/api/v1/deliveries", Lead, get(deliveries::list)),
@@ -141,8 +140,6 @@ fn decisions() -> Vec<Route> {
     vec![
         change("/api/v1/overrides", Lead, "override.make", post(overrides::make)).lengthy(),
         change("/api/v1/overrides/{id}", Lead, "override.end", delete(overrides::end_now)).lengthy(),
-        change("/api/v1/deliveries/retry", Lead, "delivery.retry", post(deliveries::retry)).lengthy(),
-        change("/api/v1/deliveries/drop", Rule, "delivery.drop", post(deliveries::drop_some)).lengthy(),
         change("/api/v1/approvals", Rule, "commit.approve", post(reconcile::approve)).lengthy(),
         change("/api/v1/reconcile", Rule, "reconcile", post(reconcile::post)).lengthy(),
         change("/api/v1/deliveries/retry", Lead, "delivery.retry", post(deliveries::retry)).lengthy(),

@@ -84,7 +84,7 @@ const ROWS: &[(&str, &str, &[Who])] = &[
     ("POST", "/api/v1/plan", LEAD),
     ("GET", "/api/v1/deliveries", LEAD),
     ("POST", "/api/v1/deliveries/retry", LEAD),
-    ("POST", "/api/v1/deliveries/drop", RULE),
+    ("POST", "/api/v1/deliveries/drop", LEAD),
     ("GET", "/api/v1/overrides", LOOK),
     ("POST", "/api/v1/overrides", LEAD),
     ("DELETE", "/api/v1/overrides/{id}", LEAD),
