@@ -33,11 +33,11 @@ use dialops::{
         access::Access,
         wire::plan::{PlanEvent, PlanRequest},
     },
-    reconcile::{self, Reconcile},
+    reconcile::{self, FollowedSource, Reconcile},
     store::{GateSettings, Opener, Store, memory::MemoryStore, sqlite::SqliteStore},
     telemetry::{
         metrics::Metrics,
-        status::{DialStatus, SourceStatus},
+        status::{DialStatus, ReconcileStatus},
     },
 };
 use jiff::Timestamp;
@@ -128,7 +128,7 @@ async fn one_of_many() {
     let base = repository.head().to_string();
     for n in 0..=PLANS {
         let (path, text) = campaign(n, &format!("planned {n}"));
-        let request = PlanRequest { base: base.clone(), files: BTreeMap::from([(path, Some(text))]) };
+        let request = PlanRequest { source: None, base: base.clone(), files: BTreeMap::from([(path, Some(text))]) };
         let started = daemon.clock.now().mono;
         let mut answer = client.post("http://dialops/api/v1/plan").json(&request).send().await.unwrap();
         let line = answer.chunk().await.unwrap().unwrap();
@@ -179,7 +179,7 @@ fn resident_mb() -> f64 {
 }
 
 const FETCHES_WITHOUT_NEWS: &str = "dialops_source_fetches_total{result=\"noop\",source=\"main\"} ";
-const RECONCILE_SECONDS: &str = "dialops_reconcile_duration_seconds_sum{result=\"success\"} ";
+const RECONCILE_SECONDS: &str = "dialops_reconcile_duration_seconds_sum{result=\"success\",source=\"main\"} ";
 
 /// The loop and its watch.
 struct Daemon {
@@ -201,21 +201,19 @@ impl Daemon {
         let settings = repository.source("main", "campaigns").settings().clone();
         let source = Source::new(SourceSettings { poll, ..settings }, None);
         let parts = Reconcile {
-            source: source.clone(),
+            sources: vec![FollowedSource { source: source.clone(), wake: Arc::clone(&wake), outbox: Arc::default() }],
             store: Arc::clone(&store),
             load: reconcile::check(Arc::clone(&loader)),
-            wake: Arc::clone(&wake),
             guards: Guards::default(),
             drift: Policy::Mend,
             dialer: mpsc::channel(1).0,
             commands: mpsc::channel(1).1,
             generation,
-            status: watch::channel(SourceStatus::default()).0,
+            status: watch::channel(ReconcileStatus::default()).0,
             metrics: Arc::clone(&metrics),
-            outbox: Arc::default(),
             clock: clock.clone(),
         };
-        tokio::spawn(git_watch::run(parts.source.clone(), wake, Arc::default(), shutdown.clone()));
+        tokio::spawn(git_watch::run(source.clone(), wake, shutdown.clone()));
         tokio::spawn(reconcile::run(parts, shutdown.clone()));
         Self { source, store, loader, clock, generation: generations, metrics, shutdown }
     }
@@ -225,16 +223,16 @@ impl Daemon {
         let unix = http::listen::unix(socket).await.unwrap();
         let state = ServerState {
             instance: Instance { name: "bench".into(), version: "0".into(), started_at: Timestamp::UNIX_EPOCH },
-            repository: self.source.clone(),
+            sources: vec![self.source.clone()],
             loader: Arc::clone(&self.loader),
-            source: watch::channel(SourceStatus::default()).1,
+            reconcile: watch::channel(ReconcileStatus::default()).1,
             dial: watch::channel(DialStatus::default()).1,
             generation: self.generation.clone(),
             store: Arc::clone(&self.store),
             dialer: mpsc::channel(QUEUE_LENGTH).0,
             reconciler: mpsc::channel(QUEUE_LENGTH).0,
-            wake: Arc::default(),
-            webhooks: Arc::new(Webhooks::new(vec![], self.source.settings().follow.clone(), None)),
+            wakes: vec![Arc::default()],
+            webhooks: Arc::new(Webhooks::new(vec![], vec![], None)),
             metrics: Arc::clone(&self.metrics),
             clock: self.clock.clone(),
             longest_override: Duration::from_secs(86_400),
@@ -253,7 +251,7 @@ impl Daemon {
     }
 
     fn metric(&self, series: &str) -> f64 {
-        let text = self.metrics.render(&SourceStatus::default(), &DialStatus::default()).unwrap();
+        let text = self.metrics.render(&ReconcileStatus::default(), &DialStatus::default()).unwrap();
         let text = String::from_utf8(text).unwrap();
         text.lines().find_map(|line| line.strip_prefix(series)).unwrap().parse().unwrap()
     }

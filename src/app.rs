@@ -15,14 +15,14 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
     config::{
         Loader,
-        settings::{Settings, TrunkSettings},
+        settings::{Settings, SourceSettings, StatusSettings, TrunkSettings},
     },
     contacts::{KeyError, Keyring},
     control,
@@ -33,13 +33,13 @@ use crate::{
         gate::Caps,
         ids::TrunkId,
     },
-    gitops::{self, Source, Wake, webhook::Webhooks},
+    gitops::{self, Source, Trigger, Wake, webhook::Webhooks},
     http::{self, Instance, Listeners, ServerState, access::Access, listen},
-    reconcile::{self, Reconcile},
+    reconcile::{self, FollowedSource, Reconcile},
     store::{GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
     telemetry::{
         metrics::Metrics,
-        status::{DialStatus, SourceStatus},
+        status::{DialStatus, ReconcileStatus},
     },
     telephony::sip,
 };
@@ -111,7 +111,8 @@ pub enum AppError {
 pub async fn run(settings: Settings, options: Options, shutdown: CancellationToken) -> Result<(), AppError> {
     let clock = Clock::system();
     let started_at = clock.now().wall;
-    let metrics = Arc::new(Metrics::new(started_at).per_campaign(settings.metrics_per_campaign));
+    let ids: Vec<&str> = settings.sources.iter().map(|source| source.id.as_str()).collect();
+    let metrics = Arc::new(Metrics::of(&ids, started_at).per_campaign(settings.metrics_per_campaign));
     let trunk = settings.trunks.first();
     let caps = caps(&settings);
     let keyring = keyring(&settings, &options)?;
@@ -126,19 +127,16 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
     metrics.sip_receive_buffer(gateway.receive_buffer());
 
     let (generation_out, generation) = watch::channel(None);
-    let (source_out, source_status) = watch::channel(SourceStatus::default());
+    let (reconcile_out, reconcile_status) = watch::channel(ReconcileStatus::default());
     let (dial_out, dial_status) = watch::channel(DialStatus::default());
     let (dial_commands, dial_queue) = mpsc::channel(control::QUEUE_LENGTH);
     let (reconcile_commands, reconcile_queue) = mpsc::channel(control::QUEUE_LENGTH);
-    let wake = Arc::new(Wake::default());
-    let outbox = Arc::new(outbox(&settings, &metrics));
-    let look = Arc::new(Notify::new());
+    let sources = followed(&settings, &options, &metrics);
     let pulse = Arc::new(AtomicU64::new(0));
     // Serving goes on while live calls finish, so that the drain can be watched.
     let stop_serving = CancellationToken::new();
     let hang_up = CancellationToken::new();
 
-    let source = Source::new(settings.source.clone(), options.credentials.clone());
     let dialer = Dialer {
         store: Arc::clone(&store) as Arc<dyn Store>,
         gateway: Arc::new(gateway),
@@ -162,43 +160,43 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         crash_at: options.crash_at,
     };
     let loader = Arc::new(Loader::new(settings.ceilings.clone()));
+    let wakes: Vec<Arc<Wake>> = sources.iter().map(|one| Arc::clone(&one.wake)).collect();
+    let repositories: Vec<Source> = sources.iter().map(|one| one.source.clone()).collect();
+    let outboxes = sources.iter().map(|one| Arc::clone(&one.outbox)).collect();
     let reconcile = Reconcile {
-        source: source.clone(),
+        sources,
         store: Arc::clone(&store) as Arc<dyn Store>,
         load: reconcile::check(Arc::clone(&loader)),
-        wake: Arc::clone(&wake),
         guards: settings.guards.clone(),
         drift: settings.drift,
         dialer: dial_commands.clone(),
         commands: reconcile_queue,
         generation: generation_out,
-        status: source_out,
+        status: reconcile_out,
         metrics: Arc::clone(&metrics),
-        outbox: Arc::clone(&outbox),
         clock: clock.clone(),
     };
     let telling = delivery::Parts {
-        commit_status: settings.commit_status.clone(),
+        commit_status: commit_status(&settings, outboxes),
         notifications: settings.notifications.clone(),
         credentials: options.credentials.clone(),
         instance: instance(&settings),
-        outbox,
-        status: source_status.clone(),
+        status: reconcile_status.clone(),
         store: Arc::clone(&store) as Arc<dyn Store>,
         metrics: Arc::clone(&metrics),
         clock: clock.clone(),
     };
     let server = Arc::new(ServerState {
         instance: Instance { name: instance(&settings), version: env!("CARGO_PKG_VERSION").to_owned(), started_at },
-        repository: source.clone(),
+        sources: repositories.clone(),
         loader,
-        source: source_status,
+        reconcile: reconcile_status,
         dial: dial_status,
         generation: generation.clone(),
         store: Arc::clone(&store) as Arc<dyn Store>,
         dialer: dial_commands,
         reconciler: reconcile_commands,
-        wake: Arc::clone(&wake),
+        wakes: wakes.clone(),
         webhooks: Arc::new(webhooks(&settings, &options)),
         metrics: Arc::clone(&metrics),
         clock,
@@ -219,9 +217,10 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         "started"
     );
     let serving = tokio::spawn(http::serve(server, listeners, stop_serving.clone()));
-    let watching = gitops::watch::run(source, wake, Arc::clone(&look), shutdown.clone());
-    let watching = tokio::spawn(watching);
-    let signals = tokio::spawn(signals(shutdown.clone(), hang_up, look)?);
+    let watching = repositories.into_iter().zip(wakes.iter().cloned());
+    let watching = watching.map(|(source, wake)| gitops::watch::run(source, wake, shutdown.clone()));
+    let watching = tokio::spawn(futures_util::future::join_all(watching.collect::<Vec<_>>()));
+    let signals = tokio::spawn(signals(shutdown.clone(), hang_up, wakes)?);
     let telling = tokio::spawn(delivery::run(telling, shutdown.clone()));
     let notifying = tokio::spawn(notify_manager(generation, pulse, shutdown.clone()));
     let reconciling = tokio::spawn(stop_on_error(reconcile::run(reconcile, shutdown.clone()), shutdown.clone()));
@@ -231,7 +230,8 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
     let reconciled = reconciling.await;
     // Ends by itself once requests under way have had their moment.
     let _served = serving.await;
-    for task in [watching, signals, notifying, telling] {
+    watching.abort();
+    for task in [signals, notifying, telling] {
         task.abort();
         // Aborted on purpose, or over already.
         let _ended = task.await;
@@ -327,7 +327,7 @@ async fn sip_trunk(trunk: &TrunkSettings, options: &Options) -> Result<sip::Trun
 fn signals(
     shutdown: CancellationToken,
     hang_up: CancellationToken,
-    look: Arc<Notify>,
+    wakes: Vec<Arc<Wake>>,
 ) -> Result<impl Future<Output = ()>, AppError> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).map_err(AppError::Signal)?;
@@ -344,7 +344,7 @@ fn signals(
             tokio::select! {
                 _ = terminate.recv() => stop(),
                 _ = interrupt.recv() => stop(),
-                _ = hangup.recv() => look.notify_one(),
+                _ = hangup.recv() => wakes.iter().for_each(|wake| wake.wake(Trigger::Signal)),
             }
         }
     })
@@ -406,13 +406,27 @@ async fn stop_on_error<E>(task: impl Future<Output = Result<(), E>>, shutdown: C
     result
 }
 
-/// What became of commits is left for whoever writes their statuses.
-fn outbox(settings: &Settings, metrics: &Arc<Metrics>) -> Outbox {
-    settings.commit_status.as_ref().map_or_else(Outbox::default, |_| Outbox::new(Arc::clone(metrics)))
+/// The sources. What became of their commits is left for whoever writes their statuses.
+fn followed(settings: &Settings, options: &Options, metrics: &Arc<Metrics>) -> Vec<FollowedSource> {
+    let followed = |source: &SourceSettings| FollowedSource {
+        source: Source::new(source.clone(), options.credentials.clone()),
+        wake: Arc::new(Wake::default()),
+        outbox: Arc::new(match source.commit_status {
+            Some(_) => Outbox::new(Arc::clone(metrics)),
+            None => Outbox::default(),
+        }),
+    };
+    settings.sources.iter().map(followed).collect()
+}
+
+fn commit_status(settings: &Settings, outboxes: Vec<Arc<Outbox>>) -> Vec<(StatusSettings, Arc<Outbox>)> {
+    let sources = settings.sources.iter().zip(outboxes);
+    sources.filter_map(|(source, outbox)| Some((source.commit_status.clone()?, outbox))).collect()
 }
 
 fn webhooks(settings: &Settings, options: &Options) -> Webhooks {
-    Webhooks::new(settings.webhooks.clone(), settings.source.follow.clone(), options.credentials.clone())
+    let follow = settings.sources.iter().map(|source| (source.id.clone(), source.follow.clone())).collect();
+    Webhooks::new(settings.webhooks.clone(), follow, options.credentials.clone())
 }
 
 /// The name of this daemon: the host's, unless the settings have another.

@@ -6,7 +6,7 @@ use crate::domain::{
     agent::{Availability, Begins, NotAllowed},
     audit::Deed,
     drift::Drift,
-    ids::{AgentId, CampaignId, ContactRef, CustomerId, DoNotCallId},
+    ids::{AgentId, CampaignId, ContactRef, CustomerId, DoNotCallId, SourceId},
     overrides::Scope,
 };
 
@@ -101,6 +101,8 @@ pub struct ReconcileCommand {
     pub token: String,
     /// Who asks, for the journal.
     pub by: String,
+    /// Of which source; all of them if none is named.
+    pub source: Option<SourceId>,
     /// Take the branch's commit even if it does not follow the one in force (rewritten history).
     pub allow_rewrite: bool,
     /// Answered when the look is over, whatever it found.

@@ -15,7 +15,7 @@ use std::{
 
 use dialops::{
     clock::Clock,
-    config::{Loader, settings::outer_ceilings},
+    config::{LoadedFile, Loader, settings::outer_ceilings},
     contacts::{ImportCounts, ImportEvent, ImportFormat, ImportRules, import},
     domain::{
         campaign::{Definitions, DialPermission, Generation},
@@ -227,7 +227,8 @@ fn files(definition: Definition) -> impl Iterator<Item = (String, String)> {
 fn definitions(definition: Definition) -> Definitions {
     let files: Vec<(String, Arc<[u8]>)> =
         files(definition).map(|(path, text)| (path, text.into_bytes().into())).collect();
-    let files: Vec<_> = files.iter().map(|(path, bytes)| (path.as_str(), Arc::clone(bytes))).collect();
+    let files: Vec<_> =
+        files.iter().map(|(path, bytes)| LoadedFile { folder: "campaigns", path, bytes: Arc::clone(bytes) }).collect();
     let loaded = Loader::new(outer_ceilings()).load("campaigns", &files);
     loaded.unwrap_or_else(|problems| panic!("{problems:#?}")).0
 }

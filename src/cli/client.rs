@@ -77,9 +77,13 @@ impl Client {
     }
 
     /// `POST` without a body, an answer in JSON.
-    pub(super) async fn post<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, bool)]) -> Result<T, Failure> {
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<T, Failure> {
         let mut url = self.url(path)?;
-        url.query_pairs_mut().extend_pairs(query.iter().map(|(name, value)| (name, value.to_string())));
+        url.query_pairs_mut().extend_pairs(query);
         self.answer(self.request(Method::POST, url).timeout(ANSWER_TIMEOUT)).await
     }
 

@@ -38,12 +38,25 @@ fn lines(commits: &[HandledCommitView]) -> Vec<String> {
         return vec!["no commits yet".to_owned()];
     }
     let zone = Zone::named("UTC");
-    let mut table = Table::new(&["HANDLED AT (UTC)", "COMMIT", "RESULT", "TOOK", "CHANGED", "AUTHOR", "SUBJECT"]);
+    // Whose commits they are is worth a column only where there are several sources.
+    let several = commits.iter().any(|commit| commit.source != commits[0].source);
+    let mut table = Table::new(&[
+        "HANDLED AT (UTC)",
+        if several { "SOURCE COMMIT" } else { "COMMIT" },
+        "RESULT",
+        "TOOK",
+        "CHANGED",
+        "AUTHOR",
+        "SUBJECT",
+    ]);
     for commit in commits {
         let info = commit.commit.as_ref();
         table.row([
             zone.show(&commit.at),
-            short_revision(&commit.revision).to_owned(),
+            match several {
+                true => format!("{} {}", commit.source, short_revision(&commit.revision)),
+                false => short_revision(&commit.revision).to_owned(),
+            },
             commit.result.replace('_', " "),
             took(commit.duration_seconds),
             commit.campaigns_changed.to_string(),
@@ -74,6 +87,7 @@ mod tests {
     fn a_commit_that_is_not_in_force_says_why() {
         let good = HandledCommitView {
             at: "2031-03-01T02:00:00Z".to_owned(),
+            source: "main".to_owned(),
             revision: "0123456789abcdef0123456789abcdef01234567".to_owned(),
             commit: Some(CommitInfo {
                 author: "Ops".into(),

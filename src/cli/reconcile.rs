@@ -7,7 +7,7 @@ use super::{
     target::Target,
     text::Zone,
 };
-use crate::http::wire::Reconciled;
+use crate::http::wire::{Reconciled, Source};
 
 /// Arguments of `dialops reconcile`.
 #[derive(Debug, clap::Args)]
@@ -22,11 +22,15 @@ pub(super) struct Args {
     /// Take the newest commit even if it does not follow the one in force (rewritten history)
     #[arg(long)]
     allow_rewrite: bool,
+    /// Look at this source only, where there are several
+    #[arg(long, value_name = "ID")]
+    source: Option<String>,
 }
 
 /// Exits with 2 when the newest commit did not come into force.
 pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
-    let ask = [("allow_rewrite", args.allow_rewrite), ("wait", args.wait)];
+    let mut ask = vec![("allow_rewrite", args.allow_rewrite.to_string()), ("wait", args.wait.to_string())];
+    ask.extend(args.source.map(|source| ("source", source)));
     let found: Reconciled = Client::new(target)?.post(&["reconcile"], &ask).await?;
     let exit = show(&found, args.format)?;
     // What was found is yet to come, so nothing is wrong.
@@ -39,12 +43,15 @@ pub(super) fn show(found: &Reconciled, format: Format) -> Result<Exit, Failure> 
     match format {
         Format::Json => out.json(found)?,
         Format::Text => {
-            let mut lines = source_lines(&found.source, &Zone::named("UTC"));
+            let several = found.sources.len() > 1;
+            let of = |source| source_lines(source, several, &Zone::named("UTC"));
+            let mut lines: Vec<String> = found.sources.iter().flat_map(of).collect();
             lines.extend(problem_lines(&found.problems));
             lines.into_iter().try_for_each(|line| out.line(line))?;
         }
     }
     out.finish()?;
-    let ready = found.source.conditions.iter().any(|c| c.r#type == "Ready" && c.status == "True");
+    let is_ready = |source: &Source| source.conditions.iter().any(|c| c.r#type == "Ready" && c.status == "True");
+    let ready = found.sources.iter().all(is_ready);
     Ok(if ready { Exit::Ok } else { Exit::BadInput })
 }

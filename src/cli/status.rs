@@ -44,8 +44,9 @@ fn write(out: &mut Out, status: &Status) -> Result<(), Failure> {
     for one in &status.overrides {
         out.line(override_line(one, &zone))?;
     }
+    let several = status.sources.len() > 1;
     for source in &status.sources {
-        for line in source_lines(source, &zone) {
+        for line in source_lines(source, several, &zone) {
             out.line(line)?;
         }
     }
@@ -62,9 +63,13 @@ fn write(out: &mut Out, status: &Status) -> Result<(), Failure> {
 }
 
 /// The commit in force and the conditions; for `reconcile` too.
-pub(super) fn source_lines(source: &Source, zone: &Zone) -> Vec<String> {
-    let branch = source.followed();
-    let mut lines = vec![format!("source     {} of {}", clean(branch), clean(&source.repository))];
+pub(super) fn source_lines(source: &Source, several: bool, zone: &Zone) -> Vec<String> {
+    let (branch, repository) = (clean(source.followed()), clean(&source.repository));
+    let mut lines = vec![match several {
+        true => format!("source     {}: {branch} of {repository}", source.name),
+        false => format!("source     {branch} of {repository}"),
+    }];
+    lines.extend(source.owner.as_deref().map(|owner| format!("owner      {}", clean(owner))));
     let commit = source.applied_commit.clone().unwrap_or_default();
     lines.push(match &source.last_applied_revision {
         Some(revision) => format!(

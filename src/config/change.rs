@@ -52,7 +52,7 @@ type Headed<'a> = (SourceFile<'a>, Option<Head>);
 /// Reports new campaigns that start before `now`, ids that changed, and campaigns that shall go on although they
 /// have expired. Without a base all campaigns are new.
 #[must_use]
-pub fn review(folder: &str, files: &[SourceFile<'_>], base: Option<Base<'_>>, now: Timestamp) -> Vec<Diagnostic> {
+pub fn review(files: &[SourceFile<'_>], base: Option<Base<'_>>, now: Timestamp) -> Vec<Diagnostic> {
     let before: BTreeMap<&str, &[u8]> = base.iter().flat_map(|base| base.files).map(|f| (f.path, f.bytes)).collect();
     let same: BTreeSet<&str> = files.iter().filter(|f| before.get(f.path) == Some(&f.bytes)).map(|f| f.path).collect();
     let old = heads(base.map_or(&[], |base| base.files), &same);
@@ -65,11 +65,11 @@ pub fn review(folder: &str, files: &[SourceFile<'_>], base: Option<Base<'_>>, no
     let mut found = Vec::new();
     for (file, head) in &new {
         let Some(head) = head else { continue };
-        let source = || Source::new(full_path(folder, file.path), str::from_utf8(file.bytes).unwrap_or(""));
+        let source = || Source::new(file.full_path(), str::from_utf8(file.bytes).unwrap_or(""));
         let id = head.id.get_ref().as_str();
         match (changed.get(id), base) {
             (Some(left), Some(base)) => {
-                found.push(id_changed(&source(), head, left, &full_path(folder, left.was.path), base));
+                found.push(id_changed(&source(), head, left, &full_path(file.folder, left.was.path), base));
             }
             // What the base had here can't be read: it may well be this campaign.
             (None, Some(base)) if known.contains(id) => {

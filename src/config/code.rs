@@ -52,6 +52,8 @@ codes! {
     SchemaVersion = "E0008",
     /// The file has syntax that came with TOML 1.1. It is read, but many an editor knows 1.0 only.
     NewerSyntax = "E0009",
+    /// Two sources have a file of which there can be one.
+    FileTwice = "E0010",
     /// The table has no key of this name; often a misspelling, or a key that slid into the table above it.
     UnknownKey = "E0101",
     /// A key without a default is not there.
@@ -191,6 +193,8 @@ codes! {
     PreviousKeyAlone = "E0304",
     /// Some keys of `[source]` go with some kinds of repository only: a token with `https://`, keys with `ssh://`.
     SourceKeys = "E0305",
+    /// No source has this `id`.
+    UnknownSource = "E0306",
     /// What says which project, or which server, does not fit the provider or is not there.
     StatusKeys = "E0320",
     /// Some keys of `[[notifications]]` go with one kind only: a `secret` signs what webhooks are sent.

@@ -421,7 +421,7 @@ mod tests {
     }
 
     fn sources(folder: &Folder) -> Vec<SourceFile<'_>> {
-        folder.iter().map(|(path, text)| SourceFile { path, bytes: text.as_bytes() }).collect()
+        folder.iter().map(|(path, text)| SourceFile { folder: "campaigns", path, bytes: text.as_bytes() }).collect()
     }
 
     fn lines(comparison: &Comparison) -> Vec<String> {

@@ -104,6 +104,14 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         ),
     ),
     (
+        Code::FileTwice,
+        told(
+            "shared/tenant.toml in the repositories of two [[sources]]",
+            "What stands in such a file holds for the campaigns of all sources, so one of them has it: any, but only \
+             one. Other sources are checked beside it with `dialops check --with FOLDER`.",
+        ),
+    ),
+    (
         Code::Unreadable,
         told(
             "a symlink to a file outside the repository, or a list of contacts of 100 MB",
@@ -412,6 +420,14 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
             "repository = \"/srv/dialling.git\"",
             "A token opens `https://`; SSH needs a key, and the keys that the server may have, so that no other server \
              can pose as it. `repository` is read in place and needs none of these, and no limits of a fetch.",
+        ),
+    ),
+    (
+        Code::UnknownSource,
+        told(
+            "`source = \"sale\"` in [[webhooks]], when the source is called `sales`",
+            "A webhook may name the source whose server it is, so that a push there has only that one looked at. \
+             `[source]` is called `main` unless it has an `id`. Without the key all sources are looked at.",
         ),
     ),
     (

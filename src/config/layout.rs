@@ -41,6 +41,11 @@ impl FileKind {
         Self::DoNotCall,
     ];
 
+    /// Whether there can be one file of this kind, whatever number of sources.
+    pub(crate) fn is_single(self) -> bool {
+        !self.place().contains('*')
+    }
+
     /// Where files of this kind stand in the folder of campaigns; `*` is any name.
     pub(crate) fn place(self) -> &'static str {
         match self {

@@ -28,6 +28,9 @@ const PROBLEMS_MAX: usize = 10_000;
 /// One file of the folder of campaigns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceFile<'a> {
+    /// Where its folder of campaigns stands, for messages: `campaigns`; of one source among several
+    /// `sales:campaigns`.
+    pub folder: &'a str,
     /// Path inside the folder, with `/`: `spring.toml`, `shared/tenant.toml`.
     pub path: &'a str,
     /// What it holds.
@@ -35,10 +38,10 @@ pub struct SourceFile<'a> {
 }
 
 /// Reads all files of the folder of campaigns (those that
-/// [`is_configuration`](super::is_configuration) names) as one configuration.
+/// [`is_configuration`](super::is_configuration) names), or of several such folders, as one configuration.
 ///
-/// `folder` is where that folder stands, for messages: `campaigns`. All problems come at once, sorted
-/// by file and place; with an error among them there are no definitions. Warnings come with them.
+/// `folder` is where files that are missing should stand. All problems come at once, sorted by file and place; with
+/// an error among them there are no definitions. Warnings come with them.
 pub fn load(
     folder: &str,
     files: &[SourceFile<'_>],
@@ -57,7 +60,10 @@ pub(super) fn load_knowing(
     let mut load = Load::new(folder, memory);
     let mut order: Vec<usize> = (0..files.len()).collect();
     // Campaigns are read together with their templates, so these go first.
-    order.sort_by_cached_key(|&index| (layout::kind(files[index].path) == Some(FileKind::Campaign), files[index].path));
+    order.sort_by_cached_key(|&index| {
+        let file = &files[index];
+        (layout::kind(file.path) == Some(FileKind::Campaign), file.path, file.folder)
+    });
     for index in order {
         load.file(index, &files[index]);
     }
@@ -89,7 +95,6 @@ pub(crate) type Place = InFile<Option<Span>>;
 
 /// All files, to turn places into locations, and what is wrong between them.
 pub(crate) struct Commit<'a> {
-    folder: &'a str,
     files: &'a [SourceFile<'a>],
     sources: Vec<OnceCell<Source<'a>>>,
     /// The template of each file that extends one, and where it names it.
@@ -110,7 +115,6 @@ impl<'a> Commit<'a> {
         let again = Diagnostic::error(Code::TooManyProblems, Location::file(&folder.into()), "");
         let (templates, seen) = (BTreeMap::new(), BTreeSet::new());
         Self {
-            folder,
             files,
             sources: vec![OnceCell::new(); files.len()],
             templates,
@@ -129,7 +133,7 @@ impl<'a> Commit<'a> {
         let file = template.map_or(place.file, |template| template.file);
         let source = self.sources[file].get_or_init(|| {
             let file = &self.files[file];
-            Source::new(full_path(self.folder, file.path), str::from_utf8(file.bytes).unwrap_or(""))
+            Source::new(file.full_path(), str::from_utf8(file.bytes).unwrap_or(""))
         });
         source.locate(span.plain())
     }
@@ -230,9 +234,18 @@ impl<'a> Commit<'a> {
     }
 }
 
+impl SourceFile<'_> {
+    /// Its path as messages show it.
+    pub(crate) fn full_path(&self) -> Arc<str> {
+        full_path(self.folder, self.path)
+    }
+}
+
 /// The path of a file as messages show it.
 pub(crate) fn full_path(folder: &str, path: &str) -> Arc<str> {
-    if folder.is_empty() { path.into() } else { format!("{folder}/{path}").into() }
+    // Of one source among several `sales:` is its whole repository.
+    let between = if folder.is_empty() || folder.ends_with(':') { "" } else { "/" };
+    format!("{folder}{between}{path}").into()
 }
 
 /// What the files hold, one by one.
@@ -243,6 +256,8 @@ struct Load<'a, 'm> {
     templates: Templates<'a>,
     campaigns: Vec<InFile<Arc<CampaignFile>>>,
     found: Vec<FileKind>,
+    /// Where each kind of file was found of which there is one.
+    single: BTreeMap<FileKind, Arc<str>>,
     diagnostics: Vec<Diagnostic>,
     left_out: LeftOut,
 }
@@ -256,6 +271,7 @@ impl<'a, 'm> Load<'a, 'm> {
             templates: Templates::default(),
             campaigns: Vec::new(),
             found: Vec::new(),
+            single: BTreeMap::new(),
             diagnostics: Vec::new(),
             left_out: LeftOut::default(),
         }
@@ -267,13 +283,19 @@ impl<'a, 'm> Load<'a, 'm> {
             self.campaign(index, known);
             return;
         }
-        let path = full_path(self.folder, file.path);
+        let path = file.full_path();
         let Some(kind) = layout::kind(file.path) else {
             self.diagnostics.push(unknown_file(&path, file.path));
             layout::meant(file.path).into_iter().for_each(|kind| self.misplace(kind));
             return;
         };
         self.found.push(kind);
+        if kind.is_single()
+            && let Some(first) = self.single.insert(kind, Arc::clone(&path))
+        {
+            self.diagnostics.push(there_twice(&path, &first));
+            return;
+        }
         let text = match str::from_utf8(file.bytes) {
             Ok(text) => Some(text),
             Err(error) => {
@@ -373,6 +395,16 @@ fn unknown_file(path: &Arc<str>, relative: &str) -> Diagnostic {
     diagnostic
 }
 
+/// Of several sources each may have such a file, but only one of them has it.
+fn there_twice(path: &Arc<str>, first: &Arc<str>) -> Diagnostic {
+    let message = "two sources have this file, of which there can be one";
+    let mut diagnostic = Diagnostic::error(Code::FileTwice, Location::file(path), message);
+    diagnostic
+        .relate(Location::file(first), "the other one")
+        .help("leave it in one of them; what it defines holds for the campaigns of all sources");
+    diagnostic
+}
+
 fn not_utf8(path: Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
     let good = str::from_utf8(&bytes[..at]).unwrap_or("");
     let source = Source::new(path, good);
@@ -394,7 +426,7 @@ mod tests {
     const QUEUES: &str = "[[queues]]\nid = \"sales\"\nname = \"Sales\"\n";
     const AGENTS: &str = "[[agents]]\nid = \"a1\"\nname = \"Li Na\"\nsip = \"sip:a1@10.0.0.5\"\nqueues = [\"sales\"]\n";
     fn file<'a>(path: &'a str, text: &'a str) -> SourceFile<'a> {
-        SourceFile { path, bytes: text.as_bytes() }
+        SourceFile { folder: "campaigns", path, bytes: text.as_bytes() }
     }
 
     fn files(campaign: &str) -> Vec<SourceFile<'_>> {

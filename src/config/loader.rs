@@ -39,70 +39,93 @@ impl Loader {
         Self { ceilings, newest: Mutex::default() }
     }
 
-    /// Reads all files of the folder of campaigns as one configuration; paths are inside `folder`, each
-    /// there once. One load waits for another.
+    /// Reads all files of the folders of campaigns as one configuration; each is there once. Files that are missing
+    /// should stand in `folder`. One load waits for another.
     pub fn load(
         &self,
         folder: &str,
-        files: &[(&str, Arc<[u8]>)],
+        files: &[LoadedFile<'_>],
     ) -> Result<(Definitions, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let sources: Vec<_> = files.iter().map(|(path, bytes)| SourceFile { path, bytes }).collect();
+        let sources: Vec<_> = files.iter().map(LoadedFile::as_source).collect();
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         // Taken out: should the load panic, nothing half done is believed later.
-        let (paths, mut memory) = mem::take(&mut *newest).recall(folder, files);
+        let (names, mut memory) = mem::take(&mut *newest).recall(files);
         let loaded = load_knowing(folder, &sources, (&self.ceilings, Over::Lowered), &mut memory);
-        *newest = Newest::new(folder, paths, files, memory);
+        *newest = Newest::new(names, files, memory);
         loaded
     }
 }
 
 impl Loader {
     /// The campaign that a file of the newest load defines; the path is inside the folder.
-    pub fn campaign_in(&self, path: &str) -> Option<CampaignId> {
+    pub fn campaign_in(&self, folder: &str, path: &str) -> Option<CampaignId> {
         let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, known) = newest.files.get(path)?;
+        let (_, known) = newest.0.get(folder)?.get(path)?;
         known.resolved.as_ref().map(|resolved| resolved.campaign.id.clone())
     }
 }
 
-/// The files of the newest load and what came of them.
-#[derive(Debug, Default)]
-struct Newest {
-    folder: String,
-    files: HashMap<Arc<str>, (Arc<[u8]>, Known)>,
+/// A file that is loaded; see [`SourceFile`].
+#[derive(Debug, Clone)]
+pub struct LoadedFile<'a> {
+    /// Where its folder stands.
+    pub folder: &'a str,
+    /// Path inside the folder.
+    pub path: &'a str,
+    /// What it holds.
+    pub bytes: Arc<[u8]>,
 }
 
+impl LoadedFile<'_> {
+    fn as_source(&self) -> SourceFile<'_> {
+        SourceFile { folder: self.folder, path: self.path, bytes: &self.bytes }
+    }
+}
+
+/// The files of one folder by path, and what came of them.
+type Folder = HashMap<Arc<str>, (Arc<[u8]>, Known)>;
+
+/// The files of the newest load by folder, and what came of them.
+#[derive(Debug, Default)]
+struct Newest(HashMap<Arc<str>, Folder>);
+
+/// A file's folder and path.
+type Name = (Arc<str>, Arc<str>);
+
 impl Newest {
-    fn new(folder: &str, paths: Vec<Arc<str>>, files: &[(&str, Arc<[u8]>)], memory: Memory) -> Self {
-        let kept = paths.into_iter().zip(files).zip(memory.0.into_iter().flatten());
-        let files = kept.map(|((path, (_, bytes)), known)| (path, (Arc::clone(bytes), known))).collect();
-        Self { folder: folder.to_owned(), files }
+    fn new(names: Vec<Name>, files: &[LoadedFile<'_>], memory: Memory) -> Self {
+        let mut folders: HashMap<Arc<str>, Folder> = HashMap::new();
+        for (((folder, path), file), known) in names.into_iter().zip(files).zip(memory.0.into_iter().flatten()) {
+            folders.entry(folder).or_default().insert(path, (Arc::clone(&file.bytes), known));
+        }
+        Self(folders)
     }
 
-    /// What still holds of each of these files, and their paths.
-    fn recall(mut self, folder: &str, files: &[(&str, Arc<[u8]>)]) -> (Vec<Arc<str>>, Memory) {
-        if self.folder != folder {
-            self.files.clear();
-        }
+    /// What still holds of each of these files, and their names.
+    fn recall(mut self, files: &[LoadedFile<'_>]) -> (Vec<Name>, Memory) {
         let mut unchanged = Unchanged { templates: true, others: true };
-        let mut paths = Vec::with_capacity(files.len());
+        let mut names: Vec<Name> = Vec::with_capacity(files.len());
         let mut known = Vec::with_capacity(files.len());
-        for (path, bytes) in files {
-            let before = self.files.remove_entry(*path);
+        for file in files {
+            let before = self.0.get_mut(file.folder).and_then(|folder| folder.remove_entry(file.path));
             let (path, known_here) = match before {
-                Some((path, (old, known))) if Arc::ptr_eq(&old, bytes) || old == *bytes => (path, Some(known)),
+                Some((path, (old, known))) if Arc::ptr_eq(&old, &file.bytes) || old == file.bytes => {
+                    (path, Some(known))
+                }
                 Some((path, _)) => (path, None),
-                None => (Arc::from(*path), None),
+                None => (Arc::from(file.path), None),
             };
             if known_here.is_none() {
                 unchanged.without(&path);
             }
-            paths.push(path);
+            let folder = names.last().map(|(folder, _)| folder).filter(|folder| ***folder == *file.folder);
+            let folder = folder.map_or_else(|| Arc::from(file.folder), Arc::clone);
+            names.push((folder, path));
             known.push(known_here.unwrap_or_default());
         }
-        self.files.keys().for_each(|gone| unchanged.without(gone));
+        self.0.values().flat_map(HashMap::keys).for_each(|gone| unchanged.without(gone));
         known.iter_mut().for_each(|known| known.forget(unchanged));
-        (paths, Memory(Some(known)))
+        (names, Memory(Some(known)))
     }
 }
 

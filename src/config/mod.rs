@@ -50,6 +50,6 @@ pub use diagnostic::Diagnostic;
 pub use kinds::{duration::parse as duration, secret::SecretError};
 pub use layout::{FILE_BYTES_MAX, is_campaign, is_configuration};
 pub use load::{SourceFile, load};
-pub use loader::Loader;
+pub use loader::{LoadedFile, Loader};
 pub use settings::Settings;
 pub use simulation::Simulation;

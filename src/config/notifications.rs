@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn a_status_says_which_server_and_which_project() {
         let status = |keys: &str| read(&format!("[source.status]\ntoken = {{ file = \"t\" }}\n{keys}"));
-        let of = |keys: &str| status(keys).map(|settings| settings.commit_status.unwrap());
+        let of = |keys: &str| status(keys).map(|settings| settings.sources[0].commit_status.clone().unwrap());
         let gitlab = of("provider = \"gitlab\"\nproject = \"acme/teams/dialling\"").unwrap();
         assert_eq!(
             (&*gitlab.api, gitlab.token),

@@ -38,8 +38,8 @@ use crate::domain::{
 pub struct Settings {
     /// Name of this daemon, if it is not the host's.
     pub instance: Option<String>,
-    /// The configuration repository.
-    pub source: SourceSettings,
+    /// The configuration repositories; at least one.
+    pub sources: Vec<SourceSettings>,
     /// The SQLite file.
     pub store: PathBuf,
     /// The key of encrypted attributes.
@@ -64,8 +64,6 @@ pub struct Settings {
     pub drift: Policy,
     /// Servers that tell of pushes.
     pub webhooks: Vec<WebhookSettings>,
-    /// Where the state of commits is written beside them.
-    pub commit_status: Option<StatusSettings>,
     /// Who is told of what needs a person.
     pub notifications: Vec<NotificationSettings>,
     /// Form of the log.
@@ -181,6 +179,15 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// The folder of campaigns of the source whose repository a directory seems to be.
+    #[must_use]
+    pub fn folder_in(&self, dir: &Path) -> &str {
+        let paths = || self.sources.iter().map(|source| source.path.as_str());
+        paths().find(|path| dir.join(path).is_dir()).or_else(|| paths().next()).unwrap_or("campaigns")
+    }
+}
+
 pub(super) struct Build<'a> {
     pub(super) source: Source<'a>,
     pub(super) folder: &'a Path,
@@ -193,17 +200,13 @@ impl Build<'_> {
         self.check_keys(&file.store.value);
         let dial = self.dial(file.safety.value);
         let (http, sip, log) = (file.http.value, file.sip.value, file.log.value);
-        let (mut source, mut status) = (file.source, None);
-        if let Some(source) = &mut source {
-            status = source.value.status.take();
-        }
-        let source = source.and_then(|source| self.source(source, &file.store.value.path.value));
         let store = file.store.value;
-        let (webhooks, commit_status) = (self.webhooks(file.webhooks.value), status.and_then(|s| self.status(s)));
+        let sources = self.sources(file.source, file.sources, &file.unclear, &store.path.value);
+        let webhooks = self.webhooks(file.webhooks.value, sources.as_deref());
         let notifications = self.notifications(file.notifications.value);
         Some(Settings {
             instance: file.instance.map(|instance| instance.value),
-            source: source?,
+            sources: sources?,
             store: self.folder.join(store.path.value),
             attribute_key: store.attribute_key.map(|key| self.secret(key)),
             previous_attribute_key: store.previous_attribute_key.map(|key| self.secret(key)),
@@ -221,7 +224,6 @@ impl Build<'_> {
             guards: self.guards(file.guards.value, file.freezes.value, file.weekly_freezes.value),
             drift: file.drift.value.policy.value,
             webhooks,
-            commit_status,
             notifications,
             log_format: log.format.value,
             log_level: log.level.value,

@@ -1,15 +1,25 @@
-//! `[source]`: from its table to settings.
+//! `[source]` and `[[sources]]`: from their tables to settings.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use super::{
-    code::Code, diagnostic::Span, read::At, settings::Build, tables::source::SourceTable, verify::VerifySettings,
+    code::Code,
+    diagnostic::Span,
+    read::At,
+    settings::{Build, StatusSettings},
+    tables::source::SourceTable,
+    unclear::Unclear,
+    verify::VerifySettings,
 };
-use crate::domain::{campaign::SecretRef, ids::Revision};
+use crate::domain::{
+    campaign::SecretRef,
+    ids::{Revision, SourceId},
+};
 
 /// A remote repository is asked up to this part of `poll` later, unless the settings say otherwise.
 const JITTER_PART: u32 = 10;
@@ -23,6 +33,12 @@ const MIRRORS: &str = "sources";
 /// The repository that is followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceSettings {
+    /// Which one it is.
+    pub id: SourceId,
+    /// Whether there are others, so that paths of files begin with the id.
+    pub is_one_of_several: bool,
+    /// Whose it is.
+    pub owner: Option<String>,
     /// Where it is.
     pub at: Location,
     /// What is followed in it.
@@ -35,6 +51,8 @@ pub struct SourceSettings {
     pub jitter: Duration,
     /// Whose signature its commits must have.
     pub verify: VerifySettings,
+    /// Where the state of its commits is written beside them.
+    pub commit_status: Option<StatusSettings>,
 }
 
 /// Where a repository is.
@@ -44,6 +62,14 @@ pub enum Location {
     Local(PathBuf),
     /// Fetched into a mirror.
     Remote(Box<RemoteSettings>),
+}
+
+impl SourceSettings {
+    /// What paths of its files begin with: nothing, unless there are several sources.
+    #[must_use]
+    pub fn label(&self) -> String {
+        if self.is_one_of_several { format!("{}:", self.id) } else { String::new() }
+    }
 }
 
 impl fmt::Display for Location {
@@ -92,7 +118,7 @@ impl fmt::Display for Follow {
 pub struct RemoteSettings {
     /// Its address.
     pub url: RemoteUrl,
-    /// Folder in which the mirror is kept.
+    /// Folder in which mirrors are kept.
     pub mirrors: PathBuf,
     /// User name beside the token.
     pub username: String,
@@ -137,9 +163,65 @@ pub enum Transport {
 }
 
 impl Build<'_> {
-    /// `store` is the file beside which mirrors are kept.
-    pub(super) fn source(&mut self, table: At<SourceTable>, store: &Path) -> Option<SourceSettings> {
-        let At { value: table, span } = table;
+    /// All sources, of which there is at least one; `store` is the file beside which mirrors are kept.
+    pub(super) fn sources(
+        &mut self,
+        one: Option<At<SourceTable>>,
+        several: At<Vec<At<SourceTable>>>,
+        unclear: &Unclear,
+        store: &Path,
+    ) -> Option<Vec<SourceSettings>> {
+        const BOTH: &str = "the settings must have one of `source` and `sources`";
+        if unclear.has_any(&["source", "sources"]) {
+            return None;
+        }
+        match (one, several.value) {
+            (Some(one), several) if several.is_empty() => Some(vec![self.source(one, store, false)?]),
+            (None, several) if several.is_empty() => {
+                self.error(Code::OneOf, None, BOTH)
+                    .label("have neither")
+                    .help("add `[source]` with `repository = \"/srv/dialling.git\"` or `url = \"https://…\"`");
+                None
+            }
+            (Some(one), several) => {
+                let first = self.source.locate(one.span.unwrap_or_default());
+                self.error(Code::OneOf, several.first().and_then(|table| table.span), BOTH)
+                    .label("are several")
+                    .relate(first, "is one")
+                    .help("make `[source]` the first of `[[sources]]`, with `id = \"main\"`, or remove it");
+                None
+            }
+            (None, several) => {
+                self.check_ids(&several);
+                let labelled = several.len() > 1;
+                let built: Vec<_> = several.into_iter().map(|table| self.source(table, store, labelled)).collect();
+                built.into_iter().collect()
+            }
+        }
+    }
+
+    fn check_ids(&mut self, tables: &[At<SourceTable>]) {
+        let mut seen = BTreeMap::new();
+        for table in tables {
+            match &table.value.id {
+                Some(id) => {
+                    if let Some(first) = seen.insert(id.value.clone(), id.span) {
+                        self.same_id("sources", id.span, first);
+                    }
+                }
+                None if !table.value.unclear.has("id") => {
+                    self.error(Code::MissingKey, table.span, "one of `sources` must have an `id`")
+                        .label("has none")
+                        .help("add `id = \"sales\"`; paths of its files begin with it in messages");
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn source(&mut self, table: At<SourceTable>, store: &Path, is_one_of_several: bool) -> Option<SourceSettings> {
+        let At { value: mut table, span } = table;
+        let commit_status = table.status.take().map(|status| self.status(status));
         self.check_follow(&table);
         self.check_place(&table, span);
         let verify = self.verify(table.verify);
@@ -166,8 +248,18 @@ impl Build<'_> {
             })),
             (Some(_), Some(_)) | (None, None) => return None,
         };
-        let jitter = table.jitter.map_or(tenth, |jitter| jitter.value);
-        Some(SourceSettings { at, follow, path: table.path.value, poll: table.poll.value, jitter, verify })
+        Some(SourceSettings {
+            id: table.id.map_or_else(SourceId::main, |id| id.value),
+            is_one_of_several,
+            owner: table.owner.map(|owner| owner.value),
+            at,
+            follow,
+            path: table.path.value,
+            poll: table.poll.value,
+            jitter: table.jitter.map_or(tenth, |jitter| jitter.value),
+            verify,
+            commit_status: commit_status.flatten(),
+        })
     }
 
     fn check_follow(&mut self, table: &SourceTable) {
@@ -261,7 +353,7 @@ mod tests {
     fn read(source: &str) -> SourceSettings {
         let text = format!("[source]\n{source}\n[store]\npath = \"/var/lib/dialops/dialops.db\"\n");
         let settings = Settings::parse(Path::new("/etc/dialops/dialops.toml"), &text);
-        settings.unwrap_or_else(|faults| panic!("{faults:#?}")).source
+        settings.unwrap_or_else(|faults| panic!("{faults:#?}")).sources.swap_remove(0)
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(crate) fn report<T: Table>(entries: &DeTable<'_>, reader: &mut Reader<'_>) -
     for ((span, key), meant) in unknown.into_iter().zip(meant) {
         let slid = meant.is_none() && reader.belongs_to_top(key);
         let diagnostic = reader.error(Code::UnknownKey, span, format!("unknown key `{}`", short(key)));
-        diagnostic.label(format!("{} has no such key", T::WHAT));
+        diagnostic.label(format!("no such key in {}", T::WHAT));
         if let Some(meant) = meant {
             // Of two keys that may be the same one, neither surely is.
             let sure = candidates.get(meant) == Some(&1) && is_sure(key, free.iter().copied());

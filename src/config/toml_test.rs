@@ -30,7 +30,7 @@ fn name(path: &std::path::Path) -> String {
 
 /// What is said of the bytes as TOML, when they stand in place of a campaign.
 fn syntax_faults(bytes: &[u8]) -> Vec<Diagnostic> {
-    let files = [SourceFile { path: "test.toml", bytes }];
+    let files = [SourceFile { folder: "", path: "test.toml", bytes }];
     let mut faults = load("campaigns", &files, &outer_ceilings()).unwrap_err();
     faults.retain(|fault| matches!(fault.code, Code::NotUtf8 | Code::Syntax | Code::DuplicateKey));
     faults

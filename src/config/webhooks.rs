@@ -2,8 +2,17 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32};
 
-use super::{code::Code, read::At, settings::Build, tables::webhooks::WebhookTable};
-use crate::domain::{campaign::SecretRef, ids::WebhookId};
+use super::{
+    code::Code,
+    read::At,
+    settings::{Build, SourceSettings},
+    suggest::listing,
+    tables::webhooks::WebhookTable,
+};
+use crate::domain::{
+    campaign::SecretRef,
+    ids::{SourceId, WebhookId},
+};
 
 /// A server that tells of pushes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +23,8 @@ pub struct WebhookSettings {
     pub kind: HookKind,
     /// What both sides know.
     pub secret: SecretRef,
+    /// The source whose server it is; all of them if none is named.
+    pub source: Option<SourceId>,
     /// Calls with the right secret that are taken in a minute.
     pub per_minute: NonZeroU32,
 }
@@ -48,9 +59,22 @@ impl HookKind {
 }
 
 impl Build<'_> {
-    pub(super) fn webhooks(&mut self, tables: Vec<At<WebhookTable>>) -> Vec<WebhookSettings> {
+    /// `sources` are those that there are, unless some could not be read.
+    pub(super) fn webhooks(
+        &mut self,
+        tables: Vec<At<WebhookTable>>,
+        sources: Option<&[SourceSettings]>,
+    ) -> Vec<WebhookSettings> {
         let mut seen = BTreeMap::new();
         for table in &tables {
+            if let (Some(sources), Some(source)) = (sources, &table.value.source)
+                && sources.iter().all(|known| known.id != source.value)
+            {
+                let known = listing(&sources.iter().map(|known| known.id.as_str()).collect::<Vec<_>>(), '"', "or");
+                self.error(Code::UnknownSource, source.span, "no source has this `id`")
+                    .label("is none")
+                    .help(format!("write {known}, or leave it out"));
+            }
             let Some(id) = &table.value.id else { continue };
             if let Some(first) = seen.insert(id.value.clone(), id.span) {
                 self.same_id("webhooks", id.span, first);
@@ -64,6 +88,7 @@ impl Build<'_> {
             id: table.id?.value,
             kind: table.kind?.value,
             secret: self.secret(table.secret?),
+            source: table.source.map(|source| source.value),
             per_minute: NonZeroU32::new(table.per_minute.value)?,
         })
     }

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     post::Message,
-    state::{Key, Situation},
+    state::{Key, Situation, Slot},
 };
 use crate::config::settings::NotificationSettings;
 
@@ -29,15 +29,15 @@ pub(super) fn message(settings: &NotificationSettings, alerts: &[Json]) -> Messa
 /// Alerts of what holds at `now`, and ends of what was told and holds no more.
 pub(super) fn alerts(
     instance: &str,
-    holds: &BTreeMap<Key, Situation>,
-    told: &BTreeMap<Key, Situation>,
+    holds: &BTreeMap<Slot, Situation>,
+    told: &BTreeMap<Slot, Situation>,
     now: Timestamp,
 ) -> Vec<Json> {
     let soon = now.checked_add(OUTLIVES).unwrap_or(now);
     let end = |situation: &Situation| situation.until.map_or(soon, |until| until.min(soon));
-    let going = holds.iter().map(|(key, situation)| alert(instance, *key, situation, end(situation)));
+    let going = holds.iter().map(|((key, _), situation)| alert(instance, *key, situation, end(situation)));
     let over = told.iter().filter(|(key, _)| !holds.contains_key(key));
-    going.chain(over.map(|(key, situation)| alert(instance, *key, situation, now.max(situation.since)))).collect()
+    going.chain(over.map(|((key, _), situation)| alert(instance, *key, situation, now.max(situation.since)))).collect()
 }
 
 fn alert(instance: &str, key: Key, situation: &Situation, ends_at: Timestamp) -> Json {
@@ -59,7 +59,13 @@ fn alert(instance: &str, key: Key, situation: &Situation, ends_at: Timestamp) ->
     } else {
         labels["reason"] = situation.reason.as_str().into();
     }
+    if let Some(source) = &situation.source {
+        labels["source"] = source.id.as_str().into();
+    }
     let mut annotations = json!({ "summary": summary, "description": situation.text });
+    if let Some(owner) = situation.source.as_ref().and_then(|source| source.owner.as_deref()) {
+        annotations["owner"] = owner.into();
+    }
     if let Some(revision) = &situation.revision {
         annotations["revision"] = revision.as_str().into();
     }
@@ -79,6 +85,7 @@ mod tests {
     fn what_holds_ends_later_and_what_is_over_ends_now() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let situation = |until: Option<&str>| Situation {
+            source: None,
             since: at("2031-03-01T10:00:00Z"),
             until: until.map(at),
             revision: None,
@@ -87,10 +94,11 @@ mod tests {
             problems: Vec::new(),
             by_hand: None,
         };
-        let told = BTreeMap::from([(Key::CommitFailed, situation(None)), (Key::CommitWaits, situation(None))]);
+        let told =
+            BTreeMap::from([((Key::CommitFailed, 0), situation(None)), ((Key::CommitWaits, 0), situation(None))]);
         let holds = BTreeMap::from([
-            (Key::CommitWaits, situation(None)),
-            (Key::SourceUnreadable, situation(Some("2031-03-01T10:06:00Z"))),
+            ((Key::CommitWaits, 0), situation(None)),
+            ((Key::SourceUnreadable, 0), situation(Some("2031-03-01T10:06:00Z"))),
         ]);
         let alerts = alerts("a", &holds, &told, at("2031-03-01T10:05:00Z"));
         let ends: Vec<_> = alerts.iter().map(|alert| (&alert["labels"]["alertname"], &alert["endsAt"])).collect();

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     post::{Message, Unsent},
-    state::{InForce, Key, Situation, Standing},
+    state::{About, InForce, Situation, Slot, Standing},
 };
 use crate::{
     config::settings::{NotificationSettings, Topic},
@@ -19,24 +19,24 @@ use crate::{
 /// What a receiver was told.
 #[derive(Debug)]
 pub(super) struct Told {
-    situations: BTreeMap<Key, Situation>,
-    /// The commit in force that was told, and since when it is.
-    in_force: Option<String>,
+    situations: BTreeMap<Slot, Situation>,
+    /// The commit in force that was told, of each source.
+    in_force: BTreeMap<Option<String>, String>,
     began: Timestamp,
 }
 
 /// What is news.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum News {
-    Began(Key, Situation),
-    Ended(Key, Situation),
+    Began(Slot, Situation),
+    Ended(Slot, Situation),
     InForce(InForce),
 }
 
 impl Told {
     /// Nothing yet; what is in force since before `began` is no news.
     pub(super) fn nothing(began: Timestamp) -> Self {
-        Self { situations: BTreeMap::new(), in_force: None, began }
+        Self { situations: BTreeMap::new(), in_force: BTreeMap::new(), began }
     }
 
     /// The next thing that is news; ends go first.
@@ -49,9 +49,11 @@ impl Told {
             holds.iter().find(|(key, now)| new(key, now)).map(|(key, now)| News::Began(*key, now.clone()))
         };
         let in_force = || {
-            let commit = standing.in_force.as_ref().filter(|_| topics.contains(&Topic::CommitInForce))?;
-            let news = commit.since >= self.began && self.in_force.as_ref() != Some(&commit.revision);
-            news.then(|| News::InForce(commit.clone()))
+            let news = |commit: &&InForce| {
+                commit.since >= self.began && self.in_force.get(&source_of(commit)) != Some(&commit.revision)
+            };
+            let told = topics.contains(&Topic::CommitInForce);
+            standing.in_force.iter().filter(|_| told).find(news).map(|commit| News::InForce(commit.clone()))
         };
         ended.or_else(began).or_else(in_force)
     }
@@ -65,9 +67,15 @@ impl Told {
             News::Ended(key, _) => {
                 self.situations.remove(&key);
             }
-            News::InForce(commit) => self.in_force = Some(commit.revision),
+            News::InForce(commit) => {
+                self.in_force.insert(source_of(&commit), commit.revision);
+            }
         }
     }
+}
+
+fn source_of(commit: &InForce) -> Option<String> {
+    commit.source.as_ref().map(|source| source.id.clone())
 }
 
 /// News, ready to be sent at `now`. Reads the secret.
@@ -88,11 +96,12 @@ pub(super) fn message(
 
 fn body(instance: &str, news: &News, now: Timestamp) -> Json {
     let (topic, state, since, ended, said) = match news {
-        News::Began(key, situation) => (key.topic(), "began", situation.since, None, of(situation, "")),
-        News::Ended(key, situation) => (key.topic(), "ended", situation.since, Some(now), of(situation, "over: ")),
+        News::Began((key, _), situation) => (key.topic(), "began", situation.since, None, of(situation, "")),
+        News::Ended((key, _), situation) => (key.topic(), "ended", situation.since, Some(now), of(situation, "over: ")),
         News::InForce(commit) => {
             let text = format!("commit {} is in force: {}", short(&commit.revision), commit.subject);
-            let said = json!({ "text": text, "revision": commit.revision });
+            let mut said = json!({ "text": text, "revision": commit.revision });
+            say_source(&mut said, commit.source.as_ref());
             (Topic::CommitInForce, "began", commit.since, None, said)
         }
     };
@@ -119,6 +128,7 @@ fn body(instance: &str, news: &News, now: Timestamp) -> Json {
 fn of(situation: &Situation, before: &str) -> Json {
     let Situation { until, revision, reason, text, problems, by_hand, .. } = situation;
     let mut said = json!({ "text": format!("{before}{text}"), "reason": reason });
+    say_source(&mut said, situation.source.as_ref());
     if let Some(revision) = revision {
         said["revision"] = revision.as_str().into();
     }
@@ -135,6 +145,15 @@ fn of(situation: &Situation, before: &str) -> Json {
     said
 }
 
+/// Says which source it is about, where there are several, and whose that is.
+fn say_source(said: &mut Json, source: Option<&About>) {
+    let Some(About { id, owner }) = source else { return };
+    said["source"] = id.as_str().into();
+    if let Some(owner) = owner {
+        said["owner"] = owner.as_str().into();
+    }
+}
+
 fn short(revision: &str) -> &str {
     revision.get(..12).unwrap_or(revision)
 }
@@ -142,6 +161,7 @@ fn short(revision: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::state::Key;
 
     fn at(minute: u32) -> Timestamp {
         format!("2031-03-01T10:{minute:02}:00Z").parse().unwrap()
@@ -149,6 +169,7 @@ mod tests {
 
     fn situation(revision: &str, text: &str) -> Situation {
         Situation {
+            source: None,
             since: at(1),
             until: None,
             revision: Some(revision.to_owned()),
@@ -161,11 +182,15 @@ mod tests {
 
     fn standing(failed: Option<Situation>, in_force: Option<(&str, u32)>) -> Standing {
         let in_force = in_force.map(|(revision, minute)| InForce {
+            source: None,
             revision: revision.to_owned(),
             since: at(minute),
             subject: String::new(),
         });
-        Standing { situations: failed.map(|failed| (Key::CommitFailed, failed)).into_iter().collect(), in_force }
+        Standing {
+            situations: failed.map(|failed| ((Key::CommitFailed, 0), failed)).into_iter().collect(),
+            in_force: in_force.into_iter().collect(),
+        }
     }
 
     #[test]
@@ -174,7 +199,7 @@ mod tests {
         let mut told = Told::nothing(at(0));
         let first = standing(Some(situation("a", "one")), None);
         let news = told.next(&first, &topics).unwrap();
-        assert!(matches!(news, News::Began(Key::CommitFailed, _)));
+        assert!(matches!(news, News::Began((Key::CommitFailed, _), _)));
         told.take(news);
         assert_eq!(told.next(&standing(Some(situation("a", "in other words")), None), &topics), None);
         let second = told.next(&standing(Some(situation("b", "one")), None), &topics);
@@ -200,8 +225,8 @@ mod tests {
 
     #[test]
     fn the_same_news_has_the_same_id() {
-        let began = News::Began(Key::CommitFailed, situation("a", "one"));
-        let ended = News::Ended(Key::CommitFailed, situation("a", "one"));
+        let began = News::Began((Key::CommitFailed, 0), situation("a", "one"));
+        let ended = News::Ended((Key::CommitFailed, 0), situation("a", "one"));
         let id = |news: &News, minute| body("prod-a", news, at(minute))["id"].clone();
         assert_eq!(id(&ended, 1), id(&ended, 2));
         assert_ne!(id(&began, 1), id(&ended, 1));

@@ -18,23 +18,21 @@ use crate::{
     clock::Clock,
     config::settings::{NotificationKind, NotificationSettings, StatusSettings},
     store::Store,
-    telemetry::{exchange::DeliveryKind, metrics::Metrics, status::SourceStatus},
+    telemetry::{exchange::DeliveryKind, metrics::Metrics, status::ReconcileStatus},
 };
 
 /// What is told, and to whom.
 pub struct Parts {
-    /// Where the state of commits is written.
-    pub commit_status: Option<StatusSettings>,
+    /// Where the state of commits is written, for each source that has it written, and what became of them.
+    pub commit_status: Vec<(StatusSettings, Arc<Outbox>)>,
     /// Who is told of what needs a person.
     pub notifications: Vec<NotificationSettings>,
     /// `$CREDENTIALS_DIRECTORY`.
     pub credentials: Option<PathBuf>,
     /// Name of this daemon.
     pub instance: String,
-    /// What became of commits.
-    pub outbox: Arc<Outbox>,
-    /// Newest status of the source.
-    pub status: watch::Receiver<SourceStatus>,
+    /// Newest status of the sources.
+    pub status: watch::Receiver<ReconcileStatus>,
     /// What has the overrides.
     pub store: Arc<dyn Store>,
     /// Where deliveries are counted.
@@ -47,7 +45,7 @@ pub struct Parts {
 pub async fn run(parts: Parts, shutdown: CancellationToken) {
     // Dropped at the end, which ends them.
     let mut tasks = JoinSet::new();
-    if let Some(settings) = parts.commit_status {
+    for (settings, outbox) in parts.commit_status {
         let receiver = Receiver {
             name: "commit status".to_owned(),
             kind: DeliveryKind::CommitStatus,
@@ -57,7 +55,7 @@ pub async fn run(parts: Parts, shutdown: CancellationToken) {
         };
         let courier = Courier::new(receiver, Arc::clone(&parts.metrics));
         let context = format!("dialops/{}", parts.instance);
-        tasks.spawn(write_statuses(settings, parts.credentials.clone(), context, parts.outbox, courier));
+        tasks.spawn(write_statuses(settings, parts.credentials.clone(), context, outbox, courier));
     }
     if !parts.notifications.is_empty() {
         let (out, standing) = watch::channel(Standing::default());

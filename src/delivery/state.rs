@@ -15,7 +15,7 @@ use crate::{
     store::Store,
     telemetry::{
         metrics::ReconcileFailure,
-        status::{Condition, Failing, Problem, SourceStatus},
+        status::{Condition, Failing, Problem, ReconcileStatus, SourceStatus},
     },
 };
 
@@ -31,7 +31,10 @@ const OVERRIDES_MAX: usize = 50;
 /// Problems of a commit that are told; status has all.
 const PROBLEMS_MAX: usize = 5;
 
-/// What there may be to know of, each at most once.
+/// Something that there may be to know of, and the place of the source that it is about; 0 for what is of none.
+pub(super) type Slot = (Key, usize);
+
+/// What there may be to know of, of each source at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     /// The newest commit is not good, or could not be stored.
@@ -61,6 +64,8 @@ impl Key {
 /// Something to know of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Situation {
+    /// The source that it is about, where there are several.
+    pub(super) source: Option<About>,
     pub(super) since: Timestamp,
     /// When it ends by itself.
     pub(super) until: Option<Timestamp>,
@@ -81,9 +86,24 @@ impl Situation {
     }
 }
 
+/// One source among several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct About {
+    pub(super) id: String,
+    pub(super) owner: Option<String>,
+}
+
+impl About {
+    fn of(status: &SourceStatus) -> Self {
+        Self { id: status.id.clone(), owner: status.owner.clone() }
+    }
+}
+
 /// A commit in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct InForce {
+    /// Of which source, where there are several.
+    pub(super) source: Option<About>,
     pub(super) revision: String,
     pub(super) since: Timestamp,
     pub(super) subject: String,
@@ -92,27 +112,36 @@ pub(super) struct InForce {
 /// How things stand.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Standing {
-    pub(super) situations: BTreeMap<Key, Situation>,
-    pub(super) in_force: Option<InForce>,
+    pub(super) situations: BTreeMap<Slot, Situation>,
+    /// Of each source that has one.
+    pub(super) in_force: Vec<InForce>,
 }
 
 impl Standing {
-    pub(super) fn of(status: &SourceStatus, overrides: &Overrides, now: Timestamp) -> Self {
-        let commit = of_commit(status, now).into_iter().chain(drift(status, now));
-        let by_hand = overrides.in_force(now).take(OVERRIDES_MAX).map(|one| (Key::Override(one.id), of_override(one)));
-        Self { situations: commit.chain(by_hand).collect(), in_force: in_force(status) }
+    pub(super) fn of(status: &ReconcileStatus, overrides: &Overrides, now: Timestamp) -> Self {
+        let sources = &status.sources;
+        let about = |status| (sources.len() > 1).then(|| About::of(status));
+        let commits = sources.iter().enumerate().filter_map(|(at, status)| {
+            let (key, situation) = of_commit(status, now)?;
+            Some(((key, at), Situation { source: about(status), ..situation }))
+        });
+        let drift = sources.iter().find_map(|status| drift(status, now)).map(|(key, situation)| ((key, 0), situation));
+        let by_hand = overrides.in_force(now).take(OVERRIDES_MAX);
+        let by_hand = by_hand.map(|one| ((Key::Override(one.id), 0), of_override(one)));
+        let in_force = sources.iter().filter_map(|status| Some(InForce { source: about(status), ..in_force(status)? }));
+        Self { situations: commits.chain(drift).chain(by_hand).collect(), in_force: in_force.collect() }
     }
 
     /// Those of some topics.
-    pub(super) fn among(&self, topics: &[Topic]) -> BTreeMap<Key, Situation> {
-        let told = self.situations.iter().filter(|(key, _)| topics.contains(&key.topic()));
-        told.map(|(key, situation)| (*key, situation.clone())).collect()
+    pub(super) fn among(&self, topics: &[Topic]) -> BTreeMap<Slot, Situation> {
+        let told = self.situations.iter().filter(|((key, _), _)| topics.contains(&key.topic()));
+        told.map(|(slot, situation)| (*slot, situation.clone())).collect()
     }
 }
 
 /// Keeps the newest standing until nobody wants it any more.
 pub(super) async fn watch(
-    mut status: watch::Receiver<SourceStatus>,
+    mut status: watch::Receiver<ReconcileStatus>,
     store: Arc<dyn Store>,
     clock: Clock,
     out: watch::Sender<Standing>,
@@ -152,6 +181,7 @@ fn of_commit(status: &SourceStatus, now: Timestamp) -> Option<(Key, Situation)> 
     }
     let revision = revision.as_deref().filter(|_| key != Key::SourceUnreadable).map(bare);
     let situation = Situation {
+        source: None,
         since,
         until: None,
         revision,
@@ -169,6 +199,7 @@ fn drift(status: &SourceStatus, now: Timestamp) -> Option<(Key, Situation)> {
     let found = |condition: &&Condition| condition.r#type == "DriftDetected" && condition.status == "True";
     let condition = status.conditions.iter().find(found).filter(|condition| condition.reason != NEEDS_NOBODY)?;
     let situation = Situation {
+        source: None,
         since: since(condition, now),
         until: None,
         revision: None,
@@ -187,6 +218,7 @@ fn since(condition: &Condition, now: Timestamp) -> Timestamp {
 fn of_override(one: &Arc<Override>) -> Situation {
     let Override { id, order, reason, by, since, until } = &**one;
     Situation {
+        source: None,
         since: *since,
         until: Some(*until),
         revision: None,
@@ -199,6 +231,7 @@ fn of_override(one: &Arc<Override>) -> Situation {
 
 fn in_force(status: &SourceStatus) -> Option<InForce> {
     Some(InForce {
+        source: None,
         revision: bare(status.last_applied_revision.as_deref()?),
         since: status.applied_at.as_deref()?.parse().ok()?,
         subject: status.applied_commit.as_ref().map(|commit| commit.subject.clone()).unwrap_or_default(),
@@ -234,8 +267,13 @@ mod tests {
         }
     }
 
+    fn alone(status: SourceStatus) -> ReconcileStatus {
+        ReconcileStatus { sources: vec![status], ..ReconcileStatus::default() }
+    }
+
     fn keys(status: &SourceStatus, now: Timestamp) -> Vec<Key> {
-        Standing::of(status, &Overrides::default(), now).situations.into_keys().collect()
+        let standing = Standing::of(&alone(status.clone()), &Overrides::default(), now);
+        standing.situations.into_keys().map(|(key, _)| key).collect()
     }
 
     #[test]
@@ -246,8 +284,23 @@ mod tests {
         assert_eq!(keys(&failing(ReconcileFailure::Source), at(0)), []);
         assert_eq!(keys(&failing(ReconcileFailure::Source), at(1)), [Key::SourceUnreadable]);
         assert_eq!(keys(&SourceStatus::default(), at(1)), []);
-        let standing = Standing::of(&failing(ReconcileFailure::Rejected), &Overrides::default(), at(0));
-        assert_eq!(standing.situations[&Key::CommitFailed].revision.as_deref(), Some("abc"), "not the newer one");
+        let standing = Standing::of(&alone(failing(ReconcileFailure::Rejected)), &Overrides::default(), at(0));
+        assert_eq!(standing.situations[&(Key::CommitFailed, 0)].revision.as_deref(), Some("abc"), "not the newer one");
+    }
+
+    #[test]
+    fn of_several_sources_each_is_told_with_its_owner() {
+        let bad =
+            SourceStatus { id: "sales".into(), owner: Some("Sales".into()), ..failing(ReconcileFailure::Rejected) };
+        let waiting = SourceStatus { id: "service".into(), ..failing(ReconcileFailure::Guarded) };
+        let sources = vec![SourceStatus::default(), bad, waiting];
+        let status = ReconcileStatus { sources, ..ReconcileStatus::default() };
+        let told = Standing::of(&status, &Overrides::default(), at(0)).situations;
+        let told: Vec<_> = told.into_iter().map(|(slot, situation)| (slot, situation.source.unwrap())).collect();
+        let about = |id: &str, owner: Option<&str>| About { id: id.into(), owner: owner.map(Into::into) };
+        let expected =
+            [((Key::CommitFailed, 1), about("sales", Some("Sales"))), ((Key::CommitWaits, 2), about("service", None))];
+        assert_eq!(told, expected);
     }
 
     #[test]
@@ -261,8 +314,8 @@ mod tests {
             until: at(2),
         };
         let overrides = Overrides::new(vec![Arc::new(one)]);
-        let of = |now| Standing::of(&SourceStatus::default(), &overrides, now).situations;
-        let told = of(at(1)).remove(&Key::Override(OverrideId(3))).unwrap();
+        let of = |now| Standing::of(&alone(SourceStatus::default()), &overrides, now).situations;
+        let told = of(at(1)).remove(&(Key::Override(OverrideId(3)), 0)).unwrap();
         assert_eq!(told.text, "override 3 of uid 0 pauses all campaigns until 2031-03-01T10:02:00Z: wrong script");
         assert!(of(at(2)).is_empty());
     }

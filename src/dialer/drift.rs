@@ -1,6 +1,6 @@
 //! What the loop knows of, held against the store's rows and the gateway's legs; and what differs, put right.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::sync::oneshot;
 
@@ -17,7 +17,7 @@ use crate::{
             calls::{self, Known, LiveRows},
         },
         engine::Input,
-        ids::LegId,
+        ids::{AttemptId, LegId},
     },
     store::{Leftovers, Milestone},
 };
@@ -37,14 +37,23 @@ impl Looper {
         self.comparison = Some(Comparison { before, of_legs: None, of_rows: None, reply });
         self.outgoing.push_back(CallCommand::Resync);
         let store = Arc::clone(&self.parts.store);
-        self.begin(async move { Done::Live(logged(store.live_rows().await, "reading what is live")) });
+        let damaged: Vec<AttemptId> = self.damaged.keys().copied().collect();
+        self.begin(async move {
+            let doing = "reading what is live";
+            let rows = logged(store.live_rows().await, doing);
+            // Somebody may have mended them.
+            let left = match damaged.is_empty() {
+                true => Some(Leftovers::default()),
+                false => logged(store.left_behind(&damaged, &[]).await, doing),
+            };
+            Done::Live(rows.zip(left))
+        });
     }
 
     /// Everything that is under way.
     fn known(&self) -> Known {
         let mut known = self.engine.known();
-        known.legs.extend(self.leftover.iter().map(|(leg, _)| *leg));
-        known.legs.extend(self.unsettled.keys());
+        known.legs.extend(&self.taken_down);
         known.attempts.extend(self.unsettled.values().map(|unsettled| unsettled.settlement.attempt));
         // What these are available for the store is asked yet.
         known.available.retain(|agent, _| !self.unknown.contains(agent));
@@ -63,11 +72,13 @@ impl Looper {
     }
 
     /// The store's rows are here, or it could not read them.
-    pub(super) fn rows_stand(&mut self, rows: Option<&LiveRows>) {
+    pub(super) fn rows_stand(&mut self, found: Option<(LiveRows, Leftovers)>) {
         let after = self.known();
-        match (&mut self.comparison, rows) {
-            (Some(comparison), Some(rows)) => {
-                comparison.of_rows = Some(calls::of_rows(&comparison.before, &after, rows));
+        match (&mut self.comparison, found) {
+            (Some(comparison), Some((rows, mended))) => {
+                mended.attempts.iter().for_each(|one| drop(self.damaged.remove(&one.attempt)));
+                let found = calls::of_rows(&comparison.before, &after, &rows);
+                comparison.of_rows = Some(found.into_iter().map(|drift| as_damaged(drift, &self.damaged)).collect());
             }
             (comparison, _) => *comparison = None,
         }
@@ -109,10 +120,14 @@ impl Looper {
                 Drift::HeldAgent { agent } => self.give(Input::FreeAgent(agent)),
                 // Settled with the call's end, row or not; the others are the other loop's.
                 Drift::MissingAttempt { .. }
+                | Drift::DamagedAttempt { .. }
                 | Drift::Generation { .. }
                 | Drift::Campaign { .. }
                 | Drift::MissingCampaign { .. }
-                | Drift::OrphanCampaign { .. } => {}
+                | Drift::OrphanCampaign { .. }
+                | Drift::File { .. }
+                | Drift::KeptFile { .. }
+                | Drift::Override { .. } => {}
             }
         }
         if attempts.is_empty() && legs.is_empty() {
@@ -131,9 +146,22 @@ impl Looper {
         let unreadable = asked.into_iter().filter(|leg| left.legs.iter().all(|there| there.record.leg != *leg));
         unreadable.for_each(|leg| self.note(Milestone::LegEnded { leg }));
         let (recovery, over) = recovery::plan(left);
+        self.damaged.extend(recovery.damaged);
+        self.taken_down.extend(recovery.legs);
         self.leftover.extend(recovery.agents);
         self.unsettled.extend(recovery.unsettled);
         self.outgoing.extend(recovery.commands);
         over.into_iter().for_each(|unsettled| self.settle_leftover(unsettled));
+    }
+}
+
+/// Says of an orphan that can't be read that it can't.
+fn as_damaged(drift: Drift, damaged: &BTreeMap<AttemptId, String>) -> Drift {
+    match drift {
+        Drift::OrphanAttempt { attempt, campaign } if damaged.contains_key(&attempt) => {
+            let why = damaged.get(&attempt).cloned().unwrap_or_default();
+            Drift::DamagedAttempt { attempt, campaign, why }
+        }
+        other => other,
     }
 }

@@ -1,15 +1,18 @@
 //! What an earlier life left: its calls are taken down and its attempts settled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     domain::{
         call::{CallCommand, Destination},
-        ids::{AgentId, CampaignId, LegId},
+        ids::{AgentId, AttemptId, CampaignId, LegId},
         phone::E164,
         retry::{self, EndedAttempt},
     },
-    store::{LeftoverAttempt, Leftovers, Settlement, Store, StoreError},
+    store::{
+        LeftoverAttempt, Leftovers, Milestone, Settlement, Store,
+        StoreError::{self, Closed, Fenced, Locked, ReadOnly},
+    },
 };
 
 /// What to do about an earlier life's legs and attempts.
@@ -17,10 +20,14 @@ use crate::{
 pub(super) struct Recovery {
     /// To the gateway.
     pub(super) commands: Vec<CallCommand>,
-    /// Agents whose legs are being taken down.
+    /// Legs that are being taken down.
+    pub(super) legs: BTreeSet<LegId>,
+    /// Those of agents among them.
     pub(super) agents: Vec<(LegId, AgentId)>,
     /// Attempts that are settled once the customer's leg has ended.
     pub(super) unsettled: BTreeMap<LegId, Unsettled>,
+    /// Attempts that can't be settled, and why: their customers stay as if they were in a call.
+    pub(super) damaged: BTreeMap<AttemptId, String>,
 }
 
 /// An attempt whose leg is being taken down.
@@ -33,16 +40,33 @@ pub(super) struct Unsettled {
 /// Says which legs to take down and which attempts to settle with them; one whose leg is over is
 /// settled at once.
 pub(super) async fn recover(store: &dyn Store) -> Result<Recovery, StoreError> {
-    let (recovery, over) = plan(store.leftovers().await?);
-    for unsettled in over {
-        store.settle(unsettled.settlement).await?;
+    let left = store.leftovers().await?;
+    for (leg, error) in &left.unreadable.legs {
+        tracing::error!(%leg, error, "a leg of an earlier life can't be read, so its call, if it is up, is not ended");
+        store.note(Milestone::LegEnded { leg: *leg }).await?;
+    }
+    let (mut recovery, over) = plan(left);
+    for Unsettled { settlement, .. } in over {
+        let attempt = settlement.attempt;
+        match store.settle(settlement).await {
+            Ok(_) => {}
+            // The store itself is at fault, and not one row of it.
+            Err(error @ (Fenced(_) | Closed | ReadOnly { .. } | Locked { .. })) => return Err(error),
+            Err(error) => drop(recovery.damaged.insert(attempt, error.to_string())),
+        }
+    }
+    for (attempt, error) in &recovery.damaged {
+        tracing::error!(
+            %attempt, error,
+            "an attempt of an earlier life can't be settled: its customer is not called until its rows are mended"
+        );
     }
     Ok(recovery)
 }
 
 /// The same of what was left, and the attempts whose legs are over.
-pub(super) fn plan(Leftovers { legs, attempts }: Leftovers) -> (Recovery, Vec<Unsettled>) {
-    let (mut recovery, mut over) = (Recovery::default(), Vec::new());
+pub(super) fn plan(Leftovers { legs, attempts, unreadable }: Leftovers) -> (Recovery, Vec<Unsettled>) {
+    let (mut recovery, mut over) = (Recovery { damaged: unreadable.attempts, ..Recovery::default() }, Vec::new());
     let mut customers: BTreeMap<E164, LegId> = BTreeMap::new();
     for leg in legs {
         let (id, identity, answered) = (leg.record.leg, leg.record.identity, leg.answered);
@@ -52,6 +76,7 @@ pub(super) fn plan(Leftovers { legs, attempts }: Leftovers) -> (Recovery, Vec<Un
                 customers.insert(number, id);
             }
         }
+        recovery.legs.insert(id);
         recovery.commands.push(CallCommand::TakeDown { leg: id, identity, answered });
     }
     for attempt in attempts {

@@ -111,7 +111,7 @@ pub(super) enum Done {
     /// What is to be done for a campaign in the store failed.
     Stuck(StoreError),
     Known(BTreeMap<AgentId, Availability>),
-    Live(Option<LiveRows>),
+    Live(Option<(LiveRows, Leftovers)>),
     /// Legs that were asked for, and what there is of them and of attempts.
     LeftBehind(Vec<LegId>, Leftovers),
     Fatal(StoreError),
@@ -160,8 +160,12 @@ pub async fn run(parts: Dialer, shutdown: CancellationToken) -> Result<(), Diale
 pub(super) struct Looper {
     pub(super) parts: Dialer,
     pub(super) engine: Engine,
-    /// Legs of agents that an earlier life left and that have not ended.
+    /// Legs that nobody has, and that have not ended: who does not answer takes half a minute.
+    pub(super) taken_down: BTreeSet<LegId>,
+    /// Those of agents among them.
     pub(super) leftover: Vec<(LegId, AgentId)>,
+    /// Attempts that can't be settled, since their rows can't be read; and why.
+    pub(super) damaged: BTreeMap<AttemptId, String>,
     /// Attempts that an earlier life left, by the customer's leg that is being taken down. They stand
     /// as live calls until it has ended, so nobody is called a second time meanwhile.
     pub(super) unsettled: BTreeMap<LegId, Unsettled>,
@@ -196,7 +200,9 @@ impl Looper {
         let engine = Engine::new(parts.settings.clone());
         Self {
             engine,
+            taken_down: recovery.legs,
             leftover: recovery.agents,
+            damaged: recovery.damaged,
             unsettled: recovery.unsettled,
             started: false,
             agents: BTreeSet::new(),
@@ -451,6 +457,7 @@ impl Looper {
             CallEvent::AnsweredInVain { leg, identity } => self.answered(*leg, identity.clone()),
             CallEvent::Ended { leg, .. } => {
                 self.note(Milestone::LegEnded { leg: *leg });
+                self.taken_down.remove(leg);
                 self.leftover.retain(|(other, _)| other != leg);
                 if let Some(unsettled) = self.unsettled.remove(leg) {
                     self.settle_leftover(unsettled);
@@ -539,7 +546,7 @@ impl Looper {
                 }
                 self.unknown.clear();
             }
-            Done::Live(rows) => self.rows_stand(rows.as_ref()),
+            Done::Live(found) => self.rows_stand(found),
             Done::LeftBehind(asked, left) => self.take_over(asked, left),
             Done::Fatal(error) => return Err(error.into()),
         }

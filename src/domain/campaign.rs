@@ -12,6 +12,7 @@ use std::{
 
 use jiff::Timestamp;
 
+pub use super::generation::{Generation, KeptFile, KeptFiles, Sources};
 use super::{
     attribute::{Attribute, Attributes},
     business::BusinessRule,
@@ -22,8 +23,8 @@ use super::{
     do_not_call::DoNotCallList,
     filter::Filter,
     ids::{
-        AgentId, AttributeId, BusinessResultId, CalendarId, CampaignId, CategoryId, DoNotCallId, QueueId, Revision,
-        SmsId, SurveyId,
+        AgentId, AttributeId, BusinessResultId, CalendarId, CampaignId, CategoryId, DoNotCallId, QueueId, SmsId,
+        SurveyId,
     },
     phone::E164,
     policy::ResultPolicy,
@@ -417,7 +418,7 @@ impl Definitions {
     }
 
     /// Campaigns that would come back from their end, and when that was.
-    fn revived(
+    pub(super) fn revived(
         &self,
         ended_at: impl Fn(&CampaignId) -> Option<Timestamp>,
         now: Timestamp,
@@ -459,68 +460,6 @@ pub enum DialPermission {
     Listed(Vec<E164>),
     /// Every contact.
     All,
-}
-
-/// A commit whose definitions hold: what the daemon follows.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Generation {
-    /// The commit.
-    pub revision: Revision,
-    /// When it was committed.
-    pub committed_at: Timestamp,
-    /// What it defines.
-    pub definitions: Definitions,
-    /// Files of it that are in force as an earlier commit has them; empty for a commit that is good.
-    pub kept: KeptFiles,
-}
-
-/// What stays as earlier commits have it, as the newest one's is bad.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KeptFiles {
-    /// The files, by path in the repository.
-    pub files: BTreeMap<String, KeptFile>,
-    /// Campaigns that such files define, with the commit of each.
-    pub campaigns: BTreeMap<CampaignId, Revision>,
-}
-
-/// What is in force of a file in place of what the newest commit has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeptFile {
-    /// The file of an earlier commit.
-    Of {
-        /// The newest commit that has it so and was good.
-        revision: Revision,
-        /// What it says.
-        bytes: Arc<[u8]>,
-    },
-    /// Nothing: it has never been good.
-    LeftOut,
-}
-
-impl Generation {
-    /// A commit that is in force as a whole.
-    #[must_use]
-    pub fn whole(revision: Revision, committed_at: Timestamp, definitions: Definitions) -> Self {
-        Self { revision, committed_at, definitions, kept: KeptFiles::default() }
-    }
-
-    /// The commit whose file defines a campaign: this one, unless an earlier one's is kept.
-    #[must_use]
-    pub fn revision_of(&self, campaign: &CampaignId) -> &Revision {
-        self.kept.campaigns.get(campaign).unwrap_or(&self.revision)
-    }
-
-    /// [`Definitions::keep_expired`] of one that others may hold; it is copied only if it has to be.
-    pub fn keep_expired(
-        generation: &mut Arc<Self>,
-        ended_at: impl Fn(&CampaignId) -> Option<Timestamp>,
-        now: Timestamp,
-    ) -> Vec<CampaignId> {
-        if generation.definitions.revived(&ended_at, now).is_empty() {
-            return Vec::new();
-        }
-        Arc::make_mut(generation).definitions.keep_expired(ended_at, now)
-    }
 }
 
 #[cfg(test)]

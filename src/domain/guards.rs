@@ -117,6 +117,8 @@ pub struct Removals {
     pub in_force: usize,
     /// Campaigns that the commit defines.
     pub defined: usize,
+    /// Campaigns of other sources, which it leaves alone.
+    pub elsewhere: usize,
 }
 
 /// What keeps a commit out.
@@ -126,6 +128,8 @@ pub enum Verdict {
     Empty {
         /// How many.
         in_force: usize,
+        /// Whether other sources have some, so that a person may let it in: its own may have moved there.
+        some_elsewhere: bool,
     },
     /// It takes away more campaigns than it may by itself.
     Removals {
@@ -156,12 +160,13 @@ pub enum Limit {
 
 impl Guards {
     /// What keeps a commit with these removals out; nothing if it may take them away, or a person has
-    /// `approved` that very commit. One that leaves nothing stays out for good.
+    /// `approved` that very commit. One that leaves no campaign at all stays out for good.
     #[must_use]
     pub fn of_removals(&self, removals: &Removals, approved: bool) -> Option<Verdict> {
         let (gone, in_force) = (removals.gone.len(), removals.in_force);
-        if removals.defined == 0 && in_force > 0 {
-            return Some(Verdict::Empty { in_force });
+        let some_elsewhere = removals.elsewhere > 0;
+        if removals.defined == 0 && in_force > 0 && !(approved && some_elsewhere) {
+            return Some(Verdict::Empty { in_force, some_elsewhere });
         }
         if approved || gone == 0 {
             return None;
@@ -215,12 +220,24 @@ impl Verdict {
         }
     }
 
+    /// Whether a person may let the commit in.
+    #[must_use]
+    pub fn is_approvable(&self) -> bool {
+        match self {
+            Self::Empty { some_elsewhere, .. } => *some_elsewhere,
+            Self::Removals { .. } => true,
+            Self::Frozen { .. } => false,
+        }
+    }
+
     /// What to do about it, for `commit`.
     #[must_use]
     pub fn hint(&self, commit: &str) -> String {
         match self {
+            Self::Empty { some_elsewhere: true, .. } | Self::Removals { .. } => {
+                format!("`dialops approve {commit}` lets this very commit in")
+            }
             Self::Empty { .. } => "leave a file with state = \"paused\", or bring the files back".to_owned(),
-            Self::Removals { .. } => format!("`dialops approve {commit}` lets this very commit in"),
             Self::Frozen { until, .. } => format!("it is applied at {until}, unless the branch has another by then"),
         }
     }
@@ -230,7 +247,7 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty { in_force } => {
+            Self::Empty { in_force, .. } => {
                 write!(
                     f,
                     "it defines no campaign, and {in_force} {} in force",
@@ -263,7 +280,7 @@ mod tests {
 
     fn removals(gone: usize, in_force: usize, defined: usize) -> Removals {
         let id = |n: usize| CampaignId::parse(&format!("c{n}")).unwrap();
-        Removals { gone: (0..gone).map(id).collect(), in_force, defined }
+        Removals { gone: (0..gone).map(id).collect(), in_force, defined, elsewhere: 0 }
     }
 
     fn guards(removals: u32, removals_percent: u32) -> Guards {

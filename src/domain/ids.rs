@@ -132,6 +132,8 @@ slug! {
     TrunkId,
     /// A webhook's identity, from the settings; part of its address.
     WebhookId,
+    /// A source's identity, from the settings; `main` where there is one that has no name.
+    SourceId,
     /// A notification's identity, from the settings.
     NotificationId,
     /// A number category such as `mobile`.
@@ -148,6 +150,14 @@ slug! {
     SurveyId,
     /// A do-not-call list's identity.
     DoNotCallId,
+}
+
+impl SourceId {
+    /// The one source that has no name of its own in the settings.
+    #[must_use]
+    pub fn main() -> Self {
+        Self("main".into())
+    }
 }
 
 name! {

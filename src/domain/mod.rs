@@ -23,6 +23,7 @@ pub mod engine;
 pub mod facts;
 pub mod filter;
 pub mod gate;
+pub mod generation;
 pub mod guards;
 pub mod ids;
 pub mod intent;

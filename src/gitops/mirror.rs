@@ -22,14 +22,11 @@ use super::{
 };
 use crate::{
     config::settings::{Follow, RemoteSettings},
-    domain::ids::Revision,
+    domain::ids::{Revision, SourceId},
 };
 
 /// The ref of the mirror that holds what the server was last found at.
 const HEAD_REF: &str = "refs/dialops/head";
-
-/// Names the mirrors until there are several sources.
-const NAME: &str = "main";
 
 /// Packs that are put together once there are so many.
 const PACKS_MAX: usize = 50;
@@ -54,6 +51,8 @@ const WHY_CHARS_MAX: usize = 300;
 /// A remote repository and what is kept of it.
 #[derive(Debug)]
 pub(super) struct Mirror {
+    /// The source, which names the mirrors.
+    id: SourceId,
     remote: RemoteSettings,
     follow: Follow,
     credentials: Option<PathBuf>,
@@ -61,9 +60,9 @@ pub(super) struct Mirror {
 
 impl Mirror {
     /// `credentials` is `$CREDENTIALS_DIRECTORY`.
-    pub(super) fn new(remote: RemoteSettings, follow: Follow, credentials: Option<PathBuf>) -> Self {
+    pub(super) fn new(id: SourceId, remote: RemoteSettings, follow: Follow, credentials: Option<PathBuf>) -> Self {
         let mirrors = absolute(&remote.mirrors).unwrap_or_else(|_| remote.mirrors.clone());
-        Self { remote: RemoteSettings { mirrors, ..remote }, follow, credentials }
+        Self { id, remote: RemoteSettings { mirrors, ..remote }, follow, credentials }
     }
 
     /// The mirror in which commits with ids of this form are kept.
@@ -77,7 +76,7 @@ impl Mirror {
     }
 
     fn in_form(&self, form: &str) -> Repository {
-        Repository::at(self.remote.mirrors.join(format!("{NAME}.{form}.git")))
+        Repository::at(self.remote.mirrors.join(format!("{}.{form}.git", self.id)))
     }
 
     /// Brings the mirror up to date; the commit that the server is at.

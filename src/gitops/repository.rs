@@ -10,7 +10,10 @@ use std::{
 
 use git2::{ErrorClass, ErrorCode, Oid};
 
-use crate::{config::settings::Follow, domain::ids::Revision};
+use crate::{
+    config::settings::Follow,
+    domain::ids::{Revision, SourceId},
+};
 
 use super::{
     by_program::ByProgram,
@@ -167,18 +170,23 @@ impl Repository {
         repository.graph_descendant_of(head, ancestor).map_err(failed)
     }
 
-    /// Keeps a commit until another one is pinned.
-    pub(super) fn pin(&self, revision: &Revision) -> Result<(), SourceError> {
+    /// Keeps a commit until another one of the source is pinned.
+    pub(super) fn pin(&self, source: &SourceId, revision: &Revision) -> Result<(), SourceError> {
+        // Two sources may be folders of one repository.
+        let name = match *source == SourceId::main() {
+            true => APPLIED_REF.to_owned(),
+            false => format!("{APPLIED_REF}-{source}"),
+        };
         let repository = match self.open()? {
             Opened::Library(repository) => repository,
-            Opened::Program(program) => return program.set(APPLIED_REF, revision),
+            Opened::Program(program) => return program.set(&name, revision),
         };
         let oid = self.oid(revision)?;
-        if repository.refname_to_id(APPLIED_REF).is_ok_and(|pinned| pinned == oid) {
+        if repository.refname_to_id(&name).is_ok_and(|pinned| pinned == oid) {
             return Ok(());
         }
         let failed = self.failed("pinning the applied commit");
-        repository.reference(APPLIED_REF, oid, true, "dialops: applied").map(drop).map_err(failed)
+        repository.reference(&name, oid, true, "dialops: applied").map(drop).map_err(failed)
     }
 
     /// Where it keeps its refs.

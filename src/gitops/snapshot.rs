@@ -12,8 +12,11 @@ use std::{
 use jiff::Timestamp;
 
 use crate::{
-    config,
-    domain::{campaign::KeptFile, ids::Revision},
+    config::{self, LoadedFile, settings::SourceSettings},
+    domain::{
+        campaign::KeptFile,
+        ids::{Revision, SourceId},
+    },
     telemetry::status::CommitInfo,
 };
 
@@ -63,6 +66,8 @@ pub struct CommitFile {
 /// Every configuration file ([`config::is_configuration`]) under the prefix, at one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitFiles {
+    /// The source.
+    pub source: SourceId,
     /// The commit.
     pub revision: Revision,
     /// When it was committed.
@@ -98,12 +103,33 @@ impl CommitFiles {
         Self { files: files.into_values().collect(), refused: Vec::new(), ..self.clone() }
     }
 
+    /// The same as of one source, among several of which paths begin with its label.
+    pub(super) fn of(mut self, settings: &SourceSettings) -> Self {
+        self.source = settings.id.clone();
+        let label = &settings.label();
+        if !label.is_empty() {
+            self.files.iter_mut().for_each(|file| file.path.insert_str(0, label));
+            self.refused.iter_mut().for_each(|refusal| refusal.path.insert_str(0, label));
+            self.prefix.insert_str(0, label);
+        }
+        self
+    }
+
     /// Refuses the commit as a whole if anything of it may not be read.
     pub(super) fn whole(self) -> Result<Self, SourceError> {
         if self.refused.is_empty() {
             return Ok(self);
         }
         Err(SourceError::Refused { revision: self.revision, refusals: self.refused })
+    }
+
+    /// The files as they are loaded.
+    pub fn loaded(&self) -> impl Iterator<Item = LoadedFile<'_>> {
+        self.files.iter().map(|file| LoadedFile {
+            folder: &self.prefix,
+            path: self.inside(&file.path),
+            bytes: Arc::clone(&file.bytes),
+        })
     }
 
     /// A path in the repository as one inside the folder that was read.
@@ -161,6 +187,7 @@ pub(super) fn read_any(
     }
     let (files, blobs) = walk.load()?;
     let read = CommitFiles {
+        source: SourceId::main(),
         revision: revision.clone(),
         committed_at: Timestamp::from_second(commit.committed_at).unwrap_or(Timestamp::UNIX_EPOCH),
         author: shown(commit.author),

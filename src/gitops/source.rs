@@ -50,9 +50,12 @@ impl Source {
     pub fn new(settings: SourceSettings, credentials: Option<PathBuf>) -> Self {
         let place = match &settings.at {
             Location::Local(path) => Place::Local(Repository::at(path)),
-            Location::Remote(remote) => {
-                Place::Remote(Box::new(Mirror::new((**remote).clone(), settings.follow.clone(), credentials.clone())))
-            }
+            Location::Remote(remote) => Place::Remote(Box::new(Mirror::new(
+                settings.id.clone(),
+                (**remote).clone(),
+                settings.follow.clone(),
+                credentials.clone(),
+            ))),
         };
         let (blobs, kept, known) = (Mutex::default(), Mutex::default(), Mutex::default());
         Self(Arc::new(Inner { settings, place, blobs, kept, known, credentials }))
@@ -113,6 +116,12 @@ impl Source {
         Ok(files)
     }
 
+    /// Whether it has a commit.
+    pub async fn has(&self, revision: &Revision) -> Result<bool, SourceError> {
+        let revision = revision.clone();
+        self.blocking(move |inner| inner.repository(&revision).has(&revision)).await
+    }
+
     /// Whether `head` is `ancestor` or has it in its history. Also false when the repository has
     /// lost `ancestor`, and true in a shallow clone, which has no history to tell by.
     pub async fn descends(&self, head: &Revision, ancestor: &Revision) -> Result<bool, SourceError> {
@@ -124,7 +133,7 @@ impl Source {
     /// where the repository can't be written.
     pub async fn pin(&self, revision: &Revision) -> Result<(), SourceError> {
         let revision = revision.clone();
-        self.blocking(move |inner| inner.repository(&revision).pin(&revision)).await
+        self.blocking(move |inner| inner.repository(&revision).pin(&inner.settings.id, &revision)).await
     }
 
     /// Where a local repository keeps its refs; nothing for a remote one, which can't be watched.
@@ -222,6 +231,6 @@ impl Inner {
         let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
         let (files, read) = self.repository(revision).read(revision, &self.settings.path, &blobs)?;
         *blobs = read;
-        Ok(files)
+        Ok(files.of(&self.settings))
     }
 }

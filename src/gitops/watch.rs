@@ -9,13 +9,11 @@ use std::{
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    pin::pin,
     sync::Arc,
     time::Duration,
 };
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -24,9 +22,8 @@ use super::{
     wake::{Trigger, Wake},
 };
 
-/// Wakes the loop on changed refs, every `poll` of the settings, and whenever `hangup` is notified
-/// (SIGHUP), until `shutdown`.
-pub async fn run(source: Source, wake: Arc<Wake>, hangup: Arc<Notify>, shutdown: CancellationToken) {
+/// Wakes the loop on changed refs and every `poll` of the settings, until `shutdown`.
+pub async fn run(source: Source, wake: Arc<Wake>, shutdown: CancellationToken) {
     let (poll, jitter) = (source.settings().poll, source.settings().jitter);
     // Other daemons must come to other choices; which ones does not matter.
     let seed = RandomState::new();
@@ -34,13 +31,9 @@ pub async fn run(source: Source, wake: Arc<Wake>, hangup: Arc<Notify>, shutdown:
     wake.wake(Trigger::Start);
     watch.keep().await;
     for round in 0_u64.. {
-        let mut timer = pin!(tokio::time::sleep(poll + part(jitter, seed.hash_one(round))));
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = hangup.notified() => wake.wake(Trigger::Signal),
-                () = &mut timer => break,
-            }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(poll + part(jitter, seed.hash_one(round))) => {}
         }
         wake.wake(Trigger::Poll);
         watch.keep().await;

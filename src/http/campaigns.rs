@@ -171,7 +171,7 @@ fn dial_status(state: &ServerState, id: &CampaignId) -> Option<CampaignStatus> {
 
 /// The campaign as one whose file is gone, until it retires.
 fn removed(state: &ServerState, id: &CampaignId) -> Option<RemovedCampaign> {
-    state.source.borrow().removed.iter().find(|removed| removed.id == id.as_str()).cloned()
+    state.reconcile.borrow().removed.iter().find(|removed| removed.id == id.as_str()).cloned()
 }
 
 fn retired(id: &CampaignId) -> CampaignStatus {

@@ -34,7 +34,7 @@ pub(super) async fn metrics(State(state): State<Arc<ServerState>>) -> Result<Res
     let render = move || {
         state.metrics.store_commits(state.store.commits());
         state.metrics.overridden(&state.store.overrides(), state.clock.now().wall);
-        state.metrics.render(state.source.borrow(), state.dial.borrow())
+        state.metrics.render(state.reconcile.borrow(), state.dial.borrow())
     };
     let text = tokio::task::spawn_blocking(render).await.map_err(|error| failed(error.to_string()))?;
     let text = text.map_err(|error| failed(error.to_string()))?;

@@ -42,10 +42,12 @@ pub(super) async fn post(
     let caller = caller(state.webhooks.kind(&id));
     let (answer, response) = match taken(&state, id, headers, body).await {
         Ok(taken) => {
-            if taken == Taken::Look {
-                state.wake.wake(Trigger::Webhook);
-            }
-            let look = Json(json!({ "look": taken == Taken::Look }));
+            let concerned = match taken {
+                Taken::Look(sources) => sources,
+                Taken::Nothing => Vec::new(),
+            };
+            concerned.iter().filter_map(|at| state.wakes.get(*at)).for_each(|wake| wake.wake(Trigger::Webhook));
+            let look = Json(json!({ "look": !concerned.is_empty() }));
             (HookAnswer::Accepted, (StatusCode::ACCEPTED, look).into_response())
         }
         Err(refused) => refused.response(),

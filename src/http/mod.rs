@@ -33,6 +33,7 @@ mod reconcile;
 mod router;
 mod routes;
 mod serve;
+mod sources;
 mod state;
 mod status;
 pub mod wire;

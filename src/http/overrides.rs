@@ -19,6 +19,7 @@ use super::{
     error::ApiError,
     journal,
     reconcile::look,
+    sources,
     state::ServerState,
     wire::overrides::{ListedOverride, NewOverride as Asked, OverrideList, OverrideMade, OverrideView},
 };
@@ -169,7 +170,7 @@ pub(super) async fn end_now(
 /// Has the reconciling loop follow what a pin says, or says no more.
 async fn follow(state: &ServerState, by: &str, order: &Order) -> Result<(), ApiError> {
     match order {
-        Order::Pin { .. } => look(state, by, false).await.map(drop),
+        Order::Pin { .. } => look(state, by, None, false).await.map(drop),
         Order::Pause { .. } | Order::Resume { .. } => Ok(()),
     }
 }
@@ -188,22 +189,27 @@ async fn pin(state: &ServerState, named: Option<&str>) -> Result<Order, ApiError
     let named = named.ok_or_else(|| ApiError::bad_request("a pin needs a commit", "send {\"revision\": COMMIT}"))?;
     let unusable =
         |error: SourceError| ApiError::bad_request(error.to_string(), "`git log` shows the commits of the branch");
-    let revision = state.repository.resolve(named).await.map_err(unusable)?;
-    let newest = newest(state)?;
-    if !state.repository.descends(&newest, &revision).await.map_err(unusable)? {
+    let (at, revision) = resolve(state, named).await.map_err(unusable)?;
+    let repository = &state.sources[at];
+    let newest = newest(state, at)?;
+    if !repository.descends(&newest, &revision).await.map_err(unusable)? {
         let error = format!("commit {} is not in the history of {}", revision.short(), newest.short());
         return Err(ApiError::bad_request(error, "a pin goes back to a commit that the branch was at"));
     }
     let now = state.clock.now().wall;
-    state.repository.verify(&revision, Since::Head, now).await.map_err(|error| {
+    repository.verify(&revision, Since::Head, now).await.map_err(|error| {
         ApiError::bad_request(error.to_string(), "a pin is verified as any commit; `git log --show-signature` helps")
     })?;
-    let files = state.repository.read(&revision).await.map_err(unusable)?;
+    let files = repository.read(&revision).await.map_err(unusable)?;
+    let generation = state.generation.borrow().clone();
+    let others = match generation {
+        Some(generation) => sources::beside(state, at, &generation).await?,
+        None => Vec::new(),
+    };
     let loader = Arc::clone(&state.loader);
     let checked = tokio::task::spawn_blocking(move || {
-        let inside: Vec<_> =
-            files.files.iter().map(|file| (files.inside(&file.path), Arc::clone(&file.bytes))).collect();
-        loader.load(&files.prefix, &inside).err().map(|found| found.len())
+        let loaded: Vec<_> = files.loaded().chain(others.iter().flat_map(|other| other.loaded())).collect();
+        loader.load(&files.prefix, &loaded).err().map(|found| found.len())
     });
     match checked.await.map_err(|_| ApiError::busy("checking"))? {
         None => Ok(Order::Pin { revision }),
@@ -215,10 +221,35 @@ async fn pin(state: &ServerState, named: Option<&str>) -> Result<Order, ApiError
     }
 }
 
-/// The newest commit of the branch that was seen, else the one in force.
-fn newest(state: &ServerState) -> Result<Revision, ApiError> {
-    let source = state.source.borrow();
-    let shown = source.observed_revision.as_deref().or(source.last_applied_revision.as_deref());
+/// The commit of a name, and the place of the source that has it.
+async fn resolve(state: &ServerState, named: &str) -> Result<(usize, Revision), SourceError> {
+    let first = state.sources[0].resolve(named).await.map(|revision| (0, revision));
+    if first.is_ok() {
+        return first;
+    }
+    for (at, source) in state.sources.iter().enumerate().skip(1) {
+        if let Ok(revision) = source.resolve(named).await {
+            return Ok((at, revision));
+        }
+    }
+    first
+}
+
+/// The place of the source that has a commit.
+async fn holder(state: &ServerState, revision: &Revision) -> usize {
+    for (at, source) in state.sources.iter().enumerate() {
+        if source.has(revision).await.unwrap_or(false) {
+            return at;
+        }
+    }
+    0
+}
+
+/// The newest commit of a source's branch that was seen, else the one in force.
+fn newest(state: &ServerState, at: usize) -> Result<Revision, ApiError> {
+    let status = state.reconcile.borrow();
+    let source = status.sources.get(at);
+    let shown = source.and_then(|one| one.observed_revision.as_deref().or(one.last_applied_revision.as_deref()));
     let revision = shown.and_then(|shown| Revision::parse(shown.rsplit(':').next().unwrap_or(shown)));
     revision.ok_or_else(|| {
         let hint = "`dialops status` says what the daemon waits for";
@@ -228,8 +259,9 @@ fn newest(state: &ServerState) -> Result<Revision, ApiError> {
 
 /// The commands that would make a pin last: they undo what came after its commit, the newest first.
 async fn revert(state: &ServerState, pinned: &Revision) -> Result<Vec<String>, ApiError> {
-    let newest = newest(state)?;
-    let later = state.repository.later_than(pinned, &newest).await.map_err(|error| {
+    let at = holder(state, pinned).await;
+    let newest = newest(state, at)?;
+    let later = state.sources[at].later_than(pinned, &newest).await.map_err(|error| {
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string(), "see to the daemon's repository")
     })?;
     let range = format!("git revert --no-edit {pinned}..{newest}");

@@ -68,7 +68,9 @@ struct Page {
     overrides: Vec<String>,
     all_paused: bool,
     tiles: Vec<Tile>,
-    source: SourceCard,
+    sources: Vec<SourceCard>,
+    /// Whether any of them has a commit in force.
+    any_commit: bool,
     problems: Vec<Problem>,
     problems_left_out: usize,
     lowered: Vec<Problem>,
@@ -92,6 +94,8 @@ struct Tile {
 }
 
 struct SourceCard {
+    name: String,
+    owner: Option<String>,
     repository: String,
     branch: String,
     commit: Option<String>,
@@ -175,7 +179,8 @@ impl Page {
             overrides: status.overrides.iter().map(|one| override_text(one, zone)).collect(),
             all_paused: status.overrides.iter().any(|one| one.action == "pause" && one.is_of_all()),
             tiles: tiles(status),
-            source: SourceCard::of(status.sources.first(), zone),
+            sources: status.sources.iter().map(|source| SourceCard::of(source, zone)).collect(),
+            any_commit: status.sources.iter().any(|source| source.last_applied_revision.is_some()),
             problems_left_out: status.problems.len().saturating_sub(ROWS_MAX),
             problems: status.problems.iter().take(ROWS_MAX).cloned().collect(),
             lowered: status.lowered.clone(),
@@ -189,7 +194,9 @@ impl Page {
 
 impl Headline {
     fn of(status: &Status) -> Self {
-        let source = status.sources.first();
+        let ready = |source: &&Source| source.conditions.iter().any(|c| c.r#type == "Ready" && c.status == "True");
+        // Of several that which is in trouble.
+        let source = status.sources.iter().find(|source| !ready(source)).or(status.sources.first());
         let condition = |kind: &str| source.and_then(|source| source.conditions.iter().find(|c| c.r#type == kind));
         let message = condition("Stalled").or(condition("Ready")).map(|c| c.message.as_str());
         let message = message.unwrap_or("The source has not been read yet.");
@@ -258,25 +265,24 @@ fn beside(total: usize, retired: usize) -> String {
 }
 
 impl SourceCard {
-    fn of(source: Option<&Source>, zone: &Zone) -> Self {
+    fn of(source: &Source, zone: &Zone) -> Self {
         let short = |revision: &Option<String>| revision.as_deref().map(short_revision).map(str::to_owned);
-        let applied = source.and_then(|s| short(&s.last_applied_revision));
-        let observed = source.and_then(|s| short(&s.observed_revision));
-        let commit = source.and_then(|s| s.applied_commit.clone()).unwrap_or_default();
+        let (applied, observed) = (short(&source.last_applied_revision), short(&source.observed_revision));
+        let commit = source.applied_commit.clone().unwrap_or_default();
         Self {
-            repository: source.map(|s| s.repository.clone()).unwrap_or_default(),
-            branch: source.map(|s| s.followed().to_owned()).unwrap_or_default(),
+            name: source.name.clone(),
+            owner: source.owner.clone(),
+            repository: source.repository.clone(),
+            branch: source.followed().to_owned(),
             newer: observed.filter(|observed| applied.as_ref() != Some(observed)),
             commit: applied,
             subject: commit.subject,
             author: commit.author,
             signed_by: commit.verified.map(|by| by.to_string()),
             committed: zone.show(&commit.time),
-            applied: source.and_then(|s| s.applied_at.as_deref()).map(|at| zone.show(at)).unwrap_or_default(),
-            files: source.map_or(0, |s| s.files),
-            conditions: source
-                .map(|s| s.conditions.iter().map(|c| ConditionRow::of(c, zone)).collect())
-                .unwrap_or_default(),
+            applied: source.applied_at.as_deref().map(|at| zone.show(at)).unwrap_or_default(),
+            files: source.files,
+            conditions: source.conditions.iter().map(|condition| ConditionRow::of(condition, zone)).collect(),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, convert::Infallible, sync::Arc};
 use axum::{
     Json,
     body::{Body, Bytes},
-    extract::{State, rejection::JsonRejection},
+    extract::{Query, State, rejection::JsonRejection},
     http::StatusCode,
     response::Response,
 };
@@ -20,6 +20,7 @@ use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use super::{
     error::ApiError,
     lines::{answer, line},
+    sources::{self, Which},
     state::ServerState,
     wire::{
         overrides::OverrideView,
@@ -27,10 +28,10 @@ use super::{
     },
 };
 use crate::{
-    config::{Diagnostic, Loader, diagnostic::Severity},
+    config::{Diagnostic, LoadedFile, Loader, diagnostic::Severity},
     domain::{
         campaign::{Campaign, Definitions, Generation},
-        ids::CampaignId,
+        ids::{CampaignId, Revision},
         plan::{
             self, Verb,
             impact::{Counts, Outlook},
@@ -53,8 +54,12 @@ const LINES_WAITING_MAX: usize = 64;
 static COUNTING: Semaphore = Semaphore::const_new(2);
 
 /// What is in force.
-pub(super) async fn generation(State(state): State<Arc<ServerState>>) -> Result<Json<Live>, ApiError> {
-    let applied = state.store.applied().await?.filter(|_| state.is_ready());
+pub(super) async fn generation(
+    State(state): State<Arc<ServerState>>,
+    Query(which): Query<Which>,
+) -> Result<Json<Live>, ApiError> {
+    let source = &state.sources[which.place(&state)?];
+    let applied = state.store.applied_commits().await?.remove(sources::id(source)).filter(|_| state.is_ready());
     let campaigns = state.store.campaigns().await?;
     let now = state.clock.now().wall;
     let ids = |which: &dyn Fn(&StoredCampaign) -> bool| {
@@ -63,13 +68,14 @@ pub(super) async fn generation(State(state): State<Arc<ServerState>>) -> Result<
     Ok(Json(Live {
         instance: state.instance.name.clone(),
         epoch: state.store.epoch().0,
+        sources: state.sources.iter().map(|source| sources::id(source).to_string()).collect(),
         revision: applied.as_ref().map(|(revision, _)| revision.to_string()),
         applied_at: applied.map(|(_, at)| at.to_string()),
         retired: ids(&|campaign| campaign.retired || campaign.removed_at.is_some()),
         expired: ids(&|campaign| campaign.ends_at.is_some_and(|ends_at| ends_at <= now)),
         guards: Some(GuardsView::of(&state.guards, now)),
         overrides: state.store.overrides().in_force(now).map(|one| OverrideView::from(&**one)).collect(),
-        kept: KeptFileView::of(&state.store.kept_files().await?),
+        kept: KeptFileView::of(&source.settings().label(), &state.store.kept_files().await?),
     }))
 }
 
@@ -81,17 +87,16 @@ pub(super) async fn post(
     let Json(request) = request.map_err(|rejection| {
         ApiError::new(rejection.status(), rejection.body_text(), "send {\"base\": COMMIT, \"files\": {PATH: TEXT}}")
     })?;
-    let generation = in_force(&state, &request.base)?;
-    let base = state.repository.kept(&generation.revision).await.map_err(|error| {
-        let error = format!("the commit in force can't be read: {error}");
-        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error, "see to the daemon's repository")
-    })?;
+    let at = request.source.as_deref().map_or(Ok(0), |id| sources::place(&state, id))?;
+    let generation = generation_in_force(&state, at, &request.base)?;
+    let base = sources::in_force(&state.sources[at], &generation).await?;
+    let base = base.ok_or_else(|| ApiError::busy("reconciling"))?;
+    let others = sources::beside(&state, at, &generation).await?;
     let permit = COUNTING.try_acquire().map_err(|_| {
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "other plans are being counted", "try again in a moment")
     })?;
     let loader = Arc::clone(&state.loader);
-    let in_force = Arc::clone(&generation);
-    let loaded = tokio::task::spawn_blocking(move || load(&base, &in_force, &request, &loader));
+    let loaded = tokio::task::spawn_blocking(move || load(&base, &others, &request, &loader));
     let mut planned = loaded.await.map_err(|_| ApiError::busy("planning"))?.map_err(|found| refused(&found))?;
     let now = state.clock.now().wall;
     // Only of new ones the store has to tell whether they return.
@@ -113,13 +118,15 @@ pub(super) async fn post(
 }
 
 /// The generation in force, if it is the one that the client means.
-fn in_force(state: &ServerState, base: &str) -> Result<Arc<Generation>, ApiError> {
+fn generation_in_force(state: &ServerState, at: usize, base: &str) -> Result<Arc<Generation>, ApiError> {
     let generation = state.generation.borrow().clone().ok_or_else(|| {
         let hint = "`dialops status` says what the daemon waits for";
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no commit is in force yet", hint)
     })?;
-    if generation.revision.as_str() != base {
-        let error = format!("commit {} is in force now, not the one that was planned from", generation.revision);
+    let revision = sources::revision_of(&state.sources[at], &generation);
+    if revision.is_none_or(|revision| revision.as_str() != base) {
+        let revision = revision.map_or("none", Revision::as_str);
+        let error = format!("commit {revision} is in force now, not the one that was planned from");
         return Err(ApiError::new(StatusCode::CONFLICT, error, "plan again"));
     }
     Ok(generation)
@@ -128,16 +135,17 @@ fn in_force(state: &ServerState, base: &str) -> Result<Arc<Generation>, ApiError
 /// The definitions of what is in force with the client's files over it.
 fn load(
     base: &CommitFiles,
-    in_force: &Generation,
+    others: &[Arc<CommitFiles>],
     request: &PlanRequest,
     loader: &Loader,
 ) -> Result<Definitions, Vec<Diagnostic>> {
-    let in_part = (!in_force.kept.files.is_empty()).then(|| base.with_kept(&in_force.kept.files));
-    let base = in_part.as_ref().unwrap_or(base);
-    let kept = base.files.iter().map(|file| (base.inside(&file.path), Arc::clone(&file.bytes)));
-    let kept = kept.filter(|(path, _)| !request.files.contains_key(*path));
-    let sent = request.files.iter().filter_map(|(path, text)| Some((path.as_str(), text.as_ref()?.as_bytes().into())));
-    let files: Vec<(&str, Arc<[u8]>)> = kept.chain(sent).collect();
+    let stays = base.loaded().filter(|file| !request.files.contains_key(file.path));
+    let sent = request.files.iter().filter_map(|(path, text)| {
+        let bytes = text.as_ref()?.as_bytes().into();
+        Some(LoadedFile { folder: &base.prefix, path, bytes })
+    });
+    let beside = others.iter().flat_map(|other| other.loaded());
+    let files: Vec<LoadedFile<'_>> = stays.chain(sent).chain(beside).collect();
     loader.load(&base.prefix, &files).map(|(definitions, _)| definitions)
 }
 

@@ -17,7 +17,9 @@ use axum::{
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
-use super::{change::Change, error::ApiError, journal, state::ServerState, status::source_view, wire::Reconciled};
+use super::{
+    change::Change, error::ApiError, journal, sources, state::ServerState, status::source_view, wire::Reconciled,
+};
 use crate::{
     control::ReconcileCommand,
     domain::ids::Revision,
@@ -42,6 +44,9 @@ pub(super) struct Ask {
     /// Answer once the look is over, not at once.
     #[serde(default = "yes")]
     wait: bool,
+    /// At which source; at all of them if none is named.
+    #[serde(default)]
+    source: Option<String>,
 }
 
 fn yes() -> bool {
@@ -54,11 +59,12 @@ pub(super) async fn post(
     Extension(change): Extension<Change>,
     Query(ask): Query<Ask>,
 ) -> Result<Json<Reconciled>, ApiError> {
+    let at = ask.source.as_deref().map(|id| sources::place(&state, id)).transpose()?;
     if ask.wait {
-        return look(&state, change.by(), ask.allow_rewrite).await.map(Json);
+        return look(&state, change.by(), at, ask.allow_rewrite).await.map(Json);
     }
-    let (token, _unheard) = command(&state, change.by(), ask.allow_rewrite)?;
-    Ok(Json(reconciled(&state, token)))
+    let (token, _unheard) = command(&state, change.by(), at, ask.allow_rewrite)?;
+    Ok(Json(reconciled(&state, at, token)))
 }
 
 /// Which commit is let in.
@@ -77,26 +83,27 @@ pub(super) async fn approve(
     let Approve { revision: asked } = serde_json::from_slice(&body).map_err(|error| {
         ApiError::bad_request(format!("the body is not {{\"revision\": …}}: {error}"), "send {\"revision\": COMMIT}")
     })?;
-    let waiting = state.source.borrow().waiting.clone();
+    let waiting: Vec<_> = state.reconcile.borrow().sources.iter().filter_map(|one| one.waiting.clone()).collect();
     let revision = approvable(waiting, &asked)?;
     change.about(format!("commit {revision}")).store(&state).approve(&revision, change.by()).await?;
     tracing::warn!(%revision, by = change.by(), "a commit that takes away campaigns was approved");
     let message = format!("{} let commit {} in, which takes away campaigns", change.by(), revision.short());
     let event = Event::new(state.clock.now().wall, EventKind::CommitApproved, message);
     journal::write_down(&state, Event { revision: Some(revision), by: Some(change.by().to_owned()), ..event }).await;
-    look(&state, change.by(), false).await.map(Json)
+    look(&state, change.by(), None, false).await.map(Json)
 }
 
 /// The commit that waits, if it is the one that is asked for and a person may let it in.
-fn approvable(waiting: Option<WaitingCommit>, asked: &str) -> Result<Revision, ApiError> {
+fn approvable(waiting: Vec<WaitingCommit>, asked: &str) -> Result<Revision, ApiError> {
     let refused = |error: String, hint: &str| ApiError::new(StatusCode::CONFLICT, error, hint);
-    let Some(waiting) = waiting else {
-        return Err(refused("no commit waits for approval".to_owned(), "`dialops status` says what is in force"));
-    };
-    let prefix = asked.len() >= DIGITS_MIN && waiting.revision.starts_with(asked);
-    let revision = Revision::parse(&waiting.revision).filter(|_| prefix);
-    let Some(revision) = revision else {
-        let error = format!("commit {} waits, not {asked:?}", waiting.revision);
+    let meant = |one: &&WaitingCommit| asked.len() >= DIGITS_MIN && one.revision.starts_with(asked);
+    let found = waiting.iter().find(meant);
+    let Some((waiting, revision)) = found.and_then(|one| Some((one, Revision::parse(&one.revision)?))) else {
+        if waiting.is_empty() {
+            return Err(refused("no commit waits for approval".to_owned(), "`dialops status` says what is in force"));
+        }
+        let waiting: Vec<&str> = waiting.iter().map(|one| one.revision.as_str()).collect();
+        let error = format!("commit {} waits, not {asked:?}", waiting.join(" or "));
         return Err(refused(error, "look at its plan in `dialops status`, then approve that very commit"));
     };
     if waiting.approvable {
@@ -105,9 +112,14 @@ fn approvable(waiting: Option<WaitingCommit>, asked: &str) -> Result<Revision, A
     Err(refused(format!("commit {} can't be approved: {}", revision.short(), waiting.message), &waiting.hint))
 }
 
-/// Has the loop look now, and waits for what it found.
-pub(super) async fn look(state: &ServerState, by: &str, allow_rewrite: bool) -> Result<Reconciled, ApiError> {
-    let (token, answer) = command(state, by, allow_rewrite)?;
+/// Has the loop look now, at one source or at all, and waits for what it found.
+pub(super) async fn look(
+    state: &ServerState,
+    by: &str,
+    at: Option<usize>,
+    allow_rewrite: bool,
+) -> Result<Reconciled, ApiError> {
+    let (token, answer) = command(state, by, at, allow_rewrite)?;
     match tokio::time::timeout(LOOK_TIMEOUT, answer).await {
         Ok(Ok(())) => {}
         Ok(Err(_dropped)) => return Err(ApiError::busy("reconciling")),
@@ -116,20 +128,29 @@ pub(super) async fn look(state: &ServerState, by: &str, allow_rewrite: bool) -> 
             return Err(ApiError::new(StatusCode::GATEWAY_TIMEOUT, error, "see `dialops status` in a while"));
         }
     }
-    Ok(reconciled(state, token))
+    Ok(reconciled(state, at, token))
 }
 
 /// Asks the loop to look: the token of the request, and what tells that the look is over.
-fn command(state: &ServerState, by: &str, allow_rewrite: bool) -> Result<(String, oneshot::Receiver<()>), ApiError> {
+fn command(
+    state: &ServerState,
+    by: &str,
+    at: Option<usize>,
+    allow_rewrite: bool,
+) -> Result<(String, oneshot::Receiver<()>), ApiError> {
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
     let token = format!("{}#{serial}", state.clock.now().wall);
     let (done, answer) = oneshot::channel();
-    let command = ReconcileCommand { token: token.clone(), by: by.to_string(), allow_rewrite, done };
+    let source = at.and_then(|at| state.sources.get(at)).map(|source| sources::id(source).clone());
+    let command = ReconcileCommand { token: token.clone(), by: by.to_string(), source, allow_rewrite, done };
     state.reconciler.try_send(command).map_err(|_| ApiError::busy("reconciling"))?;
     Ok((token, answer))
 }
 
-fn reconciled(state: &ServerState, token: String) -> Reconciled {
-    let source = state.source.borrow().clone();
-    Reconciled { token, source: source_view(&source), problems: source.problems }
+fn reconciled(state: &ServerState, at: Option<usize>, token: String) -> Reconciled {
+    let status = state.reconcile.borrow();
+    let meant = status.sources.iter().enumerate().filter(|(place, _)| at.is_none_or(|at| at == *place));
+    let meant: Vec<_> = meant.map(|(_, one)| one).collect();
+    let problems = meant.iter().flat_map(|one| one.problems.iter().cloned()).collect();
+    Reconciled { token, sources: meant.into_iter().map(source_view).collect(), problems }
 }

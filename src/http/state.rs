@@ -16,7 +16,7 @@ use crate::{
     store::Store,
     telemetry::{
         metrics::Metrics,
-        status::{DialStatus, SourceStatus},
+        status::{DialStatus, ReconcileStatus},
     },
 };
 
@@ -35,12 +35,12 @@ pub struct Instance {
 pub struct ServerState {
     /// Which daemon this is.
     pub instance: Instance,
-    /// The branch that is followed, to read what a plan starts from.
-    pub repository: Source,
+    /// What is followed, to read what a plan starts from; at least one.
+    pub sources: Vec<Source>,
     /// What reads the files of a plan, the one that reads the branch's.
     pub loader: Arc<Loader>,
-    /// Newest status of the source.
-    pub source: watch::Receiver<SourceStatus>,
+    /// Newest status of the sources, in their order.
+    pub reconcile: watch::Receiver<ReconcileStatus>,
     /// Newest status of the dialling loop.
     pub dial: watch::Receiver<DialStatus>,
     /// Definitions in force. Ready means that there are any; once `Some` it never goes back.
@@ -51,8 +51,8 @@ pub struct ServerState {
     pub dialer: mpsc::Sender<DialCommand>,
     /// The reconciling loop.
     pub reconciler: mpsc::Sender<ReconcileCommand>,
-    /// What wakes it.
-    pub wake: Arc<Wake>,
+    /// What wakes it for a source, in their order.
+    pub wakes: Vec<Arc<Wake>>,
     /// Servers that tell of pushes.
     pub webhooks: Arc<Webhooks>,
     /// All metrics.

@@ -19,7 +19,7 @@ use crate::{
     domain::agent::AgentState,
     telemetry::{
         metrics::{PHASES, RETIRED},
-        status::{CampaignStatus, DialStatus, RemovedCampaign, SourceStatus, Waiting},
+        status::{CampaignStatus, DialStatus, ReconcileStatus, RemovedCampaign, SourceStatus, Waiting},
     },
 };
 
@@ -32,7 +32,7 @@ pub(super) enum ShowAgents {
 
 /// Both loops' status, as of now.
 pub(super) fn status(state: &ServerState, show: ShowAgents) -> Status {
-    let source = state.source.borrow().clone();
+    let reconcile = state.reconcile.borrow().clone();
     let dial = state.dial.borrow().clone();
     let now = state.clock.now().wall;
     Status {
@@ -43,20 +43,21 @@ pub(super) fn status(state: &ServerState, show: ShowAgents) -> Status {
         ready: state.is_ready(),
         dial: dial.dial.clone(),
         overrides: state.store.overrides().in_force(now).map(|one| OverrideView::from(&**one)).collect(),
-        sources: vec![source_view(&source)],
+        sources: reconcile.sources.iter().map(source_view).collect(),
         live_calls: dial.live_calls,
         reserved_agents: dial.reserved_agents,
         agents: agents(&dial, show),
-        campaigns: campaigns(dial.campaigns, &source),
-        problems: source.problems,
-        lowered: source.lowered,
+        campaigns: campaigns(dial.campaigns, &reconcile),
+        problems: reconcile.sources.iter().flat_map(|source| source.problems.iter().cloned()).collect(),
+        lowered: reconcile.sources.iter().flat_map(|source| source.lowered.iter().cloned()).collect(),
     }
 }
 
-/// The source without its problems, which stand apart.
+/// A source without its problems, which stand apart.
 pub(super) fn source_view(source: &SourceStatus) -> Source {
     Source {
-        name: "main".to_owned(),
+        name: source.id.clone(),
+        owner: source.owner.clone(),
         repository: source.repository.clone(),
         r#ref: source.reference.clone(),
         observed_revision: source.observed_revision.clone(),
@@ -72,13 +73,13 @@ pub(super) fn source_view(source: &SourceStatus) -> Source {
 }
 
 /// Those that the dialling loop knows, and those whose files are gone, which it knows no more.
-fn campaigns(mut list: Vec<CampaignStatus>, source: &SourceStatus) -> Campaigns {
-    for removed in &source.removed {
+fn campaigns(mut list: Vec<CampaignStatus>, reconcile: &ReconcileStatus) -> Campaigns {
+    for removed in &reconcile.removed {
         let known = list.iter().position(|campaign| campaign.id == removed.id);
         let shown = removed_campaign(removed, known.map(|at| list.remove(at)));
         list.insert(list.partition_point(|campaign| campaign.id < removed.id), shown);
     }
-    let retired = source.retired.iter().filter(|id| list.iter().all(|campaign| campaign.id != **id));
+    let retired = reconcile.retired.iter().filter(|id| list.iter().all(|campaign| campaign.id != **id));
     let phases = list.iter().map(|campaign| campaign.phase.as_str()).chain(retired.map(|_| RETIRED));
     let by_phase = counted(&PHASES, phases);
     Campaigns { total: by_phase.values().sum(), by_phase, list }

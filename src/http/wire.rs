@@ -81,8 +81,11 @@ pub struct Status {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Source {
-    /// `main`.
+    /// Which one; `main` where there is one that has no name.
     pub name: String,
+    /// Whose it is, if the settings say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// Repository, without user and password.
     pub repository: String,
     /// What is followed: `refs/heads/…`, `refs/tags/…`, or a commit's id.
@@ -208,9 +211,9 @@ pub struct SetAgent {
 pub struct Reconciled {
     /// Token of the request, echoed in the status.
     pub token: String,
-    /// The source afterwards.
-    pub source: Source,
-    /// Problems of the newest commit; empty when it is in force.
+    /// The sources that were looked at, as they are afterwards.
+    pub sources: Vec<Source>,
+    /// Problems of their newest commits; empty when these are in force.
     pub problems: Vec<Problem>,
 }
 

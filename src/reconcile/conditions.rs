@@ -1,12 +1,15 @@
 //! What became of the newest commit, as kstatus conditions.
 
-use std::{collections::BTreeSet, error::Error};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+};
 
 use jiff::Timestamp;
 
 use crate::{
     domain::{
-        campaign::{Generation, KeptFile},
+        campaign::KeptFile,
         guards::Verdict,
         ids::{CampaignId, Revision},
     },
@@ -44,6 +47,9 @@ pub(super) enum Failure {
         /// The commit in force.
         applied: Revision,
     },
+    /// What another source has in force is not known, so that this commit can't stand beside it.
+    #[error("nothing is put in force while it is not known what other sources had in force: {0}")]
+    Beside(String),
     /// It is not signed by somebody who may, or brings a commit that is not.
     #[error(transparent)]
     Unverified(Box<Unverified>),
@@ -51,7 +57,7 @@ pub(super) enum Failure {
     #[error("{}", invalid(.0))]
     Invalid(Vec<Problem>),
     /// It is good, and waits.
-    #[error("commit {} waits: {verdict}; {}", .head.short(), .verdict.hint(.head.as_str()))]
+    #[error("commit {} waits: {verdict}; {}{}", .head.short(), .verdict.hint(.head.as_str()), left_out(.problems))]
     Guarded {
         /// The branch's commit.
         head: Revision,
@@ -61,6 +67,8 @@ pub(super) enum Failure {
         plan: Vec<String>,
         /// Campaigns that are paused already, as a freeze lets them be.
         pauses: BTreeSet<CampaignId>,
+        /// What is wrong with files of it that would stay as they were.
+        problems: Vec<Problem>,
     },
     /// It is in force but for some files.
     #[error("{message}")]
@@ -79,18 +87,22 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// What a generation that is in force in part lacks.
-    pub(super) fn in_part(generation: &Generation, problems: Vec<Problem>, stopped: &[CampaignId]) -> Self {
+    /// What a commit that is in force in part lacks: some files are as earlier ones have them.
+    pub(super) fn in_part(
+        revision: &Revision,
+        files: &BTreeMap<String, KeptFile>,
+        problems: Vec<Problem>,
+        stopped: &[CampaignId],
+    ) -> Self {
         let kept = |(path, file): (&String, &KeptFile)| match file {
-            KeptFile::Of { revision, .. } => format!("{path} as commit {} has it", revision.short()),
-            KeptFile::LeftOut => format!("without {path}"),
+            KeptFile::Of { revision, .. } => format!("{} as commit {} has it", path.escape_debug(), revision.short()),
+            KeptFile::LeftOut => format!("without {}", path.escape_debug()),
         };
-        let files = &generation.kept.files;
         let mut listed: Vec<String> = files.iter().take(KEPT_TOLD_MAX).map(kept).collect();
         if files.len() > KEPT_TOLD_MAX {
             listed.push(format!("and {} more", files.len() - KEPT_TOLD_MAX));
         }
-        let revision = generation.revision.short();
+        let revision = revision.short();
         let listed = if listed.is_empty() { String::new() } else { format!(", {}", listed.join(", ")) };
         let wrong = invalid(&problems);
         let stopped: Vec<&str> = stopped.iter().map(CampaignId::as_str).collect();
@@ -107,6 +119,7 @@ impl Failure {
         match self {
             Self::Source(error) => error.reason(),
             Self::Rewritten { .. } => "HistoryRewritten",
+            Self::Beside(_) => "SourceUnread",
             Self::Unverified(unverified) => unverified.reason(),
             Self::Invalid(_) => "ValidationFailed",
             Self::Guarded { verdict, .. } => verdict.reason(),
@@ -119,6 +132,7 @@ impl Failure {
     pub(super) fn metric(&self) -> ReconcileFailure {
         match self {
             Self::Source(error) if !error.is_of_commit() => ReconcileFailure::Source,
+            Self::Beside(_) => ReconcileFailure::Source,
             Self::Guarded { .. } => ReconcileFailure::Guarded,
             Self::Unverified(_) => ReconcileFailure::Unverified,
             Self::Source(_) | Self::Rewritten { .. } | Self::Invalid(_) | Self::InPart { .. } | Self::Crashed => {
@@ -126,6 +140,11 @@ impl Failure {
             }
             Self::Store(_) => ReconcileFailure::Store,
         }
+    }
+
+    /// Whether it says something of the newest commit; else what was known of that stands.
+    pub(super) fn tells_of_commit(&self) -> bool {
+        self.is_of_commit() || matches!(self, Self::Guarded { .. })
     }
 
     /// Whether looking at the same commit again would find the same.
@@ -137,7 +156,7 @@ impl Failure {
             }
             // The end of a freeze is only a matter of time.
             Self::Guarded { verdict, .. } => verdict.is_of_removals(),
-            Self::Store(_) => false,
+            Self::Store(_) | Self::Beside(_) => false,
         }
     }
 
@@ -154,7 +173,7 @@ impl Failure {
                 true
             }
             Self::Guarded { verdict, .. } => verdict.is_of_removals(),
-            Self::Store(_) => false,
+            Self::Store(_) | Self::Beside(_) => false,
         }
     }
 
@@ -171,7 +190,7 @@ impl Failure {
             plan: plan.clone(),
             reason: verdict.reason().to_owned(),
             message: verdict.to_string(),
-            approvable: matches!(verdict, Verdict::Removals { .. }),
+            approvable: verdict.is_approvable(),
             hint: verdict.hint(head.as_str()),
         })
     }
@@ -179,12 +198,21 @@ impl Failure {
     /// Every problem of the commit, if that is what failed.
     pub(super) fn problems(&self) -> Vec<Problem> {
         match self {
-            Self::Invalid(problems) | Self::InPart { problems, .. } => {
+            Self::Invalid(problems) | Self::InPart { problems, .. } | Self::Guarded { problems, .. } => {
                 problems.iter().take(PROBLEMS_SHOWN_MAX).cloned().collect()
             }
             Self::Source(SourceError::Refused { refusals, .. }) => refusals.iter().map(refused).collect(),
             _ => vec![],
         }
+    }
+}
+
+/// What a commit that waits would leave out.
+fn left_out(problems: &[Problem]) -> String {
+    if problems.is_empty() {
+        String::new()
+    } else {
+        format!("; it would come into force but for {}", invalid(problems))
     }
 }
 

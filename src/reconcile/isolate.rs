@@ -41,11 +41,12 @@ pub(super) struct Isolated {
     pub(super) stopped: Vec<CampaignId>,
 }
 
-/// Checks a commit and keeps what is bad of it as it was in `last`, the files in force; nothing was in force before
-/// the first. Of the campaigns in force `paused` are.
+/// Checks a commit beside what `others`, the other sources, have in force, and keeps what is bad of it as it was in
+/// `last`, its files in force; nothing was in force before the first. Of the campaigns in force `paused` are.
 pub(super) fn isolate(
     new: &CommitFiles,
     last: Option<&CommitFiles>,
+    others: &[Arc<CommitFiles>],
     paused: &BTreeSet<CampaignId>,
     load: &Load,
 ) -> Result<Isolated, Rejected> {
@@ -57,7 +58,7 @@ pub(super) fn isolate(
     let mut first = true;
     for _ in 0..ROUNDS_MAX {
         let files = isolation.files();
-        let rejected = match load(&files) {
+        let rejected = match load(&files, others) {
             Ok(mut checked) => {
                 let stopped = isolation.stop(&mut checked, paused);
                 return Ok(Isolated { files, checked, kept: isolation.as_they_were(), problems, stopped });
@@ -170,10 +171,12 @@ impl<'f> Isolation<'f> {
     }
 
     /// Keeps what the commit has as something that may not be read: a file, or all in a folder.
-    fn keep_refused(&mut self, path: &str) {
+    fn keep_refused(&mut self, path: &'f str) {
         let were: Vec<&str> = self.last.keys().copied().filter(|file| is_in(file, path)).collect();
         if were.is_empty() {
             self.keep_gone();
+            // It never was, so it is left out, and that is told.
+            self.kept.insert(path);
         }
         self.kept.extend(were);
     }
@@ -210,6 +213,7 @@ mod tests {
     use super::*;
     use crate::{
         config::{Loader, settings::outer_ceilings},
+        domain::ids::SourceId,
         gitops::{Refusal, RefusalReason},
         reconcile::check,
     };
@@ -243,6 +247,7 @@ mod tests {
             kept_from: None,
         };
         CommitFiles {
+            source: SourceId::main(),
             revision: Revision::parse(&digit.to_string().repeat(40)).unwrap(),
             committed_at: Timestamp::UNIX_EPOCH,
             author: String::new(),
@@ -254,7 +259,7 @@ mod tests {
     }
 
     fn isolated(new: &CommitFiles, last: &CommitFiles) -> Result<Isolated, Rejected> {
-        isolate(new, Some(last), &BTreeSet::new(), &*check(Arc::new(Loader::new(outer_ceilings()))))
+        isolate(new, Some(last), &[], &BTreeSet::new(), &*check(Arc::new(Loader::new(outer_ceilings()))))
     }
 
     /// What stays, `path@commit` or `-path`; campaigns in force; files with a problem.
@@ -378,6 +383,7 @@ mod tests {
         assert_eq!(told(&new, &last), [kept.clone(), vec!["a".into(), "b".into()], told_of]);
         // One that may be the other under a new name.
         let new = refused(commit('3', &[("b.toml", &b)]), "campaigns/link.toml");
+        let kept = [kept[0].clone(), "-campaigns/link.toml".to_owned()];
         assert_eq!(told(&new, &last)[0], kept);
     }
 
@@ -390,7 +396,7 @@ mod tests {
         let kept = told(&new, &last)[0].clone();
         assert_eq!(kept, ["campaigns/shared/tenant.toml@1"]);
         let rejected =
-            isolate(&new, None, &BTreeSet::new(), &*check(Arc::new(Loader::new(outer_ceilings())))).unwrap_err();
+            isolate(&new, None, &[], &BTreeSet::new(), &*check(Arc::new(Loader::new(outer_ceilings())))).unwrap_err();
         assert!(rejected.problems.iter().any(|problem| problem.file.ends_with("tenant.toml")), "{rejected:?}");
     }
 }

@@ -9,7 +9,12 @@ use super::conditions::{Failure, with_causes};
 use crate::{
     clock::Clock,
     delivery::{Outbox, Outcome},
-    domain::{campaign::DesiredState, drift::Drift, ids::Revision, plan::Plan},
+    domain::{
+        campaign::DesiredState,
+        drift::Drift,
+        ids::{Revision, SourceId},
+        plan::Plan,
+    },
     gitops::CommitFiles,
     store::{CommitResult, Entries, Event, EventKind, HandledCommit, Store, StoredCampaign},
     telemetry::status::{CommitInfo, Verification},
@@ -22,6 +27,9 @@ const CHANGES_TOLD_MAX: usize = 500;
 pub(super) struct Journal {
     store: Arc<dyn Store>,
     clock: Clock,
+    source: SourceId,
+    /// The source, where there are several, as sentences have to say which.
+    named: Option<SourceId>,
     /// Who is told of commits at once, each time.
     outbox: Arc<Outbox>,
     entries: Entries,
@@ -38,20 +46,30 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    pub(super) fn new(store: Arc<dyn Store>, clock: Clock, outbox: Arc<Outbox>) -> Self {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        clock: Clock,
+        outbox: Arc<Outbox>,
+        source: SourceId,
+        named: Option<SourceId>,
+    ) -> Self {
         let (last, read, unread) = (None, None, None);
         let entries = Entries::default();
-        Self { store, clock, outbox, entries, last, read, changed: 0, unread, write_failed: false }
+        Self { store, clock, source, named, outbox, entries, last, read, changed: 0, unread, write_failed: false }
     }
 
-    /// The loop begins: finds out what was last told.
-    pub(super) async fn begin(&mut self) {
+    /// The loop begins: finds out what was last told. The first source tells that it begins.
+    pub(super) async fn begin(&mut self, is_first: bool) {
         // A store that can't be read says so to the loop itself.
-        let newest = self.store.handled_commits(1).await.unwrap_or_default();
-        self.last = newest.into_iter().next().map(|commit| (commit.revision, commit.result, commit.message));
+        let newest = self.store.handled_commits(u32::MAX).await.unwrap_or_default();
+        let own = newest.into_iter().find(|commit| commit.source == self.source);
+        self.last = own.map(|commit| (commit.revision, commit.result, commit.message));
         if let Some((revision, CommitResult::InForce, _)) = &self.last {
             // The life before may not have been heard; any other commit is looked at again.
             self.outbox.leave(revision, in_force());
+        }
+        if !is_first {
+            return;
         }
         let (version, epoch) = (env!("CARGO_PKG_VERSION"), self.store.epoch().0);
         self.add(EventKind::Started, format!("dialops {version} began, epoch {epoch}"));
@@ -167,6 +185,7 @@ impl Journal {
         let (result, kind) = match outcome {
             Ok(None) => (CommitResult::InForce, EventKind::CommitInForce),
             Ok(Some(_)) => (CommitResult::InPart, EventKind::CommitInForce),
+            Err(Failure::Guarded { .. }) => (CommitResult::Waits, EventKind::CommitWaits),
             Err(failure) if failure.is_of_commit() => (CommitResult::Refused, EventKind::CommitRefused),
             Err(_) => (CommitResult::Failed, EventKind::CommitFailed),
         };
@@ -190,6 +209,7 @@ impl Journal {
         let at = event.at;
         self.entries.commits.push(HandledCommit {
             at,
+            source: self.source.clone(),
             revision: head.clone(),
             commit: self.read.clone().filter(|(revision, _)| revision == head).map(|(_, info)| info),
             result,
@@ -218,6 +238,10 @@ impl Journal {
 
     fn add(&mut self, kind: EventKind, message: String) -> &mut Event {
         let at = self.clock.now().wall;
+        let message = match &self.named {
+            Some(source) if kind.is_of_source() => format!("source {source}: {message}"),
+            Some(_) | None => message,
+        };
         let events = &mut self.entries.events;
         events.push(Event::new(at, kind, message));
         let newest = events.len() - 1;

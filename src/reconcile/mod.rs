@@ -15,4 +15,4 @@ mod run;
 
 pub use check::{Checked, Load, Rejected, check};
 pub use digest::digest;
-pub use run::{Reconcile, run};
+pub use run::{FollowedSource, Reconcile, run};

@@ -7,7 +7,7 @@ use crate::{
     domain::{
         campaign::{Campaign, Definitions, Generation},
         drift::{
-            self, Drift,
+            self, Drift, Kind,
             rows::{InForce, Row},
         },
         ids::{CampaignId, Revision},
@@ -92,17 +92,18 @@ pub(super) fn drift(
     other.into_iter().chain(drift::rows::compare(&in_force, &rows)).collect()
 }
 
-/// What puts rows right that differ from a generation.
+/// What puts campaigns' rows right that differ from a generation.
 pub(super) fn mends<'a>(
     generation: &Generation,
     found: impl Iterator<Item = &'a Drift>,
     digests: &mut Digests,
 ) -> Vec<CampaignChange> {
+    let is_of_campaign = |kind| matches!(kind, Kind::Campaign | Kind::MissingCampaign | Kind::OrphanCampaign);
     let mut mend = |id: &CampaignId| match generation.definitions.campaigns.get(id) {
         Some(campaign) => CampaignChange::Mend { id: id.clone(), digest: digests.of(campaign) },
         None => CampaignChange::Remove { id: id.clone() },
     };
-    found.filter(|drift| drift.is_of_rows()).filter_map(|drift| drift.campaign().map(&mut mend)).collect()
+    found.filter(|drift| is_of_campaign(drift.kind())).filter_map(|drift| drift.campaign().map(&mut mend)).collect()
 }
 
 /// The plan as the store takes it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::{
-    domain::ids::{CampaignId, Revision},
+    domain::ids::{CampaignId, Revision, SourceId},
     telemetry::status::CommitInfo,
 };
 
@@ -48,6 +48,8 @@ words! {
         InForce => "in_force",
         /// It came into force but for bad files, which stay as they were.
         InPart => "in_part",
+        /// It is good, and waits for a person or for the end of a freeze.
+        Waits => "waits",
         /// It is not good, or does not follow the one in force: the last good one stays.
         Refused => "refused",
         /// It could not be read or stored, and is tried again.
@@ -72,6 +74,8 @@ words! {
         CommitObserved => "commit_observed",
         /// A commit came into force.
         CommitInForce => "commit_in_force",
+        /// A commit waits.
+        CommitWaits => "commit_waits",
         /// A commit was refused.
         CommitRefused => "commit_refused",
         /// A commit could not be read or stored.
@@ -95,11 +99,40 @@ words! {
     }
 }
 
+impl EventKind {
+    /// Whether it is about a source's branch or commit, so that among several it has to be said which.
+    #[must_use]
+    pub fn is_of_source(self) -> bool {
+        match self {
+            Self::SourceUnread
+            | Self::SourceRead
+            | Self::CommitObserved
+            | Self::CommitInForce
+            | Self::CommitWaits
+            | Self::CommitRefused
+            | Self::CommitFailed => true,
+            Self::Started
+            | Self::Stopping
+            | Self::ReconcileAsked
+            | Self::CampaignChanged
+            | Self::BatchPaused
+            | Self::BatchResumed
+            | Self::OverrideBegan
+            | Self::OverrideEnded
+            | Self::CommitApproved
+            | Self::DriftFound
+            | Self::DriftMended => false,
+        }
+    }
+}
+
 /// A commit that was handled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandledCommit {
     /// When that was done.
     pub at: Timestamp,
+    /// Whose commit.
+    pub source: SourceId,
     /// Which one.
     pub revision: Revision,
     /// Who made it, when, and its first line; `None` if it could not be read.

@@ -33,11 +33,11 @@ use self::{
     people::Known,
 };
 use super::{
-    Against, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange,
-    CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges, GateSettings,
-    HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber,
-    ListingOutcome, Milestone, NewAuditEntry, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError,
-    StoredCampaign, StoredFiles, Tally, Why, file_digest, pseudonym::Pseudonyms,
+    Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest,
+    CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges,
+    FilesOf, GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed,
+    ListedNumber, ListingOutcome, Milestone, NewAuditEntry, Opener, OverrideRecord, Resealed, Settlement, Store,
+    StoreError, StoredCampaign, StoredFiles, Tally, Why, file_digest, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -46,12 +46,15 @@ use crate::{
         campaign::{Campaign, Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
-        drift::calls::LiveRows,
+        drift::{Drift, calls::LiveRows, files::Copies},
         facts::{
             ledger::{Ledger, monotonic},
             verdict::{self, Question},
         },
-        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
+        ids::{
+            AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision,
+            SourceId,
+        },
         overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
     },
@@ -80,9 +83,10 @@ struct State {
     /// Commits that were let in.
     approved: BTreeSet<String>,
     kept_files: BTreeMap<String, KeptFile>,
+    commits: AppliedCommits,
     verified: BTreeMap<Revision, Verification>,
     files: BTreeMap<String, Vec<u8>>,
-    files_of: Option<(Revision, String)>,
+    files_of: Vec<FilesOf>,
     campaigns: BTreeMap<CampaignId, Held>,
     journal: Journal,
     known: Known,
@@ -177,6 +181,16 @@ impl MemoryStore {
 }
 
 impl State {
+    /// Which commit of which source; one that stays keeps the time since when it is in force.
+    fn put_sources(&mut self, commits: &BTreeMap<SourceId, Revision>, now: Timestamp) {
+        let before = std::mem::take(&mut self.commits);
+        let row = |(source, revision): (&SourceId, &Revision)| {
+            let stays = before.get(source).filter(|(known, _)| known == revision).map(|(_, at)| *at);
+            (source.clone(), (revision.clone(), stays.unwrap_or(now)))
+        };
+        self.commits = commits.iter().map(row).collect();
+    }
+
     fn held(&self, campaign: &CampaignId) -> Result<&Held, StoreError> {
         self.campaigns.get(campaign).ok_or_else(|| StoreError::UnknownCampaign(campaign.clone()))
     }
@@ -281,6 +295,10 @@ impl Store for MemoryStore {
         Ok(state.applied.last().map(|(revision, _, at)| (revision.clone(), *at)))
     }
 
+    async fn applied_commits(&self) -> Result<AppliedCommits, StoreError> {
+        Ok(self.state()?.commits.clone())
+    }
+
     async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
         Ok(self.state()?.kept_files.clone())
     }
@@ -297,6 +315,15 @@ impl Store for MemoryStore {
     async fn end_override(&self, id: OverrideId, by: &str) -> Result<bool, StoreError> {
         let now = self.clock.now().wall;
         self.noted(|state| Ok(state.end_override(id, by, now)), |ended| *ended)
+    }
+
+    async fn drifted_overrides(&self) -> Result<Vec<Drift>, StoreError> {
+        // What holds and what is stored are one thing here.
+        Ok(Vec::new())
+    }
+
+    async fn mend_overrides(&self, _: &[OverrideId]) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError> {
@@ -331,10 +358,19 @@ impl Store for MemoryStore {
         Ok(self.state()?.files.iter().map(|(path, bytes)| (path.clone(), file_digest(bytes))).collect())
     }
 
+    async fn copies(&self) -> Result<Copies, StoreError> {
+        let state = self.state()?;
+        Ok(Copies {
+            of: state.files_of.iter().map(FilesOf::as_text).collect(),
+            digests: state.files.iter().map(|(path, bytes)| (path.clone(), file_digest(bytes))).collect(),
+            kept: state.kept_files.iter().map(|(path, file)| (path.clone(), Some(file.clone()))).collect(),
+        })
+    }
+
     async fn files(&self) -> Result<Option<StoredFiles>, StoreError> {
         let state = self.state()?;
-        let of = state.files_of.clone();
-        Ok(of.map(|(revision, prefix)| StoredFiles { revision, prefix, files: state.files.clone() }))
+        let (sources, files) = (state.files_of.clone(), state.files.clone());
+        Ok((!sources.is_empty()).then_some(StoredFiles { sources, files, edited: Vec::new() }))
     }
 
     async fn set_verified(&self, revision: &Revision, by: &Verification) -> Result<(), StoreError> {
@@ -372,6 +408,7 @@ impl Store for MemoryStore {
             state.change(&generation, change, now)?;
         }
         state.kept_files.clone_from(&generation.kept.files);
+        state.put_sources(&generation.sources.commits, now);
         if state.generation.replace(generation).is_none() {
             state.results_take_effect_late();
         }

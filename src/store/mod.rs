@@ -31,7 +31,7 @@ pub use self::{
     batch::{Batch, BatchPage, BatchTally, Listed},
     do_not_call::{DoNotCallCounts, ListCount, ListedNumber, ListingOutcome},
     error::StoreError,
-    files::{FileChanges, StoredFiles, file_digest},
+    files::{AppliedCommits, FileChanges, FilesOf, StoredFiles, file_digest, inside},
     journal::{COMMITS_KEPT, CommitResult, EVENTS_KEPT, Entries, Event, EventKind, HandledCommit},
     override_record::{OverrideEnd, OverrideRecord},
 };
@@ -43,7 +43,7 @@ use crate::domain::{
     campaign::{DesiredState, Generation, KeptFile},
     contact::{Contact, ContactEdit, NewContact, Progress},
     do_not_call::{Entry, NewEntry},
-    drift::calls::LiveRows,
+    drift::{Drift, calls::LiveRows, files::Copies},
     ids::{
         AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision, TrunkId,
     },
@@ -293,6 +293,17 @@ pub struct Leftovers {
     pub legs: Vec<LeftoverLeg>,
     /// Attempts without an outcome.
     pub attempts: Vec<LeftoverAttempt>,
+    /// Legs and attempts whose rows can't be read, and why.
+    pub unreadable: Unreadable,
+}
+
+/// Rows of what is live that can't be read, as somebody has written who is not the daemon; and why.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unreadable {
+    /// Of legs.
+    pub legs: BTreeMap<LegId, String>,
+    /// Of attempts, or of their contacts.
+    pub attempts: BTreeMap<AttemptId, String>,
 }
 
 /// An attempt, for results and `why`.
@@ -530,8 +541,11 @@ pub trait Store: people::People + audit::Audit {
     /// Gives the store up, after everything handed in has been written.
     async fn close(&self) -> Result<(), StoreError>;
 
-    /// The revision in force, and when it was applied.
+    /// The revision of the generation in force, and when it was applied.
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError>;
+
+    /// The commit of each source that is in force, and when it came into force.
+    async fn applied_commits(&self) -> Result<AppliedCommits, StoreError>;
 
     /// Files that are in force as an earlier commit has them, by path; see [`Generation::kept`].
     async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError>;
@@ -544,6 +558,12 @@ pub trait Store: people::People + audit::Audit {
 
     /// Ends an override before its time; whether it was in force.
     async fn end_override(&self, id: OverrideId, by: &str) -> Result<bool, StoreError>;
+
+    /// Where rows of overrides differ from the overrides that hold.
+    async fn drifted_overrides(&self) -> Result<Vec<Drift>, StoreError>;
+
+    /// Writes rows of overrides as these hold; one that does not hold is ended.
+    async fn mend_overrides(&self, ids: &[OverrideId]) -> Result<(), StoreError>;
 
     /// The newest `limit` overrides, past ones too, newest first.
     async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError>;
@@ -559,6 +579,9 @@ pub trait Store: people::People + audit::Audit {
 
     /// Digests ([`file_digest`]) of the files that are kept, by path in the repository.
     async fn file_digests(&self) -> Result<BTreeMap<String, String>, StoreError>;
+
+    /// What is kept of the files in force, with digests of what stands there now, whoever wrote it.
+    async fn copies(&self) -> Result<Copies, StoreError>;
 
     /// The files that are in force, if all of them are kept.
     async fn files(&self) -> Result<Option<StoredFiles>, StoreError>;
@@ -578,8 +601,7 @@ pub trait Store: people::People + audit::Audit {
     /// What is live by the rows, whatever life it is of.
     async fn live_rows(&self) -> Result<LiveRows, StoreError>;
 
-    /// Of these, the attempts without an outcome and the legs without an end that can be read, whatever life they are
-    /// of.
+    /// Of these, the attempts without an outcome and the legs without an end, whatever life they are of.
     async fn left_behind(&self, attempts: &[AttemptId], legs: &[LegId]) -> Result<Leftovers, StoreError>;
 
     /// Puts a generation in force in one transaction: from the moment this returns the gate uses

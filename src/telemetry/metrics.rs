@@ -6,7 +6,7 @@
 //! counted twice.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     ops::Deref,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -14,15 +14,16 @@ use std::{
 
 use jiff::Timestamp;
 use prometheus::{
-    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder, core::Collector,
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder, core::Collector,
 };
 
 use super::{
     campaign_series, drift, exchange,
     failures::FailedStep,
     process::{self, Add as _},
-    status::{CampaignStatus, DialStatus, SourceStatus},
+    source_series::SourceSeries,
+    status::{CampaignStatus, DialStatus, ReconcileStatus},
 };
 use crate::domain::{
     agent::AgentState,
@@ -44,9 +45,9 @@ pub enum Fetch {
 }
 
 impl Fetch {
-    const ALL: [Self; 3] = [Self::Changed, Self::Noop, Self::Error];
+    pub(super) const ALL: [Self; 3] = [Self::Changed, Self::Noop, Self::Error];
 
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Changed => "changed",
             Self::Noop => "noop",
@@ -69,9 +70,9 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    const ALL: [Self; 4] = [Self::Watch, Self::Webhook, Self::Poll, Self::Manual];
+    pub(super) const ALL: [Self; 4] = [Self::Watch, Self::Webhook, Self::Poll, Self::Manual];
 
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Watch => "watch",
             Self::Webhook => "webhook",
@@ -97,9 +98,9 @@ pub enum ReconcileFailure {
 }
 
 impl ReconcileFailure {
-    const ALL: [Self; 5] = [Self::Source, Self::Rejected, Self::Unverified, Self::Guarded, Self::Store];
+    pub(super) const ALL: [Self; 5] = [Self::Source, Self::Rejected, Self::Unverified, Self::Guarded, Self::Store];
 
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Source => "source",
             Self::Rejected => "rejected",
@@ -118,14 +119,7 @@ pub const PHASES: [&str; 8] =
 pub const RETIRED: &str = "retired";
 
 const DESIRED: [DesiredState; 2] = [DesiredState::Running, DesiredState::Paused];
-const RECONCILE_RESULTS: [&str; 2] = ["success", "error"];
 
-/// From a system call to the longest fetch that is let run.
-const FETCH_SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
-/// 5 ms to 60 s, as controller-runtime has it.
-const RECONCILE_SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
-/// The target is 1 s by watch and a poll interval without one.
-const COMMIT_TO_APPLIED_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0];
 /// The target is 50 ms; over 2 s the call counts as abandoned.
 const CONNECT_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0];
 /// From one durable intent to an agent who waits half an hour for work.
@@ -143,7 +137,7 @@ pub struct Metrics {
     per_campaign: bool,
     process: process::Gauges,
     exchange: exchange::Counters,
-    source: Source,
+    sources: Vec<SourceSeries>,
     campaigns: IntGaugeVec,
     campaign_waiting: IntGaugeVec,
     overrides: IntGaugeVec,
@@ -163,38 +157,22 @@ pub struct Metrics {
     sip_receive_buffer: IntGauge,
 }
 
-/// The series of the source, its commits and the loop that applies them.
-#[derive(Debug)]
-struct Source {
-    last_fetch_successful: IntGauge,
-    last_fetch_success: Gauge,
-    fetches: IntCounterVec,
-    fetch_seconds: Histogram,
-    revision: IntGaugeVec,
-    commit_time: Gauge,
-    applied_commit_time: Gauge,
-    last_apply_successful: IntGauge,
-    prune_blocked: IntGauge,
-    unverified: IntGauge,
-    last_apply_success: Gauge,
-    files: IntGauge,
-    invalid_files: IntGauge,
-    reconcile_seconds: HistogramVec,
-    reconciles: IntCounterVec,
-    reconcile_errors: IntCounterVec,
-    commit_to_applied: HistogramVec,
-}
-
 impl Metrics {
     /// All series at 0. `started_at` is when the process started.
     #[must_use]
     pub fn new(started_at: Timestamp) -> Self {
+        Self::of(&["main"], started_at)
+    }
+
+    /// The same with the series of each of these sources.
+    #[must_use]
+    pub fn of(sources: &[&str], started_at: Timestamp) -> Self {
         let declare = Declare(Registry::new());
         declare.build_info();
         Self {
             process: process::Gauges::new(&declare, started_at),
             exchange: exchange::Counters::new(&declare),
-            source: Source::new(&declare),
+            sources: sources.iter().map(|id| SourceSeries::new(&declare, id)).collect(),
             campaigns: declare.gauges(
                 Opts::new("dialops_campaigns", "Campaigns by what their files ask for and what they are doing."),
                 &["desired", "phase"],
@@ -263,34 +241,9 @@ impl Metrics {
         Self { per_campaign, ..self }
     }
 
-    /// A look at the source is over.
-    pub fn source_fetched(&self, found: Fetch, took: Duration, at: Timestamp) {
-        self.source.fetches.with_label_values(&[found.as_str()]).inc();
-        self.source.fetch_seconds.observe(took.as_secs_f64());
-        self.source.last_fetch_successful.set(i64::from(found != Fetch::Error));
-        if found != Fetch::Error {
-            self.source.last_fetch_success.set(seconds(at));
-        }
-    }
-
-    /// The newest commit seen was made at `committed_at`.
-    pub fn source_observed(&self, committed_at: Timestamp) {
-        self.source.commit_time.set(seconds(committed_at));
-    }
-
-    /// A commit was put in force, or not.
-    pub fn reconciled(&self, outcome: Result<(), ReconcileFailure>, took: Duration) {
-        let result = RECONCILE_RESULTS[usize::from(outcome.is_err())];
-        self.source.reconciles.with_label_values(&[result]).inc();
-        self.source.reconcile_seconds.with_label_values(&[result]).observe(took.as_secs_f64());
-        if let Err(failure) = outcome {
-            self.source.reconcile_errors.with_label_values(&[failure.as_str()]).inc();
-        }
-    }
-
-    /// A commit came into force this long after it was made.
-    pub fn commit_applied(&self, trigger: Trigger, after_commit: Duration) {
-        self.source.commit_to_applied.with_label_values(&[trigger.as_str()]).observe(after_commit.as_secs_f64());
+    /// What is counted of a source, by its place in the settings.
+    pub fn source(&self, at: usize) -> &SourceSeries {
+        &self.sources[at.min(self.sources.len() - 1)]
     }
 
     /// What webhooks and deliveries are counted by.
@@ -345,12 +298,14 @@ impl Metrics {
     /// `watch` channel don't hold up the loop that publishes them.
     pub fn render(
         &self,
-        source: impl Deref<Target = SourceStatus>,
+        reconcile: impl Deref<Target = ReconcileStatus>,
         dial: impl Deref<Target = DialStatus>,
     ) -> Result<Vec<u8>, prometheus::Error> {
         let _one_at_a_time = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
-        self.source.take(&source);
-        drop(source);
+        for (series, status) in self.sources.iter().zip(&reconcile.sources) {
+            series.take(status);
+        }
+        drop(reconcile);
         self.take_dial(&dial);
         let of_campaigns = if self.per_campaign { campaign_series::text(&dial) } else { Ok(String::new()) };
         drop(dial);
@@ -395,101 +350,6 @@ impl Metrics {
     }
 }
 
-impl Source {
-    fn new(declare: &Declare) -> Self {
-        Self {
-            last_fetch_successful: declare.source_gauge(
-                "dialops_source_last_fetch_successful",
-                "Whether the newest look at the source succeeded.",
-            ),
-            last_fetch_success: declare.source_time(
-                "dialops_source_last_fetch_success_timestamp_seconds",
-                "When a look at the source last succeeded.",
-            ),
-            fetches: declare.counters(
-                of_source("dialops_source_fetches_total", "Looks at the source, by what they found."),
-                "result",
-                Fetch::ALL.map(Fetch::as_str),
-            ),
-            fetch_seconds: declare.histogram_opts(
-                HistogramOpts::from(of_source("dialops_source_fetch_duration_seconds", "How long a look took.")),
-                FETCH_SECONDS,
-            ),
-            revision: declare.gauges(
-                of_source("dialops_source_revision_info", "1 for the commits observed, attempted and applied."),
-                &["revision", "role"],
-            ),
-            commit_time: declare
-                .source_time("dialops_source_commit_timestamp_seconds", "When the newest commit seen was made."),
-            applied_commit_time: declare
-                .source_time("dialops_source_applied_commit_timestamp_seconds", "When the commit in force was made."),
-            last_apply_successful: declare
-                .source_gauge("dialops_config_last_apply_successful", "Whether the newest commit is in force."),
-            prune_blocked: declare.source_gauge(
-                "dialops_prune_blocked",
-                "Whether the newest commit waits since it takes away campaigns.",
-            ),
-            unverified: declare.source_gauge(
-                "dialops_source_unverified",
-                "Whether the newest commit is kept out since its signature is not good.",
-            ),
-            last_apply_success: declare.source_time(
-                "dialops_config_last_apply_success_timestamp_seconds",
-                "When the commit in force was applied.",
-            ),
-            files: declare.source_gauge("dialops_config_files", "Files of the newest commit that was read."),
-            invalid_files: declare.source_gauge("dialops_config_invalid_files", "Those of them with a problem."),
-            reconcile_seconds: declare.histograms(
-                Opts::new("dialops_reconcile_duration_seconds", "From a new commit read to in force or refused."),
-                "result",
-                &RECONCILE_RESULTS,
-                RECONCILE_SECONDS,
-            ),
-            reconciles: declare.counters(
-                Opts::new("dialops_reconcile_total", "New commits handled, by result."),
-                "result",
-                RECONCILE_RESULTS,
-            ),
-            reconcile_errors: declare.counters(
-                Opts::new("dialops_reconcile_errors_total", "Commits that did not come into force, by reason."),
-                "reason",
-                ReconcileFailure::ALL.map(ReconcileFailure::as_str),
-            ),
-            commit_to_applied: declare.histograms(
-                Opts::new("dialops_commit_to_applied_seconds", "From commit time to in force, by what noticed it."),
-                "trigger",
-                &Trigger::ALL.map(Trigger::as_str),
-                COMMIT_TO_APPLIED_SECONDS,
-            ),
-        }
-    }
-
-    fn take(&self, status: &SourceStatus) {
-        self.revision.reset();
-        let roles = [
-            (&status.observed_revision, "observed"),
-            (&status.last_attempted_revision, "attempted"),
-            (&status.last_applied_revision, "applied"),
-        ];
-        for (revision, role) in roles {
-            if let Some(revision) = revision {
-                self.revision.with_label_values(&[revision.as_str(), role]).set(1);
-            }
-        }
-        self.applied_commit_time.set(status.applied_commit.as_ref().map_or(0.0, |commit| parsed_seconds(&commit.time)));
-        self.last_apply_success.set(status.applied_at.as_deref().map_or(0.0, parsed_seconds));
-        let ready = status.conditions.iter().any(|c| c.r#type == "Ready" && c.status == "True");
-        self.last_apply_successful.set(i64::from(ready));
-        let blocked = status.conditions.iter().any(|c| c.r#type == "PruneBlocked" && c.status == "True");
-        self.prune_blocked.set(i64::from(blocked));
-        let unverified = status.conditions.iter().any(|c| c.r#type == "SourceVerified" && c.status == "False");
-        self.unverified.set(i64::from(unverified));
-        self.files.set(i64::try_from(status.files).unwrap_or(i64::MAX));
-        let invalid: BTreeSet<&str> = status.problems.iter().map(|problem| problem.file.as_str()).collect();
-        self.invalid_files.set(i64::try_from(invalid.len()).unwrap_or(i64::MAX));
-    }
-}
-
 fn reason(campaign: &CampaignStatus) -> Option<&str> {
     campaign.waiting.as_ref().map(|waiting| waiting.reason.as_str())
 }
@@ -506,17 +366,12 @@ fn sum<K: Ord>(counted: impl Iterator<Item = (K, usize)>) -> BTreeMap<K, i64> {
     sums
 }
 
-fn seconds(at: Timestamp) -> f64 {
+pub(super) fn seconds(at: Timestamp) -> f64 {
     at.as_duration().as_secs_f64()
 }
 
-fn parsed_seconds(text: &str) -> f64 {
+pub(super) fn parsed_seconds(text: &str) -> f64 {
     text.parse().map_or(0.0, seconds)
-}
-
-/// One source for now; the label is there so that a second one changes no query.
-fn of_source(name: &str, help: &str) -> Opts {
-    Opts::new(name, help).const_label("source", "main")
 }
 
 /// Makes series and registers them.
@@ -548,14 +403,6 @@ impl Declare {
         self.add(IntGauge::new(name, help))
     }
 
-    fn source_gauge(&self, name: &str, help: &str) -> IntGauge {
-        self.add(IntGauge::with_opts(of_source(name, help)))
-    }
-
-    fn source_time(&self, name: &str, help: &str) -> Gauge {
-        self.add(Gauge::with_opts(of_source(name, help)))
-    }
-
     /// Instants that every scrape sets, by one label.
     fn times(&self, name: &str, help: &str, label: &str) -> GaugeVec {
         self.add(GaugeVec::new(Opts::new(name, help), &[label]))
@@ -570,11 +417,11 @@ impl Declare {
         self.histogram_opts(HistogramOpts::new(name, help), buckets)
     }
 
-    fn histogram_opts(&self, opts: HistogramOpts, buckets: &[f64]) -> Histogram {
+    pub(super) fn histogram_opts(&self, opts: HistogramOpts, buckets: &[f64]) -> Histogram {
         self.add(Histogram::with_opts(opts.buckets(buckets.to_vec())))
     }
 
-    fn histograms(&self, opts: Opts, label: &str, values: &[&str], buckets: &[f64]) -> HistogramVec {
+    pub(super) fn histograms(&self, opts: Opts, label: &str, values: &[&str], buckets: &[f64]) -> HistogramVec {
         let opts = HistogramOpts::from(opts).buckets(buckets.to_vec());
         let histograms = self.add(HistogramVec::new(opts, &[label]));
         for value in values {
@@ -594,10 +441,11 @@ impl Declare {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::status::{AgentStatus, Condition, Problem, Waiting};
+    use crate::telemetry::status::{AgentStatus, Condition, Problem, SourceStatus, Waiting};
 
     fn rendered(metrics: &Metrics, source: &SourceStatus, dial: &DialStatus) -> String {
-        String::from_utf8(metrics.render(source, dial).unwrap()).unwrap()
+        let status = ReconcileStatus { sources: vec![source.clone()], ..ReconcileStatus::default() };
+        String::from_utf8(metrics.render(&status, dial).unwrap()).unwrap()
     }
 
     #[test]
@@ -610,8 +458,8 @@ mod tests {
             "dialops_campaigns{desired=\"paused\",phase=\"draining\"} 0",
             "dialops_agents{state=\"wrap_up\"} 0",
             "dialops_source_fetches_total{result=\"noop\",source=\"main\"} 0",
-            "dialops_reconcile_errors_total{reason=\"rejected\"} 0",
-            "dialops_commit_to_applied_seconds_count{trigger=\"poll\"} 0",
+            "dialops_reconcile_errors_total{reason=\"rejected\",source=\"main\"} 0",
+            "dialops_commit_to_applied_seconds_count{source=\"main\",trigger=\"poll\"} 0",
             "dialops_answer_to_connect_seconds_count 0",
             "dialops_live_calls 0",
         ] {
@@ -687,16 +535,16 @@ mod tests {
         metrics.intent_refused(&Hold::Paused);
         metrics.store_commits(7);
         metrics.store_commits(7);
-        metrics.reconciled(Err(ReconcileFailure::Rejected), Duration::from_millis(3));
-        metrics.source_fetched(Fetch::Error, Duration::from_millis(3), Timestamp::UNIX_EPOCH);
+        metrics.source(0).reconciled(Err(ReconcileFailure::Rejected), Duration::from_millis(3));
+        metrics.source(0).fetched(Fetch::Error, Duration::from_millis(3), Timestamp::UNIX_EPOCH);
         metrics.answer_to_connect(Duration::from_millis(12));
         let text = rendered(&metrics, &SourceStatus::default(), &DialStatus::default());
         for expected in [
             "dialops_attempts_total{result=\"busy\"} 1",
             "dialops_intents_refused_total{reason=\"paused\"} 1",
             "dialops_store_commits_total 7",
-            "dialops_reconcile_total{result=\"error\"} 1",
-            "dialops_reconcile_errors_total{reason=\"rejected\"} 1",
+            "dialops_reconcile_total{result=\"error\",source=\"main\"} 1",
+            "dialops_reconcile_errors_total{reason=\"rejected\",source=\"main\"} 1",
             "dialops_source_fetches_total{result=\"error\",source=\"main\"} 1",
             "dialops_answer_to_connect_seconds_bucket{le=\"0.025\"} 1",
         ] {

@@ -7,4 +7,5 @@ pub mod failures;
 pub mod log;
 pub mod metrics;
 pub mod process;
+pub mod source_series;
 pub mod status;

@@ -8,10 +8,25 @@ use serde::{Deserialize, Serialize};
 use super::metrics::ReconcileFailure;
 use crate::domain::{agent::AgentCall, reason::Hold};
 
+/// The reconciling loop: its sources, and campaigns whose files are gone.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReconcileStatus {
+    /// At least one.
+    pub sources: Vec<SourceStatus>,
+    /// Campaigns whose files are gone, by id; contacts and results of theirs are there.
+    pub retired: Vec<String>,
+    /// Campaigns whose files are gone and that are paused until they retire.
+    pub removed: Vec<RemovedCampaign>,
+}
+
 /// The commit that is followed, and what became of the newest one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceStatus {
+    /// Which source; `main` where there is one that has no name.
+    pub id: String,
+    /// Whose it is, if the settings say so.
+    pub owner: Option<String>,
     /// Repository, as set; without user and password.
     pub repository: String,
     /// What is followed: the full name of a branch or tag, or a commit's id.
@@ -35,12 +50,6 @@ pub struct SourceStatus {
     pub problems: Vec<Problem>,
     /// Limits of the commit in force that the settings' ceilings lower.
     pub lowered: Vec<Problem>,
-    /// Campaigns whose files are gone, by id; contacts and results of theirs are there.
-    #[serde(default)]
-    pub retired: Vec<String>,
-    /// Campaigns whose files are gone and that are paused until they retire.
-    #[serde(default)]
-    pub removed: Vec<RemovedCampaign>,
     /// The commit that is good and waits, and what for.
     #[serde(default)]
     pub waiting: Option<WaitingCommit>,

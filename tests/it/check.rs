@@ -91,6 +91,8 @@ fn each_fault_has_its_one_message() {
     // These need a file system, a commit to compare with, or a file of a size that nobody wants to commit.
     seen.extend([Code::Unreadable, Code::TooManyProblems, Code::NewInPast, Code::IdChanged, Code::StaysExpired]);
     seen.insert(Code::NotDialledYet);
+    // And these several sources, of which one is checked here; tests of sources show them.
+    seen.extend([Code::FileTwice, Code::UnknownSource]);
     // These have an example whose messages stand in explained.txt.
     let explained = |code: &&Code| {
         code.explanation().is_some_and(|explanation| matches!(explanation.example, Example::Edit { .. }))

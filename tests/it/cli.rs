@@ -259,10 +259,10 @@ async fn reconcile_ends_with_2_while_the_newest_commit_is_bad() {
     let served = busy_world().await;
     let good = on_socket(&served, &["reconcile"]).await;
     assert_eq!(good.code, Some(0));
-    served.source.send_modify(|source| source.conditions[0].status = "False".into());
+    served.source.send_modify(|status| status.sources[0].conditions[0].status = "False".into());
     let bad = on_socket(&served, &["reconcile", "--format", "json"]).await;
     assert_eq!(bad.code, Some(2));
-    assert!(bad.json()["source"]["lastHandledReconcileAt"].is_string());
+    assert!(bad.json()["sources"][0]["lastHandledReconcileAt"].is_string());
 }
 
 #[tokio::test]

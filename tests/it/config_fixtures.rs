@@ -53,7 +53,8 @@ pub(crate) fn faults(files: &Files) -> Vec<Diagnostic> {
             return faults;
         }
     }
-    let sources: Vec<_> = sources.into_iter().map(|(path, bytes)| SourceFile { path, bytes }).collect();
+    let sources: Vec<_> =
+        sources.into_iter().map(|(path, bytes)| SourceFile { folder: "campaigns", path, bytes }).collect();
     let mut faults =
         config::load("campaigns", &sources, &settings.ceilings).map_or_else(|faults| faults, |(_, warnings)| warnings);
     faults.retain(|fault| fault.code != Code::NotDialledYet);

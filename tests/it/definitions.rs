@@ -39,7 +39,7 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 static EXAMPLE: LazyLock<Campaign> = LazyLock::new(|| {
-    let files = FILES.map(|(path, text)| SourceFile { path, bytes: text.as_bytes() });
+    let files = FILES.map(|(path, text)| SourceFile { folder: "campaigns", path, bytes: text.as_bytes() });
     let (definitions, _) = load("campaigns", &files, &outer_ceilings()).unwrap();
     Campaign::clone(definitions.campaigns.values().next().unwrap())
 });

@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    drift::edit,
     repository::git,
     stage::{Campaign, Stage, daemon::Daemon},
 };
@@ -142,5 +143,39 @@ fn what_has_no_files_says_so() {
     std::fs::write(&other, "no store").unwrap();
     let (_, said) = stage.cli_fails(&["import", "--from-store", into, "--store", other.to_str().unwrap()]);
     assert!(said.contains("is not a dialops store"), "{said}");
+    daemon.stop();
+}
+
+#[test]
+fn what_another_program_has_changed_in_the_store_is_told() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign { id: "winter".to_owned(), ..Campaign::default() });
+    let daemon = stage.run();
+    let into = |name: &str| stage.cli_says(&["import", "--from-store", stage.path(name).to_str().unwrap()]);
+    stage.until("all files are kept", || into("first").0 == Some(0));
+    daemon.kill();
+    let (spring, winter) = ("campaigns/spring.toml", "campaigns/winter.toml");
+    edit(
+        &stage,
+        &format!("UPDATE definition_file SET bytes = CAST(replace(bytes, '5s', '6s') AS BLOB) WHERE path = '{spring}'"),
+    );
+    let (code, out, said) = into("edited");
+    assert!(out.starts_with("wrote "), "whoever has nothing else has this: {out}");
+    assert_eq!(code, Some(2));
+    assert!(said.starts_with("\"campaigns/spring.toml\" was changed in the store by another program"), "{said}");
+    assert!(!said.contains("git init"), "{said}");
+    edit(&stage, &format!("DELETE FROM definition_file WHERE path = '{winter}'"));
+    let (code, _, said) = into("taken");
+    assert!(
+        code == Some(2) && said.contains("the file of campaign \"winter\", which is in force, was taken"),
+        "{said}"
+    );
+
+    // The next life has them as they are committed.
+    let daemon = stage.run();
+    let mut tries = 0..;
+    stage.until("they are right again", || into(&format!("try-{}", tries.next().unwrap())).0 == Some(0));
+    assert_eq!(into("last").0, Some(0));
+    assert_eq!(files(&stage.path("last")), files(&stage.path("first")));
     daemon.stop();
 }

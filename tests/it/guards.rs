@@ -228,6 +228,36 @@ fn a_freeze_lets_pauses_in_and_nothing_else() {
 }
 
 #[test]
+fn what_is_wrong_with_a_commit_is_heard_while_it_waits() {
+    let stage = Stage::new(&["a1"]);
+    let good = stage.commit(&Campaign { state: "paused", ..Campaign::default() }).to_string();
+    let freeze = "[[weekly_freezes]]\nwindows = [\"00:00-24:00\"]\ntimezone = \"UTC\"\nreason = \"peak\"";
+    let daemon = stage.run();
+    stage.until("the commit is in force", || in_force(&stage) == good);
+    daemon.stop();
+    stage.settings(|text| format!("{text}\n[guards]\nbad_files = \"isolate\"\n{freeze}"));
+    stage.repository.write("campaigns/typo.toml", "id = ");
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    let ready = || condition(&stage, "Ready").unwrap();
+    stage.until("it waits", || ready()["reason"] == "Frozen");
+    let message = ready()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("it would come into force but for 1 problem in 1 file"), "{message}");
+    let files = |status: Value| {
+        let problems = status["problems"].as_array().unwrap().clone();
+        problems.into_iter().map(|problem| problem["file"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(files(stage.status()), ["campaigns/typo.toml"]);
+    assert!(stage.cli(&["history"]).contains("waits"), "{}", stage.cli(&["history"]));
+    // The next one has no fault, and none is told of it.
+    std::fs::remove_file(stage.repository.path().join("campaigns/typo.toml")).unwrap();
+    stage.repository.commit("no typo");
+    stage.until("the next one waits", || ready()["reason"] == "Frozen" && files(stage.status()).is_empty());
+    assert!(!ready()["message"].as_str().unwrap().contains("but for"));
+    daemon.stop();
+}
+
+#[test]
 fn the_commands_that_make_a_pin_last_undo_merges_too() {
     let stage = Stage::new(&["a1"]);
     let good = stage.commit(&Campaign { state: "paused", ..Campaign::default() }).to_string();

@@ -2,7 +2,8 @@
 //!
 //! A history is a line of commits, some of which are bad, some of which bring an earlier state back. The branch goes
 //! along it by one to three commits, or back; the daemon looks, or dies between any two steps of its look. What must
-//! be in force follows from the commits alone, by the few rules in [`InForce::after_look`].
+//! be in force follows from the commits alone, by the few rules in [`InForce::after_look`]. Half of them are of two
+//! sources, of which each goes its own way: the second has campaigns only and needs what the first has in `shared/`.
 //!
 //! `HISTORIES=1000` sets how many there are, `DIALOPS_SEED` runs one again.
 
@@ -16,13 +17,17 @@ use std::{
 
 use dialops::{
     clock::Clock,
-    config::{Loader, settings::outer_ceilings},
+    config::{
+        Loader,
+        settings::{SourceSettings, outer_ceilings},
+    },
     domain::{
         campaign::{DesiredState, DialPermission, Generation},
         dice::Dice,
         guards::{BadFiles, Guards},
-        ids::{CampaignId, Revision},
+        ids::{CampaignId, Revision, SourceId},
     },
+    gitops::Source,
     reconcile,
     store::{CommitResult, GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
 };
@@ -36,10 +41,13 @@ use crate::{
 /// Histories of one run of the tests; `tests/nightly` has a thousand.
 const HISTORIES: u64 = 50;
 
+/// What ids of the first source's campaigns begin with.
+const FIRST: char = 'c';
+
 const COMMITS: usize = 12;
 const OPERATIONS: usize = 14;
 
-/// More than the steps of any look.
+/// More than the steps of any look at one source.
 const STEPS_MAX: u64 = 40;
 
 /// What a campaign's file says.
@@ -58,7 +66,7 @@ enum Fault {
 }
 
 impl Said {
-    fn text(&self, file: u64) -> String {
+    fn text(&self, letter: char, file: u64) -> String {
         let state = match (self.fault, self.running) {
             (Some(Fault::State), _) => "runing",
             (_, true) => "running",
@@ -67,7 +75,7 @@ impl Said {
         let queue = if self.fault == Some(Fault::Queue) { "nowhere" } else { "sales" };
         let end = if self.fault == Some(Fault::Syntax) { "windows = [" } else { "windows = [\"09:00-18:00\"]" };
         format!(
-            "id = \"c{file}\"\nname = \"c{file} {}\"\nstate = \"{state}\"\nmode = \"preoccupied\"\n\
+            "id = \"{letter}{file}\"\nname = \"{letter}{file} {}\"\nstate = \"{state}\"\nmode = \"preoccupied\"\n\
              caller_numbers = [\"+862160000001\"]\nstarts_at = 2031-01-01T00:00:00Z\nends_at = 2032-01-01T00:00:00Z\n\
              skill_queue = \"{queue}\"\n[calling_hours]\ntimezone = \"Asia/Shanghai\"\n{end}\n",
             self.version
@@ -112,11 +120,14 @@ impl Tree {
     }
 }
 
+/// Campaigns: whether each runs, and by which version of its file.
+type Campaigns = BTreeMap<u64, (bool, usize)>;
+
 /// What is in force: which commit, and what each campaign is like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct InForce {
     commit: Option<usize>,
-    campaigns: BTreeMap<u64, (bool, usize)>,
+    campaigns: Campaigns,
 }
 
 impl InForce {
@@ -151,13 +162,15 @@ impl InForce {
 
 /// A line of commits, made by one `git fast-import`.
 struct History {
+    /// What ids of its campaigns begin with.
+    letter: char,
     trees: Vec<Tree>,
     revisions: Vec<Revision>,
     repository: Repository,
 }
 
 impl History {
-    fn new(dice: &mut Dice) -> Self {
+    fn new(letter: char, dice: &mut Dice) -> Self {
         let first = Said { running: true, version: 0, fault: None };
         let mut trees = vec![Tree { files: BTreeMap::from([(0, first), (1, first)]), tenant: true }];
         if dice.per_mille(200) {
@@ -170,8 +183,11 @@ impl History {
             let tree = if from + 1 < version { trees[from].clone() } else { trees[from].changed(dice, version) };
             trees.push(tree);
         }
+        if letter != FIRST {
+            trees.iter_mut().for_each(|tree| tree.tenant = true);
+        }
         let repository = Repository::new();
-        repository.git_reading(["fast-import", "--quiet", "--export-marks=marks"], stream(&trees).as_bytes());
+        repository.git_reading(["fast-import", "--quiet", "--export-marks=marks"], stream(letter, &trees).as_bytes());
         let marks = std::fs::read_to_string(repository.path().join("marks")).unwrap();
         let mut revisions: Vec<(usize, Revision)> = marks
             .lines()
@@ -182,7 +198,7 @@ impl History {
             .collect();
         revisions.sort_by_key(|(mark, _)| *mark);
         let revisions = revisions.into_iter().map(|(_, revision)| revision).collect();
-        Self { trees, revisions, repository }
+        Self { letter, trees, revisions, repository }
     }
 
     fn move_branch(&self, commit: usize) {
@@ -192,12 +208,27 @@ impl History {
         std::fs::rename(refs.join("next.lock"), refs.join("main")).unwrap();
     }
 
+    fn source(&self, is_one_of_several: bool) -> Source {
+        let settings = self.repository.source("main", "").settings().clone();
+        Source::new(SourceSettings { id: self.id(), is_one_of_several, ..settings }, None)
+    }
+
+    fn id(&self) -> SourceId {
+        if self.letter == FIRST { SourceId::main() } else { SourceId::parse("sales").unwrap() }
+    }
+
+    /// Its campaigns among all.
+    fn own<'a>(&self, all: impl Iterator<Item = (&'a CampaignId, &'a str, DesiredState)>) -> Campaigns {
+        let own = all.filter(|(id, ..)| id.as_str().starts_with(self.letter));
+        own.map(|(id, name, desired)| campaign(id, name, desired)).collect()
+    }
+
     fn index(&self, revision: &Revision) -> usize {
         self.revisions.iter().position(|known| known == revision).unwrap()
     }
 }
 
-fn stream(trees: &[Tree]) -> String {
+fn stream(letter: char, trees: &[Tree]) -> String {
     let mut text = String::new();
     let file = |text: &mut String, path: &str, bytes: &str| {
         write!(text, "M 100644 inline {path}\ndata {}\n{bytes}\n", bytes.len()).unwrap();
@@ -212,11 +243,13 @@ fn stream(trees: &[Tree]) -> String {
             message.len()
         )
         .unwrap();
-        file(&mut text, "shared/tenant.toml", if tree.tenant { TENANT } else { "id = 7\n" });
-        file(&mut text, "shared/queues.toml", QUEUES);
-        file(&mut text, "shared/agents.toml", AGENTS);
+        if letter == FIRST {
+            file(&mut text, "shared/tenant.toml", if tree.tenant { TENANT } else { "id = 7\n" });
+            file(&mut text, "shared/queues.toml", QUEUES);
+            file(&mut text, "shared/agents.toml", AGENTS);
+        }
         for (name, said) in &tree.files {
-            file(&mut text, &format!("c{name}.toml"), &said.text(*name));
+            file(&mut text, &format!("{letter}{name}.toml"), &said.text(letter, *name));
         }
     }
     text
@@ -224,14 +257,15 @@ fn stream(trees: &[Tree]) -> String {
 
 /// A daemon's loop over a real store, and its lives.
 struct World {
-    history: History,
+    /// Of each source.
+    histories: Vec<History>,
     policy: BadFiles,
     path: PathBuf,
     /// `None` between two lives.
     store: Option<Arc<Flaky>>,
     daemon: Option<Daemon>,
-    /// What may be in force: one thing, or after a death two.
-    allowed: Vec<InForce>,
+    /// What may be in force of each source: one thing, or after a death two.
+    allowed: Vec<Vec<InForce>>,
 }
 
 async fn open(path: &Path) -> Arc<SqliteStore> {
@@ -255,11 +289,12 @@ async fn open(path: &Path) -> Arc<SqliteStore> {
 }
 
 impl World {
-    async fn new(history: History, policy: BadFiles, folder: &Path) -> Self {
+    async fn new(histories: Vec<History>, policy: BadFiles, folder: &Path) -> Self {
         let path = folder.join("dialops.db");
         let store = Some(Arc::new(Flaky::new(open(&path).await)));
         let nothing = InForce { commit: None, campaigns: BTreeMap::new() };
-        let mut world = Self { history, policy, path, store, daemon: None, allowed: vec![nothing] };
+        let allowed = vec![vec![nothing]; histories.len()];
+        let mut world = Self { histories, policy, path, store, daemon: None, allowed };
         world.start();
         world
     }
@@ -277,27 +312,48 @@ impl World {
             bad_files: self.policy,
             ..Guards::default()
         };
-        self.daemon = Some(Daemon::start_with(&self.history.repository, self.store().clone(), load, guards));
+        let sources = self.histories.iter().map(|history| history.source(self.histories.len() > 1)).collect();
+        self.daemon = Some(Daemon::start_with(sources, self.store().clone(), load, guards));
     }
 
-    /// A look at a commit that may end in the daemon's death; whether it did.
-    async fn look(&mut self, head: usize, steps: Option<u64>) -> bool {
-        self.history.move_branch(head);
+    /// What may be in force after a look at these commits.
+    fn after_look(&self, heads: &[usize]) -> Vec<Vec<InForce>> {
+        let mut after: Vec<Vec<InForce>> = Vec::new();
+        for ((history, allowed), head) in self.histories.iter().zip(&self.allowed).zip(heads) {
+            // Without what the first has the others can't be.
+            let alone = after.first().is_some_and(|first| first.iter().all(|one| one.commit.is_none()));
+            let one = |one: &InForce| match alone {
+                true => one.clone(),
+                false => one.after_look(&history.trees, *head, self.policy),
+            };
+            after.push(allowed.iter().map(one).collect());
+        }
+        after
+    }
+
+    /// A look at a commit of each source that may end in the daemon's death; whether it did.
+    async fn look(&mut self, heads: &[usize], steps: Option<u64>) -> bool {
+        self.histories.iter().zip(heads).for_each(|(history, head)| history.move_branch(*head));
         let store = Arc::clone(self.store());
         let steps_left = steps.map_or(-1, |steps| i64::try_from(steps).unwrap());
         self.store().steps_left.store(steps_left, Ordering::Release);
         let daemon = self.daemon.as_ref().unwrap();
-        let after = self.allowed.iter().map(|one| one.after_look(&self.history.trees, head, self.policy));
-        let after: Vec<_> = after.collect();
+        let after = self.after_look(heads);
+        let looks = async {
+            // The first look may find one source before that which it needs; the second finds it there.
+            for _ in &self.histories {
+                daemon.look(false).await;
+            }
+        };
         tokio::select! {
             biased;
             () = store.stopped.notified() => {
-                self.allowed.extend(after);
+                self.allowed.iter_mut().zip(after).for_each(|(allowed, after)| allowed.extend(after));
                 drop(store);
                 self.die().await;
                 true
             }
-            _ = daemon.look(false) => {
+            () = looks => {
                 self.store().steps_left.store(-1, Ordering::Release);
                 self.allowed = after;
                 let generation = daemon.generation();
@@ -315,32 +371,44 @@ impl World {
         self.start();
     }
 
-    /// What the store has in force, and what was published of it, must be one of what may be.
+    /// What the store has in force of each source, and what was published of it, must be one of what may be.
     async fn check(&mut self, generation: Option<Arc<Generation>>) {
-        let applied = self.store().applied().await.unwrap().map(|(revision, _)| self.history.index(&revision));
+        let applied = self.store().applied_commits().await.unwrap();
         let rows = self.store().campaigns().await.unwrap();
-        let rows = rows.iter().filter(|row| !row.retired && row.removed_at.is_none());
-        let campaigns = rows.map(|row| campaign(&row.id, &row.name, row.desired)).collect();
-        let in_force = InForce { commit: applied, campaigns };
-        assert!(self.allowed.contains(&in_force), "{in_force:?} is in force, allowed were {:?}", self.allowed);
-        if let Some(generation) = generation {
-            let defined = generation.definitions.campaigns.values();
-            let campaigns = defined.map(|one| campaign(&one.id, &one.name, one.desired)).collect();
-            let published = InForce { commit: Some(self.history.index(&generation.revision)), campaigns };
-            assert_eq!(published, in_force, "what dialling goes by is what the store has");
+        for (history, allowed) in self.histories.iter().zip(&mut self.allowed) {
+            let commit = applied.get(&history.id()).map(|(revision, _)| history.index(revision));
+            let rows = rows.iter().filter(|row| !row.retired && row.removed_at.is_none());
+            let campaigns = history.own(rows.map(|row| (&row.id, row.name.as_str(), row.desired)));
+            let in_force = InForce { commit, campaigns };
+            assert!(allowed.contains(&in_force), "{in_force:?} is in force, allowed were {allowed:?}");
+            if let Some(generation) = &generation {
+                let defined = generation.definitions.campaigns.values();
+                let campaigns = history.own(defined.map(|one| (&one.id, one.name.as_str(), one.desired)));
+                let commit = generation.sources.commits.get(&history.id()).map(|revision| history.index(revision));
+                let published = InForce { commit, campaigns };
+                assert_eq!(published, in_force, "what dialling goes by is what the store has");
+            }
+            *allowed = vec![in_force];
         }
-        self.allowed = vec![in_force];
+        for id in generation.iter().flat_map(|generation| generation.definitions.campaigns.keys()) {
+            let generation = generation.as_ref().unwrap();
+            let history = self.histories.iter().find(|history| id.as_str().starts_with(history.letter)).unwrap();
+            assert_eq!(generation.source_of(id), Some(&history.id()));
+            // It is one of its own source's, or this panics.
+            history.index(generation.revision_of(id));
+        }
     }
 
     async fn check_journal(&self) {
         for commit in self.store().handled_commits(1000).await.unwrap() {
-            let good = self.history.trees[self.history.index(&commit.revision)].is_good();
+            let history = self.histories.iter().find(|history| history.id() == commit.source).unwrap();
+            let good = history.trees[history.index(&commit.revision)].is_good();
             match commit.result {
                 CommitResult::InForce => assert!(good, "{commit:?}"),
                 CommitResult::InPart => assert!(!good && self.policy == BadFiles::Isolate, "{commit:?}"),
                 // Good ones, too, when history is rewritten.
                 CommitResult::Refused => {}
-                CommitResult::Failed => panic!("{commit:?}"),
+                CommitResult::Failed | CommitResult::Waits => panic!("{commit:?}"),
             }
         }
     }
@@ -357,16 +425,23 @@ async fn run(seed: u64) -> usize {
     let policy = if dice.per_mille(500) { BadFiles::Strict } else { BadFiles::Isolate };
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
-    let mut world = World::new(History::new(&mut dice), policy, folder.path()).await;
-    let (mut head, mut deaths) = (0_usize, 0);
+    let letters = if seed.is_multiple_of(2) { &[FIRST][..] } else { &[FIRST, 'd'] };
+    let histories: Vec<History> = letters.iter().map(|letter| History::new(*letter, &mut dice)).collect();
+    let steps_max = STEPS_MAX * histories.len() as u64;
+    let mut heads = vec![0_usize; histories.len()];
+    let mut world = World::new(histories, policy, folder.path()).await;
+    let mut deaths = 0;
     for _ in 0..OPERATIONS {
-        let by = usize::try_from(dice.below(3)).unwrap();
-        head = if dice.per_mille(150) { head.saturating_sub(by) } else { (head + by).min(COMMITS - 1) };
-        let steps = dice.per_mille(400).then(|| dice.below(STEPS_MAX));
-        deaths += usize::from(world.look(head, steps).await);
+        for head in &mut heads {
+            let by = usize::try_from(dice.below(3)).unwrap();
+            *head = if dice.per_mille(150) { head.saturating_sub(by) } else { (*head + by).min(COMMITS - 1) };
+        }
+        let steps = dice.per_mille(400).then(|| dice.below(steps_max));
+        deaths += usize::from(world.look(&heads, steps).await);
     }
     // Without a death, all that could be is in force.
-    world.look(COMMITS - 1, None).await;
+    heads.fill(COMMITS - 1);
+    world.look(&heads, None).await;
     world.check_journal().await;
     deaths
 }

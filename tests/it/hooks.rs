@@ -244,8 +244,8 @@ fn each_form_brings_a_commit_into_force_and_nothing_else_does() {
         pause(IN_VAIN);
         assert_eq!(looks(&daemon), before);
     }
-    let applied = daemon.metric("dialops_commit_to_applied_seconds_count{trigger=\"webhook\"}");
-    assert_eq!(applied, ["dialops_commit_to_applied_seconds_count{trigger=\"webhook\"} 5"]);
+    let applied = daemon.metric("dialops_commit_to_applied_seconds_count{source=\"main\",trigger=\"webhook\"}");
+    assert_eq!(applied, ["dialops_commit_to_applied_seconds_count{source=\"main\",trigger=\"webhook\"} 5"]);
     assert_eq!((&*counted(&daemon, "unknown", "403"), &*counted(&daemon, "generic", "403")), ("1", "3"));
     let log = daemon.log();
     assert!(log.contains("webhook github: there is no `X-Hub-Signature-256`"), "{log}");

@@ -24,7 +24,8 @@ async fn socket_json(served: &Served, path: &str) -> (StatusCode, Value) {
 }
 
 fn stay_on_last_good(served: &Served) {
-    served.source.send_modify(|source| {
+    served.source.send_modify(|status| {
+        let source = &mut status.sources[0];
         source.observed_revision = Some("main@sha1:ffffffffffffffffffffffffffffffffffffffff".into());
         source.conditions = vec![Condition {
             r#type: "Ready".into(),
@@ -84,7 +85,7 @@ async fn retired_campaigns_are_counted_each_once() {
     let served = Served::start().await;
     served.apply().await;
     // Of one of them a call is live, so that the dialling loop still shows it.
-    served.source.send_modify(|source| source.retired = vec!["autumn".to_owned(), "winter".to_owned()]);
+    served.source.send_modify(|status| status.retired = vec!["autumn".to_owned(), "winter".to_owned()]);
     served.dial.send_modify(|dial| {
         let spring = dial.campaigns[0].clone();
         dial.campaigns.push(CampaignStatus { id: "winter".to_owned(), phase: "retired".to_owned(), ..spring });
@@ -255,7 +256,7 @@ async fn a_reconcile_request_waits_for_the_look() {
     served.apply().await;
     let response = served.over_socket().post("http://dialops/api/v1/reconcile").send().await.unwrap();
     let found: Value = response.json().await.unwrap();
-    assert_eq!(found["source"]["lastHandledReconcileAt"], found["token"]);
+    assert_eq!(found["sources"][0]["lastHandledReconcileAt"], found["token"]);
 }
 
 #[tokio::test]

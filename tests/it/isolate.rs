@@ -95,6 +95,12 @@ fn a_commit_that_can_not_be_taken_apart_stays_out() {
     stage.until("the link is left out", || is_in_force(&stage, &second));
     assert_eq!(ready(&stage)["reason"], "FilesKept");
     assert_eq!(stage.status()["campaigns"]["list"][0]["phase"], "running");
+    // So is one whose name nobody can read.
+    stage.repository.write("campaigns/a\u{7}.toml", "");
+    let second = stage.repository.commit("a bell").to_string();
+    stage.until("the rest is in force", || is_in_force(&stage, &second));
+    let message = ready(&stage)["message"].to_string();
+    assert!(message.contains("in force, without campaigns/a\\\\u{7}.toml, campaigns/spring.toml as"), "{message}");
     stage.repository.write("campaigns/Autumn.toml", "");
     stage.repository.write("campaigns/autumn.toml", "");
     stage.repository.commit("names");

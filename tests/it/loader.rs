@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use dialops::{
-    config::{Loader, SourceFile, load, settings::outer_ceilings},
+    config::{LoadedFile, Loader, SourceFile, load, settings::outer_ceilings},
     domain::{
         campaign::{Campaign, Definitions},
         ids::CampaignId,
@@ -130,8 +130,12 @@ fn start() -> Files {
     files
 }
 
-fn list(files: &Files) -> Vec<(&str, Arc<[u8]>)> {
-    files.iter().map(|(path, bytes)| (*path, Arc::clone(bytes))).collect()
+fn list(files: &Files) -> Vec<LoadedFile<'_>> {
+    list_in("campaigns", files)
+}
+
+fn list_in<'a>(folder: &'a str, files: &'a Files) -> Vec<LoadedFile<'a>> {
+    files.iter().map(|(path, bytes)| LoadedFile { folder, path, bytes: Arc::clone(bytes) }).collect()
 }
 
 proptest::proptest! {
@@ -148,7 +152,7 @@ proptest::proptest! {
                     None => drop(files.remove(path)),
                 }
             }
-            let sources: Vec<_> = files.iter().map(|(path, bytes)| SourceFile { path, bytes }).collect();
+            let sources: Vec<_> = files.iter().map(|(path, bytes)| SourceFile { folder: "campaigns", path, bytes }).collect();
             let cold = load("campaigns", &sources, &outer_ceilings());
             proptest::prop_assert_eq!(loader.load("campaigns", &list(&files)), cold);
         }
@@ -175,7 +179,7 @@ fn what_a_commit_leaves_alone_is_not_resolved_again() {
     files.insert("shared/tenant.toml", tenant.into_bytes().into());
     let (shared, _) = loader.load("campaigns", &list(&files)).unwrap();
     assert_eq!(campaign(&shared, "a").agents.ring.as_secs(), 20);
-    let (moved, _) = loader.load("elsewhere", &list(&files)).unwrap();
+    let (moved, _) = loader.load("elsewhere", &list_in("elsewhere", &files)).unwrap();
     assert!(!Arc::ptr_eq(campaign(&moved, "a"), campaign(&shared, "a")));
     assert_eq!(moved, shared);
 }
@@ -191,7 +195,8 @@ fn a_warning_of_a_template_moves_on_to_the_next_campaign() {
         files.insert(path, text.into_bytes().into());
     }
     let both_say = |files: &Files| {
-        let sources: Vec<_> = files.iter().map(|(path, bytes)| SourceFile { path, bytes }).collect();
+        let sources: Vec<_> =
+            files.iter().map(|(path, bytes)| SourceFile { folder: "campaigns", path, bytes }).collect();
         let (cold, warm) = (load("campaigns", &sources, &outer_ceilings()), loader.load("campaigns", &list(files)));
         assert_eq!(warm, cold);
         cold.unwrap().1.iter().filter(|warning| &*warning.location.file == "campaigns/templates/one.toml").count()

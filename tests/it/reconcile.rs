@@ -19,7 +19,7 @@ use dialops::{
         campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
-        drift::{Policy, calls::LiveRows},
+        drift::{Drift, Policy, calls::LiveRows, files::Copies},
         guards::Guards,
         ids::{
             AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision,
@@ -30,18 +30,18 @@ use dialops::{
         phone::E164,
         tenant::Tenant,
     },
-    gitops::{CommitFiles, Trigger, Wake, watch as git_watch},
-    reconcile::{self, Checked, Load, Reconcile, Rejected},
+    gitops::{CommitFiles, Source, Trigger, Wake, watch as git_watch},
+    reconcile::{self, Checked, FollowedSource, Load, Reconcile, Rejected},
     store::{
-        Against, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange, CommitResult,
-        ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, EventKind, FileChanges, GateSettings,
-        HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber,
-        ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError, StoredCampaign,
-        StoredFiles, Tally, Why, memory::MemoryStore,
+        Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange,
+        CommitResult, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, EventKind, FileChanges,
+        GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed,
+        ListedNumber, ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError,
+        StoredCampaign, StoredFiles, Tally, Why, memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
-        status::{DialStatus, Problem, SourceStatus, Verification},
+        status::{DialStatus, Problem, ReconcileStatus, SourceStatus, Verification},
     },
 };
 use jiff::Timestamp;
@@ -62,7 +62,7 @@ fn problem(file: &str, message: &str) -> Problem {
 }
 
 /// Stands in for `config`: a file has `id`, `name` and `state`.
-fn load(files: &CommitFiles) -> Result<Checked, Rejected> {
+fn load(files: &CommitFiles, _: &[Arc<CommitFiles>]) -> Result<Checked, Rejected> {
     let mut campaigns = BTreeMap::new();
     let mut problems = vec![];
     for file in &files.files {
@@ -76,7 +76,8 @@ fn load(files: &CommitFiles) -> Result<Checked, Rejected> {
         return Err(problems.into());
     }
     let definitions = Definitions { campaigns, ..Definitions::of(tenant) };
-    Ok(Checked { definitions, lowered: vec![], kept: BTreeMap::new() })
+    let (kept, kept_elsewhere, sources) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    Ok(Checked { definitions, lowered: vec![], kept, kept_elsewhere, sources })
 }
 
 fn campaign(bytes: &[u8]) -> Result<Campaign, &'static str> {
@@ -109,7 +110,7 @@ fn memory() -> Arc<MemoryStore> {
 pub(crate) struct Daemon {
     commands: mpsc::Sender<ReconcileCommand>,
     generation: watch::Receiver<Option<Arc<Generation>>>,
-    status: watch::Receiver<SourceStatus>,
+    status: watch::Receiver<ReconcileStatus>,
     wake: Arc<Wake>,
     metrics: Arc<Metrics>,
     task: JoinHandle<Result<(), StoreError>>,
@@ -121,20 +122,20 @@ impl Daemon {
     fn start(repository: &Repository, store: Arc<dyn Store>) -> Self {
         // A file that is gone is all that some of these commits do.
         let guards = Guards { grace: Duration::ZERO, removals_percent: 100, ..Guards::default() };
-        Self::start_with(repository, store, Arc::new(load), guards)
+        Self::start_with(vec![repository.source("main", "")], store, Arc::new(load), guards)
     }
 
-    pub(crate) fn start_with(repository: &Repository, store: Arc<dyn Store>, load: Arc<Load>, guards: Guards) -> Self {
+    pub(crate) fn start_with(sources: Vec<Source>, store: Arc<dyn Store>, load: Arc<Load>, guards: Guards) -> Self {
         let (commands, served) = mpsc::channel(QUEUE_LENGTH);
         let (generation, generations) = watch::channel(None);
-        let (status, statuses) = watch::channel(SourceStatus::default());
+        let (status, statuses) = watch::channel(ReconcileStatus::default());
         let (wake, metrics) = (Arc::new(Wake::default()), Arc::new(Metrics::new(Timestamp::UNIX_EPOCH)));
         let shutdown = CancellationToken::new();
+        let followed = |source| FollowedSource { source, wake: Arc::clone(&wake), outbox: Arc::default() };
         let parts = Reconcile {
-            source: repository.source("main", ""),
+            sources: sources.into_iter().map(followed).collect(),
             store,
             load,
-            wake: Arc::clone(&wake),
             guards,
             drift: Policy::Mend,
             dialer: mpsc::channel(1).0,
@@ -142,7 +143,6 @@ impl Daemon {
             generation,
             status,
             metrics: Arc::clone(&metrics),
-            outbox: Arc::default(),
             clock: Clock::system(),
         };
         let task = tokio::spawn(reconcile::run(parts, shutdown.clone()));
@@ -154,11 +154,17 @@ impl Daemon {
     pub(crate) async fn look(&self, allow_rewrite: bool) -> SourceStatus {
         let (done, over) = oneshot::channel();
         self.commands
-            .send(ReconcileCommand { token: "t1".to_owned(), by: "uid 7".to_owned(), allow_rewrite, done })
+            .send(ReconcileCommand {
+                token: "t1".to_owned(),
+                by: "uid 7".to_owned(),
+                source: None,
+                allow_rewrite,
+                done,
+            })
             .await
             .unwrap();
         timeout(PATIENCE, over).await.expect("the look ends").unwrap();
-        self.status.borrow().clone()
+        self.status.borrow().sources[0].clone()
     }
 
     pub(crate) fn generation(&self) -> Option<Arc<Generation>> {
@@ -182,7 +188,7 @@ impl Daemon {
     }
 
     fn counted(&self, series: &str) -> bool {
-        let text = self.metrics.render(&SourceStatus::default(), &DialStatus::default()).unwrap();
+        let text = self.metrics.render(&ReconcileStatus::default(), &DialStatus::default()).unwrap();
         String::from_utf8(text).unwrap().lines().any(|line| line == series)
     }
 }
@@ -252,8 +258,8 @@ async fn commits_come_into_force_one_after_the_other() {
     let rows = store.campaigns().await.unwrap();
     assert!(rows[0].retired && !rows[1].retired);
     assert_ne!(rows[1].revision, third, "the commit didn't change summer");
-    assert!(daemon.counted("dialops_reconcile_total{result=\"success\"} 3"));
-    assert!(daemon.counted("dialops_commit_to_applied_seconds_count{trigger=\"manual\"} 3"));
+    assert!(daemon.counted("dialops_reconcile_total{result=\"success\",source=\"main\"} 3"));
+    assert!(daemon.counted("dialops_commit_to_applied_seconds_count{source=\"main\",trigger=\"manual\"} 3"));
     daemon.stop().await;
 }
 
@@ -276,7 +282,7 @@ async fn a_bad_commit_leaves_the_last_good_one_in_force() {
     assert_eq!(status.problems, [problem("latin.toml", "not UTF-8"), problem("spring.toml", "no such state")]);
     assert_eq!((status.last_attempted_revision.clone(), status.last_applied_revision.clone()), (at(&bad), at(&good)));
     assert_eq!((status.files, daemon.in_force()), (2, Some(good.clone())));
-    assert!(daemon.counted("dialops_reconcile_errors_total{reason=\"rejected\"} 1"));
+    assert!(daemon.counted("dialops_reconcile_errors_total{reason=\"rejected\",source=\"main\"} 1"));
 
     let link = repository.blob(b"spring.toml");
     repository.stage("120000", &link, "link.toml");
@@ -315,9 +321,9 @@ async fn a_poll_without_news_does_nothing() {
     daemon.wake.wake(Trigger::Poll);
     assert!(timeout(Duration::from_millis(300), daemon.status.changed()).await.is_err());
     assert!(daemon.counted("dialops_source_fetches_total{result=\"noop\",source=\"main\"} 1"));
-    assert!(daemon.counted("dialops_reconcile_total{result=\"error\"} 1"), "it was not checked again");
+    assert!(daemon.counted("dialops_reconcile_total{result=\"error\",source=\"main\"} 1"), "it was not checked again");
     daemon.look(false).await;
-    assert!(daemon.counted("dialops_reconcile_total{result=\"error\"} 2"), "a person asked again");
+    assert!(daemon.counted("dialops_reconcile_total{result=\"error\",source=\"main\"} 2"), "a person asked again");
 }
 
 #[tokio::test]
@@ -334,7 +340,7 @@ async fn a_start_on_a_bad_commit_brings_the_last_good_one_back() {
     let daemon = Daemon::start(&repository, store.clone());
     let status = daemon.look(false).await;
     assert_eq!((daemon.in_force(), &status.applied_at), (Some(good.clone()), &since));
-    assert!(daemon.counted("dialops_commit_to_applied_seconds_count{trigger=\"manual\"} 0"));
+    assert!(daemon.counted("dialops_commit_to_applied_seconds_count{source=\"main\",trigger=\"manual\"} 0"));
     daemon.stop().await;
 
     repository.write("spring.toml", file("bad"));
@@ -437,7 +443,10 @@ async fn a_failing_store_is_tried_again_and_one_taken_over_ends_the_loop() {
     assert_eq!(daemon.in_force(), None);
 
     store.failing.store(false, Ordering::Release);
-    timeout(PATIENCE, daemon.status.wait_for(ready)).await.expect("tried again by itself").unwrap();
+    timeout(PATIENCE, daemon.status.wait_for(|status| status.sources.first().is_some_and(ready)))
+        .await
+        .expect("tried again by itself")
+        .unwrap();
     assert_eq!(daemon.in_force(), Some(first.clone()));
     daemon.look(false).await;
     let handled = memory.handled_commits(9).await.unwrap();
@@ -497,9 +506,12 @@ async fn a_commit_is_in_force_within_a_second_by_watch_alone() {
     repository.commit("first");
     let mut daemon = Daemon::start(&repository, memory());
     let source = repository.source("main", "");
-    let watched = git_watch::run(source, Arc::clone(&daemon.wake), Arc::default(), daemon.shutdown.clone());
+    let watched = git_watch::run(source, Arc::clone(&daemon.wake), daemon.shutdown.clone());
     tokio::spawn(watched);
-    timeout(PATIENCE, daemon.status.wait_for(ready)).await.unwrap().unwrap();
+    timeout(PATIENCE, daemon.status.wait_for(|status| status.sources.first().is_some_and(ready)))
+        .await
+        .unwrap()
+        .unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     for n in 0..5 {
         repository.write("spring.toml", file("running") + &format!("# {n}\n"));
@@ -508,7 +520,7 @@ async fn a_commit_is_in_force_within_a_second_by_watch_alone() {
         timeout(Duration::from_secs(1), applied).await.expect("within a second").unwrap();
     }
     daemon.look(false).await;
-    assert!(daemon.counted("dialops_commit_to_applied_seconds_count{trigger=\"watch\"} 5"));
+    assert!(daemon.counted("dialops_commit_to_applied_seconds_count{source=\"main\",trigger=\"watch\"} 5"));
 }
 
 #[tokio::test]
@@ -520,7 +532,7 @@ async fn the_example_is_checked_as_the_command_does() {
     let revision = repository.commit_index("the example");
     let files = repository.source("main", "").read(&revision).await.unwrap();
     let check = reconcile::check(Arc::new(Loader::new(outer_ceilings())));
-    let definitions = check(&files).unwrap().definitions;
+    let definitions = check(&files, &[]).unwrap().definitions;
     assert!(definitions.campaigns.contains_key(&CampaignId::parse("spring-offer").unwrap()));
 
     repository.git(["checkout", "--quiet", "--force", "main"]);
@@ -530,13 +542,13 @@ async fn the_example_is_checked_as_the_command_does() {
     }
     let moved = repository.commit("in a folder of their own");
     let source = repository.source("main", "campaigns");
-    assert_eq!(check(&source.read(&moved).await.unwrap()).unwrap().definitions, definitions);
+    assert_eq!(check(&source.read(&moved).await.unwrap(), &[]).unwrap().definitions, definitions);
 
     let path = "campaigns/spring-offer.toml";
     let text = std::fs::read_to_string(repository.path().join(path)).unwrap();
     repository.write(path, text.replace("state = \"running\"", "state = \"runing\""));
     let bad = repository.commit("a typing error");
-    let problems = check(&source.read(&bad).await.unwrap()).unwrap_err().problems;
+    let problems = check(&source.read(&bad).await.unwrap(), &[]).unwrap_err().problems;
     assert_eq!((problems.len(), problems[0].file.as_str()), (1, path));
     assert!(problems[0].line > 1 && problems[0].suggestion.as_deref().unwrap().contains("running"));
 }
@@ -570,7 +582,7 @@ async fn what_was_planned_against_another_commit_is_refused_and_planned_anew() {
         async move { memory.applied().await.unwrap().unwrap().0 }
     };
     assert_eq!(in_force(&memory).await, second, "nothing of the third is there");
-    timeout(PATIENCE, daemon.status.wait_for(|status| condition(status, "Ready").unwrap().0 == "True"))
+    timeout(PATIENCE, daemon.status.wait_for(|status| self::ready(&status.sources[0])))
         .await
         .expect("planned anew by itself")
         .unwrap();
@@ -622,6 +634,10 @@ impl Store for Flaky {
 
     async fn applied(&self) -> Result<Option<(Revision, Timestamp)>, StoreError> {
         self.stepwise(self.inner.applied()).await
+    }
+
+    async fn applied_commits(&self) -> Result<AppliedCommits, StoreError> {
+        self.stepwise(self.inner.applied_commits()).await
     }
 
     async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
@@ -678,6 +694,18 @@ impl Store for Flaky {
 
     async fn file_digests(&self) -> Result<BTreeMap<String, String>, StoreError> {
         self.inner.file_digests().await
+    }
+
+    async fn copies(&self) -> Result<Copies, StoreError> {
+        self.inner.copies().await
+    }
+
+    async fn drifted_overrides(&self) -> Result<Vec<Drift>, StoreError> {
+        self.inner.drifted_overrides().await
+    }
+
+    async fn mend_overrides(&self, ids: &[OverrideId]) -> Result<(), StoreError> {
+        self.inner.mend_overrides(ids).await
     }
 
     async fn files(&self) -> Result<Option<StoredFiles>, StoreError> {

@@ -69,8 +69,9 @@ impl Remote {
 /// The source of settings whose table it is.
 fn source(folder: &Path, table: &str) -> Source {
     let text = format!("[source]\n{table}\n");
-    let settings = Settings::parse(&folder.join("dialops.toml"), &text).unwrap_or_else(|faults| panic!("{faults:#?}"));
-    Source::new(settings.source, None)
+    let mut settings =
+        Settings::parse(&folder.join("dialops.toml"), &text).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    Source::new(settings.sources.swap_remove(0), None)
 }
 
 async fn told(source: &Source) -> String {

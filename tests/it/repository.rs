@@ -10,7 +10,7 @@ use std::{
 
 use dialops::{
     config::settings::{Follow, Location, SourceSettings, VerifySettings},
-    domain::ids::Revision,
+    domain::ids::{Revision, SourceId},
     gitops::Source,
 };
 
@@ -83,6 +83,10 @@ impl Repository {
 /// The source that follows a branch of the repository at `path`.
 pub(crate) fn source(path: impl Into<PathBuf>, branch: &str, prefix: &str) -> Source {
     let settings = SourceSettings {
+        id: SourceId::main(),
+        is_one_of_several: false,
+        owner: None,
+        commit_status: None,
         at: Location::Local(path.into()),
         follow: Follow::Branch(branch.to_owned()),
         path: prefix.to_owned(),

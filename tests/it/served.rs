@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time
 
 use dialops::{
     clock::Clock,
-    config::{
-        Loader,
-        settings::{Follow, outer_ceilings},
-    },
+    config::{Loader, settings::outer_ceilings},
     control::{AgentError, DialCommand, QUEUE_LENGTH, ReconcileCommand},
     domain::{
         agent::Availability,
@@ -36,7 +33,9 @@ use dialops::{
     },
     telemetry::{
         metrics::Metrics,
-        status::{AgentStatus, CampaignStatus, CommitInfo, Condition, DialStatus, SourceStatus, Waiting},
+        status::{
+            AgentStatus, CampaignStatus, CommitInfo, Condition, DialStatus, ReconcileStatus, SourceStatus, Waiting,
+        },
     },
 };
 use jiff::Timestamp;
@@ -52,7 +51,7 @@ pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 pub(crate) struct Served {
     pub(crate) socket: PathBuf,
     pub(crate) address: SocketAddr,
-    pub(crate) source: watch::Sender<SourceStatus>,
+    pub(crate) source: watch::Sender<ReconcileStatus>,
     pub(crate) dial: watch::Sender<DialStatus>,
     pub(crate) generation: watch::Sender<Option<Arc<Generation>>>,
     pub(crate) store: Arc<MemoryStore>,
@@ -80,7 +79,8 @@ impl Served {
         let unix = http::listen::unix(&socket).await.unwrap();
         let clock = Clock::manual(START.parse().unwrap());
         let store = MemoryStore::open(opener(), gate_settings(), clock.clone());
-        let (source, source_status) = watch::channel(SourceStatus::default());
+        let (source, source_status) =
+            watch::channel(ReconcileStatus { sources: vec![SourceStatus::default()], ..ReconcileStatus::default() });
         let (dial, dial_status) = watch::channel(DialStatus::default());
         let (generation, in_force) = watch::channel(None);
         let (dialer, dial_commands) = mpsc::channel(QUEUE_LENGTH);
@@ -91,16 +91,16 @@ impl Served {
         let metrics = Arc::new(Metrics::new(clock.now().wall));
         let state = ServerState {
             instance: Instance { name: "test".into(), version: "0.0.0".into(), started_at: clock.now().wall },
-            repository: crate::repository::source("/nonexistent", "main", "campaigns"),
+            sources: vec![crate::repository::source("/nonexistent", "main", "campaigns")],
             loader: Arc::new(Loader::new(outer_ceilings())),
-            source: source_status,
+            reconcile: source_status,
             dial: dial_status,
             generation: in_force,
             store: store.clone(),
             dialer,
             reconciler,
-            wake: Arc::default(),
-            webhooks: Arc::new(Webhooks::new(vec![], Follow::Branch("main".into()), None)),
+            wakes: vec![Arc::default()],
+            webhooks: Arc::new(Webhooks::new(vec![], vec![], None)),
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
             access,
@@ -136,7 +136,7 @@ impl Served {
         let changes = vec![CampaignChange::Put { id: campaign_id(), digest: "d1".into() }];
         self.store.apply(Arc::clone(&generation), changes, Against::Whatever).await.unwrap();
         self.generation.send_replace(Some(generation));
-        self.source.send_replace(source_status());
+        self.source.send_modify(|status| status.sources = vec![source_status()]);
         self.dial.send_replace(dial_status());
     }
 
@@ -252,8 +252,8 @@ fn generation() -> Generation {
 fn source_status() -> SourceStatus {
     let revision = Some(format!("main@sha1:{COMMIT}"));
     SourceStatus {
-        retired: Vec::new(),
-        removed: Vec::new(),
+        id: "main".into(),
+        owner: None,
         waiting: None,
         repository: "/srv/calls".into(),
         reference: "refs/heads/main".into(),
@@ -377,9 +377,9 @@ fn set_state(dial: &watch::Sender<DialStatus>, agent: &AgentId, availability: Av
     })
 }
 
-async fn stand_in_reconciler(mut commands: mpsc::Receiver<ReconcileCommand>, source: watch::Sender<SourceStatus>) {
+async fn stand_in_reconciler(mut commands: mpsc::Receiver<ReconcileCommand>, source: watch::Sender<ReconcileStatus>) {
     while let Some(command) = commands.recv().await {
-        source.send_modify(|status| status.last_handled_reconcile = Some(command.token));
+        source.send_modify(|status| status.sources[0].last_handled_reconcile = Some(command.token));
         let _caller_gone = command.done.send(());
     }
 }

@@ -135,7 +135,7 @@ impl Default for Campaign {
 }
 
 impl Campaign {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let Self { id, state, window, max_ring, do_not_call, timezone, starts_at, ends_at, rest, .. } = self;
         let results = self.results.map_or_else(|| self.days(), str::to_owned);
         format!(

@@ -36,7 +36,7 @@ fn definitions(root: &Path) -> Definitions {
     let sources: Vec<_> = all
         .iter()
         .filter(|(path, _)| path.ends_with(".toml") && !path.ends_with("sim.toml"))
-        .map(|(path, bytes)| SourceFile { path, bytes })
+        .map(|(path, bytes)| SourceFile { folder: "campaigns", path, bytes })
         .collect();
     match config::load("campaigns", &sources, &outer_ceilings()) {
         Ok((definitions, _)) => definitions,
@@ -195,7 +195,7 @@ fn a_fault_of_a_template_is_told_once_for_all_its_campaigns() {
     let sources: Vec<_> = all
         .iter()
         .filter(|(path, _)| path.ends_with(".toml"))
-        .map(|(path, bytes)| SourceFile { path, bytes })
+        .map(|(path, bytes)| SourceFile { folder: "campaigns", path, bytes })
         .collect();
     let faults = config::load("campaigns", &sources, &outer_ceilings()).unwrap_err();
     let faults: Vec<_> =

@@ -18,7 +18,7 @@ use crate::{
         diagnostic::sort,
     },
     domain::campaign::Ceilings,
-    gitops::{Checkout, CommitFiles, SourceError},
+    gitops::{Checkout, CommitFile, CommitFiles, SourceError},
 };
 
 /// The instant that `--at` names.
@@ -54,9 +54,9 @@ impl<'a> Compared<'a> {
     pub(super) fn review(&self, checked: &mut Checked) {
         let now = self.at.or(self.base.as_ref().map(|(_, files)| files.committed_at));
         let Some(now) = now else { return };
-        let files = self.base.as_ref().map(|(name, commit)| (*name, sources(commit)));
+        let files = self.base.as_ref().map(|(name, commit)| (*name, sources(&checked.folder, commit)));
         let base = files.as_ref().map(|(name, files)| Base { name, files });
-        let found = change::review(&checked.folder, &checked.sources(), base, now);
+        let found = change::review(&checked.own_sources().collect::<Vec<_>>(), base, now);
         checked.diagnostics.extend(found);
         sort(&mut checked.diagnostics);
     }
@@ -65,8 +65,9 @@ impl<'a> Compared<'a> {
     /// of one file can break another.
     pub(super) fn narrow(&self, checked: &mut Checked, ceilings: &Ceilings) {
         let Some(since) = &self.since else { return };
-        let files = sources(since);
-        let found = match config::load(&checked.folder, &files, ceilings) {
+        let files = sources(&checked.folder, since);
+        let all: Vec<_> = files.iter().copied().chain(checked.others()).collect();
+        let found = match config::load(&checked.folder, &all, ceilings) {
             Ok((_, warnings)) => warnings,
             Err(found) => found,
         };
@@ -85,6 +86,7 @@ impl<'a> Compared<'a> {
     }
 }
 
-fn sources(commit: &CommitFiles) -> Vec<SourceFile<'_>> {
-    commit.files.iter().map(|file| SourceFile { path: commit.inside(&file.path), bytes: &file.bytes }).collect()
+fn sources<'a>(folder: &'a str, commit: &'a CommitFiles) -> Vec<SourceFile<'a>> {
+    let source = |file: &'a CommitFile| SourceFile { folder, path: commit.inside(&file.path), bytes: &file.bytes };
+    commit.files.iter().map(source).collect()
 }

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::cli::output::note;
+use crate::cli::output::{Failure, note};
 use crate::config::{
     Diagnostic, FILE_BYTES_MAX, Settings, SourceFile,
     code::Code,
@@ -35,6 +35,11 @@ pub(in crate::cli) fn campaigns_folder(dir: &Path, name: &str) -> Option<PathBuf
     dir.join("shared").is_dir().then(|| dir.to_owned())
 }
 
+/// The same of one source among several, which need not have a `shared`.
+pub(in crate::cli) fn source_folder(dir: &Path, name: &str) -> Option<PathBuf> {
+    campaigns_folder(dir, name).or_else(|| dir.is_dir().then(|| dir.to_owned()))
+}
+
 /// A path as people would type it: without `./`, with `/`.
 pub(in crate::cli) fn shown_path(path: &Path) -> String {
     let parts = path.components().filter(|part| !matches!(part, std::path::Component::CurDir));
@@ -48,6 +53,8 @@ pub(in crate::cli) struct Checked {
     pub(in crate::cli) folder: String,
     /// Configuration by its path inside the folder of campaigns.
     pub(in crate::cli) files: BTreeMap<String, Vec<u8>>,
+    /// Folders of other sources, which are one configuration with it.
+    with: Vec<Self>,
     /// Settings by their shown path.
     settings: Option<(String, String)>,
     pub(in crate::cli) diagnostics: Vec<Diagnostic>,
@@ -85,6 +92,22 @@ impl Checked {
         self.folder = shown_path(folder);
         let shown = self.folder.clone();
         self.read_below(folder, &shown, ("", 0), &mut Vec::with_capacity(BUFFER));
+    }
+
+    /// Reads the folders of other sources; the first that has none is told.
+    pub(in crate::cli) fn read_with(&mut self, others: &[PathBuf], name: &str) -> Result<(), Failure> {
+        for dir in others {
+            let folder = source_folder(dir, name).filter(|folder| shown_path(folder) != self.folder);
+            let folder = folder.ok_or_else(|| {
+                let error = format!("{} is not the folder of another source", dir.display());
+                Failure::bad_input(error, "name the root of its repository, or its folder of campaigns, with --with")
+            })?;
+            let mut other = Self::default();
+            other.read_folder(&folder);
+            self.diagnostics.append(&mut other.diagnostics);
+            self.with.push(other);
+        }
+        Ok(())
     }
 
     /// Reads what is configuration in a folder; hidden entries are left alone.
@@ -138,12 +161,26 @@ impl Checked {
         {
             return Some(text.as_str());
         }
-        std::str::from_utf8(self.files.get(self.inside(path)?)?).ok()
+        let own = self.inside(path).and_then(|inside| self.files.get(inside));
+        own.map_or_else(
+            || self.with.iter().find_map(|other| other.source(path)),
+            |bytes| std::str::from_utf8(bytes).ok(),
+        )
     }
 
-    /// The files as they are loaded.
+    /// The files as they are loaded, those of other sources too.
     pub(in crate::cli) fn sources(&self) -> Vec<SourceFile<'_>> {
-        self.files.iter().map(|(path, bytes)| SourceFile { path, bytes }).collect()
+        self.own_sources().chain(self.others()).collect()
+    }
+
+    /// The files of the folder itself.
+    pub(in crate::cli) fn own_sources(&self) -> impl Iterator<Item = SourceFile<'_>> {
+        self.files.iter().map(|(path, bytes)| SourceFile { folder: &self.folder, path, bytes })
+    }
+
+    /// The files of other sources.
+    pub(in crate::cli) fn others(&self) -> impl Iterator<Item = SourceFile<'_>> {
+        self.with.iter().flat_map(Self::own_sources)
     }
 
     /// The shown paths of all files that were read.

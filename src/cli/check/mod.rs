@@ -21,7 +21,7 @@ use crate::{
 };
 use base::Compared;
 use fix::Fixed;
-use folder::{Checked, campaigns_folder, counted};
+use folder::{Checked, campaigns_folder, counted, source_folder};
 use format::{Colour, Format};
 
 /// Exit code of a command line that is wrong.
@@ -70,6 +70,10 @@ pub struct Args {
     #[arg(long, value_name = "REV")]
     changed_since: Option<String>,
 
+    /// The folder of another source, which is one configuration with this one (`[[sources]]`); may be repeated
+    #[arg(long, value_name = "FOLDER")]
+    with: Vec<PathBuf>,
+
     /// Whether text is coloured
     #[arg(long, value_enum, default_value_t = Colour::Auto)]
     color: Colour,
@@ -92,8 +96,9 @@ pub fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u
     let dir = args.dir.as_deref().unwrap_or(Path::new("."));
     let mut checked = Checked::default();
     let settings = args.settings.as_deref().and_then(|path| checked.settings(path));
-    let name = settings.as_ref().map_or("campaigns", |settings| &settings.source.path);
-    let Some(folder) = campaigns_folder(dir, name) else {
+    let name = settings.as_ref().map_or("campaigns", |settings| settings.folder_in(dir));
+    let find = if args.with.is_empty() { campaigns_folder } else { source_folder };
+    let Some(folder) = find(dir, name) else {
         if args.dir.is_none() {
             writeln!(err, "error: there is no folder {name} here; name the root of a configuration repository, DIR")?;
             return Ok(USAGE);
@@ -103,6 +108,10 @@ pub fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u
         return Ok(2);
     };
     checked.read_folder(&folder);
+    if let Err(Failure { message, hint, .. }) = checked.read_with(&args.with, name) {
+        writeln!(err, "error: {message}; {hint}")?;
+        return Ok(2);
+    }
     let ceilings = settings.map_or_else(outer_ceilings, |settings| settings.ceilings);
     let compared = Compared::new(&folder, args.base.as_deref(), args.changed_since.as_deref(), args.at);
     let compared = match compared {

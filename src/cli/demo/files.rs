@@ -142,6 +142,7 @@ mod tests {
             let mut files = shared(|name| format!("sip:{name}@127.0.0.1:4"));
             files.push(campaign(state));
             let bytes = |(path, text): &'static (&str, String)| SourceFile {
+                folder: "campaigns",
                 path: path.strip_prefix("campaigns/").unwrap(),
                 bytes: text.as_bytes(),
             };

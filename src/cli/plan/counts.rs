@@ -38,14 +38,19 @@ enum State {
 
 impl<'a> Counts<'a> {
     /// Asks for nothing yet.
-    pub(super) fn ask(plan: &Plan, place: &Place, client: &'a Client, within: Duration) -> Self {
+    pub(super) fn ask(
+        plan: &Plan,
+        place: &Place,
+        client: &'a Client,
+        (source, within): (Option<&str>, Duration),
+    ) -> Self {
         let state = if plan.comparison.is_empty() {
             // Nothing is to be counted; but without a daemon nobody has said so.
             State::Over(plan.live.as_ref().err().cloned())
         } else if within.is_zero() {
             State::Over(Some("none were asked for".to_owned()))
         } else {
-            request(plan, place).map_or_else(|why| State::Over(Some(why)), State::Unasked)
+            request(plan, place, source).map_or_else(|why| State::Over(Some(why)), State::Unasked)
         };
         Self { client, within, state, refused: None }
     }
@@ -140,7 +145,7 @@ fn line(read: &mut Vec<u8>) -> Option<Vec<u8>> {
 }
 
 /// How the plan's files differ from those in force; else why the daemon is not asked.
-fn request(plan: &Plan, place: &Place) -> Result<PlanRequest, String> {
+fn request(plan: &Plan, place: &Place, source: Option<&str>) -> Result<PlanRequest, String> {
     let live = plan.live.as_ref().map_err(Clone::clone)?;
     let revision = live.revision.as_deref().and_then(Revision::parse);
     let revision = revision.ok_or("the daemon has nothing in force yet, so it has no contacts")?;
@@ -166,5 +171,5 @@ fn request(plan: &Plan, place: &Place) -> Result<PlanRequest, String> {
     if files.is_empty() {
         return Err("what the plan leads to is in force already".to_owned());
     }
-    Ok(PlanRequest { base: revision.to_string(), files })
+    Ok(PlanRequest { source: source.map(str::to_owned), base: revision.to_string(), files })
 }

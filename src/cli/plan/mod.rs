@@ -60,6 +60,13 @@ pub(super) struct Args {
     /// Settings whose ceilings hold for both sides; without them only what holds everywhere is checked
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
+    /// The source whose files these are, where the daemon follows several [default: the first of its settings]
+    #[arg(long, value_name = "ID")]
+    source: Option<String>,
+    /// The folder of another source, which is one configuration with this one, in place of what the daemon has of it;
+    /// may be repeated
+    #[arg(long, value_name = "FOLDER")]
+    with: Vec<PathBuf>,
     /// Longest wait for counts of contacts, in seconds; 0 asks for none
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     counts_within: u64,
@@ -120,13 +127,18 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
 async fn planned(args: Args, target: &Target) -> Result<Exit, Failure> {
     words(&args)?;
     let settings = side::settings(args.settings.as_ref().or(target.config.as_ref()))?;
-    let name = settings.as_ref().map_or("campaigns", |settings| &settings.source.path);
-    let place = Place::find(&args.dir, name)?;
+    let name = settings.as_ref().map_or("campaigns", |settings| settings.folder_in(&args.dir));
+    let mut place = Place::find(&args.dir, name, args.source.is_some() || !args.with.is_empty())?;
     let client = Client::new(target)?;
-    let live = live(&client).await;
+    let source: Vec<(&str, &str)> = args.source.iter().map(|source| ("source", source.as_str())).collect();
+    let live = live(&client, &source).await;
+    match &live {
+        Ok(live) if args.with.is_empty() => place.beside_live(live, &client, &source).await,
+        Ok(_) | Err(_) => place.beside(&args.with, name)?,
+    }
     let live_from = args.from.as_deref().map_or(live.is_ok(), |from| from == "live");
     let from = match (&live, args.from.as_deref()) {
-        (Ok(live), _) if live_from => Side::live(&place, live, &client, args.from.is_some()).await?,
+        (Ok(live), _) if live_from => Side::live(&place, live, &client, (args.from.is_some(), &source)).await?,
         (Err(failure), _) if live_from => return Err(failure.clone()),
         (_, Some(from)) => Side::commit(&place, from)?,
         (_, None) => {
@@ -148,7 +160,8 @@ async fn planned(args: Args, target: &Target) -> Result<Exit, Failure> {
     let guard =
         guards.filter(|_| !comparison.is_empty()).map(|guards| guards.verdict(&removals(&from, &to, &comparison)));
     let plan = Plan { from, to, live: live.map_err(|failure| failure.message), comparison, guard };
-    let mut counts = Counts::ask(&plan, &place, &client, Duration::from_secs(args.counts_within));
+    let mut counts =
+        Counts::ask(&plan, &place, &client, (args.source.as_deref(), Duration::from_secs(args.counts_within)));
     match args.format {
         Format::Text => text::write(&plan, &mut counts).await?,
         Format::Markdown => markdown::write(&plan, &counts.all().await)?,
@@ -167,6 +180,7 @@ fn removals(from: &Side, to: &Side, comparison: &Comparison) -> Removals {
         gone: gone.map(|campaign| campaign.id.clone()).collect(),
         in_force: from.campaigns(),
         defined: to.campaigns(),
+        elsewhere: to.elsewhere(),
     }
 }
 
@@ -185,8 +199,8 @@ fn words(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn live(client: &Client) -> Result<Live, Failure> {
-    match tokio::time::timeout(LIVE_WITHIN, client.get(&["generation"], &[])).await {
+async fn live(client: &Client, source: &[(&str, &str)]) -> Result<Live, Failure> {
+    match tokio::time::timeout(LIVE_WITHIN, client.get(&["generation"], source)).await {
         Ok(answer) => answer,
         Err(_elapsed) => Err(Failure::failed("the daemon does not answer in time", "see `dialops status`")),
     }

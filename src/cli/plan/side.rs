@@ -1,13 +1,14 @@
 //! The two sides of a plan: a commit's files, or those of the work tree.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use crate::{
     cli::{
-        check::folder::{Checked, campaigns_folder, shown_path, tell},
+        check::folder::{Checked, campaigns_folder, shown_path, source_folder, tell},
         client::Client,
         output::{Failure, note},
     },
@@ -41,12 +42,18 @@ pub(super) struct Place {
     folder: PathBuf,
     /// The folder, as people would type it.
     shown: String,
+    /// Files of other sources, which are one configuration with it.
+    others: Others,
 }
+
+/// Files of other sources: the folder, the path inside it, and what each says.
+type Others = Arc<Vec<(String, String, Arc<[u8]>)>>;
 
 impl Place {
     /// The folder of campaigns under `dir`: its folder `name`, or `dir` itself.
-    pub(super) fn find(dir: &Path, name: &str) -> Result<Self, Failure> {
-        let folder = campaigns_folder(dir, name).ok_or_else(|| {
+    pub(super) fn find(dir: &Path, name: &str, is_one_of_several: bool) -> Result<Self, Failure> {
+        let find = if is_one_of_several { source_folder } else { campaigns_folder };
+        let folder = find(dir, name).ok_or_else(|| {
             let error = format!("{} has no folder {name}", dir.display());
             Failure::failed(error, "name the root of a configuration repository with --dir")
         })?;
@@ -56,7 +63,35 @@ impl Place {
             Err(error) => return Err(Failure::from_error(&error)),
         };
         let shown = shown_path(&folder);
-        Ok(Self { checkout, folder, shown })
+        Ok(Self { checkout, folder, shown, others: Others::default() })
+    }
+
+    /// Takes the folders of other sources beside it; `name` is what their folders of campaigns are called.
+    pub(super) fn beside(&mut self, folders: &[PathBuf], name: &str) -> Result<(), Failure> {
+        let mut checked = Checked::default();
+        checked.folder.clone_from(&self.shown);
+        checked.read_with(folders, name)?;
+        if !checked.diagnostics.is_empty() {
+            tell(&checked.diagnostics, |path| checked.source(path));
+            return Err(Failure::failed("the folders of --with can't be read", "see `dialops check`"));
+        }
+        let owned = |file: SourceFile<'_>| (file.folder.to_owned(), file.path.to_owned(), file.bytes.into());
+        self.others = Arc::new(checked.others().map(owned).collect());
+        Ok(())
+    }
+
+    /// Takes what the daemon has in force of other sources, where there are several.
+    pub(super) async fn beside_live(&mut self, live: &Live, client: &Client, source: &[(&str, &str)]) {
+        if live.sources.len() < 2 {
+            return;
+        }
+        let Ok(kept) = client.get::<FilesInForce>(&["files"], source).await else {
+            return note(format_args!("the files of other sources are not known: name their folders with --with"));
+        };
+        let of = |(folder, files): (String, BTreeMap<String, String>)| {
+            files.into_iter().map(move |(path, text)| (folder.clone(), path, text.into_bytes().into()))
+        };
+        self.others = Arc::new(kept.beside.into_iter().flat_map(of).collect());
     }
 
     /// The folder as it was at a commit.
@@ -99,6 +134,7 @@ pub(super) struct Side {
     folder: String,
     /// By path inside the folder.
     files: Vec<(String, Arc<[u8]>)>,
+    others: Others,
     definitions: Option<Definitions>,
 }
 
@@ -112,7 +148,7 @@ impl Side {
             return Err(Failure::failed(format!("{} can't be read", place.shown), "see `dialops check`"));
         }
         let files = checked.files.into_iter().map(|(path, bytes)| (path, bytes.into())).collect();
-        Ok(Self { name: Name::Worktree, subject: None, folder: place.shown.clone(), files, definitions: None })
+        Ok(Self::of(place, Name::Worktree, None, files))
     }
 
     /// The commit that `name` names.
@@ -123,24 +159,27 @@ impl Side {
 
     /// The commit in force. If it is not here, these are the files that the daemon keeps: where there is no repository,
     /// and where that is `wanted`. A clone that is behind should rather be brought up to date.
-    pub(super) async fn live(place: &Place, live: &Live, client: &Client, wanted: bool) -> Result<Self, Failure> {
+    pub(super) async fn live(
+        place: &Place,
+        live: &Live,
+        client: &Client,
+        (wanted, source): (bool, &[(&str, &str)]),
+    ) -> Result<Self, Failure> {
         let Some(revision) = live.revision.as_deref().and_then(Revision::parse) else {
-            let (folder, files) = (place.shown.clone(), Vec::new());
-            return Ok(Self { name: Name::Nothing, subject: None, folder, files, definitions: None });
+            return Ok(Self::of(place, Name::Nothing, None, Vec::new()));
         };
         let absent = match Self::in_force(place, &revision, live) {
             Ok(side) => return Ok(side),
             Err(absent) if place.checkout.is_some() && !wanted => return Err(absent),
             Err(absent) => absent,
         };
-        let Ok(kept) = client.get::<FilesInForce>(&["files"], &[]).await else { return Err(absent) };
+        let Ok(kept) = client.get::<FilesInForce>(&["files"], source).await else { return Err(absent) };
         if kept.revision != revision.as_str() {
             return Err(absent);
         }
         note(format_args!("commit {} is not here: compared with the files that the daemon keeps", revision.short()));
         let files = kept.files.into_iter().map(|(path, text)| (path, text.into_bytes().into())).collect();
-        let (name, folder) = (Name::Live(revision), place.shown.clone());
-        Ok(Self { name, subject: None, folder, files, definitions: None })
+        Ok(Self::of(place, Name::Live(revision), None, files))
     }
 
     /// The commit that the daemon has in force, if it is here, with what is kept of earlier ones.
@@ -159,8 +198,12 @@ impl Side {
 
     fn read(place: &Place, read: &CommitFiles, name: Name) -> Self {
         let files = read.files.iter().map(|file| (read.inside(&file.path).to_owned(), Arc::clone(&file.bytes)));
-        let (folder, files, subject) = (place.shown.clone(), files.collect(), Some(read.subject.clone()));
-        Self { name, subject, folder, files, definitions: None }
+        Self::of(place, name, Some(read.subject.clone()), files.collect())
+    }
+
+    fn of(place: &Place, name: Name, subject: Option<String>, files: Vec<(String, Arc<[u8]>)>) -> Self {
+        let (folder, others) = (place.shown.clone(), Arc::clone(&place.others));
+        Self { name, subject, folder, files, others, definitions: None }
     }
 
     /// Reads the files as `check` would; what is wrong with them ends the plan.
@@ -168,7 +211,9 @@ impl Side {
         if self.files.is_empty() {
             return Ok(self);
         }
-        match config::load(&self.folder, &self.sources(), ceilings) {
+        let others = self.others.iter().map(|(folder, path, bytes)| SourceFile { folder, path, bytes });
+        let all: Vec<_> = self.sources().into_iter().chain(others).collect();
+        match config::load(&self.folder, &all, ceilings) {
             Ok((definitions, _)) => {
                 self.definitions = Some(definitions);
                 Ok(self)
@@ -176,8 +221,11 @@ impl Side {
             Err(found) => {
                 let prefix = format!("{}/", self.folder);
                 let text = |path: &str| {
-                    let inside = path.strip_prefix(&prefix).unwrap_or(path);
-                    let (_, bytes) = self.files.iter().find(|(path, _)| path == inside)?;
+                    let inside = path.strip_prefix(&prefix);
+                    let own = inside.and_then(|inside| self.files.iter().find(|(path, _)| path == inside));
+                    let of_other =
+                        || self.others.iter().find(|(folder, inside, _)| *path == format!("{folder}/{inside}"));
+                    let bytes = own.map(|(_, bytes)| bytes).or_else(|| of_other().map(|(_, _, bytes)| bytes))?;
                     std::str::from_utf8(bytes).ok()
                 };
                 tell(&found, text);
@@ -195,12 +243,17 @@ impl Side {
     }
 
     fn sources(&self) -> Vec<SourceFile<'_>> {
-        self.files.iter().map(|(path, bytes)| SourceFile { path, bytes }).collect()
+        self.files.iter().map(|(path, bytes)| SourceFile { folder: &self.folder, path, bytes }).collect()
     }
 
-    /// How many campaigns it defines.
+    /// How many campaigns it defines itself.
     pub(super) fn campaigns(&self) -> usize {
-        self.definitions.as_ref().map_or(0, |definitions| definitions.campaigns.len())
+        self.files.iter().filter(|(path, _)| config::is_campaign(path)).count()
+    }
+
+    /// How many other sources define beside it.
+    pub(super) fn elsewhere(&self) -> usize {
+        self.others.iter().filter(|(_, path, _)| config::is_campaign(path)).count()
     }
 
     /// The files by their path inside the folder.

@@ -32,7 +32,8 @@ impl Kind for Url {
             Ok(host) => Some(WebAddress { text: text.to_owned(), host }),
             Err(label) => {
                 reader.fault(Code::Address, node, "must be a web address").label(label).help(
-                    "for instance \"https://crm.example.net/calls\"; a secret goes into `signing_secret`, not into the address",
+                    "for instance \"https://crm.example.net/calls\"; a secret goes into the key that there is for it, as \
+                     `{ file = \"…\" }` or `{ credential = \"…\" }`, not into the address",
                 );
                 None
             }

@@ -34,8 +34,10 @@ table! {
         /// Name of this daemon among others, on its page, in commit statuses and notifications; the host's name unless
         /// it is set.
         optional instance: Text<1, 64> => "prod-a",
-        /// The configuration repository that is followed.
-        required source: SourceTable => { repository = "/srv/dialling.git" },
+        /// The configuration repository that is followed; either this or `[[sources]]`.
+        optional source: SourceTable => { repository = "/srv/dialling.git" },
+        /// One `[[sources]]` for each of several repositories, which are one configuration together.
+        default(Vec::new()) sources: List<SourceTable, 0>,
         /// Where attempts, contacts and agents' states are kept.
         table store: StoreTable,
         /// Where the daemon answers.

@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use super::notifications::StatusTable;
-use crate::config::{
-    kinds::{
-        choice::{Choice, Words},
-        duration::Lasting,
-        git::{CommitId, GitUrl, ProxyUrl},
-        number::Whole,
-        secret::Secret,
-        text::{FilePath, RepositoryFolder, Text},
+use crate::{
+    config::{
+        kinds::{
+            choice::{Choice, Words},
+            duration::Lasting,
+            git::{CommitId, GitUrl, ProxyUrl},
+            number::Whole,
+            secret::Secret,
+            text::{FilePath, RepositoryFolder, Slug, Text},
+        },
+        settings::VerifyMode,
+        table::table,
     },
-    settings::VerifyMode,
-    table::table,
+    domain::ids::SourceId,
 };
 
 const POLL: Duration = Duration::from_secs(30);
@@ -28,6 +31,10 @@ const MEMORY_MIB_MIN: u32 = 64;
 table! {
     /// The configuration repository: a local one or a remote one, and what is followed in it.
     pub(crate) struct SourceTable "`source`" {
+        /// Identity: 1 to 64 of a-z, 0-9 and '-'; `main` unless it is set. Each of several sources has its own.
+        optional id: Slug<SourceId> => "sales",
+        /// Whose repository it is, as people know them: shown wherever something is wrong with it.
+        optional owner: Text<1, 100> => "Sales operations <sales-ops@example.net>",
         /// Path of a local Git repository, bare or not; either this or `url`.
         optional repository: FilePath => "/srv/dialling.git",
         /// Address of a remote repository, which is fetched: `https://`, `ssh://`, `user@host:path` or `file://`.

@@ -11,7 +11,7 @@ use crate::{
         settings::HookKind,
         table::table,
     },
-    domain::ids::WebhookId,
+    domain::ids::{SourceId, WebhookId},
 };
 
 /// Ten pushes a minute are a busy branch.
@@ -26,6 +26,8 @@ table! {
         required kind: Choice<HookKind> => "github",
         /// The secret that both sides know, read again for each call.
         required secret: Secret => { credential = "webhook-secret" },
+        /// The source whose server it is, where there are several; all of them are looked at unless it is set.
+        optional source: Slug<SourceId> => "sales",
         /// Calls with the right secret that are taken in a minute; more are told to come later.
         default(PER_MINUTE) per_minute: Whole<1, 6_000> => 60,
     }

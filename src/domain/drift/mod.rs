@@ -1,16 +1,22 @@
 //! Drift: where the store or the telephony side differ from what is in force.
 //!
-//! Facts go in, findings come out: rows of campaigns beside the definitions in force ([`rows`]), and live
-//! attempts, legs and agents beside what the dialling loop knows of ([`calls`]). What keeps coming back is a
-//! fight ([`fights`]), which is not mended again and again.
+//! Facts go in, findings come out: rows of campaigns beside the definitions in force ([`rows`]), the copies of files
+//! beside the files ([`files`]), overrides beside those that hold ([`decisions`]), and live attempts, legs and agents
+//! beside what the dialling loop knows of ([`calls`]). What keeps coming back is a fight ([`fights`]), which is not
+//! mended again and again.
 
 pub mod calls;
+pub mod decisions;
 pub mod fights;
+pub mod files;
 pub mod rows;
 
 use std::fmt;
 
-use super::ids::{AgentId, AttemptId, CampaignId, LegId, Revision};
+use super::{
+    ids::{AgentId, AttemptId, CampaignId, LegId, Revision},
+    overrides::OverrideId,
+};
 
 /// What is done about a difference, by the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,8 +41,16 @@ pub enum Kind {
     MissingCampaign,
     /// A campaign's row is in force, and no file is there for it.
     OrphanCampaign,
+    /// The store keeps another file than is in force.
+    File,
+    /// The store keeps another version of a file whose newest one is bad.
+    KeptFile,
+    /// An override's row says other than what holds.
+    Override,
     /// The store has a live attempt that nobody makes.
     OrphanAttempt,
+    /// The store has a live attempt that nobody makes, and that can't be read.
+    DamagedAttempt,
     /// An attempt is made that is none in the store.
     MissingAttempt,
     /// The store has a leg that nobody has.
@@ -53,12 +67,16 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, for metrics that start at 0.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::Generation,
         Self::Campaign,
         Self::MissingCampaign,
         Self::OrphanCampaign,
+        Self::File,
+        Self::KeptFile,
+        Self::Override,
         Self::OrphanAttempt,
+        Self::DamagedAttempt,
         Self::MissingAttempt,
         Self::OrphanLeg,
         Self::UnknownLeg,
@@ -75,7 +93,11 @@ impl Kind {
             Self::Campaign => "campaign",
             Self::MissingCampaign => "missing_campaign",
             Self::OrphanCampaign => "orphan_campaign",
+            Self::File => "file",
+            Self::KeptFile => "kept_file",
+            Self::Override => "override",
             Self::OrphanAttempt => "orphan_attempt",
+            Self::DamagedAttempt => "damaged_attempt",
             Self::MissingAttempt => "missing_attempt",
             Self::OrphanLeg => "orphan_leg",
             Self::UnknownLeg => "unknown_leg",
@@ -111,12 +133,44 @@ pub enum Drift {
         /// Which one.
         id: CampaignId,
     },
+    /// See [`Kind::File`].
+    File {
+        /// Its path in the repository; `None` for what the store says of all of them.
+        path: Option<String>,
+        /// How it differs, in half a sentence.
+        differs: &'static str,
+    },
+    /// See [`Kind::KeptFile`].
+    KeptFile {
+        /// Its path in the repository.
+        path: String,
+        /// How it differs, in half a sentence.
+        differs: &'static str,
+    },
+    /// See [`Kind::Override`].
+    Override {
+        /// Which one.
+        id: OverrideId,
+        /// The campaign that it is of; `None` for all.
+        campaign: Option<CampaignId>,
+        /// How its row differs, in half a sentence.
+        differs: String,
+    },
     /// See [`Kind::OrphanAttempt`].
     OrphanAttempt {
         /// Which one.
         attempt: AttemptId,
         /// Of which campaign, if the store knows.
         campaign: Option<CampaignId>,
+    },
+    /// See [`Kind::DamagedAttempt`].
+    DamagedAttempt {
+        /// Which one.
+        attempt: AttemptId,
+        /// Of which campaign, if the store knows.
+        campaign: Option<CampaignId>,
+        /// What can't be read.
+        why: String,
     },
     /// See [`Kind::MissingAttempt`].
     MissingAttempt {
@@ -167,7 +221,11 @@ impl Drift {
             Self::Campaign { .. } => Kind::Campaign,
             Self::MissingCampaign { .. } => Kind::MissingCampaign,
             Self::OrphanCampaign { .. } => Kind::OrphanCampaign,
+            Self::File { .. } => Kind::File,
+            Self::KeptFile { .. } => Kind::KeptFile,
+            Self::Override { .. } => Kind::Override,
             Self::OrphanAttempt { .. } => Kind::OrphanAttempt,
+            Self::DamagedAttempt { .. } => Kind::DamagedAttempt,
             Self::MissingAttempt { .. } => Kind::MissingAttempt,
             Self::OrphanLeg { .. } => Kind::OrphanLeg,
             Self::UnknownLeg { .. } => Kind::UnknownLeg,
@@ -185,7 +243,14 @@ impl Drift {
             Self::Campaign { id, .. } | Self::MissingCampaign { id } | Self::OrphanCampaign { id } => {
                 format!("campaign {id}")
             }
-            Self::OrphanAttempt { attempt, .. } | Self::MissingAttempt { attempt, .. } => format!("attempt {attempt}"),
+            // Whoever wrote the store chose the path, control characters and all.
+            Self::File { path: Some(path), .. } => format!("file {path:?}"),
+            Self::File { path: None, .. } => "files in force".to_owned(),
+            Self::KeptFile { path, .. } => format!("kept file {path:?}"),
+            Self::Override { id, .. } => format!("override {id}"),
+            Self::OrphanAttempt { attempt, .. }
+            | Self::DamagedAttempt { attempt, .. }
+            | Self::MissingAttempt { attempt, .. } => format!("attempt {attempt}"),
             Self::OrphanLeg { leg } | Self::UnknownLeg { leg } | Self::LostLeg { leg, .. } => format!("leg {leg}"),
             Self::Availability { agent, .. } | Self::HeldAgent { agent } => format!("agent {agent}"),
         }
@@ -197,8 +262,13 @@ impl Drift {
         match self {
             Self::Campaign { id, .. } | Self::MissingCampaign { id } | Self::OrphanCampaign { id } => Some(id),
             Self::MissingAttempt { campaign, .. } => Some(campaign),
-            Self::OrphanAttempt { campaign, .. } | Self::LostLeg { campaign, .. } => campaign.as_ref(),
+            Self::OrphanAttempt { campaign, .. }
+            | Self::DamagedAttempt { campaign, .. }
+            | Self::LostLeg { campaign, .. }
+            | Self::Override { campaign, .. } => campaign.as_ref(),
             Self::Generation { .. }
+            | Self::File { .. }
+            | Self::KeptFile { .. }
             | Self::OrphanLeg { .. }
             | Self::UnknownLeg { .. }
             | Self::Availability { .. }
@@ -210,8 +280,15 @@ impl Drift {
     #[must_use]
     pub fn is_of_rows(&self) -> bool {
         match self.kind() {
-            Kind::Generation | Kind::Campaign | Kind::MissingCampaign | Kind::OrphanCampaign => true,
+            Kind::Generation
+            | Kind::Campaign
+            | Kind::MissingCampaign
+            | Kind::OrphanCampaign
+            | Kind::File
+            | Kind::KeptFile
+            | Kind::Override => true,
             Kind::OrphanAttempt
+            | Kind::DamagedAttempt
             | Kind::MissingAttempt
             | Kind::OrphanLeg
             | Kind::UnknownLeg
@@ -232,7 +309,10 @@ impl fmt::Display for Drift {
             Self::Campaign { differs, .. } => write!(f, "{subject}: {}", differs.join(", ")),
             Self::MissingCampaign { .. } => write!(f, "{subject}: the store has no row of it"),
             Self::OrphanCampaign { .. } => write!(f, "{subject}: the store has a row of it, and the commit no file"),
+            Self::File { differs, .. } | Self::KeptFile { differs, .. } => write!(f, "{subject}: {differs}"),
+            Self::Override { differs, .. } => write!(f, "{subject}: {differs}"),
             Self::OrphanAttempt { .. } => write!(f, "{subject}: live in the store, and nobody makes it"),
+            Self::DamagedAttempt { why, .. } => write!(f, "{subject}: live in the store, and can't be read: {why}"),
             Self::MissingAttempt { .. } => write!(f, "{subject}: under way, and not live in the store"),
             Self::OrphanLeg { .. } => write!(f, "{subject}: in the store, and nobody has it"),
             Self::UnknownLeg { .. } => write!(f, "{subject}: up, and nobody knows it"),

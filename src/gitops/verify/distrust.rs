@@ -102,7 +102,7 @@ impl fmt::Display for Distrust {
 
 /// A commit that stays out because of its signature, or of that of one that it brings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("commit {}{} {why}; {}", .revision.short(), told(.info.as_ref(), .revision, .head), .why.hint())]
+#[error("commit {}{} {why}; {}", .revision.short(), told(.info.as_ref(), .revision, .head), hint(.why, .revision, .head))]
 pub struct Unverified {
     /// The commit that is to be put in force.
     pub head: Revision,
@@ -122,6 +122,18 @@ impl Unverified {
     pub fn reason(&self) -> &'static str {
         self.why.reason()
     }
+}
+
+/// What to do; the newest commit is not the one that has to be signed.
+fn hint(why: &Distrust, revision: &Revision, head: &Revision) -> String {
+    if *why != Distrust::Unsigned || revision == head {
+        return why.hint().to_owned();
+    }
+    format!(
+        "sign it and all after it with `git rebase --force-rebase --rebase-merges --gpg-sign {}~1`, and push that with \
+         `--force-with-lease`; the signature of a tag does not count",
+        revision.short()
+    )
 }
 
 fn told(info: Option<&CommitInfo>, revision: &Revision, head: &Revision) -> String {

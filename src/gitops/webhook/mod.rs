@@ -24,7 +24,10 @@ use crate::{
         SecretError,
         settings::{Follow, HookKind, WebhookSettings},
     },
-    domain::{ids::WebhookId, now::Now},
+    domain::{
+        ids::{SourceId, WebhookId},
+        now::Now,
+    },
 };
 
 pub use self::form::Delivery;
@@ -56,10 +59,10 @@ pub enum Refusal {
 }
 
 /// What a call that was taken comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {
-    /// The branch may have moved: somebody has to look.
-    Look,
+    /// Branches of these sources, by their place, may have moved: somebody has to look.
+    Look(Vec<usize>),
     /// It is about something else.
     Nothing,
 }
@@ -68,7 +71,8 @@ pub enum Taken {
 #[derive(Debug)]
 pub struct Webhooks {
     hooks: BTreeMap<WebhookId, Hook>,
-    follow: Follow,
+    /// What is followed of each source.
+    sources: Vec<(SourceId, Follow)>,
     credentials: Option<PathBuf>,
     calls: Mutex<Window>,
     /// When a kind of fault was last logged, and how often it came since.
@@ -89,9 +93,9 @@ struct State {
 }
 
 impl Webhooks {
-    /// Those of the settings; `credentials` is `$CREDENTIALS_DIRECTORY`.
+    /// Those of the settings, and what is followed of each source; `credentials` is `$CREDENTIALS_DIRECTORY`.
     #[must_use]
-    pub fn new(settings: Vec<WebhookSettings>, follow: Follow, credentials: Option<PathBuf>) -> Self {
+    pub fn new(settings: Vec<WebhookSettings>, sources: Vec<(SourceId, Follow)>, credentials: Option<PathBuf>) -> Self {
         let allowed: u32 = settings.iter().map(|hook| hook.per_minute.get()).sum();
         let hooks = settings.into_iter().map(|settings| {
             let per_minute = settings.per_minute.get();
@@ -102,7 +106,7 @@ impl Webhooks {
             (settings.id.clone(), Hook { settings, state: Mutex::new(state) })
         });
         let (calls, told) = (Mutex::new(Window::of(STRANGERS_PER_MINUTE + 2 * allowed)), Mutex::default());
-        Self { hooks: hooks.collect(), follow, credentials, calls, told }
+        Self { hooks: hooks.collect(), sources, credentials, calls, told }
     }
 
     /// Whose form the webhook of that id has.
@@ -150,7 +154,8 @@ impl Webhooks {
         drop(state);
         let news = form::news(hook.settings.kind, delivery);
         tracing::debug!(webhook = %hook.settings.id, ?news, "a webhook was called");
-        Ok(if self.concerns(&news) { Taken::Look } else { Taken::Nothing })
+        let concerned = self.concerned(hook, &news);
+        Ok(if concerned.is_empty() { Taken::Nothing } else { Taken::Look(concerned) })
     }
 
     fn check(&self, hook: &Hook, delivery: &Delivery<'_>, now: Now) -> Result<Vec<[u8; 32]>, Unsure> {
@@ -158,16 +163,11 @@ impl Webhooks {
         Ok(form::check(hook.settings.kind, secret.expose_secret().as_bytes(), delivery, now.wall)?)
     }
 
-    /// Whether what is followed may have moved.
-    fn concerns(&self, news: &News) -> bool {
-        let name = match (&self.follow, news) {
-            (_, News::Other) => return false,
-            // The commit may have come with any branch.
-            (Follow::Commit(_), News::Push { .. }) | (_, News::Push { reference: None }) => return true,
-            (Follow::Branch(name) | Follow::Tag(name), News::Push { reference: Some(reference) }) => (name, reference),
-        };
-        let (name, pushed) = name;
-        pushed == name || *pushed == self.follow.reference()
+    /// Sources of which what is followed may have moved.
+    fn concerned(&self, hook: &Hook, news: &News) -> Vec<usize> {
+        let meant = |id: &SourceId| hook.settings.source.as_ref().is_none_or(|source| source == id);
+        let concerned = self.sources.iter().enumerate().filter(|(_, (id, follow))| meant(id) && concerns(follow, news));
+        concerned.map(|(at, _)| at).collect()
     }
 
     /// Says a fault in the log, each kind once in a while: strangers are many.
@@ -187,6 +187,17 @@ impl Webhooks {
         drop(told);
         tracing::warn!(untold, "a webhook was not taken: {}", what());
     }
+}
+
+/// Whether what is followed may have moved.
+fn concerns(follow: &Follow, news: &News) -> bool {
+    let (name, pushed) = match (follow, news) {
+        (_, News::Other) => return false,
+        // The commit may have come with any branch.
+        (Follow::Commit(_), News::Push { .. }) | (_, News::Push { reference: None }) => return true,
+        (Follow::Branch(name) | Follow::Tag(name), News::Push { reference: Some(reference) }) => (name, reference),
+    };
+    pushed == name || *pushed == follow.reference()
 }
 
 /// Why a call is not known to be of who it says.
@@ -210,19 +221,16 @@ mod tests {
 
     #[test]
     fn only_a_push_of_what_is_followed_concerns() {
-        let concerns = |follow: &Follow, reference: Option<&str>| {
+        let moved = |follow: &Follow, reference: Option<&str>| {
             let news = News::Push { reference: reference.map(ToOwned::to_owned) };
-            let webhooks = Webhooks::new(vec![], follow.clone(), None);
-            assert!(!webhooks.concerns(&News::Other));
-            webhooks.concerns(&news)
+            assert!(!concerns(follow, &News::Other));
+            concerns(follow, &news)
         };
         let branch = Follow::Branch("main".to_owned());
-        assert!(
-            concerns(&branch, Some("refs/heads/main")) && concerns(&branch, Some("main")) && concerns(&branch, None)
-        );
-        assert!(!concerns(&branch, Some("refs/tags/main")) && !concerns(&branch, Some("refs/heads/maintenance")));
-        assert!(concerns(&Follow::Tag("v1".to_owned()), Some("refs/tags/v1")));
+        assert!(moved(&branch, Some("refs/heads/main")) && moved(&branch, Some("main")) && moved(&branch, None));
+        assert!(!moved(&branch, Some("refs/tags/main")) && !moved(&branch, Some("refs/heads/maintenance")));
+        assert!(moved(&Follow::Tag("v1".to_owned()), Some("refs/tags/v1")));
         let commit = Follow::Commit(Revision::parse(&"a".repeat(40)).unwrap());
-        assert!(concerns(&commit, Some("refs/heads/elsewhere")));
+        assert!(moved(&commit, Some("refs/heads/elsewhere")));
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    domain::ids::SourceId,
     store::{Event, HandledCommit},
     telemetry::status::CommitInfo,
 };
@@ -20,11 +21,14 @@ pub struct History {
 pub struct HandledCommitView {
     /// When that was done.
     pub at: String,
+    /// The source whose commit it is; `main` where there is one that has no name.
+    #[serde(default = "main")]
+    pub source: String,
     /// The commit's hash.
     pub revision: String,
     /// Who made it, when, and its first line; `null` if it could not be read.
     pub commit: Option<CommitInfo>,
-    /// `in_force`, `in_part`, `refused` or `failed`.
+    /// `in_force`, `in_part`, `waits`, `refused` or `failed`.
     pub result: String,
     /// Why it is not in force, in one word.
     pub reason: Option<String>,
@@ -36,10 +40,15 @@ pub struct HandledCommitView {
     pub campaigns_changed: u64,
 }
 
+fn main() -> String {
+    SourceId::main().to_string()
+}
+
 impl From<&HandledCommit> for HandledCommitView {
     fn from(commit: &HandledCommit) -> Self {
         Self {
             at: commit.at.to_string(),
+            source: commit.source.to_string(),
             revision: commit.revision.to_string(),
             commit: commit.commit.clone(),
             result: commit.result.as_str().to_owned(),

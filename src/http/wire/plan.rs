@@ -21,7 +21,10 @@ pub struct Live {
     pub instance: String,
     /// This life of the daemon on its store.
     pub epoch: u32,
-    /// The commit in force; `None` until the first.
+    /// Ids of all sources.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// The commit of the source in force; `None` until the first.
     pub revision: Option<String>,
     /// Since when.
     pub applied_at: Option<String>,
@@ -49,6 +52,9 @@ pub struct FilesInForce {
     pub revision: String,
     /// What each says, by path inside the folder of campaigns.
     pub files: BTreeMap<String, String>,
+    /// The same of other sources, by their folder.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub beside: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// A file that is in force as an earlier commit has it.
@@ -72,9 +78,9 @@ pub struct FileVersionView {
 }
 
 impl KeptFileView {
-    /// All that a generation keeps.
+    /// Those of the source whose paths begin with a label.
     #[must_use]
-    pub fn of(kept: &BTreeMap<String, KeptFile>) -> Vec<Self> {
+    pub fn of(label: &str, kept: &BTreeMap<String, KeptFile>) -> Vec<Self> {
         let version = |file: &KeptFile| match file {
             KeptFile::Of { revision, bytes } => Some(FileVersionView {
                 revision: revision.to_string(),
@@ -82,7 +88,8 @@ impl KeptFileView {
             }),
             KeptFile::LeftOut => None,
         };
-        kept.iter().map(|(path, file)| Self { path: path.clone(), version: version(file) }).collect()
+        let own = kept.iter().filter_map(|(path, file)| Some((path.strip_prefix(label)?, file)));
+        own.map(|(path, file)| Self { path: path.to_owned(), version: version(file) }).collect()
     }
 
     /// The same as files; one of no commit is left out.
@@ -151,6 +158,9 @@ impl GuardsView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanRequest {
+    /// The source whose files these are; the first, if none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// The commit in force; another one is a conflict.
     pub base: String,
     /// Files by their path in the folder of campaigns, whole; `None` for one that is gone.

@@ -5,11 +5,11 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
-use super::{Asked, Looper};
+use super::{Asked, Followed, Looper, tell};
 use crate::{
     control::DialCommand,
     domain::{
-        campaign::Generation,
+        campaign::{Generation, Sources},
         drift::{
             Drift, Kind, Policy,
             fights::{Course, Fights},
@@ -21,7 +21,7 @@ use crate::{
         conditions::{with_causes, with_drift},
         rows::{drift, mends},
     },
-    store::{Against, StoreError},
+    store::{Against, AppliedCommits, StoreError},
 };
 
 /// How long rows of campaigns are believed that nobody else has written: what the daemon writes is right, unless it
@@ -72,7 +72,7 @@ impl Drifts {
 impl Looper {
     /// Finds what differs from the commit in force, and does about it what the settings say; all of it if a person
     /// asked for the look.
-    pub(super) async fn look_for_drift(&mut self, asked: &Asked) {
+    pub(super) async fn look_for_drift(&mut self, one: &mut Followed, asked: &Asked) {
         let Some(generation) = self.parts.generation.borrow().clone() else { return };
         let mut drifts = match self.drifted_rows(&generation).await {
             Ok(rows) => rows,
@@ -88,8 +88,8 @@ impl Looper {
         self.drift.told = None;
         drifts.extend(self.drifted_calls().await);
         let mut found = self.judge_drifts(drifts, asked.trigger == Trigger::Manual);
-        self.tell_found(&found);
-        let failed = self.mend(&generation, &mut found).await.err();
+        self.tell_found(one, &found);
+        let failed = self.mend(one, &generation, &mut found).await.err();
         self.hold_drifted(&found).await;
         self.show_drift(&found, failed.as_ref());
         self.drift.rows = left(&found).filter(|drift| drift.is_of_rows()).cloned().collect();
@@ -108,9 +108,13 @@ impl Looper {
             return Ok(self.drift.rows.clone());
         }
         let applied = self.parts.store.applied().await?.map(|(revision, _)| revision);
+        let commits = self.parts.store.applied_commits().await?;
         let stored = self.parts.store.campaigns().await?;
+        let copies = self.drifted_copies(generation).await?;
         self.drift.looked = Some(Looked { generation: Arc::clone(generation), writes, at });
-        Ok(drift(generation, &stored, applied.as_ref(), &mut self.digests))
+        let campaigns = drift(generation, &stored, applied.as_ref(), &mut self.digests);
+        let of_sources = other_commit(&generation.sources, &commits).filter(|drift| !campaigns.contains(drift));
+        Ok(campaigns.into_iter().chain(of_sources).chain(copies).collect())
     }
 
     /// What the dialling loop finds.
@@ -132,8 +136,8 @@ impl Looper {
         let (fights, seed, policy) = (&mut self.drift.fights, self.drift.seed, self.parts.drift);
         let judged = |drift: Drift| {
             let course = fights.judge(now, &drift, seed);
-            // An attempt is settled with its call's end.
-            let mendable = drift.kind() != Kind::MissingAttempt;
+            // An attempt is settled with its call's end, and none of which nobody knows what it was.
+            let mendable = !matches!(drift.kind(), Kind::MissingAttempt | Kind::DamagedAttempt);
             let mended = mendable && (by_person || policy == Policy::Mend && course.mends());
             Found { drift, course, mended }
         };
@@ -141,18 +145,23 @@ impl Looper {
     }
 
     /// Writes down what was not there before.
-    fn tell_found(&mut self, found: &[Found]) {
+    fn tell_found(&self, one: &mut Followed, found: &[Found]) {
         let new = found.iter().map(|one| &one.drift).filter(|drift| !self.drift.standing.contains(drift));
         let new: Vec<Drift> = new.cloned().collect();
         for drift in &new {
             tracing::warn!(kind = drift.kind().as_str(), %drift, "drift");
             self.parts.metrics.drift_detected(drift.kind());
         }
-        self.journal.drifted(&new, false);
+        one.journal.drifted(&new, false);
     }
 
     /// Puts right what is to be; what could not be is left.
-    async fn mend(&mut self, generation: &Arc<Generation>, found: &mut [Found]) -> Result<(), StoreError> {
+    async fn mend(
+        &mut self,
+        one: &mut Followed,
+        generation: &Arc<Generation>,
+        found: &mut [Found],
+    ) -> Result<(), StoreError> {
         let outcome = self.mend_rows(generation, found).await;
         if outcome.is_err() {
             found.iter_mut().filter(|one| one.drift.is_of_rows()).for_each(|one| one.mended = false);
@@ -167,7 +176,7 @@ impl Looper {
             self.drift.fights.mended(drift);
             self.parts.metrics.drift_corrected(drift.kind());
         }
-        self.journal.drifted(&mended, true);
+        one.journal.drifted(&mended, true);
         outcome
     }
 
@@ -177,10 +186,11 @@ impl Looper {
         if of_rows.is_empty() {
             return Ok(());
         }
-        let changes = mends(generation, of_rows.into_iter(), &mut self.digests);
+        let changes = mends(generation, of_rows.iter().copied(), &mut self.digests);
         // Whether it is right then the next look sees.
         self.drift.looked = None;
         self.parts.store.apply(Arc::clone(generation), changes, Against::Whatever).await?;
+        self.mend_copies(&of_rows).await?;
         self.show_gone(generation).await
     }
 
@@ -215,13 +225,25 @@ impl Looper {
         self.parts.metrics.drifted(&standing);
         let told = told(found, self.parts.drift, failed);
         let now = self.parts.clock.now().wall;
-        self.parts.status.send_if_modified(|status| {
+        // It is of no one source.
+        tell(&self.parts.status, 0, |status| {
             let conditions = with_drift(&status.conditions, told, now);
             let changed = conditions != status.conditions;
             status.conditions = conditions;
             changed
         });
     }
+}
+
+/// Where the store has another commit of a source in force, or one of a source that there is none of.
+fn other_commit(sources: &Sources, stored: &AppliedCommits) -> Option<Drift> {
+    let wrong = sources.commits.iter().find_map(|(source, revision)| {
+        let stored = stored.get(source).map(|(stored, _)| stored);
+        (stored != Some(revision)).then(|| stored.cloned())
+    });
+    let more = stored.iter().find(|(source, _)| !sources.commits.contains_key(*source));
+    let stored = wrong.or_else(|| more.map(|(_, (revision, _))| Some(revision.clone())))?;
+    Some(Drift::Generation { stored })
 }
 
 /// What was found and not put right.
@@ -238,6 +260,10 @@ fn told(found: &[Found], policy: Policy, failed: Option<&StoreError>) -> Option<
         (None, _) if fights => {
             let done = "it keeps coming back, so it is put right less and less often: find out what writes there";
             ("Fight", done.to_owned())
+        }
+        (None, _) if found.iter().any(|one| one.drift.kind() == Kind::DamagedAttempt) => {
+            let done = "mend that row, or put a backup of the store back: its customer is not called until then";
+            ("Damaged", done.to_owned())
         }
         (None, _) if !still => ("Mended", "it was put right".to_owned()),
         (None, Policy::Mend) => ("Drifted", "it is put right as calls end".to_owned()),

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::Looper;
+use super::{Looper, look::in_force};
 use crate::{
     gitops::CommitFiles,
     reconcile::conditions::with_causes,
-    store::{FileChanges, StoreError, file_digest},
+    store::{FileChanges, FilesOf, StoreError, file_digest},
 };
 
 /// Most bytes that are written at once: intents wait meanwhile.
@@ -20,8 +20,8 @@ pub(super) type KeptDigests = BTreeMap<String, String>;
 
 impl Looper {
     /// Has the store keep the files that are in force. It is a copy, so failing holds nothing up.
-    pub(super) async fn keep_files(&mut self, files: &Arc<CommitFiles>) {
-        if let Err(error) = self.try_to_keep(files).await {
+    pub(super) async fn keep_files(&mut self) {
+        if let Err(error) = self.try_to_keep().await {
             // What is there now is found out next time.
             self.kept_digests = None;
             let error = with_causes(&error);
@@ -32,12 +32,17 @@ impl Looper {
         }
     }
 
-    async fn try_to_keep(&mut self, files: &Arc<CommitFiles>) -> Result<(), StoreError> {
+    async fn try_to_keep(&mut self) -> Result<(), StoreError> {
         let before = match self.kept_digests.take() {
             Some(digests) => digests,
             None => self.parts.store.file_digests().await?,
         };
-        let of = Arc::clone(files);
+        self.write_files(before).await
+    }
+
+    /// Writes those that differ from what the store has by these digests.
+    pub(super) async fn write_files(&mut self, before: KeptDigests) -> Result<(), StoreError> {
+        let of = in_force(&self.standing);
         let Ok((digests, changes)) = tokio::task::spawn_blocking(move || changes(&of, &before)).await else {
             return Ok(());
         };
@@ -50,7 +55,7 @@ impl Looper {
 }
 
 /// Digests of files, and what differs from those that are kept, piece by piece.
-fn changes(files: &CommitFiles, before: &KeptDigests) -> (KeptDigests, Vec<FileChanges>) {
+fn changes(commits: &[Arc<CommitFiles>], before: &KeptDigests) -> (KeptDigests, Vec<FileChanges>) {
     let mut digests = KeptDigests::new();
     let mut pieces = vec![FileChanges::default()];
     let mut bytes = 0;
@@ -67,7 +72,7 @@ fn changes(files: &CommitFiles, before: &KeptDigests) -> (KeptDigests, Vec<FileC
         let last = pieces.len() - 1;
         pieces[last].changed.push((path.to_owned(), text));
     };
-    for file in &files.files {
+    for file in commits.iter().flat_map(|commit| &commit.files) {
         let digest = file_digest(&file.bytes);
         if before.get(&file.path) != Some(&digest) {
             add(&file.path, Some(Arc::clone(&file.bytes)));
@@ -76,8 +81,13 @@ fn changes(files: &CommitFiles, before: &KeptDigests) -> (KeptDigests, Vec<FileC
     }
     before.keys().filter(|path| !digests.contains_key(*path)).for_each(|path| add(path, None));
     let last = pieces.len() - 1;
-    pieces[last].complete = Some((files.revision.clone(), files.prefix.clone()));
+    pieces[last].complete = commits.iter().map(|commit| of(commit)).collect();
     (digests, pieces)
+}
+
+pub(super) fn of(commit: &CommitFiles) -> FilesOf {
+    let CommitFiles { source, revision, prefix, .. } = commit;
+    FilesOf { source: source.clone(), revision: revision.clone(), folder: prefix.clone() }
 }
 
 #[cfg(test)]
@@ -86,7 +96,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{domain::ids::Revision, gitops::CommitFile};
+    use crate::{
+        domain::ids::{Revision, SourceId},
+        gitops::CommitFile,
+    };
 
     type Files = BTreeMap<String, Vec<u8>>;
 
@@ -97,6 +110,7 @@ mod tests {
             kept_from: None,
         };
         CommitFiles {
+            source: SourceId::main(),
             revision: Revision::parse(&"a".repeat(40)).unwrap(),
             committed_at: Timestamp::UNIX_EPOCH,
             author: String::new(),
@@ -120,9 +134,9 @@ mod tests {
         fn what_is_kept_is_what_is_in_force(commits in proptest::collection::vec(some_files(), 1..6)) {
             let (mut kept, mut digests) = (Files::new(), KeptDigests::new());
             for files in &commits {
-                let (after, pieces) = changes(&commit(files), &digests);
+                let (after, pieces) = changes(&[Arc::new(commit(files))], &digests);
                 for (index, piece) in pieces.iter().enumerate() {
-                    prop_assert_eq!(piece.complete.is_some(), index + 1 == pieces.len());
+                    prop_assert_eq!(!piece.complete.is_empty(), index + 1 == pieces.len());
                     let bytes = piece.changed.iter().map(|(_, bytes)| bytes.as_ref().map_or(0, |bytes| bytes.len()));
                     prop_assert!(piece.changed.len() <= FILES_AT_ONCE);
                     prop_assert!(piece.changed.len() < 2 || bytes.sum::<usize>() <= BYTES_AT_ONCE);

@@ -4,13 +4,13 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::{Timestamp, Unit};
 
-use super::{Loaded, Looper, RETRY_MIN};
+use super::{Followed, Looper, RETRY_MIN, look::Loaded};
 use crate::{
     domain::{
         campaign::{DesiredState, Generation},
         guards::{Removals, Verdict},
-        ids::{CampaignId, Revision},
-        overrides::Override,
+        ids::{CampaignId, Revision, SourceId},
+        now::Now,
         plan::{Action, Leaving, Plan, Verb},
     },
     reconcile::{
@@ -22,46 +22,59 @@ use crate::{
 };
 
 impl Looper {
-    /// The pin that holds now, and the commit that is followed because of it.
-    pub(super) fn pin_in_force(&self) -> Option<(Arc<Override>, Revision)> {
-        let now = self.parts.clock.now().wall;
-        let overrides = self.parts.store.overrides();
-        overrides.pin(now).map(|(one, revision)| (Arc::clone(one), revision.clone()))
+    /// Until time alone makes a look at a source worth it: a retry, the end of a pin or a freeze.
+    pub(super) fn waits_for(&self, one: &Followed) -> Option<Duration> {
+        let pin = one.pin_in_force(&self.parts).map(|(one, _)| one.until);
+        let frozen = one.frozen.as_ref().map(|(_, until)| *until);
+        let turn = [pin, frozen].into_iter().flatten().min().map(|at| self.until(at));
+        let unpinned = (one.pinned && pin.is_none()).then_some(Duration::ZERO);
+        let retry = one.retry.map(|retry| retry.at.saturating_sub(self.parts.clock.now().mono));
+        [retry, turn, unpinned].into_iter().flatten().min()
     }
 
-    /// Until time alone makes a look worth it: a retry, the end of a pin or a freeze, a retirement.
-    pub(super) fn waits(&self) -> Option<Duration> {
+    /// Whether the time for that look has come.
+    pub(super) fn is_due(&self, one: &Followed, now: Now) -> bool {
+        let unpinned = one.pinned && one.pin_in_force(&self.parts).is_none();
+        let thawed = one.frozen.as_ref().is_some_and(|(_, until)| *until <= now.wall);
+        unpinned || thawed || one.retry.is_some_and(|retry| retry.at <= now.mono)
+    }
+
+    /// Until time alone makes a look at any of them worth it, a retirement too.
+    pub(super) fn waits(&self, sources: &[Followed]) -> Option<Duration> {
+        let idle = sources.iter().filter(|one| one.asked.is_none() && one.looking.is_none());
+        let first = idle.filter_map(|one| self.waits_for(one)).min();
+        first.into_iter().chain(self.retires_at.map(|at| self.until(at))).min()
+    }
+
+    /// Until an instant; one that has come and could not be served yet is tried again soon.
+    fn until(&self, at: Timestamp) -> Duration {
         let now = self.parts.clock.now().wall;
-        let pin = self.pin_in_force().map(|(one, _)| one.until);
-        let frozen = self.frozen.as_ref().map(|(_, until)| *until);
-        let turns = [pin, frozen, self.retires_at].into_iter().flatten();
-        // One that has come and could not be served yet is tried again soon.
-        let turn = turns.min().map(|at| Duration::try_from(at.duration_since(now)).unwrap_or(RETRY_MIN));
-        let unpinned = (self.pinned && pin.is_none()).then_some(Duration::ZERO);
-        [self.retry_in, turn, unpinned].into_iter().flatten().min()
+        Duration::try_from(at.duration_since(now)).unwrap_or(RETRY_MIN)
     }
 
     /// Whether this very commit is known to wait for the end of a freeze.
-    pub(super) fn is_frozen(&self, head: &Revision) -> bool {
+    pub(super) fn is_frozen(&self, one: &Followed, head: &Revision) -> bool {
         let now = self.parts.clock.now().wall;
-        self.frozen.as_ref().is_some_and(|(frozen, until)| frozen == head && now < *until)
+        one.frozen.as_ref().is_some_and(|(frozen, until)| frozen == head && now < *until)
     }
 
     /// Whether anything keeps a good commit out; a pin is a person's word for its commit.
     pub(super) async fn guard(
         &mut self,
+        one: &mut Followed,
         loaded: &Loaded,
         before: Option<&Revision>,
         pinned: bool,
     ) -> Result<(), Failure> {
-        let revision = &loaded.generation.revision;
+        let revision = &loaded.files.revision;
         let stored = self.parts.store.campaigns().await?;
         let plan = self.plan(&loaded.generation, &stored);
-        let removals = removals(&loaded.generation, &stored);
+        let in_force = self.parts.generation.borrow().clone();
+        let removals = removals(&loaded.generation, one.id(), &of_source(one.id(), in_force.as_deref(), &stored));
         let approved = pinned || self.parts.store.is_approved(revision).await?;
         let held = self.parts.guards.of_removals(&removals, approved);
-        self.frozen = None;
-        let again = before == Some(revision) && !self.paused_in_freeze;
+        one.frozen = None;
+        let again = before == Some(revision) && !one.paused_in_freeze;
         let held = match held {
             None if !pinned && !again => self.parts.guards.frozen(self.parts.clock.now().wall),
             held => held,
@@ -69,11 +82,12 @@ impl Looper {
         let Some(verdict) = held else { return Ok(()) };
         let mut pauses = BTreeSet::new();
         if let Verdict::Frozen { until, .. } = &verdict {
-            self.frozen = Some((revision.clone(), *until));
+            one.frozen = Some((revision.clone(), *until));
             pauses = plan.actions.iter().filter(|action| stops(action)).map(|action| action.campaign.clone()).collect();
         }
         let plan = plan.actions.iter().map(ToString::to_string).collect();
-        Err(Failure::Guarded { head: revision.clone(), verdict, plan, pauses })
+        let problems = loaded.problems.clone();
+        Err(Failure::Guarded { head: revision.clone(), verdict, plan, pauses, problems })
     }
 
     /// What has to change in the store for it to have a generation.
@@ -85,15 +99,16 @@ impl Looper {
     /// Puts a generation in force in the store; what it did.
     pub(super) async fn put(
         &mut self,
+        one: &mut Followed,
         generation: &Arc<Generation>,
         stored: &[StoredCampaign],
     ) -> Result<Plan, StoreError> {
         let plan = self.plan(generation, stored);
-        let planned = self.applied().await?.map(|(revision, _)| revision);
+        let planned = self.applied().await?;
         let against = Against::Revision(planned.as_ref());
         if let Err(error) = self.parts.store.apply(Arc::clone(generation), changes(&plan), against).await {
             // Perhaps another is in force by now.
-            self.applied = None;
+            (self.applied, one.applied) = (None, None);
             return Err(error);
         }
         let revision = &generation.revision;
@@ -101,7 +116,7 @@ impl Looper {
             let (campaign, verb) = (&action.campaign, action.verb.as_str());
             tracing::info!(%revision, %campaign, verb, action = %action, "campaign changed");
         }
-        self.journal.changed(revision, &plan, stored);
+        one.journal.changed(revision, &plan, stored);
         self.show_gone(generation).await?;
         Ok(plan)
     }
@@ -134,45 +149,49 @@ impl Looper {
     }
 
     /// Retires campaigns whose grace is over.
-    pub(super) async fn retire_due(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn retire_due(&mut self, one: &mut Followed) -> Result<(), StoreError> {
         let now = self.parts.clock.now().wall;
         if self.retires_at.is_none_or(|at| at > now) {
             return Ok(());
         }
         let Some(generation) = self.parts.generation.borrow().clone() else { return Ok(()) };
         let stored = self.parts.store.campaigns().await?;
-        self.put(&generation, &stored).await.map(drop)
+        self.put(one, &generation, &stored).await.map(drop)
     }
 
     /// Pauses campaigns of the generation in force, all else of which stays: that much of a commit is applied
     /// while a freeze holds.
-    pub(super) async fn pause_in_freeze(&mut self, pauses: &BTreeSet<CampaignId>) -> Result<(), StoreError> {
+    pub(super) async fn pause_in_freeze(
+        &mut self,
+        one: &mut Followed,
+        pauses: &BTreeSet<CampaignId>,
+    ) -> Result<(), StoreError> {
         let Some(mut generation) = self.parts.generation.borrow().clone() else { return Ok(()) };
-        if !pause(&mut generation, pauses) {
+        if pause(&mut generation, pauses).is_empty() {
             return Ok(());
         }
-        self.paused_in_freeze = true;
+        one.paused_in_freeze = true;
         let stored = self.parts.store.campaigns().await?;
-        self.put(&generation, &stored).await?;
+        self.put(one, &generation, &stored).await?;
         self.parts.generation.send_replace(Some(generation));
         Ok(())
     }
 
-    /// After a start: what a freeze had paused stays so, until the branch's commit says what to do.
-    pub(super) fn keep_pauses(&mut self, generation: &mut Arc<Generation>, stored: &[StoredCampaign]) {
+    /// After a start: what a freeze had paused stays so, until the branch's commit says what to do. Those that were
+    /// running by their files.
+    pub(super) fn keep_pauses(&self, generation: &mut Arc<Generation>, stored: &[StoredCampaign]) -> Vec<CampaignId> {
         let paused = stored.iter().filter(|row| !row.retired && row.desired == DesiredState::Paused);
-        let paused = paused.map(|row| row.id.clone()).collect();
-        self.paused_in_freeze |= pause(generation, &paused);
+        pause(generation, &paused.map(|row| row.id.clone()).collect())
     }
 }
 
-/// Pauses campaigns; whether any of them was running.
-fn pause(generation: &mut Arc<Generation>, pauses: &BTreeSet<CampaignId>) -> bool {
+/// Pauses campaigns; those of them that were running.
+fn pause(generation: &mut Arc<Generation>, pauses: &BTreeSet<CampaignId>) -> Vec<CampaignId> {
     let campaigns = &generation.definitions.campaigns;
     let running = |id: &&CampaignId| campaigns.get(*id).is_some_and(|c| c.desired == DesiredState::Running);
     let running: Vec<CampaignId> = pauses.iter().filter(running).cloned().collect();
     if running.is_empty() {
-        return false;
+        return running;
     }
     let campaigns = &mut Arc::make_mut(generation).definitions.campaigns;
     for id in &running {
@@ -180,7 +199,7 @@ fn pause(generation: &mut Arc<Generation>, pauses: &BTreeSet<CampaignId>) -> boo
             Arc::make_mut(campaign).desired = DesiredState::Paused;
         }
     }
-    true
+    running
 }
 
 /// Whether a step does nothing but stop calls, as far as its state goes.
@@ -191,12 +210,25 @@ fn stops(action: &Action) -> bool {
     }
 }
 
+/// The rows that a source's commit may take away: all but those that other sources' files define.
+fn of_source<'s>(
+    source: &SourceId,
+    in_force: Option<&Generation>,
+    stored: &'s [StoredCampaign],
+) -> Vec<&'s StoredCampaign> {
+    let elsewhere = |row: &&StoredCampaign| in_force.and_then(|it| it.sources.campaigns.get(&row.id));
+    stored.iter().filter(|row| elsewhere(row).is_none_or(|its| its == source)).collect()
+}
+
 /// What a generation would take away of what the store has in force.
-fn removals(generation: &Generation, stored: &[StoredCampaign]) -> Removals {
+fn removals(generation: &Generation, source: &SourceId, stored: &[&StoredCampaign]) -> Removals {
     let defined = &generation.definitions.campaigns;
-    let in_force: Vec<&StoredCampaign> = stored.iter().filter(|row| !row.retired && row.removed_at.is_none()).collect();
+    let in_force: Vec<&&StoredCampaign> =
+        stored.iter().filter(|row| !row.retired && row.removed_at.is_none()).collect();
     let gone = in_force.iter().filter(|row| !defined.contains_key(&row.id)).map(|row| row.id.clone());
-    Removals { gone: gone.collect(), in_force: in_force.len(), defined: defined.len() }
+    let own = |id: &&CampaignId| generation.sources.campaigns.get(*id).is_none_or(|its| its == source);
+    let own = defined.keys().filter(own).count();
+    Removals { gone: gone.collect(), in_force: in_force.len(), defined: own, elsewhere: defined.len() - own }
 }
 
 /// A freeze's end that is known, and the commit that waits for it.

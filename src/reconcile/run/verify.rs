@@ -1,6 +1,6 @@
 //! Whether commits are signed as the settings want it.
 
-use super::Looper;
+use super::{Followed, Looper, Reconcile, tell};
 use crate::{
     domain::ids::Revision,
     gitops::{Since, VerifyError},
@@ -15,29 +15,40 @@ impl Looper {
     /// Sees to it that a commit may come into force by its signature, and says so in status; who signed it, if that is
     /// asked for.
     pub(super) async fn verify(
-        &mut self,
+        &self,
+        one: &mut Followed,
         head: &Revision,
         before: Option<&Revision>,
         pinned: bool,
     ) -> Result<Option<Verification>, Failure> {
-        let found = self.judge(head, before, pinned).await;
+        let found = self.judge(one, head, before, pinned).await;
         match &found {
             Ok(None) | Err(Failure::Store(_)) => {}
-            Ok(Some(by)) => self.show_verified(head, by),
-            Err(failure) => self.show("False", failure.reason(), &with_causes(failure)),
+            Ok(Some(by)) => one.show_verified(head, by, &self.parts),
+            Err(failure) => one.show("False", failure.reason(), &with_causes(failure), &self.parts),
         }
         if let Err(Failure::Unverified(unverified)) = &found {
-            self.journal.known(&unverified.head, unverified.head_info.clone());
+            one.journal.known(&unverified.head, unverified.head_info.clone());
         }
         found
     }
 
     /// The same for the commit that the store has in force, of which status tells only if there is nothing newer.
-    pub(super) async fn verify_restored(&mut self, revision: &Revision) -> Result<Option<Verification>, Failure> {
-        let found = self.judge(revision, Some(revision), false).await?;
-        let is_told = self.parts.status.borrow().conditions.iter().any(|c| c.r#type == SOURCE_VERIFIED);
+    pub(super) async fn verify_restored(
+        &self,
+        one: &Followed,
+        revision: &Revision,
+    ) -> Result<Option<Verification>, Failure> {
+        let found = self.judge(one, revision, Some(revision), false).await?;
+        let is_told = self
+            .parts
+            .status
+            .borrow()
+            .sources
+            .get(one.at)
+            .is_some_and(|status| status.conditions.iter().any(|condition| condition.r#type == SOURCE_VERIFIED));
         if let (Some(by), false) = (&found, is_told) {
-            self.show_verified(revision, by);
+            one.show_verified(revision, by, &self.parts);
         }
         Ok(found)
     }
@@ -46,11 +57,12 @@ impl Looper {
     /// or is taken away later takes nothing out of force, and no restart does.
     async fn judge(
         &self,
+        one: &Followed,
         head: &Revision,
         before: Option<&Revision>,
         pinned: bool,
     ) -> Result<Option<Verification>, Failure> {
-        if !self.parts.source.verifies() {
+        if !one.source.verifies() {
             return Ok(None);
         }
         let kept = match before {
@@ -62,22 +74,24 @@ impl Looper {
             Some(before) if !pinned => Since::Commit(before),
             Some(_) | None => Since::Head,
         };
-        let found = self.parts.source.verify(head, since, self.parts.clock.now().wall).await?;
+        let found = one.source.verify(head, since, self.parts.clock.now().wall).await?;
         if let Some(by) = &found {
             self.parts.store.set_verified(head, by).await?;
             tracing::info!(revision = %head, %by, "the commit's signature is good");
         }
         Ok(found)
     }
+}
 
+impl Followed {
     /// Says in status that a commit is signed by one who may.
-    pub(super) fn show_verified(&self, revision: &Revision, by: &Verification) {
-        self.show("True", GOOD, &format!("commit {} is signed by {by}", revision.short()));
+    pub(super) fn show_verified(&self, revision: &Revision, by: &Verification, parts: &Reconcile) {
+        self.show("True", GOOD, &format!("commit {} is signed by {by}", revision.short()), parts);
     }
 
-    fn show(&self, status: &str, reason: &str, message: &str) {
-        let now = self.parts.clock.now().wall;
-        self.parts.status.send_if_modified(|shown| {
+    fn show(&self, status: &str, reason: &str, message: &str, parts: &Reconcile) {
+        let now = parts.clock.now().wall;
+        tell(&parts.status, self.at, |shown| {
             let verified = conditions::verified(&shown.conditions, status, reason, message, now);
             let others = shown.conditions.iter().filter(|condition| condition.r#type != SOURCE_VERIFIED).cloned();
             let conditions: Vec<_> = others.chain([verified]).collect();

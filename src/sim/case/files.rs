@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::revision;
 use crate::{
-    config::{Diagnostic, Loader, settings::outer_ceilings},
+    config::{Diagnostic, LoadedFile, Loader, settings::outer_ceilings},
     domain::{
         attribute::{AttributeType, AttributeValue, Number},
         business::BusinessKey,
@@ -242,7 +242,8 @@ impl Folder {
         at: Timestamp,
     ) -> Result<Arc<Generation>, CaseError> {
         let files = campaigns.values().copied().chain(&self.shared);
-        let files: Vec<_> = files.map(|file| (file.name.as_str(), Arc::clone(&file.bytes))).collect();
+        let files: Vec<_> =
+            files.map(|file| LoadedFile { folder: "", path: &file.name, bytes: Arc::clone(&file.bytes) }).collect();
         let (definitions, _) = loader.load("", &files).map_err(CaseError::Configuration)?;
         Ok(Arc::new(Generation::whole(revision(number), at, definitions)))
     }

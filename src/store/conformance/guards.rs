@@ -3,7 +3,8 @@
 use super::*;
 use crate::{
     domain::campaign::KeptFile,
-    store::{FileChanges, StoredFiles, file_digest},
+    domain::ids::SourceId,
+    store::{FileChanges, FilesOf, StoredFiles, file_digest},
     telemetry::status::Verification,
 };
 
@@ -122,11 +123,14 @@ async fn who_signed_a_commit_is_kept(mut world: World) {
 
 async fn files_are_kept_once_all_of_them_are_written(mut world: World) {
     let put = |path: &str, text: &str| (path.to_owned(), Some(Arc::from(text.as_bytes())));
-    let of = |digit| Some((revision(digit), "campaigns".to_owned()));
+    let of = |digit| {
+        let (source, folder) = (SourceId::main(), "campaigns".to_owned());
+        vec![FilesOf { source, revision: revision(digit), folder }]
+    };
     assert_eq!(world.store.files().await.unwrap(), None);
     world.apply(&[&campaign("spring")]).await;
     let first =
-        FileChanges { changed: vec![put("campaigns/a.toml", "a = 1"), put("campaigns/b.toml", "b")], complete: None };
+        FileChanges { changed: vec![put("campaigns/a.toml", "a = 1"), put("campaigns/b.toml", "b")], complete: vec![] };
     world.store.put_files(first).await.unwrap();
     assert_eq!(world.store.files().await.unwrap(), None, "more is to come");
     let gone = ("campaigns/b.toml".to_owned(), None);
@@ -135,12 +139,12 @@ async fn files_are_kept_once_all_of_them_are_written(mut world: World) {
     world.crash().await;
     let expected = [("campaigns/a.toml", "a = 1"), ("campaigns/c.toml", "c")];
     let files = expected.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
-    let stored = StoredFiles { revision: revision('a'), prefix: "campaigns".to_owned(), files: files.into() };
+    let stored = StoredFiles { sources: of('a'), files: files.into(), edited: Vec::new() };
     assert_eq!(world.store.files().await.unwrap(), Some(stored));
     let digests = expected.map(|(path, text)| (path.to_owned(), file_digest(text.as_bytes())));
     assert_eq!(world.store.file_digests().await.unwrap(), digests.into());
     let next = FileChanges { changed: vec![put("campaigns/a.toml", "a = 2")], complete: of('b') };
     world.store.put_files(next).await.unwrap();
     let stored = world.store.files().await.unwrap().unwrap();
-    assert_eq!((stored.revision, stored.files["campaigns/a.toml"].as_slice()), (revision('b'), b"a = 2".as_slice()));
+    assert_eq!((stored.sources, stored.files["campaigns/a.toml"].as_slice()), (of('b'), b"a = 2".as_slice()));
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    domain::ids::SourceId,
     store::{COMMITS_KEPT, CommitResult, EVENTS_KEPT, Entries, Event, EventKind, HandledCommit},
     telemetry::status::{CommitInfo, Verification},
 };
@@ -19,6 +20,7 @@ fn handled(serial: u64) -> HandledCommit {
     let info = CommitInfo { author: "Ops".into(), time: START.into(), subject: format!("commit {serial}"), verified };
     HandledCommit {
         at: at(START) + Duration::from_secs(serial),
+        source: if good { SourceId::main() } else { SourceId::parse("sales").unwrap() },
         revision: Revision::parse(&format!("{serial:040x}")).unwrap(),
         commit: good.then_some(info),
         result: if good { CommitResult::InForce } else { CommitResult::Refused },

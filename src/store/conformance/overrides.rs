@@ -143,3 +143,58 @@ async fn attempts_keep_what_they_were_placed_under(mut world: World) {
     let under: Vec<_> = attempts.into_iter().map(|attempt| attempt.overrides).collect();
     assert_eq!(under, [vec![], vec![resume], vec![resume, pin]]);
 }
+
+fn edit(world: &World, sql: &str) {
+    rusqlite::Connection::open(world.path().unwrap()).unwrap().execute_batch(sql).unwrap();
+}
+
+#[tokio::test]
+async fn what_somebody_writes_into_the_rows_holds_in_no_case() {
+    let mut world = World::sqlite().await;
+    let spring = campaign("spring");
+    world.apply(&[&spring]).await;
+    let id = decide(&world, pause(Scope::All), HOUR).await;
+    let holding = world.store.overrides();
+    edit(&world, "UPDATE override SET kind = 'resume'");
+    // A command that fails has what went before it stand, as it was and not as it is in the rows.
+    let unknown = CampaignChange::Remove { id: campaign_id("unknown") };
+    assert!(world.store.apply(generation(9, &[&spring]), vec![unknown], Against::Whatever).await.is_err());
+    assert_eq!(world.store.overrides(), holding);
+    let told: Vec<String> = world.store.drifted_overrides().await.unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["override 1: it pauses all campaigns, and by the store it resumes all campaigns"]);
+    world.store.mend_overrides(&[id]).await.unwrap();
+    assert_eq!(world.store.drifted_overrides().await.unwrap(), []);
+
+    // An id beyond all ids takes none away from those to come.
+    edit(
+        &world,
+        "INSERT INTO override SELECT 1 << 40, kind, NULL, NULL, 0, reason, 'x', since, until, 1, 'x' FROM override",
+    );
+    assert_eq!(decide(&world, pause(of(&spring)), HOUR).await, OverrideId(2));
+}
+
+#[tokio::test]
+async fn an_override_that_cannot_be_read_pauses_what_it_is_of() {
+    let mut world = World::sqlite().await;
+    let (spring, autumn) = (campaign("spring"), campaign("autumn"));
+    world.apply(&[&spring, &autumn]).await;
+    world.import(&spring, contacts(1)).await;
+    world.import(&autumn, vec![contact("d1", &["+8613900000001"])]).await;
+    decide(&world, Order::Resume { scope: of(&spring) }, HOUR).await;
+    for (sql, autumn_too) in [("UPDATE override SET kind = '?'", false), ("UPDATE override SET campaign = '?'", true)] {
+        edit(&world, sql);
+        world.crash().await;
+        world.apply(&[&spring, &autumn]).await;
+        for (campaign, paused) in [(&spring, true), (&autumn, autumn_too)] {
+            let ready = world.ready(campaign).await.remove(0);
+            let request = world.request(&ready, 0);
+            let decision = world.store.record_intent(request.clone()).await.unwrap();
+            let refused = matches!(decision, IntentDecision::Refused(Hold::PausedByOverride { .. }));
+            assert_eq!(refused, paused, "{sql}: {decision:?}");
+            world.store.withdraw_intent(request.attempt).await.unwrap();
+        }
+    }
+    assert!(world.store.end_override(OverrideId(1), "uid 0").await.unwrap(), "a person ends it");
+    let ready = world.ready(&spring).await.remove(0);
+    world.place(&ready, 0).await;
+}

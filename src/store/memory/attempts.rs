@@ -248,7 +248,7 @@ impl State {
         let legs = legs.map(|leg| LeftoverLeg { record: leg.record.clone(), answered: leg.answered }).collect();
         let earlier = self.attempts.values().filter(|attempt| of(attempt.record.attempt.epoch));
         let attempts = earlier.filter_map(|attempt| attempt.leftover(&self.contacts)).collect();
-        Leftovers { legs, attempts }
+        Leftovers { legs, attempts, ..Leftovers::default() }
     }
 
     /// What is live.

@@ -48,7 +48,12 @@ pub(super) fn is_change(reply: &Reply) -> bool {
         Reply::Business(decision) => matches!(decision, BusinessDecision::Set { .. }),
         Reply::Done | Reply::Overridden(_) | Reply::Gone(_) | Reply::Imported(_) | Reply::Listed(_) => true,
         Reply::Resealed(rewritten) => *rewritten > 0,
-        Reply::Decision(_) | Reply::Evaluated(_) | Reply::Began(_) | Reply::Completed(_) | Reply::Count(_) => false,
+        Reply::Decision(_)
+        | Reply::Evaluated(_)
+        | Reply::Began(_)
+        | Reply::Completed(_)
+        | Reply::Count(_)
+        | Reply::Drifted(_) => false,
     }
 }
 

@@ -8,13 +8,14 @@ use super::{
     business, do_not_call, evaluate,
     evaluations::Evaluations,
     fault::{Doing, Fault},
-    release, sql,
+    files, release, sql,
     writer::Writer,
 };
 use crate::{
     domain::{
         agent::Availability,
         campaign::{Campaign, Generation, KeptFile},
+        drift::files::of_kept,
         ids::{AgentId, CampaignId, Revision},
     },
     store::{
@@ -49,6 +50,7 @@ pub(super) fn apply(
             CampaignChange::Retire { id } => leave(writer, &generation, &id, RETIRE)?,
         }
     }
+    put_sources(&writer.conn, &generation, now)?;
     put_kept(writer, &generation)?;
     let first = writer.generation.is_none();
     if first {
@@ -79,11 +81,30 @@ fn put_in_force(conn: &Connection, generation: &Generation, now: i64) -> Result<
     sql::query("UPDATE store SET generation = ?1").bind(id).execute(conn).doing(doing).map(drop)
 }
 
+/// Stores which commit of which source; one that stays keeps the time since when it is in force.
+fn put_sources(conn: &Connection, generation: &Generation, now: i64) -> Result<(), Fault> {
+    let doing = "writing the commits in force";
+    let commits = &generation.sources.commits;
+    const PUT: &str = "INSERT INTO source_commit (source, revision, applied_at) VALUES (?1, ?2, ?3) \
+                       ON CONFLICT (source) DO UPDATE SET revision = excluded.revision, \
+                       applied_at = iif(revision = excluded.revision, applied_at, excluded.applied_at)";
+    for (source, revision) in commits {
+        let put = sql::query(PUT).bind(source.as_str()).bind(revision.as_str()).bind(now);
+        put.execute(conn).doing(doing)?;
+    }
+    let stored: Vec<String> = sql::query_scalar("SELECT source FROM source_commit").fetch_all(conn).doing(doing)?;
+    for source in stored.iter().filter(|source| commits.keys().all(|known| known.as_str() != **source)) {
+        sql::query("DELETE FROM source_commit WHERE source = ?1").bind(source).execute(conn).doing(doing)?;
+    }
+    Ok(())
+}
+
 /// Stores the files of earlier commits that are kept; they are few, and most generations have none.
 fn put_kept(writer: &Writer, generation: &Generation) -> Result<(), Fault> {
     let doing = "writing files that are kept";
     let kept = &generation.kept.files;
-    if writer.generation.as_ref().is_some_and(|before| before.kept.files == *kept) {
+    // By the rows, which somebody else may have changed.
+    if of_kept(kept, &files::kept(&writer.conn)?).is_empty() {
         return Ok(());
     }
     sql::query("DELETE FROM kept_file").execute(&writer.conn).doing(doing)?;

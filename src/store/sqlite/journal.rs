@@ -11,7 +11,7 @@ use super::{
     verified,
 };
 use crate::{
-    domain::ids::{CampaignId, Revision},
+    domain::ids::{CampaignId, Revision, SourceId},
     store::{
         COMMITS_KEPT, CommitResult, EVENTS_KEPT, Entries, Event, EventKind, HandledCommit, StoreError,
         row::{self, damaged, micros},
@@ -34,7 +34,8 @@ pub(super) fn add(conn: &Connection, entries: &Entries) -> Result<(), Fault> {
 
 fn add_commit(conn: &Connection, commit: &HandledCommit) -> Result<(), Fault> {
     const SQL: &str = "INSERT INTO handled_commit (at, revision, author, committed_at, subject, result, reason, \
-                       message, took, changed, verified) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+                       message, took, changed, verified, source) \
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
     let info = commit.commit.as_ref();
     let query = sql::query(SQL)
         .bind(micros(commit.at))
@@ -47,7 +48,8 @@ fn add_commit(conn: &Connection, commit: &HandledCommit) -> Result<(), Fault> {
         .bind(commit.message.as_deref())
         .bind(i64::try_from(commit.took.as_micros()).unwrap_or(i64::MAX))
         .bind(i64::try_from(commit.changed).unwrap_or(i64::MAX))
-        .bind(info.and_then(|info| info.verified.as_ref()).map(verified::text));
+        .bind(info.and_then(|info| info.verified.as_ref()).map(verified::text))
+        .bind(commit.source.as_str());
     query.execute(conn).doing("writing down a commit").map(drop)
 }
 
@@ -69,7 +71,7 @@ fn add_event(conn: &Connection, event: &Event) -> Result<(), Fault> {
 /// Handled commits, newest first.
 pub(super) fn commits(conn: &Connection, limit: u32) -> Result<Vec<HandledCommit>, Fault> {
     const SQL: &str = "SELECT at, revision, author, committed_at, subject, result, reason, message, took, changed, \
-                       verified FROM handled_commit ORDER BY id DESC LIMIT ?1";
+                       verified, source FROM handled_commit ORDER BY id DESC LIMIT ?1";
     let rows = sql::query(SQL).bind(limit).fetch_all(conn).doing("reading handled commits")?;
     rows.iter().map(commit).collect()
 }
@@ -84,6 +86,7 @@ fn commit(row: &Row<'_>) -> Result<HandledCommit, Fault> {
     };
     Ok(HandledCommit {
         at: row::timestamp(column(row, 0)?)?,
+        source: SourceId::parse(column(row, 11)?).map_err(|_| damaged("handled_commit.source"))?,
         revision: Revision::parse(column(row, 1)?).ok_or_else(|| damaged("handled_commit.revision"))?,
         commit: info,
         result: CommitResult::parse(column(row, 5)?).ok_or_else(|| damaged("handled_commit.result"))?,

@@ -48,7 +48,7 @@ macro_rules! leftover_columns {
     () => {
         "l.attempt, l.contact, a.number_index, a.caller_number, a.placed_at, a.answered_at, a.connected_at, \
          l.last_event_at, l.policy, l.local_date, l.next_day_at, a.rule \
-         FROM live_call l JOIN attempt a ON a.id = l.attempt"
+         FROM live_call l LEFT JOIN attempt a ON a.id = l.attempt"
     };
 }
 
@@ -59,14 +59,12 @@ pub(super) fn leftovers(conn: &Connection, epoch: Epoch) -> Result<Leftovers, Fa
     const LEGS: &str = "SELECT id, agent, sip, number, caller_number, trunk, identity, answered FROM leg \
                         WHERE id < ?1 ORDER BY id";
     let legs = sql::query(LEGS).bind(first_of_this).fetch_all(conn).doing(doing)?;
-    let legs = legs.iter().map(leg).collect::<Result<_, _>>()?;
     const ATTEMPTS: &str = concat!("SELECT ", leftover_columns!(), " WHERE l.attempt < ?1 ORDER BY l.attempt");
-    let rows = sql::query(ATTEMPTS).bind(first_of_this).fetch_all(conn).doing(doing)?;
-    let attempts = rows.iter().map(|row| leftover(conn, row)).collect::<Result<_, _>>()?;
-    Ok(Leftovers { legs, attempts })
+    let attempts = sql::query(ATTEMPTS).bind(first_of_this).fetch_all(conn).doing(doing)?;
+    Ok(left(conn, &legs, &attempts))
 }
 
-/// Of these, those that are there and can be read.
+/// Of these, those that are there.
 pub(super) fn left_behind(conn: &Connection, attempts: &[AttemptId], legs: &[LegId]) -> Result<Leftovers, Fault> {
     let doing = "reading what is live";
     const LEGS: &str = "SELECT id, agent, sip, number, caller_number, trunk, identity, answered FROM leg \
@@ -79,11 +77,28 @@ pub(super) fn left_behind(conn: &Connection, attempts: &[AttemptId], legs: &[Leg
         " WHERE l.attempt IN (SELECT value FROM json_each(?1)) ORDER BY l.attempt"
     );
     let attempts: Vec<i64> = attempts.iter().map(|attempt| attempt.to_i64()).collect();
-    let rows = sql::query(ATTEMPTS).bind(json!(attempts).to_string()).fetch_all(conn).doing(doing)?;
-    Ok(Leftovers {
-        legs: legs.iter().filter_map(|row| leg(row).ok()).collect(),
-        attempts: rows.iter().filter_map(|row| leftover(conn, row).ok()).collect(),
-    })
+    let attempts = sql::query(ATTEMPTS).bind(json!(attempts).to_string()).fetch_all(conn).doing(doing)?;
+    Ok(left(conn, &legs, &attempts))
+}
+
+/// What these rows say. One that can't be read must not keep the others from being read, nor a daemon from starting.
+fn left(conn: &Connection, legs: &[Row<'_>], attempts: &[Row<'_>]) -> Leftovers {
+    let mut left = Leftovers::default();
+    for row in legs {
+        match (leg(row), column(row, 0).ok().and_then(LegId::from_i64)) {
+            (Ok(leg), _) => left.legs.push(leg),
+            (Err(fault), Some(id)) => drop(left.unreadable.legs.insert(id, fault.to_string())),
+            (Err(fault), None) => tracing::error!(error = %fault, "a leg has an id that no leg can have"),
+        }
+    }
+    for row in attempts {
+        match (leftover(conn, row), column(row, 0).ok().and_then(AttemptId::from_i64)) {
+            (Ok(attempt), _) => left.attempts.push(attempt),
+            (Err(fault), Some(id)) => drop(left.unreadable.attempts.insert(id, fault.to_string())),
+            (Err(fault), None) => tracing::error!(error = %fault, "a live call has an id that no attempt can have"),
+        }
+    }
+    left
 }
 
 fn leftover(conn: &Connection, row: &Row<'_>) -> Result<LeftoverAttempt, Fault> {

@@ -93,11 +93,11 @@ pub(super) use self::{
     release::{ANY_SPENT, HELD},
 };
 use super::{
-    Against, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX, CampaignChange,
-    CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges, GateSettings,
-    HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber,
-    ListingOutcome, Milestone, NewAuditEntry, Opener, OverrideRecord, Resealed, Settlement, Step, Store, StoreError,
-    StoredCampaign, StoredFiles, Tally, Why, attributes, pseudonym::Pseudonyms,
+    Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX,
+    CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges,
+    GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed,
+    ListedNumber, ListingOutcome, Milestone, NewAuditEntry, Opener, OverrideRecord, Resealed, Settlement, Step, Store,
+    StoreError, StoredCampaign, StoredFiles, Tally, Why, attributes, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -106,7 +106,7 @@ use crate::{
         campaign::{Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
-        drift::calls::LiveRows,
+        drift::{Drift, calls::LiveRows, files::Copies},
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision},
         kept::counted,
         overrides::{NewOverride, Override, OverrideId, Overrides},
@@ -345,8 +345,12 @@ impl Store for SqliteStore {
         self.read(read::applied).await
     }
 
+    async fn applied_commits(&self) -> Result<AppliedCommits, StoreError> {
+        self.read(read::applied_commits).await
+    }
+
     async fn kept_files(&self) -> Result<BTreeMap<String, KeptFile>, StoreError> {
-        self.read(read::kept_files).await
+        self.read(files::all_kept).await
     }
 
     fn overrides(&self) -> Arc<Overrides> {
@@ -362,8 +366,18 @@ impl Store for SqliteStore {
         self.changed(&self.urgent, Work::EndOverride(id, by.to_owned())).await
     }
 
+    async fn drifted_overrides(&self) -> Result<Vec<Drift>, StoreError> {
+        let reply = self.ask(&self.urgent, Work::CompareOverrides).await?;
+        if let Reply::Drifted(found) = reply { Ok(found) } else { Err(StoreError::Closed) }
+    }
+
+    async fn mend_overrides(&self, ids: &[OverrideId]) -> Result<(), StoreError> {
+        self.urgent(Work::MendOverrides(ids.to_vec())).await
+    }
+
     async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError> {
-        self.read(move |conn| overrides::records(conn, limit)).await
+        let now = self.shared.clock.now().wall;
+        self.read(move |conn| overrides::records(conn, now, limit)).await
     }
 
     async fn approve(&self, revision: &Revision, by: &str) -> Result<(), StoreError> {
@@ -381,6 +395,10 @@ impl Store for SqliteStore {
 
     async fn file_digests(&self) -> Result<BTreeMap<String, String>, StoreError> {
         self.read(files::digests).await
+    }
+
+    async fn copies(&self) -> Result<Copies, StoreError> {
+        self.read(files::copies).await
     }
 
     async fn files(&self) -> Result<Option<StoredFiles>, StoreError> {

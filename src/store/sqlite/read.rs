@@ -22,14 +22,14 @@ use crate::{
     domain::{
         agent::Availability,
         business::BusinessKey,
-        campaign::{Campaign, DesiredState, DialPermission, Generation, KeptFile},
+        campaign::{Campaign, DesiredState, DialPermission, Generation},
         contact::{Contact, ContactEnd, HELD_FOR_GOOD},
         do_not_call::{self, Entry},
         facts::{
             ledger::monotonic,
             verdict::{self, Question},
         },
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Revision, TrunkId},
+        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Revision, SourceId, TrunkId},
         intent::PinnedRoom,
         order::{self, Next, Rank},
         phone::E164,
@@ -38,29 +38,28 @@ use crate::{
         zone::ContactZone,
     },
     store::{
-        AttemptRecord, CandidatePage, ContactHistory, StoredCampaign, Tally, Why, pseudonym,
+        AppliedCommits, AttemptRecord, CandidatePage, ContactHistory, StoredCampaign, Tally, Why, pseudonym,
         row::{self, damaged, micros},
     },
 };
 
-/// The revision in force, and when it was applied.
+/// The revision in force, and when it was applied; one that can't be read is no commit of any repository.
 pub(super) fn applied(conn: &Connection) -> Result<Option<(Revision, Timestamp)>, Fault> {
     const SQL: &str = "SELECT g.revision, g.applied_at FROM store s JOIN generation g ON g.id = s.generation";
     let row: Option<(String, i64)> = sql::query_as(SQL).fetch_optional(conn).doing("reading the revision in force")?;
     let Some((revision, at)) = row else { return Ok(None) };
-    Ok(Some((Revision::parse(&revision).ok_or_else(|| damaged("generation.revision"))?, row::timestamp(at)?)))
+    Ok(Some((Revision::parse(&revision).unwrap_or_else(Revision::unknown), row::timestamp(at)?)))
 }
 
-/// Files that are in force as an earlier commit has them.
-pub(super) fn kept_files(conn: &Connection) -> Result<BTreeMap<String, KeptFile>, Fault> {
-    const SQL: &str = "SELECT path, revision, bytes FROM kept_file";
-    let rows = sql::query_as(SQL).fetch_all(conn).doing("reading files that are kept")?;
-    let file = |(path, revision, bytes): (String, Option<String>, Option<Vec<u8>>)| {
-        let Some((revision, bytes)) = revision.zip(bytes) else { return Ok((path, KeptFile::LeftOut)) };
-        let revision = Revision::parse(&revision).ok_or_else(|| damaged("kept_file.revision"))?;
-        Ok((path, KeptFile::Of { revision, bytes: bytes.into() }))
+/// The commit of each source that is in force, and since when it is; one that can't be read is none that there is.
+pub(super) fn applied_commits(conn: &Connection) -> Result<AppliedCommits, Fault> {
+    const SQL: &str = "SELECT source, revision, applied_at FROM source_commit";
+    let rows = sql::query_as(SQL).fetch_all(conn).doing("reading the commits in force")?;
+    let row = |(source, revision, at): (String, String, i64)| {
+        let revision = Revision::parse(&revision).unwrap_or_else(Revision::unknown);
+        Some((SourceId::parse(&source).ok()?, (revision, row::timestamp(at).ok()?)))
     };
-    rows.into_iter().map(file).collect()
+    Ok(rows.into_iter().filter_map(row).collect())
 }
 
 /// Whether a commit was let in, or has been in force before.

@@ -182,6 +182,12 @@ impl<'r> Column<'r> for &'r str {
     }
 }
 
+impl<'r> Column<'r> for &'r [u8] {
+    fn read(value: ValueRef<'r>) -> Result<Self, FromSqlError> {
+        value.as_blob()
+    }
+}
+
 impl<'r, T: Column<'r>> Column<'r> for Option<T> {
     fn read(value: ValueRef<'r>) -> Result<Self, FromSqlError> {
         if value == ValueRef::Null { Ok(None) } else { T::read(value).map(Some) }

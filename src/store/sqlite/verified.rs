@@ -25,7 +25,8 @@ pub(super) fn get(conn: &Connection, revision: &Revision) -> Result<Option<Verif
     const SQL: &str = "SELECT signed_by FROM verified WHERE revision = ?1";
     let found = sql::query_scalar(SQL).bind(revision.as_str()).fetch_optional(conn);
     let found: Option<String> = found.doing("reading who signed a commit")?;
-    found.as_deref().map(|text| parsed(text, "verified.signed_by")).transpose()
+    // One that can't be read is as good as none: the commit is judged anew.
+    Ok(found.and_then(|text| parsed(&text, "verified.signed_by").ok()))
 }
 
 /// As a column has it.

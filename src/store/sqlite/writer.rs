@@ -42,6 +42,7 @@ use crate::{
         campaign::{Campaign, Generation},
         contact::{ContactEdit, Progress},
         do_not_call::NewEntry,
+        drift::Drift,
         facts::ledger::{Ledger, monotonic},
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
         overrides::{NewOverride, Override, OverrideId, Overrides},
@@ -50,9 +51,7 @@ use crate::{
     store::{
         BusinessDecision, BusinessRequest, CampaignChange, Entries, Evaluated, FileChanges, GateSettings,
         ImportOutcome, IntentDecision, IntentRequest, LegRecord, ListingOutcome, Milestone, NewAuditEntry, Settlement,
-        StoreError,
-        pseudonym::Pseudonyms,
-        row::{damaged, micros},
+        StoreError, pseudonym::Pseudonyms, row::micros,
     },
     telemetry::status::Verification,
 };
@@ -88,6 +87,8 @@ pub(super) enum Work {
     Apply(Arc<Generation>, Vec<CampaignChange>, Option<Option<Revision>>),
     AddOverride(Box<NewOverride>),
     EndOverride(OverrideId, String),
+    CompareOverrides,
+    MendOverrides(Vec<OverrideId>),
     Approve(Revision, String),
     SetVerified(Revision, Verification),
     PutFiles(FileChanges),
@@ -132,6 +133,8 @@ pub(super) enum Reply {
     /// How many foreign writes were noticed.
     Count(u64),
     Overridden(Arc<Override>),
+    /// What differs.
+    Drifted(Vec<Drift>),
     /// A contact of which places may be left.
     Gone(ContactRef),
 }
@@ -428,11 +431,12 @@ impl Writer {
         let mut batch = batch.into_iter();
         let mut outcome = self.begin();
         for command in batch.by_ref() {
+            let overrides = Arc::clone(&self.overrides);
             let answer = match outcome {
                 Ok(()) => self.perform_audited(command.work, command.entry.as_ref()),
                 Err(_) => Ok(Reply::Done),
             };
-            outcome = outcome.and(self.release(answer.as_ref().err()));
+            outcome = outcome.and(self.release(answer.as_ref().err(), overrides));
             answers.push((command.reply, answer));
         }
         outcome?;
@@ -492,6 +496,8 @@ impl Writer {
                 campaigns::apply(self, generation, changes, against.as_ref())?;
             }
             Work::AddOverride(new) => return overrides::add(self, *new).map(Reply::Overridden),
+            Work::CompareOverrides => return overrides::drifted(self).map(Reply::Drifted),
+            Work::MendOverrides(ids) => overrides::mend(self, &ids)?,
             Work::Approve(revision, by) => campaigns::approve(self, &revision, &by)?,
             Work::PutFiles(changes) => files::put(&self.conn, &changes)?,
             Work::SetVerified(revision, by) => verified::set(self, &revision, &by)?,
@@ -541,17 +547,16 @@ impl Writer {
     }
 
     /// Keeps or undoes one command, so that a failing one does not spoil the others' work.
-    fn release(&mut self, fault: Option<&Fault>) -> Result<(), Fault> {
+    fn release(&mut self, fault: Option<&Fault>, overrides: Arc<Overrides>) -> Result<(), Fault> {
         if let Some(fault) = fault {
             self.execute("ROLLBACK TO command", "undoing a command")?;
             self.stale.clear();
+            self.overrides = overrides;
             if let Some(campaign) = fault.stuck_campaign() {
                 // Nothing of others was touched, so what is under way of them goes on.
                 self.shared.give_up_evaluation(campaign);
             } else if !fault.is_of_one_contact() {
                 self.generation = self.shared.generation();
-                // Others of this transaction may have made one.
-                self.overrides = Arc::new(overrides::open(&self.conn, self.now())?);
                 self.read_evaluations()?;
             }
         }
@@ -580,7 +585,8 @@ impl Writer {
         let rows = sql::query("SELECT slug, evaluation FROM campaign").fetch_all(&self.conn);
         let mut all = BTreeMap::new();
         for row in rows.doing("reading what contacts stand by")? {
-            let campaign = CampaignId::parse(column(&row, 0)?).map_err(|_| damaged("campaign.slug"))?;
+            // One whose id no file can have belongs to no campaign.
+            let Ok(campaign) = CampaignId::parse(column(&row, 0)?) else { continue };
             let standing = column(&row, 1)?;
             // The definition of one that was about to be taken back is not known.
             let by = self.shared.evaluations(&campaign);

@@ -427,6 +427,11 @@ impl Endpoint {
         if self.by_id.contains_key(&leg) {
             return;
         }
+        let is_live = |key: &LegKey| matches!(self.places.get(key), Some(Place::Live(_)));
+        if self.by_call.get(identity.call_id.as_str()).is_some_and(|keys| keys.iter().any(is_live)) {
+            // Somebody has copied its row: what would be sent would end the call of the leg that has it.
+            return self.stillborn(now, leg, "another leg has its call".into(), out);
+        }
         // The salt keeps new branches apart from those the earlier life used.
         let names = self.shared.key.names(identity.call_id.as_str().into(), "taken down");
         let dialog = match Dialog::adopt(&names, identity) {

@@ -57,7 +57,7 @@ impl Signed {
         let (at, verify) = (at.display(), format!("verify = {{ mode = \"{mode}\", {keys} }}"));
         let text = format!("[source]\nrepository = \"{at}\"\n{verify}\n");
         let settings = Settings::parse(&self.folder.path().join("dialops.toml"), &text);
-        Source::new(settings.unwrap_or_else(|faults| panic!("{faults:#?}")).source, None)
+        Source::new(settings.unwrap_or_else(|faults| panic!("{faults:#?}")).sources.swap_remove(0), None)
     }
 
     fn source(&self, mode: &str) -> Source {
@@ -280,6 +280,15 @@ async fn every_commit_since_counts_those_of_a_merge_too() {
         Err(VerifyError::Unverified(unverified)) => assert_eq!(unverified.why, Distrust::HistoryMissing),
         other => panic!("{other:?}"),
     }
+
+    // What it says is to be done helps.
+    let said = error.to_string();
+    let advice: Vec<&str> = said.split('`').nth(1).unwrap().split(' ').skip(1).collect();
+    assert_eq!(advice[0], "rebase", "{said}");
+    signed.repository.git([&["-c", "gpg.format=ssh", "-c", &key, "-c", "core.editor=true"][..], &advice].concat());
+    let signed_anew = signed.repository.head();
+    assert_ne!(signed_anew, merged);
+    verify(&every, &signed_anew, Since::Commit(&first)).await.unwrap();
 }
 
 #[tokio::test]

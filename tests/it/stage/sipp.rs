@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::{pause, traffic::Traffic};
 
 /// One other side.
@@ -51,6 +53,20 @@ impl Sipp {
         let ended = self.child.borrow_mut().try_wait().unwrap();
         assert!(ended.is_none(), "SIPp ended by itself: {ended:?}, see {}", self.messages.display());
         Traffic::read(&self.messages)
+    }
+
+    /// Stops it where it is: nothing is heard or said until [`Self::go_on`].
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child.borrow()), signal).unwrap();
     }
 
     /// Waits until the kernel lists the socket. To try the port would take it from SIPp at the very instant at
