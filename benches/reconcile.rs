@@ -237,6 +237,9 @@ impl Daemon {
             clock: self.clock.clone(),
             longest_override: Duration::from_secs(86_400),
             guards: Guards::default(),
+            // Nothing is told anybody.
+            dispatches: MemoryStore::open(opener(), gate_settings(), self.clock.clone()),
+            outbox: watch::channel(dialops::store::AllDispatchCounts::default()).1,
             keyring: None,
             access: Access { token: None, allowed_uids: vec![] },
             sign_ins: http::SignIns::default(),

@@ -36,7 +36,7 @@ use crate::{
     gitops::{self, Source, Trigger, Wake, webhook::Webhooks},
     http::{self, Instance, Listeners, ServerState, access::Access, listen},
     reconcile::{self, FollowedSource, Reconcile},
-    store::{GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
+    store::{AllDispatchCounts, Dispatches, GateSettings, Opener, Store, StoreError, sqlite::SqliteStore},
     telemetry::{
         metrics::Metrics,
         status::{DialStatus, ReconcileStatus},
@@ -176,6 +176,19 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         metrics: Arc::clone(&metrics),
         clock: clock.clone(),
     };
+    let (counts_out, outbox_counts) = watch::channel(AllDispatchCounts::default());
+    let dispatching = delivery::dispatch::Parts {
+        dispatches: Arc::clone(&store) as Arc<dyn Dispatches>,
+        mark: delivery::dispatch::mark(&store.dialog_key()),
+        generation: generation.clone(),
+        callback_hosts: settings.ceilings.callback_hosts.clone().unwrap_or_default(),
+        callbacks: settings.callbacks.clone(),
+        sms: settings.sms.clone(),
+        credentials: options.credentials.clone(),
+        counts: counts_out,
+        metrics: Arc::clone(&metrics),
+        clock: clock.clone(),
+    };
     let telling = delivery::Parts {
         commit_status: commit_status(&settings, outboxes),
         notifications: settings.notifications.clone(),
@@ -202,6 +215,8 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         clock,
         access,
         sign_ins: http::SignIns::default(),
+        outbox: outbox_counts,
+        dispatches: Arc::clone(&store) as Arc<dyn Dispatches>,
         longest_override: settings.longest_override,
         guards: settings.guards.clone(),
         keyring,
@@ -222,12 +237,15 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
     let watching = tokio::spawn(futures_util::future::join_all(watching.collect::<Vec<_>>()));
     let signals = tokio::spawn(signals(shutdown.clone(), hang_up, wakes)?);
     let telling = tokio::spawn(delivery::run(telling, shutdown.clone()));
+    let dispatching = tokio::spawn(delivery::dispatch::run(dispatching, stop_serving.clone()));
     let notifying = tokio::spawn(notify_manager(generation, pulse, shutdown.clone()));
     let reconciling = tokio::spawn(stop_on_error(reconcile::run(reconcile, shutdown.clone()), shutdown.clone()));
     let dialled = stop_on_error(dialer::run(dialer, shutdown.clone()), shutdown.clone()).await;
 
     stop_serving.cancel();
     let reconciled = reconciling.await;
+    // Ends by itself once requests under way have had their time.
+    let _dispatched = dispatching.await;
     // Ends by itself once requests under way have had their moment.
     let _served = serving.await;
     watching.abort();

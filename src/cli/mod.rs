@@ -7,6 +7,7 @@ mod agents;
 mod approve;
 mod audit;
 mod batches;
+mod callbacks;
 pub mod check;
 mod client;
 mod completions;
@@ -87,6 +88,8 @@ enum Command {
     DoNotCall(do_not_call::Args),
     /// Pause or resume campaigns, or go back to a commit, for a while and whatever the files say
     Override(overrides::Args),
+    /// List callbacks and text messages that were not taken, try them again or give them up
+    Callbacks(callbacks::Args),
     /// List agents, set what one is available for, or let one sign in
     Agents(agents::Args),
     /// Give people accounts, with a password or a token
@@ -151,6 +154,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Batches(args) => client_runtime()?.block_on(batches::run(args, &target)),
         Command::DoNotCall(args) => client_runtime()?.block_on(do_not_call::run(args, &target)),
         Command::Override(args) => client_runtime()?.block_on(overrides::run(args, &target)),
+        Command::Callbacks(args) => client_runtime()?.block_on(callbacks::run(args, &target)),
         Command::Agents(args) => client_runtime()?.block_on(agents::run(args, &target)),
         Command::People(args) => client_runtime()?.block_on(people::run(args, &target)),
         Command::Audit(args) => client_runtime()?.block_on(audit::run(args, &target)),

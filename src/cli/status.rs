@@ -59,6 +59,9 @@ fn write(out: &mut Out, status: &Status) -> Result<(), Failure> {
     }
     out.line("")?;
     out.line(agents_line(&status.agents))?;
+    for one in &status.outbox {
+        out.line(one.sentence(|at| format!("{} {}", zone.show(at), zone.name)))?;
+    }
     out.line(format!("live calls {}, agents held {}", status.live_calls, status.reserved_agents))
 }
 

@@ -1,6 +1,7 @@
 //! `dialops why CAMPAIGN [CUSTOMER]`: what happened, what comes next and what holds it.
 
 use super::{
+    callbacks::told_lines,
     client::Client,
     output::{Exit, Failure, Format, Out},
     results::came_of_it,
@@ -141,6 +142,10 @@ pub(super) fn contact_lines(campaign: &str, why: &ContactWhy) -> Vec<String> {
     lines.push(String::new());
     if !why.business_results.is_empty() {
         lines.extend(business_table(&why.business_results, &zone).lines("  "));
+        lines.push(String::new());
+    }
+    if !why.deliveries.is_empty() {
+        lines.extend(told_lines(&why.deliveries, &zone));
         lines.push(String::new());
     }
     lines.extend(scheduled_lines(why, &zone));

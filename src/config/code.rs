@@ -201,6 +201,8 @@ codes! {
     NotificationKeys = "E0321",
     /// Keys that may sign commits need a `mode`, and a `mode` that asks for signatures needs keys.
     VerifyKeys = "E0330",
+    /// The gateway of `[sms]` can't be used as it is described: its body is not JSON, or says not what is sent to whom.
+    SmsGateway = "E0340",
     /// A new campaign starts before the instant that counts as now, so it would dial at once.
     NewInPast = "E0401",
     /// A campaign has another id than before. An id cannot change: one campaign is retired and another begins.

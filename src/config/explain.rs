@@ -462,6 +462,17 @@ const EXPLANATIONS: &[(Code, Explanation)] = &[
         ),
     ),
     (
+        Code::SmsGateway,
+        edit(
+            SETTINGS,
+            "body = '{ \"to\": \"{number}\" }'",
+            "body = '{ \"to\": \"{number}\", \"text\": \"{text}\", \"reference\": \"{id}\" }'",
+            "What the gateway is sent is JSON in which texts have gaps: `{number}`, `{text}` and, if it takes one, `{id}`, \
+             which is the same however often a message is handed in. A header has a `value` or a `secret`, and \
+             `success_field` goes with `success_value`.",
+        ),
+    ),
+    (
         Code::NewInPast,
         told(
             "`check --base main` on a branch that adds a campaign whose `starts_at` was last week",

@@ -20,7 +20,9 @@ use super::{
     },
 };
 pub use super::{
+    network::Network,
     notifications::{NotificationKind, NotificationSettings, Provider, StatusSettings, Topic},
+    outbox::{CallbackSettings, HeaderValue, SMS_GAPS, SmsSettings},
     source::{Follow, Location, RemoteSettings, RemoteUrl, SourceSettings, Transport},
     verify::{VerifyMode, VerifySettings},
     webhooks::{HookKind, WebhookSettings},
@@ -66,6 +68,10 @@ pub struct Settings {
     pub webhooks: Vec<WebhookSettings>,
     /// Who is told of what needs a person.
     pub notifications: Vec<NotificationSettings>,
+    /// How callbacks go out.
+    pub callbacks: CallbackSettings,
+    /// The gateway that sends text messages.
+    pub sms: Option<SmsSettings>,
     /// Form of the log.
     pub log_format: LogFormat,
     /// The least important that is logged.
@@ -225,6 +231,8 @@ impl Build<'_> {
             drift: file.drift.value.policy.value,
             webhooks,
             notifications,
+            callbacks: self.callbacks(file.callbacks.value),
+            sms: file.sms.and_then(|sms| self.sms(sms.value)),
             log_format: log.format.value,
             log_level: log.level.value,
             metrics_per_campaign: file.metrics.value.per_campaign.value,

@@ -33,7 +33,7 @@ pub(super) fn message(
     let token = token.map_err(|error| Unsent::passing(format!("its token can't be read: {error}")))?;
     Ok(Message {
         url: url(settings, revision),
-        headers: headers(settings.provider, &token),
+        headers: headers(settings.provider, &token).into_iter().map(|(name, value)| (name.into(), value)).collect(),
         secret: Some(token),
         known_by: (settings.provider == Provider::GitLab).then_some(GITLAB_KNOWS),
         body: body(settings, context, outcome).to_string().into_bytes(),

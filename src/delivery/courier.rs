@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use super::post::{Again, Message, Post, Unsent, origin};
+use super::{
+    post::{Again, Message, Post, Unsent, origin},
+    reach::Reach,
+};
 use crate::telemetry::{
     exchange::{DeliveryKind, DeliveryResult},
     metrics::Metrics,
@@ -86,7 +89,9 @@ impl Courier {
         if self.post.is_none() {
             let Receiver { url, ca_file, timeout, .. } = &self.receiver;
             let (url, ca_file, timeout) = (url.clone(), ca_file.clone(), *timeout);
-            let made = tokio::task::spawn_blocking(move || Post::new(&url, ca_file.as_deref(), timeout)).await;
+            let made =
+                tokio::task::spawn_blocking(move || Post::new(&url, ca_file.as_deref(), timeout, Reach::Anywhere))
+                    .await;
             self.post = Some(made.map_err(Unsent::passing)??);
         }
         let Some(post) = &self.post else { return Err(Unsent::passing("no client")) };

@@ -8,9 +8,11 @@
 mod alerts;
 mod commit_status;
 mod courier;
+pub mod dispatch;
 mod notice;
 mod outbox;
 mod post;
+mod reach;
 mod run;
 mod state;
 mod trust;

@@ -90,7 +90,7 @@ pub(super) fn message(
     let secret = secret.map_err(|error| Unsent::passing(format!("its secret can't be read: {error}")))?;
     let body = body(instance, news, now).to_string().into_bytes();
     let signature = secret.as_ref().map(|secret| signing::sign(secret.expose_secret().as_bytes(), now, &body));
-    let headers = signature.map(|signature| (signing::HEADER, signature)).into_iter().collect();
+    let headers = signature.map(|signature| (signing::HEADER.into(), signature)).into_iter().collect();
     Ok(Message { url: settings.url.clone(), headers, secret, known_by: None, body })
 }
 

@@ -3,11 +3,11 @@
 //! An address may hold a secret, so only where a server is gets into texts; and a server may send back what it
 //! was told, so what it says is masked.
 
-use std::{error::Error, fmt, path::Path, time::Duration};
+use std::{borrow::Cow, error::Error, fmt, path::Path, time::Duration};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{Request, Response, StatusCode, Uri, body::Incoming, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Request, StatusCode, Uri, body::Incoming, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -15,13 +15,22 @@ use hyper_util::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::trust::Roots;
+use super::{
+    reach::{Reach, Resolver},
+    trust::Roots,
+};
 
 /// Most of an answer that is read.
-const ANSWER_BYTES_MAX: usize = 16 * 1024;
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Longest wait for the rest of an answer whose status has come.
+const REST_WITHIN: Duration = Duration::from_secs(2);
 
 /// Most characters of an answer that are shown.
 const SHOWN_MAX: usize = 200;
+
+/// Connections to a server that are kept although nothing is sent.
+const IDLE_MAX: usize = 8;
 
 /// Longest wait that a server is granted by its `Retry-After`.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
@@ -31,7 +40,7 @@ pub(super) struct Message {
     /// Where to.
     pub(super) url: String,
     /// Besides the content's type and who sends it.
-    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) headers: Vec<(Cow<'static, str>, String)>,
     /// What must never be shown.
     pub(super) secret: Option<SecretString>,
     /// What a refusal says that means that it was known.
@@ -65,42 +74,96 @@ impl Unsent {
     }
 }
 
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// Nothing has left.
+    Unsent(String),
+    /// It may have come to the other side.
+    Unclear(String),
+}
+
+/// What a server answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// Its status.
+    pub(super) status: StatusCode,
+    /// How long it wants to be left alone.
+    pub(super) after: Option<Duration>,
+    /// Its beginning, as far as it came.
+    pub(super) body: Vec<u8>,
+}
+
 /// A client for one receiver.
 pub(super) struct Post {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
+    reach: Reach,
     timeout: Duration,
 }
 
 impl Post {
-    /// One that judges servers by the system's certificates, or by those of a file. Reads them.
-    pub(super) fn new(url: &str, ca_file: Option<&Path>, timeout: Duration) -> Result<Self, Unsent> {
+    /// One that judges servers by the system's certificates, or by those of a file, and goes only where it may. Reads
+    /// certificates.
+    pub(super) fn new(url: &str, ca_file: Option<&Path>, timeout: Duration, reach: Reach) -> Result<Self, Unsent> {
         let roots = match ca_file {
             _ if !url.starts_with("https://") => Roots::None,
             Some(path) => Roots::File(path),
             None => Roots::System,
         };
         let config = roots.config().map_err(Unsent::passing)?;
-        let mut tcp = HttpConnector::new();
+        let mut tcp = HttpConnector::new_with_resolver(Resolver::new(reach.clone()));
         tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(timeout));
+        // Nothing has left while that goes on, which is to be known: it ends before all of it does.
+        tcp.set_connect_timeout(Some(timeout / 2));
         let https = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1();
-        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(1).build(https.wrap_connector(tcp));
-        Ok(Self { client, timeout })
+        let client =
+            Client::builder(TokioExecutor::new()).pool_max_idle_per_host(IDLE_MAX).build(https.wrap_connector(tcp));
+        Ok(Self { client, reach, timeout })
     }
 
     /// Sends a message; it was taken if this is `Ok`.
     pub(super) async fn send(&self, message: &Message) -> Result<(), Unsent> {
+        match self.ask(message).await {
+            Ok(answer) => judge(&answer, message),
+            Err(Unanswered::Unsent(why) | Unanswered::Unclear(why)) => Err(Unsent::passing(why)),
+        }
+    }
+
+    /// Sends a message, and gives what it was answered.
+    pub(super) async fn ask(&self, message: &Message) -> Result<Answer, Unanswered> {
+        let request = request(message).map_err(|unusable| Unanswered::Unsent(unusable.why))?;
+        self.reach.admit(request.uri().host().unwrap_or_default()).map_err(Unanswered::Unsent)?;
         let sent = async {
-            let answer = self.client.request(request(message)?).await.map_err(|error| {
+            let answer = self.client.request(request).await.map_err(|error| {
                 // The text of the outer error says only that sending failed.
-                Unsent::passing(deepest(&error))
+                let why = deepest(&error);
+                if error.is_connect() { Unanswered::Unsent(why) } else { Unanswered::Unclear(why) }
             })?;
-            judge(answer, message).await
+            let after = answer.headers().get(header::RETRY_AFTER).and_then(|after| after.to_str().ok()?.parse().ok());
+            let after = after.map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_MAX));
+            Ok(Answer { status: answer.status(), after, body: beginning(answer.into_body()).await })
         };
         let seconds = self.timeout.as_secs();
-        let late = |_| Unsent::passing(format!("no answer within {seconds} s"));
+        let late = |_| Unanswered::Unclear(format!("no answer within {seconds} s"));
         tokio::time::timeout(self.timeout, sent).await.map_err(late)?
     }
+}
+
+/// The beginning of an answer, as far as it comes in time.
+async fn beginning(mut answer: Incoming) -> Vec<u8> {
+    let mut read = Vec::new();
+    let reading = async {
+        while let Some(Ok(frame)) = answer.frame().await {
+            let Ok(data) = frame.into_data() else { continue };
+            read.extend_from_slice(&data[..data.len().min(ANSWER_BYTES_MAX - read.len())]);
+            if read.len() == ANSWER_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    // What does not come now does not matter: the status has.
+    let _late = tokio::time::timeout(REST_WITHIN, reading).await;
+    read
 }
 
 fn request(message: &Message) -> Result<Request<Full<Bytes>>, Unsent> {
@@ -108,7 +171,7 @@ fn request(message: &Message) -> Result<Request<Full<Bytes>>, Unsent> {
     let mut request =
         Request::post(&message.url).header(header::USER_AGENT, AGENT).header(header::CONTENT_TYPE, "application/json");
     for (name, value) in &message.headers {
-        request = request.header(*name, value);
+        request = request.header(name.as_ref(), value);
     }
     // The error would show a header, which may be the token.
     let unusable = |_| Unsent::passing("its address or its token has characters that HTTP can't carry");
@@ -116,15 +179,13 @@ fn request(message: &Message) -> Result<Request<Full<Bytes>>, Unsent> {
 }
 
 /// What a server's answer means.
-async fn judge(answer: Response<Incoming>, message: &Message) -> Result<(), Unsent> {
-    let status = answer.status();
+fn judge(answer: &Answer, message: &Message) -> Result<(), Unsent> {
+    let status = answer.status;
     if status.is_success() {
         return Ok(());
     }
-    let after = answer.headers().get(header::RETRY_AFTER).and_then(|after| after.to_str().ok()?.parse().ok());
-    let after = after.map(|seconds| Again::After(Duration::from_secs(seconds).min(RETRY_AFTER_MAX)));
-    let said = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await.ok();
-    let said = said.map(|body| shown(&body.to_bytes(), message.secret.as_ref())).unwrap_or_default();
+    let after = answer.after.map(Again::After);
+    let said = shown(&answer.body, message.secret.as_ref());
     if status.is_client_error() && message.known_by.is_some_and(|known| said.contains(known)) {
         return Ok(());
     }

@@ -233,6 +233,16 @@ impl Progress {
         self.ended.is_some() && self.business.scheduled.is_none()
     }
 
+    /// Whether nothing more will be tried although the customer was not reached.
+    #[must_use]
+    pub fn is_not_reached(&self) -> bool {
+        let not_reached = self.ended.is_some_and(|end| match end {
+            ContactEnd::NotReached | ContactEnd::AttemptsSpent | ContactEnd::NoRetry => true,
+            ContactEnd::Reached | ContactEnd::Erased | ContactEnd::Stopped => false,
+        });
+        not_reached && self.is_over()
+    }
+
     /// How far it has come; `live` is whether it is in a call.
     #[must_use]
     pub fn stage(&self, live: bool) -> ContactStage {

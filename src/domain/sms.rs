@@ -141,6 +141,16 @@ fn gap(inside: &str) -> (usize, Result<Part, SmsError>) {
     }
 }
 
+/// The text of a message, its gaps filled.
+#[must_use]
+pub fn filled(parts: &[Part], fill: impl Fn(&Gap) -> String) -> String {
+    let text = |part: &Part| match part {
+        Part::Text(text) => text.clone(),
+        Part::Gap(gap) => fill(gap),
+    };
+    parts.iter().map(text).collect()
+}
+
 /// How a message's characters are sent (3GPP TS 23.038).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alphabet {
@@ -212,6 +222,12 @@ mod tests {
         assert_eq!(parts(""), []);
         let template = "{{a}} {customer_id}{custom_field} {campaign} {tenant} {attr.tier}";
         assert_eq!(parts(template).iter().map(Part::to_string).collect::<String>(), template);
+    }
+
+    #[test]
+    fn what_fills_a_gap_is_no_gap() {
+        let fill = |gap: &Gap| format!("<{gap}> {{tenant}}");
+        assert_eq!(filled(&parts("{{a}} {customer_id}."), fill), "{a} <customer_id> {tenant}.");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::{
     wire::{
         Attempt, CampaignWhy, ContactView, ContactWhy, KeptView, LiveView, NextView, Results, TallyView,
         business::{BusinessResultView, CancelledView, ScheduledView},
+        deliveries::DeliveryView,
     },
 };
 use crate::{
@@ -137,6 +138,7 @@ pub(super) async fn contact_why(
     let why = state.store.why(&campaign, &id, now).await?.ok_or_else(unknown)?;
     let contact = &why.history.contact;
     let live = LiveView::of(&why.history.attempts);
+    let told = state.dispatches.dispatches_of(contact.reference).await?;
     let generation = state.generation.borrow().clone();
     let defined = generation.as_ref().and_then(|generation| generation.definitions.campaigns.get(&campaign));
     Ok(Json(ContactWhy {
@@ -148,6 +150,7 @@ pub(super) async fn contact_why(
         scheduled: ScheduledView::of(defined.map(Arc::as_ref), contact, now),
         cancelled: CancelledView::of(contact),
         next: why.next.as_ref().filter(|_| live.is_none()).map(NextView::from),
+        deliveries: told.iter().map(DeliveryView::from).collect(),
         live,
         hold: why.hold.as_ref().map(|hold| match removed(&state, &campaign).filter(|_| *hold == Hold::Retired) {
             Some(removed) => waits_to_retire(&removed),

@@ -13,6 +13,7 @@ mod campaigns;
 mod change;
 mod contacts;
 mod customers;
+mod deliveries;
 mod desk;
 mod do_not_call;
 mod error;

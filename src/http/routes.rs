@@ -11,8 +11,8 @@ use axum::{
 
 use super::{
     access::Right::{self, Desk, Lead, Look, Open, Own, Rule, SignedIn},
-    agents, audit, batches, business, campaigns, contacts, customers, desk, do_not_call, files, health, hooks, journal,
-    listing, overrides, page, pause, people, plan, reconcile,
+    agents, audit, batches, business, campaigns, contacts, customers, deliveries, desk, do_not_call, files, health,
+    hooks, journal, listing, overrides, page, pause, people, plan, reconcile,
     state::ServerState,
     status,
 };
@@ -112,6 +112,7 @@ fn looks() -> Vec<Route> {
         show("/api/v1/campaigns/{campaign}/contacts", Lead, get(listing::list)).lengthy(),
         show("/api/v1/do-not-call", Look, get(do_not_call::lists)),
         show("/api/v1/do-not-call/{list}", Lead, get(do_not_call::entries)).lengthy(),
+        show("/api/v1/deliveries", Lead, get(deliveries::list)),
         show("/api/v1/overrides", Look, get(overrides::list)).lengthy(),
         show("/api/v1/plan", Lead, post(plan::post).layer(DefaultBodyLimit::max(plan::BODY_BYTES_MAX))).lengthy(),
     ]
@@ -141,5 +142,7 @@ fn decisions() -> Vec<Route> {
         change("/api/v1/overrides/{id}", Lead, "override.end", delete(overrides::end_now)).lengthy(),
         change("/api/v1/approvals", Rule, "commit.approve", post(reconcile::approve)).lengthy(),
         change("/api/v1/reconcile", Rule, "reconcile", post(reconcile::post)).lengthy(),
+        change("/api/v1/deliveries/retry", Lead, "delivery.retry", post(deliveries::retry)).lengthy(),
+        change("/api/v1/deliveries/drop", Lead, "delivery.drop", post(deliveries::drop_some)).lengthy(),
     ]
 }

@@ -13,7 +13,7 @@ use crate::{
     control::{DialCommand, ReconcileCommand},
     domain::{campaign::Generation, guards::Guards},
     gitops::{Source, Wake, webhook::Webhooks},
-    store::Store,
+    store::{AllDispatchCounts, Dispatches, Store},
     telemetry::{
         metrics::Metrics,
         status::{DialStatus, ReconcileStatus},
@@ -45,6 +45,10 @@ pub struct ServerState {
     pub dial: watch::Receiver<DialStatus>,
     /// Definitions in force. Ready means that there are any; once `Some` it never goes back.
     pub generation: watch::Receiver<Option<Arc<Generation>>>,
+    /// How much is to be told others.
+    pub outbox: watch::Receiver<AllDispatchCounts>,
+    /// What is told them.
+    pub dispatches: Arc<dyn Dispatches>,
     /// Durable facts.
     pub store: Arc<dyn Store>,
     /// The dialling loop.

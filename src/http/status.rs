@@ -13,7 +13,7 @@ use super::{
     access::peer,
     error::ApiError,
     state::ServerState,
-    wire::{Agents, Campaigns, Source, Status, overrides::OverrideView},
+    wire::{Agents, Campaigns, Source, Status, deliveries::OutboxView, overrides::OverrideView},
 };
 use crate::{
     domain::agent::AgentState,
@@ -48,6 +48,7 @@ pub(super) fn status(state: &ServerState, show: ShowAgents) -> Status {
         reserved_agents: dial.reserved_agents,
         agents: agents(&dial, show),
         campaigns: campaigns(dial.campaigns, &reconcile),
+        outbox: OutboxView::all(&state.outbox.borrow()),
         problems: reconcile.sources.iter().flat_map(|source| source.problems.iter().cloned()).collect(),
         lowered: reconcile.sources.iter().flat_map(|source| source.lowered.iter().cloned()).collect(),
     }

@@ -5,6 +5,7 @@
 pub mod batches;
 pub mod business;
 pub mod contacts;
+pub mod deliveries;
 pub mod do_not_call;
 pub mod journal;
 pub mod overrides;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use self::{
     business::{BusinessResultView, CancelledView, ScheduledView},
+    deliveries::{DeliveryView, OutboxView},
     overrides::OverrideView,
 };
 use crate::{
@@ -70,6 +72,9 @@ pub struct Status {
     pub live_calls: u32,
     /// Agents held for an attempt, also for one that is yet to be placed.
     pub reserved_agents: u32,
+    /// How much is to be told others, or was not taken; nothing while there is nothing.
+    #[serde(default)]
+    pub outbox: Vec<OutboxView>,
     /// Every problem of the last attempted revision.
     pub problems: Vec<Problem>,
     /// Limits of the commit in force that are over the settings' ceilings, which hold instead.
@@ -428,6 +433,9 @@ pub struct ContactWhy {
     /// The newest scheduled call that came to nothing.
     #[serde(default)]
     pub cancelled: Option<CancelledView>,
+    /// What others were or are told of it, oldest first.
+    #[serde(default)]
+    pub deliveries: Vec<DeliveryView>,
     /// The call that it is in.
     #[serde(default)]
     pub live: Option<LiveView>,

@@ -8,10 +8,12 @@ mod batches;
 mod business;
 mod campaigns;
 mod customer;
+mod dispatch;
 mod do_not_call;
 mod evaluate;
 mod import;
 mod journal;
+mod outbox;
 mod overrides;
 mod page;
 mod people;
@@ -36,14 +38,14 @@ use super::{
     Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest,
     CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges,
     FilesOf, GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed,
-    ListedNumber, ListingOutcome, Milestone, NewAuditEntry, Opener, OverrideRecord, Resealed, Settlement, Store,
+    ListedNumber, ListingOutcome, Milestone, NewAuditEntry, News, Opener, OverrideRecord, Resealed, Settlement, Store,
     StoreError, StoredCampaign, StoredFiles, Tally, Why, file_digest, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
     domain::{
         agent::Availability,
-        campaign::{Campaign, Generation, KeptFile},
+        campaign::{Callback, Campaign, Generation, KeptFile},
         contact::{Contact, ContactEdit, NewContact, Progress},
         do_not_call::NewEntry,
         drift::{Drift, calls::LiveRows, files::Copies},
@@ -110,6 +112,10 @@ struct State {
     /// All overrides, oldest first.
     overrides: Vec<OverrideRecord>,
     ledger: Ledger,
+    /// What others are to be told, oldest first.
+    dispatches: Vec<dispatch::Held>,
+    last_dispatch: i64,
+    news: Arc<News>,
 }
 
 #[derive(Debug)]
@@ -128,6 +134,12 @@ struct Held {
     /// The last contact that was released from those that it follows no longer; `None` once all were.
     unlisted_to: Option<ContactRef>,
     caller_usage: BTreeMap<E164, u64>,
+    /// Where its calls are told, the last that it had.
+    callback: Option<Callback>,
+    /// Whether they are.
+    tells: bool,
+    /// Whether those who were not reached are sent a text message.
+    sends_sms: bool,
 }
 
 impl MemoryStore {
@@ -209,6 +221,15 @@ impl State {
             contact.version += 1;
         }
         self.stand(contact);
+    }
+
+    /// The same, where that may end the contact.
+    fn move_on(&mut self, contact: ContactRef, progress: Progress, now: Timestamp) {
+        let before = self.contacts.get(&contact).map(|contact| contact.progress.clone());
+        self.write(contact, progress);
+        if let Some(before) = before {
+            self.not_reached(contact, &before, now);
+        }
     }
 
     /// A contact comes to stand anew by what its campaign's contacts stand by.
@@ -410,7 +431,7 @@ impl Store for MemoryStore {
         state.kept_files.clone_from(&generation.kept.files);
         state.put_sources(&generation.sources.commits, now);
         if state.generation.replace(generation).is_none() {
-            state.results_take_effect_late();
+            state.results_take_effect_late(now);
         }
         Ok(())
     }
@@ -434,7 +455,7 @@ impl Store for MemoryStore {
     }
 
     async fn withdraw_intent(&self, attempt: AttemptId) -> Result<(), StoreError> {
-        self.state()?.withdraw(attempt);
+        self.state()?.withdraw(attempt, self.clock.now().wall);
         Ok(())
     }
 
@@ -444,18 +465,19 @@ impl Store for MemoryStore {
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
-        Ok(self.state()?.settle(settlement))
+        Ok(self.state()?.settle(settlement, self.clock.now().wall))
     }
 
     async fn set_business_result(&self, request: BusinessRequest) -> Result<BusinessDecision, StoreError> {
         let is_set = |decision: &BusinessDecision| matches!(decision, BusinessDecision::Set { .. });
-        self.noted(|state| state.set_business_result(request), is_set)
+        let now = self.clock.now().wall;
+        self.noted(|state| state.set_business_result(request, now), is_set)
     }
 
     async fn advance(&self, contact: ContactRef, version: u32, progress: Progress) -> Result<(), StoreError> {
         let mut state = self.state()?;
         if state.contacts.get(&contact).is_some_and(|contact| contact.version == version) {
-            state.write(contact, progress);
+            state.move_on(contact, progress, self.clock.now().wall);
         }
         Ok(())
     }
@@ -512,7 +534,8 @@ impl Store for MemoryStore {
     }
 
     async fn edit(&self, campaign: &CampaignId, customer: &CustomerId, edit: ContactEdit) -> Result<bool, StoreError> {
-        self.noted(|state| state.edit(campaign, customer, &edit), |changed| *changed)
+        let now = self.clock.now().wall;
+        self.noted(|state| state.edit(campaign, customer, &edit, now), |changed| *changed)
     }
 
     async fn delete(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
@@ -520,7 +543,8 @@ impl Store for MemoryStore {
     }
 
     async fn erase(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
-        self.noted(|state| state.erase(campaign, customer, &pseudonyms()), |()| true)
+        let now = self.clock.now().wall;
+        self.noted(|state| state.erase(campaign, customer, &pseudonyms(), now), |()| true)
     }
 
     async fn reseal(&self, contacts: Vec<Resealed>) -> Result<u64, StoreError> {

@@ -15,6 +15,7 @@ pub mod audit;
 mod batch;
 #[cfg(test)]
 mod conformance;
+mod dispatch;
 mod do_not_call;
 mod error;
 mod files;
@@ -29,6 +30,10 @@ pub mod sqlite;
 pub use self::{
     audit::NewAuditEntry,
     batch::{Batch, BatchPage, BatchTally, Listed},
+    dispatch::{
+        AllDispatchCounts, Channel, DispatchCounts, DispatchEvent, DispatchFacts, DispatchFilter, DispatchId,
+        DispatchRecord, DispatchState, Dispatches, Lane, LanePage, News, TRIED_FOR, Tried, Waiting,
+    },
     do_not_call::{DoNotCallCounts, ListCount, ListedNumber, ListingOutcome},
     error::StoreError,
     files::{AppliedCommits, FileChanges, FilesOf, StoredFiles, file_digest, inside},

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     num::NonZeroU32,
+    path::PathBuf,
     time::Duration,
 };
 
@@ -13,10 +14,10 @@ use super::StoreError;
 use crate::domain::{
     business::{Business, BusinessCall, BusinessKey, CancelReason, Cancelled, Pin},
     call::LegIdentity,
-    campaign::DesiredState,
+    campaign::{Callback, DesiredState, SecretRef},
     contact::{Number, NumberEnd, Progress},
     do_not_call::Entry,
-    ids::{AgentId, CategoryId, DoNotCallId},
+    ids::{AgentId, AttributeId, CategoryId, DoNotCallId},
     overrides::OverrideId,
     phone::E164,
     policy::{DaysPolicy, NumberPolicy, ResultPolicy, Retries},
@@ -361,6 +362,41 @@ fn scheduled(row: ScheduledRow, numbers: &[Number]) -> Result<BusinessCall, Stor
 /// A business result or a rule of a column.
 pub(super) fn business_key(text: &str) -> Result<BusinessKey, StoreError> {
     BusinessKey::parse(text).ok_or_else(|| damaged("business result"))
+}
+
+/// [`Callback`] as a column has it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CallbackRow {
+    url: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    fields: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    file: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    credential: Option<String>,
+}
+
+/// Where a campaign's calls are told, as a column has it.
+pub(super) fn callback_text(callback: &Callback) -> String {
+    let (file, credential) = match &callback.signing_secret {
+        Some(SecretRef::File(path)) => (Some(path.clone()), None),
+        Some(SecretRef::Credential(name)) => (None, Some(name.clone())),
+        None => (None, None),
+    };
+    let fields = callback.fields.iter().map(ToString::to_string).collect();
+    json(&CallbackRow { url: callback.url.clone(), fields, file, credential })
+}
+
+/// Where a campaign's calls are told, of a column.
+pub(super) fn callback(text: &str) -> Result<Callback, StoreError> {
+    let row: CallbackRow = serde_json::from_str(text).map_err(|_| damaged("callback"))?;
+    let field = |id: &String| AttributeId::parse(id).map_err(|_| damaged("callback"));
+    Ok(Callback {
+        url: row.url,
+        fields: row.fields.iter().map(field).collect::<Result<_, _>>()?,
+        signing_secret: row.file.map(SecretRef::File).or(row.credential.map(SecretRef::Credential)),
+    })
 }
 
 /// [`LegIdentity`] with serde's derives, which the domain does without.

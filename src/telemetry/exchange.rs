@@ -67,6 +67,10 @@ labels! {
         Webhook => "webhook",
         /// Alerts for Alertmanager.
         Alertmanager => "alertmanager",
+        /// What a campaign tells of its calls.
+        Callback => "callback",
+        /// Text messages to those who were not reached.
+        Sms => "sms",
     }
 }
 
@@ -79,6 +83,8 @@ labels! {
         Failed => "failed",
         /// It was refused in a way that trying again would not change, or made way for what is newer.
         Dropped => "dropped",
+        /// It was not taken for a day, or may have been sent: a person decides.
+        Parked => "parked",
     }
 }
 

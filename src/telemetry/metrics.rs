@@ -21,6 +21,7 @@ use prometheus::{
 use super::{
     campaign_series, drift, exchange,
     failures::FailedStep,
+    outbox,
     process::{self, Add as _},
     source_series::SourceSeries,
     status::{CampaignStatus, DialStatus, ReconcileStatus},
@@ -153,6 +154,7 @@ pub struct Metrics {
     store_commits: IntCounter,
     engine_errors: IntCounter,
     pub(super) drift: drift::Series,
+    pub(super) outbox: outbox::Series,
     pub(super) campaign_failures: IntCounterVec,
     sip_receive_buffer: IntGauge,
 }
@@ -220,6 +222,7 @@ impl Metrics {
             engine_errors: declare
                 .counter("dialops_engine_errors_total", "Events that did not fit the state they met; each is a bug."),
             drift: drift::Series::new(&declare),
+            outbox: outbox::Series::new(&declare),
             campaign_failures: declare.counters(
                 Opts::new("dialops_campaign_failures_total", "Failures of single campaigns in the store, by step."),
                 "step",
@@ -404,7 +407,7 @@ impl Declare {
     }
 
     /// Instants that every scrape sets, by one label.
-    fn times(&self, name: &str, help: &str, label: &str) -> GaugeVec {
+    pub(super) fn times(&self, name: &str, help: &str, label: &str) -> GaugeVec {
         self.add(GaugeVec::new(Opts::new(name, help), &[label]))
     }
 

@@ -6,6 +6,7 @@ pub mod exchange;
 pub mod failures;
 pub mod log;
 pub mod metrics;
+pub mod outbox;
 pub mod process;
 pub mod source_series;
 pub mod status;

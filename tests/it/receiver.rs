@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use dialops::clock::Clock;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::stage::pause;
@@ -21,6 +23,10 @@ pub(crate) enum Manner {
     Answers(u16, &'static str, &'static str),
     /// Never, for as long as anybody waits.
     Stalls,
+    /// The beginning of an answer, and then nothing more.
+    CutsOff,
+    /// That it takes it, and as much behind that as anybody reads, a gigabyte.
+    Floods,
 }
 
 /// That it takes everything.
@@ -33,6 +39,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     headers: Vec<(String, String)>,
     pub(crate) text: String,
+    /// When it had come.
+    pub(crate) at: Timestamp,
 }
 
 impl Request {
@@ -116,6 +124,12 @@ impl Shared {
                     "HTTP/1.1 {status} So\r\n{head}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
                 )
             }
+            Manner::CutsOff => write!(stream, "HTTP/1.1 200 O"),
+            Manner::Floods => {
+                let (piece, pieces) = (vec![b'x'; 1 << 20], 1 << 10);
+                write!(stream, "HTTP/1.1 200 So\r\nContent-Length: {}\r\n\r\n", piece.len() * pieces)?;
+                (0..pieces).try_for_each(|_| stream.write_all(&piece))
+            }
             Manner::Stalls => {
                 while !self.ended.load(Ordering::Acquire) {
                     pause(Duration::from_millis(50));
@@ -138,9 +152,11 @@ fn read(stream: &TcpStream) -> Option<Request> {
         lines.filter_map(|line| line.split_once(": ").map(|(k, v)| (k.to_lowercase(), v.to_owned()))).collect();
     let mut words = first.split(' ');
     let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut request = Request { method, path, headers, text: String::new() };
+    let at = Timestamp::UNIX_EPOCH;
+    let mut request = Request { method, path, headers, text: String::new(), at };
     let mut body = vec![0; request.header("content-length").parse().unwrap_or(0)];
     reader.read_exact(&mut body).ok()?;
     request.text = String::from_utf8(body).ok()?;
+    request.at = Clock::system().now().wall;
     Some(request)
 }

@@ -107,6 +107,8 @@ impl Served {
             sign_ins: http::SignIns::default(),
             longest_override: Duration::from_secs(3600),
             guards: Guards::default(),
+            dispatches: store.clone(),
+            outbox: watch::channel(dialops::store::AllDispatchCounts::default()).1,
             keyring: None,
         };
         let shutdown = CancellationToken::new();

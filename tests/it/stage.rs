@@ -289,6 +289,15 @@ max_calls_per_second = 1000
         Daemon::start(command, log, self.http)
     }
 
+    /// Starts it with further variables, and waits until a commit is in force.
+    pub(crate) fn run_with(&self, variables: &[(&str, &str)]) -> Daemon {
+        let mut command = self.command(&["run"]);
+        command.envs(variables.iter().copied());
+        let daemon = self.live(command);
+        self.until("the daemon is ready", || daemon.is_ready());
+        daemon
+    }
+
     /// Starts the daemon and waits until a commit is in force.
     pub(crate) fn run(&self) -> Daemon {
         let daemon = self.start(&[]);

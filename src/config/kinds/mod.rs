@@ -10,6 +10,7 @@ pub(crate) mod git;
 pub(crate) mod goto;
 pub(crate) mod list;
 pub(crate) mod message;
+pub(crate) mod network;
 pub(crate) mod number;
 pub(crate) mod per_category;
 pub(crate) mod phone;

@@ -8,6 +8,7 @@ pub(crate) mod campaign;
 pub(crate) mod categories;
 pub(crate) mod do_not_call;
 pub(crate) mod notifications;
+pub(crate) mod outbox;
 pub(crate) mod queues;
 pub(crate) mod results;
 pub(crate) mod settings;

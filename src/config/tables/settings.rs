@@ -2,7 +2,13 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::{campaign::MAX_RING_LIMIT, notifications::NotificationTable, source::SourceTable, webhooks::WebhookTable};
+use super::{
+    campaign::MAX_RING_LIMIT,
+    notifications::NotificationTable,
+    outbox::{CallbacksTable, SmsGatewayTable},
+    source::SourceTable,
+    webhooks::WebhookTable,
+};
 use crate::{
     config::{
         kinds::{
@@ -64,6 +70,10 @@ table! {
         default(Vec::new()) webhooks: List<WebhookTable, 0>,
         /// One `[[notifications]]` for each that is told of what needs a person.
         default(Vec::new()) notifications: List<NotificationTable, 0>,
+        /// How callbacks go out.
+        table callbacks: CallbacksTable,
+        /// The gateway that sends text messages to customers who were not reached; without one none is sent.
+        optional sms: SmsGatewayTable,
         /// What the daemon says of itself.
         table log: LogTable,
         /// What `/metrics` tells.

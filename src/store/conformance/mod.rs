@@ -11,6 +11,7 @@ mod holds;
 mod journal;
 mod kept;
 mod order;
+mod outbox;
 mod overrides;
 mod people;
 mod sqlite;
@@ -24,7 +25,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use tempfile::TempDir;
 
 use super::{
-    Against, CampaignChange, GateSettings, ImportOutcome, IntentDecision, IntentRequest, LegRecord, Opener,
+    Against, CampaignChange, Dispatches, GateSettings, ImportOutcome, IntentDecision, IntentRequest, LegRecord, Opener,
     RecordedIntent, Settlement, Store, memory::MemoryStore, sqlite::SqliteStore,
 };
 use crate::{
@@ -85,6 +86,7 @@ enum Kind {
 struct World {
     kind: Kind,
     store: Arc<dyn Store>,
+    dispatches: Arc<dyn Dispatches>,
     clock: Clock,
     settings: GateSettings,
     serial: u32,
@@ -95,7 +97,15 @@ impl World {
     fn memory() -> Self {
         let (clock, settings) = (Clock::manual(at(START)), settings());
         let store = MemoryStore::open(opener(), settings.clone(), clock.clone());
-        Self { kind: Kind::Memory(store.clone()), store, clock, settings, serial: 0, generations: 0 }
+        Self {
+            kind: Kind::Memory(store.clone()),
+            dispatches: store.clone(),
+            store,
+            clock,
+            settings,
+            serial: 0,
+            generations: 0,
+        }
     }
 
     async fn sqlite() -> Self {
@@ -103,7 +113,15 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s.db");
         let store = SqliteStore::open(&path, opener(), settings.clone(), clock.clone()).await.unwrap();
-        Self { kind: Kind::Sqlite { dir }, store, clock, settings, serial: 0, generations: 0 }
+        Self {
+            kind: Kind::Sqlite { dir },
+            dispatches: store.clone(),
+            store,
+            clock,
+            settings,
+            serial: 0,
+            generations: 0,
+        }
     }
 
     fn path(&self) -> Option<PathBuf> {
@@ -119,15 +137,15 @@ impl World {
         let Some(path) = self.path() else {
             let Kind::Memory(store) = &self.kind else { unreachable!() };
             let next = store.next_life_with(self.settings.clone());
-            (self.kind, self.store) = (Kind::Memory(next.clone()), next);
+            (self.kind, self.dispatches, self.store) = (Kind::Memory(next.clone()), next.clone(), next);
             return;
         };
         let idle = Self::memory();
-        self.store = idle.store.clone();
+        (self.dispatches, self.store) = (idle.dispatches.clone(), idle.store.clone());
         for _ in 0..500 {
             match SqliteStore::open(&path, opener(), self.settings.clone(), self.clock.clone()).await {
                 Ok(store) => {
-                    self.store = store;
+                    (self.dispatches, self.store) = (store.clone(), store);
                     return;
                 }
                 Err(super::StoreError::Held { .. }) => tokio::time::sleep(Duration::from_millis(10)).await,

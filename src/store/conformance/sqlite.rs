@@ -245,7 +245,15 @@ async fn a_store_of_an_earlier_version_opens_and_takes_a_filter() {
     first_schema(&path);
     let store = SqliteStore::open(&path, opener(), settings(), clock.clone()).await.unwrap();
     assert_eq!(store.epoch().0, 5);
-    let mut world = World { kind: Kind::Sqlite { dir }, store, clock, settings: settings(), serial: 0, generations: 1 };
+    let mut world = World {
+        kind: Kind::Sqlite { dir },
+        dispatches: store.clone(),
+        store,
+        clock,
+        settings: settings(),
+        serial: 0,
+        generations: 1,
+    };
     let mut spring = campaign("spring");
     world.apply(&[&spring]).await;
     assert!(world.store.evaluate().await.unwrap().unwrap().complete, "how contacts stand is found out anew");

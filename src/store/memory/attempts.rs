@@ -22,8 +22,8 @@ use crate::{
         results::CallResult,
     },
     store::{
-        AttemptRecord, GateSettings, IntentDecision, IntentRequest, LeftoverAttempt, LeftoverLeg, Leftovers, LegRecord,
-        Milestone, Opener, RecordedIntent, Settlement,
+        AttemptRecord, DispatchEvent, GateSettings, IntentDecision, IntentRequest, LeftoverAttempt, LeftoverLeg,
+        Leftovers, LegRecord, Milestone, Opener, RecordedIntent, Settlement,
     },
 };
 
@@ -116,7 +116,7 @@ impl State {
             let place = (request.number, request.rule.as_ref());
             let after = gate::after_refusal(campaign, &hold, &contact, place, now.wall);
             if let Some(progress) = after {
-                self.write(contact.reference, progress);
+                self.move_on(contact.reference, progress, now.wall);
             }
             return IntentDecision::Refused(hold);
         }
@@ -175,7 +175,7 @@ impl State {
     }
 
     /// Takes back an intent whose INVITE never left.
-    pub(super) fn withdraw(&mut self, attempt: AttemptId) {
+    pub(super) fn withdraw(&mut self, attempt: AttemptId, now: Timestamp) {
         if self.attempts.get(&attempt).is_none_or(|attempt| attempt.live.is_none()) {
             return;
         }
@@ -190,7 +190,7 @@ impl State {
             }
             self.forget_attempt(attempt);
             self.stand(gone.contact);
-            self.results_take_effect(gone.contact);
+            self.results_take_effect(gone.contact, now);
         }
     }
 
@@ -212,6 +212,7 @@ impl State {
                     attempt.happened(at);
                     attempt.record.connected_at = attempt.record.connected_at.or(Some(at));
                 }
+                self.tell(attempt, DispatchEvent::Connected, at, now);
             }
             Milestone::LegEnded { leg } => {
                 self.legs.remove(&leg);
@@ -220,7 +221,7 @@ impl State {
     }
 
     /// Ends an attempt and moves its contact on; tells whether business results took effect.
-    pub(super) fn settle(&mut self, settlement: Settlement) -> bool {
+    pub(super) fn settle(&mut self, settlement: Settlement, now: Timestamp) -> bool {
         let Some(attempt) = self.attempts.get_mut(&settlement.attempt) else { return false };
         if attempt.live.take().is_none() {
             return false;
@@ -235,11 +236,15 @@ impl State {
         record.connected_at = settlement.connected_at.or(record.connected_at);
         let contact = attempt.contact;
         self.ledger.remove(settlement.attempt);
+        if let Some(at) = settlement.connected_at {
+            self.tell(settlement.attempt, DispatchEvent::Connected, at, now);
+        }
+        self.tell(settlement.attempt, DispatchEvent::Ended, settlement.ended_at, now);
         if let Some(held) = self.contacts.get(&contact) {
             let progress = verdict::settled(&held.progress, settlement.progress);
-            self.write(contact, progress);
+            self.move_on(contact, progress, now);
         }
-        self.results_take_effect(contact)
+        self.results_take_effect(contact, now)
     }
 
     /// What lives before `epoch` left behind.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::State;
 use crate::{
     domain::{
@@ -12,7 +14,11 @@ use crate::{
 };
 
 impl State {
-    pub(super) fn set_business_result(&mut self, request: BusinessRequest) -> Result<BusinessDecision, StoreError> {
+    pub(super) fn set_business_result(
+        &mut self,
+        request: BusinessRequest,
+        now: Timestamp,
+    ) -> Result<BusinessDecision, StoreError> {
         let found = self.find(&request.campaign, &request.customer)?.map(|contact| contact.reference);
         let Some(generation) = &self.generation else { return Ok(BusinessDecision::Refused(Refusal::NotInForce)) };
         if let Err(refusal) = business::check(&generation.definitions, &request.key) {
@@ -34,13 +40,13 @@ impl State {
         }
         let BusinessRequest { key, note, by, at, by_default, .. } = request;
         self.business.push((contact, BusinessRecord { attempt, key, note, by, at, outcome: None, by_default }));
-        self.results_take_effect(contact);
+        self.results_take_effect(contact, now);
         let outcome = self.business.last().and_then(|(_, record)| record.outcome);
         Ok(BusinessDecision::Set { contact, outcome })
     }
 
     /// Has what was set for a contact take effect, unless it is in a call; tells whether that changed it.
-    pub(super) fn results_take_effect(&mut self, contact: ContactRef) -> bool {
+    pub(super) fn results_take_effect(&mut self, contact: ContactRef, now: Timestamp) -> bool {
         if self.generation.is_none() || self.live_contacts().contains(&contact) {
             return false;
         }
@@ -48,21 +54,26 @@ impl State {
         let waiting: Vec<usize> = (0..self.business.len()).filter(|&at| waiting(&self.business[at])).collect();
         let mut changed = false;
         for at in waiting {
-            let outcome = self.result_takes_effect(contact, at, &mut changed);
+            let outcome = self.result_takes_effect(contact, at, (&mut changed, now));
             self.business[at].1.outcome = Some(outcome);
         }
         changed
     }
 
     /// Has everything take effect that waited for the first generation of this life.
-    pub(super) fn results_take_effect_late(&mut self) {
+    pub(super) fn results_take_effect_late(&mut self, now: Timestamp) {
         let waiting = self.business.iter().filter(|(_, record)| record.outcome.is_none());
         for contact in waiting.map(|(contact, _)| *contact).collect::<BTreeSet<_>>() {
-            self.results_take_effect(contact);
+            self.results_take_effect(contact, now);
         }
     }
 
-    fn result_takes_effect(&mut self, contact: ContactRef, at: usize, changed: &mut bool) -> Outcome {
+    fn result_takes_effect(
+        &mut self,
+        contact: ContactRef,
+        at: usize,
+        (changed, now): (&mut bool, Timestamp),
+    ) -> Outcome {
         let record = &self.business[at].1;
         let mark = Mark { key: record.key.clone(), at: record.at };
         let call = self.ended_call(contact, record.attempt);
@@ -71,7 +82,8 @@ impl State {
         let (progress, outcome) = business::take_effect(campaign, contact, call.as_ref(), &mark);
         if progress != contact.progress {
             *changed = true;
-            self.write(contact.reference, progress);
+            let reference = contact.reference;
+            self.move_on(reference, progress, now);
         }
         outcome
     }

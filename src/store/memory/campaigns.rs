@@ -43,8 +43,11 @@ impl State {
                     damaged: false,
                 };
                 let (selection, lists) = (defined.selection(), defined.do_not_call.clone());
+                let (callback, sends_sms) = (defined.callback.clone(), defined.failure_sms.is_some());
                 if let Some(held) = self.campaigns.get_mut(&id) {
                     held.stored = stored;
+                    (held.tells, held.sends_sms) = (callback.is_some(), sends_sms);
+                    held.callback = callback.or(held.callback.take());
                     if held.lists.iter().any(|list| !lists.contains(list)) {
                         held.unlisted_to = Some(ContactRef(0));
                     }
@@ -70,6 +73,9 @@ impl State {
                         lists,
                         unlisted_to,
                         caller_usage,
+                        tells: callback.is_some(),
+                        callback,
+                        sends_sms,
                     };
                     self.campaigns.insert(id, held);
                 }

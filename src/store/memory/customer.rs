@@ -1,5 +1,7 @@
 //! What becomes of one contact from outside, in memory: it is edited, deleted, erased.
 
+use jiff::Timestamp;
+
 use super::State;
 use crate::{
     domain::{
@@ -23,9 +25,11 @@ impl State {
         Ok(contact.clone())
     }
 
-    fn replace(&mut self, after: Contact) {
+    fn replace(&mut self, after: Contact, now: Timestamp) {
         let reference = after.reference;
-        self.contacts.insert(reference, after);
+        if let Some(before) = self.contacts.insert(reference, after) {
+            self.not_reached(reference, &before.progress, now);
+        }
         let paused = self.is_paused(reference);
         self.apply(reference, paused);
     }
@@ -35,12 +39,13 @@ impl State {
         campaign: &CampaignId,
         customer: &CustomerId,
         change: &ContactEdit,
+        now: Timestamp,
     ) -> Result<bool, StoreError> {
         let before = self.at_rest(campaign, customer)?;
         let after = edited(&before, change);
         let changed = after != before;
         if changed {
-            self.replace(after);
+            self.replace(after, now);
         }
         Ok(changed)
     }
@@ -67,6 +72,7 @@ impl State {
         campaign: &CampaignId,
         customer: &CustomerId,
         pseudonyms: &Pseudonyms,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let before = self.at_rest(campaign, customer)?;
         let reference = before.reference;
@@ -88,7 +94,8 @@ impl State {
             held.customers.remove(customer);
             held.customers.insert(after.customer.clone(), reference);
         }
-        self.replace(after);
+        self.replace(after, now);
+        self.erase_dispatches(reference, now);
         Ok(())
     }
 }

@@ -48,6 +48,7 @@ pub(super) fn is_change(reply: &Reply) -> bool {
         Reply::Business(decision) => matches!(decision, BusinessDecision::Set { .. }),
         Reply::Done | Reply::Overridden(_) | Reply::Gone(_) | Reply::Imported(_) | Reply::Listed(_) => true,
         Reply::Resealed(rewritten) => *rewritten > 0,
+        Reply::Lanes(changed) => !changed.is_empty(),
         Reply::Decision(_)
         | Reply::Evaluated(_)
         | Reply::Began(_)

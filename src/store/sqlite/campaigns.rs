@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::{
-    business, do_not_call, evaluate,
+    business, dispatch, do_not_call, evaluate,
     evaluations::Evaluations,
     fault::{Doing, Fault},
     files, release, sql,
@@ -55,6 +55,7 @@ pub(super) fn apply(
     let first = writer.generation.is_none();
     if first {
         know_definitions(writer, &generation)?;
+        dispatch::follow_all(&writer.conn, &generation)?;
     }
     writer.generation = Some(generation);
     if first {
@@ -168,6 +169,7 @@ fn put(
         .bind(mends)
         .fetch_one(conn)
         .doing("writing a campaign")?;
+    dispatch::follow(conn, defined)?;
     // Lists that can't be read are as good as lists that are followed no longer.
     let followed = followed.map_or(Some(Vec::new()), |lists| row::lists(&lists).ok());
     if followed.is_none_or(|lists| lists.iter().any(|list| !defined.do_not_call.contains(list))) {

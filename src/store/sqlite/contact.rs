@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{
-    batch, do_not_call, evaluate,
+    batch, dispatch, do_not_call, evaluate,
     evaluations::Evaluations,
     fault::{Doing, Fault},
     place::{self, Place},
@@ -249,6 +249,7 @@ pub(super) fn write(all: &mut Statements, rules: &Rules, before: &Kept, progress
     if (&progress.numbers, &progress.business) != (&was.numbers, &was.business) {
         write_numbers(all, after.reference, was, progress);
     }
+    dispatch::not_reached(all, before, progress, rules.now);
     recount(all, rules, before, (&after, before.paused_out));
     moved(all, before, state(was, before.live), state(progress, live));
 }
@@ -274,6 +275,7 @@ pub(super) fn rewrite(all: &mut Statements, rules: &Rules, before: &Kept, after:
     write_numbers(all, after.reference, was, progress);
     let paused = Kept { paused_out: before.batch_paused, ..before.clone() };
     stand(all, rules, &paused, after, false);
+    dispatch::not_reached(all, before, progress, rules.now);
     recount(all, rules, before, (after, before.batch_paused));
     moved(all, before, state(was, false), state(progress, false));
 }

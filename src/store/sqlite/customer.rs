@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use super::{
     batch,
     contact::{self, Kept},
+    dispatch,
     fault::{Doing, Fault},
     sql,
     statements::Statements,
@@ -97,6 +98,7 @@ pub(super) fn erase(writer: &mut Writer, campaign: &CampaignId, customer: &Custo
     let rules = writer.rules(campaign);
     let mut all = Statements::default();
     contact::rewrite(&mut all, &rules, &kept, &after);
+    dispatch::erase(&mut all, id, rules.now);
     all.execute(&writer.conn, doing)?;
     Ok(id)
 }

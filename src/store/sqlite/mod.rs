@@ -8,6 +8,7 @@
 //! | `journal` | what became of commits, and what has happened |
 //! | `people` `audit` | who is let in, and who changed what |
 //! | `overrides` | what people decide against the files for a while |
+//! | `dispatch` `outbox` | what others are to be told: callbacks and text messages |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
 //! | `place` | who is next: keys that compare as contacts are served |
 //! | `orders` | the file beside the store's in which places of whole campaigns lie |
@@ -28,6 +29,7 @@ mod campaigns;
 mod checkpoint;
 mod contact;
 mod customer;
+mod dispatch;
 mod do_not_call;
 mod evaluate;
 mod evaluation;
@@ -42,6 +44,7 @@ mod leftover;
 mod listed;
 mod open;
 mod orders;
+mod outbox;
 mod outcome;
 mod overrides;
 mod pause;
@@ -95,7 +98,7 @@ pub(super) use self::{
 use super::{
     Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX,
     CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges,
-    GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed,
+    GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Lane, Leftovers, LegRecord, Listed,
     ListedNumber, ListingOutcome, Milestone, NewAuditEntry, Opener, OverrideRecord, Resealed, Settlement, Step, Store,
     StoreError, StoredCampaign, StoredFiles, Tally, Why, attributes, pseudonym::Pseudonyms,
 };
@@ -292,6 +295,13 @@ impl SqliteStore {
     async fn changed(&self, queue: &mpsc::Sender<Command>, work: Work) -> Result<bool, StoreError> {
         let reply = self.ask(queue, work).await?;
         if let Reply::Changed(changed) = reply { Ok(changed) } else { Err(StoreError::Closed) }
+    }
+
+    /// Has messages moved, and tells of their lanes, one for each.
+    async fn moved(&self, work: Work) -> Result<Vec<Lane>, StoreError> {
+        let Reply::Lanes(lanes) = self.ask(&self.long, work).await? else { return Err(StoreError::Closed) };
+        self.shared.news.tell(lanes.iter().cloned());
+        Ok(lanes)
     }
 
     /// Reads in one snapshot.

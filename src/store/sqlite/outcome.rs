@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::{business, contact, fault::Fault, statements::Statements, writer::Writer};
+use super::{business, contact, dispatch, fault::Fault, statements::Statements, writer::Writer};
 use crate::{
     domain::{call::Destination, facts::verdict, ids::AttemptId},
     store::{
-        LegRecord, Milestone, Settlement,
+        DispatchEvent, LegRecord, Milestone, Settlement,
         row::{self, micros},
     },
 };
@@ -45,11 +45,11 @@ pub(super) fn milestone(all: &mut Statements, milestone: &Milestone, now: Timest
             }
         }
         Milestone::Connected { attempt, at } => {
-            let (attempt, at) = (attempt.to_i64(), micros(*at));
             const HAPPENED: &str = "UPDATE live_call SET last_event_at = max(last_event_at, ?) WHERE attempt = ?";
-            all.add(HAPPENED).bind(at).bind(attempt);
+            all.add(HAPPENED).bind(micros(*at)).bind(attempt.to_i64());
             const CONNECTED: &str = "UPDATE attempt SET connected_at = coalesce(connected_at, ?) WHERE id = ?";
-            all.add(CONNECTED).bind(at).bind(attempt);
+            all.add(CONNECTED).bind(micros(*at)).bind(attempt.to_i64());
+            dispatch::tell(all, *attempt, DispatchEvent::Connected, (*at, now));
         }
         Milestone::LegEnded { leg } => {
             all.add("DELETE FROM leg WHERE id = ?").bind(leg.to_i64());
@@ -83,6 +83,11 @@ pub(super) fn settle(writer: &mut Writer, settlement: &Settlement) -> Result<boo
     contact::write(&mut all, &rules, &kept, &progress, false);
     let counted = [((contact::LIVE, ""), -1), ((contact::RESULT, settlement.result.as_str()), 1)];
     contact::counts(&mut all, kept.campaign, &counted);
+    // The milestone may come behind this, or never.
+    if let Some(at) = settlement.connected_at {
+        dispatch::tell(&mut all, settlement.attempt, DispatchEvent::Connected, (at, rules.now));
+    }
+    dispatch::tell(&mut all, settlement.attempt, DispatchEvent::Ended, (settlement.ended_at, rules.now));
     all.execute(&writer.conn, "settling an attempt")?;
     writer.shared.ledger().remove(settlement.attempt);
     business::take_effect(writer, kept.contact.reference)

@@ -614,6 +614,13 @@ pub(super) fn attempts_of(conn: &Connection, agent: &AgentId, limit: u32) -> Res
     rows.iter().map(attempt).collect()
 }
 
+/// One attempt.
+pub(super) fn one_attempt(conn: &Connection, id: AttemptId) -> Result<Option<AttemptRecord>, Fault> {
+    const SQL: &str = attempts_sql!("WHERE a.id = ?1");
+    let row = sql::query(SQL).bind(id.to_i64()).fetch_optional(conn).doing("reading an attempt")?;
+    row.as_ref().map(attempt).transpose()
+}
+
 fn attempt(row: &Row<'_>) -> Result<AttemptRecord, Fault> {
     let at = |index| Ok::<_, Fault>(column::<Option<i64>>(row, index)?.map(row::timestamp).transpose()?);
     let result = match column::<Option<&str>>(row, 12)? {

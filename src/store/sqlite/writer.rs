@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     audit, batch, business, campaigns,
     contact::{self, Rules, column},
-    customer, do_not_call, evaluate,
+    customer, dispatch, do_not_call, evaluate,
     evaluation::Evaluation,
     evaluations::{Evaluations, UnderWay},
     fault::{Doing, Fault},
@@ -49,9 +49,9 @@ use crate::{
         phone::E164,
     },
     store::{
-        BusinessDecision, BusinessRequest, CampaignChange, Entries, Evaluated, FileChanges, GateSettings,
-        ImportOutcome, IntentDecision, IntentRequest, LegRecord, ListingOutcome, Milestone, NewAuditEntry, Settlement,
-        StoreError, pseudonym::Pseudonyms, row::micros,
+        BusinessDecision, BusinessRequest, CampaignChange, DispatchFilter, DispatchId, Entries, Evaluated, FileChanges,
+        GateSettings, ImportOutcome, IntentDecision, IntentRequest, Lane, LegRecord, ListingOutcome, Milestone,
+        NewAuditEntry, News, Settlement, StoreError, Tried, pseudonym::Pseudonyms, row::micros,
     },
     telemetry::status::Verification,
 };
@@ -110,6 +110,11 @@ pub(super) enum Work {
     Journal(Entries),
     People(Box<people::Change>),
     Audit(NewAuditEntry),
+    Claim(DispatchId),
+    Tried(DispatchId, Tried),
+    ParkOverdue,
+    RetryDispatches(DispatchFilter, u32),
+    DropDispatches(DispatchFilter, String, u32),
 }
 
 /// What it answers.
@@ -130,8 +135,10 @@ pub(super) enum Reply {
     Listed(ListingOutcome),
     /// How many contacts were written anew.
     Resealed(u64),
-    /// How many foreign writes were noticed.
+    /// How many there were.
     Count(u64),
+    /// Lanes in which something has changed, one for each change.
+    Lanes(Vec<Lane>),
     Overridden(Arc<Override>),
     /// What differs.
     Drifted(Vec<Drift>),
@@ -182,6 +189,8 @@ pub(super) struct Shared {
     pub(super) untidy: AtomicBool,
     /// Transactions that were committed.
     pub(super) commits: AtomicU64,
+    /// Lanes in which something new is to be sent.
+    pub(super) news: Arc<News>,
 }
 
 impl Shared {
@@ -215,6 +224,7 @@ impl Shared {
             sweeping,
             untidy,
             commits,
+            news: Arc::default(),
         }
     }
 
@@ -321,6 +331,8 @@ pub(super) struct Writer {
     pub(super) stale: Vec<(i64, Vec<Stale>)>,
     /// The ledger no longer agrees with the tables, since a transaction was lost.
     ledger_lost: bool,
+    /// The newest of what is to be told that [`News`] has heard of.
+    told: i64,
     /// What tells that others have written, as it was last seen, and how often it was another.
     foreign: (i64, u64),
 }
@@ -330,8 +342,8 @@ impl Writer {
     pub(super) fn new(conn: Connection, shared: Arc<Shared>) -> Result<Self, Fault> {
         let overrides = Arc::new(overrides::open(&conn, shared.clock.now().wall)?);
         shared.set_overrides(Arc::clone(&overrides));
-        let mut writer =
-            Self { conn, shared, generation: None, overrides, stale: Vec::new(), ledger_lost: false, foreign: (0, 0) };
+        let (told, stale, foreign) = (dispatch::newest(&conn)?, Vec::new(), (0, 0));
+        let mut writer = Self { conn, shared, generation: None, overrides, stale, ledger_lost: false, told, foreign };
         writer.read_ledger()?;
         writer.read_evaluations()?;
         Ok(writer)
@@ -416,6 +428,7 @@ impl Writer {
             self.shared.set_overrides(Arc::clone(&self.overrides));
             self.shared.ledger().committed(monotonic(self.shared.clock.now().mono));
             self.stale.drain(..).for_each(|(evaluation, stale)| self.shared.sweep(evaluation, stale));
+            self.tell_news();
         }
         for (reply, answer) in answers {
             let answer = match &outcome {
@@ -542,6 +555,15 @@ impl Writer {
             Work::Journal(entries) => journal::add(&self.conn, &entries)?,
             Work::People(change) => return people::change(&self.conn, &change, self.now()).map(Reply::Changed),
             Work::Audit(entry) => audit::add(&self.conn, &entry, self.now())?,
+            Work::Claim(id) => return dispatch::claim(&self.conn, id, self.now()).map(Reply::Changed),
+            Work::Tried(id, tried) => dispatch::tried(&self.conn, id, &tried, self.now())?,
+            Work::ParkOverdue => return dispatch::park_overdue(&self.conn, self.now()).map(Reply::Lanes),
+            Work::RetryDispatches(filter, limit) => {
+                return dispatch::retry(&self.conn, &filter, limit, self.now()).map(Reply::Lanes);
+            }
+            Work::DropDispatches(filter, why, limit) => {
+                return dispatch::drop_some(&self.conn, &filter, (&why, limit), self.now()).map(Reply::Lanes);
+            }
         }
         Ok(Reply::Done)
     }
@@ -561,6 +583,17 @@ impl Writer {
             }
         }
         self.execute("RELEASE command", "ending a command")
+    }
+
+    /// Tells of lanes that have something new; what can't be told now is when something else is.
+    fn tell_news(&mut self) {
+        match dispatch::news(&self.conn, self.told) {
+            Ok((lanes, newest)) => {
+                self.told = newest;
+                self.shared.news.tell(lanes);
+            }
+            Err(fault) => tracing::warn!(error = %fault, "it was not seen what others are to be told"),
+        }
     }
 
     fn roll_back(&mut self, fault: &Fault) {
