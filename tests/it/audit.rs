@@ -31,7 +31,7 @@ fn each_change_is_there_with_who_made_it_and_nothing_personal() {
     let stage = stage();
     let daemon = stage.run();
     let called = number::rings(1);
-    stage.import(&[("c-secret", &[called.clone()]), ("c-second", &[number::rings(2)])]);
+    stage.import(&[("c-secret", std::slice::from_ref(&called)), ("c-second", &[number::rings(2)])]);
     stage.cli(&["people", "set", "sue", "--role", "supervisor"]);
     let token = stage.cli(&["people", "token", "sue", "--lasts", "1h"]);
     std::fs::write(stage.path("sue"), &token).unwrap();

@@ -23,6 +23,7 @@ on_both_stores!(
     a_result_waits_for_the_definitions_of_the_next_life,
     a_stop_ends_for_good,
     results_are_checked_against_what_is_defined,
+    a_default_is_noted_only_for_a_call_that_has_no_result,
     business_calls_come_first_by_due_time,
     who_waits_for_an_agent_holds_nobody_back,
     the_wait_for_an_agent_ends,
@@ -252,6 +253,28 @@ async fn results_are_checked_against_what_is_defined(mut world: World) {
     assert_eq!(decision, BusinessDecision::Refused(Refusal::NotInForce));
     let history = world.store.contact(&spring.id, &customer_id("c1")).await.unwrap().unwrap();
     assert_eq!(history.business, []);
+}
+
+/// A wrap-up that runs out notes nothing where the agent has, and else is flagged.
+async fn a_default_is_noted_only_for_a_call_that_has_no_result(mut world: World) {
+    let spring = Campaign { business: rules(None), ..campaign("spring") };
+    world.reached(&spring, 2).await;
+    let attempts = world.store.attempts(&spring.id, None, 9).await.unwrap();
+    let newest = world.store.attempts_of(&AgentId::parse("amy").unwrap(), 1).await.unwrap();
+    assert_eq!(newest[0].attempt, attempts[1].attempt);
+    assert_eq!(world.store.attempts_of(&AgentId::parse("bob").unwrap(), 9).await.unwrap(), []);
+    world.mark(&spring, "c1", "callback").await;
+    for (customer, attempt, noted) in [("c1", &attempts[0], "callback"), ("c2", &attempts[1], "refused")] {
+        let asked = request(&spring, customer, "refused", world.now());
+        let by_default = BusinessRequest { attempt: Some(attempt.attempt), by_default: true, ..asked };
+        let decision = world.store.set_business_result(by_default).await.unwrap();
+        let has_one = decision == BusinessDecision::Refused(Refusal::HasOne);
+        assert_eq!(has_one, noted == "callback", "{decision:?}");
+        let history = world.store.contact(&spring.id, &customer_id(customer)).await.unwrap().unwrap();
+        let records: Vec<(String, bool)> =
+            history.business.iter().map(|record| (record.key.to_string(), record.by_default)).collect();
+        assert_eq!(records, [(noted.to_owned(), noted == "refused")]);
+    }
 }
 
 async fn business_calls_come_first_by_due_time(mut world: World) {
