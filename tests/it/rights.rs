@@ -260,3 +260,60 @@ async fn a_token_ends_with_its_time_its_account_or_by_command() {
     assert_eq!(command(&people.served, Method::DELETE, "/api/v1/people/adam", json!({})).await.0, 204);
     assert_eq!(people.ask(Admin, "GET", "/api/v1/people").await.0, StatusCode::UNAUTHORIZED);
 }
+
+/// Signs in as a browser would: the answer.
+async fn sign_in(served: &Served, host: &str, name: &str, password: &str) -> reqwest::Response {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let request = client.post(served.tcp_url("/sign-in")).header("host", host);
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    request.body(format!("name={name}&password={}", password.replace(' ', "+"))).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_session_is_a_cookie_that_ends_and_guessing_gets_slow() {
+    const PASSWORD: &str = "several words are long";
+    let people = People::new().await;
+    let served = &people.served;
+    let short = command(served, Method::PUT, "/api/v1/people/anna/password", json!({ "password": "short" })).await;
+    assert!(
+        short.0 == StatusCode::BAD_REQUEST && short.1.contains("12 to 200 characters, this one has 5"),
+        "{short:?}"
+    );
+    let given = command(served, Method::PUT, "/api/v1/people/anna/password", json!({ "password": PASSWORD })).await;
+    assert_eq!(given.0, StatusCode::NO_CONTENT);
+
+    let entered = sign_in(served, "dialops.example", "anna", PASSWORD).await;
+    assert_eq!((entered.status(), &entered.headers()["location"]), (StatusCode::SEE_OTHER, &"/agent".parse().unwrap()));
+    let cookie = entered.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(cookie.starts_with("__Host-dialops_session="), "{cookie}");
+    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=43200; Secure"), "{cookie}");
+    let session = cookie.split(';').next().unwrap().to_owned();
+    let desk = || {
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        client.get(served.tcp_url("/agent")).header("cookie", &session).send()
+    };
+    let page = desk().await.unwrap();
+    assert_eq!((page.status(), &page.headers()["cache-control"]), (StatusCode::OK, &"no-store".parse().unwrap()));
+    assert!(page.text().await.unwrap().contains("Anna Schmidt"));
+    served.clock.advance(std::time::Duration::from_secs(12 * 3600));
+    assert_eq!(desk().await.unwrap().status(), StatusCode::SEE_OTHER, "its time is over");
+
+    // A name without an account is told the same.
+    for name in ["anna", "nobody-of-that-name"] {
+        for _ in 0..5 {
+            let wrong = sign_in(served, "localhost", name, "not the password").await;
+            assert_eq!(wrong.status(), StatusCode::FORBIDDEN);
+            assert!(wrong.text().await.unwrap().contains("The name or the password is wrong."));
+        }
+        let slow = sign_in(served, "localhost", name, PASSWORD).await;
+        assert_eq!(
+            (slow.status(), &slow.headers()["retry-after"]),
+            (StatusCode::TOO_MANY_REQUESTS, &2.into()),
+            "{name}"
+        );
+    }
+    served.clock.advance(std::time::Duration::from_secs(2));
+    let entered = sign_in(served, "localhost", "anna", PASSWORD).await;
+    let cookie = entered.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.starts_with("dialops_session=") && !cookie.contains("Secure"), "{cookie}");
+}
