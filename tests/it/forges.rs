@@ -65,7 +65,7 @@ fn gitlab(before: &[(Request, u16)], request: &Request) -> (u16, String) {
     }
     // One that has ended stays as it ended, and another is made; one that has not can't begin again.
     let taken = before.iter().filter(|(other, status)| *status == 201 && other.path.ends_with(sha));
-    let last = taken.map(|(other, _)| other.json()).filter(|other| text(other, "name") == name).last();
+    let last = taken.map(|(other, _)| other.json()).rfind(|other| text(other, "name") == name);
     if state == "pending" && last.is_some_and(|last| text(&last, "state") == "pending") {
         let why = r#"Cannot transition status via :enqueue from :pending (Reason(s): Status cannot transition via "enqueue")"#;
         return refused(400, why);

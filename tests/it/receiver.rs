@@ -16,13 +16,16 @@ use serde_json::Value;
 
 use crate::stage::pause;
 
+/// Answers a request by those that came before it, with the status of each: a status and a body.
+pub(crate) type Judge = fn(&[(Request, u16)], &Request) -> (u16, String);
+
 /// How it answers.
 #[derive(Debug, Clone)]
 pub(crate) enum Manner {
     /// With this status, these further lines of its head, and this body.
     Answers(u16, &'static str, &'static str),
     /// By what came so far, the newest last, and with what status each was answered: a status and a body.
-    Judges(fn(&[(Request, u16)], &Request) -> (u16, String)),
+    Judges(Judge),
     /// Never, for as long as anybody waits.
     Stalls,
     /// The beginning of an answer, and then nothing more.

@@ -245,7 +245,7 @@ impl Looper {
 
     /// Turns a commit's files into a generation; `apart` if what is bad of them stays as it was.
     async fn check(&self, one: &Followed, files: CommitFiles, apart: bool) -> Result<Loaded, Failure> {
-        let others = self.others(one)?;
+        let others = self.others(one).map_err(Failure::Beside)?;
         let beside = in_force(&others);
         let load = Arc::clone(&self.parts.load);
         let last = match &self.standing[one.at] {
@@ -268,11 +268,11 @@ impl Looper {
         Ok(loaded)
     }
 
-    /// What other sources have in force beside one.
-    fn others(&self, one: &Followed) -> Result<Vec<Standing>, Failure> {
+    /// What other sources have in force beside one; why not, if it is not known.
+    fn others(&self, one: &Followed) -> Result<Vec<Standing>, String> {
         let others = self.standing.iter().enumerate().filter(|(at, _)| *at != one.at);
         let unread = |standing: &Standing| match standing {
-            Standing::Unread(why) => Err(Failure::Beside(why.clone())),
+            Standing::Unread(why) => Err(why.clone()),
             Standing::Nothing | Standing::Files { .. } | Standing::LeftOut(..) => Ok(standing.clone()),
         };
         others.map(|(_, standing)| unread(standing)).collect()

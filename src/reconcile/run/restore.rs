@@ -148,7 +148,7 @@ impl Looper {
                     let first = restored.swap_remove(newest);
                     break (first.at, first.verified, isolated);
                 }
-                Err(problems) => self.leave_out(&mut restored, problems)?,
+                Err(problems) => self.leave_out(&mut restored, problems).map_err(Failure::Invalid)?,
             }
         };
         let others: Vec<Standing> =
@@ -198,11 +198,11 @@ impl Looper {
     }
 
     /// Leaves those sources out whose files are not good any more, as when a ceiling has shrunk: the others go on.
-    fn leave_out(&mut self, restored: &mut Vec<Restored>, problems: Vec<Problem>) -> Result<(), Failure> {
+    fn leave_out(&mut self, restored: &mut Vec<Restored>, problems: Vec<Problem>) -> Result<(), Vec<Problem>> {
         let blamed = |one: &Restored| problems.iter().any(|problem| problem.file.starts_with(&one.files.prefix));
         let good = restored.iter().filter(|one| !blamed(one)).count();
         if good == 0 || good == restored.len() {
-            return Err(Failure::Invalid(problems));
+            return Err(problems);
         }
         for one in restored.extract_if(.., |one| blamed(one)) {
             let (source, revision) = (&one.files.source, one.files.revision.clone());
