@@ -105,6 +105,12 @@ pub fn is_campaign(path: &str) -> bool {
     is_configuration(path) && kind(path) == Some(FileKind::Campaign)
 }
 
+/// Whether a path inside the folder is that of a template.
+#[must_use]
+pub fn is_template(path: &str) -> bool {
+    kind(path) == Some(FileKind::Template)
+}
+
 /// Whether a path names a made-up world, which nobody dials by.
 fn is_simulation(path: &str) -> bool {
     path == SIMULATION || (!path.contains('/') && path.ends_with(".sim.toml"))

@@ -50,7 +50,7 @@ mod windows;
 
 pub use diagnostic::Diagnostic;
 pub use kinds::{duration::parse as duration, secret::SecretError};
-pub use layout::{FILE_BYTES_MAX, is_campaign, is_configuration};
+pub use layout::{FILE_BYTES_MAX, is_campaign, is_configuration, is_template};
 pub use load::{SourceFile, load};
 pub use loader::{LoadedFile, Loader};
 pub use settings::Settings;

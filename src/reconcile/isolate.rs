@@ -121,17 +121,34 @@ impl<'f> Isolation<'f> {
         let means_to_stop = |path: &str| self.by_path.get(path).is_none_or(|file| says_paused(&file.bytes));
         let refused = |path: &str| self.new.refused.iter().any(|refusal| is_in(path, &refusal.path));
         let stops = |id: &CampaignId, path: &str| paused.contains(id) || (means_to_stop(path) && !refused(path));
-        let mut stopped = Vec::new();
-        for (id, (path, _)) in &checked.kept {
-            let running = checked.definitions.campaigns.get_mut(id).filter(|it| it.desired == DesiredState::Running);
-            if let Some(campaign) = running
-                && stops(id, path)
-            {
+        let kept = checked.kept.iter().filter(|(id, (path, _))| stops(id, path)).map(|(id, _)| id.clone());
+        let by_template = self.stopped_by_template(|path| means_to_stop(path) && !refused(path));
+        let meant: BTreeSet<CampaignId> = kept.chain(by_template).collect();
+        let campaigns = &mut checked.definitions.campaigns;
+        let is_running = |id: &CampaignId| campaigns.get(id).is_some_and(|it| it.desired == DesiredState::Running);
+        let stopped: Vec<CampaignId> = meant.into_iter().filter(is_running).collect();
+        for id in &stopped {
+            if let Some(campaign) = campaigns.get_mut(id) {
                 Arc::make_mut(campaign).desired = DesiredState::Paused;
-                stopped.push(id.clone());
             }
         }
         stopped
+    }
+
+    /// Campaigns that have their state from a template which stays as it was although the commit has it gone or paused.
+    fn stopped_by_template(&self, means_to_stop: impl Fn(&str) -> bool) -> Vec<CampaignId> {
+        let kept = self.kept.iter().filter(|path| config::is_template(self.new.inside(path)) && means_to_stop(path));
+        let templates: BTreeSet<String> = kept.filter_map(|path| said(&self.last.get(path)?.bytes, "id")).collect();
+        if templates.is_empty() {
+            return Vec::new();
+        }
+        let files = self.files();
+        let campaigns = files.files.iter().filter(|file| self.is_campaign(&file.path)).filter_map(|file| {
+            let extends = said(&file.bytes, "extends").filter(|template| templates.contains(template))?;
+            let own = said(&file.bytes, "state");
+            (!extends.is_empty() && own.is_none()).then(|| said(&file.bytes, "id"))?
+        });
+        campaigns.filter_map(|id| CampaignId::parse(&id).ok()).collect()
     }
 
     fn is_changed(&self, path: &str) -> bool {
@@ -195,6 +212,15 @@ impl<'f> Isolation<'f> {
 /// Whether a path is another one or lies below it.
 fn is_in(path: &str, above: &str) -> bool {
     path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// What a file says of a key that stands before its first table, as far as can be told of one that has faults.
+fn said(bytes: &[u8], key: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let top = text.lines().take_while(|line| !line.trim_start().starts_with('['));
+    let mut found = top.filter_map(|line| line.split_once('=')).filter(|(name, _)| name.trim() == key);
+    let (_, value) = found.next()?;
+    Some(value.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned())
 }
 
 /// Whether a file asks for `paused`, as far as can be told of one that has faults.
@@ -337,6 +363,32 @@ mod tests {
         // A fault alone stops nobody.
         let new = commit('6', &[("a.toml", &format!("{a}zz = 1\n")), ("b.toml", &b)]);
         assert_eq!(running(&new, &last), [vec!["a".to_owned(), "b".to_owned()], vec![]]);
+    }
+
+    #[test]
+    fn whom_a_template_means_to_stop_does_not_run_on_by_the_one_before() {
+        let lines = campaign("a", "sales");
+        let own = |line: &&str| ["id", "name", "state", "starts_at", "ends_at"].iter().any(|key| line.starts_with(key));
+        let shared: String = lines.lines().filter(|line| !own(line)).map(|line| format!("{line}\n")).collect();
+        let template = format!("id = \"t\"\nstate = \"running\"\n{shared}");
+        let a: String = lines
+            .lines()
+            .filter(|line| own(line) && !line.starts_with("state"))
+            .map(|line| format!("{line}\n"))
+            .chain(["extends = \"t\"\n".to_owned()])
+            .collect();
+        let last = commit('1', &[("a.toml", &a), ("templates/t.toml", &template)]);
+        assert_eq!(running(&last, &last)[0], ["a"]);
+        let paused = template.replace("state = \"running\"", "state = \"paused\"");
+        for fault in ["zz = 1\n", "zz = [\n"] {
+            let new = commit('2', &[("a.toml", &a), ("templates/t.toml", &format!("{paused}{fault}"))]);
+            assert_eq!(running(&new, &last), [vec![], vec!["a".to_owned()]]);
+        }
+        // One that has a state of its own goes by that.
+        let b = format!("state = \"running\"\n{a}");
+        let last = commit('3', &[("a.toml", &b), ("templates/t.toml", &template)]);
+        let new = commit('4', &[("a.toml", &b), ("templates/t.toml", &format!("{paused}zz = 1\n"))]);
+        assert_eq!(running(&new, &last)[0], ["a"]);
     }
 
     #[test]
