@@ -1,8 +1,8 @@
 //! Who may see personal data and give commands.
 //!
 //! Over the Unix socket the kernel says who calls; over TCP the token of the settings does, or a person's token or
-//! session. Each route says what it takes to be let in ([`Right`]), and what is changed through one is written into
-//! the audit log with who did it ([`Change`]).
+//! session. Each route says what it takes to be let in (`Right`), and what is changed through one is written into
+//! the audit log with who did it (`Change`).
 
 use std::{fmt, sync::Arc};
 

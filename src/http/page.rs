@@ -211,6 +211,8 @@ impl Headline {
             }
             _ => message.to_owned(),
         };
+        let of = source.filter(|_| status.sources.len() > 1).map(|source| format!("{}: ", source.name));
+        let text = format!("{}{text}", of.unwrap_or_default());
         let (tone, title) = match (status.ready, good) {
             (true, true) => ("good", "The newest commit is in force"),
             (true, false) => ("warn", "The last good commit stays in force"),
