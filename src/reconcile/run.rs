@@ -261,7 +261,8 @@ impl Looper {
             // Beside it a commit may be good now that was not, or good as a whole. Who asked waits for that too.
             for one in sources.iter_mut().filter(|one| one.at != at) {
                 one.look_again |= one.in_part.is_some();
-                if one.look_again || one.rejected.take().is_some() {
+                let was_refused = one.rejected.take().is_some();
+                if was_refused || one.look_again {
                     one.ask(asked.once_more());
                 }
             }

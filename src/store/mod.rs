@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
-use jiff::{Timestamp, civil::Date};
+use jiff::Timestamp;
 
 mod attributes;
 pub mod audit;
@@ -20,6 +20,7 @@ mod do_not_call;
 mod error;
 mod files;
 mod journal;
+mod leftovers;
 pub mod memory;
 mod override_record;
 pub mod people;
@@ -38,6 +39,7 @@ pub use self::{
     error::StoreError,
     files::{AppliedCommits, FileChanges, FilesOf, StoredFiles, file_digest, inside},
     journal::{COMMITS_KEPT, CommitResult, EVENTS_KEPT, Entries, Event, EventKind, HandledCommit},
+    leftovers::{LeftoverAttempt, LeftoverLeg, Leftovers, Unreadable},
     override_record::{OverrideEnd, OverrideRecord},
 };
 use crate::domain::{
@@ -56,7 +58,6 @@ use crate::domain::{
     order::Next,
     overrides::{NewOverride, Override, OverrideId, Overrides},
     phone::E164,
-    policy::ResultPolicy,
     reason::Hold,
     results::CallResult,
 };
@@ -251,64 +252,6 @@ pub enum Milestone {
         /// Which leg.
         leg: LegId,
     },
-}
-
-/// A leg that an earlier life left.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftoverLeg {
-    /// The leg.
-    pub record: LegRecord,
-    /// Whether its answer had been stored.
-    pub answered: bool,
-}
-
-/// An attempt that an earlier life left without an outcome.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftoverAttempt {
-    /// Which attempt.
-    pub attempt: AttemptId,
-    /// The contact as it stands.
-    pub contact: Contact,
-    /// Which number, by index from 0.
-    pub number: usize,
-    /// The business rule that had placed it; `None` for the result policy.
-    pub rule: Option<BusinessKey>,
-    /// The number it was called from.
-    pub caller_number: E164,
-    /// When its intent was recorded.
-    pub placed_at: Timestamp,
-    /// When the customer answered, if that was stored.
-    pub answered_at: Option<Timestamp>,
-    /// When the agent was connected, if that was stored.
-    pub connected_at: Option<Timestamp>,
-    /// The newest durable event of it.
-    pub last_event_at: Timestamp,
-    /// Policy it is settled under.
-    pub policy: ResultPolicy,
-    /// The local day that it counts for.
-    pub local_date: Date,
-    /// First instant of the next local day.
-    pub next_day_at: Timestamp,
-}
-
-/// What an earlier life left.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Leftovers {
-    /// Legs without an end.
-    pub legs: Vec<LeftoverLeg>,
-    /// Attempts without an outcome.
-    pub attempts: Vec<LeftoverAttempt>,
-    /// Legs and attempts whose rows can't be read, and why.
-    pub unreadable: Unreadable,
-}
-
-/// Rows of what is live that can't be read, as somebody has written who is not the daemon; and why.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Unreadable {
-    /// Of legs.
-    pub legs: BTreeMap<LegId, String>,
-    /// Of attempts, or of their contacts.
-    pub attempts: BTreeMap<AttemptId, String>,
 }
 
 /// An attempt, for results and `why`.

@@ -8,15 +8,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp, civil::Date};
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Due, Effect, Engine, LegRole, Observation, RECORDING, Settling,
     agents::{MISSED_BACKOFF, MISSES_MAX, Phase, Phone},
+    live_call::{LiveCall, Recorded, Stage},
 };
 use crate::domain::{
-    agent::{AgentCall, Availability, CallStage},
-    business::BusinessKey,
+    agent::{Availability, CallStage},
     call::{CallCommand, Destination, EndedBy, HangUpCause, LegEnd, MediaOffer},
     campaign::{AgentTerms, Campaign},
     contact::Contact,
@@ -26,8 +26,6 @@ use crate::domain::{
     now::Now,
     order,
     overrides::Scope,
-    phone::E164,
-    policy::ResultPolicy,
     reason::Hold,
     results::{self, CallResult},
     retry::{self, EndedAttempt},
@@ -46,93 +44,6 @@ pub(super) const ENDS_WITHIN: Duration = Duration::from_secs(45);
 
 /// After the store's clock refused for calls per second, ask again.
 const RATE_ASK_AGAIN: Duration = Duration::from_millis(20);
-
-/// Where an attempt is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// The agent's phone is being rung (or its leg stored first).
-    RingingAgent,
-    /// The agent is on the line; calls per second are used up.
-    WaitingRate,
-    /// The gate and the intent are with the store.
-    Recording,
-    /// The intent is durable; calls per second are used up on the wire.
-    WaitingPlace,
-    /// The customer's INVITE left.
-    Dialing,
-    /// The customer answered and is being connected.
-    Connecting,
-    /// The customer answered and the agent was lost.
-    Rescuing,
-    /// Customer and agent hear each other.
-    Talking,
-    /// We hung up on the customer; the end is awaited.
-    Ending(CallResult),
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct LiveCall {
-    pub(super) campaign: CampaignId,
-    /// The turn in which its campaign was served.
-    pub(super) turn: u64,
-    pub(super) contact: Contact,
-    pub(super) number: usize,
-    pub(super) rule: Option<BusinessKey>,
-    pub(super) called: E164,
-    pub(super) caller_number: E164,
-    /// Whether it counts as used: from when the intent is asked for, as a claim may come to nothing.
-    pub(super) caller_counted: bool,
-    /// `None` once lost.
-    pub(super) agent: Option<AgentId>,
-    pub(super) customer_leg: Option<LegId>,
-    pub(super) stage: Stage,
-    pub(super) recorded: Option<Recorded>,
-    pub(super) answered_at: Option<Now>,
-    pub(super) connected_at: Option<Timestamp>,
-    pub(super) rescue_until: Option<Duration>,
-    /// Its customer is not to be called now: the next number waits too.
-    pub(super) cancelled: bool,
-}
-
-/// What an attempt is settled under, fixed when its intent was recorded.
-#[derive(Debug, Clone)]
-pub(super) struct Recorded {
-    policy: ResultPolicy,
-    local_date: Date,
-    next_day_at: Timestamp,
-}
-
-impl LiveCall {
-    /// Whether it can be let go with nothing written.
-    pub(super) fn is_before_intent(&self) -> bool {
-        matches!(self.stage, Stage::RingingAgent | Stage::WaitingRate)
-    }
-
-    /// What its agent is shown of it.
-    pub(super) fn as_agents_see_it(&self, attempt: AttemptId, stage: CallStage) -> AgentCall {
-        AgentCall {
-            attempt,
-            campaign: self.campaign.clone(),
-            customer: self.contact.customer.clone(),
-            number: self.number,
-            stage,
-            connected_at: self.connected_at,
-            wrap_up_until: None,
-        }
-    }
-
-    /// How far it has come for its agent.
-    pub(super) fn stage_for_agent(&self) -> CallStage {
-        match self.stage {
-            Stage::RingingAgent => CallStage::Phone,
-            Stage::WaitingRate | Stage::Recording | Stage::WaitingPlace | Stage::Dialing => CallStage::Customer,
-            Stage::Connecting | Stage::Rescuing => CallStage::Connecting,
-            Stage::Talking => CallStage::Talking,
-            Stage::Ending(_) if self.connected_at.is_some() => CallStage::Talking,
-            Stage::Ending(_) => CallStage::Customer,
-        }
-    }
-}
 
 impl Engine {
     pub(super) fn leg_stored(&mut self, now: Now, leg: LegId, stored: bool, effects: &mut Vec<Effect>) {

@@ -9,6 +9,7 @@ mod agents;
 mod calls;
 mod campaigns;
 mod input;
+mod live_call;
 mod pace;
 mod pick;
 mod rescue;
@@ -28,8 +29,9 @@ use jiff::Timestamp;
 
 use self::{
     agents::{Agent, Phase, Phone},
-    calls::{ENDS_WITHIN, LiveCall, Stage},
+    calls::ENDS_WITHIN,
     campaigns::CampaignRun,
+    live_call::{LiveCall, Stage},
     pace::{RateCaps, Rates},
     timers::Timers,
 };

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::BTreeMap;
-use super::{Due, Effect, Engine, LegRole, agents::Phase, agents::Phone, calls::LiveCall, calls::Stage};
+use super::{Due, Effect, Engine, LegRole, agents::Phase, agents::Phone, live_call::LiveCall, live_call::Stage};
 use crate::domain::{
     business::BusinessKey,
     call::Destination,

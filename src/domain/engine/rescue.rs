@@ -1,6 +1,6 @@
 //! Answered customers whose agent was lost: another agent, or an abandoned call.
 
-use super::{Due, Effect, Engine, HangUpCause, Phone, calls::RESCUE_WITHIN, calls::Stage};
+use super::{Due, Effect, Engine, HangUpCause, Phone, calls::RESCUE_WITHIN, live_call::Stage};
 use crate::domain::{
     ids::{AttemptId, LegId, QueueId},
     now::Now,

@@ -3,7 +3,7 @@
 use super::{
     Effect, Engine, LegRole,
     agents::{Agent, Phase, Phone},
-    calls::Stage,
+    live_call::Stage,
 };
 use crate::domain::{
     agent::Availability,

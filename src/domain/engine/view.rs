@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Engine, Place, agents::Phase, agents::Phone, calls::Stage, campaigns::CampaignRun};
+use super::{Engine, Place, agents::Phase, agents::Phone, campaigns::CampaignRun, live_call::Stage};
 use crate::domain::{
     agent::{AgentCall, AgentState, Availability},
     campaign::{Campaign, NumberOrder, Others},
