@@ -239,6 +239,7 @@ impl Daemon {
             guards: Guards::default(),
             // Nothing is told anybody.
             dispatches: MemoryStore::open(opener(), gate_settings(), self.clock.clone()),
+            today: Default::default(),
             outbox: watch::channel(dialops::store::AllDispatchCounts::default()).1,
             keyring: None,
             access: Access { token: None, allowed_uids: vec![] },

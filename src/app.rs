@@ -216,6 +216,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         access,
         sign_ins: http::SignIns::default(),
         outbox: outbox_counts,
+        today: http::NewestToday::default(),
         dispatches: Arc::clone(&store) as Arc<dyn Dispatches>,
         longest_override: settings.longest_override,
         guards: settings.guards.clone(),

@@ -84,8 +84,14 @@ function body(form) {
   const filled = new FormData(form);
   const [result, sub_result] = filled.get("key").split("/");
   const note = filled.get("note").trim();
-  return JSON.stringify({result, sub_result, note: note || undefined, attempt: form.dataset.attempt});
+  const at = document.getElementById("callback").hidden ? "" : filled.get("callback_at");
+  const callback = at ? {at, same_agent: filled.has("same_agent")} : undefined;
+  return JSON.stringify({result, sub_result, note: note || undefined, attempt: form.dataset.attempt, callback});
 }
+
+document.addEventListener("change", ({target}) => {
+  if (target.name === "key") document.getElementById("callback").hidden = !("callback" in target.dataset);
+});
 
 document.addEventListener("submit", async (event) => {
   event.preventDefault();

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::http::wire::{
     Attempt, Results,
-    business::{BusinessResultSet, SetBusinessResult},
+    business::{BusinessResultSet, Callback, SetBusinessResult},
 };
 
 /// Attempts asked for at once.
@@ -56,6 +56,15 @@ struct Mark {
     /// The attempt that it is for, as `dialops results` shows it; the newest unless given
     #[arg(long, value_name = "ATTEMPT")]
     attempt: Option<String>,
+    /// Who achieved it; the agent of the attempt unless given
+    #[arg(long, value_name = "ID")]
+    agent: Option<String>,
+    /// When the customer wants to be called: 2026-03-04T15:00 where they are, or with an offset
+    #[arg(long, value_name = "TIME")]
+    callback: Option<String>,
+    /// The agent who achieved the result is to make that call
+    #[arg(long, requires = "callback")]
+    same_agent: bool,
 }
 
 /// Prints attempts, or marks one.
@@ -70,9 +79,10 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
 }
 
 async fn set(client: &Client, mark: Mark) -> Result<(), Failure> {
-    let Mark { campaign, customer, result, sub_result, note: text, attempt } = mark;
+    let Mark { campaign, customer, result, sub_result, note: text, attempt, agent, callback, same_agent } = mark;
     let path = ["campaigns", &campaign, "contacts", &customer, "business-results"];
-    let wanted = SetBusinessResult { result, sub_result, note: text, attempt };
+    let callback = callback.map(|at| Callback { at, same_agent });
+    let wanted = SetBusinessResult { result, sub_result, note: text, attempt, agent, callback };
     let set: BusinessResultSet = client.post_json(&path, &wanted).await?;
     note(format_args!("{customer} is marked {}: {}", wanted.result, came_of_it(set.outcome.as_deref())));
     Ok(())

@@ -192,18 +192,19 @@ fn number_at(why: &ContactWhy, index: usize) -> &str {
 fn scheduled_lines(why: &ContactWhy, zone: &Zone) -> Vec<String> {
     match (&why.scheduled, &why.cancelled) {
         (Some(call), _) if has_expired(why) => {
-            vec![format!("  the call that rule {} had scheduled comes to nothing: the campaign has expired", call.rule)]
+            vec![format!("  the call scheduled by {} comes to nothing: the campaign has expired", call.rule)]
         }
         (Some(call), _) => vec![format!("  scheduled  {}", scheduled_text(call, zone))],
         (None, Some(gone)) => {
-            vec![format!("  the call that rule {} had scheduled came to nothing: {}", gone.rule, gone.reason)]
+            vec![format!("  the call scheduled by {} came to nothing: {}", gone.rule, gone.reason)]
         }
         (None, None) => Vec::new(),
     }
 }
 
 fn scheduled_text(call: &ScheduledView, zone: &Zone) -> String {
-    let mut text = format!("number {} by rule {}, due {}", call.number_index, call.rule, zone.show(&call.due_at));
+    let by = if call.agreed { "as agreed with" } else { "by rule" };
+    let mut text = format!("number {} {by} {}, due {}", call.number_index, call.rule, zone.show(&call.due_at));
     if let Some(result) = &call.last_result {
         text.push_str(&format!(", last tried: {result}"));
     }

@@ -57,13 +57,19 @@ impl Looper {
             attempt: Some(attempt),
             key: BusinessKey { result, sub_result: None },
             note: None,
+            agent: None,
+            callback: None,
             by: agent.to_string(),
             at: self.parts.clock.now().wall,
             by_default: true,
         };
+        let metrics = Arc::clone(&self.parts.metrics);
         self.begin(async move {
             match logged(store.set_business_result(request).await, "noting the result of a conversation") {
-                Some(BusinessDecision::Set { contact, .. }) => Done::Give(Input::ContactChanged { campaign, contact }),
+                Some(BusinessDecision::Set { contact, goal, .. }) => {
+                    metrics.business_result(goal);
+                    Done::Give(Input::ContactChanged { campaign, contact })
+                }
                 // The agent has noted one, or it is not on the list any more.
                 Some(BusinessDecision::Refused(_)) | None => Done::Nothing,
             }

@@ -36,6 +36,8 @@ fn campaign(view: CampaignView) -> CampaignStatus {
         contacts: view.contacts,
         open_contacts: view.open_contacts,
         results: view.results.into_iter().map(|(result, count)| (result.to_string(), count)).collect(),
+        // The store knows; they are added for who looks.
+        ..CampaignStatus::default()
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`take_effect`] says what one result does to a contact. The call that a rule schedules is settled
 //! by the result policy, on a budget of its own, in [`super::retry`].
 
+mod agreed;
 mod progress;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,10 @@ use std::{fmt, num::NonZeroU32, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::progress::{Business, BusinessCall, CancelReason, Cancelled, Pin};
+pub use self::{
+    agreed::{Agreed, CallbackAt, CallbackRefusal, CallbackWanted, agree},
+    progress::{Business, BusinessCall, CancelReason, Cancelled, Pin},
+};
 use super::{
     campaign::{Campaign, Definitions},
     contact::{Contact, ContactEnd, Progress},
@@ -107,6 +111,8 @@ pub struct Mark {
     pub key: BusinessKey,
     /// When it was set.
     pub at: Timestamp,
+    /// The call that was agreed on with the customer.
+    pub agreed: Option<Agreed>,
 }
 
 /// The call that a result was set for, which has ended.
@@ -196,10 +202,23 @@ pub enum Refusal {
     /// The result has no such sub-result.
     #[error("business result \"{0}\" has no sub-result \"{1}\" in the commit in force")]
     NoSubResult(BusinessResultId, SubResultId),
+    /// The agent is none of `agents.toml`.
+    #[error("no agent \"{0}\" in the commit in force")]
+    NoAgent(AgentId),
+    /// No call can be agreed on so.
+    #[error("no callback: {0}")]
+    Callback(#[from] CallbackRefusal),
 }
 
-/// Whether a result and its sub-result are on the defined list.
-pub fn check(definitions: &Definitions, key: &BusinessKey) -> Result<(), Refusal> {
+/// Whether a result and its sub-result are on the defined list, and so is the agent who is to have achieved it.
+///
+/// # Errors
+///
+/// It, its sub-result or the agent is not.
+pub fn check(definitions: &Definitions, key: &BusinessKey, agent: Option<&AgentId>) -> Result<(), Refusal> {
+    if let Some(unknown) = agent.filter(|agent| !definitions.agents.contains_key(agent)) {
+        return Err(Refusal::NoAgent(unknown.clone()));
+    }
     let defined = definitions.business_results.get(&key.result);
     let defined = defined.ok_or_else(|| Refusal::NoResult(key.result.clone()))?;
     match &key.sub_result {
@@ -224,11 +243,33 @@ pub fn take_effect(
     let outcome = match after.ended {
         _ if from >= campaign.ends_at => Outcome::Expired,
         Some(ContactEnd::Stopped | ContactEnd::NoRetry | ContactEnd::Erased) => Outcome::Final,
-        Some(ContactEnd::Reached | ContactEnd::NotReached | ContactEnd::AttemptsSpent) | None => {
-            follow(campaign, &mut after, call, from, &mark.key)
-        }
+        Some(ContactEnd::Reached | ContactEnd::NotReached | ContactEnd::AttemptsSpent) | None => match &mark.agreed {
+            Some(agreed) => promise(campaign, &mut after, call, (agreed, &mark.key)),
+            None => follow(campaign, &mut after, call, from, &mark.key),
+        },
     };
     (after, outcome)
+}
+
+/// What was agreed on with the customer goes before what a rule would do.
+fn promise(
+    campaign: &Campaign,
+    after: &mut Progress,
+    call: Option<&EndedCall>,
+    (agreed, key): (&Agreed, &BusinessKey),
+) -> Outcome {
+    after.business.cancel(CancelReason::Superseded);
+    let Some(call) = call else { return Outcome::NoCall };
+    let wait = || match rule_for(&campaign.business, key).map(|rule| rule.action) {
+        Some(BusinessAction::CallSameNumber(again) | BusinessAction::CallNextNumber(again)) => again.same_agent?.wait,
+        Some(BusinessAction::Stop) | None => None,
+    };
+    let pin = agreed.agent.as_ref().map(|agent| Pin { agent: agent.clone(), wait: wait() });
+    let Some(scheduled) = BusinessCall::new(key.clone(), after, call.number, agreed.at, pin) else {
+        return Outcome::NoCall;
+    };
+    after.business.scheduled = Some(Box::new(BusinessCall { agreed: true, ..scheduled }));
+    Outcome::Scheduled
 }
 
 fn follow(

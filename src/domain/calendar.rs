@@ -11,7 +11,7 @@ use std::fmt;
 use jiff::{
     SignedDuration, Span, Timestamp,
     civil::{Date, DateTime},
-    tz::TimeZone,
+    tz::{AmbiguousOffset, TimeZone},
 };
 
 use super::{days::Days, phone::E164, region, zone::ContactZone};
@@ -314,6 +314,16 @@ impl ZonedHours<'_> {
         };
         let today = local.date();
         open(today, minute) || today.yesterday().is_ok_and(|date| open(date, minute + MINUTES_PER_DAY))
+    }
+
+    /// The instant of a local time of the governing zone, the earlier of two; `None` for one that clocks skip.
+    #[must_use]
+    pub fn instant_of(&self, local: DateTime) -> Option<Timestamp> {
+        let ambiguous = self.zone.to_ambiguous_timestamp(local);
+        if matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. }) {
+            return None;
+        }
+        ambiguous.earlier().ok()
     }
 
     /// The calendar date at `t` in the governing zone.

@@ -33,6 +33,11 @@ pub enum DueBy {
         /// Its name.
         rule: BusinessKey,
     },
+    /// What was agreed on with the customer.
+    Agreed {
+        /// The business result that was set.
+        with: BusinessKey,
+    },
     /// A cap that the last gate found.
     Cap,
 }
@@ -45,6 +50,7 @@ impl fmt::Display for DueBy {
             Self::NextDay => f.write_str("the next day, as its tries of the last one are used"),
             Self::BackOff { after } => write!(f, "the back-off after {after}"),
             Self::Rule { rule } => write!(f, "the interval of business rule {rule}"),
+            Self::Agreed { with } => write!(f, "what was agreed on with the customer (business result {with})"),
             Self::Cap => f.write_str("the end of what a cap holds"),
         }
     }
@@ -65,7 +71,12 @@ pub fn due(
     let by = if contact.not_before == Some(due_at) {
         DueBy::NotBefore
     } else if tries.due_at == Some(due_at) {
-        by_ledger(due_at, tries, rule, hours)
+        match by_ledger(due_at, tries, rule, hours) {
+            DueBy::Rule { rule } if contact.progress.business.scheduled.as_ref().is_some_and(|call| call.agreed) => {
+                DueBy::Agreed { with: rule }
+            }
+            by => by,
+        }
     } else {
         DueBy::Cap
     };

@@ -119,10 +119,11 @@ fn settle_business(
     attempt: &EndedAttempt,
 ) -> CallResult {
     let Some(tries) = after.tries_mut(attempt.number, Some(rule)) else { return attempt.result };
-    let first = !tries.tried;
+    let is_first = !tries.tried;
     let result = settle_number(policy, tries, attempt);
     let ended = tries.ended;
-    if first {
+    // What was agreed on with the customer is no rule's doing.
+    if is_first && !after.business.scheduled.as_ref().is_some_and(|call| call.agreed) {
         *after.business.placed.entry(rule.clone()).or_default() += 1;
     }
     let number = &mut after.numbers[attempt.number];

@@ -2,6 +2,8 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
 use super::{
     calendar::Window,
     campaign::{AgentTerms, PerNumberLimit},
@@ -36,6 +38,15 @@ pub struct Tenant {
 }
 
 impl Tenant {
+    /// The date of its days at `t`, and when that day begins; in UTC if its zone is none, which `check` refuses.
+    #[must_use]
+    pub fn day(&self, t: Timestamp) -> (Date, Timestamp) {
+        let zone = TimeZone::get(&self.timezone).unwrap_or(TimeZone::UTC);
+        let date = zone.to_datetime(t).date();
+        let begins = zone.to_ambiguous_timestamp(date.at(0, 0, 0, 0)).compatible();
+        (date, begins.unwrap_or(t))
+    }
+
     /// A tenant whose every setting is at its default.
     #[must_use]
     pub fn new(id: TenantId, name: &str, timezone: &str, region: &str) -> Self {

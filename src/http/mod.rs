@@ -37,6 +37,7 @@ mod serve;
 mod sources;
 mod state;
 mod status;
+mod today;
 pub mod wire;
 
 pub use error::ApiError;
@@ -44,3 +45,4 @@ pub use people::SignIns;
 pub use router::router;
 pub use serve::{Listeners, serve};
 pub use state::{Instance, ServerState};
+pub use today::NewestToday;

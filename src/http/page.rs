@@ -15,6 +15,7 @@ use super::{
     error::ApiError,
     state::ServerState,
     status::{ShowAgents, status},
+    today::today,
     wire::{Agents, Source, Status, overrides::OverrideView},
 };
 use crate::{
@@ -47,7 +48,8 @@ pub(super) async fn get(
     let generation = state.generation.borrow().clone();
     let zone_name = generation.as_ref().map_or("UTC", |generation| generation.definitions.tenant.timezone.as_str());
     let zone = Zone::named(zone_name);
-    let page = Page::of(&status(&state, ShowAgents::Counted), &zone, state.clock.now().wall, still);
+    let page =
+        Page::of(&status(&state, &*today(&state).await, ShowAgents::Counted), &zone, state.clock.now().wall, still);
     let html = page.render().map_err(|error| {
         tracing::error!(%error, "the page was not rendered");
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the page was not rendered", "/api/v1/status has the same")
@@ -132,6 +134,7 @@ struct CampaignRow {
     all: String,
     percent: u64,
     live: u32,
+    goals: Option<String>,
     results: Vec<(String, String)>,
 }
 
@@ -249,6 +252,9 @@ fn tiles(status: &Status) -> Vec<Tile> {
     } else {
         ""
     };
+    let today: u64 = campaigns.iter().flat_map(|campaign| campaign.results_today.values()).sum();
+    let answered: u64 = campaigns.iter().filter_map(|campaign| campaign.results_today.get("answered")).sum();
+    let goals: u64 = campaigns.iter().map(|campaign| campaign.goals_today).sum();
     let tile = |label, value: String, note: String| Tile { label, value, note };
     vec![
         tile("Live calls", status.live_calls.to_string(), format!("{} agents held", status.reserved_agents)),
@@ -258,6 +264,11 @@ fn tiles(status: &Status) -> Vec<Tile> {
             format!("{} idle, {} in all", state("idle"), status.agents.total),
         ),
         tile("Campaigns running", phase("running").to_string(), beside(status.campaigns.total, phase(RETIRED))),
+        tile(
+            "Calls today",
+            grouped(today),
+            format!("{} answered, {} reached the goal", grouped(answered), grouped(goals)),
+        ),
         tile("Contacts open", grouped(open), format!("of {}{counting}", grouped(all))),
     ]
 }
@@ -327,7 +338,11 @@ impl CampaignRow {
             all: grouped(all),
             percent: (done * 100).checked_div(all).unwrap_or(0),
             live: campaign.live_calls,
-            results: top_results(&campaign.results).into_iter().map(|(name, count)| (name, grouped(count))).collect(),
+            goals: (campaign.goals_today > 0).then(|| grouped(campaign.goals_today)),
+            results: top_results(&campaign.results_today)
+                .into_iter()
+                .map(|(name, count)| (name, grouped(count)))
+                .collect(),
         }
     }
 }

@@ -93,7 +93,7 @@ fn shown(
     filled: &Filled,
     failed: Option<(StatusCode, String)>,
 ) -> Result<Response, ApiError> {
-    let status = status(state, ShowAgents::Counted);
+    let status = status(state, &crate::store::Today::default(), ShowAgents::Counted);
     let (code, error) = failed.map_or((StatusCode::OK, None), |(code, error)| (code, Some(error)));
     let page = Page {
         instance: status.instance,

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
-use super::{access::Access, people::SignIns};
+use super::{access::Access, people::SignIns, today::NewestToday};
 use crate::{
     clock::Clock,
     config::Loader,
@@ -49,6 +49,8 @@ pub struct ServerState {
     pub outbox: watch::Receiver<AllDispatchCounts>,
     /// What is told them.
     pub dispatches: Arc<dyn Dispatches>,
+    /// What came of today's calls, as it was last read.
+    pub today: NewestToday,
     /// Durable facts.
     pub store: Arc<dyn Store>,
     /// The dialling loop.

@@ -13,10 +13,12 @@ use super::{
     access::peer,
     error::ApiError,
     state::ServerState,
+    today::today,
     wire::{Agents, Campaigns, Source, Status, deliveries::OutboxView, overrides::OverrideView},
 };
 use crate::{
-    domain::agent::AgentState,
+    domain::{agent::AgentState, ids::CampaignId},
+    store::Today,
     telemetry::{
         metrics::{PHASES, RETIRED},
         status::{CampaignStatus, DialStatus, ReconcileStatus, RemovedCampaign, SourceStatus, Waiting},
@@ -31,7 +33,7 @@ pub(super) enum ShowAgents {
 }
 
 /// Both loops' status, as of now.
-pub(super) fn status(state: &ServerState, show: ShowAgents) -> Status {
+pub(super) fn status(state: &ServerState, today: &Today, show: ShowAgents) -> Status {
     let reconcile = state.reconcile.borrow().clone();
     let dial = state.dial.borrow().clone();
     let now = state.clock.now().wall;
@@ -47,7 +49,7 @@ pub(super) fn status(state: &ServerState, show: ShowAgents) -> Status {
         live_calls: dial.live_calls,
         reserved_agents: dial.reserved_agents,
         agents: agents(&dial, show),
-        campaigns: campaigns(dial.campaigns, &reconcile),
+        campaigns: campaigns(dial.campaigns, &reconcile, today),
         outbox: OutboxView::all(&state.outbox.borrow()),
         problems: reconcile.sources.iter().flat_map(|source| source.problems.iter().cloned()).collect(),
         lowered: reconcile.sources.iter().flat_map(|source| source.lowered.iter().cloned()).collect(),
@@ -74,11 +76,17 @@ pub(super) fn source_view(source: &SourceStatus) -> Source {
 }
 
 /// Those that the dialling loop knows, and those whose files are gone, which it knows no more.
-fn campaigns(mut list: Vec<CampaignStatus>, reconcile: &ReconcileStatus) -> Campaigns {
+fn campaigns(mut list: Vec<CampaignStatus>, reconcile: &ReconcileStatus, today: &Today) -> Campaigns {
     for removed in &reconcile.removed {
         let known = list.iter().position(|campaign| campaign.id == removed.id);
         let shown = removed_campaign(removed, known.map(|at| list.remove(at)));
         list.insert(list.partition_point(|campaign| campaign.id < removed.id), shown);
+    }
+    for campaign in &mut list {
+        let Ok(id) = CampaignId::parse(&campaign.id) else { continue };
+        let results = today.results.get(&id).into_iter().flatten();
+        campaign.results_today = results.map(|(result, count)| (result.to_string(), *count)).collect();
+        campaign.goals_today = today.goals.get(&id).copied().unwrap_or(0);
     }
     let retired = reconcile.retired.iter().filter(|id| list.iter().all(|campaign| campaign.id != **id));
     let phases = list.iter().map(|campaign| campaign.phase.as_str()).chain(retired.map(|_| RETIRED));
@@ -127,7 +135,7 @@ fn counted<'a>(known: &[&'static str], found: impl Iterator<Item = &'a str>) -> 
 pub(super) async fn get(State(state): State<Arc<ServerState>>, request: Request) -> Result<Response, ApiError> {
     let allowed = state.access.check(peer(&request), request.headers()).is_ok();
     let show = if allowed { ShowAgents::Listed } else { ShowAgents::Counted };
-    let body = serde_json::to_vec(&status(&state, show)).map_err(|error| {
+    let body = serde_json::to_vec(&status(&state, &*today(&state).await, show)).map_err(|error| {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("status is no JSON: {error}"), "report this")
     })?;
     let tag = format!("\"{}\"", hex(&Sha256::digest(&body)[..12]));

@@ -39,7 +39,7 @@ use super::{
     CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges,
     FilesOf, GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed,
     ListedNumber, ListingOutcome, Milestone, NewAuditEntry, News, Opener, OverrideRecord, Resealed, Settlement, Store,
-    StoreError, StoredCampaign, StoredFiles, Tally, Why, file_digest, pseudonym::Pseudonyms,
+    StoreError, StoredCampaign, StoredFiles, Tally, Today, Why, file_digest, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -686,6 +686,10 @@ impl Store for MemoryStore {
         let state = self.state()?;
         let records = state.attempts.values().rev().map(|attempt| &attempt.record);
         Ok(records.filter(|record| record.agent == *agent).take(limit_of(limit)).cloned().collect())
+    }
+
+    async fn today(&self, now: Timestamp) -> Result<Today, StoreError> {
+        Ok(self.state()?.today(now))
     }
 
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {

@@ -45,7 +45,7 @@ pub use self::{
 use crate::domain::{
     agent::Availability,
     attribute::Attributes,
-    business::{BusinessKey, Outcome, Refusal},
+    business::{Agreed, BusinessKey, CallbackWanted, Outcome, Refusal},
     call::{Destination, LegIdentity},
     campaign::{DesiredState, Generation, KeptFile},
     contact::{Contact, ContactEdit, NewContact, Progress},
@@ -375,6 +375,15 @@ pub struct Tally {
     pub live: u64,
 }
 
+/// What came of the calls of a day of the tenant's zone, until now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Today {
+    /// Attempts that ended, by campaign and result.
+    pub results: BTreeMap<CampaignId, BTreeMap<CallResult, u64>>,
+    /// Contacts whose newest business result counts as a goal and was set, by campaign.
+    pub goals: BTreeMap<CampaignId, u64>,
+}
+
 /// Contacts of a campaign up to which [`Store::counts`] reads all of one instant: more of them take so long that the
 /// log can't shrink meanwhile.
 pub const COUNTED_AT_ONCE_MAX: u64 = 100_000;
@@ -404,6 +413,10 @@ pub struct BusinessRequest {
     pub key: BusinessKey,
     /// What else is to be known.
     pub note: Option<String>,
+    /// Who achieved it; `None` for the agent of the attempt.
+    pub agent: Option<AgentId>,
+    /// The call that the customer wants.
+    pub callback: Option<CallbackWanted>,
     /// Who sets it.
     pub by: String,
     /// When.
@@ -421,6 +434,8 @@ pub enum BusinessDecision {
         contact: ContactRef,
         /// What came of it; `None` while the contact is in a call, whose end it waits for.
         outcome: Option<Outcome>,
+        /// Whether it counts as a goal.
+        goal: bool,
     },
     /// Nothing was written.
     Refused(Refusal),
@@ -435,6 +450,12 @@ pub struct BusinessRecord {
     pub key: BusinessKey,
     /// What else is to be known.
     pub note: Option<String>,
+    /// Who achieved it, where that is not the agent of the attempt.
+    pub agent: Option<AgentId>,
+    /// The call that was agreed on.
+    pub agreed: Option<Agreed>,
+    /// Whether it counted as a goal when it was set.
+    pub goal: bool,
     /// Who set it.
     pub by: String,
     /// When.
@@ -715,6 +736,9 @@ pub trait Store: people::People + audit::Audit {
 
     /// An agent's newest attempts, newest first, at most `limit`.
     async fn attempts_of(&self, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, StoreError>;
+
+    /// What came of the calls of the day that `now` is in.
+    async fn today(&self, now: Timestamp) -> Result<Today, StoreError>;
 
     /// Counts of a campaign.
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError>;

@@ -309,6 +309,12 @@ struct ScheduledRow {
     /// An agent, and the microseconds that are waited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pin: Option<(String, Option<u64>)>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    agreed: bool,
+}
+
+fn is_false(is: &bool) -> bool {
+    !is
 }
 
 /// What business results have brought about, as a column has it; `None` for nothing.
@@ -321,6 +327,7 @@ pub(super) fn business_text(business: &Business) -> Option<String> {
             let micros = |wait: Duration| u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
             (pin.agent.to_string(), pin.wait.map(micros))
         }),
+        agreed: call.agreed,
     };
     let row = BusinessRow {
         scheduled: business.scheduled.as_deref().map(scheduled),
@@ -356,7 +363,8 @@ fn scheduled(row: ScheduledRow, numbers: &[Number]) -> Result<BusinessCall, Stor
         let agent = AgentId::parse(&agent).map_err(|_| damaged("business"))?;
         Ok::<_, StoreError>(Pin { agent, wait: wait.map(Duration::from_micros) })
     };
-    Ok(BusinessCall { rule: business_key(&row.rule)?, number: row.number, tries, pin: row.pin.map(pin).transpose()? })
+    let (rule, pin) = (business_key(&row.rule)?, row.pin.map(pin).transpose()?);
+    Ok(BusinessCall { rule, number: row.number, tries, pin, agreed: row.agreed })
 }
 
 /// A business result or a rule of a column.

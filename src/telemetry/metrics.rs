@@ -121,6 +121,9 @@ pub const RETIRED: &str = "retired";
 
 const DESIRED: [DesiredState; 2] = [DesiredState::Running, DesiredState::Paused];
 
+/// Values of the label `goal`.
+const GOAL: [&str; 2] = ["false", "true"];
+
 /// The target is 50 ms; over 2 s the call counts as abandoned.
 const CONNECT_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0];
 /// From one durable intent to an agent who waits half an hour for work.
@@ -147,6 +150,7 @@ pub struct Metrics {
     reserved_agents: IntGauge,
     live_calls: IntGauge,
     attempts: IntCounterVec,
+    business_results: IntCounterVec,
     intents_refused: IntCounterVec,
     answer_to_connect: Histogram,
     idle_to_call: Histogram,
@@ -197,6 +201,14 @@ impl Metrics {
                 Opts::new("dialops_attempts_total", "Attempts that have ended, by result."),
                 "result",
                 CallResult::ALL.map(CallResult::as_str),
+            ),
+            business_results: declare.counters(
+                Opts::new(
+                    "dialops_business_results_total",
+                    "Business results that were set, by whether they count as a goal.",
+                ),
+                "goal",
+                GOAL,
             ),
             intents_refused: declare.counters(
                 Opts::new("dialops_intents_refused_total", "Intents that the last gate refused, by reason."),
@@ -257,6 +269,11 @@ impl Metrics {
     /// An attempt ended.
     pub fn attempt_settled(&self, result: CallResult) {
         self.attempts.with_label_values(&[result.as_str()]).inc();
+    }
+
+    /// A business result was set.
+    pub fn business_result(&self, is_goal: bool) {
+        self.business_results.with_label_values(&[GOAL[usize::from(is_goal)]]).inc();
     }
 
     /// The last gate refused an intent.

@@ -15,10 +15,16 @@ const RESULTS: &str = r#"
 id = "callback"
 name = "Call back"
 sub_results = [{ id = "soon", name = "Soon" }]
+schedules_callback = true
 
 [[business_results]]
 id = "refused"
 name = "Refused"
+
+[[business_results]]
+id = "won"
+name = "Sold"
+counts_as_goal = true
 "#;
 
 const RULES: &str = r#"
@@ -130,9 +136,9 @@ fn a_stop_during_the_call_holds_from_its_end_and_over_a_restart() {
     stage.until("they talk", || stage.why("c1")["attempts"][0]["connectedAt"].is_string());
     let said = mark(&stage, "c1", &["refused"]);
     assert!(said.contains("takes effect at the end of the call"), "{said}");
-    let (code, err) = stage.cli_fails(&["results", "mark", CAMPAIGN, "c1", "sold"]);
+    let (code, err) = stage.cli_fails(&["results", "mark", CAMPAIGN, "c1", "lost"]);
     assert_eq!(code, Some(2), "{err}");
-    assert!(err.contains("no business result \"sold\" in the commit in force"), "{err}");
+    assert!(err.contains("no business result \"lost\" in the commit in force"), "{err}");
     let (code, err) = stage.cli_fails(&["results", "mark", CAMPAIGN, "c9", "refused"]);
     assert!(code == Some(1) && err.contains("no customer \"c9\""), "{err}");
     stage.until("the contact has ended", || stage.why("c1")["contact"]["ended"] == "stopped");
@@ -164,5 +170,75 @@ fn a_scheduled_call_survives_a_power_cut() {
     stage.until("the callback is over", || calls_over(&stage, "c1") == 2);
     assert_eq!(stage.results()[1].rule.as_deref(), Some("callback"));
     assert_eq!(stage.carrier_traffic().of(&number::quick(1)).len(), 2);
+    daemon.stop();
+}
+
+/// The CRM says through the API what an agent achieved, and when the customer wants to be called.
+#[test]
+fn a_call_is_placed_when_the_customer_asked_for_it_and_a_goal_is_counted() {
+    let stage = stage(&["a1", "a2"]);
+    let daemon = stage.run();
+    stage.import(&[("c1", &[number::quick(1)]), ("c2", &[number::quick(2)])]);
+    stage.sign_in(&["a1"]);
+    stage.until("the first calls are over", || calls_over(&stage, "c1") + calls_over(&stage, "c2") == 2);
+    stage.cli(&["agents", "set", "a1", "busy"]);
+    stage.sign_in(&["a2"]);
+    let attempt = stage.results().iter().find(|attempt| attempt.customer == "c1").unwrap().attempt.clone();
+
+    let due_at = dialops::clock::Clock::system().now().wall + Duration::from_secs(4);
+    let due = format!("{due_at:.0}");
+    let due_at: Timestamp = due.parse().unwrap();
+    for (wrong, rest, says) in [
+        ("won", vec!["--callback", &due], "does not have `schedules_callback`"),
+        ("callback", vec!["--callback", "2020-01-01T10:00"], "has passed"),
+        ("callback", vec!["--callback", "2999-01-01T10:00"], "the campaign ends at"),
+        ("callback", vec!["--callback", "at three"], "is no date and time"),
+        ("callback", vec!["--agent", "nobody"], "no agent \"nobody\""),
+    ] {
+        let arguments = [&["results", "mark", CAMPAIGN, "c1", wrong], &rest[..]].concat();
+        let (code, _, err) = stage.cli_says(&arguments);
+        assert!(code != Some(0) && err.contains(says), "{arguments:?}: {err}");
+    }
+    assert_eq!(stage.why("c1")["businessResults"].as_array().map(Vec::len), Some(0));
+    let rest = ["callback", "--attempt", &attempt, "--agent", "a2", "--callback", &due, "--same-agent"];
+    let said = mark(&stage, "c1", &rest);
+    assert!(said.contains("a call is scheduled"), "{said}");
+    let why = stage.why("c1");
+    let set = &why["businessResults"][0];
+    assert_eq!((&set["agent"], &set["callbackAgent"]), (&"a2".into(), &"a2".into()), "{why:#}");
+    assert_eq!((at(&set["callbackAt"]), at(&why["scheduled"]["dueAt"])), (due_at, due_at));
+    let text = stage.cli(&["why", CAMPAIGN, "c1"]);
+    assert!(text.contains("scheduled  number 1 as agreed with callback, due "), "{text}");
+    stage.until("the promised call is over", || calls_over(&stage, "c1") == 2);
+    let second = stage.results().into_iter().rfind(|attempt| attempt.customer == "c1").unwrap();
+    assert_eq!((second.agent.as_str(), second.rule.as_deref()), ("a2", Some("callback")));
+    let carrier = stage.carrier_traffic();
+    let invited = carrier.of(&number::quick(1)).last().unwrap().invited_at.unwrap();
+    assert!(invited >= due_at && invited < due_at + Duration::from_secs(2), "{invited} for {due_at}");
+
+    // The rule has its call still: what was promised is none of it.
+    let said = mark(&stage, "c1", &["callback"]);
+    assert!(said.contains("a call is scheduled"), "{said}");
+    mark(&stage, "c1", &["won"]);
+    mark(&stage, "c2", &["won"]);
+    let today = || {
+        pause(Duration::from_secs(2));
+        let status = daemon.status();
+        let campaign = &status["campaigns"]["list"][0];
+        (campaign["goalsToday"].clone(), campaign["resultsToday"]["answered"].clone())
+    };
+    assert_eq!(today(), (2.into(), 3.into()));
+    mark(&stage, "c2", &["refused"]);
+    assert_eq!(today(), (1.into(), 3.into()));
+    let page = daemon.get("/").unwrap().1;
+    assert!(page.contains("1</b> reached the goal") && page.contains("3</b> answered"), "{page}");
+    let metrics = daemon.get("/metrics").unwrap().1;
+    assert!(metrics.contains("dialops_business_results_total{goal=\"true\"} 2"), "{metrics}");
+    // It is today's still after a restart.
+    daemon.stop();
+    let daemon = stage.run();
+    let status = daemon.status();
+    assert_eq!(status["campaigns"]["list"][0]["goalsToday"], 1);
+    assert_eq!(status["campaigns"]["list"][0]["resultsToday"]["answered"], 3);
     daemon.stop();
 }

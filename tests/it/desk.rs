@@ -1,6 +1,6 @@
 //! The agent page in a real browser, with a real daemon, carrier and phone.
 
-use std::{io::Write as _, net::SocketAddr, process::Stdio};
+use std::{io::Write as _, net::SocketAddr, process::Stdio, time::Duration};
 
 use serde_json::Value;
 
@@ -26,6 +26,11 @@ counts_as_goal = true
 id = "declined"
 name = "Declined"
 sub_results = [{ id = "too-dear", name = "Too dear" }, { id = "no-need", name = "Needs none" }]
+
+[[business_results]]
+id = "later"
+name = "Call again"
+schedules_callback = true
 
 [[business_results]]
 id = "not-noted"
@@ -165,12 +170,30 @@ fn an_agent_signs_in_takes_a_call_and_says_what_it_achieved() {
     browser.tab_to("save");
     browser.keys("\u{e007}");
     stage.until("saved", || browser.text("#result").contains("Saved: Declined: Too dear"));
+    // Another thought: the customer wants to be called, when is asked for with that result alone.
+    assert_eq!(browser.run("return document.getElementById('callback').hidden"), true);
+    browser.run("document.querySelector('input[value=\"later\"]').focus()");
+    browser.keys(" ");
+    assert_eq!(browser.run("return document.getElementById('callback').hidden"), false);
+    browser.run("document.getElementById('callback-at').value = '2020-01-01T10:00'");
+    browser.tab_to("save");
+    browser.keys("\u{e007}");
+    stage.until("a time that has passed is told", || browser.text("#trouble").contains("has passed"));
+    let wanted = dialops::clock::Clock::system().now().wall + Duration::from_secs(3 * 3600);
+    let wanted = wanted.strftime("%Y-%m-%dT%H:%M").to_string();
+    browser.run(&format!("document.getElementById('callback-at').value = '{wanted}'"));
+    browser.picture("callback");
+    assert_eq!(browser.serious_faults(), Vec::<String>::new());
+    browser.tab_to("save");
+    browser.keys("\u{e007}");
+    stage.until("saved", || browser.text("#result").contains("Saved: Call again; to be called at "));
+    assert!(browser.text("#result").contains(&format!("{}:00, by you", wanted.replace('T', " "))));
     browser.picture("wrap-up");
     assert_eq!(browser.serious_faults(), Vec::<String>::new());
     browser.tab_to("set-idle");
     browser.keys("\u{e007}");
     stage.until("idle again", || browser.text("#state .pill") == "idle");
-    stage.until("the call is among the last", || browser.text("#calls").contains("Declined: Too dear"));
+    stage.until("the call is among the last", || browser.text("#calls").contains("Call again"));
 
     let why = stage.why("c1");
     let result = &why["businessResults"][0];
@@ -178,6 +201,9 @@ fn an_agent_signs_in_takes_a_call_and_says_what_it_achieved() {
     assert_eq!((&result["note"], &result["by"]), (&"wants the red one".into(), &"a1".into()));
     assert_eq!(result["byDefault"], false);
     assert_eq!(why["attempts"][0]["result"], "answered");
+    let later = &why["businessResults"][1];
+    assert_eq!((&later["result"], &later["callbackAgent"]), (&"later".into(), &"a1".into()), "{why:#}");
+    assert_eq!(why["scheduled"]["dueAt"], format!("{wanted}:00Z"));
 
     let actions: Vec<String> = audit(&stage)
         .iter()
@@ -192,8 +218,9 @@ fn an_agent_signs_in_takes_a_call_and_says_what_it_achieved() {
     for personal in [CANARY, SECRET, &number::waits_after_ringing(1)[1..], PASSWORD, "the red one"] {
         assert!(!said.contains(personal), "{personal} stands where anybody reads it");
     }
-    let complaints =
-        browser.complaints().into_iter().filter(|line| !line.contains("sign-in - Failed to load resource"));
+    // A wrong password and a time that has passed were refused.
+    let refused = |line: &str| line.contains("sign-in - Failed to load") || line.contains("result - Failed to load");
+    let complaints = browser.complaints().into_iter().filter(|line| !refused(line));
     assert_eq!(complaints.collect::<Vec<_>>(), Vec::<String>::new());
     browser.tab_to("leave");
     browser.keys("\u{e007}");

@@ -867,6 +867,10 @@ impl Store for Flaky {
         unreachable!()
     }
 
+    async fn today(&self, _: Timestamp) -> Result<dialops::store::Today, StoreError> {
+        unreachable!()
+    }
+
     async fn tally(&self, _: &CampaignId) -> Result<Tally, StoreError> {
         unreachable!()
     }

@@ -108,6 +108,7 @@ impl Served {
             longest_override: Duration::from_secs(3600),
             guards: Guards::default(),
             dispatches: store.clone(),
+            today: Default::default(),
             outbox: watch::channel(dialops::store::AllDispatchCounts::default()).1,
             keyring: None,
         };
@@ -298,6 +299,7 @@ fn dial_status() -> DialStatus {
             contacts: Some(3),
             open_contacts: Some(2),
             results: BTreeMap::from([("busy".into(), 2)]),
+            ..CampaignStatus::default()
         }],
         agents: vec![AgentStatus {
             id: "anna".into(),

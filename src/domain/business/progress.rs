@@ -21,10 +21,10 @@ pub struct Business {
     pub cancelled: Option<Cancelled>,
 }
 
-/// A call that a rule asks for.
+/// A call that a rule asks for, or that was agreed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BusinessCall {
-    /// The rule.
+    /// The rule, or the result that it was agreed on with.
     pub rule: BusinessKey,
     /// Which number, by index from 0.
     pub number: usize,
@@ -33,6 +33,8 @@ pub struct BusinessCall {
     pub tries: Number,
     /// Who is to take it.
     pub pin: Option<Pin>,
+    /// Whether its time was agreed on with the customer: no rule asks for it, and it counts for none.
+    pub agreed: bool,
 }
 
 /// The agent that a call waits for.
@@ -107,7 +109,7 @@ impl BusinessCall {
         let called = progress.numbers.get(number)?;
         let caller_number = called.caller_number.clone();
         let fresh = Number::fresh(called.category.clone(), called.e164.clone());
-        Some(Self { rule, number, tries: Number { due_at: Some(due_at), caller_number, ..fresh }, pin })
+        Some(Self { rule, number, tries: Number { due_at: Some(due_at), caller_number, ..fresh }, pin, agreed: false })
     }
 
     /// When it is due, caps apart.

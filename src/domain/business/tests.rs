@@ -108,7 +108,7 @@ impl Life {
     }
 
     fn mark(&mut self, name: &str, minute: i64) -> Outcome {
-        let mark = Mark { key: key(name), at: at(minute) };
+        let mark = Mark { key: key(name), at: at(minute), agreed: None };
         let (progress, outcome) = take_effect(&self.campaign, &self.contact, self.call.as_ref(), &mark);
         self.contact.progress = progress;
         outcome
@@ -444,10 +444,89 @@ fn a_result_must_be_on_the_defined_list() {
         counts_as_goal: false,
     };
     definitions.business_results.insert(callback.id.clone(), callback);
-    assert_eq!(check(&definitions, &key("callback")), Ok(()));
-    assert_eq!(check(&definitions, &key("callback/soon")), Ok(()));
-    assert!(matches!(check(&definitions, &key("callback/late")), Err(Refusal::NoSubResult(..))));
-    assert!(matches!(check(&definitions, &key("sold")), Err(Refusal::NoResult(_))));
+    assert_eq!(check(&definitions, &key("callback"), None), Ok(()));
+    assert_eq!(check(&definitions, &key("callback/soon"), None), Ok(()));
+    assert!(matches!(check(&definitions, &key("callback/late"), None), Err(Refusal::NoSubResult(..))));
+    assert!(matches!(check(&definitions, &key("sold"), None), Err(Refusal::NoResult(_))));
+}
+
+/// One agreed on is due at that time whatever rule there is, and no rule's call.
+#[test]
+fn a_promise_goes_before_a_rule_and_counts_for_none() {
+    let promise = |life: &mut Life, name: &str, agreed: Agreed| {
+        let mark = Mark { key: key(name), at: at(2), agreed: Some(agreed) };
+        let (progress, outcome) = take_effect(&life.campaign, &life.contact, life.call.as_ref(), &mark);
+        life.contact.progress = progress;
+        outcome
+    };
+    let agreed = Agreed { at: at(90), agent: None };
+    for rules in [vec![], same(again()), vec![rule("callback", BusinessAction::Stop)]] {
+        let mut life = Life::reached(rules);
+        assert_eq!(promise(&mut life, "callback", agreed.clone()), Outcome::Scheduled);
+        assert_eq!(life.next(2), Some((Class::Business, 0, 90)));
+        let by = DueBy::Agreed { with: key("callback") };
+        assert_eq!(life.gate(2, &agent("amy"), &NumberHistory::default()), Err(Hold::NotDue { due_at: at(90), by }));
+        life.call(0, Some("callback"), CallResult::Answered, 95);
+        assert_eq!(life.contact.progress.business.placed, BTreeMap::new());
+        assert_eq!(life.contact.progress.business.scheduled, None);
+    }
+    // Its own tries go by the result policy, as a rule's do.
+    let mut life = Life::reached(vec![]);
+    promise(&mut life, "callback", agreed.clone());
+    life.call(0, Some("callback"), CallResult::NoAnswer, 91);
+    assert_eq!(life.next(91), Some((Class::Business, 0, 96)));
+    life.call(0, Some("callback"), CallResult::NoAnswer, 97);
+    assert_eq!((life.next(97), life.contact.progress.business.placed.len()), (None, 0));
+    // Whoever is to call is waited for as long as the rule says, else that day.
+    let waits = Again { same_agent: Some(SameAgent { wait: Some(Duration::from_secs(300)) }), ..again() };
+    for (rules, until) in [(same(waits), at(95)), (vec![], at(15 * 60))] {
+        let mut life = Life::reached(rules);
+        promise(&mut life, "callback", Agreed { agent: Some(agent("ben")), ..agreed.clone() });
+        assert_eq!(waits_for(&life.campaign, &life.contact, at(90)), Some((&agent("ben"), until)));
+    }
+    // Who was stopped is not called, whatever was agreed on; nor who was never called.
+    let mut life = Life::reached(vec![rule("refused", BusinessAction::Stop)]);
+    life.mark("refused", 2);
+    assert_eq!(promise(&mut life, "callback", agreed.clone()), Outcome::Final);
+    let mut life = Life::new(campaign(vec![]));
+    assert_eq!(promise(&mut life, "callback", agreed), Outcome::NoCall);
+}
+
+/// Clocks in Berlin go forward at 02:00 on 30 March 2031 and back at 03:00 on 26 October.
+#[test]
+fn a_time_where_the_customer_is_may_be_skipped_or_come_twice() {
+    let callback = BusinessResult {
+        id: key("callback").result,
+        name: "Call back".to_owned(),
+        sub_results: BTreeMap::new(),
+        schedules_callback: true,
+        counts_as_goal: false,
+    };
+    let berlin = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+    let always = vec![crate::domain::calendar::Window::parse("00:00-24:00").unwrap()];
+    let campaign = Campaign {
+        hours: crate::domain::calendar::CallingHours::new("Europe/Berlin", berlin, always).unwrap(),
+        ends_at: "2031-12-01T00:00:00Z".parse().unwrap(),
+        ..campaign(vec![])
+    };
+    let life = Life::new(campaign.clone());
+    let mut definitions = Definitions::of(Tenant::new(TenantId::parse("t").unwrap(), "T", "UTC", "CN"));
+    definitions.business_results.insert(callback.id.clone(), callback);
+    definitions.campaigns.insert(campaign.id.clone(), std::sync::Arc::new(campaign));
+    let amy = agent("amy");
+    let agreed = |text: &str| {
+        let wanted = CallbackWanted { at: CallbackAt::parse(text).unwrap(), same_agent: false };
+        let called = Some((&life.contact.progress.numbers[0], &amy));
+        agree(&definitions, &life.contact, called, &key("callback"), wanted, at(0)).map(|agreed| agreed.at.to_string())
+    };
+    assert_eq!(agreed("2031-03-30T03:00").as_deref(), Ok("2031-03-30T01:00:00Z"));
+    let skipped = agreed("2031-03-30T02:30").unwrap_err().to_string();
+    assert_eq!(skipped, "2031-03-30T02:30:00 does not exist in Europe/Berlin, where clocks are put forward then");
+    assert_eq!(agreed("2031-10-26T02:30").as_deref(), Ok("2031-10-26T00:30:00Z"), "the earlier of two");
+    assert_eq!(agreed("2031-10-26T02:30+01:00").as_deref(), Ok("2031-10-26T01:30:00Z"));
+    for text in ["", "tomorrow", "2031-03-30", "15:00", "2031-02-30T10:00", "2031-03-20T15:00[Asia/Tokyo]"] {
+        assert_eq!(CallbackAt::parse(text), None, "{text:?}");
+    }
 }
 
 #[test]

@@ -271,7 +271,14 @@ fn masked(text: &str, is_masked: bool) -> String {
 struct BusinessChoice {
     id: String,
     name: String,
+    schedules_callback: bool,
     sub_results: Vec<(String, String)>,
+}
+
+/// What was saved for the call.
+struct Saved {
+    name: String,
+    callback: Option<String>,
 }
 
 #[derive(Template)]
@@ -279,7 +286,9 @@ struct BusinessChoice {
 struct ResultSection {
     agent: String,
     attempt: Option<String>,
-    saved: Option<String>,
+    saved: Option<Saved>,
+    /// The zone of the customer's hours.
+    zone: Option<String>,
     results: Vec<BusinessChoice>,
     note_length_max: usize,
 }
@@ -293,19 +302,32 @@ impl ResultSection {
         definitions: Option<&Definitions>,
     ) -> Self {
         let call = status.call.as_ref().filter(|call| call.connected_at.is_some());
+        let hours = call.zip(history).zip(definitions).and_then(|((call, history), definitions)| {
+            let campaign = definitions.campaigns.get(&call.campaign)?;
+            Some(campaign.hours_of(&history.contact, history.contact.progress.numbers.get(call.number)?))
+        });
+        let zone = hours.map(|hours| hours.timezone().to_owned());
         let of_call = |call: &AgentCall| {
-            history?.business.iter().rev().find(|record| record.attempt == Some(call.attempt)).map(|r| r.key.clone())
+            let record = history?.business.iter().rev().find(|record| record.attempt == Some(call.attempt))?;
+            let shown = Zone::named(zone.as_deref().unwrap_or("UTC"));
+            let callback = record.agreed.as_ref().map(|agreed| {
+                let by = if agreed.agent.as_ref() == Some(agent) { ", by you" } else { "" };
+                format!("to be called at {}{by}", shown.show(&agreed.at.to_string()))
+            });
+            Some(Saved { name: business_name(definitions, &record.key.to_string()), callback })
         };
-        let saved = call.and_then(of_call).map(|key| business_name(definitions, &key.to_string()));
+        let saved = call.and_then(of_call);
         let choices = definitions.into_iter().flat_map(|definitions| definitions.business_results.values());
         Self {
             agent: agent.to_string(),
             attempt: call.map(|call| call.attempt.to_string()),
             saved,
+            zone,
             results: choices
                 .map(|result| BusinessChoice {
                     id: result.id.to_string(),
                     name: result.name.clone(),
+                    schedules_callback: result.schedules_callback,
                     sub_results: result.sub_results.iter().map(|(id, name)| (id.to_string(), name.clone())).collect(),
                 })
                 .collect(),

@@ -27,6 +27,24 @@ pub struct SetBusinessResult {
     /// For which attempt; the newest unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<String>,
+    /// Who achieved it; the agent of the attempt unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The call that the customer wants; only with a result that has `schedules_callback`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Callback>,
+}
+
+/// A call that a customer wants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Callback {
+    /// When: RFC 3339, or a date and a time without an offset, which are of the zone that governs the number's
+    /// calling hours.
+    pub at: String,
+    /// Whether by the agent who achieved the result; else by anyone of the queue.
+    #[serde(default)]
+    pub same_agent: bool,
 }
 
 /// The answer to it.
@@ -48,6 +66,18 @@ pub struct BusinessResultView {
     pub achieved: KeyView,
     /// What else is to be known.
     pub note: Option<String>,
+    /// Who achieved it, where that is not the agent of the attempt.
+    #[serde(default)]
+    pub agent: Option<String>,
+    /// When the customer wants to be called.
+    #[serde(default)]
+    pub callback_at: Option<String>,
+    /// By whom; anyone of the queue if it is nobody.
+    #[serde(default)]
+    pub callback_agent: Option<String>,
+    /// Whether it counted as a goal when it was set.
+    #[serde(default)]
+    pub goal: bool,
     /// Who set it.
     pub by: String,
     /// When.
@@ -75,6 +105,9 @@ pub struct KeyView {
 pub struct ScheduledView {
     /// The rule, `callback` or `callback/soon`.
     pub rule: String,
+    /// Whether its time was agreed on with the customer.
+    #[serde(default)]
+    pub agreed: bool,
     /// Which number, from 1.
     pub number_index: usize,
     /// When it is due.
@@ -110,6 +143,10 @@ impl From<&BusinessRecord> for BusinessResultView {
             attempt: record.attempt.map(|attempt| attempt.to_string()),
             achieved: KeyView::from(&record.key),
             note: record.note.clone(),
+            agent: record.agent.as_ref().map(ToString::to_string),
+            callback_at: record.agreed.as_ref().map(|agreed| agreed.at.to_string()),
+            callback_agent: record.agreed.as_ref().and_then(|agreed| agreed.agent.as_ref().map(ToString::to_string)),
+            goal: record.goal,
             by: record.by.clone(),
             at: record.at.to_string(),
             outcome: record.outcome.map(|outcome| outcome.as_str().to_owned()),
@@ -125,6 +162,7 @@ impl ScheduledView {
         let waits = campaign.and_then(|campaign| business::waits_for(campaign, contact, now));
         Some(Self {
             rule: call.rule.to_string(),
+            agreed: call.agreed,
             number_index: call.number + 1,
             due_at: call.due_at().to_string(),
             held_until: call.tries.held_until.map(|at| at.to_string()),

@@ -153,7 +153,7 @@ fn events(folder: &Folder, world: &World, definitions: &Definitions) -> Result<V
                 return Err(CaseError::world(format!("do_not_call: no list \"{list}\" in shared/do-not-call.toml")));
             }
             files::EventKind::BusinessResult { campaign, customer, key } => {
-                business::check(definitions, key).map_err(|refusal| CaseError::world(refusal.to_string()))?;
+                business::check(definitions, key, None).map_err(|refusal| CaseError::world(refusal.to_string()))?;
                 Event::Mark(campaign.clone(), customer.clone(), key.clone())
             }
         };

@@ -107,7 +107,7 @@ impl Outside for Scripted {
                 facts.campaigns().cloned().map(Input::ContactsAdded).collect()
             }
             Event::Mark(campaign, customer, key) => {
-                let marked = facts.mark(campaign.as_ref(), &customer, Mark { key, at: now.wall });
+                let marked = facts.mark(campaign.as_ref(), &customer, Mark { key, at: now.wall, agreed: None });
                 let changed = marked.and_then(|contact| facts.contact(contact));
                 let changed =
                     changed.map(|c| Input::ContactChanged { campaign: c.campaign.clone(), contact: c.reference });

@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, time::Duration};
 use super::*;
 use crate::{
     domain::{
-        business::{Again, BusinessAction, BusinessRule, Outcome, Refusal, SameAgent},
+        business::{Again, BusinessAction, BusinessRule, CallbackAt, CallbackWanted, Outcome, Refusal, SameAgent},
         business_result::BusinessResult,
         contact::ContactEnd,
         due::DueBy,
         ids::{BusinessResultId, SubResultId},
         order::Class,
     },
-    store::{BusinessDecision, BusinessRequest, LeftoverAttempt, StoreError},
+    store::{BusinessDecision, BusinessRequest, LeftoverAttempt, StoreError, Today},
 };
 
 on_both_stores!(
@@ -23,6 +23,9 @@ on_both_stores!(
     a_result_waits_for_the_definitions_of_the_next_life,
     a_stop_ends_for_good,
     results_are_checked_against_what_is_defined,
+    a_promised_call_goes_before_the_rules_and_counts_for_none,
+    no_call_is_promised_that_hours_and_dates_rule_out,
+    results_of_a_day_are_those_of_the_tenants_day,
     a_default_is_noted_only_for_a_call_that_has_no_result,
     business_calls_come_first_by_due_time,
     who_waits_for_an_agent_holds_nobody_back,
@@ -37,8 +40,8 @@ pub(super) fn defined(id: &str) -> BusinessResult {
         id: BusinessResultId::parse(id).unwrap(),
         name: id.to_owned(),
         sub_results: BTreeMap::from([(SubResultId::parse("soon").unwrap(), "Soon".to_owned())]),
-        schedules_callback: false,
-        counts_as_goal: false,
+        schedules_callback: id == "callback",
+        counts_as_goal: id == "callback",
     }
 }
 
@@ -61,13 +64,15 @@ pub(super) fn request(campaign: &Campaign, customer: &str, result: &str, at: Tim
         by: "uid 1000".to_owned(),
         at,
         by_default: false,
+        agent: None,
+        callback: None,
     }
 }
 
 impl World {
     async fn mark(&self, campaign: &Campaign, customer: &str, result: &str) -> Option<Outcome> {
         let decision = self.store.set_business_result(request(campaign, customer, result, self.now())).await.unwrap();
-        let BusinessDecision::Set { contact, outcome } = decision else { panic!("{decision:?}") };
+        let BusinessDecision::Set { contact, outcome, .. } = decision else { panic!("{decision:?}") };
         assert_eq!(contact, self.find(campaign, customer).await.reference);
         outcome
     }
@@ -253,6 +258,110 @@ async fn results_are_checked_against_what_is_defined(mut world: World) {
     assert_eq!(decision, BusinessDecision::Refused(Refusal::NotInForce));
     let history = world.store.contact(&spring.id, &customer_id("c1")).await.unwrap().unwrap();
     assert_eq!(history.business, []);
+}
+
+fn wanted(at: &str, same_agent: bool) -> Option<CallbackWanted> {
+    Some(CallbackWanted { at: CallbackAt::parse(at).unwrap(), same_agent })
+}
+
+async fn a_promised_call_goes_before_the_rules_and_counts_for_none(mut world: World) {
+    let mut spring = Campaign { business: rules(None), ..campaign("spring") };
+    let once = Again { interval: Duration::from_secs(600), max_times: nonzero(1), same_agent: None };
+    spring.business[0].action = BusinessAction::CallSameNumber(once);
+    world.reached(&spring, 2).await;
+    let at_three = (world.now() + Duration::from_secs(3 * 3600)).to_string();
+    let asked =
+        BusinessRequest { callback: wanted(&at_three, true), ..request(&spring, "c1", "callback", world.now()) };
+    let decision = world.store.set_business_result(asked).await.unwrap();
+    assert!(matches!(decision, BusinessDecision::Set { outcome: Some(Outcome::Scheduled), goal: true, .. }));
+    let call = world.find(&spring, "c1").await.progress.business.scheduled.unwrap();
+    assert_eq!((call.due_at().to_string(), call.agreed), (at_three.clone(), true));
+    assert_eq!(call.pin.map(|pin| pin.agent.to_string()).as_deref(), Some("amy"));
+    let history = world.store.contact(&spring.id, &customer_id("c1")).await.unwrap().unwrap();
+    let agreed = history.business[0].agreed.clone().unwrap();
+    assert_eq!((agreed.at.to_string(), agreed.agent.unwrap().as_str()), (at_three, "amy"));
+    assert!(history.business[0].goal);
+    world.wait(Duration::from_secs(3 * 3600));
+    let waiting = world.store.candidates(&spring.id, world.now(), 9).await.unwrap().pinned;
+    world.call(&waiting[0], 0, CallResult::Answered).await;
+    // The rule has its one call still.
+    assert_eq!(world.mark(&spring, "c1", "callback").await, Some(Outcome::Scheduled));
+    // Another may have achieved it, who then is the one to call; a later result takes the call's place.
+    let ben = AgentId::parse("ben").unwrap();
+    let later = (world.now() + Duration::from_secs(60)).to_string();
+    let asked = request(&spring, "c2", "callback", world.now());
+    let unknown = BusinessRequest { agent: Some(AgentId::parse("nobody").unwrap()), ..asked.clone() };
+    let refused = BusinessDecision::Refused(Refusal::NoAgent(AgentId::parse("nobody").unwrap()));
+    assert_eq!(world.store.set_business_result(unknown).await.unwrap(), refused);
+    let asked = BusinessRequest { agent: Some(ben.clone()), callback: wanted(&later, true), ..asked };
+    world.store.set_business_result(asked).await.unwrap();
+    let call = world.find(&spring, "c2").await.progress.business.scheduled.unwrap();
+    assert_eq!(call.pin.map(|pin| pin.agent), Some(ben));
+    assert_eq!(world.mark(&spring, "c2", "refused").await, Some(Outcome::Stopped));
+    assert_eq!(world.find(&spring, "c2").await.progress.business.scheduled, None);
+}
+
+async fn no_call_is_promised_that_hours_and_dates_rule_out(mut world: World) {
+    let zone = TimeZone::get("Asia/Shanghai").unwrap();
+    let day = vec![Window::parse("09:00-21:00").unwrap()];
+    let spring = Campaign {
+        hours: CallingHours::new("Asia/Shanghai", zone, day).unwrap(),
+        business: rules(None),
+        ..campaign("spring")
+    };
+    world.reached(&spring, 1).await;
+    world.import(&spring, vec![contact("new", &["+8613900000001"])]).await;
+    let now = world.now();
+    let ask = async |customer: &str, result: &str, at: &str| {
+        let asked = BusinessRequest { callback: wanted(at, false), ..request(&spring, customer, result, now) };
+        world.store.set_business_result(asked).await.unwrap()
+    };
+    let says = |decision: BusinessDecision| match decision {
+        BusinessDecision::Refused(Refusal::Callback(refusal)) => refusal.to_string(),
+        other => format!("{other:?}"),
+    };
+    for (customer, result, at, said) in [
+        ("c1", "refused", "2031-03-20T15:00", "business result \"refused\" does not have `schedules_callback`"),
+        ("new", "callback", "2031-03-20T15:00", "nobody has called this customer yet"),
+        ("c1", "callback", "2031-03-01T00:30:00Z", "2031-03-01T00:30:00Z has passed"),
+        ("c1", "callback", "2031-05-20T15:00", "the campaign ends at 2031-03-31T16:00:00Z"),
+        (
+            "c1",
+            "callback",
+            "2031-03-20T22:00",
+            "the calling hours are closed at 2031-03-20T14:00:00Z (Asia/Shanghai); they open at 2031-03-21T01:00:00Z",
+        ),
+        ("c1", "callback", "2031-03-31T21:00", "the calling hours are closed at 2031-03-31T13:00:00Z (Asia/Shanghai)"),
+    ] {
+        assert_eq!(says(ask(customer, result, at).await), said);
+    }
+    let history = world.store.contact(&spring.id, &customer_id("c1")).await.unwrap().unwrap();
+    assert_eq!(history.business, []);
+    // A time without an offset is the customer's.
+    assert!(matches!(ask("c1", "callback", "2031-03-20T15:00").await, BusinessDecision::Set { .. }));
+    let call = world.find(&spring, "c1").await.progress.business.scheduled.unwrap();
+    assert_eq!(call.due_at().to_string(), "2031-03-20T07:00:00Z");
+}
+
+async fn results_of_a_day_are_those_of_the_tenants_day(mut world: World) {
+    let spring = Campaign { business: rules(None), ..campaign("spring") };
+    world.reached(&spring, 3).await;
+    let count = |today: &Today| today.results.get(&spring.id).map(|results| results[&CallResult::Answered]);
+    assert_eq!(count(&world.store.today(world.now()).await.unwrap()), Some(3));
+    world.mark(&spring, "c1", "callback").await;
+    world.mark(&spring, "c2", "callback").await;
+    let goals = |today: &Today| today.goals.get(&spring.id).copied();
+    assert_eq!(goals(&world.store.today(world.now()).await.unwrap()), Some(2));
+    // One was noted wrongly.
+    world.mark(&spring, "c2", "refused").await;
+    assert_eq!(goals(&world.store.today(world.now()).await.unwrap()), Some(1));
+    world.crash().await;
+    assert_eq!(world.store.today(world.now()).await.unwrap(), Today::default());
+    world.apply(&[&spring]).await;
+    let kept = world.store.today(world.now()).await.unwrap();
+    assert_eq!((count(&kept), goals(&kept)), (Some(3), Some(1)));
+    world.wait(Duration::from_secs(24 * 3600));
+    assert_eq!(world.store.today(world.now()).await.unwrap(), Today::default());
 }
 
 /// A wrap-up that runs out notes nothing where the agent has, and else is flagged.

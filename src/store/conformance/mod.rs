@@ -35,7 +35,9 @@ use crate::{
         business::BusinessKey,
         calendar::{CallingHours, Window},
         call::{Destination, LegIdentity},
-        campaign::{Campaign, Definitions, DesiredState, DialPermission, Generation, Limits, Priority},
+        campaign::{
+            AgentDefinition, Campaign, Definitions, DesiredState, DialPermission, Generation, Limits, Priority,
+        },
         contact::{Contact, NewContact},
         gate::Caps,
         ids::{
@@ -375,11 +377,21 @@ fn generation(n: u32, campaigns: &[&Campaign]) -> Arc<Generation> {
     let tenant = Tenant::new(TenantId::parse("acme").unwrap(), "Acme", "Asia/Shanghai", "CN");
     let definitions = Definitions {
         campaigns: campaigns.iter().map(|campaign| (campaign.id.clone(), Arc::new((*campaign).clone()))).collect(),
+        agents: ["amy", "ben"].map(agent).into_iter().map(|agent| (agent.id.clone(), agent)).collect(),
         business_results: business_results.into_iter().map(|result| (result.id.clone(), result)).collect(),
         ..Definitions::of(tenant)
     };
     let committed_at = at("2031-03-01T00:00:00Z") + Duration::from_secs(u64::from(n));
     Arc::new(Generation::whole(Revision::parse(&format!("{n:040x}")).unwrap(), committed_at, definitions))
+}
+
+fn agent(id: &str) -> AgentDefinition {
+    AgentDefinition {
+        id: AgentId::parse(id).unwrap(),
+        name: id.to_owned(),
+        sip: format!("sip:{id}@127.0.0.1"),
+        queues: vec![QueueId::parse("q1").unwrap()],
+    }
 }
 
 /// A contact with these numbers, the first a mobile, the others at home.

@@ -8,7 +8,7 @@ use super::{do_not_call::list, *};
 use crate::{
     domain::{
         attribute::{AttributeValue, Number},
-        business::SameAgent,
+        business::{CallbackAt, CallbackWanted, SameAgent},
         campaign::PerNumberLimit,
         contact::ContactEdit,
         do_not_call::NewEntry,
@@ -16,7 +16,7 @@ use crate::{
         ids::AttributeId,
         order,
     },
-    store::{AttemptRecord, Milestone},
+    store::{AttemptRecord, BusinessRequest, Milestone},
 };
 
 const LISTS: [&str; 2] = ["objected", "no-marketing"];
@@ -56,6 +56,8 @@ enum Step {
         campaign: usize,
         customer: u8,
         result: &'static str,
+        /// In how many minutes the customer wants to be called, and whether by the same agent.
+        wanted: Option<(u16, bool)>,
     },
     /// Lets time pass.
     Wait(u32),
@@ -85,6 +87,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
+    let marked = prop::sample::select(vec!["callback", "callback", "refused", "wrong_person", "sold"]);
     let results = prop::sample::select(vec![
         CallResult::Busy,
         CallResult::NoAnswer,
@@ -106,8 +109,8 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (0_usize..3, results).prop_map(|(nth, result)| Step::Settle { nth, result }),
         1 => (0_usize..3).prop_map(|nth| Step::Withdraw { nth }),
         1 => (0_usize..3).prop_map(|nth| Step::Answer { nth }),
-        3 => (0_usize..2, 0_u8..6, prop::sample::select(vec!["callback", "callback", "refused", "wrong_person", "sold"]))
-            .prop_map(|(campaign, customer, result)| Step::Mark { campaign, customer, result }),
+        3 => (0_usize..2, 0_u8..6, marked, prop::option::of((0_u16..2_000, any::<bool>())))
+            .prop_map(|(campaign, customer, result, wanted)| Step::Mark { campaign, customer, result, wanted }),
         4 => prop::sample::select(vec![1_u32, 900, 1_000, 20_000, 1_800_000, 86_400_000]).prop_map(Step::Wait),
         1 => (prop::option::of(1_u32..3), 1_u32..4, 1_u32..3, prop::option::of(0_u8..4))
             .prop_map(|(per_number, days, per_day, tier)| Step::Apply { per_number, days, per_day, tier }),
@@ -220,9 +223,14 @@ impl Twins {
                     world.store.note(Milestone::Connected { attempt, at: world.now() }).await.unwrap();
                 }
             }
-            Step::Mark { campaign, customer, result } => {
+            Step::Mark { campaign, customer, result, wanted } => {
                 let at = self.worlds[0].now();
                 let request = business::request(&self.campaigns[*campaign], &format!("c{customer}"), result, at);
+                let callback = wanted.map(|(minutes, same_agent)| {
+                    let due_at = at + Duration::from_secs(60 * u64::from(minutes));
+                    CallbackWanted { at: CallbackAt::Instant(due_at), same_agent }
+                });
+                let request = BusinessRequest { callback, ..request };
                 let [a, b] = &self.worlds;
                 let decisions = (
                     a.store.set_business_result(request.clone()).await.unwrap(),
@@ -322,6 +330,7 @@ impl Twins {
                 assert_eq!(page, b.store.candidates(id, now, limit).await.unwrap());
             }
             assert_eq!(a.store.tally(id).await.unwrap(), b.store.tally(id).await.unwrap());
+            assert_eq!(a.store.today(now).await.unwrap(), b.store.today(now).await.unwrap());
             assert_eq!(a.store.batches(id).await.unwrap(), b.store.batches(id).await.unwrap());
             for customer in 0..6 {
                 let customer = customer_id(&format!("c{customer}"));

@@ -236,6 +236,8 @@ async fn a_call_for_one_agent_waits_for_that_one(mut world: World) {
         by: "test".to_owned(),
         at: world.now(),
         by_default: false,
+        agent: None,
+        callback: None,
     };
     world.store.set_business_result(request).await.unwrap();
     let due_at = world.now() + Duration::from_secs(600);

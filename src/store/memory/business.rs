@@ -1,16 +1,16 @@
 //! Business results: recorded at once, in effect once their contact is in no call.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::State;
 use crate::{
     domain::{
-        business::{self, EndedCall, Mark, Outcome, Refusal},
+        business::{self, Agreed, CallbackWanted, EndedCall, Mark, Outcome, Refusal},
         ids::{AttemptId, ContactRef},
     },
-    store::{BusinessDecision, BusinessRecord, BusinessRequest, StoreError},
+    store::{BusinessDecision, BusinessRecord, BusinessRequest, StoreError, Today},
 };
 
 impl State {
@@ -21,7 +21,7 @@ impl State {
     ) -> Result<BusinessDecision, StoreError> {
         let found = self.find(&request.campaign, &request.customer)?.map(|contact| contact.reference);
         let Some(generation) = &self.generation else { return Ok(BusinessDecision::Refused(Refusal::NotInForce)) };
-        if let Err(refusal) = business::check(&generation.definitions, &request.key) {
+        if let Err(refusal) = business::check(&generation.definitions, &request.key, request.agent.as_ref()) {
             return Ok(BusinessDecision::Refused(refusal));
         }
         let Some(contact) = found else { return Ok(BusinessDecision::Refused(Refusal::NoContact)) };
@@ -35,14 +35,65 @@ impl State {
         if request.by_default && attempt.is_some() && self.business.iter().any(of_attempt) {
             return Ok(BusinessDecision::Refused(Refusal::HasOne));
         }
+        let agreed = match request.callback {
+            Some(wanted) => match self.agree(contact, attempt, &request, wanted) {
+                Ok(agreed) => Some(agreed),
+                Err(refusal) => return Ok(BusinessDecision::Refused(refusal)),
+            },
+            None => None,
+        };
+        let definitions = self.generation.as_ref().map(|generation| &generation.definitions);
+        let defined = definitions.and_then(|definitions| definitions.business_results.get(&request.key.result));
+        let goal = defined.is_some_and(|result| result.counts_as_goal);
         if let Some(attempt) = attempt.and_then(|attempt| self.attempts.get_mut(&attempt)) {
             attempt.record.business = Some(request.key.clone());
         }
-        let BusinessRequest { key, note, by, at, by_default, .. } = request;
-        self.business.push((contact, BusinessRecord { attempt, key, note, by, at, outcome: None, by_default }));
+        let BusinessRequest { key, note, agent, by, at, by_default, .. } = request;
+        let record = BusinessRecord { attempt, key, note, agent, agreed, goal, by, at, outcome: None, by_default };
+        self.business.push((contact, record));
         self.results_take_effect(contact, now);
         let outcome = self.business.last().and_then(|(_, record)| record.outcome);
-        Ok(BusinessDecision::Set { contact, outcome })
+        Ok(BusinessDecision::Set { contact, outcome, goal })
+    }
+
+    /// What is agreed on, after the call of an attempt.
+    fn agree(
+        &self,
+        contact: ContactRef,
+        attempt: Option<AttemptId>,
+        request: &BusinessRequest,
+        wanted: CallbackWanted,
+    ) -> Result<Agreed, Refusal> {
+        let generation = self.generation.as_ref().ok_or(Refusal::NotInForce)?;
+        let contact = self.contacts.get(&contact).ok_or(Refusal::NoContact)?;
+        let record = attempt.and_then(|attempt| self.attempts.get(&attempt)).map(|attempt| &attempt.record);
+        let numbers = &contact.progress.numbers;
+        let called = record.and_then(|record| {
+            let number = numbers.iter().find(|number| Some(&number.e164) == record.number.as_ref())?;
+            Some((number, request.agent.as_ref().unwrap_or(&record.agent)))
+        });
+        Ok(business::agree(&generation.definitions, contact, called, &request.key, wanted, request.at)?)
+    }
+
+    /// What came of the calls of the day that `now` is in.
+    pub(super) fn today(&self, now: Timestamp) -> Today {
+        let mut today = Today::default();
+        let Some(generation) = &self.generation else { return today };
+        let tenant = &generation.definitions.tenant;
+        let (date, begins) = tenant.day(now);
+        for record in self.attempts.values().map(|attempt| &attempt.record) {
+            if let Some((result, _)) = record.result.zip(record.ended_at).filter(|(_, at)| tenant.day(*at).0 == date) {
+                *today.results.entry(record.campaign.clone()).or_default().entry(result).or_default() += 1;
+            }
+        }
+        let newest: BTreeMap<ContactRef, &BusinessRecord> =
+            self.business.iter().map(|(contact, record)| (*contact, record)).collect();
+        for (contact, _) in newest.iter().filter(|(_, record)| record.goal && record.at >= begins) {
+            if let Some(contact) = self.contacts.get(contact) {
+                *today.goals.entry(contact.campaign.clone()).or_default() += 1;
+            }
+        }
+        today
     }
 
     /// Has what was set for a contact take effect, unless it is in a call; tells whether that changed it.
@@ -75,7 +126,7 @@ impl State {
         (changed, now): (&mut bool, Timestamp),
     ) -> Outcome {
         let record = &self.business[at].1;
-        let mark = Mark { key: record.key.clone(), at: record.at };
+        let mark = Mark { key: record.key.clone(), at: record.at, agreed: record.agreed.clone() };
         let call = self.ended_call(contact, record.attempt);
         let contact = &self.contacts[&contact];
         let Some(campaign) = self.defined(&contact.campaign) else { return Outcome::Retired };

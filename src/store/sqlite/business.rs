@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     domain::{
-        business::{self, EndedCall, Mark, Outcome, Refusal},
-        contact::Contact,
+        business::{self, Agreed, EndedCall, Mark, Outcome, Refusal},
+        contact::{Contact, Number},
         ids::{AgentId, AttemptId, ContactRef},
     },
     store::{
@@ -25,14 +25,15 @@ use crate::{
 pub(super) fn set(writer: &mut Writer, request: BusinessRequest) -> Result<BusinessDecision, Fault> {
     let key = campaign_key(&writer.conn, &request.campaign)?;
     let Some(generation) = &writer.generation else { return Ok(BusinessDecision::Refused(Refusal::NotInForce)) };
-    if let Err(refusal) = business::check(&generation.definitions, &request.key) {
+    let definitions = &generation.definitions;
+    if let Err(refusal) = business::check(definitions, &request.key, request.agent.as_ref()) {
         return Ok(BusinessDecision::Refused(refusal));
     }
     let conn = &writer.conn;
     let Some(contact) = contact::find(conn, key, &request.customer)? else {
         return Ok(BusinessDecision::Refused(Refusal::NoContact));
     };
-    let contact = contact.reference;
+    let (found, contact) = (&contact, contact.reference);
     let attempt = attempt_of(conn, contact, request.attempt)?;
     if let (Some(given), None) = (request.attempt, attempt) {
         return Ok(BusinessDecision::Refused(Refusal::NoAttempt(given)));
@@ -40,8 +41,21 @@ pub(super) fn set(writer: &mut Writer, request: BusinessRequest) -> Result<Busin
     if request.by_default && has_result(conn, attempt)? {
         return Ok(BusinessDecision::Refused(Refusal::HasOne));
     }
-    const SQL: &str = "INSERT INTO business_result (contact, attempt, result, note, set_by, set_at, by_default) \
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id";
+    let agreed = match request.callback {
+        Some(wanted) => {
+            let called = called(conn, found, attempt)?;
+            let agent = request.agent.as_ref();
+            let called = called.as_ref().map(|(number, of_call)| (*number, agent.unwrap_or(of_call)));
+            match business::agree(definitions, found, called, &request.key, wanted, request.at) {
+                Ok(agreed) => Some(agreed),
+                Err(refusal) => return Ok(BusinessDecision::Refused(refusal.into())),
+            }
+        }
+        None => None,
+    };
+    let goal = definitions.business_results.get(&request.key.result).is_some_and(|result| result.counts_as_goal);
+    const SQL: &str = "INSERT INTO business_result (contact, attempt, result, note, set_by, set_at, by_default, agent, \
+                       agreed_at, agreed_agent, goal) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id";
     let id: i64 = sql::query_scalar(SQL)
         .bind(contact.0)
         .bind(attempt)
@@ -50,12 +64,16 @@ pub(super) fn set(writer: &mut Writer, request: BusinessRequest) -> Result<Busin
         .bind(&request.by)
         .bind(micros(request.at))
         .bind(request.by_default)
+        .bind(request.agent.as_ref().map(AgentId::as_str))
+        .bind(agreed.as_ref().map(|agreed| micros(agreed.at)))
+        .bind(agreed.as_ref().and_then(|agreed| agreed.agent.as_ref()).map(AgentId::as_str))
+        .bind(goal)
         .fetch_one(conn)
         .doing("writing a business result")?;
     take_effect(writer, contact)?;
     let outcome = sql::query_scalar("SELECT outcome FROM business_result WHERE id = ?1").bind(id);
     let outcome: Option<String> = outcome.fetch_one(&writer.conn).doing("reading a business result")?;
-    Ok(BusinessDecision::Set { contact, outcome: outcome.as_deref().map(read_outcome).transpose()? })
+    Ok(BusinessDecision::Set { contact, outcome: outcome.as_deref().map(read_outcome).transpose()?, goal })
 }
 
 /// The attempt that a result is for: the given one if it is the contact's, else the newest.
@@ -63,6 +81,29 @@ fn attempt_of(conn: &Connection, contact: ContactRef, given: Option<AttemptId>) 
     const SQL: &str = "SELECT max(id) FROM attempt WHERE contact = ?1 AND (?2 IS NULL OR id = ?2)";
     let query = sql::query_scalar(SQL).bind(contact.0).bind(given.map(AttemptId::to_i64));
     query.fetch_one(conn).doing("finding a contact's newest attempt")
+}
+
+/// The number of an attempt as its contact has it, and its agent.
+fn called<'a>(
+    conn: &Connection,
+    contact: &'a Contact,
+    attempt: Option<i64>,
+) -> Result<Option<(&'a Number, AgentId)>, Fault> {
+    let row = sql::query("SELECT number, agent FROM attempt WHERE id = ?1").bind(attempt).fetch_optional(conn);
+    let Some(row) = row.doing("reading the call of a business result")? else { return Ok(None) };
+    let called: Option<&str> = column(&row, 0)?;
+    let number = contact.progress.numbers.iter().find(|number| Some(number.e164.expose()) == called);
+    Ok(number.zip(Some(agent(column(&row, 1)?)?)))
+}
+
+fn agent(id: &str) -> Result<AgentId, Fault> {
+    AgentId::parse(id).map_err(|_| damaged("business_result.agent").into())
+}
+
+/// What was agreed on, of two columns.
+fn agreed(at: Option<i64>, by: Option<&str>) -> Result<Option<Agreed>, Fault> {
+    let Some(at) = at else { return Ok(None) };
+    Ok(Some(Agreed { at: row::timestamp(at)?, agent: by.map(agent).transpose()? }))
 }
 
 fn has_result(conn: &Connection, attempt: Option<i64>) -> Result<bool, Fault> {
@@ -77,7 +118,7 @@ pub(super) fn take_effect(writer: &mut Writer, contact: ContactRef) -> Result<bo
     if writer.generation.is_none() {
         return Ok(false);
     }
-    const WAITING: &str = "SELECT id, attempt, result, set_at FROM business_result \
+    const WAITING: &str = "SELECT id, attempt, result, set_at, agreed_at, agreed_agent FROM business_result \
                            WHERE contact = ?1 AND outcome IS NULL ORDER BY id";
     let waiting = sql::query(WAITING).bind(contact.0).fetch_all(&writer.conn);
     let mut changed = false;
@@ -87,7 +128,11 @@ pub(super) fn take_effect(writer: &mut Writer, contact: ContactRef) -> Result<bo
             return Ok(changed);
         }
         let call = ended_call(&writer.conn, &kept.contact, column(&row, 1)?)?;
-        let mark = Mark { key: row::business_key(column(&row, 2)?)?, at: row::timestamp(column(&row, 3)?)? };
+        let mark = Mark {
+            key: row::business_key(column(&row, 2)?)?,
+            at: row::timestamp(column(&row, 3)?)?,
+            agreed: agreed(column(&row, 4)?, column(&row, 5)?)?,
+        };
         let outcome = follow(writer, &kept, call.as_ref(), &mark, &mut changed)?;
         const SQL: &str = "UPDATE business_result SET outcome = ?2 WHERE id = ?1";
         let query = sql::query(SQL).bind(column::<i64>(&row, 0)?).bind(outcome.as_str());
@@ -152,8 +197,8 @@ fn ended_call(conn: &Connection, contact: &Contact, attempt: Option<i64>) -> Res
 
 /// What was set for a contact, oldest first.
 pub(super) fn records(conn: &Connection, contact: ContactRef) -> Result<Vec<BusinessRecord>, Fault> {
-    const SQL: &str = "SELECT attempt, result, note, set_by, set_at, outcome, by_default FROM business_result \
-                       WHERE contact = ?1 ORDER BY id";
+    const SQL: &str = "SELECT attempt, result, note, set_by, set_at, outcome, by_default, agent, agreed_at, \
+                       agreed_agent, goal FROM business_result WHERE contact = ?1 ORDER BY id";
     let rows = sql::query(SQL).bind(contact.0).fetch_all(conn).doing("reading business results")?;
     let attempt = |id: i64| AttemptId::from_i64(id).ok_or_else(|| damaged("business_result.attempt"));
     let record = |row: &Row<'_>| {
@@ -165,6 +210,9 @@ pub(super) fn records(conn: &Connection, contact: ContactRef) -> Result<Vec<Busi
             at: row::timestamp(column(row, 4)?)?,
             outcome: column::<Option<&str>>(row, 5)?.map(read_outcome).transpose()?,
             by_default: column(row, 6)?,
+            agent: column::<Option<&str>>(row, 7)?.map(agent).transpose()?,
+            agreed: agreed(column(row, 8)?, column(row, 9)?)?,
+            goal: column(row, 10)?,
         })
     };
     rows.iter().map(record).collect()

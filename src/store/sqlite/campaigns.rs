@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::{
-    business, dispatch, do_not_call, evaluate,
+    business, day, dispatch, do_not_call, evaluate,
     evaluations::Evaluations,
     fault::{Doing, Fault},
     files, release, sql,
@@ -60,6 +60,9 @@ pub(super) fn apply(
     writer.generation = Some(generation);
     if first {
         business::take_effect_late(writer)?;
+        if let Some(generation) = &writer.generation {
+            day::count_late(&writer.conn, &generation.definitions.tenant)?;
+        }
     }
     Ok(())
 }

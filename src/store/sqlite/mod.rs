@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `open` | instance lock, checks, migrations, the epoch |
 //! | `writer` | the loop that turns what is queued into one transaction |
-//! | `intent` `outcome` `business` `campaigns` `import` `batch` `customer` | what the writer does |
+//! | `intent` `outcome` `business` `campaigns` `import` `batch` `customer` `day` | what the writer does |
 //! | `journal` | what became of commits, and what has happened |
 //! | `people` `audit` | who is let in, and who changed what |
 //! | `overrides` | what people decide against the files for a while |
@@ -29,6 +29,7 @@ mod campaigns;
 mod checkpoint;
 mod contact;
 mod customer;
+mod day;
 mod dispatch;
 mod do_not_call;
 mod evaluate;
@@ -100,7 +101,7 @@ use super::{
     CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges,
     GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Lane, Leftovers, LegRecord, Listed,
     ListedNumber, ListingOutcome, Milestone, NewAuditEntry, Opener, OverrideRecord, Resealed, Settlement, Step, Store,
-    StoreError, StoredCampaign, StoredFiles, Tally, Why, attributes, pseudonym::Pseudonyms,
+    StoreError, StoredCampaign, StoredFiles, Tally, Today, Why, attributes, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -705,6 +706,12 @@ impl Store for SqliteStore {
     async fn attempts_of(&self, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, StoreError> {
         let agent = agent.clone();
         self.read(move |conn| read::attempts_of(conn, &agent, limit)).await
+    }
+
+    async fn today(&self, now: Timestamp) -> Result<Today, StoreError> {
+        let generation = self.shared.generation();
+        let Some(generation) = generation else { return Ok(Today::default()) };
+        self.read(move |conn| day::today(conn, &generation.definitions.tenant, now)).await
     }
 
     async fn tally(&self, campaign: &CampaignId) -> Result<Tally, StoreError> {

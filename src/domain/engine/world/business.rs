@@ -60,7 +60,7 @@ impl World {
     /// Somebody sets a business result for a contact.
     pub(super) fn mark(&mut self, contact: ContactRef) {
         let name = RESULTS[usize::try_from(self.dice.below(RESULTS.len() as u64)).unwrap()];
-        self.pending.push((contact, Mark { key: key(name), at: self.wall() }));
+        self.pending.push((contact, Mark { key: key(name), at: self.wall(), agreed: None }));
         if self.results_take_effect(contact) {
             let delay = self.millis(15);
             let campaign = self.contacts[&contact].campaign.clone();
