@@ -69,8 +69,8 @@ async function send(command, body) {
     const answer = await fetch(path, {method, headers, body});
     if (answer.status === 401) location.href = "/sign-in";
     if (!answer.ok) {
-      const {error, hint} = await answer.json();
-      tell(`${error}; ${hint}`);
+      const {detail, hint} = await answer.json();
+      tell(`${detail}; ${hint}`);
     }
     return answer.ok;
   } catch {

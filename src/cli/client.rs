@@ -191,7 +191,7 @@ async fn refused(response: Response) -> Failure {
     };
     let body = response.bytes().await.unwrap_or_default();
     match serde_json::from_slice::<ErrorBody>(&body) {
-        Ok(body) => Failure { exit, message: body.error, hint: body.hint },
+        Ok(body) => Failure { exit, message: body.detail, hint: body.hint },
         Err(_) => {
             Failure { exit, message: format!("the answer was {status}"), hint: "is that a dialops daemon?".to_owned() }
         }

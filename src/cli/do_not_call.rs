@@ -139,7 +139,7 @@ async fn show(client: &Client, list: &str, format: Format) -> Result<Exit, Failu
                 out.finish()?;
                 return Ok(Exit::Ok);
             }
-            ListEvent::Failed(body) => return Err(Failure::failed(body.error, body.hint)),
+            ListEvent::Failed(body) => return Err(Failure::failed(body.detail, body.hint)),
         }
     }
     Err(Failure::failed("the daemon broke off before the end of the list", "run the same command again"))

@@ -92,7 +92,7 @@ where
             }
             ImportEvent::Failed(body) => {
                 progress.bar.finish_and_clear();
-                return Err(Failure::failed(body.error, body.hint));
+                return Err(Failure::failed(body.detail, body.hint));
             }
         }
     }

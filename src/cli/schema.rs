@@ -1,4 +1,4 @@
-//! `dialops schema`: the JSON Schemas and the reference of all files, written or compared.
+//! `dialops schema`: the JSON Schemas and the reference of all files, and the API's description, written or compared.
 
 use std::{
     fs,
@@ -6,19 +6,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::config::{
-    reference,
-    schema::{self, Document},
+use crate::{
+    config::{
+        reference,
+        schema::{self, Document},
+    },
+    http::openapi,
 };
 
 /// Write the JSON Schemas or the reference of all kinds of files, or check that they are up to date
+///
+/// Beside the schemas stands the API's description, openapi.json; `--openapi` prints it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     action: Action,
 
     /// The reference in Markdown instead of the schemas
-    #[arg(long)]
+    #[arg(long, conflicts_with = "openapi")]
     reference: bool,
 }
 
@@ -32,14 +37,23 @@ struct Action {
     /// Compare what is in this folder with what would be written
     #[arg(long, value_name = "DIR")]
     check: Option<PathBuf>,
+
+    /// Print the API's description, OpenAPI 3.1, as a daemon of this version serves it at /api/openapi.json
+    #[arg(long)]
+    openapi: bool,
 }
 
 /// Writes or compares; exit code 0 if all is well, 2 if a file is stale.
-pub fn run(args: Args, _out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+pub fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+    if args.action.openapi {
+        out.write_all(openapi::text().as_bytes())?;
+        return Ok(0);
+    }
     let (documents, noun, flag) = if args.reference {
         (reference::pages(), "pages", "--reference ")
     } else {
-        (schema::documents(), "schemas", "")
+        let openapi = Document { file: "openapi.json".to_owned(), text: openapi::text() };
+        (schema::documents().into_iter().chain([openapi]).collect(), "schemas", "")
     };
     if let Some(folder) = args.action.write {
         write(&folder, &documents)?;

@@ -6,6 +6,7 @@ use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -19,7 +20,7 @@ const LIMIT: u32 = 100;
 const LIMIT_MAX: u32 = 1_000;
 
 /// Which entries.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuditQuery {
     after: Option<u64>,

@@ -7,6 +7,7 @@ use axum::{
     extract::{Path, Query, State, rejection::QueryRejection},
     http::StatusCode,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -37,7 +38,7 @@ const PAGE_LENGTH: u32 = 500;
 const PAGE_LENGTH_MAX: u32 = 5_000;
 
 /// Which page of results.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PageQuery {
     after: Option<String>,
@@ -77,7 +78,7 @@ pub(super) async fn tally(
 }
 
 /// What else is to be told of a campaign.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WhyQuery {
     counts: Option<bool>,

@@ -21,7 +21,7 @@ use super::{
 use crate::domain::ids::not_a_step;
 
 /// Into which batch an import goes.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ImportQuery {
     batch: Option<String>,

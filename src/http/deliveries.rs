@@ -8,6 +8,7 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::StatusCode,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -26,7 +27,7 @@ const PAGE_MAX: u32 = 1_000;
 const MOVED_AT_ONCE: u32 = 100;
 
 /// Which ones are listed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     channel: Option<String>,

@@ -11,6 +11,7 @@ use axum::{
 };
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -32,7 +33,7 @@ use crate::{
 const PAGE_LENGTH: u32 = 1_000;
 
 /// How entries expire that do not say it themselves.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ImportQuery {
     expires_at: Option<String>,

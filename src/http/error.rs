@@ -1,13 +1,15 @@
-//! Errors of the API: a status and a body of `{error, hint}`.
+//! Errors of the API: a status, and a problem that says what is wrong and what to do.
 
 use axum::{
-    Json,
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 
-use super::wire::ErrorBody;
+use super::{problem, wire::ErrorBody};
 use crate::{domain::ids::CampaignId, store::StoreError};
+
+/// The type of a problem whose status says all that programs need to know.
+const PLAIN: &str = "about:blank";
 
 /// What a request is answered with when it fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +21,14 @@ pub struct ApiError {
 impl ApiError {
     /// An answer with `status`: what is wrong, and what to do.
     pub fn new(status: StatusCode, error: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { status, body: ErrorBody { error: error.into(), hint: hint.into() } }
+        let body = ErrorBody {
+            r#type: PLAIN.to_owned(),
+            title: problem::phrase(status).to_owned(),
+            status: status.as_u16(),
+            detail: error.into(),
+            hint: hint.into(),
+        };
+        Self { status, body }
     }
 
     /// What it is answered with.
@@ -56,7 +65,8 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, Json(self.body)).into_response()
+        let body = serde_json::to_vec(&self.body).unwrap_or_default();
+        (self.status, [(header::CONTENT_TYPE, problem::MEDIA_TYPE)], body).into_response()
     }
 }
 

@@ -10,7 +10,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use super::{error::ApiError, state::ServerState};
@@ -32,6 +33,13 @@ const AT_ONCE_MAX: usize = 16;
 
 static PLACES: Semaphore = Semaphore::const_new(AT_ONCE_MAX);
 
+/// What a call is answered with.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Look {
+    /// Whether it made the daemon look for new commits.
+    look: bool,
+}
+
 /// Takes a call: wakes the reconciling loop, or says no more than it has to.
 pub(super) async fn post(
     State(state): State<Arc<ServerState>>,
@@ -47,7 +55,7 @@ pub(super) async fn post(
                 Taken::Nothing => Vec::new(),
             };
             concerned.iter().filter_map(|at| state.wakes.get(*at)).for_each(|wake| wake.wake(Trigger::Webhook));
-            let look = Json(json!({ "look": !concerned.is_empty() }));
+            let look = Json(Look { look: !concerned.is_empty() });
             (HookAnswer::Accepted, (StatusCode::ACCEPTED, look).into_response())
         }
         Err(refused) => refused.response(),

@@ -6,6 +6,7 @@ use axum::{
     Json,
     extract::{Path, Query, State, rejection::QueryRejection},
 };
+use schemars::JsonSchema;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
@@ -38,7 +39,7 @@ const SLICE: u32 = 1_000;
 const READS_MAX: u32 = 20;
 
 /// Which contacts.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     batch: Option<String>,

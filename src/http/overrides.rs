@@ -9,6 +9,7 @@ use axum::{
     http::StatusCode,
 };
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
@@ -122,7 +123,7 @@ async fn told(state: &ServerState, cancel_ringing: Option<Scope>) {
 }
 
 /// Which ones are listed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     #[serde(default)]

@@ -9,6 +9,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use jiff::{Timestamp, tz::TimeZone};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -34,8 +35,9 @@ const ROWS_MAX: usize = 200;
 const RESULTS_SHOWN: usize = 3;
 
 /// `?refresh=off` keeps the page still.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub(super) struct PageQuery {
+    /// `off` keeps the page still.
     refresh: Option<String>,
 }
 

@@ -12,6 +12,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -42,14 +43,19 @@ struct Page {
 }
 
 /// What was filled in.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "PauseForm")]
 pub(super) struct Filled {
+    /// Why.
     #[serde(default)]
     reason: String,
+    /// How long, such as `2h`.
     #[serde(default)]
     until: String,
+    /// The token of the settings; over TCP.
     #[serde(default)]
     token: String,
+    /// Anything: calls that ring are cancelled.
     cancel_ringing: Option<String>,
 }
 
@@ -82,7 +88,7 @@ pub(super) async fn post(
         Ok(_) => Ok(Redirect::to("/").into_response()),
         Err(error) => {
             let status = error.status();
-            shown(&state, peer, &filled, Some((status, error.into_body().error)))
+            shown(&state, peer, &filled, Some((status, error.into_body().detail)))
         }
     }
 }

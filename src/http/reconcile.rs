@@ -14,6 +14,7 @@ use axum::{
     extract::{Query, State},
     http::StatusCode,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
@@ -36,7 +37,7 @@ const DIGITS_MIN: usize = 7;
 static SERIAL: AtomicU64 = AtomicU64::new(1);
 
 /// How to look.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Ask {
     /// Take a commit that does not follow the one in force.
     #[serde(default)]
@@ -68,7 +69,7 @@ pub(super) async fn post(
 }
 
 /// Which commit is let in.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Approve {
     revision: String,

@@ -13,6 +13,7 @@ use axum::{
 use super::{
     access::{self, Guard, Right},
     error::ApiError,
+    openapi::{self, Contract},
     routes::{self, Pace, Route},
     state::ServerState,
 };
@@ -20,7 +21,7 @@ use super::{
 /// Longest body, but for plans and for imports, which are streamed.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Longest time for an ordinary answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Every route.
 pub fn router(state: Arc<ServerState>) -> Router {
@@ -37,19 +38,24 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .with_state(state)
 }
 
-/// A route that lets in who has the right, and answers in time.
+/// A route that lets in who has the right, and answers in time and as it is described.
 fn guarded(state: &Arc<ServerState>, route: Route) -> axum::routing::MethodRouter<Arc<ServerState>> {
+    let contract = Contract::of(&route);
     let Route { right, action, pace, served, .. } = route;
     let served = match pace {
         Pace::Prompt => served.route_layer(middleware::from_fn(in_time)),
         Pace::Lengthy => served,
     };
-    match right {
+    let served = match right {
         Right::Open => served,
         _ => {
             let guard = Guard { state: Arc::clone(state), right, action };
             served.route_layer(middleware::from_fn_with_state(guard, access::require))
         }
+    };
+    match contract {
+        Some(contract) => served.route_layer(middleware::from_fn_with_state(contract, openapi::hold)),
+        None => served,
     }
 }
 

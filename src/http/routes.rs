@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use axum::{
     extract::DefaultBodyLimit,
-    routing::{MethodRouter, delete, get, patch, post, put},
+    handler::Handler,
+    http::Method,
+    routing::{self, MethodRouter},
 };
 
 use super::{
     access::Right::{self, Desk, Lead, Look, Open, Own, Rule, SignedIn},
     agents, audit, batches, business, campaigns, contacts, customers, deliveries, desk, do_not_call, files, health,
-    hooks, journal, listing, overrides, page, pause, people, plan, reconcile,
+    hooks, journal, listing, openapi, overrides, page, pause, people, plan, reconcile,
     state::ServerState,
     status,
 };
@@ -28,6 +30,7 @@ pub(super) enum Pace {
 
 /// One of them.
 pub(super) struct Route {
+    pub(super) method: Method,
     pub(super) path: &'static str,
     pub(super) right: Right,
     /// What the audit log calls it; `None` for what changes nothing, or writes that down itself.
@@ -36,21 +39,48 @@ pub(super) struct Route {
     pub(super) served: MethodRouter<Arc<ServerState>>,
 }
 
-type Served = MethodRouter<Arc<ServerState>>;
+/// What serves a method of a path.
+struct Served {
+    method: Method,
+    router: MethodRouter<Arc<ServerState>>,
+}
+
+macro_rules! methods {
+    ($($name:ident $method:ident),+) => {$(
+        fn $name<H: Handler<T, Arc<ServerState>>, T: 'static>(handler: H) -> Served {
+            Served { method: Method::$method, router: routing::$name(handler) }
+        }
+    )+};
+}
+
+methods!(get GET, post POST, put PUT, patch PATCH, delete DELETE);
+
+impl Served {
+    /// With a body of so many bytes at most.
+    fn limited(self, bytes: usize) -> Self {
+        Self { router: self.router.layer(DefaultBodyLimit::max(bytes)), ..self }
+    }
+}
 
 /// One that shows something, or whose form brings what it takes.
 fn show(path: &'static str, right: Right, served: Served) -> Route {
-    Route { path, right, action: None, pace: Pace::Prompt, served }
+    let Served { method, router } = served;
+    Route { method, path, right, action: None, pace: Pace::Prompt, served: router }
 }
 
 /// One that changes something.
 fn change(path: &'static str, right: Right, action: &'static str, served: Served) -> Route {
-    Route { path, right, action: Some(action), pace: Pace::Prompt, served }
+    Route { action: Some(action), ..show(path, right, served) }
 }
 
 impl Route {
     fn lengthy(self) -> Self {
         Self { pace: Pace::Lengthy, ..self }
+    }
+
+    /// Whether it is a write of the API that can be told from another by a key.
+    pub(super) fn takes_key(&self) -> bool {
+        self.action.is_some() && self.path.starts_with("/api/")
     }
 }
 
@@ -69,6 +99,7 @@ fn open() -> Vec<Route> {
         show("/-/healthy", Open, get(health::healthy)),
         show("/-/ready", Open, get(health::ready)),
         show("/metrics", Open, get(health::metrics)),
+        show("/api/openapi.json", Open, get(openapi::get)),
         show("/api/v1/status", Open, get(status::get)),
         show("/api/v1/generation", Open, get(plan::generation)),
         show("/agent.js", Open, get(desk::script)),
@@ -114,7 +145,7 @@ fn looks() -> Vec<Route> {
         show("/api/v1/do-not-call/{list}", Lead, get(do_not_call::entries)).lengthy(),
         show("/api/v1/deliveries", Lead, get(deliveries::list)),
         show("/api/v1/overrides", Look, get(overrides::list)).lengthy(),
-        show("/api/v1/plan", Lead, post(plan::post).layer(DefaultBodyLimit::max(plan::BODY_BYTES_MAX))).lengthy(),
+        show("/api/v1/plan", Lead, post(plan::post).limited(plan::BODY_BYTES_MAX)).lengthy(),
     ]
 }
 

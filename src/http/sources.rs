@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{error::ApiError, state::ServerState};
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// Which source is meant.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Which {
     /// Its id; the first, if none is named.
     #[serde(default)]

@@ -15,6 +15,7 @@ pub mod plan;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::{
@@ -34,17 +35,24 @@ use crate::{
     telemetry::status::{AgentStatus, CampaignStatus, CommitInfo, Condition, Problem, Waiting, WaitingCommit},
 };
 
-/// Body of every failed request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Body of every failed request: a problem (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ProblemDetails")]
 pub struct ErrorBody {
+    /// `about:blank`, or what kind of problem it is where the status does not say it.
+    pub r#type: String,
+    /// The kind in words; the same for all of a kind.
+    pub title: String,
+    /// The status of the answer.
+    pub status: u16,
     /// What is wrong.
-    pub error: String,
+    pub detail: String,
     /// What to do.
     pub hint: String,
 }
 
 /// `GET /api/v1/status`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// `status/v1`.
@@ -83,7 +91,7 @@ pub struct Status {
 }
 
 /// A branch that is followed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Source {
     /// Which one; `main` where there is one that has no name.
@@ -126,7 +134,7 @@ impl Source {
 }
 
 /// Campaigns, counted and listed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Campaigns {
     /// All of them, retired ones too.
@@ -138,7 +146,7 @@ pub struct Campaigns {
 }
 
 /// Agents, counted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Agents {
     /// All of them.
@@ -151,7 +159,7 @@ pub struct Agents {
 }
 
 /// `GET /api/v1/agents`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentList {
     /// By id.
     pub agents: Vec<AgentStatus>,
@@ -159,7 +167,7 @@ pub struct AgentList {
 
 /// One line of the answer of `POST /api/v1/campaigns/{id}/contacts` and of `POST
 /// /api/v1/do-not-call/{id}`; the last is `done` or `failed`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ImportEvent {
     /// First: the batch that contacts are added to.
@@ -185,7 +193,7 @@ pub enum ImportEvent {
 }
 
 /// Rows of an import.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImportCounts {
     /// Rows read.
     pub rows: u64,
@@ -201,7 +209,7 @@ pub struct ImportCounts {
 }
 
 /// Body of `PUT /api/v1/agents/{id}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetAgent {
     /// `idle`, `busy`, `rest` or `signed_out`.
@@ -212,7 +220,7 @@ pub struct SetAgent {
 }
 
 /// Answer of `POST /api/v1/reconcile`: what the look found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reconciled {
     /// Token of the request, echoed in the status.
     pub token: String,
@@ -223,7 +231,7 @@ pub struct Reconciled {
 }
 
 /// `GET /api/v1/campaigns/{id}/results`: one page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Results {
     /// By id.
     pub attempts: Vec<Attempt>,
@@ -232,7 +240,7 @@ pub struct Results {
 }
 
 /// One attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
     /// Id, as `a3-17`.
@@ -324,7 +332,7 @@ fn text(at: Option<Timestamp>) -> Option<String> {
 }
 
 /// `GET /api/v1/campaigns/{id}/tally`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TallyView {
     /// The campaign.
@@ -366,7 +374,7 @@ impl TallyView {
 }
 
 /// `GET /api/v1/campaigns/{id}/why`: why a campaign dials or does not.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CampaignWhy {
     /// The campaign as the dialling loop sees it, with the contacts and live calls of `tally`.
@@ -388,7 +396,7 @@ pub struct CampaignWhy {
 }
 
 /// Contacts that the same thing keeps from being called.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeptView {
     /// The code of the hold that each of them has; `None` if they wait for nothing but what the campaign does.
@@ -413,7 +421,7 @@ impl From<&Kept> for KeptView {
 }
 
 /// `GET /api/v1/campaigns/{id}/contacts/{customer}/why`: what happened to a contact and what will.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ContactWhy {
     /// The campaign as the dialling loop sees it; `None` once it is retired.
@@ -449,7 +457,7 @@ pub struct ContactWhy {
 }
 
 /// The call that a contact is in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveView {
     /// Its attempt.
@@ -465,7 +473,7 @@ pub struct LiveView {
 }
 
 /// A contact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ContactView {
     /// The customer.
@@ -486,7 +494,7 @@ pub struct ContactView {
 }
 
 /// One number of a contact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NumberView {
     /// From 1.
@@ -510,7 +518,7 @@ pub struct NumberView {
 }
 
 /// An entry of a do-not-call list that holds a number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ListedView {
     /// Which list.
     pub list: String,
@@ -519,7 +527,7 @@ pub struct ListedView {
 }
 
 /// The next try.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NextView {
     /// `business`, `pass`, `retry` or `fresh`.

@@ -3,6 +3,7 @@
 //! `reconcile` owns [`SourceStatus`], `dialer` owns [`DialStatus`]; each is the newest value of a
 //! `watch` channel. Nothing here holds personal data.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::metrics::ReconcileFailure;
@@ -20,7 +21,7 @@ pub struct ReconcileStatus {
 }
 
 /// The commit that is followed, and what became of the newest one.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceStatus {
     /// Which source; `main` where there is one that has no name.
@@ -70,7 +71,7 @@ pub struct Failing {
 }
 
 /// A campaign whose file is gone, and that has not retired yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RemovedCampaign {
     /// Identity.
@@ -82,7 +83,7 @@ pub struct RemovedCampaign {
 }
 
 /// A commit that is good and waits: the whole plan, and what a guard says of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WaitingCommit {
     /// Which commit.
@@ -100,7 +101,7 @@ pub struct WaitingCommit {
 }
 
 /// A commit, for people.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CommitInfo {
     /// Author's name.
@@ -115,7 +116,7 @@ pub struct CommitInfo {
 }
 
 /// A signature that was found to be good.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Verification {
     /// `ssh` or `openpgp`.
@@ -134,7 +135,7 @@ impl std::fmt::Display for Verification {
 }
 
 /// A statement about the source, in kstatus's form.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
     /// `Ready`, `SourceVerified`, `Stalled`, `PruneBlocked` or `DriftDetected`.
@@ -150,7 +151,7 @@ pub struct Condition {
 }
 
 /// One problem of a commit, with its place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
     /// Path in the repository.
@@ -168,7 +169,7 @@ pub struct Problem {
 }
 
 /// What the dialling loop is doing.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DialStatus {
     /// `none`, `listed` or `all`.
@@ -184,7 +185,7 @@ pub struct DialStatus {
 }
 
 /// One campaign.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CampaignStatus {
     /// Identity.
@@ -230,7 +231,7 @@ impl CampaignStatus {
 }
 
 /// A hold, rendered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Waiting {
     /// `Hold::code`.
@@ -250,7 +251,7 @@ impl Waiting {
 }
 
 /// One agent.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AgentStatus {
     /// Identity.

@@ -162,7 +162,7 @@ async fn results_come_in_pages() {
     assert_eq!(socket_json(&served, "/api/v1/campaigns/spring/results?limt=2").await.0, StatusCode::BAD_REQUEST);
     let (status, unknown) = socket_json(&served, "/api/v1/campaigns/sprung/results").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
-    assert_eq!(unknown["error"], "no campaign \"sprung\"");
+    assert_eq!(unknown["detail"], "no campaign \"sprung\"");
 }
 
 #[tokio::test]
@@ -185,7 +185,7 @@ async fn why_tells_the_past_and_the_future() {
     assert_eq!(later["hold"]["until"], "2031-03-02T01:00:00Z");
     let (status, nobody) = socket_json(&served, "/api/v1/campaigns/spring/contacts/C-9/why").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
-    assert!(nobody["error"].as_str().unwrap().contains("C-9"));
+    assert!(nobody["detail"].as_str().unwrap().contains("C-9"));
     let (_, counted) = socket_json(&served, "/api/v1/campaigns/spring/why").await;
     assert_eq!(counted["kept"].as_array().map(Vec::len), Some(1), "{counted}");
     let (_, uncounted) = socket_json(&served, "/api/v1/campaigns/spring/why?counts=false").await;
@@ -342,10 +342,10 @@ async fn what_is_wrong_with_the_whole_import_is_the_status() {
     assert_eq!(import(&served, "spring", csv).await.0, StatusCode::SERVICE_UNAVAILABLE);
     served.apply().await;
     let (status, body) = import(&served, "sprung", csv).await;
-    assert_eq!((status, &body[0]["error"]), (StatusCode::NOT_FOUND, &"no campaign \"sprung\"".into()));
+    assert_eq!((status, &body[0]["detail"]), (StatusCode::NOT_FOUND, &"no campaign \"sprung\"".into()));
     let (status, body) = import(&served, "spring", "name;phone\nx;1\n").await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(body[0]["error"].as_str().unwrap().starts_with("line 1 is no header"), "{body:?}");
+    assert!(body[0]["detail"].as_str().unwrap().starts_with("line 1 is no header"), "{body:?}");
     assert_eq!(import(&served, "spring", "").await.0, StatusCode::BAD_REQUEST);
     let url = served.tcp_url("/api/v1/campaigns/spring/contacts");
     assert_eq!(reqwest::Client::new().post(url).body(csv).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);

@@ -45,6 +45,7 @@ mod limits;
 mod loader;
 mod manual;
 mod monitoring;
+mod openapi;
 mod oracle;
 mod overrides;
 mod phones;

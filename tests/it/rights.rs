@@ -41,6 +41,7 @@ const ROWS: &[(&str, &str, &[Who])] = &[
     ("GET", "/-/healthy", OPEN),
     ("GET", "/-/ready", OPEN),
     ("GET", "/metrics", OPEN),
+    ("GET", "/api/openapi.json", OPEN),
     ("GET", "/api/v1/status", OPEN),
     ("GET", "/api/v1/generation", OPEN),
     ("GET", "/agent.js", OPEN),

@@ -77,7 +77,7 @@ impl<'a> Counts<'a> {
                             Ok(PlanEvent::Structure(_)) => {}
                             Ok(PlanEvent::Counts(counts)) => return Some(counts),
                             Ok(PlanEvent::Done) => self.state = State::Over(None),
-                            Ok(PlanEvent::Failed(body)) => self.state = State::Over(Some(body.error)),
+                            Ok(PlanEvent::Failed(body)) => self.state = State::Over(Some(body.detail)),
                             Err(error) => {
                                 let why = format!("the daemon's answer is not what this version expects: {error}");
                                 self.state = State::Over(Some(why));

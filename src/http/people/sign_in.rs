@@ -10,6 +10,7 @@ use axum::{
     response::{Html, IntoResponse, Redirect, Response},
 };
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -38,11 +39,15 @@ struct Page {
 }
 
 /// What was filled in.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "SignInForm")]
 pub(in crate::http) struct Filled {
+    /// The id of an account or an agent.
     #[serde(default)]
     name: String,
+    /// Its password, or a token of it.
     #[serde(default)]
+    #[schemars(with = "String")]
     password: SecretString,
 }
 

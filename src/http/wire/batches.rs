@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::store::Batch;
 
 /// `GET /api/v1/campaigns/{id}/batches`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BatchList {
     /// Oldest first.
     pub batches: Vec<BatchView>,
 }
 
 /// `GET /api/v1/campaigns/{id}/batches/{batch}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchView {
     /// Its name.
@@ -52,7 +53,7 @@ impl From<&Batch> for BatchView {
 }
 
 /// Body of `PUT /api/v1/campaigns/{id}/batches/{batch}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PauseBatch {
     /// Whether its contacts are not to be dialled.

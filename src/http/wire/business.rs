@@ -1,6 +1,7 @@
 //! JSON of business results.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// Body of `POST /api/v1/campaigns/{id}/contacts/{customer}/business-results`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetBusinessResult {
     /// What was achieved, as `business-results.toml` names it.
@@ -36,7 +37,7 @@ pub struct SetBusinessResult {
 }
 
 /// A call that a customer wants.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Callback {
     /// When: RFC 3339, or a date and a time without an offset, which are of the zone that governs the number's
@@ -48,7 +49,7 @@ pub struct Callback {
 }
 
 /// The answer to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BusinessResultSet {
     /// What came of it (`scheduled`, `stopped`, `no_rule`, …); `None` while the customer is in a call,
     /// whose end it waits for.
@@ -56,7 +57,7 @@ pub struct BusinessResultSet {
 }
 
 /// A business result that was set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BusinessResultView {
     /// For which attempt; `None` if nobody had called the customer.
@@ -90,7 +91,7 @@ pub struct BusinessResultView {
 }
 
 /// A business result and its sub-result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyView {
     /// The result.
@@ -100,7 +101,7 @@ pub struct KeyView {
 }
 
 /// A call that a business rule has scheduled.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ScheduledView {
     /// The rule, `callback` or `callback/soon`.
@@ -123,7 +124,7 @@ pub struct ScheduledView {
 }
 
 /// A scheduled call that came to nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CancelledView {
     /// The rule that had asked for it.
     pub rule: String,

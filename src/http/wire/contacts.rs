@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Body of `PATCH /api/v1/campaigns/{id}/contacts/{customer}`; what is left out stays as it is.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EditContact {
     /// All its numbers, in the order of calling.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,7 +27,7 @@ pub struct EditContact {
 }
 
 /// A number as it is given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GivenNumber {
     /// Its category.
     pub category: String,
@@ -35,14 +36,14 @@ pub struct GivenNumber {
 }
 
 /// Answer to an edit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Edited {
     /// Whether it made a difference.
     pub changed: bool,
 }
 
 /// Body of `POST /api/v1/erasures`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Erase {
     /// Who.
@@ -53,7 +54,7 @@ pub struct Erase {
 }
 
 /// Answer to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Erased {
     /// Campaigns that had the customer.
@@ -63,7 +64,7 @@ pub struct Erased {
 }
 
 /// Body of `POST /api/v1/attributes/rotate-key`: one slice.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotateKey {
     /// How far the slices before it have come, as the answer said.
@@ -72,7 +73,7 @@ pub struct RotateKey {
 }
 
 /// How far a rotation has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reached {
     /// In which campaign.
     pub campaign: String,
@@ -81,7 +82,7 @@ pub struct Reached {
 }
 
 /// Answer to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RotatedKey {
     /// Id of the key that values are under now.
     pub key: String,
@@ -94,7 +95,7 @@ pub struct RotatedKey {
 }
 
 /// `GET /api/v1/campaigns/{id}/contacts`: one page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ContactList {
     /// By customer; of a batch as they came in.
     pub contacts: Vec<ListedContact>,
@@ -103,7 +104,7 @@ pub struct ContactList {
 }
 
 /// A contact in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ListedContact {
     /// The customer.
@@ -127,7 +128,7 @@ pub struct ListedContact {
 }
 
 /// A number in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ListedNumber {
     /// Its category.
     pub category: String,

@@ -1,12 +1,13 @@
 //! JSON of what others are told: callbacks and text messages.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::text;
 use crate::store::{AllDispatchCounts, DispatchCounts, DispatchRecord, TRIED_FOR};
 
 /// How much waits by one way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OutboxView {
     /// `callback` or `sms`.
     pub channel: String,
@@ -45,7 +46,7 @@ impl OutboxView {
 }
 
 /// Answer of `GET /api/v1/deliveries`: a page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeliveryList {
     /// Oldest first.
     pub deliveries: Vec<DeliveryView>,
@@ -54,7 +55,7 @@ pub struct DeliveryList {
 }
 
 /// Something that others are told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveryView {
     /// Its number.
@@ -107,7 +108,7 @@ impl From<&DispatchRecord> for DeliveryView {
 
 /// Body of `POST /api/v1/deliveries/retry` and `…/drop`: which ones are meant. Without anything it is all that are
 /// parked, and for `drop` with `pending` all that are to be sent too.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Meant {
     /// Those by one way.
@@ -125,7 +126,7 @@ pub struct Meant {
 }
 
 /// Its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Moved {
     /// How many there were.
     pub moved: u64,

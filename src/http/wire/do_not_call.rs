@@ -1,5 +1,6 @@
 //! Do-not-call lists and their entries.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ErrorBody;
@@ -9,7 +10,7 @@ use crate::{
 };
 
 /// `GET /api/v1/do-not-call`: every list that is defined or has entries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lists {
     /// Rises with each change of any list; every attempt keeps the one that it was decided by.
     pub version: u64,
@@ -18,7 +19,7 @@ pub struct Lists {
 }
 
 /// A list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ListView {
     /// Its id.
     pub id: String,
@@ -38,7 +39,7 @@ impl ListView {
 }
 
 /// One line of the answer of `GET /api/v1/do-not-call/{id}`; the last is `done` or `failed`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ListEvent {
     /// An entry.
@@ -50,7 +51,7 @@ pub enum ListEvent {
 }
 
 /// An entry of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EntryView {
     /// Who is not called.
@@ -72,7 +73,7 @@ impl From<&ListedNumber> for EntryView {
 }
 
 /// Body of `POST /api/v1/do-not-call/{id}/remove`.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RemoveEntry {
     /// Who may be called again, in national form or with its country code.

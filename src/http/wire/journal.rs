@@ -1,5 +1,6 @@
 //! The journal: what became of commits, and what has happened.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -9,14 +10,14 @@ use crate::{
 };
 
 /// `GET /api/v1/history`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct History {
     /// Newest first.
     pub commits: Vec<HandledCommitView>,
 }
 
 /// A commit that was handled.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HandledCommitView {
     /// When that was done.
@@ -61,14 +62,14 @@ impl From<&HandledCommit> for HandledCommitView {
 }
 
 /// `GET /api/v1/events`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Events {
     /// Oldest first.
     pub events: Vec<EventView>,
 }
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventView {
     /// Its number; later events have higher ones.

@@ -1,5 +1,6 @@
 //! Overrides: what people decide against the files for a while.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
 };
 
 /// `POST /api/v1/overrides`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewOverride {
     /// `pause`, `resume` or `pin`.
@@ -29,7 +30,7 @@ pub struct NewOverride {
 }
 
 /// One override.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OverrideView {
     /// Which one.
@@ -86,7 +87,7 @@ impl OverrideView {
 }
 
 /// Answer of `POST /api/v1/overrides`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OverrideMade {
     /// What is in force now.
@@ -97,14 +98,14 @@ pub struct OverrideMade {
 }
 
 /// `GET /api/v1/overrides`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OverrideList {
     /// Newest first.
     pub overrides: Vec<ListedOverride>,
 }
 
 /// One of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ListedOverride {
     /// What was decided.

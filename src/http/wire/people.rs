@@ -1,19 +1,20 @@
 //! Accounts, and the audit log.
 
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::store::audit::AuditEntry;
 
 /// `GET /api/v1/people`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PeopleList {
     /// By id.
     pub people: Vec<PersonView>,
 }
 
 /// Somebody with an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PersonView {
     /// Identity.
@@ -29,26 +30,28 @@ pub struct PersonView {
 }
 
 /// Body of `PUT /api/v1/people/{id}`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MakePerson {
     /// `viewer`, `supervisor` or `admin`.
     pub role: String,
     /// To sign in with; without it what it was, or none.
     #[serde(default)]
+    #[schemars(with = "Option<String>", length(min = 12, max = 200))]
     pub password: Option<SecretString>,
 }
 
 /// Body of `PUT /api/v1/people/{id}/password`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetPassword {
     /// To sign in with.
+    #[schemars(with = "String", length(min = 12, max = 200))]
     pub password: SecretString,
 }
 
 /// Body of `POST /api/v1/people/{id}/tokens`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IssueToken {
     /// How long it lasts, such as `8h`.
@@ -57,7 +60,7 @@ pub struct IssueToken {
 }
 
 /// A token, shown this once.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Token {
     /// What lets its holder in.
@@ -73,14 +76,14 @@ impl std::fmt::Debug for Token {
 }
 
 /// `GET /api/v1/audit`: one page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditPage {
     /// Oldest first.
     pub entries: Vec<AuditView>,
 }
 
 /// An entry of the audit log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditView {
     /// From 1, without a gap.
     pub id: u64,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ErrorBody, overrides::OverrideView};
@@ -14,7 +15,7 @@ use crate::domain::{
 };
 
 /// `GET /api/v1/generation`: what is in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Live {
     /// Name of the daemon.
@@ -48,7 +49,7 @@ pub struct Live {
 }
 
 /// `GET /api/v1/files`: the configuration files in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FilesInForce {
     /// The commit that they are in force by.
@@ -61,7 +62,7 @@ pub struct FilesInForce {
 }
 
 /// A file that is in force as an earlier commit has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeptFileView {
     /// Path in the repository.
@@ -71,7 +72,7 @@ pub struct KeptFileView {
 }
 
 /// A file at a commit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FileVersionView {
     /// The commit.
@@ -112,7 +113,7 @@ impl KeptFileView {
 }
 
 /// What a good commit may still wait for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GuardsView {
     /// Most campaigns that a commit may take away by itself.
@@ -124,7 +125,7 @@ pub struct GuardsView {
 }
 
 /// A freeze that holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FrozenView {
     /// Until when (RFC 3339).
@@ -158,7 +159,7 @@ impl GuardsView {
 }
 
 /// Body of `POST /api/v1/plan`: the commit in force, and how the planned files differ from it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanRequest {
     /// The source whose files these are; the first, if none is named.
@@ -171,7 +172,7 @@ pub struct PlanRequest {
 }
 
 /// One line of the answer of `POST /api/v1/plan`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum PlanEvent {
     /// First: what would change, before anything is counted.
@@ -185,7 +186,7 @@ pub enum PlanEvent {
 }
 
 /// What would change, against which generation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Structure {
     /// This life of the daemon on its store.
@@ -197,7 +198,7 @@ pub struct Structure {
 }
 
 /// One changed campaign.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Which one.
     pub campaign: String,
@@ -207,7 +208,7 @@ pub struct Step {
 
 /// A campaign's contacts, counted by what the change does to them; each open one is in at most one
 /// of the counts behind `open`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CampaignCounts {
     /// Which one.

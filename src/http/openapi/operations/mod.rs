@@ -1,0 +1,38 @@
+//! What is said of each route, by what it is about.
+
+mod agents;
+mod campaigns;
+mod contacts;
+mod decisions;
+mod looks;
+mod pages;
+mod people;
+
+use super::operation::{self, Operation};
+
+/// The groups, in the order in which they are shown.
+pub(super) const TAGS: [(&str, &str); 8] = [
+    ("daemon", "How the daemon stands, what is in force and what has happened"),
+    ("campaigns", "How campaigns stand, their results and batches"),
+    ("contacts", "Customers: imported, listed, edited, erased"),
+    ("do-not-call", "Numbers that are not called"),
+    ("agents", "Agents, and the calls that they are in"),
+    ("decisions", "What people decide against the files, or for a commit; what others are told"),
+    ("people", "Who is let in, and who changed what"),
+    ("pages", "Pages for browsers, and what machines watch"),
+];
+
+/// All of them.
+pub(super) fn all() -> Vec<Operation> {
+    let groups = [
+        ("daemon", looks::all()),
+        ("campaigns", campaigns::all()),
+        ("contacts", contacts::all()),
+        ("do-not-call", contacts::do_not_call()),
+        ("agents", agents::all()),
+        ("decisions", decisions::all()),
+        ("people", people::all()),
+        ("pages", pages::all()),
+    ];
+    groups.into_iter().flat_map(|(tag, group)| group.into_iter().map(|one| one.tagged(tag))).collect()
+}
