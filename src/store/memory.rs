@@ -79,6 +79,8 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct State {
     epoch: u32,
+    /// When this life was last known to live, and the one before it.
+    beats: (Timestamp, Timestamp),
     closed: bool,
     generation: Option<Arc<Generation>>,
     applied: Vec<(Revision, Timestamp, Timestamp)>,
@@ -146,7 +148,7 @@ impl MemoryStore {
     /// A new, empty store.
     #[must_use]
     pub fn open(opener: Opener, settings: GateSettings, clock: Clock) -> Arc<Self> {
-        let state = State { epoch: 1, ..State::default() };
+        let state = State { epoch: 1, beats: (clock.now().wall, Timestamp::MIN), ..State::default() };
         let (epoch, state) = (Epoch(1), Arc::new(Mutex::new(state)));
         Arc::new(Self { epoch, dialog_key: [7; 32], opener, settings, clock, state, entry: None })
     }
@@ -162,6 +164,7 @@ impl MemoryStore {
     pub fn next_life_with(&self, settings: GateSettings) -> Arc<Self> {
         let mut state = self.lock();
         state.epoch += 1;
+        state.beats = (self.clock.now().wall, state.beats.0);
         state.closed = false;
         state.generation = None;
         // What was under way is begun anew, and the definition before is not known any more.
@@ -301,11 +304,13 @@ impl Store for MemoryStore {
     }
 
     async fn heartbeat(&self) -> Result<(), StoreError> {
-        self.state().map(drop)
+        self.state()?.beats.0 = self.clock.now().wall;
+        Ok(())
     }
 
     async fn close(&self) -> Result<(), StoreError> {
         if let Ok(mut state) = self.state() {
+            state.beats.0 = self.clock.now().wall;
             state.closed = true;
         }
         Ok(())
@@ -432,6 +437,7 @@ impl Store for MemoryStore {
         state.put_sources(&generation.sources.commits, now);
         if state.generation.replace(generation).is_none() {
             state.results_take_effect_late(now);
+            state.note_forgotten(now);
         }
         Ok(())
     }

@@ -308,3 +308,24 @@ fn the_big_red_button_works_in_a_browser() {
     stage.until("the status page is shown", || browser.text("body").contains("wrong script"));
     daemon.stop();
 }
+
+/// Killed while an agent wraps a call up, the next life notes what the agent's silence stands for.
+#[test]
+fn a_daemon_that_dies_during_the_notes_leaves_the_default() {
+    let stage = stage(&["a1"], "60s");
+    let daemon = stage.run();
+    import(&stage, &[number::quick(1)]);
+    stage.sign_in(&["a1"]);
+    let state = || {
+        let agents: Value = serde_json::from_str(&stage.cli(&["agents", "list", "--format", "json"])).unwrap();
+        agents["agents"][0]["state"].clone()
+    };
+    stage.until("notes", || state() == "wrap_up");
+    assert_eq!(stage.why("c1")["businessResults"].as_array().map(Vec::len), Some(0));
+    daemon.kill();
+    let daemon = stage.run();
+    stage.until("the default is noted", || stage.why("c1")["businessResults"][0]["result"] == "not-noted");
+    let noted = &stage.why("c1")["businessResults"][0];
+    assert_eq!((&noted["byDefault"], &noted["by"]), (&true.into(), &"a1".into()), "{noted:#}");
+    daemon.stop();
+}

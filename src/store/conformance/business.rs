@@ -12,7 +12,7 @@ use crate::{
         ids::{BusinessResultId, SubResultId},
         order::Class,
     },
-    store::{BusinessDecision, BusinessRequest, LeftoverAttempt, StoreError, Today},
+    store::{BusinessDecision, BusinessRequest, LeftoverAttempt, Milestone, StoreError, Today},
 };
 
 on_both_stores!(
@@ -27,6 +27,7 @@ on_both_stores!(
     no_call_is_promised_that_hours_and_dates_rule_out,
     results_of_a_day_are_those_of_the_tenants_day,
     a_default_is_noted_only_for_a_call_that_has_no_result,
+    a_life_that_ends_within_the_time_for_notes_leaves_the_default,
     business_calls_come_first_by_due_time,
     who_waits_for_an_agent_holds_nobody_back,
     the_wait_for_an_agent_ends,
@@ -384,6 +385,53 @@ async fn a_default_is_noted_only_for_a_call_that_has_no_result(mut world: World)
             history.business.iter().map(|record| (record.key.to_string(), record.by_default)).collect();
         assert_eq!(records, [(noted.to_owned(), noted == "refused")]);
     }
+}
+
+/// A commit whose tenant has a default for who notes nothing.
+async fn apply_with_default(world: &mut World, campaign: &Campaign) {
+    world.generations += 1;
+    let mut generation = Arc::unwrap_or_clone(generation(world.generations, &[campaign]));
+    generation.definitions.tenant.agents.wrap_up_result = BusinessResultId::parse("refused").ok();
+    let changes = vec![put(&campaign.id)];
+    world.store.apply(Arc::new(generation), changes, Against::Whatever).await.unwrap();
+}
+
+/// Thirty seconds are for notes. The last heartbeat tells how long the life before was there at least.
+async fn a_life_that_ends_within_the_time_for_notes_leaves_the_default(mut world: World) {
+    let spring = Campaign { business: rules(None), ..campaign("spring") };
+    world.reached(&spring, 2).await;
+    world.mark(&spring, "c2", "callback").await;
+    let noted = async |world: &World, customer: &str| {
+        let history = world.store.contact(&spring.id, &customer_id(customer)).await.unwrap().unwrap();
+        let records =
+            history.business.iter().map(|record| (record.key.to_string(), record.by.clone(), record.by_default));
+        records.collect::<Vec<_>>()
+    };
+    // The agent's last call has a result, and the one before it was done with.
+    world.store.heartbeat().await.unwrap();
+    world.crash().await;
+    apply_with_default(&mut world, &spring).await;
+    assert_eq!(noted(&world, "c1").await, []);
+    assert_eq!(noted(&world, "c2").await.len(), 1);
+    world.import(&spring, vec![contact("c3", &["+8613900000003"]), contact("c4", &["+8613900000004"])]).await;
+    for (customer, beats_after, left) in [("c3", 31, false), ("c4", 29, true)] {
+        let contact = world.find(&spring, customer).await;
+        let (attempt, recorded) = world.place(&contact, 0).await;
+        world.store.note(Milestone::Connected { attempt, at: world.now() }).await.unwrap();
+        world.settle(attempt, &recorded, 0, CallResult::Answered).await;
+        world.wait(Duration::from_secs(beats_after));
+        world.store.heartbeat().await.unwrap();
+        world.wait(Duration::from_secs(3_600));
+        world.crash().await;
+        assert_eq!(noted(&world, customer).await, [], "not before anything is defined");
+        apply_with_default(&mut world, &spring).await;
+        let expected = [("refused".to_owned(), "amy".to_owned(), true)];
+        assert_eq!(noted(&world, customer).await, &expected[usize::from(!left)..], "{customer}");
+        world.crash().await;
+        apply_with_default(&mut world, &spring).await;
+        assert_eq!(noted(&world, customer).await.len(), usize::from(left), "once");
+    }
+    assert_eq!(world.find(&spring, "c4").await.progress.ended, Some(ContactEnd::Stopped), "by the rule");
 }
 
 async fn business_calls_come_first_by_due_time(mut world: World) {

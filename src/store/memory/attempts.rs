@@ -244,7 +244,11 @@ impl State {
             let progress = verdict::settled(&held.progress, settlement.progress);
             self.move_on(contact, progress, now);
         }
-        self.results_take_effect(contact, now)
+        let changed = self.results_take_effect(contact, now);
+        if settlement.attempt.epoch.0 < self.epoch {
+            self.note_forgotten(now);
+        }
+        changed
     }
 
     /// What lives before `epoch` left behind.

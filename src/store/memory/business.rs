@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::State;
+use super::{State, attempts::Attempt};
 use crate::{
     domain::{
-        business::{self, Agreed, CallbackWanted, EndedCall, Mark, Outcome, Refusal},
+        business::{self, Agreed, BusinessKey, CallbackWanted, EndedCall, Mark, Outcome, Refusal},
         ids::{AttemptId, ContactRef},
     },
     store::{BusinessDecision, BusinessRecord, BusinessRequest, StoreError, Today},
@@ -137,6 +137,50 @@ impl State {
             self.move_on(reference, progress, now);
         }
         outcome
+    }
+
+    /// Notes the tenant's default for conversations of the life before this that ended within their time for notes
+    /// and have no result.
+    pub(super) fn note_forgotten(&mut self, now: Timestamp) {
+        let Some(generation) = self.generation.clone() else { return };
+        let definitions = &generation.definitions;
+        let Some(result) = &definitions.tenant.agents.wrap_up_result else { return };
+        let Some(defined) = definitions.business_results.get(result) else { return };
+        let life = self.epoch - 1;
+        let mut found = BTreeSet::new();
+        for agent in definitions.agents.keys() {
+            let of_agent =
+                |(id, attempt): &(&AttemptId, &Attempt)| id.epoch.0 <= life && attempt.record.agent == *agent;
+            let Some((id, attempt)) = self.attempts.iter().filter(of_agent).next_back() else { continue };
+            let record = &attempt.record;
+            let Some(campaign) = definitions.campaigns.get(&record.campaign) else { continue };
+            let Some(ended_at) = record.ended_at.filter(|_| record.connected_at.is_some()) else { continue };
+            let in_time = (ended_at + campaign.agents.wrap_up) >= self.beats.1;
+            let has_one = self.business.iter().any(|(_, record)| record.attempt == Some(*id));
+            if id.epoch.0 == life && in_time && !has_one {
+                found.insert((*id, attempt.contact));
+            }
+        }
+        for (id, contact) in found {
+            let key = BusinessKey { result: result.clone(), sub_result: None };
+            let Some(attempt) = self.attempts.get_mut(&id) else { continue };
+            attempt.record.business = Some(key.clone());
+            let by = attempt.record.agent.to_string();
+            let record = BusinessRecord {
+                attempt: Some(id),
+                key,
+                note: None,
+                agent: None,
+                agreed: None,
+                goal: defined.counts_as_goal,
+                by,
+                at: now,
+                outcome: None,
+                by_default: true,
+            };
+            self.business.push((contact, record));
+            self.results_take_effect(contact, now);
+        }
     }
 
     /// The call of `attempt`, else the newest of the contact.

@@ -8,7 +8,7 @@ use super::{
     business, day, dispatch, do_not_call, evaluate,
     evaluations::Evaluations,
     fault::{Doing, Fault},
-    files, release, sql,
+    files, forgotten, release, sql,
     writer::Writer,
 };
 use crate::{
@@ -63,6 +63,7 @@ pub(super) fn apply(
         if let Some(generation) = &writer.generation {
             day::count_late(&writer.conn, &generation.definitions.tenant)?;
         }
+        forgotten::note(writer)?;
     }
     Ok(())
 }

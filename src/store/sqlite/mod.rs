@@ -37,6 +37,7 @@ mod evaluation;
 mod evaluations;
 mod fault;
 mod files;
+mod forgotten;
 mod import;
 mod intent;
 mod journal;

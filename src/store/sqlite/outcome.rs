@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{business, contact, day, dispatch, fault::Fault, statements::Statements, writer::Writer};
+use super::{business, contact, day, dispatch, fault::Fault, forgotten, statements::Statements, writer::Writer};
 use crate::{
     domain::{call::Destination, facts::verdict, ids::AttemptId},
     store::{
@@ -91,5 +91,9 @@ pub(super) fn settle(writer: &mut Writer, settlement: &Settlement) -> Result<boo
     dispatch::tell(&mut all, settlement.attempt, DispatchEvent::Ended, (settlement.ended_at, rules.now));
     all.execute(&writer.conn, "settling an attempt")?;
     writer.shared.ledger().remove(settlement.attempt);
-    business::take_effect(writer, kept.contact.reference)
+    let changed = business::take_effect(writer, kept.contact.reference)?;
+    if settlement.attempt.epoch < writer.shared.epoch {
+        forgotten::note(writer)?;
+    }
+    Ok(changed)
 }
