@@ -2,6 +2,8 @@
 
 use std::{error::Error, io, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
@@ -10,12 +12,28 @@ use super::{
     output::{Exit, Failure},
     target::{Place, Target},
 };
-use crate::{domain::ids::not_a_step, http::wire::ErrorBody};
+use crate::{
+    domain::ids::not_a_step,
+    http::{IDEMPOTENCY_KEY, UNDER_WAY, wire::ErrorBody},
+};
 
 /// A daemon on this machine answers at once, one elsewhere soon.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer than the daemon's own longest wait.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(150);
+
+/// When a command is asked for again whose connection broke: long enough for a daemon that restarts.
+const REPEATED_AFTER: [Duration; 6] = [
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+
+/// Random bytes of a key.
+const KEY_BYTES: usize = 16;
 
 /// A daemon.
 #[derive(Debug)]
@@ -49,22 +67,22 @@ impl Client {
 
     /// `PUT` of JSON, an answer in JSON.
     pub(super) async fn put<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<T, Failure> {
-        self.answer(self.request(Method::PUT, self.url(path)?).timeout(ANSWER_TIMEOUT).json(body)).await
+        read(&self.command(self.request(Method::PUT, self.url(path)?).json(body)).await?)
     }
 
     /// `PATCH` of JSON, an answer in JSON.
     pub(super) async fn patch<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<T, Failure> {
-        self.answer(self.request(Method::PATCH, self.url(path)?).timeout(ANSWER_TIMEOUT).json(body)).await
+        read(&self.command(self.request(Method::PATCH, self.url(path)?).json(body)).await?)
     }
 
     /// `DELETE`, an answer without a body.
     pub(super) async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
-        self.send(self.request(Method::DELETE, self.url(path)?).timeout(ANSWER_TIMEOUT)).await.map(drop)
+        self.command(self.request(Method::DELETE, self.url(path)?)).await.map(drop)
     }
 
     /// `DELETE`, an answer in JSON.
     pub(super) async fn delete_json<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
-        self.answer(self.request(Method::DELETE, self.url(path)?).timeout(ANSWER_TIMEOUT)).await
+        read(&self.command(self.request(Method::DELETE, self.url(path)?)).await?)
     }
 
     /// `POST` of JSON, an answer in JSON.
@@ -73,7 +91,7 @@ impl Client {
         path: &[&str],
         body: &impl Serialize,
     ) -> Result<T, Failure> {
-        self.answer(self.request(Method::POST, self.url(path)?).timeout(ANSWER_TIMEOUT).json(body)).await
+        read(&self.command(self.request(Method::POST, self.url(path)?).json(body)).await?)
     }
 
     /// `POST` without a body, an answer in JSON.
@@ -84,7 +102,7 @@ impl Client {
     ) -> Result<T, Failure> {
         let mut url = self.url(path)?;
         url.query_pairs_mut().extend_pairs(query);
-        self.answer(self.request(Method::POST, url).timeout(ANSWER_TIMEOUT)).await
+        read(&self.command(self.request(Method::POST, url)).await?)
     }
 
     /// `POST` of a streamed body; the answer is read as it comes.
@@ -106,14 +124,12 @@ impl Client {
 
     /// `POST` of JSON, an answer without a body.
     pub(super) async fn send_json(&self, path: &[&str], body: &impl Serialize) -> Result<(), Failure> {
-        let request = self.request(Method::POST, self.url(path)?).timeout(ANSWER_TIMEOUT).json(body);
-        self.send(request).await.map(drop)
+        self.command(self.request(Method::POST, self.url(path)?).json(body)).await.map(drop)
     }
 
     /// `PUT` of JSON, an answer without a body.
     pub(super) async fn put_json(&self, path: &[&str], body: &impl Serialize) -> Result<(), Failure> {
-        let request = self.request(Method::PUT, self.url(path)?).timeout(ANSWER_TIMEOUT).json(body);
-        self.send(request).await.map(drop)
+        self.command(self.request(Method::PUT, self.url(path)?).json(body)).await.map(drop)
     }
 
     fn url_with(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Url, Failure> {
@@ -147,18 +163,40 @@ impl Client {
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
-        let body = self.send(request).await?.bytes().await.map_err(|error| self.unreachable(&error))?;
-        serde_json::from_slice(&body).map_err(|error| {
-            Failure::failed(
-                format!("the answer is not what this version expects: {error}"),
-                "use the `dialops` of the daemon's version",
-            )
-        })
+        read(&self.send(request).await?.bytes().await.map_err(|error| self.unreachable(&error))?)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         if response.status().is_success() { Ok(response) } else { Err(refused(response).await) }
+    }
+
+    /// Has something done. Where the connection breaks it is asked for again, by the same key, so that the daemon does
+    /// it once: the answer may have been lost on the way, or the daemon restarts.
+    async fn command(&self, request: RequestBuilder) -> Result<Bytes, Failure> {
+        let request = request.timeout(ANSWER_TIMEOUT).header(IDEMPOTENCY_KEY, new_key()?);
+        let mut waits = REPEATED_AFTER.into_iter();
+        let mut broke = false;
+        loop {
+            let again =
+                request.try_clone().ok_or_else(|| Failure::failed("the request can't be sent", "report this"))?;
+            let refused = match whole(again).await {
+                Ok((status, body)) if status.is_success() => return Ok(body),
+                Ok((status, body)) => failure(status, &body),
+                // Nobody was there to do anything, or it takes longer than is waited for.
+                Err(error) if error.is_timeout() || error.is_builder() || (error.is_connect() && !broke) => {
+                    return Err(self.unreachable(&error));
+                }
+                Err(error) => {
+                    broke = true;
+                    Refused { again: true, failure: self.unreachable(&error) }
+                }
+            };
+            match waits.next().filter(|_| refused.again) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Err(refused.failure),
+            }
+        }
     }
 
     /// What a request that got no answer means.
@@ -183,17 +221,55 @@ impl Client {
     }
 }
 
+/// A whole answer.
+async fn whole(request: RequestBuilder) -> Result<(StatusCode, Bytes), reqwest::Error> {
+    let response = request.send().await?;
+    Ok((response.status(), response.bytes().await?))
+}
+
+/// What an answer says.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(body).map_err(|error| {
+        let message = format!("the answer is not what this version expects: {error}");
+        Failure::failed(message, "use the `dialops` of the daemon's version")
+    })
+}
+
+/// A text that no other request has.
+fn new_key() -> Result<String, Failure> {
+    let mut bytes = [0; KEY_BYTES];
+    #[expect(clippy::disallowed_methods, reason = "a key is made")]
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Failure::failed(format!("no random numbers: {error}"), "see to the machine's random numbers")
+    })?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Why something was not done.
+struct Refused {
+    failure: Failure,
+    /// Whether it is being done, so that its answer is to be had in a moment.
+    again: bool,
+}
+
 async fn refused(response: Response) -> Failure {
     let status = response.status();
+    failure(status, &response.bytes().await.unwrap_or_default()).failure
+}
+
+fn failure(status: StatusCode, body: &[u8]) -> Refused {
     let exit = match status {
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Exit::BadInput,
         _ => Exit::Failed,
     };
-    let body = response.bytes().await.unwrap_or_default();
-    match serde_json::from_slice::<ErrorBody>(&body) {
-        Ok(body) => Failure { exit, message: body.detail, hint: body.hint },
+    match serde_json::from_slice::<ErrorBody>(body) {
+        Ok(body) => Refused {
+            again: body.r#type == UNDER_WAY,
+            failure: Failure { exit, message: body.detail, hint: body.hint },
+        },
         Err(_) => {
-            Failure { exit, message: format!("the answer was {status}"), hint: "is that a dialops daemon?".to_owned() }
+            let (message, hint) = (format!("the answer was {status}"), "is that a dialops daemon?".to_owned());
+            Refused { again: false, failure: Failure { exit, message, hint } }
         }
     }
 }

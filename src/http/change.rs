@@ -10,7 +10,7 @@ use crate::{
         audit::{Deed, DeedResult},
         ids::{BatchId, CampaignId, CustomerId},
     },
-    store::{NewAuditEntry, Store},
+    store::{NewAuditEntry, Store, keyed::KeyedId},
 };
 
 /// A change that is asked for: who asks, and what it is about. Handlers make changes of the store through
@@ -50,6 +50,16 @@ impl Change {
     /// The same of another object.
     pub(super) fn about(&self, object: impl Into<String>) -> Self {
         Self(self.0.of(Deed { object: object.into(), ..self.0.deed.clone() }))
+    }
+
+    /// The same, done for a request of an idempotency key.
+    pub(super) fn keyed(self, id: KeyedId) -> Self {
+        Self(self.0.keyed(id))
+    }
+
+    /// Whether the store has it, in the transaction of a change.
+    pub(super) fn is_written(&self) -> bool {
+        self.0.is_written()
     }
 
     /// Who asks.

@@ -31,6 +31,12 @@ impl ApiError {
         Self { status, body }
     }
 
+    /// The same as a problem of a kind of its own, so that programs can tell it from others of its status.
+    pub(super) fn typed(self, name: &str, title: &str) -> Self {
+        let body = ErrorBody { r#type: format!("urn:dialops:problem:{name}"), title: title.to_owned(), ..self.body };
+        Self { body, ..self }
+    }
+
     /// What it is answered with.
     pub(super) fn status(&self) -> StatusCode {
         self.status

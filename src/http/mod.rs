@@ -20,6 +20,7 @@ mod error;
 mod files;
 mod health;
 mod hooks;
+mod idempotency;
 mod import;
 mod journal;
 mod lines;
@@ -43,6 +44,7 @@ mod today;
 pub mod wire;
 
 pub use error::ApiError;
+pub use idempotency::{IDEMPOTENCY_KEY, UNDER_WAY};
 pub use people::SignIns;
 pub use router::router;
 pub use serve::{Listeners, serve};

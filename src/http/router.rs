@@ -13,13 +13,14 @@ use axum::{
 use super::{
     access::{self, Guard, Right},
     error::ApiError,
+    idempotency,
     openapi::{self, Contract},
     routes::{self, Pace, Route},
     state::ServerState,
 };
 
 /// Longest body, but for plans and for imports, which are streamed.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Longest time for an ordinary answer.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -40,8 +41,12 @@ pub fn router(state: Arc<ServerState>) -> Router {
 
 /// A route that lets in who has the right, and answers in time and as it is described.
 fn guarded(state: &Arc<ServerState>, route: Route) -> axum::routing::MethodRouter<Arc<ServerState>> {
-    let contract = Contract::of(&route);
+    let (contract, takes_key) = (Contract::of(&route), route.takes_key());
     let Route { right, action, pace, served, .. } = route;
+    let served = match takes_key {
+        true => served.route_layer(middleware::from_fn_with_state(Arc::clone(state), idempotency::once)),
+        false => served,
+    };
     let served = match pace {
         Pace::Prompt => served.route_layer(middleware::from_fn(in_time)),
         Pace::Lengthy => served,

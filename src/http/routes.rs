@@ -36,6 +36,8 @@ pub(super) struct Route {
     /// What the audit log calls it; `None` for what changes nothing, or writes that down itself.
     pub(super) action: Option<&'static str>,
     pub(super) pace: Pace,
+    /// Whether its body may be of any length, and is never held whole.
+    pub(super) streams: bool,
     pub(super) served: MethodRouter<Arc<ServerState>>,
 }
 
@@ -65,7 +67,7 @@ impl Served {
 /// One that shows something, or whose form brings what it takes.
 fn show(path: &'static str, right: Right, served: Served) -> Route {
     let Served { method, router } = served;
-    Route { method, path, right, action: None, pace: Pace::Prompt, served: router }
+    Route { method, path, right, action: None, pace: Pace::Prompt, streams: false, served: router }
 }
 
 /// One that changes something.
@@ -78,9 +80,15 @@ impl Route {
         Self { pace: Pace::Lengthy, ..self }
     }
 
-    /// Whether it is a write of the API that can be told from another by a key.
+    /// With a body of any length.
+    fn streamed(self) -> Self {
+        Self { streams: true, pace: Pace::Lengthy, ..self }
+    }
+
+    /// Whether it is a write of the API that an idempotency key tells from others. One whose body is never held whole
+    /// can't be compared; imports add nothing twice by themselves.
     pub(super) fn takes_key(&self) -> bool {
-        self.action.is_some() && self.path.starts_with("/api/")
+        self.action.is_some() && self.path.starts_with("/api/") && !self.streams
     }
 }
 
@@ -154,14 +162,14 @@ fn contacts() -> Vec<Route> {
     const CONTACT: &str = "/api/v1/campaigns/{campaign}/contacts/{customer}";
     const RESULTS: &str = "/api/v1/campaigns/{campaign}/contacts/{customer}/business-results";
     vec![
-        change("/api/v1/campaigns/{campaign}/contacts", Rule, "contacts.import", post(contacts::import)).lengthy(),
+        change("/api/v1/campaigns/{campaign}/contacts", Rule, "contacts.import", post(contacts::import)).streamed(),
         change("/api/v1/campaigns/{campaign}/batches/{batch}", Lead, "batch.pause", put(batches::pause)),
         change(CONTACT, Lead, "contact.edit", patch(customers::edit)),
         change(CONTACT, Rule, "contact.delete", delete(customers::delete)),
         change(RESULTS, Lead, "business_result.set", post(business::set)),
         change("/api/v1/erasures", Rule, "contact.erase", post(customers::erase)),
         change("/api/v1/attributes/rotate-key", Rule, "attributes.rotate_key", post(customers::rotate_key)),
-        change("/api/v1/do-not-call/{list}", Rule, "do_not_call.import", post(do_not_call::import)).lengthy(),
+        change("/api/v1/do-not-call/{list}", Rule, "do_not_call.import", post(do_not_call::import)).streamed(),
         change("/api/v1/do-not-call/{list}/remove", Rule, "do_not_call.remove", post(do_not_call::remove)),
     ]
 }

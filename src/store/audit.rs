@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{Store, StoreError, row};
+use super::{Store, StoreError, keyed::KeyedId, row};
 use crate::domain::audit::Deed;
 
 /// What is to be written down.
@@ -22,19 +22,32 @@ pub struct NewAuditEntry {
     /// What was done.
     pub deed: Deed,
     written: Arc<AtomicBool>,
+    /// The request of an idempotency key that it is done for.
+    keyed: Option<KeyedId>,
 }
 
 impl NewAuditEntry {
     /// One that is yet to be written.
     #[must_use]
     pub fn new(deed: Deed) -> Self {
-        Self { deed, written: Arc::default() }
+        Self { deed, written: Arc::default(), keyed: None }
     }
 
     /// The same of another deed; it counts as written with this one.
     #[must_use]
     pub fn of(&self, deed: Deed) -> Self {
-        Self { deed, written: Arc::clone(&self.written) }
+        Self { deed, written: Arc::clone(&self.written), keyed: self.keyed }
+    }
+
+    /// The same, done for a request of an idempotency key: with the change it is noted that this was done.
+    #[must_use]
+    pub fn keyed(self, id: KeyedId) -> Self {
+        Self { keyed: Some(id), ..self }
+    }
+
+    /// The request that it is done for.
+    pub(super) fn request(&self) -> Option<&KeyedId> {
+        self.keyed.as_ref()
     }
 
     /// Whether it has been written.

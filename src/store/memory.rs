@@ -13,6 +13,7 @@ mod do_not_call;
 mod evaluate;
 mod import;
 mod journal;
+mod keyed;
 mod outbox;
 mod overrides;
 mod page;
@@ -32,6 +33,7 @@ use self::{
     batches::{BatchKey, HeldBatch},
     do_not_call::DoNotCall,
     journal::Journal,
+    keyed::Keyed,
     people::Known,
 };
 use super::{
@@ -94,6 +96,7 @@ struct State {
     campaigns: BTreeMap<CampaignId, Held>,
     journal: Journal,
     known: Known,
+    keyed: Keyed,
     contacts: BTreeMap<ContactRef, Contact>,
     custom_fields: BTreeMap<ContactRef, Option<String>>,
     /// Contacts that are left out by the definition that their campaign's contacts stand by.

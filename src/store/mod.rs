@@ -20,6 +20,7 @@ mod do_not_call;
 mod error;
 mod files;
 mod journal;
+pub mod keyed;
 mod leftovers;
 pub mod memory;
 mod override_record;
@@ -492,7 +493,7 @@ pub struct Why {
 
 /// Durable facts. Implementations are opened by their own functions, which take the instance lock.
 #[async_trait]
-pub trait Store: people::People + audit::Audit {
+pub trait Store: people::People + audit::Audit + keyed::KeyedRequests {
     /// This life's epoch.
     fn epoch(&self) -> Epoch;
 

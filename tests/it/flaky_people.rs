@@ -8,6 +8,7 @@ use dialops::{
     store::{
         NewAuditEntry, Store, StoreError,
         audit::{Audit, AuditEntry},
+        keyed::{Admitted, KeptAnswer, KeyedId, KeyedRequest, KeyedRequests},
         people::{Credential, People, Person, SecretDigest},
     },
 };
@@ -60,6 +61,21 @@ impl Audit for Flaky {
     }
 
     async fn audit_page(&self, _: Option<u64>, _: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        unreachable!()
+    }
+}
+
+#[async_trait]
+impl KeyedRequests for Flaky {
+    async fn admit_keyed(&self, _: KeyedRequest) -> Result<Admitted, StoreError> {
+        unreachable!()
+    }
+
+    async fn answer_keyed(&self, _: &KeyedId, _: KeptAnswer) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn release_keyed(&self, _: &KeyedId) -> Result<bool, StoreError> {
         unreachable!()
     }
 }

@@ -36,6 +36,7 @@ mod hooks;
 mod hostile;
 mod hours;
 mod http;
+mod idempotency;
 mod imports;
 mod isolate;
 mod journal;

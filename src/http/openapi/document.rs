@@ -113,6 +113,7 @@ fn described(route: &Route, operation: &Operation, shapes: &mut Shapes) -> Json 
     let more = [who(route.right), operation.more].join(" ");
     described["description"] = json!(more.trim());
     let mut taken = parameters::of_path(route.path);
+    taken.extend(route.takes_key().then(parameters::idempotency_key));
     taken.extend(operation.query.map(|shape| shapes.query(shape)).into_iter().flatten());
     if !taken.is_empty() {
         described["parameters"] = json!(taken);

@@ -2,7 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::domain::ids::SLUG_LENGTH_MAX;
+use crate::{
+    domain::ids::SLUG_LENGTH_MAX,
+    http::idempotency::{KEY_LENGTH_MAX, KEY_LENGTH_MIN},
+};
 
 /// Characters that can be shown, without a space at an end; at most 64.
 const PRINTABLE: &str =
@@ -40,6 +43,18 @@ pub(super) fn slug() -> Json {
 
 fn printable() -> Json {
     json!({ "type": "string", "minLength": 1, "maxLength": 64, "pattern": PRINTABLE })
+}
+
+/// The header of a write that may be repeated.
+pub(super) fn idempotency_key() -> Json {
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": false,
+        "description": "A text that no other request of the sender has; a request that comes again with it is answered \
+                        as the first was, and nothing is done again. Kept for 24 hours.",
+        "schema": { "type": "string", "pattern": format!("^[!-~]{{{KEY_LENGTH_MIN},{KEY_LENGTH_MAX}}}$") },
+    })
 }
 
 /// Takes away that a parameter may be null: it may be left out, and there is no null in a query.

@@ -26,6 +26,11 @@ use crate::{
     store::people::{CredentialKind, Person},
 };
 
+/// Random bytes.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], secret::NoEntropy> {
+    secret::random()
+}
+
 /// The header that a page sends with each command.
 const COMMAND_KEY: &str = "x-command-key";
 

@@ -20,7 +20,7 @@ const SECURE_COOKIE: &str = "__Host-dialops_session";
 /// The system has no random numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the system has no random numbers for a secret")]
-pub(super) struct NoEntropy;
+pub(in crate::http) struct NoEntropy;
 
 /// Random bytes.
 pub(super) fn random<const N: usize>() -> Result<[u8; N], NoEntropy> {

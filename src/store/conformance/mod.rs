@@ -10,6 +10,7 @@ mod guards;
 mod holds;
 mod journal;
 mod kept;
+mod keyed;
 mod order;
 mod outbox;
 mod overrides;

@@ -75,6 +75,7 @@ impl State {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let before = self.at_rest(campaign, customer)?;
+        self.keyed.forget_answers();
         let reference = before.reference;
         let after = erased(&before, pseudonyms.customer(reference));
         for attempt in self.attempts.values_mut().filter(|attempt| attempt.contact == reference) {

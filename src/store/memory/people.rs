@@ -110,6 +110,9 @@ impl MemoryStore {
     pub(super) fn note(&self, state: &mut State, changed: bool) -> bool {
         if let Some(entry) = self.entry.as_ref().filter(|_| changed) {
             state.audit(entry, self.clock.now().wall);
+            if let Some(request) = entry.request() {
+                state.keyed.done(request);
+            }
         }
         changed
     }

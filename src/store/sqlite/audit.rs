@@ -54,6 +54,7 @@ pub(super) fn is_change(reply: &Reply) -> bool {
         | Reply::Began(_)
         | Reply::Completed(_)
         | Reply::Count(_)
+        | Reply::Keyed(_)
         | Reply::Drifted(_) => false,
     }
 }

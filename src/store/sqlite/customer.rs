@@ -7,7 +7,7 @@ use super::{
     contact::{self, Kept},
     dispatch,
     fault::{Doing, Fault},
-    sql,
+    keyed, sql,
     statements::Statements,
     writer::Writer,
 };
@@ -100,6 +100,7 @@ pub(super) fn erase(writer: &mut Writer, campaign: &CampaignId, customer: &Custo
     contact::rewrite(&mut all, &rules, &kept, &after);
     dispatch::erase(&mut all, id, rules.now);
     all.execute(&writer.conn, doing)?;
+    keyed::forget_answers(&writer.conn)?;
     Ok(id)
 }
 

@@ -6,7 +6,7 @@
 //! | `writer` | the loop that turns what is queued into one transaction |
 //! | `intent` `outcome` `business` `campaigns` `import` `batch` `customer` `day` | what the writer does |
 //! | `journal` | what became of commits, and what has happened |
-//! | `people` `audit` | who is let in, and who changed what |
+//! | `people` `audit` `keyed` | who is let in, who changed what, and writes that came with an idempotency key |
 //! | `overrides` | what people decide against the files for a while |
 //! | `dispatch` `outbox` | what others are to be told: callbacks and text messages |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
@@ -42,6 +42,7 @@ mod import;
 mod intent;
 mod journal;
 mod kept;
+mod keyed;
 mod leftover;
 mod listed;
 mod open;

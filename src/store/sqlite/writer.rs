@@ -26,6 +26,7 @@ use super::{
     evaluations::{Evaluations, UnderWay},
     fault::{Doing, Fault},
     files, import, intent, journal,
+    keyed::{self, Keyed},
     open::BUSY_TIMEOUT,
     orders::Orders,
     outcome, overrides, people,
@@ -51,7 +52,7 @@ use crate::{
     store::{
         BusinessDecision, BusinessRequest, CampaignChange, DispatchFilter, DispatchId, Entries, Evaluated, FileChanges,
         GateSettings, ImportOutcome, IntentDecision, IntentRequest, Lane, LegRecord, ListingOutcome, Milestone,
-        NewAuditEntry, News, Settlement, StoreError, Tried, pseudonym::Pseudonyms, row::micros,
+        NewAuditEntry, News, Settlement, StoreError, Tried, keyed::Admitted, pseudonym::Pseudonyms, row::micros,
     },
     telemetry::status::Verification,
 };
@@ -71,6 +72,7 @@ pub(super) const LONG_QUEUE: usize = 8;
 /// What the writer may be asked.
 pub(super) enum Work {
     Heartbeat,
+    Keyed(Keyed),
     ForeignWrites,
     Checkpoint,
     /// Whether the order file is on the disk.
@@ -144,6 +146,8 @@ pub(super) enum Reply {
     Drifted(Vec<Drift>),
     /// A contact of which places may be left.
     Gone(ContactRef),
+    /// How a request with an idempotency key stands.
+    Keyed(Admitted),
 }
 
 /// A piece of work, and who waits for it.
@@ -475,6 +479,9 @@ impl Writer {
         let reply = self.perform(work)?;
         if let Some(entry) = entry.filter(|_| audit::is_change(&reply)) {
             audit::add(&self.conn, entry, self.now())?;
+            if let Some(request) = entry.request() {
+                keyed::done(&self.conn, request)?;
+            }
         }
         Ok(reply)
     }
@@ -482,7 +489,10 @@ impl Writer {
     fn perform(&mut self, work: Work) -> Result<Reply, Fault> {
         self.execute("SAVEPOINT command", "beginning a command")?;
         match work {
-            Work::Heartbeat => self.beat("heartbeat_at")?,
+            Work::Heartbeat => {
+                self.beat("heartbeat_at")?;
+                keyed::forget(&self.conn, self.now())?;
+            }
             Work::ForeignWrites => return self.foreign_writes().map(Reply::Count),
             Work::Close(ordered) => self.close(ordered)?,
             // Between two transactions, not in one.
@@ -554,6 +564,7 @@ impl Writer {
             Work::Screen(campaign, contacts, now) => do_not_call::screen(self, &campaign, &contacts, now)?,
             Work::Journal(entries) => journal::add(&self.conn, &entries)?,
             Work::People(change) => return people::change(&self.conn, &change, self.now()).map(Reply::Changed),
+            Work::Keyed(work) => return keyed::perform(&self.conn, work, self.shared.epoch, self.now()),
             Work::Audit(entry) => audit::add(&self.conn, &entry, self.now())?,
             Work::Claim(id) => return dispatch::claim(&self.conn, id, self.now()).map(Reply::Changed),
             Work::Tried(id, tried) => dispatch::tried(&self.conn, id, &tried, self.now())?,
