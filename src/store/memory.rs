@@ -17,6 +17,7 @@ mod outbox;
 mod overrides;
 mod page;
 mod people;
+mod questionnaire;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,6 +34,7 @@ use self::{
     do_not_call::DoNotCall,
     journal::Journal,
     people::Known,
+    questionnaire::HeldAnswers,
 };
 use super::{
     Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest,
@@ -106,6 +108,8 @@ struct State {
     attempts: BTreeMap<AttemptId, Attempt>,
     /// Business results in the order in which they were set.
     business: Vec<(ContactRef, BusinessRecord)>,
+    /// What attempts ask, and what was answered.
+    answers: BTreeMap<AttemptId, HeldAnswers>,
     legs: BTreeMap<LegId, Leg>,
     agents: BTreeMap<AgentId, Availability>,
     do_not_call: DoNotCall,

@@ -52,5 +52,8 @@ pub fn complete(questions: &[Question], answers: &Answers) -> Result<Answers, Ve
         return Err(missing.into_iter().map(|question| question.id.clone()).collect());
     }
     let on_path = path(questions, answers).into_iter();
-    Ok(on_path.filter_map(|question| answers.get_key_value(&question.id)).map(|(id, a)| (id.clone(), a.clone())).collect())
+    Ok(on_path
+        .filter_map(|question| answers.get_key_value(&question.id))
+        .map(|(id, a)| (id.clone(), a.clone()))
+        .collect())
 }

@@ -28,4 +28,10 @@ impl Questionnaire {
         let questions = versions.get(&named.version)?.questions.clone();
         Some(Self { survey: id.clone(), name: name.clone(), version: named.version, questions })
     }
+
+    /// Where it stands among others.
+    #[must_use]
+    pub fn order(&self) -> (&SurveyId, u32) {
+        (&self.survey, self.version)
+    }
 }

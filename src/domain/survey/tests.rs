@@ -147,7 +147,9 @@ fn questionnaires() -> impl Strategy<Value = Vec<Question>> {
             let goto = match form {
                 0 => Goto::Next,
                 1 => Goto::Always(target(at + ahead)),
-                _ => Goto::ByAnswer(jumps.into_iter().map(|(key, ahead)| (key.to_string(), target(at + ahead))).collect()),
+                _ => Goto::ByAnswer(
+                    jumps.into_iter().map(|(key, ahead)| (key.to_string(), target(at + ahead))).collect(),
+                ),
             };
             Question { required, goto, ..question(&format!("q{at}"), AnswerKind::Scale { min: 0, max: 2 }) }
         });

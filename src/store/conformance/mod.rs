@@ -14,6 +14,7 @@ mod order;
 mod outbox;
 mod overrides;
 mod people;
+mod questionnaires;
 mod sqlite;
 mod twins;
 mod verbs;

@@ -30,7 +30,7 @@ use super::{
     orders::Orders,
     outcome, overrides, people,
     place::{self, Stale},
-    sql,
+    questionnaire, sql,
     statements::Statements,
     stuck::Stuck,
     verified,
@@ -51,7 +51,10 @@ use crate::{
     store::{
         BusinessDecision, BusinessRequest, CampaignChange, DispatchFilter, DispatchId, Entries, Evaluated, FileChanges,
         GateSettings, ImportOutcome, IntentDecision, IntentRequest, Lane, LegRecord, ListingOutcome, Milestone,
-        NewAuditEntry, News, Settlement, StoreError, Tried, pseudonym::Pseudonyms, row::micros,
+        NewAuditEntry, News, Settlement, StoreError, Tried,
+        pseudonym::Pseudonyms,
+        questionnaire::{AnswersDecision, SaveAnswers},
+        row::micros,
     },
     telemetry::status::Verification,
 };
@@ -81,6 +84,7 @@ pub(super) enum Work {
     Note(Box<Milestone>),
     Settle(Box<Settlement>),
     Business(Box<BusinessRequest>),
+    Answers(Box<SaveAnswers>),
     Advance(ContactRef, u32, Box<Progress>),
     Availability(AgentId, Availability),
     /// `None` against whatever is in force.
@@ -124,6 +128,7 @@ pub(super) enum Reply {
     /// Whether a business result changed the contact once more.
     Settled(bool),
     Business(BusinessDecision),
+    Answers(AnswersDecision),
     Imported(ImportOutcome),
     Evaluated(Option<Evaluated>),
     /// A definition is to be applied.
@@ -501,6 +506,7 @@ impl Writer {
             }
             Work::Settle(settlement) => return outcome::settle(self, &settlement).map(Reply::Settled),
             Work::Business(request) => return business::set(self, *request).map(Reply::Business),
+            Work::Answers(save) => return questionnaire::save(&self.conn, &save).map(Reply::Answers),
             Work::Advance(contact, version, progress) => self.advance(contact, version, &progress)?,
             Work::Availability(agent, availability) => {
                 campaigns::set_availability(&self.conn, &agent, availability)?;
