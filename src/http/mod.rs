@@ -30,6 +30,7 @@ mod page;
 mod pause;
 mod people;
 mod plan;
+mod questionnaire;
 mod reconcile;
 mod router;
 mod routes;
