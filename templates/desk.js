@@ -4,6 +4,7 @@ const {agent, key} = document.body.dataset;
 const trouble = document.getElementById("trouble");
 let ahead = 0;
 let source;
+let lost = false;
 
 function tell(text) {
   trouble.textContent = text;
@@ -16,11 +17,23 @@ function show(sections) {
   for (const [id, html] of Object.entries(sections)) {
     if (shown[id] === html) continue;
     shown[id] = html;
+    if (id === "questions" && isSame(html)) continue;
     const focused = document.activeElement && document.activeElement.id;
     document.getElementById(id).innerHTML = html;
     if (focused && document.getElementById(focused)) document.getElementById(focused).focus();
   }
+  beginQuestions();
   tick();
+}
+
+// The questionnaire of the same call stays as it stands there, but for the line above it.
+function isSame(html) {
+  const made = document.createElement("template");
+  made.innerHTML = html;
+  const [now, then] = [made.content, document].map((place) => place.querySelector("[data-key]"));
+  if (!now || !then || now.dataset.key !== then.dataset.key) return false;
+  document.getElementById("questions-note").textContent = now.querySelector("#questions-note").textContent;
+  return true;
 }
 
 // Each connection begins with everything as it is now.
@@ -32,9 +45,12 @@ function connect() {
     ahead = Date.parse(now) - Date.now();
     tell("");
     show(sections);
+    if (lost) load();
+    lost = false;
   };
   source.addEventListener("gone", () => { location.href = "/sign-in"; });
   source.onerror = () => {
+    lost = true;
     tell("The connection is lost. What you see may be old; it is being tried again.");
     if (source.readyState === EventSource.CLOSED) setTimeout(again, 2000);
   };
@@ -95,13 +111,14 @@ document.addEventListener("change", ({target}) => {
 
 document.addEventListener("submit", async (event) => {
   event.preventDefault();
+  if (event.target.id === "questions-form") return complete();
   if (await send(event.target.dataset.send, body(event.target))) connect();
 });
 
 document.getElementById("leave").addEventListener("click", async () => {
+  await saveDraft();
   await send(`PUT /api/v1/agents/${agent}`, JSON.stringify({state: "signed_out"}));
-  if (await send("POST /sign-out", "{}")) location.href = "/sign-in";
+  if (!await send("POST /sign-out", "{}")) return;
+  sessionStorage.clear();
+  location.href = "/sign-in";
 });
-
-setInterval(tick, 1000);
-connect();

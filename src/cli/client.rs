@@ -122,6 +122,11 @@ impl Client {
         self.send(self.request(Method::GET, self.url(path)?)).await
     }
 
+    /// The same with a query.
+    pub(super) async fn stream_with(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Response, Failure> {
+        self.send(self.request(Method::GET, self.url_with(path, query)?)).await
+    }
+
     /// `POST` of JSON, an answer without a body.
     pub(super) async fn send_json(&self, path: &[&str], body: &impl Serialize) -> Result<(), Failure> {
         self.command(self.request(Method::POST, self.url(path)?).json(body)).await.map(drop)

@@ -90,7 +90,8 @@ fn fields(contact: &ListedContact) -> Result<[String; 9], Failure> {
     ])
 }
 
-fn row(fields: &[String]) -> Result<String, Failure> {
+/// Fields as a row of CSV.
+pub(super) fn row(fields: &[String]) -> Result<String, Failure> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
     let unwritten =
         |error: &dyn std::error::Error| Failure::failed(format!("a row can't be written: {error}"), "report this");

@@ -25,6 +25,7 @@ pub mod output;
 mod overrides;
 mod people;
 mod plan;
+mod questionnaire;
 mod reconcile;
 mod results;
 mod run;
@@ -78,6 +79,8 @@ enum Command {
     Status(status::Args),
     /// Print the attempts of a campaign
     Results(results::Args),
+    /// Print what agents have answered in questionnaires, count it, or complete one
+    Questionnaire(questionnaire::Args),
     /// Tell what happened to a campaign or a customer, and what will
     Why(why::Args),
     /// Import contacts, edit one or take one away
@@ -149,6 +152,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Schema(args) => to_stdout(|out, err| schema::run(args, out, err)),
         Command::Status(args) => client_runtime()?.block_on(status::run(args, &target)),
         Command::Results(args) => client_runtime()?.block_on(results::run(args, &target)),
+        Command::Questionnaire(args) => client_runtime()?.block_on(questionnaire::run(args, &target)),
         Command::Why(args) => client_runtime()?.block_on(why::run(args, &target)),
         Command::Contacts(args) => client_runtime()?.block_on(contacts::run(args, &target)),
         Command::Batches(args) => client_runtime()?.block_on(batches::run(args, &target)),

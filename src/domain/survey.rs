@@ -1,5 +1,12 @@
 //! Surveys: what an agent asks a customer during a call.
 
+pub mod answer;
+pub mod counts;
+pub mod path;
+pub mod questionnaire;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use super::ids::{QuestionId, SurveyId};
@@ -51,7 +58,7 @@ pub struct Question {
     pub text: String,
     /// What may be answered.
     pub answer: AnswerKind,
-    /// Whether the survey is complete without an answer.
+    /// Whether the survey is complete only with an answer.
     pub required: bool,
     /// What comes next.
     pub goto: Goto,

@@ -33,6 +33,7 @@ mod pause;
 mod people;
 mod plan;
 mod problem;
+mod questionnaire;
 mod reconcile;
 mod router;
 mod routes;

@@ -14,7 +14,7 @@ use axum::{
 use super::{
     access::Right::{self, Desk, Lead, Look, Open, Own, Rule, SignedIn},
     agents, audit, batches, business, campaigns, contacts, customers, deliveries, desk, do_not_call, files, health,
-    hooks, journal, listing, openapi, overrides, page, pause, people, plan, reconcile,
+    hooks, journal, listing, openapi, overrides, page, pause, people, plan, questionnaire, reconcile,
     state::ServerState,
     status,
 };
@@ -94,7 +94,7 @@ impl Route {
 
 /// All of them.
 pub(super) fn all() -> Vec<Route> {
-    [open(), people(), looks(), contacts(), decisions()].into_iter().flatten().collect()
+    [open(), people(), looks(), questionnaires(), contacts(), decisions()].into_iter().flatten().collect()
 }
 
 /// What holds no personal data, and forms that bring what it takes.
@@ -154,6 +154,31 @@ fn looks() -> Vec<Route> {
         show("/api/v1/deliveries", Lead, get(deliveries::list)),
         show("/api/v1/overrides", Look, get(overrides::list)).lengthy(),
         show("/api/v1/plan", Lead, post(plan::post).limited(plan::BODY_BYTES_MAX)).lengthy(),
+    ]
+}
+
+/// What was asked in calls, and what was answered.
+fn questionnaires() -> Vec<Route> {
+    const OF_CALL: &str = "/api/v1/agents/{agent}/questionnaire";
+    const OF_ATTEMPT: &str = "/api/v1/attempts/{attempt}/questionnaire";
+    const COMPLETE: &str = "/api/v1/attempts/{attempt}/questionnaire/complete";
+    const SAVE: &str = "questionnaire.save";
+    const COMPLETED: &str = "questionnaire.complete";
+    const LONG: usize = questionnaire::BODY_BYTES_MAX;
+    vec![
+        show(OF_CALL, Own, get(questionnaire::of_call)),
+        change(OF_CALL, Own, SAVE, put(questionnaire::save_of_call).limited(LONG)),
+        change(
+            "/api/v1/agents/{agent}/questionnaire/complete",
+            Own,
+            COMPLETED,
+            post(questionnaire::complete_of_call).limited(LONG),
+        ),
+        show(OF_ATTEMPT, Lead, get(questionnaire::of_attempt)),
+        change(OF_ATTEMPT, Lead, SAVE, put(questionnaire::save_of_attempt).limited(LONG)),
+        change(COMPLETE, Lead, COMPLETED, post(questionnaire::complete_of_attempt).limited(LONG)),
+        show("/api/v1/campaigns/{campaign}/questionnaire/answers", Lead, get(questionnaire::list)).lengthy(),
+        show("/api/v1/campaigns/{campaign}/questionnaire/counts", Lead, get(questionnaire::counts)).lengthy(),
     ]
 }
 

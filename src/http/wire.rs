@@ -11,6 +11,7 @@ pub mod journal;
 pub mod overrides;
 pub mod people;
 pub mod plan;
+pub mod questionnaire;
 
 use std::collections::BTreeMap;
 

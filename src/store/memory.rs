@@ -18,6 +18,7 @@ mod outbox;
 mod overrides;
 mod page;
 mod people;
+mod questionnaire;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,6 +36,7 @@ use self::{
     journal::Journal,
     keyed::Keyed,
     people::Known,
+    questionnaire::HeldAnswers,
 };
 use super::{
     Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest,
@@ -111,6 +113,8 @@ struct State {
     attempts: BTreeMap<AttemptId, Attempt>,
     /// Business results in the order in which they were set.
     business: Vec<(ContactRef, BusinessRecord)>,
+    /// What attempts ask, and what was answered.
+    answers: BTreeMap<AttemptId, HeldAnswers>,
     legs: BTreeMap<LegId, Leg>,
     agents: BTreeMap<AgentId, Availability>,
     do_not_call: DoNotCall,

@@ -26,6 +26,7 @@ pub mod memory;
 mod override_record;
 pub mod people;
 mod pseudonym;
+pub mod questionnaire;
 mod row;
 pub mod sqlite;
 
@@ -493,7 +494,7 @@ pub struct Why {
 
 /// Durable facts. Implementations are opened by their own functions, which take the instance lock.
 #[async_trait]
-pub trait Store: people::People + audit::Audit + keyed::KeyedRequests {
+pub trait Store: people::People + audit::Audit + keyed::KeyedRequests + questionnaire::Questionnaires {
     /// This life's epoch.
     fn epoch(&self) -> Epoch;
 

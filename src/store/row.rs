@@ -436,7 +436,8 @@ pub(super) fn identity(text: &str) -> Result<LegIdentity, StoreError> {
     serde_json::from_str(text).map(|Wrapped(identity)| identity).map_err(|_| damaged("identity"))
 }
 
-fn json<T: Serialize>(value: &T) -> String {
+/// A value as a column has it.
+pub(super) fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("plain structs of texts and integers always become JSON")
 }
 

@@ -10,10 +10,10 @@ use crate::{
     wire::Wire,
 };
 
-const PASSWORD: &str = "several words are long";
+pub(crate) const PASSWORD: &str = "several words are long";
 
 /// What nobody but the customer's agent may see.
-const CANARY: &str = "Canary-Kowalski";
+pub(crate) const CANARY: &str = "Canary-Kowalski";
 const SECRET: &str = "DE89370400440532013000";
 
 const SHARED: &str = r#"
@@ -60,7 +60,7 @@ const TENANT: &str = "id = \"acme\"\nname = \"Acme\"\ntimezone = \"UTC\"\nregion
                       [agents]\nring = \"10s\"\nwrap_up = \"WRAP\"\nwrap_up_result = \"not-noted\"\n";
 
 /// A stage whose agents have time for notes.
-fn stage(agents: &[&str], wrap_up: &str) -> Stage {
+pub(crate) fn stage(agents: &[&str], wrap_up: &str) -> Stage {
     let stage = Stage::new(agents);
     stage.write_categories();
     stage.repository.write("campaigns/shared/business-results.toml", SHARED);
@@ -77,7 +77,7 @@ fn stage(agents: &[&str], wrap_up: &str) -> Stage {
     stage
 }
 
-fn import(stage: &Stage, numbers: &[String]) {
+pub(crate) fn import(stage: &Stage, numbers: &[String]) {
     let mut text = "customer_id,number.mobile,attr.surname,attr.score,attr.account\n".to_owned();
     for (row, number) in numbers.iter().enumerate() {
         text.push_str(&format!("c{},{number},{CANARY},17,{SECRET}\n", row + 1));
@@ -86,7 +86,7 @@ fn import(stage: &Stage, numbers: &[String]) {
 }
 
 /// Gives an agent a password, as an admin would with a pipe.
-fn give_password(stage: &Stage, agent: &str) {
+pub(crate) fn give_password(stage: &Stage, agent: &str) {
     let mut command = stage.command(&["agents", "password", agent]);
     let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(format!("{PASSWORD}\n").as_bytes()).unwrap();
@@ -95,7 +95,7 @@ fn give_password(stage: &Stage, agent: &str) {
 }
 
 /// Signs in without a mouse.
-fn sign_in(address: &SocketAddr, browser: &Browser, agent: &str, password: &str) {
+pub(crate) fn sign_in(address: &SocketAddr, browser: &Browser, agent: &str, password: &str) {
     browser.open(&format!("http://{address}/agent"));
     assert!(browser.url().ends_with("/sign-in"), "{}", browser.url());
     browser.keys(agent);
@@ -104,14 +104,14 @@ fn sign_in(address: &SocketAddr, browser: &Browser, agent: &str, password: &str)
     browser.keys("\u{e007}");
 }
 
-fn audit(stage: &Stage) -> Vec<Value> {
+pub(crate) fn audit(stage: &Stage) -> Vec<Value> {
     let page: Value =
         serde_json::from_str(&stage.cli(&["audit", "list", "--limit", "1000", "--format", "json"])).unwrap();
     page["entries"].as_array().unwrap().clone()
 }
 
 /// Where nothing personal may stand: the log, metrics, status, events and the audit log.
-fn open_places(stage: &Stage, daemon: &crate::stage::daemon::Daemon) -> String {
+pub(crate) fn open_places(stage: &Stage, daemon: &crate::stage::daemon::Daemon) -> String {
     let paths = ["/metrics", "/api/v1/status", "/", "/api/v1/events", "/api/v1/history", "/api/v1/audit"];
     let served: String = paths.iter().map(|path| daemon.get(path).unwrap().1).collect();
     served + &daemon.log() + &stage.cli(&["events"])

@@ -1,15 +1,16 @@
-//! The reconciling loop asks nothing about people, and nobody commands it here.
+//! The reconciling loop asks nothing about people or answers, and nobody commands it here.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use dialops::{
-    domain::ids::PersonId,
+    domain::ids::{AttemptId, CampaignId, CustomerId, PersonId},
     store::{
         NewAuditEntry, Store, StoreError,
         audit::{Audit, AuditEntry},
         keyed::{Admitted, KeptAnswer, KeyedId, KeyedRequest, KeyedRequests},
         people::{Credential, People, Person, SecretDigest},
+        questionnaire::{AnswersDecision, Asked, FilledQuestionnaire, Questionnaires, SaveAnswers},
     },
 };
 
@@ -76,6 +77,42 @@ impl KeyedRequests for Flaky {
     }
 
     async fn release_keyed(&self, _: &KeyedId) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+}
+
+#[async_trait]
+impl Questionnaires for Flaky {
+    async fn questionnaire(&self, _: AttemptId) -> Result<Option<FilledQuestionnaire>, StoreError> {
+        unreachable!()
+    }
+
+    async fn questionnaires_of(&self, _: &[AttemptId]) -> Result<BTreeMap<AttemptId, FilledQuestionnaire>, StoreError> {
+        unreachable!()
+    }
+
+    async fn questionnaires_of_contact(
+        &self,
+        _: &CampaignId,
+        _: &CustomerId,
+    ) -> Result<Vec<FilledQuestionnaire>, StoreError> {
+        unreachable!()
+    }
+
+    async fn questionnaire_page(
+        &self,
+        _: &CampaignId,
+        _: Option<AttemptId>,
+        _: u32,
+    ) -> Result<Vec<FilledQuestionnaire>, StoreError> {
+        unreachable!()
+    }
+
+    async fn asked(&self, _: &CampaignId) -> Result<Vec<Asked>, StoreError> {
+        unreachable!()
+    }
+
+    async fn save_answers(&self, _: SaveAnswers) -> Result<AnswersDecision, StoreError> {
         unreachable!()
     }
 }

@@ -52,6 +52,7 @@ mod overrides;
 mod phones;
 mod plan;
 mod policies;
+mod questionnaires;
 mod random_cases;
 mod receiver;
 mod reconcile;

@@ -61,6 +61,14 @@ const ROWS: &[(&str, &str, &[Who])] = &[
     ("PUT", "/api/v1/agents/{agent}", OWN),
     ("POST", "/api/v1/agents/{agent}/hang-up", OWN),
     ("POST", "/api/v1/agents/{agent}/result", OWN),
+    ("GET", "/api/v1/agents/{agent}/questionnaire", OWN),
+    ("PUT", "/api/v1/agents/{agent}/questionnaire", OWN),
+    ("POST", "/api/v1/agents/{agent}/questionnaire/complete", OWN),
+    ("GET", "/api/v1/attempts/{attempt}/questionnaire", LEAD),
+    ("PUT", "/api/v1/attempts/{attempt}/questionnaire", LEAD),
+    ("POST", "/api/v1/attempts/{attempt}/questionnaire/complete", LEAD),
+    ("GET", "/api/v1/campaigns/{campaign}/questionnaire/answers", LEAD),
+    ("GET", "/api/v1/campaigns/{campaign}/questionnaire/counts", LEAD),
     ("GET", "/api/v1/history", LOOK),
     ("GET", "/api/v1/events", LOOK),
     ("GET", "/api/v1/files", LEAD),
@@ -121,7 +129,7 @@ fn routes() -> BTreeSet<(String, String)> {
 fn filled(path: &str) -> String {
     [("campaign", "spring"), ("customer", "c-1"), ("batch", "first"), ("agent", "anna"), ("person", "nobody")]
         .into_iter()
-        .chain([("list", "objected"), ("id", "7")])
+        .chain([("list", "objected"), ("id", "7"), ("attempt", "a1-1")])
         .fold(path.to_owned(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value))
 }
 

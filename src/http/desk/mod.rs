@@ -3,6 +3,7 @@
 //! Its sections are made here, and sent anew over server-sent events as they change. Each connection begins with all
 //! of them, so a page that lost its connection is right again with the next.
 
+mod questions;
 mod view;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
@@ -63,7 +64,8 @@ pub(super) async fn script() -> Response {
     let kind = HeaderValue::from_static("text/javascript; charset=utf-8");
     let cache = HeaderValue::from_static("no-cache");
     let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache)];
-    (headers, include_str!("../../../templates/desk.js")).into_response()
+    (headers, concat!(include_str!("../../../templates/desk.js"), include_str!("../../../templates/questions.js")))
+        .into_response()
 }
 
 /// What is sent of it.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use askama::Template;
 use secrecy::ExposeSecret;
 
-use super::not_rendered;
+use super::{not_rendered, questions::QuestionsSection};
 use crate::{
     contacts::Place,
     domain::{
@@ -59,6 +59,7 @@ impl Seen {
 pub(super) struct Sections {
     pub(super) state: String,
     pub(super) call: String,
+    pub(super) questions: String,
     pub(super) result: String,
     pub(super) waiting: String,
     pub(super) calls: String,
@@ -80,6 +81,7 @@ impl Sections {
         Ok(Self {
             state: render(&StateSection::of(agent, &status, definitions))?,
             call: render(&CallSection::of(state, agent, &status, history.as_ref(), definitions))?,
+            questions: render(&QuestionsSection::of(state, agent, &status, &zone).await?)?,
             result: render(&ResultSection::of(agent, &status, history.as_ref(), definitions))?,
             waiting: render(&WaitingSection::of(state, agent, &status, generation.as_deref()))?,
             calls: render(&CallsSection::of(&last, &zone, definitions))?,
@@ -91,6 +93,7 @@ impl Sections {
         let all = [
             ("state", &self.state, &sent.state),
             ("call", &self.call, &sent.call),
+            ("questions", &self.questions, &sent.questions),
             ("result", &self.result, &sent.result),
             ("waiting", &self.waiting, &sent.waiting),
             ("calls", &self.calls, &sent.calls),

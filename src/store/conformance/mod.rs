@@ -15,6 +15,7 @@ mod order;
 mod outbox;
 mod overrides;
 mod people;
+mod questionnaires;
 mod sqlite;
 mod twins;
 mod verbs;

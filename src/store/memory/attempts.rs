@@ -20,6 +20,7 @@ use crate::{
         policy::ResultPolicy,
         reason::Hold,
         results::CallResult,
+        survey::questionnaire::Questionnaire,
     },
     store::{
         AttemptRecord, DispatchEvent, GateSettings, IntentDecision, IntentRequest, LeftoverAttempt, LeftoverLeg,
@@ -122,7 +123,9 @@ impl State {
         }
         let intent =
             RecordedIntent::new(generation.revision_of(&campaign.id), campaign, contact, request.number, now.wall);
+        let (attempt, asked) = (request.attempt, Questionnaire::of(&generation.definitions, campaign));
         self.record(request, &intent, opener, mono);
+        self.ask(attempt, asked);
         IntentDecision::Recorded(Box::new(intent))
     }
 
@@ -189,6 +192,7 @@ impl State {
                 held.caller_usage.retain(|_, used| *used > 0);
             }
             self.forget_attempt(attempt);
+            self.answers.remove(&attempt);
             self.stand(gone.contact);
             self.results_take_effect(gone.contact, now);
         }

@@ -88,6 +88,7 @@ impl State {
             |leg: &super::Leg| leg.attempt.and_then(|id| attempts.get(&id)).is_some_and(|a| a.contact == reference);
         self.legs.retain(|_, leg| !is_of(leg));
         self.custom_fields.insert(reference, None);
+        self.erase_answers(reference);
         for (_, record) in self.business.iter_mut().filter(|(contact, _)| *contact == reference) {
             record.note = None;
         }

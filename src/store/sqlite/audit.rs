@@ -16,6 +16,7 @@ use super::{
 use crate::store::{
     BusinessDecision, Store, StoreError,
     audit::{Audit, AuditEntry, NewAuditEntry},
+    questionnaire::AnswersDecision,
     row::{self, micros},
 };
 
@@ -45,6 +46,7 @@ pub(super) fn add(conn: &Connection, new: &NewAuditEntry, now: Timestamp) -> Res
 pub(super) fn is_change(reply: &Reply) -> bool {
     match reply {
         Reply::Changed(changed) | Reply::Settled(changed) => *changed,
+        Reply::Answers(decision) => matches!(decision, AnswersDecision::Saved { changed: true, .. }),
         Reply::Business(decision) => matches!(decision, BusinessDecision::Set { .. }),
         Reply::Done | Reply::Overridden(_) | Reply::Gone(_) | Reply::Imported(_) | Reply::Listed(_) => true,
         Reply::Resealed(rewritten) => *rewritten > 0,

@@ -7,7 +7,7 @@ use super::{
     contact::{self, Kept},
     dispatch,
     fault::{Doing, Fault},
-    keyed, sql,
+    keyed, questionnaire, sql,
     statements::Statements,
     writer::Writer,
 };
@@ -98,6 +98,7 @@ pub(super) fn erase(writer: &mut Writer, campaign: &CampaignId, customer: &Custo
     let rules = writer.rules(campaign);
     let mut all = Statements::default();
     contact::rewrite(&mut all, &rules, &kept, &after);
+    questionnaire::erase(conn, &mut all, id)?;
     dispatch::erase(&mut all, id, rules.now);
     all.execute(&writer.conn, doing)?;
     keyed::forget_answers(&writer.conn)?;

@@ -10,7 +10,7 @@ use super::{
     contact::{self, Kept, Rules, column},
     do_not_call,
     fault::{Doing, Fault},
-    outcome,
+    outcome, questionnaire,
     sql::{self, Row},
     statements::Statements,
     writer::{Shared, Writer},
@@ -32,6 +32,7 @@ use crate::{
         phone::E164,
         reason::Hold,
         results::CallResult,
+        survey::questionnaire::Questionnaire,
     },
     store::{
         IntentDecision, IntentRequest,
@@ -112,7 +113,9 @@ fn admit(
     let called = kept.contact.progress.numbers[request.number].e164.clone();
     let rules = Rules { now: intent.at, ..writer.rules(&campaign.id) };
     let overrides = writer.overrides.placed_under(&campaign.id, intent.at);
-    let written = written(&rules, request, kept, &intent, &called, &overrides);
+    let asked = writer.generation.as_ref().and_then(|it| Questionnaire::of(&it.definitions, campaign));
+    let asked = asked.map(|asked| questionnaire::key(&writer.conn, &asked)).transpose()?;
+    let written = written(&rules, request, kept, &intent, (&called, asked), &overrides);
     if let Err(fault) = written.execute(&writer.conn, "writing an intent") {
         let Some(constraint) = fault.unique_violation() else { return Err(fault) };
         return on_call_after_all(writer, &constraint, &called).ok_or(fault);
@@ -146,14 +149,14 @@ fn written(
     request: &IntentRequest,
     kept: &Kept,
     intent: &RecordedIntent,
-    called: &E164,
+    (called, asked): (&E164, Option<i64>),
     overrides: &[OverrideId],
 ) -> Statements {
     let mut all = Statements::default();
     let (attempt, contact) = (request.attempt.to_i64(), &kept.contact);
     const ATTEMPT: &str = "INSERT INTO attempt (id, campaign, contact, number_index, number, caller_number, agent, \
-                           trunk, placed_at, rule, overrides, generation, do_not_call_version) \
-                           SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
+                           trunk, placed_at, rule, overrides, questionnaire, generation, do_not_call_version) \
+                           SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
                            coalesce((SELECT id FROM generation WHERE revision = ?), generation), do_not_call_version \
                            FROM store";
     all.add(ATTEMPT)
@@ -168,6 +171,7 @@ fn written(
         .bind(micros(intent.at))
         .bind(request.rule.as_ref().map(BusinessKey::to_string))
         .bind(row::overrides_text(overrides))
+        .bind(asked)
         .bind(intent.revision.as_str());
     const LIVE: &str = "INSERT INTO live_call (attempt, contact, customer_id, policy, local_date, next_day_at, \
                         last_event_at) VALUES (?, ?, ?, ?, ?, ?, ?)";

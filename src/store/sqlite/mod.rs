@@ -8,6 +8,7 @@
 //! | `journal` | what became of commits, and what has happened |
 //! | `people` `audit` `keyed` | who is let in, who changed what, and writes that came with an idempotency key |
 //! | `overrides` | what people decide against the files for a while |
+//! | `questionnaire` | what attempts ask, and what was answered |
 //! | `dispatch` `outbox` | what others are to be told: callbacks and text messages |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
 //! | `place` | who is next: keys that compare as contacts are served |
@@ -53,6 +54,7 @@ mod overrides;
 mod pause;
 mod people;
 mod place;
+mod questionnaire;
 mod read;
 mod readers;
 mod release;

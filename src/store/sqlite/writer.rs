@@ -31,7 +31,7 @@ use super::{
     orders::Orders,
     outcome, overrides, people,
     place::{self, Stale},
-    sql,
+    questionnaire, sql,
     statements::Statements,
     stuck::Stuck,
     verified,
@@ -52,7 +52,11 @@ use crate::{
     store::{
         BusinessDecision, BusinessRequest, CampaignChange, DispatchFilter, DispatchId, Entries, Evaluated, FileChanges,
         GateSettings, ImportOutcome, IntentDecision, IntentRequest, Lane, LegRecord, ListingOutcome, Milestone,
-        NewAuditEntry, News, Settlement, StoreError, Tried, keyed::Admitted, pseudonym::Pseudonyms, row::micros,
+        NewAuditEntry, News, Settlement, StoreError, Tried,
+        keyed::Admitted,
+        pseudonym::Pseudonyms,
+        questionnaire::{AnswersDecision, SaveAnswers},
+        row::micros,
     },
     telemetry::status::Verification,
 };
@@ -83,6 +87,7 @@ pub(super) enum Work {
     Note(Box<Milestone>),
     Settle(Box<Settlement>),
     Business(Box<BusinessRequest>),
+    Answers(Box<SaveAnswers>),
     Advance(ContactRef, u32, Box<Progress>),
     Availability(AgentId, Availability),
     /// `None` against whatever is in force.
@@ -126,6 +131,7 @@ pub(super) enum Reply {
     /// Whether a business result changed the contact once more.
     Settled(bool),
     Business(BusinessDecision),
+    Answers(AnswersDecision),
     Imported(ImportOutcome),
     Evaluated(Option<Evaluated>),
     /// A definition is to be applied.
@@ -511,6 +517,7 @@ impl Writer {
             }
             Work::Settle(settlement) => return outcome::settle(self, &settlement).map(Reply::Settled),
             Work::Business(request) => return business::set(self, *request).map(Reply::Business),
+            Work::Answers(save) => return questionnaire::save(&self.conn, &save).map(Reply::Answers),
             Work::Advance(contact, version, progress) => self.advance(contact, version, &progress)?,
             Work::Availability(agent, availability) => {
                 campaigns::set_availability(&self.conn, &agent, availability)?;

@@ -7,16 +7,18 @@ mod decisions;
 mod looks;
 mod pages;
 mod people;
+mod questionnaires;
 
 use super::operation::{self, Operation};
 
 /// The groups, in the order in which they are shown.
-pub(super) const TAGS: [(&str, &str); 8] = [
+pub(super) const TAGS: [(&str, &str); 9] = [
     ("daemon", "How the daemon stands, what is in force and what has happened"),
     ("campaigns", "How campaigns stand, their results and batches"),
     ("contacts", "Customers: imported, listed, edited, erased"),
     ("do-not-call", "Numbers that are not called"),
     ("agents", "Agents, and the calls that they are in"),
+    ("questionnaires", "What agents ask customers, and what was answered"),
     ("decisions", "What people decide against the files, or for a commit; what others are told"),
     ("people", "Who is let in, and who changed what"),
     ("pages", "Pages for browsers, and what machines watch"),
@@ -30,6 +32,7 @@ pub(super) fn all() -> Vec<Operation> {
         ("contacts", contacts::all()),
         ("do-not-call", contacts::do_not_call()),
         ("agents", agents::all()),
+        ("questionnaires", questionnaires::all()),
         ("decisions", decisions::all()),
         ("people", people::all()),
         ("pages", pages::all()),
