@@ -154,6 +154,7 @@ fn ask(stage: &Stage, method: reqwest::Method, path: &str, body: &Value) -> Valu
 
 /// Ends the conversation of the agent, and waits until this many attempts are over.
 fn hang_up(stage: &Stage, over: usize) {
+    stage.until("the agent talks", || stage.cli(&["agents", "list"]).contains("talking"));
     ask(stage, reqwest::Method::POST, "/api/v1/agents/a1/hang-up", &json!({}));
     stage.until("it is over", || stage.results().iter().filter(|attempt| attempt.ended_at.is_some()).count() == over);
 }
@@ -209,10 +210,13 @@ fn an_agent_fills_in_a_questionnaire_with_a_jump() {
     browser.look(Look { dark: false, twice: false });
     assert_eq!(browser.run("return document.activeElement.id"), "q-remarks", "nothing has taken the focus away");
 
+    // The very field that is typed in stays, whatever comes from the daemon.
+    browser.run("document.getElementById('q-remarks').mine = true");
     browser.tab_to("hang-up");
     browser.keys(ENTER);
     stage.until("notes", || browser.text("#state .pill") == "wrap up");
-    assert_eq!(browser.run("return document.getElementById('q-remarks').value"), SAID);
+    stage.until("the section has changed", || browser.text("#questions-note").contains("The call is over."));
+    assert_eq!(browser.run("const it = document.getElementById('q-remarks'); return it.mine && it.value"), SAID);
     browser.tab_to("complete");
     browser.keys(ENTER);
     stage.until("complete", || told().starts_with("complete since"));
