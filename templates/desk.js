@@ -30,8 +30,8 @@ function show(sections) {
 function isSame(html) {
   const made = document.createElement("template");
   made.innerHTML = html;
-  const [now, then] = [made.content, document].map((place) => place.querySelector("[data-key]"));
-  if (!now || !then || now.dataset.key !== then.dataset.key) return false;
+  const [now, then] = [made.content, document].map((place) => place.querySelector("[data-asked]"));
+  if (!now || !then || now.dataset.asked !== then.dataset.asked) return false;
   document.getElementById("questions-note").textContent = now.querySelector("#questions-note").textContent;
   return true;
 }

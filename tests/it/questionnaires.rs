@@ -1,10 +1,22 @@
 //! Questionnaires through the daemon: filled in on the agent page, kept through what breaks, counted and corrected.
 
+use dialops::{
+    domain::{
+        ids::QuestionId,
+        survey::{
+            AnswerKind, Goto, Question, Target,
+            answer::{Answer, Answers},
+            path::{missing, path},
+        },
+    },
+    http::wire::questionnaire::{self as wire, QuestionView},
+};
 use serde_json::{Value, json};
 
 use crate::{
     browser::{Browser, Look},
     desk::{CANARY, PASSWORD, audit, give_password, import, open_places, sign_in, stage as desk},
+    oracle::random::dice::Dice,
     stage::{CAMPAIGN, Campaign, Stage, number},
     wire::Wire,
 };
@@ -154,6 +166,7 @@ fn ask(stage: &Stage, method: reqwest::Method, path: &str, body: &Value) -> Valu
 
 /// Ends the conversation of the agent, and waits until this many attempts are over.
 fn hang_up(stage: &Stage, over: usize) {
+    stage.until("the agent talks", || stage.cli(&["agents", "list"]).contains("talking"));
     ask(stage, reqwest::Method::POST, "/api/v1/agents/a1/hang-up", &json!({}));
     stage.until("it is over", || stage.results().iter().filter(|attempt| attempt.ended_at.is_some()).count() == over);
 }
@@ -209,10 +222,13 @@ fn an_agent_fills_in_a_questionnaire_with_a_jump() {
     browser.look(Look { dark: false, twice: false });
     assert_eq!(browser.run("return document.activeElement.id"), "q-remarks", "nothing has taken the focus away");
 
+    // The very field that is typed in stays, whatever comes from the daemon.
+    browser.run("document.getElementById('q-remarks').mine = true");
     browser.tab_to("hang-up");
     browser.keys(ENTER);
     stage.until("notes", || browser.text("#state .pill") == "wrap up");
-    assert_eq!(browser.run("return document.getElementById('q-remarks').value"), SAID);
+    stage.until("the section has changed", || browser.text("#questions-note").contains("The call is over."));
+    assert_eq!(browser.run("const it = document.getElementById('q-remarks'); return it.mine && it.value"), SAID);
     browser.tab_to("complete");
     browser.keys(ENTER);
     stage.until("complete", || told().starts_with("complete since"));
@@ -372,6 +388,19 @@ fn an_old_page_overwrites_nothing_and_a_supervisor_corrects() {
     browser.tab_to("complete");
     browser.keys(ENTER);
     stage.until("it is", || listed(&stage)[0]["answers"]["content"] == 5);
+    // The agent may also keep what stands in the page.
+    stage.cli(&["questionnaire", "complete", &id, "--answer", "remarks=again"]);
+    choose(&browser, "q-content-4");
+    browser.tab_to("complete");
+    browser.keys(ENTER);
+    stage.until("it is told", || told().contains("uid 0 has changed the answers elsewhere"));
+    browser.tab_to("keep-mine");
+    browser.keys(ENTER);
+    stage.until("it is not saved by itself", || told().starts_with("Changed and not saved"));
+    browser.tab_to("complete");
+    browser.keys(ENTER);
+    stage.until("it is", || listed(&stage)[0]["answers"]["content"] == 4);
+    assert_eq!(listed(&stage)[0]["answers"]["remarks"], "by the supervisor");
     browser.tab_to("hang-up");
     browser.keys(ENTER);
     stage.until("notes", || browser.text("#state .pill") == "wrap up");
@@ -385,17 +414,17 @@ fn an_old_page_overwrites_nothing_and_a_supervisor_corrects() {
     assert!(lines.next().unwrap().ends_with(
         "completed_by,answer.interest,answer.showroom,answer.when,answer.why,answer.content,answer.remarks"
     ));
-    assert!(lines.next().unwrap().ends_with(",Yes,,,,5,'=1+1"), "{csv}");
+    assert!(lines.next().unwrap().ends_with(",Yes,,,,4,'=1+1"), "{csv}");
     let text = stage.cli(&["questionnaire", "show", &id]);
     assert!(text.contains("Would you like to drive the new model? (interest): Yes"), "{text}");
     let text = stage.cli(&["questionnaire", "counts", CAMPAIGN]);
     assert!(text.contains("drive version 1 (Test drive): 1 complete, 0 partial, 0 without answers"), "{text}");
-    assert!(text.contains("    5: 1\n"), "{text}");
+    assert!(text.contains("    4: 1\n"), "{text}");
 
     // Erased, nothing of what was written is left, and the counts are.
     stage.cli(&["contacts", "erase", "c1"]);
     let erased = &listed(&stage)[0];
-    assert_eq!(erased["answers"], json!({ "interest": "Yes", "content": 5, "remarks": { "erased": true } }));
+    assert_eq!(erased["answers"], json!({ "interest": "Yes", "content": 4, "remarks": { "erased": true } }));
     let count = &counts(&stage)["versions"][0];
     assert_eq!((&count["completed"], &count["questions"][5]["answered"]["completed"]), (&1.into(), &1.into()));
     let final_one = stage.cli_fails(&["questionnaire", "complete", &id, "--answer", "remarks=again"]);
@@ -456,5 +485,70 @@ fn a_new_version_is_asked_once_the_campaigns_file_says_so() {
         .map(|v| (v["version"].clone(), v["none"].clone(), v["partial"].clone()))
         .collect();
     assert_eq!(numbers, [(json!(1), json!(1), json!(1)), (json!(2), json!(1), json!(0))], "{versions:#}");
+    daemon.stop();
+}
+
+/// Questions that lead forward by chance, and answers to some of them.
+fn by_chance(dice: &mut Dice) -> (Vec<Question>, Answers) {
+    let count = 1 + dice.below(10);
+    let id = |at: usize| QuestionId::parse(&format!("q{at}")).unwrap();
+    let (mut questions, mut answers) = (Vec::new(), Answers::new());
+    for at in 0..count {
+        let ahead = at + 1 + dice.below(4);
+        let target = || if ahead < count { Target::Question(id(ahead)) } else { Target::End };
+        let goto = match dice.below(4) {
+            0 => Goto::Next,
+            1 => Goto::Always(target()),
+            _ => {
+                Goto::ByAnswer((0..3).filter(|_| dice.chance(60)).map(|key: i64| (key.to_string(), target())).collect())
+            }
+        };
+        let (answer, required) = (AnswerKind::Scale { min: 0, max: 2 }, dice.chance(40));
+        questions.push(Question { id: id(at), text: "?".to_owned(), answer, required, goto });
+        if dice.chance(60) {
+            answers.insert(id(at), Answer::Number(dice.between(0, 2)));
+        }
+    }
+    (questions, answers)
+}
+
+/// The page finds the way itself, since it has to without a connection: it is the daemon's.
+#[test]
+fn the_page_follows_the_way_that_the_daemon_finds() {
+    const SEED: u64 = 21;
+    let stage = stage("0s");
+    let daemon = stage.run();
+    let browser = Browser::start();
+    sign_in(&stage.http, &browser, "a1", stage.cli(&["agents", "token", "a1"]).trim());
+    stage.until("the page is there", || browser.text("#state").contains("signed out"));
+    let mut dice = Dice::new(SEED, "questionnaires");
+    let cases: Vec<_> = (0..500).map(|_| by_chance(&mut dice)).collect();
+    let shown = |(questions, answers): &(Vec<Question>, Answers)| {
+        let questions: Vec<QuestionView> = questions.iter().map(QuestionView::from).collect();
+        json!({ "questions": questions, "answers": wire::answers(answers) })
+    };
+    let shown: Vec<Value> = cases.iter().map(shown).collect();
+    let script = format!(
+        "return {}.map(({{questions, answers}}) => {{
+             const form = document.createElement('form');
+             for (const {{id, required, goto = null}} of questions) {{
+                 const element = form.appendChild(document.createElement('div'));
+                 element.className = 'question';
+                 Object.assign(element.dataset, {{id, goto: JSON.stringify(goto)}}, required ? {{required: 1}} : {{}});
+             }}
+             quest = {{form}};
+             const missing = adapt(answers).map(element => element.dataset.id);
+             const way = questionElements().filter(element => !element.hidden).map(element => element.dataset.id);
+             quest = null;
+             return {{way, missing}};
+         }})",
+        json!(shown)
+    );
+    let found = browser.run(&script);
+    for (at, (questions, answers)) in cases.iter().enumerate() {
+        let ids = |questions: Vec<&Question>| questions.iter().map(|q| q.id.to_string()).collect::<Vec<_>>();
+        let expected = json!({ "way": ids(path(questions, answers)), "missing": ids(missing(questions, answers)) });
+        assert_eq!(found[at], expected, "case {at}: {questions:#?} {answers:?}");
+    }
     daemon.stop();
 }

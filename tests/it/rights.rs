@@ -183,7 +183,7 @@ async fn command(served: &Served, method: Method, path: &str, body: Value) -> (S
     (response.status(), response.text().await.unwrap())
 }
 
-async fn issue(served: &Served, id: &str) -> String {
+pub(crate) async fn issue(served: &Served, id: &str) -> String {
     let (status, body) = command(served, Method::POST, &format!("/api/v1/people/{id}/tokens"), json!({})).await;
     assert_eq!(status, StatusCode::OK, "{body}");
     let issued: Value = serde_json::from_str(&body).unwrap();
