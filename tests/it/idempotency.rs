@@ -30,7 +30,12 @@ async fn write(url: &str, token: &str, key: &str, body: &Value) -> (StatusCode, 
 async fn audited(served: &Served, action: &str) -> usize {
     let request = reqwest::Client::new().get(served.tcp_url("/api/v1/audit")).bearer_auth(TOKEN);
     let page: Value = request.send().await.unwrap().json().await.unwrap();
-    page["entries"].as_array().unwrap().iter().filter(|entry| entry["action"] == action && entry["result"] == "done").count()
+    page["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|entry| entry["action"] == action && entry["result"] == "done")
+        .count()
 }
 
 #[tokio::test]

@@ -61,6 +61,7 @@ mod repository;
 mod rights;
 mod rounds;
 mod schema;
+mod schemathesis;
 mod served;
 mod shown;
 mod signatures;
