@@ -9,7 +9,10 @@ use super::{
     text::{Table, or_dash},
 };
 use crate::{
-    http::wire::people::{AuditPage, AuditView},
+    http::wire::{
+        cursor,
+        people::{AuditPage, AuditView},
+    },
     store::audit::Chain,
 };
 
@@ -78,12 +81,10 @@ async fn verify(client: &Client, end: Option<&str>) -> Result<(), Failure> {
     const HINT: &str = "somebody has written into the store; a backup from before shows what the log was";
     let mut chain = Chain::default();
     let mut end_found = end.is_none();
-    loop {
-        let after = chain.end().0.to_string();
-        let page: AuditPage = client.get(&["audit"], &[("after", &after), ("limit", PAGE_LENGTH)]).await?;
-        if page.entries.is_empty() {
-            break;
-        }
+    let mut next = Some(cursor::behind(cursor::AUDIT, 0));
+    while let Some(cursor) = next {
+        let page: AuditPage = client.get(&["audit"], &[("cursor", &cursor), ("limit", PAGE_LENGTH)]).await?;
+        next = page.next;
         for view in page.entries {
             let unreadable = || Failure::failed(format!("entry {} has no time", view.id), HINT);
             let entry = view.entry().ok_or_else(unreadable)?;

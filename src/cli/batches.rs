@@ -54,7 +54,9 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
     let client = Client::new(target)?;
     match args.command {
         Command::List { campaign, format } => {
-            let found: BatchList = client.get(&["campaigns", &campaign, "batches"], &[]).await?;
+            let take = |page: BatchList| (page.batches, page.next);
+            let batches = client.pages(&["campaigns", &campaign, "batches"], &[], take).await?;
+            let found = BatchList { batches, next: None };
             let mut out = Out::stdout();
             match format {
                 Format::Json => out.json(&found)?,

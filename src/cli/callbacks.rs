@@ -139,14 +139,13 @@ async fn list(
     (channel, state): (Option<Channel>, State),
     format: Format,
 ) -> Result<(), Failure> {
-    let (mut out, mut after, mut shown) = (Out::stdout(), None::<i64>, 0);
+    let (mut out, mut after, mut shown) = (Out::stdout(), None::<String>, 0);
     loop {
-        let behind = after.map(|after| after.to_string());
         let given = [
             ("campaign", campaign),
             ("channel", channel.map(Channel::as_str)),
             ("state", state.as_str()),
-            ("after", behind.as_deref()),
+            ("cursor", after.as_deref()),
         ];
         let given = given.into_iter().filter_map(|(name, value)| Some((name, value?)));
         let query: Vec<(&str, &str)> = [("limit", PAGE_LENGTH)].into_iter().chain(given).collect();

@@ -32,6 +32,9 @@ const REPEATED_AFTER: [Duration; 6] = [
     Duration::from_secs(8),
 ];
 
+/// Entries asked for at once.
+const PAGE_LENGTH: &str = "1000";
+
 /// Random bytes of a key.
 const KEY_BYTES: usize = 16;
 
@@ -63,6 +66,27 @@ impl Client {
     /// `GET`, an answer in JSON.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, Failure> {
         self.answer(self.request(Method::GET, self.url_with(path, query)?).timeout(ANSWER_TIMEOUT)).await
+    }
+
+    /// All pages of a list; `take` gives what a page has, and its `next`.
+    pub(super) async fn pages<P: DeserializeOwned, T>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        take: fn(P) -> (Vec<T>, Option<String>),
+    ) -> Result<Vec<T>, Failure> {
+        let (mut all, mut next) = (Vec::new(), None::<String>);
+        loop {
+            let mut query = query.to_vec();
+            query.push(("limit", PAGE_LENGTH));
+            query.extend(next.as_deref().map(|next| ("cursor", next)));
+            let (page, behind) = take(self.get(path, &query).await?);
+            all.extend(page);
+            next = behind;
+            if next.is_none() {
+                return Ok(all);
+            }
+        }
     }
 
     /// `PUT` of JSON, an answer in JSON.

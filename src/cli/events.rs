@@ -39,35 +39,32 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
     let mut out = Out::stdout();
     let newest = args.limit.to_string();
     let found = ask(&client, &args, &[("limit", &newest)]).await?;
-    print(&mut out, &found, args.format)?;
+    print(&mut out, &found.events, args.format)?;
     if args.follow {
-        let last = found.last().map_or(0, |event| event.id);
-        return follow(&client, &args, out, last).await;
+        return follow(&client, &args, out, found.follow).await;
     }
-    if found.is_empty() && args.format == Format::Text {
+    if found.events.is_empty() && args.format == Format::Text {
         out.line("no events yet")?;
     }
     out.finish()?;
     Ok(Exit::Ok)
 }
 
-/// Prints those that come after `last`, until interrupted.
-async fn follow(client: &Client, args: &Args, mut out: Out, mut last: u64) -> Result<Exit, Failure> {
+/// Prints those that come later, until interrupted.
+async fn follow(client: &Client, args: &Args, mut out: Out, mut cursor: String) -> Result<Exit, Failure> {
     loop {
         out.flush()?;
         tokio::time::sleep(FOLLOW_EVERY).await;
-        let after = last.to_string();
-        let found = ask(client, args, &[("after", &after), ("limit", PAGE_LENGTH)]).await?;
-        print(&mut out, &found, args.format)?;
-        last = found.last().map_or(last, |event| event.id);
+        let found = ask(client, args, &[("cursor", &cursor), ("limit", PAGE_LENGTH)]).await?;
+        print(&mut out, &found.events, args.format)?;
+        cursor = found.follow;
     }
 }
 
-async fn ask(client: &Client, args: &Args, query: &[(&str, &str)]) -> Result<Vec<EventView>, Failure> {
+async fn ask(client: &Client, args: &Args, query: &[(&str, &str)]) -> Result<Events, Failure> {
     let mut query = query.to_vec();
     query.extend(args.campaign.as_deref().map(|campaign| ("campaign", campaign)));
-    let found: Events = client.get(&["events"], &query).await?;
-    Ok(found.events)
+    client.get(&["events"], &query).await
 }
 
 fn print(out: &mut Out, events: &[EventView], format: Format) -> Result<(), Failure> {

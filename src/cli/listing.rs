@@ -6,7 +6,10 @@ use super::{
     client::Client,
     output::{Exit, Failure, Out},
 };
-use crate::http::wire::contacts::{ContactList, ListedContact};
+use crate::http::wire::{
+    contacts::{ContactList, ListedContact},
+    cursor,
+};
 
 /// Contacts asked for at once.
 const PAGE_LENGTH: &str = "1000";
@@ -50,10 +53,10 @@ enum ListFormat {
 /// Prints page after page.
 pub(super) async fn list(args: List, client: &Client) -> Result<Exit, Failure> {
     let (mut out, mut begun) = (Out::stdout(), false);
-    let mut after = args.after;
+    let mut next = args.after.map(|after| cursor::behind(cursor::CONTACTS, after));
     loop {
         let mut query = vec![("limit", PAGE_LENGTH), ("unmasked", if args.unmasked { "true" } else { "false" })];
-        let given = [("batch", &args.batch), ("state", &args.state), ("after", &after)];
+        let given = [("batch", &args.batch), ("state", &args.state), ("cursor", &next)];
         query.extend(given.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))));
         let page: ContactList = client.get(&["campaigns", &args.campaign, "contacts"], &query).await?;
         // Nothing is printed for a campaign or a batch that is not there.
@@ -66,8 +69,8 @@ pub(super) async fn list(args: List, client: &Client) -> Result<Exit, Failure> {
                 ListFormat::Json => out.line(json(contact)?)?,
             }
         }
-        after = page.next;
-        if after.is_none() {
+        next = page.next;
+        if next.is_none() {
             break;
         }
     }

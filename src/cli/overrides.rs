@@ -125,7 +125,8 @@ async fn make(client: &Client, asked: NewOverride, format: Format) -> Result<(),
 
 async fn list(client: &Client, all: bool, format: Format) -> Result<(), Failure> {
     let query: &[(&str, &str)] = if all { &[("all", "true")] } else { &[] };
-    let found: OverrideList = client.get(&["overrides"], query).await?;
+    let take = |page: OverrideList| (page.overrides, page.next);
+    let found = OverrideList { overrides: client.pages(&["overrides"], query, take).await?, next: None };
     let mut out = Out::stdout();
     match format {
         Format::Json => out.json(&found)?,

@@ -171,7 +171,8 @@ fn read_password(from: &PasswordFrom) -> Result<SecretString, Failure> {
 }
 
 async fn list(client: &Client, format: Format) -> Result<(), Failure> {
-    let found: PeopleList = client.get(&["people"], &[]).await?;
+    let take = |page: PeopleList| (page.people, page.next);
+    let found = PeopleList { people: client.pages(&["people"], &[], take).await?, next: None };
     let mut out = Out::stdout();
     match format {
         Format::Json => out.json(&found)?,

@@ -11,6 +11,7 @@ use super::{
 use crate::http::wire::{
     Attempt, Results,
     business::{BusinessResultSet, Callback, SetBusinessResult},
+    cursor,
 };
 
 /// Attempts asked for at once.
@@ -105,20 +106,21 @@ pub(super) fn came_of_it(outcome: Option<&str>) -> &str {
 }
 
 /// Prints page after page.
-async fn print(client: &Client, campaign: &str, mut after: Option<String>, format: Format) -> Result<(), Failure> {
+async fn print(client: &Client, campaign: &str, after: Option<String>, format: Format) -> Result<(), Failure> {
     let mut out = Out::stdout();
+    let mut next = after.map(|after| cursor::behind(cursor::RESULTS, after));
     let mut first = true;
     loop {
         let mut query = vec![("limit", PAGE_LENGTH)];
-        query.extend(after.as_deref().map(|after| ("after", after)));
+        query.extend(next.as_deref().map(|next| ("cursor", next)));
         let page: Results = client.get(&["campaigns", campaign, "results"], &query).await?;
         match format {
             Format::Json => page.attempts.iter().try_for_each(|attempt| out.json_line(attempt))?,
             Format::Text => table(&page.attempts, first).into_iter().try_for_each(|line| out.line(line))?,
         }
         first = false;
-        after = page.next;
-        if after.is_none() {
+        next = page.next;
+        if next.is_none() {
             break;
         }
     }

@@ -5,16 +5,23 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     body::Bytes,
-    extract::{Path, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
 };
+
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::{
     campaigns::campaign_id,
     change::Change,
     error::ApiError,
     journal,
+    paging::{self, LIMIT, LIMIT_MAX},
     state::ServerState,
-    wire::batches::{BatchList, BatchView, PauseBatch},
+    wire::{
+        batches::{BatchList, BatchView, PauseBatch},
+        cursor,
+    },
 };
 use crate::{
     control::DialCommand,
@@ -22,14 +29,34 @@ use crate::{
     store::{Event, EventKind, StoreError},
 };
 
+/// What its cursors are of.
+const LIST: &str = "batches";
+
+/// Which page.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BatchesQuery {
+    /// Where the page begins: what `next` of the one before said.
+    cursor: Option<String>,
+    /// How long it may be; 100 unless given.
+    #[schemars(range(min = 1, max = 1000))]
+    limit: Option<u32>,
+}
+
 /// A campaign's batches, oldest first.
 pub(super) async fn list(
     State(state): State<Arc<ServerState>>,
     Path(campaign): Path<String>,
+    query: Result<Query<BatchesQuery>, QueryRejection>,
 ) -> Result<Json<BatchList>, ApiError> {
     let campaign = campaign_id(&campaign)?;
-    let batches = state.store.batches(&campaign).await?;
-    Ok(Json(BatchList { batches: batches.iter().map(BatchView::from).collect() }))
+    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `cursor` and `limit`"))?;
+    let after: Option<String> = paging::after(LIST, query.cursor.as_deref())?;
+    let limit = paging::limit(query.limit, LIMIT, LIMIT_MAX)?;
+    let all = state.store.batches(&campaign).await?;
+    let (page, next) = paging::cut(all, after.as_deref(), limit, |batch| batch.id.as_str())?;
+    let next = next.map(|last| cursor::behind(LIST, last));
+    Ok(Json(BatchList { batches: page.iter().map(BatchView::from).collect(), next }))
 }
 
 /// One batch.

@@ -12,11 +12,13 @@ use serde::Deserialize;
 
 use super::{
     error::ApiError,
+    paging,
     state::ServerState,
     status::{removed_campaign, waits_to_retire},
     wire::{
         Attempt, CampaignWhy, ContactView, ContactWhy, KeptView, LiveView, NextView, Results, TallyView,
         business::{BusinessResultView, CancelledView, ScheduledView},
+        cursor,
         deliveries::DeliveryView,
     },
 };
@@ -41,7 +43,10 @@ const PAGE_LENGTH_MAX: u32 = 5_000;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PageQuery {
-    after: Option<String>,
+    /// Where the page begins: what `next` of the one before said.
+    cursor: Option<String>,
+    /// How long it may be; 500 unless given.
+    #[schemars(range(min = 1, max = 5000))]
     limit: Option<u32>,
 }
 
@@ -52,12 +57,13 @@ pub(super) async fn results(
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<Results>, ApiError> {
     let campaign = campaign_id(&campaign)?;
-    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `after` and `limit`"))?;
-    let after = query.after.as_deref().map(parse_attempt).transpose()?;
-    let limit = query.limit.unwrap_or(PAGE_LENGTH).clamp(1, PAGE_LENGTH_MAX);
+    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `cursor` and `limit`"))?;
+    let after: Option<String> = paging::after(cursor::RESULTS, query.cursor.as_deref())?;
+    let after = after.map(|after| AttemptId::parse(&after).ok_or_else(paging::no_cursor)).transpose()?;
+    let limit = paging::limit(query.limit, PAGE_LENGTH, PAGE_LENGTH_MAX)?;
     let records = state.store.attempts(&campaign, after, limit).await?;
-    let full = u32::try_from(records.len()).is_ok_and(|length| length >= limit);
-    let next = if full { records.last().map(|record| record.attempt.to_string()) } else { None };
+    let last = records.last().filter(|_| paging::is_full(&records, limit));
+    let next = last.map(|record| cursor::behind(cursor::RESULTS, record.attempt));
     Ok(Json(Results { attempts: records.iter().map(Attempt::from).collect(), next }))
 }
 
@@ -81,6 +87,7 @@ pub(super) async fn tally(
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WhyQuery {
+    /// Whether contacts are counted by what keeps them; unless given, where that is quick.
     counts: Option<bool>,
 }
 

@@ -24,6 +24,8 @@ use crate::domain::ids::not_a_step;
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ImportQuery {
+    /// Its name; that of the uploads of this day (in UTC) unless given.
+    #[schemars(regex(pattern = super::wire::forms::PRINTABLE))]
     batch: Option<String>,
 }
 

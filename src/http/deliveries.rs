@@ -15,10 +15,18 @@ use super::{
     campaigns::campaign_id,
     change::Change,
     error::ApiError,
+    paging,
     state::ServerState,
-    wire::deliveries::{DeliveryList, DeliveryView, Meant, Moved},
+    wire::{
+        cursor,
+        deliveries::{DeliveryList, DeliveryView, Meant, Moved},
+        forms::SLUG,
+    },
 };
 use crate::store::{Channel, DispatchFilter, DispatchId, DispatchState};
+
+/// What its cursors are of.
+const LIST: &str = "deliveries";
 
 /// Most of one page.
 const PAGE_MAX: u32 = 1_000;
@@ -30,10 +38,19 @@ const MOVED_AT_ONCE: u32 = 100;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    /// Only those by one way.
+    #[schemars(extend("enum" = ["callback", "sms"]))]
     channel: Option<String>,
+    /// Only those of one campaign.
+    #[schemars(regex(pattern = SLUG))]
     campaign: Option<String>,
+    /// Only those that stand so.
+    #[schemars(extend("enum" = ["pending", "parked", "sent", "dropped"]))]
     state: Option<String>,
-    after: Option<i64>,
+    /// Where the page begins: what `next` of the one before said.
+    cursor: Option<String>,
+    /// How long it may be; 1000 unless given.
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<u32>,
 }
 
@@ -42,7 +59,7 @@ pub(super) async fn list(
     State(state): State<Arc<ServerState>>,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<DeliveryList>, ApiError> {
-    const WORDS: &str = "`channel`, `campaign`, `state`, `after` and `limit` may be given";
+    const WORDS: &str = "`channel`, `campaign`, `state`, `cursor` and `limit` may be given";
     let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), WORDS))?;
     let filter = DispatchFilter {
         channel: query.channel.as_deref().map(channel).transpose()?,
@@ -50,10 +67,11 @@ pub(super) async fn list(
         state: query.state.as_deref().map(delivery_state).transpose()?,
         id: None,
     };
-    let limit = query.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
-    let records = state.dispatches.dispatches(&filter, query.after.map(DispatchId), limit).await?;
-    let whole = records.len() < usize::try_from(limit).unwrap_or(usize::MAX);
-    let next = records.last().filter(|_| !whole).map(|last| last.id.0);
+    let limit = paging::limit(query.limit, PAGE_MAX, PAGE_MAX)?;
+    let after: Option<i64> = paging::after(LIST, query.cursor.as_deref())?;
+    let records = state.dispatches.dispatches(&filter, after.map(DispatchId), limit).await?;
+    let last = records.last().filter(|_| paging::is_full(&records, limit));
+    let next = last.map(|last| cursor::behind(LIST, last.id.0));
     Ok(Json(DeliveryList { deliveries: records.iter().map(DeliveryView::from).collect(), next }))
 }
 

@@ -36,6 +36,8 @@ const PAGE_LENGTH: u32 = 1_000;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ImportQuery {
+    /// When entries expire that do not say it themselves (RFC 3339); never unless given.
+    #[schemars(extend("format" = "date-time"))]
     expires_at: Option<String>,
 }
 
@@ -68,7 +70,7 @@ pub(super) async fn import(
         expires_at.map_err(|_| ApiError::bad_request("expires_at is not a time with its offset", EXPIRY))?;
     if let Some(passed) = expires_at.filter(|at| *at <= state.clock.now().wall) {
         let error = format!("expires_at: {passed} has passed: the entries would hold nobody");
-        return Err(ApiError::bad_request(error, "give a time to come, or none for entries that hold for good"));
+        return Err(ApiError::unfit(error, "give a time to come, or none for entries that hold for good"));
     }
     defined(&state, &list)?;
     import::serve(state, change, Subject::DoNotCall { list, expires_at }, &headers, body).await
@@ -132,7 +134,7 @@ pub(super) async fn remove(
     let RemoveEntry { number } = serde_json::from_slice(&body)
         .map_err(|_| ApiError::bad_request("the body is not a JSON object with a number", FORM))?;
     let number = contacts::number(&number, &import::rules(&state)?)
-        .map_err(|problem| ApiError::bad_request(format!("number: {problem}"), FORM))?;
+        .map_err(|problem| ApiError::unfit(format!("number: {problem}"), FORM))?;
     if !change.store(&state).remove_do_not_call(&list, &number).await? {
         let error = format!("the number is not on do-not-call list \"{list}\"");
         return Err(ApiError::new(StatusCode::NOT_FOUND, error, format!("`dialops do-not-call list {list}` shows it")));

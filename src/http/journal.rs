@@ -12,14 +12,18 @@ use serde::Deserialize;
 use super::{
     campaigns::campaign_id,
     error::ApiError,
+    paging::{self, LIMIT, LIMIT_MAX},
     state::ServerState,
-    wire::journal::{EventView, Events, HandledCommitView, History},
+    wire::{
+        cursor,
+        forms::SLUG,
+        journal::{EventView, Events, HandledCommitView, History},
+    },
 };
 use crate::store::{Entries, Event};
 
-/// Entries of an answer unless asked otherwise, and the most of one.
-const LIMIT: u32 = 100;
-const LIMIT_MAX: u32 = 1_000;
+/// What cursors of events are of.
+const LIST: &str = "events";
 
 /// Writes down what somebody did; a journal that can't be written holds nothing up.
 pub(super) async fn write_down(state: &ServerState, event: Event) {
@@ -32,6 +36,8 @@ pub(super) async fn write_down(state: &ServerState, event: Event) {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HistoryQuery {
+    /// How many; 100 unless given.
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<u32>,
 }
 
@@ -42,7 +48,7 @@ pub(super) async fn history(
 ) -> Result<Json<History>, ApiError> {
     let Query(HistoryQuery { limit }) =
         query.map_err(|error| ApiError::bad_request(error.body_text(), "use `limit`"))?;
-    let commits = state.store.handled_commits(limit.unwrap_or(LIMIT).min(LIMIT_MAX)).await?;
+    let commits = state.store.handled_commits(paging::limit(limit, LIMIT, LIMIT_MAX)?).await?;
     Ok(Json(History { commits: commits.iter().map(HandledCommitView::from).collect() }))
 }
 
@@ -50,8 +56,13 @@ pub(super) async fn history(
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventsQuery {
-    after: Option<u64>,
+    /// Where the page begins: what `next` of the one before said.
+    cursor: Option<String>,
+    /// Only those of this campaign.
+    #[schemars(regex(pattern = SLUG))]
     campaign: Option<String>,
+    /// How long it may be; 100 unless given.
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<u32>,
 }
 
@@ -60,11 +71,15 @@ pub(super) async fn events(
     State(state): State<Arc<ServerState>>,
     query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Result<Json<Events>, ApiError> {
-    let hint = "use `after`, `campaign` and `limit`";
-    let Query(EventsQuery { after, campaign, limit }) =
+    let hint = "use `cursor`, `campaign` and `limit`";
+    let Query(EventsQuery { cursor: given, campaign, limit }) =
         query.map_err(|error| ApiError::bad_request(error.body_text(), hint))?;
     let campaign = campaign.as_deref().map(campaign_id).transpose()?;
-    let limit = limit.unwrap_or(LIMIT).min(LIMIT_MAX);
+    let (after, limit) = (paging::after(LIST, given.as_deref())?, paging::limit(limit, LIMIT, LIMIT_MAX)?);
     let events = state.store.events(after, campaign.as_ref(), limit).await?;
-    Ok(Json(Events { events: events.iter().map(EventView::from).collect() }))
+    let last = events.last().map(|(id, _)| cursor::behind(LIST, id));
+    // Without a cursor they are the newest.
+    let next = last.clone().filter(|_| after.is_some() && paging::is_full(&events, limit));
+    let follow = last.or(given).unwrap_or_else(|| cursor::behind(LIST, 0));
+    Ok(Json(Events { events: events.iter().map(EventView::from).collect(), next, follow }))
 }

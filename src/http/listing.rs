@@ -15,8 +15,13 @@ use super::{
     campaigns::campaign_id,
     customers::refused,
     error::ApiError,
+    paging::{self, no_cursor},
     state::ServerState,
-    wire::contacts::{ContactList, ListedContact, ListedNumber},
+    wire::{
+        contacts::{ContactList, ListedContact, ListedNumber},
+        cursor,
+        forms::PRINTABLE,
+    },
 };
 use crate::{
     contacts::{OpenError, Place},
@@ -42,10 +47,18 @@ const READS_MAX: u32 = 20;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    /// Only those of this batch.
+    #[schemars(regex(pattern = PRINTABLE))]
     batch: Option<String>,
+    /// Only those that stand so: `fresh`, `in_progress`, `on_call`, `ended`, or how they ended, such as `reached`.
+    #[schemars(extend("enum" = states()))]
     state: Option<String>,
-    after: Option<String>,
+    /// Where the page begins: what `next` of the one before said.
+    cursor: Option<String>,
+    /// How long it may be; 500 unless given.
+    #[schemars(range(min = 1, max = 5000))]
     limit: Option<u32>,
+    /// Whether numbers and attributes are shown in full; the daemon's log notes it.
     #[serde(default)]
     unmasked: bool,
 }
@@ -58,11 +71,11 @@ pub(super) async fn list(
 ) -> Result<Json<ContactList>, ApiError> {
     let campaign = campaign_id(&campaign)?;
     let Query(query) = query.map_err(|error| {
-        ApiError::bad_request(error.body_text(), "use `batch`, `state`, `after`, `limit` and `unmasked`")
+        ApiError::bad_request(error.body_text(), "use `batch`, `state`, `cursor`, `limit` and `unmasked`")
     })?;
     let mut cursor = Cursor::of(&query, state.store.as_ref(), &campaign).await?;
     let wanted = query.state.as_deref().map(check_state).transpose()?;
-    let limit = usize::try_from(query.limit.unwrap_or(PAGE_LENGTH).clamp(1, PAGE_LENGTH_MAX)).unwrap_or(usize::MAX);
+    let limit = usize::try_from(paging::limit(query.limit, PAGE_LENGTH, PAGE_LENGTH_MAX)?).unwrap_or(usize::MAX);
     let view = View { state: &state, unmasked: query.unmasked };
     let mut contacts = Vec::new();
     let mut next = None;
@@ -87,7 +100,7 @@ pub(super) async fn list(
         }
     }
     // Not before the campaign and the batch are known to be there.
-    if query.after.is_none() {
+    if query.cursor.is_none() {
         tracing::info!(%campaign, unmasked = query.unmasked, "contacts are listed");
     }
     Ok(Json(ContactList { contacts, next: next.and_then(|cursor| cursor.text()) }))
@@ -105,24 +118,20 @@ enum Cursor {
 impl Cursor {
     /// Where a query begins.
     async fn of(query: &ListQuery, store: &dyn Store, campaign: &CampaignId) -> Result<Self, ApiError> {
-        let after = query.after.as_deref();
-        let customer = |text| {
-            let wrong =
-                |error| ApiError::bad_request(format!("after: {error}"), "give what `next` said, or a customer");
-            CustomerId::parse(text).map_err(wrong)
-        };
+        let given = query.cursor.as_deref();
+        let customer = given.and_then(|given| cursor::position(cursor::CONTACTS, given));
+        let customer = customer.map(|text| CustomerId::parse(&text).map_err(|_| no_cursor())).transpose()?;
         let Some(batch) = query.batch.as_deref().map(batch_id).transpose()? else {
-            return Ok(Self::Campaign(after.map(customer).transpose()?));
+            return if given.is_some() && customer.is_none() { Err(no_cursor()) } else { Ok(Self::Campaign(customer)) };
         };
-        let after = match (after, after.and_then(position)) {
-            (None, _) => None,
-            (Some(_), Some(position)) => Some(position),
-            (Some(text), None) => {
-                let customer = customer(text)?;
+        let after = match customer {
+            // A list may go on as one of a batch behind any customer of it.
+            Some(customer) => {
                 let found = store.contact(campaign, &customer).await?;
                 let unknown = || refused(StoreError::UnknownCustomer { campaign: campaign.clone(), customer });
                 Some(found.ok_or_else(unknown)?.contact.reference)
             }
+            None => paging::after(IN_BATCH, given)?.map(ContactRef),
         };
         Ok(Self::Batch(batch, after))
     }
@@ -159,26 +168,27 @@ impl Cursor {
     /// As it is asked for.
     fn text(&self) -> Option<String> {
         match self {
-            Self::Campaign(after) => after.as_ref().map(ToString::to_string),
-            Self::Batch(_, after) => after.map(|after| format!("{POSITION}{}", after.0)),
+            Self::Campaign(after) => after.as_ref().map(|after| cursor::behind(cursor::CONTACTS, after)),
+            Self::Batch(_, after) => after.map(|after| cursor::behind(IN_BATCH, after.0)),
         }
     }
 }
 
-/// Stands before a position in a batch, so that it can't be taken for a customer's id: none begins with it.
-const POSITION: char = ' ';
-
-fn position(text: &str) -> Option<ContactRef> {
-    text.strip_prefix(POSITION)?.parse().ok().map(ContactRef)
-}
+/// What cursors of contacts of a batch are of.
+const IN_BATCH: &str = "batch";
 
 const ON_CALL: &str = "on_call";
 const FRESH: &str = "fresh";
 const IN_PROGRESS: &str = "in_progress";
 const ENDED: &str = "ended";
 
+/// All that a list may be of.
+fn states() -> Vec<&'static str> {
+    [FRESH, IN_PROGRESS, ON_CALL, ENDED].into_iter().chain(ContactEnd::ALL.map(ContactEnd::as_str)).collect()
+}
+
 fn check_state(state: &str) -> Result<&str, ApiError> {
-    if [ON_CALL, FRESH, IN_PROGRESS, ENDED].contains(&state) || ContactEnd::parse(state).is_some() {
+    if states().contains(&state) {
         return Ok(state);
     }
     let hint = "use fresh, in_progress, on_call, ended, or how it ended, such as reached";

@@ -29,6 +29,7 @@ mod listing;
 pub mod openapi;
 mod overrides;
 mod page;
+mod paging;
 mod pause;
 mod people;
 mod plan;

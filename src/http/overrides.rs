@@ -19,10 +19,14 @@ use super::{
     change::Change,
     error::ApiError,
     journal,
+    paging::{self, LIMIT, LIMIT_MAX},
     reconcile::look,
     sources,
     state::ServerState,
-    wire::overrides::{ListedOverride, NewOverride as Asked, OverrideList, OverrideMade, OverrideView},
+    wire::{
+        cursor,
+        overrides::{ListedOverride, NewOverride as Asked, OverrideList, OverrideMade, OverrideView},
+    },
 };
 use crate::{
     config,
@@ -39,8 +43,8 @@ use crate::{
 /// What goes back to a commit.
 const PIN: &str = "pin";
 
-/// Past overrides of one list.
-const LISTED_MAX: u32 = 500;
+/// What its cursors are of.
+const LIST: &str = "overrides";
 
 const BODY: &str = "send {\"action\": \"pause\", \"campaign\": \"all\", \"reason\": …, \"until\": \"2h\"}";
 
@@ -82,7 +86,7 @@ pub(super) async fn put(
     change: &Change,
 ) -> Result<Arc<Override>, ApiError> {
     let now = state.clock.now().wall;
-    let why = reason(why).map_err(|error| ApiError::bad_request(error.to_string(), "give it with --reason"))?;
+    let why = reason(why).map_err(|error| ApiError::unfit(error.to_string(), "give it with --reason"))?;
     let new = NewOverride { order, reason: why.to_owned(), by: change.by().to_owned(), until: end(until, now)? };
     let admitted = state.store.overrides().admit(&new, now, state.longest_override);
     admitted.map_err(|refusal| {
@@ -126,8 +130,14 @@ async fn told(state: &ServerState, cancel_ringing: Option<Scope>) {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    /// Past ones too.
     #[serde(default)]
     all: bool,
+    /// Where the page begins: what `next` of the one before said.
+    cursor: Option<String>,
+    /// How long it may be; 100 unless given.
+    #[schemars(range(min = 1, max = 1000))]
+    limit: Option<u32>,
 }
 
 /// Those in force; past ones too if asked for.
@@ -136,10 +146,14 @@ pub(super) async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<OverrideList>, ApiError> {
     let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `all=true`"))?;
+    let before = paging::after(LIST, query.cursor.as_deref())?.map(OverrideId);
+    let limit = paging::limit(query.limit, LIMIT, LIMIT_MAX)?;
     let now = state.clock.now().wall;
-    let records = state.store.override_records(LISTED_MAX).await?;
+    let records = state.store.override_records(before, limit).await?;
+    let last = records.last().filter(|_| paging::is_full(&records, limit));
+    let next = last.map(|record| cursor::behind(LIST, record.made.id.0));
     let listed = records.iter().map(|record| ListedOverride::of(record, now));
-    Ok(Json(OverrideList { overrides: listed.filter(|one| query.all || one.active).collect() }))
+    Ok(Json(OverrideList { overrides: listed.filter(|one| query.all || one.active).collect(), next }))
 }
 
 /// Ends one before its time.
@@ -187,19 +201,18 @@ async fn order(state: &ServerState, asked: &Asked) -> Result<Order, ApiError> {
 
 /// A pin goes back in the history of the branch, to a commit whose files are good.
 async fn pin(state: &ServerState, named: Option<&str>) -> Result<Order, ApiError> {
-    let named = named.ok_or_else(|| ApiError::bad_request("a pin needs a commit", "send {\"revision\": COMMIT}"))?;
-    let unusable =
-        |error: SourceError| ApiError::bad_request(error.to_string(), "`git log` shows the commits of the branch");
+    let named = named.ok_or_else(|| ApiError::unfit("a pin needs a commit", "send {\"revision\": COMMIT}"))?;
+    let unusable = |error: SourceError| ApiError::unfit(error.to_string(), "`git log` shows the commits of the branch");
     let (at, revision) = resolve(state, named).await.map_err(unusable)?;
     let repository = &state.sources[at];
     let newest = newest(state, at)?;
     if !repository.descends(&newest, &revision).await.map_err(unusable)? {
         let error = format!("commit {} is not in the history of {}", revision.short(), newest.short());
-        return Err(ApiError::bad_request(error, "a pin goes back to a commit that the branch was at"));
+        return Err(ApiError::unfit(error, "a pin goes back to a commit that the branch was at"));
     }
     let now = state.clock.now().wall;
     repository.verify(&revision, Since::Head, now).await.map_err(|error| {
-        ApiError::bad_request(error.to_string(), "a pin is verified as any commit; `git log --show-signature` helps")
+        ApiError::unfit(error.to_string(), "a pin is verified as any commit; `git log --show-signature` helps")
     })?;
     let files = repository.read(&revision).await.map_err(unusable)?;
     let generation = state.generation.borrow().clone();
@@ -217,7 +230,7 @@ async fn pin(state: &ServerState, named: Option<&str>) -> Result<Order, ApiError
         Some(found) => {
             let error =
                 format!("commit {} has {found} problem(s) by this version and these settings", revision.short());
-            Err(ApiError::bad_request(error, "pin an earlier one"))
+            Err(ApiError::unfit(error, "pin an earlier one"))
         }
     }
 }
@@ -280,7 +293,7 @@ fn undo(commit: &Later) -> String {
 
 async fn scope(state: &ServerState, asked: &Asked) -> Result<Scope, ApiError> {
     match asked.campaign.as_deref() {
-        None => Err(ApiError::bad_request("an override needs a campaign, or \"all\"", BODY)),
+        None => Err(ApiError::unfit("an override needs a campaign, or \"all\"", BODY)),
         Some("all") => Ok(Scope::All),
         Some(id) => known(state, campaign_id(id)?).await.map(Scope::Campaign),
     }
@@ -298,7 +311,7 @@ fn end(text: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
     let after = lasting.and_then(|lasting| now.checked_add(SignedDuration::try_from(lasting).ok()?).ok());
     after.or_else(|| text.parse().ok()).ok_or_else(|| {
         let error = format!("{text:?} is no end of an override");
-        ApiError::bad_request(
+        ApiError::unfit(
             error,
             "write how long it holds, such as 30m or 2h, or a time such as 2031-03-01T09:00:00+08:00",
         )

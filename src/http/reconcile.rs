@@ -72,6 +72,7 @@ pub(super) async fn post(
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Approve {
+    /// At least seven digits of it.
     revision: String,
 }
 

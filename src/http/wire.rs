@@ -5,8 +5,10 @@
 pub mod batches;
 pub mod business;
 pub mod contacts;
+pub mod cursor;
 pub mod deliveries;
 pub mod do_not_call;
+pub(in crate::http) mod forms;
 pub mod journal;
 pub mod overrides;
 pub mod people;
@@ -212,8 +214,11 @@ pub struct ImportCounts {
 /// Body of `PUT /api/v1/agents/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("if" = { "properties": { "after_call": { "const": true } }, "required": ["after_call"] },
+                  "then" = { "properties": { "state": { "const": "busy" } } }))]
 pub struct SetAgent {
     /// `idle`, `busy`, `rest` or `signed_out`.
+    #[schemars(extend("enum" = ["idle", "busy", "rest", "signed_out"]))]
     pub state: String,
     /// Only after the call and its wrap-up; for `busy`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -236,7 +241,7 @@ pub struct Reconciled {
 pub struct Results {
     /// By id.
     pub attempts: Vec<Attempt>,
-    /// Give it as `after` for the next page; `None` on the last.
+    /// Give it as `cursor` for the next page; `None` on the last.
     pub next: Option<String>,
 }
 

@@ -359,9 +359,14 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(self.state()?.overrides.iter().rev().take(limit).cloned().collect())
+    async fn override_records(
+        &self,
+        before: Option<OverrideId>,
+        limit: u32,
+    ) -> Result<Vec<OverrideRecord>, StoreError> {
+        let state = self.state()?;
+        let older = state.overrides.iter().rev().filter(|one| before.is_none_or(|before| one.made.id < before));
+        Ok(older.take(limit_of(limit)).cloned().collect())
     }
 
     async fn approve(&self, revision: &Revision, _by: &str) -> Result<(), StoreError> {

@@ -537,7 +537,8 @@ pub trait Store: people::People + audit::Audit + keyed::KeyedRequests + question
     async fn mend_overrides(&self, ids: &[OverrideId]) -> Result<(), StoreError>;
 
     /// The newest `limit` overrides, past ones too, newest first.
-    async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError>;
+    async fn override_records(&self, before: Option<OverrideId>, limit: u32)
+    -> Result<Vec<OverrideRecord>, StoreError>;
 
     /// Lets a commit in although it takes away many campaigns.
     async fn approve(&self, revision: &Revision, by: &str) -> Result<(), StoreError>;

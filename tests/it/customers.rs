@@ -44,7 +44,7 @@ async fn contacts_are_listed_masked_by_batch_and_state() {
         page["contacts"].as_array().unwrap().iter().map(|c| c["customer"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(customers(&first), ["C-1", "C-2", "C-3"]);
-    let second = page(&[("after", first["next"].as_str().unwrap())]).await;
+    let second = page(&[("cursor", first["next"].as_str().unwrap())]).await;
     assert_eq!((customers(&second), &second["next"]), (vec!["C-0".to_owned()], &serde_json::Value::Null));
     let wrong = on_socket(&served, &["contacts", "list", "spring", "--state", "lost"]).await;
     assert!(wrong.code == Some(2) && wrong.err.contains("no contact is in state \"lost\""), "{}", wrong.err);

@@ -63,6 +63,7 @@ mod repository;
 mod rights;
 mod rounds;
 mod schema;
+mod schemathesis;
 mod served;
 mod shown;
 mod signatures;

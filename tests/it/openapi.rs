@@ -6,7 +6,10 @@ use std::{fs, path::Path, process::Command};
 use reqwest::{Method, StatusCode, header};
 use serde_json::Value;
 
-use crate::served::{Served, TOKEN};
+use crate::{
+    served::{Served, TOKEN},
+    stage::{CAMPAIGN, Campaign, Stage, number},
+};
 
 /// A program from PyPI, from where `tests/run` installs it.
 fn installed(name: &str) -> Command {
@@ -92,4 +95,29 @@ async fn every_failure_is_a_problem() {
     let refused = reqwest::get(served.tcp_url("/api/v1/agents")).await.unwrap();
     assert_eq!(refused.headers()["www-authenticate"], "Bearer");
     assert_eq!(refused.headers()["content-type"], "application/problem+json");
+}
+
+/// The shell's lines of docs/api.md, block by block, against a whole daemon.
+#[test]
+fn the_examples_of_the_docs_work() {
+    let stage = Stage::new(&["a1"]);
+    stage.settings(|text| text.replace("dial = \"all\"", "dial = \"none\""));
+    stage.write_categories();
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    stage.import(&[("c-1", &[number::rings(1)]), ("c-2", &[number::rings(2)]), ("c-3", &[number::rings(3)])]);
+    let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/api.md")).unwrap();
+    let blocks: Vec<&str> = docs.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(blocks.len() >= 6, "the examples are gone");
+    for block in blocks {
+        let mut shell = Command::new("bash");
+        shell.current_dir(stage.path("")).args(["-euo", "pipefail", "-c", block]);
+        shell.env("DIALOPS", format!("http://{}", stage.http)).env("TOKEN", "stage").env("CAMPAIGN", CAMPAIGN);
+        let done = shell.output().unwrap();
+        let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{block}\n{said}");
+    }
+    let second = stage.path("page.json");
+    assert!(fs::read_to_string(second).unwrap().contains("\"next\":\""), "there was no page behind the first");
+    daemon.stop();
 }

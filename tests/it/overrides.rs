@@ -171,7 +171,7 @@ fn the_page_has_the_button_for_who_may_press_it() {
     assert_eq!(press("http://it", &format!("{form}guess")).0, 403);
     assert_eq!(press("http://elsewhere.example", &format!("{form}stage")).0, 403);
     let (code, again) = press("http://it", "reason=&until=2h&token=stage");
-    assert!(code == 400 && again.contains("a reason has 1 to 200"), "{code}: {again}");
+    assert!(code == 422 && again.contains("a reason has 1 to 200"), "{code}: {again}");
     assert_eq!(stage.status()["overrides"], Value::Array(Vec::new()));
     assert_eq!(press("http://it", &format!("{form}stage")).0, 303);
     let made = stage.status()["overrides"][0].clone();

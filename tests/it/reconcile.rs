@@ -676,7 +676,7 @@ impl Store for Flaky {
         unreachable!()
     }
 
-    async fn override_records(&self, _: u32) -> Result<Vec<OverrideRecord>, StoreError> {
+    async fn override_records(&self, _: Option<OverrideId>, _: u32) -> Result<Vec<OverrideRecord>, StoreError> {
         unreachable!()
     }
 

@@ -227,7 +227,7 @@ impl Play<'_> {
         let mut after: Option<String> = None;
         loop {
             let mut query = vec![("limit", PAGE_LENGTH)];
-            query.extend(after.as_deref().map(|after| ("after", after)));
+            query.extend(after.as_deref().map(|after| ("cursor", after)));
             let page: Results = self.client.get(&["campaigns", CAMPAIGN, "results"], &query).await?;
             attempts.extend(page.attempts);
             after = page.next;

@@ -51,7 +51,10 @@ pub(in crate::http) async fn hold(State(contract): State<Arc<Contract>>, request
     let mut response = next.run(request).await;
     let status = response.status();
     let is_own_form = |media: Option<&str>| contract.answers.iter().any(|one| *one == (status.as_u16(), media));
-    if (status.is_client_error() || status.is_server_error()) && !is_own_form(media_type(&response)) {
+    // As axum tells what it refuses by itself; a page stays one.
+    let is_bare = |media: Option<&str>| media.is_none_or(|media| media == "text/plain");
+    let media = media_type(&response);
+    if (status.is_client_error() || status.is_server_error()) && is_bare(media) && !is_own_form(media) {
         response = problem::told(response).await;
     }
     // The answer to HEAD is that to GET without its body.

@@ -1,7 +1,7 @@
 //! The API's description, OpenAPI 3.1: made from the table of routes and from the shapes that handlers write and read.
 //!
-//! Each route has an [`Operation`]; what it does not say follows from the route. A test fails when a route has none, and
-//! every answer is held against what is described of it ([`contract`]). To add one see CONTRIBUTING.md.
+//! Each route has an `Operation`; what it does not say follows from the route. A test fails when a route has none, and
+//! every answer is held against what is described of it (`contract`). To add one see CONTRIBUTING.md.
 
 mod contract;
 mod document;

@@ -2,14 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::{
-    domain::ids::SLUG_LENGTH_MAX,
-    http::idempotency::{KEY_LENGTH_MAX, KEY_LENGTH_MIN},
+use crate::http::{
+    idempotency::{KEY_LENGTH_MAX, KEY_LENGTH_MIN},
+    wire::forms::{PRINTABLE, SLUG},
 };
-
-/// Characters that can be shown, without a space at an end; at most 64.
-const PRINTABLE: &str =
-    r"^[^\s\u0000-\u001f\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]{0,62}[^\s\u0000-\u001f\u007f-\u009f])?$";
 
 /// Parameters of a path, as its braces name them.
 pub(super) fn of_path(path: &str) -> Vec<Json> {
@@ -38,7 +34,7 @@ fn of_name(path: &str, name: &str) -> Json {
 
 /// An id of campaigns, agents and the like.
 pub(super) fn slug() -> Json {
-    json!({ "type": "string", "pattern": format!("^[a-z0-9-]{{1,{SLUG_LENGTH_MAX}}}$") })
+    json!({ "type": "string", "pattern": SLUG })
 }
 
 fn printable() -> Json {

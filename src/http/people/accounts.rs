@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     body::Bytes,
-    extract::{Path, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::StatusCode,
 };
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{is_agent, password, role_of, secret, sign_in::no_secret};
 use crate::{
@@ -19,8 +20,12 @@ use crate::{
     http::{
         change::Change,
         error::ApiError,
+        paging::{self, LIMIT, LIMIT_MAX},
         state::ServerState,
-        wire::people::{IssueToken, MakePerson, PeopleList, PersonView, SetPassword, Token},
+        wire::{
+            cursor,
+            people::{IssueToken, MakePerson, PeopleList, PersonView, SetPassword, Token},
+        },
     },
     store::people::{Credential, CredentialKind, PasswordHash, Person},
 };
@@ -31,9 +36,31 @@ const LISTED: &str = "`dialops people list` shows who has an account, `dialops a
 const TOKEN_LASTS: SignedDuration = SignedDuration::from_hours(12);
 const TOKEN_LASTS_MAX: SignedDuration = SignedDuration::from_hours(24 * 366);
 
+/// What its cursors are of.
+const LIST: &str = "people";
+
+/// Which page.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct PeopleQuery {
+    /// Where the page begins: what `next` of the one before said.
+    cursor: Option<String>,
+    /// How long it may be; 100 unless given.
+    #[schemars(range(min = 1, max = 1000))]
+    limit: Option<u32>,
+}
+
 /// Everybody with an account.
-pub(in crate::http) async fn list(State(state): State<Arc<ServerState>>) -> Result<Json<PeopleList>, ApiError> {
-    let people = state.store.people().await?;
+pub(in crate::http) async fn list(
+    State(state): State<Arc<ServerState>>,
+    query: Result<Query<PeopleQuery>, QueryRejection>,
+) -> Result<Json<PeopleList>, ApiError> {
+    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `cursor` and `limit`"))?;
+    let after: Option<String> = paging::after(LIST, query.cursor.as_deref())?;
+    let limit = paging::limit(query.limit, LIMIT, LIMIT_MAX)?;
+    let all = state.store.people().await?;
+    let (people, next) = paging::cut(all, after.as_deref(), limit, |person| person.id.as_str())?;
+    let next = next.map(|last| cursor::behind(LIST, last));
     let view = |person: &Person| PersonView {
         id: person.id.to_string(),
         role: person.role.to_string(),
@@ -41,7 +68,7 @@ pub(in crate::http) async fn list(State(state): State<Arc<ServerState>>) -> Resu
         since: person.since.to_string(),
         is_let_in: role_of(&state, &person.id, Some(person)).is_some(),
     };
-    Ok(Json(PeopleList { people: people.iter().map(view).collect() }))
+    Ok(Json(PeopleList { people: people.iter().map(view).collect(), next }))
 }
 
 /// Makes an account, or gives it another role.
@@ -150,7 +177,7 @@ async fn hashed(password: SecretString) -> Result<PasswordHash, ApiError> {
 fn lasting(text: &str) -> Result<SignedDuration, ApiError> {
     let lasts = config::duration(text).map(|seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0)));
     lasts.filter(|lasts| lasts.is_positive() && *lasts <= TOKEN_LASTS_MAX).ok_or_else(|| {
-        ApiError::bad_request(format!("{text:?} is no time that a token can last"), "write 8h or 30d, 366d at most")
+        ApiError::unfit(format!("{text:?} is no time that a token can last"), "write 8h or 30d, 366d at most")
     })
 }
 

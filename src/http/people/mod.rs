@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::password::SignIns;
 pub(super) use self::{
-    accounts::{list, make, remove, set_password, sign_out_everywhere, token},
+    accounts::{PeopleQuery, list, make, remove, set_password, sign_out_everywhere, token},
     sign_in::{Filled, SIGN_IN, form, leave, post},
 };
 use super::{

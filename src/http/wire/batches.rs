@@ -12,6 +12,8 @@ use crate::store::Batch;
 pub struct BatchList {
     /// Oldest first.
     pub batches: Vec<BatchView>,
+    /// Give it as `cursor` for the next page; `None` on the last.
+    pub next: Option<String>,
 }
 
 /// `GET /api/v1/campaigns/{id}/batches/{batch}`.

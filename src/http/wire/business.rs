@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::forms::{ATTEMPT, NAME};
 use crate::{
     domain::{
-        business::{self, BusinessKey},
+        business::{self, BusinessKey, NOTE_LENGTH_MAX},
         campaign::Campaign,
         contact::Contact,
     },
@@ -18,15 +19,19 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct SetBusinessResult {
     /// What was achieved, as `business-results.toml` names it.
+    #[schemars(regex(pattern = NAME))]
     pub result: String,
     /// Its sub-result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = NAME))]
     pub sub_result: Option<String>,
     /// What else is to be known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = NOTE_LENGTH_MAX))]
     pub note: Option<String>,
     /// For which attempt; the newest unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = ATTEMPT))]
     pub attempt: Option<String>,
     /// Who achieved it; the agent of the attempt unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]

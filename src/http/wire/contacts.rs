@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::forms::{PRINTABLE, SLUG};
+
 /// Body of `PATCH /api/v1/campaigns/{id}/contacts/{customer}`; what is left out stays as it is.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EditContact {
@@ -47,9 +49,11 @@ pub struct Edited {
 #[serde(deny_unknown_fields)]
 pub struct Erase {
     /// Who.
+    #[schemars(regex(pattern = PRINTABLE))]
     pub customer: String,
     /// Only in this campaign; `None` for all.
     #[serde(default)]
+    #[schemars(regex(pattern = SLUG))]
     pub campaign: Option<String>,
 }
 
@@ -78,6 +82,7 @@ pub struct Reached {
     /// In which campaign.
     pub campaign: String,
     /// Its last customer that was looked at; `None` for none of it yet.
+    #[schemars(regex(pattern = PRINTABLE))]
     pub customer: Option<String>,
 }
 
@@ -99,7 +104,7 @@ pub struct RotatedKey {
 pub struct ContactList {
     /// By customer; of a batch as they came in.
     pub contacts: Vec<ListedContact>,
-    /// Give it as `after` for the next page; `None` on the last.
+    /// Give it as `cursor` for the next page; `None` on the last.
     pub next: Option<String>,
 }
 

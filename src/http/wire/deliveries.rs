@@ -1,9 +1,9 @@
 //! JSON of what others are told: callbacks and text messages.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use super::text;
+use super::{forms::SLUG, text};
 use crate::store::{AllDispatchCounts, DispatchCounts, DispatchRecord, TRIED_FOR};
 
 /// How much waits by one way.
@@ -50,8 +50,8 @@ impl OutboxView {
 pub struct DeliveryList {
     /// Oldest first.
     pub deliveries: Vec<DeliveryView>,
-    /// Give it as `after` for the next page; `None` on the last.
-    pub next: Option<i64>,
+    /// Give it as `cursor` for the next page; `None` on the last.
+    pub next: Option<String>,
 }
 
 /// Something that others are told.
@@ -113,16 +113,28 @@ impl From<&DispatchRecord> for DeliveryView {
 pub struct Meant {
     /// Those by one way.
     #[serde(default)]
+    #[schemars(extend("enum" = ["callback", "sms", null]))]
     pub channel: Option<String>,
     /// Those of one campaign.
     #[serde(default)]
+    #[schemars(regex(pattern = SLUG))]
     pub campaign: Option<String>,
     /// That one alone.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     pub id: Option<i64>,
     /// Those to be sent too.
     #[serde(default)]
     pub pending: bool,
+}
+
+/// A whole number, also written as one with a point: to JSON Schema they are the same.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else { return Ok(None) };
+    // Those are exact.
+    let exact = |number: f64| number.fract() == 0.0 && number.abs() < 9e15;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
+    let rounded = number.as_f64().filter(|number| exact(*number)).map(|number| number as i64);
+    number.as_i64().or(rounded).map(Some).ok_or_else(|| D::Error::custom(format!("{number} is no whole number")))
 }
 
 /// Its answer.

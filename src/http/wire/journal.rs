@@ -66,6 +66,10 @@ impl From<&HandledCommit> for HandledCommitView {
 pub struct Events {
     /// Oldest first.
     pub events: Vec<EventView>,
+    /// Give it as `cursor` for the next page; `None` while there is none.
+    pub next: Option<String>,
+    /// Give it as `cursor` for what happens later.
+    pub follow: String,
 }
 
 /// Something that happened.

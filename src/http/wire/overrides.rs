@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::forms::SLUG;
 use crate::{
-    domain::overrides::{Order, Override, Scope},
+    domain::overrides::{Order, Override, REASON_LENGTH_MAX, Scope},
     store::OverrideRecord,
 };
 
@@ -13,14 +14,17 @@ use crate::{
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewOverride {
     /// `pause`, `resume` or `pin`.
+    #[schemars(extend("enum" = ["pause", "resume", "pin"]))]
     pub action: String,
     /// A campaign's id, or `all`; not for a pin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = SLUG))]
     pub campaign: Option<String>,
     /// For a pin: the commit to follow, at least seven digits of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
     /// Why.
+    #[schemars(length(min = 1, max = REASON_LENGTH_MAX))]
     pub reason: String,
     /// When it ends: a time (RFC 3339), or how long it holds, such as `2h`.
     pub until: String,
@@ -102,6 +106,8 @@ pub struct OverrideMade {
 pub struct OverrideList {
     /// Newest first.
     pub overrides: Vec<ListedOverride>,
+    /// Give it as `cursor` for the next page; `None` on the last.
+    pub next: Option<String>,
 }
 
 /// One of a list.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::forms::DURATION;
 use crate::store::audit::AuditEntry;
 
 /// `GET /api/v1/people`.
@@ -11,6 +12,8 @@ use crate::store::audit::AuditEntry;
 pub struct PeopleList {
     /// By id.
     pub people: Vec<PersonView>,
+    /// Give it as `cursor` for the next page; `None` on the last.
+    pub next: Option<String>,
 }
 
 /// Somebody with an account.
@@ -34,6 +37,7 @@ pub struct PersonView {
 #[serde(deny_unknown_fields)]
 pub struct MakePerson {
     /// `viewer`, `supervisor` or `admin`.
+    #[schemars(extend("enum" = ["viewer", "supervisor", "admin"]))]
     pub role: String,
     /// To sign in with; without it what it was, or none.
     #[serde(default)]
@@ -56,6 +60,7 @@ pub struct SetPassword {
 pub struct IssueToken {
     /// How long it lasts, such as `8h`.
     #[serde(default)]
+    #[schemars(regex(pattern = DURATION))]
     pub lasts: Option<String>,
 }
 
@@ -80,6 +85,10 @@ impl std::fmt::Debug for Token {
 pub struct AuditPage {
     /// Oldest first.
     pub entries: Vec<AuditView>,
+    /// Give it as `cursor` for the next page; `None` while there is none.
+    pub next: Option<String>,
+    /// Give it as `cursor` for what is written later; `None` while nothing is.
+    pub follow: Option<String>,
 }
 
 /// An entry of the audit log.

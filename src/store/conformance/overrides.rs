@@ -114,7 +114,7 @@ async fn records_keep_who_why_and_until_when(mut world: World) {
     let ended_at = world.now();
     world.wait(HOUR);
     assert!(!world.store.end_override(OverrideId(1), "uid 7").await.unwrap(), "it is over by itself");
-    let mut records: Vec<OverrideRecord> = world.store.override_records(9).await.unwrap();
+    let mut records: Vec<OverrideRecord> = world.store.override_records(None, 9).await.unwrap();
     records.reverse();
     let told: Vec<_> = records.iter().map(|record| (record.made.id.0, record.made.order.clone())).collect();
     let expected: Vec<_> = orders.into_iter().zip(1..).map(|(order, id)| (id, order)).collect();
@@ -126,7 +126,8 @@ async fn records_keep_who_why_and_until_when(mut world: World) {
     let ends: Vec<_> =
         records.iter().map(|record| record.ended.as_ref().map(|end| (end.at, end.by.as_str()))).collect();
     assert_eq!(ends, [None, Some((ended_at, "uid 7")), None]);
-    assert_eq!(world.store.override_records(1).await.unwrap()[0].made.id, OverrideId(3));
+    assert_eq!(world.store.override_records(None, 1).await.unwrap()[0].made.id, OverrideId(3));
+    assert_eq!(world.store.override_records(Some(OverrideId(3)), 1).await.unwrap()[0].made.id, OverrideId(2));
 }
 
 async fn attempts_keep_what_they_were_placed_under(mut world: World) {

@@ -390,9 +390,13 @@ impl Store for SqliteStore {
         self.urgent(Work::MendOverrides(ids.to_vec())).await
     }
 
-    async fn override_records(&self, limit: u32) -> Result<Vec<OverrideRecord>, StoreError> {
+    async fn override_records(
+        &self,
+        before: Option<OverrideId>,
+        limit: u32,
+    ) -> Result<Vec<OverrideRecord>, StoreError> {
         let now = self.shared.clock.now().wall;
-        self.read(move |conn| overrides::records(conn, now, limit)).await
+        self.read(move |conn| overrides::records(conn, now, before, limit)).await
     }
 
     async fn approve(&self, revision: &Revision, by: &str) -> Result<(), StoreError> {

@@ -144,9 +144,15 @@ fn pause_instead(row: &Row<'_>, fault: &Fault, now: Timestamp) -> Result<Arc<Ove
 }
 
 /// The newest ones, past ones too; one that can't be read is what holds in its place.
-pub(super) fn records(conn: &Connection, now: Timestamp, limit: u32) -> Result<Vec<OverrideRecord>, Fault> {
-    let query = sql::query(format!("SELECT {COLUMNS} FROM override ORDER BY id DESC LIMIT ?1"));
-    let rows = query.bind(limit).fetch_all(conn).doing("reading overrides")?;
+pub(super) fn records(
+    conn: &Connection,
+    now: Timestamp,
+    before: Option<OverrideId>,
+    limit: u32,
+) -> Result<Vec<OverrideRecord>, Fault> {
+    let query = sql::query(format!("SELECT {COLUMNS} FROM override WHERE id < ?1 ORDER BY id DESC LIMIT ?2"));
+    let before = before.map_or(i64::MAX, |before| i64::from(before.0));
+    let rows = query.bind(before).bind(limit).fetch_all(conn).doing("reading overrides")?;
     let known = rows.iter().filter(|row| column::<u32>(row, 0).is_ok());
     let record = |row| {
         record(row).or_else(|fault| {

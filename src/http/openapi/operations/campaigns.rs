@@ -2,6 +2,7 @@
 
 use super::operation::{Operation, get, put};
 use crate::http::{
+    batches::BatchesQuery,
     campaigns::{PageQuery, WhyQuery},
     wire::{
         CampaignWhy, ContactWhy, Results, TallyView,
@@ -26,6 +27,7 @@ pub(super) fn all() -> Vec<Operation> {
         )
         .json::<ContactWhy>(),
         get("/api/v1/campaigns/{campaign}/batches", "listBatches", "A campaign's batches of contacts, oldest first")
+            .query::<BatchesQuery>()
             .json::<BatchList>(),
         get("/api/v1/campaigns/{campaign}/batches/{batch}", "getBatch", "One batch").json::<BatchView>(),
         put("/api/v1/campaigns/{campaign}/batches/{batch}", "pauseBatch", "Pause a batch, or let it go on")

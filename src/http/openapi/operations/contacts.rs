@@ -73,7 +73,7 @@ pub(super) fn do_not_call() -> Vec<Operation> {
             .raw("text/csv")
             .raw("application/x-ndjson")
             .lines::<ImportEvent>()
-            .fails(&[409]),
+            .fails(&[409, 422]),
         post("/api/v1/do-not-call/{list}/remove", "removeDoNotCall", "Take a number off a list")
             .body::<RemoveEntry>()
             .done(),

@@ -11,9 +11,11 @@ pub(super) fn all() -> Vec<Operation> {
             .form::<pause::Filled>()
             .page()
             .empty_as(303, "All calling is paused; Location is the status page")
-            .page_as(400, "What was filled in is wrong; the page says what")
+            .page_as(422, "What was filled in is wrong; the page says what")
             .page_as(403, "The token is wrong; the page says so")
             .page_as(409, "It can't be paused; the page says why")
+            .page_as(500, "The daemon failed; the page says so")
+            .page_as(503, "The daemon does not take it now; the page says so")
             .fails(&[403, 415, 422]),
         get("/sign-in", "showSignIn", "The page to sign in").page(),
         post("/sign-in", "signIn", "Sign in, by the page's form")

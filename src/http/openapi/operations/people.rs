@@ -3,6 +3,7 @@
 use super::operation::{Operation, delete, get, post, put};
 use crate::http::{
     audit::AuditQuery,
+    people::PeopleQuery,
     wire::people::{AuditPage, IssueToken, MakePerson, PeopleList, SetPassword, Token},
 };
 
@@ -10,7 +11,9 @@ const PERSON: &str = "/api/v1/people/{person}";
 
 pub(super) fn all() -> Vec<Operation> {
     vec![
-        get("/api/v1/people", "listPeople", "Everybody with an account, by id").json::<PeopleList>(),
+        get("/api/v1/people", "listPeople", "Everybody with an account, by id")
+            .query::<PeopleQuery>()
+            .json::<PeopleList>(),
         put(PERSON, "makePerson", "Make an account, or give it another role").body::<MakePerson>().done(),
         delete(PERSON, "removePerson", "Take an account away, and what lets the person in").done(),
         put("/api/v1/people/{person}/password", "setPassword", "Give somebody another password")
