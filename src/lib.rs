@@ -22,6 +22,7 @@ pub mod control;
 pub mod delivery;
 pub mod dialer;
 pub mod domain;
+pub mod exports;
 pub mod gitops;
 pub mod http;
 pub mod reconcile;

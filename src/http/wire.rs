@@ -7,6 +7,7 @@ pub mod business;
 pub mod contacts;
 pub mod deliveries;
 pub mod do_not_call;
+pub mod exports;
 pub mod journal;
 pub mod overrides;
 pub mod people;

@@ -25,6 +25,7 @@ use dialops::{
         retry::{self, EndedAttempt},
         tenant::Tenant,
     },
+    exports::{Jobs, Spool},
     gitops::webhook::Webhooks,
     http::{self, Instance, Listeners, ServerState, access::Access},
     store::{
@@ -109,6 +110,11 @@ impl Served {
             guards: Guards::default(),
             dispatches: store.clone(),
             outbox: watch::channel(dialops::store::AllDispatchCounts::default()).1,
+            exports: Arc::new(Jobs::new(
+                Spool::new(dir.path().join("exports"), &[7; 32]),
+                Duration::from_secs(604_800),
+                1,
+            )),
             keyring: None,
         };
         let shutdown = CancellationToken::new();

@@ -46,7 +46,12 @@ pub(super) fn is_change(reply: &Reply) -> bool {
     match reply {
         Reply::Changed(changed) | Reply::Settled(changed) => *changed,
         Reply::Business(decision) => matches!(decision, BusinessDecision::Set { .. }),
-        Reply::Done | Reply::Overridden(_) | Reply::Gone(_) | Reply::Imported(_) | Reply::Listed(_) => true,
+        Reply::Done
+        | Reply::Overridden(_)
+        | Reply::Gone(_)
+        | Reply::Imported(_)
+        | Reply::Listed(_)
+        | Reply::Exported(_) => true,
         Reply::Resealed(rewritten) => *rewritten > 0,
         Reply::Lanes(changed) => !changed.is_empty(),
         Reply::Decision(_)

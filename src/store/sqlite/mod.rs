@@ -8,6 +8,7 @@
 //! | `journal` | what became of commits, and what has happened |
 //! | `people` `audit` | who is let in, and who changed what |
 //! | `overrides` | what people decide against the files for a while |
+//! | `exports` `exported` | who asked for which export, and the rows that go into it |
 //! | `dispatch` `outbox` | what others are to be told: callbacks and text messages |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
 //! | `place` | who is next: keys that compare as contacts are served |
@@ -34,6 +35,8 @@ mod do_not_call;
 mod evaluate;
 mod evaluation;
 mod evaluations;
+mod exported;
+mod exports;
 mod fault;
 mod files;
 mod import;

@@ -24,6 +24,7 @@ use super::{
     customer, dispatch, do_not_call, evaluate,
     evaluation::Evaluation,
     evaluations::{Evaluations, UnderWay},
+    exports,
     fault::{Doing, Fault},
     files, import, intent, journal,
     open::BUSY_TIMEOUT,
@@ -43,6 +44,7 @@ use crate::{
         contact::{ContactEdit, Progress},
         do_not_call::NewEntry,
         drift::Drift,
+        export::ExportId,
         facts::ledger::{Ledger, monotonic},
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
         overrides::{NewOverride, Override, OverrideId, Overrides},
@@ -51,7 +53,7 @@ use crate::{
     store::{
         BusinessDecision, BusinessRequest, CampaignChange, DispatchFilter, DispatchId, Entries, Evaluated, FileChanges,
         GateSettings, ImportOutcome, IntentDecision, IntentRequest, Lane, LegRecord, ListingOutcome, Milestone,
-        NewAuditEntry, News, Settlement, StoreError, Tried, pseudonym::Pseudonyms, row::micros,
+        NewAuditEntry, News, Settlement, StoreError, Tried, exports::numbered, pseudonym::Pseudonyms, row::micros,
     },
     telemetry::status::Verification,
 };
@@ -109,6 +111,7 @@ pub(super) enum Work {
     Screen(CampaignId, Vec<ContactRef>, Timestamp),
     Journal(Entries),
     People(Box<people::Change>),
+    Exports(Box<exports::Change>),
     Audit(NewAuditEntry),
     Claim(DispatchId),
     Tried(DispatchId, Tried),
@@ -144,6 +147,8 @@ pub(super) enum Reply {
     Drifted(Vec<Drift>),
     /// A contact of which places may be left.
     Gone(ContactRef),
+    /// The number that an export got.
+    Exported(ExportId),
 }
 
 /// A piece of work, and who waits for it.
@@ -474,7 +479,10 @@ impl Writer {
     fn perform_audited(&mut self, work: Work, entry: Option<&NewAuditEntry>) -> Result<Reply, Fault> {
         let reply = self.perform(work)?;
         if let Some(entry) = entry.filter(|_| audit::is_change(&reply)) {
-            audit::add(&self.conn, entry, self.now())?;
+            match reply {
+                Reply::Exported(id) => audit::add(&self.conn, &numbered(entry, id), self.now())?,
+                _ => audit::add(&self.conn, entry, self.now())?,
+            }
         }
         Ok(reply)
     }
@@ -554,6 +562,7 @@ impl Writer {
             Work::Screen(campaign, contacts, now) => do_not_call::screen(self, &campaign, &contacts, now)?,
             Work::Journal(entries) => journal::add(&self.conn, &entries)?,
             Work::People(change) => return people::change(&self.conn, &change, self.now()).map(Reply::Changed),
+            Work::Exports(change) => return exports::change(&self.conn, *change, self.now()),
             Work::Audit(entry) => audit::add(&self.conn, &entry, self.now())?,
             Work::Claim(id) => return dispatch::claim(&self.conn, id, self.now()).map(Reply::Changed),
             Work::Tried(id, tried) => dispatch::tried(&self.conn, id, &tried, self.now())?,
