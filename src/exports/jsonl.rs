@@ -31,7 +31,8 @@ impl Rows for JsonRows {
                 Cell::Empty => self.sink.write_all(b"null")?,
                 Cell::Text(text) | Cell::Plain(text) => serde_json::to_writer(&mut self.sink, text)?,
                 Cell::Whole(count) => serde_json::to_writer(&mut self.sink, count)?,
-                Cell::Number(number) => serde_json::to_writer(&mut self.sink, number)?,
+                // Without the fraction that it does not have.
+                Cell::Number(number) => write!(self.sink, "{number}")?,
                 Cell::Flag(flag) => serde_json::to_writer(&mut self.sink, flag)?,
             }
         }
