@@ -7,7 +7,7 @@
 //! | 0 | [`domain`]: the pure core |
 //! | 1 | [`config`] [`clock`] [`control`] [`signing`] [`telemetry`] · [`sim`], which uses `config` |
 //! | 2 | [`gitops`] [`store`] [`telephony`] |
-//! | 3 | [`contacts`] [`delivery`] (on the `Store` trait) |
+//! | 3 | [`contacts`] [`delivery`] · [`exports`], which uses `contacts` (on the `Store` trait) |
 //! | 4 | [`reconcile`] [`dialer`] [`http`] |
 //! | 5–6 | [`app`] · [`cli`], `main` |
 //!

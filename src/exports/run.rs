@@ -302,7 +302,12 @@ async fn read(parts: &Parts, record: &ExportRecord, job: &Job, pieces: &mpsc::Se
         };
         job.advance(found as u64);
         let is_last = u32::try_from(found).is_ok_and(|found| found < PAGE_LENGTH);
-        if pieces.send(piece).await.is_err() || (is_last && pieces.send(Piece::End).await.is_err()) || is_last {
+        if pieces.send(piece).await.is_err() {
+            return Ok(());
+        }
+        if is_last {
+            // Who has stopped writing says why.
+            let _stopped = pieces.send(Piece::End).await;
             return Ok(());
         }
     }

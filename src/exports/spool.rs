@@ -147,10 +147,10 @@ mod tests {
         spool.begin(&name).unwrap().write_all(b"x").unwrap();
         assert!(spool.begin(&name).is_err());
         assert!(!spool.path(&name).exists());
-        assert_eq!(spool.names().unwrap(), [name.clone()]);
+        assert_eq!(spool.names().unwrap(), [name.as_str()]);
         spool.keep(&name).unwrap();
         assert_eq!(mode(&spool.path(&name)), 0o600);
-        assert_eq!(spool.names().unwrap(), [name.clone()]);
+        assert_eq!(spool.names().unwrap(), [name.as_str()]);
         let stranger = format!("{}-seven.csv", spool.mark);
         for stranger in ["notes.txt", &stranger] {
             fs::write(spool.path(stranger), "x").unwrap();

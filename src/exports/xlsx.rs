@@ -131,3 +131,49 @@ impl Rows for XlsxRows {
         Ok(self.sink)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, process::Command};
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    const READ: &str = "import json, openpyxl, sys\n\
+                        book = openpyxl.load_workbook(sys.argv[1])\n\
+                        json.dump({s.title: list(s.iter_rows(values_only=True)) for s in book}, sys.stdout)";
+
+    #[test]
+    fn rows_that_a_sheet_does_not_hold_go_on_in_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.xlsx");
+        let sink = Sink::new(std::fs::File::create(&path).unwrap(), None, CancellationToken::new()).unwrap();
+        let about = [("warning", "personal".to_owned())];
+        let mut rows = XlsxRows::of_sheets(sink, &["n", "text"], "attempts", &about, folder.path(), 3).unwrap();
+        for n in 1..=5 {
+            rows.row(&[Cell::Whole(n), if n == 3 { Cell::Empty } else { Cell::text("=1+1") }]).unwrap();
+        }
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "what lies there meanwhile has no name");
+        Box::new(rows).finish().unwrap().finish().unwrap();
+        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/python");
+        let read = Command::new(python).args(["-c", READ]).arg(&path).output().expect("`tests/run` installs it");
+        assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+        let found: serde_json::Value = serde_json::from_slice(&read.stdout).unwrap();
+        let wanted = serde_json::json!({
+            "about": [["warning", "personal"]],
+            "attempts": [["n", "text"], [1, "=1+1"], [2, "=1+1"]],
+            "attempts 2": [["n", "text"], [3, null], [4, "=1+1"]],
+            "attempts 3": [["n", "text"], [5, "=1+1"]],
+        });
+        assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn a_text_is_cut_at_what_a_cell_holds() {
+        let long = "ä".repeat(TEXT_LENGTH_MAX + 5);
+        assert_eq!(fitting(&long).chars().count(), TEXT_LENGTH_MAX);
+        assert_eq!(fitting("short"), "short");
+    }
+}

@@ -29,7 +29,7 @@ use crate::{
 
 /// What the writer does for exports.
 pub(super) enum Change {
-    Add(NewExport),
+    Add(Box<NewExport>),
     Step(ExportId, ExportStep),
     Downloaded(ExportId),
 }
@@ -220,7 +220,7 @@ impl SqliteStore {
 #[async_trait]
 impl Exports for SqliteStore {
     async fn add_export(&self, new: NewExport) -> Result<ExportId, StoreError> {
-        let reply = self.ask(&self.urgent, Work::Exports(Box::new(Change::Add(new)))).await?;
+        let reply = self.ask(&self.urgent, Work::Exports(Box::new(Change::Add(Box::new(new))))).await?;
         if let Reply::Exported(id) = reply { Ok(id) } else { Err(StoreError::Closed) }
     }
 
