@@ -27,6 +27,7 @@ use dialops::{
         guards::Guards,
         ids::Revision,
     },
+    exports::{Jobs, Spool},
     gitops::{Source, Wake, watch as git_watch, webhook::Webhooks},
     http::{
         self, Instance, Listeners, ServerState,
@@ -241,6 +242,8 @@ impl Daemon {
             dispatches: MemoryStore::open(opener(), gate_settings(), self.clock.clone()),
             today: Default::default(),
             outbox: watch::channel(dialops::store::AllDispatchCounts::default()).1,
+            // Nobody asks for any.
+            exports: Arc::new(Jobs::new(Spool::new("exports".into(), &[]), Duration::from_secs(1), 1)),
             keyring: None,
             access: Access { token: None, allowed_uids: vec![] },
             sign_ins: http::SignIns::default(),

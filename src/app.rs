@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     config::{
         Loader,
-        settings::{Settings, SourceSettings, StatusSettings, TrunkSettings},
+        settings::{ExportSettings, Settings, SourceSettings, StatusSettings, TrunkSettings},
     },
     contacts::{KeyError, Keyring},
     control,
@@ -33,6 +33,7 @@ use crate::{
         gate::Caps,
         ids::TrunkId,
     },
+    exports::{self, Jobs, Spool},
     gitops::{self, Source, Trigger, Wake, webhook::Webhooks},
     http::{self, Instance, Listeners, ServerState, access::Access, listen},
     reconcile::{self, FollowedSource, Reconcile},
@@ -199,6 +200,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         metrics: Arc::clone(&metrics),
         clock: clock.clone(),
     };
+    let exporting = exports(&settings, &store, &generation, &keyring, &clock);
     let server = Arc::new(ServerState {
         instance: Instance { name: instance(&settings), version: env!("CARGO_PKG_VERSION").to_owned(), started_at },
         sources: repositories.clone(),
@@ -220,6 +222,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         dispatches: Arc::clone(&store) as Arc<dyn Dispatches>,
         longest_override: settings.longest_override,
         guards: settings.guards.clone(),
+        exports: Arc::clone(&exporting.jobs),
         keyring,
     });
 
@@ -239,12 +242,15 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
     let signals = tokio::spawn(signals(shutdown.clone(), hang_up, wakes)?);
     let telling = tokio::spawn(delivery::run(telling, shutdown.clone()));
     let dispatching = tokio::spawn(delivery::dispatch::run(dispatching, stop_serving.clone()));
+    let exporting = tokio::spawn(exports::run(exporting, shutdown.clone()));
     let notifying = tokio::spawn(notify_manager(generation, pulse, shutdown.clone()));
     let reconciling = tokio::spawn(stop_on_error(reconcile::run(reconcile, shutdown.clone()), shutdown.clone()));
     let dialled = stop_on_error(dialer::run(dialer, shutdown.clone()), shutdown.clone()).await;
 
     stop_serving.cancel();
     let reconciled = reconciling.await;
+    // Ends by itself once each job has ended with its page.
+    let _exported = exporting.await;
     // Ends by itself once requests under way have had their time.
     let _dispatched = dispatching.await;
     // Ends by itself once requests under way have had their moment.
@@ -306,6 +312,26 @@ fn keyring(settings: &Settings, options: &Options) -> Result<Option<Arc<Keyring>
     let Some(current) = read(&settings.attribute_key)? else { return Ok(None) };
     let previous = read(&settings.previous_attribute_key)?;
     Ok(Some(Arc::new(Keyring::new(&current, previous.as_ref())?)))
+}
+
+/// What writes exports.
+fn exports(
+    settings: &Settings,
+    store: &Arc<SqliteStore>,
+    generation: &watch::Receiver<Option<Arc<crate::domain::campaign::Generation>>>,
+    keyring: &Option<Arc<Keyring>>,
+    clock: &Clock,
+) -> exports::Parts {
+    let ExportSettings { folder, longest, at_once } = settings.exports.clone();
+    let spool = Spool::new(folder, &store.dialog_key());
+    let jobs = Jobs::new(spool, longest, usize::try_from(at_once).unwrap_or(1));
+    exports::Parts {
+        jobs: Arc::new(jobs),
+        store: Arc::clone(store) as Arc<dyn Store>,
+        generation: generation.clone(),
+        keyring: keyring.clone(),
+        clock: clock.clone(),
+    }
 }
 
 fn access(settings: &Settings, options: &Options) -> Result<Access, AppError> {

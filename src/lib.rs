@@ -7,7 +7,7 @@
 //! | 0 | [`domain`]: the pure core |
 //! | 1 | [`config`] [`clock`] [`control`] [`signing`] [`telemetry`] · [`sim`], which uses `config` |
 //! | 2 | [`gitops`] [`store`] [`telephony`] |
-//! | 3 | [`contacts`] [`delivery`] (on the `Store` trait) |
+//! | 3 | [`contacts`] [`delivery`] · [`exports`], which uses `contacts` (on the `Store` trait) |
 //! | 4 | [`reconcile`] [`dialer`] [`http`] |
 //! | 5–6 | [`app`] · [`cli`], `main` |
 //!
@@ -22,6 +22,7 @@ pub mod control;
 pub mod delivery;
 pub mod dialer;
 pub mod domain;
+pub mod exports;
 pub mod gitops;
 pub mod http;
 pub mod reconcile;

@@ -28,9 +28,19 @@ pub(crate) fn peak_mb() -> f64 {
     status_mb("self", "VmHWM:")
 }
 
+/// The same of another process, since [`forget_peak_of`].
+pub(crate) fn peak_mb_of(pid: u32) -> f64 {
+    status_mb(&pid.to_string(), "VmHWM:")
+}
+
 /// Lets the peak begin anew (proc(5), `clear_refs`).
 pub(crate) fn forget_peak() {
     fs::write("/proc/self/clear_refs", "5").unwrap();
+}
+
+/// The same of another process.
+pub(crate) fn forget_peak_of(pid: u32) {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
 }
 
 /// Length of a file and of its log.

@@ -20,6 +20,7 @@
 )]
 
 mod dialling;
+#[expect(dead_code, reason = "the bench of exports uses more of it")]
 mod machine;
 mod reference;
 #[path = "../../tests/it/repository.rs"]

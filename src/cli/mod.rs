@@ -16,6 +16,8 @@ mod customer;
 mod demo;
 mod do_not_call;
 mod events;
+mod export;
+mod exports;
 mod from_store;
 mod history;
 mod import;
@@ -89,6 +91,12 @@ enum Command {
     Batches(batches::Args),
     /// Import, show and remove numbers that may not be called
     DoNotCall(do_not_call::Args),
+    /// Write a campaign's contacts or attempts into a file: CSV, JSON Lines or a workbook
+    ///
+    /// The daemon makes it as a job, keeps it for a while, and writes down who asked for it, why, and each download.
+    Export(export::Args),
+    /// List exports, download one again or take it away
+    Exports(exports::Args),
     /// Pause or resume campaigns, or go back to a commit, for a while and whatever the files say
     Override(overrides::Args),
     /// List callbacks and text messages that were not taken, try them again or give them up
@@ -157,6 +165,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Contacts(args) => client_runtime()?.block_on(contacts::run(args, &target)),
         Command::Batches(args) => client_runtime()?.block_on(batches::run(args, &target)),
         Command::DoNotCall(args) => client_runtime()?.block_on(do_not_call::run(args, &target)),
+        Command::Export(args) => client_runtime()?.block_on(export::run(args, &target)),
+        Command::Exports(args) => client_runtime()?.block_on(exports::run(args, &target)),
         Command::Override(args) => client_runtime()?.block_on(overrides::run(args, &target)),
         Command::Callbacks(args) => client_runtime()?.block_on(callbacks::run(args, &target)),
         Command::Agents(args) => client_runtime()?.block_on(agents::run(args, &target)),

@@ -35,6 +35,9 @@ use crate::domain::{
     phone::E164,
 };
 
+/// Folder beside the store in which exports lie.
+const EXPORTS: &str = "exports";
+
 /// Everything that one machine's administrator sets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -72,12 +75,25 @@ pub struct Settings {
     pub callbacks: CallbackSettings,
     /// The gateway that sends text messages.
     pub sms: Option<SmsSettings>,
+    /// Where exports lie, and for how long.
+    pub exports: ExportSettings,
     /// Form of the log.
     pub log_format: LogFormat,
     /// The least important that is logged.
     pub log_level: LogLevel,
     /// Whether `/metrics` has series of each campaign.
     pub metrics_per_campaign: bool,
+}
+
+/// Where exports lie, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportSettings {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The longest that one is kept.
+    pub longest: Duration,
+    /// How many are written at once.
+    pub at_once: u32,
 }
 
 /// Where the daemon answers.
@@ -206,7 +222,8 @@ impl Build<'_> {
         self.check_keys(&file.store.value);
         let dial = self.dial(file.safety.value);
         let (http, sip, log) = (file.http.value, file.sip.value, file.log.value);
-        let store = file.store.value;
+        let (store, exports) = (file.store.value, file.exports.value);
+        let folder = exports.folder.map_or_else(|| store.path.value.with_file_name(EXPORTS), |folder| folder.value);
         let sources = self.sources(file.source, file.sources, &file.unclear, &store.path.value);
         let webhooks = self.webhooks(file.webhooks.value, sources.as_deref());
         let notifications = self.notifications(file.notifications.value);
@@ -233,6 +250,11 @@ impl Build<'_> {
             notifications,
             callbacks: self.callbacks(file.callbacks.value),
             sms: file.sms.and_then(|sms| self.sms(sms.value)),
+            exports: ExportSettings {
+                folder: self.folder.join(folder),
+                longest: exports.longest.value,
+                at_once: exports.at_once.value,
+            },
             log_format: log.format.value,
             log_level: log.level.value,
             metrics_per_campaign: file.metrics.value.per_campaign.value,

@@ -20,6 +20,7 @@ pub mod do_not_call;
 pub mod drift;
 pub mod due;
 pub mod engine;
+pub mod export;
 pub mod facts;
 pub mod filter;
 pub mod gate;

@@ -56,6 +56,15 @@ pub fn mask(digits: &str) -> String {
     format!("{}{hidden}{}", &digits[..head], &digits[length - tail..])
 }
 
+/// Only the ends of a text.
+#[must_use]
+pub fn ends(text: &str) -> String {
+    if text.is_ascii() && text.len() >= 6 {
+        return mask(text);
+    }
+    "*".repeat(text.chars().count())
+}
+
 /// Fewest digits that count as a telephone number in a text.
 const DIGITS_MIN: usize = 7;
 

@@ -186,7 +186,7 @@ pub(super) async fn require(State(guard): State<Guard>, mut request: Request, ne
     let actor = match actor(&state, peer(&request), request.headers(), request.method()).await {
         Ok(actor) => actor,
         // A browser without a session is shown where to get one.
-        Err(Ok(Denied::Missing | Denied::NoTokenSet)) if right == Right::Desk && request.method() == Method::GET => {
+        Err(Ok(Denied::Missing | Denied::NoTokenSet)) if is_page(&request) => {
             return Redirect::to(people::SIGN_IN).into_response();
         }
         Err(Ok(denied)) => return refuse(denied),
@@ -213,6 +213,11 @@ pub(super) async fn require(State(guard): State<Guard>, mut request: Request, ne
     let response = next.run(request).await;
     change.finish(&state, response.status()).await;
     response
+}
+
+/// Whether somebody looks at a page, and no program asks for data.
+fn is_page(request: &Request) -> bool {
+    request.method() == Method::GET && !request.uri().path().starts_with("/api/")
 }
 
 /// Who sends a request.

@@ -13,6 +13,7 @@ use super::{
     campaigns::campaign_id,
     change::Change,
     error::ApiError,
+    exports,
     import::rules,
     state::ServerState,
     wire::contacts::{Edited, Erase, Erased, Reached, RotateKey, RotatedKey},
@@ -51,6 +52,7 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, ApiError> {
     let (campaign, customer) = named(&campaign, &customer)?;
     change.store(&state).delete(&campaign, &customer).await.map_err(refused)?;
+    exports::clear(&state).await?;
     state.store.scrub().await?;
     tracing::info!(%campaign, "a contact was deleted");
     look_again(&state, campaign).await;
@@ -113,6 +115,8 @@ pub(super) async fn erase(
         tracing::info!(%campaign, "a contact was erased");
         look_again(&state, campaign.clone()).await;
     }
+    // The store knows them as withdrawn; what stands in the folder goes too before this is answered.
+    exports::clear(&state).await?;
     let log_emptied = state.store.scrub().await?;
     if !log_emptied {
         tracing::warn!("the store's log could not be emptied after an erasure: something reads from it all the time");

@@ -29,7 +29,7 @@ use crate::{
         attribute::{Attribute, AttributeValue, Sealed},
         contact::{Contact, ContactEnd, ContactStage},
         ids::{AttributeId, BatchId, CampaignId, ContactRef, CustomerId},
-        phone::mask,
+        phone::ends,
     },
     store::{BatchPage, Listed, Store, StoreError},
 };
@@ -271,12 +271,4 @@ impl View<'_> {
         };
         opened.map_or_else(|error| error.to_string(), |text| text.expose_secret().to_owned())
     }
-}
-
-/// Only the ends of a text.
-pub(super) fn ends(text: &str) -> String {
-    if text.is_ascii() && text.len() >= 6 {
-        return mask(text);
-    }
-    "*".repeat(text.chars().count())
 }

@@ -17,6 +17,7 @@ mod deliveries;
 mod desk;
 mod do_not_call;
 mod error;
+mod exports;
 mod files;
 mod health;
 mod hooks;

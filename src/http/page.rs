@@ -162,6 +162,10 @@ impl Zone {
         }
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn show(&self, rfc3339: &str) -> String {
         match rfc3339.parse::<Timestamp>() {
             Ok(at) => at.to_zoned_datetime(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),

@@ -13,8 +13,8 @@ use axum::{
 
 use super::{
     access::Right::{self, Desk, Lead, Look, Open, Own, Rule, SignedIn},
-    agents, audit, batches, business, campaigns, contacts, customers, deliveries, desk, do_not_call, files, health,
-    hooks, journal, listing, openapi, overrides, page, pause, people, plan, questionnaire, reconcile,
+    agents, audit, batches, business, campaigns, contacts, customers, deliveries, desk, do_not_call, exports, files,
+    health, hooks, journal, listing, openapi, overrides, page, pause, people, plan, questionnaire, reconcile,
     state::ServerState,
     status,
 };
@@ -94,7 +94,8 @@ impl Route {
 
 /// All of them.
 pub(super) fn all() -> Vec<Route> {
-    [open(), people(), looks(), questionnaires(), contacts(), decisions()].into_iter().flatten().collect()
+    let groups = [open(), people(), looks(), questionnaires(), contacts(), exported(), decisions()];
+    groups.into_iter().flatten().collect()
 }
 
 /// What holds no personal data, and forms that bring what it takes.
@@ -196,6 +197,19 @@ fn contacts() -> Vec<Route> {
         change("/api/v1/attributes/rotate-key", Rule, "attributes.rotate_key", post(customers::rotate_key)),
         change("/api/v1/do-not-call/{list}", Rule, "do_not_call.import", post(do_not_call::import)).streamed(),
         change("/api/v1/do-not-call/{list}/remove", Rule, "do_not_call.remove", post(do_not_call::remove)),
+    ]
+}
+
+/// Files of contacts and attempts. A form brings what it takes.
+fn exported() -> Vec<Route> {
+    vec![
+        show("/exports", Lead, get(exports::form)),
+        show("/exports", Open, post(exports::post)),
+        show("/api/v1/exports", Lead, get(exports::list)),
+        change("/api/v1/exports", Lead, "export.ask", post(exports::make)),
+        show("/api/v1/exports/{id}", Lead, get(exports::show)),
+        change("/api/v1/exports/{id}", Lead, "export.delete", delete(exports::delete)).lengthy(),
+        change("/api/v1/exports/{id}/file", Lead, "export.download", get(exports::download)).lengthy(),
     ]
 }
 

@@ -12,6 +12,7 @@ use crate::{
     contacts::Keyring,
     control::{DialCommand, ReconcileCommand},
     domain::{campaign::Generation, guards::Guards},
+    exports::Jobs,
     gitops::{Source, Wake, webhook::Webhooks},
     store::{AllDispatchCounts, Dispatches, Store},
     telemetry::{
@@ -73,6 +74,8 @@ pub struct ServerState {
     pub longest_override: Duration,
     /// What a good commit may still wait for.
     pub guards: Guards,
+    /// Exports: how far they have come, and where they lie.
+    pub exports: Arc<Jobs>,
     /// What encrypts attributes.
     pub keyring: Option<Arc<Keyring>>,
 }

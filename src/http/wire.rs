@@ -8,6 +8,7 @@ pub mod contacts;
 pub mod cursor;
 pub mod deliveries;
 pub mod do_not_call;
+pub mod exports;
 pub(in crate::http) mod forms;
 pub mod journal;
 pub mod overrides;

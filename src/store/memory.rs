@@ -11,6 +11,7 @@ mod customer;
 mod dispatch;
 mod do_not_call;
 mod evaluate;
+mod exports;
 mod import;
 mod journal;
 mod keyed;
@@ -40,10 +41,11 @@ use self::{
 };
 use super::{
     Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest,
-    CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges,
-    FilesOf, GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed,
-    ListedNumber, ListingOutcome, Milestone, NewAuditEntry, News, Opener, OverrideRecord, Resealed, Settlement, Store,
-    StoreError, StoredCampaign, StoredFiles, Tally, Today, Why, file_digest, pseudonym::Pseudonyms,
+    CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, ExportRecord,
+    FileChanges, FilesOf, GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers,
+    LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, NewAuditEntry, News, Opener, OverrideRecord, Resealed,
+    Settlement, Store, StoreError, StoredCampaign, StoredFiles, Tally, Today, Why, file_digest,
+    pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -125,6 +127,8 @@ struct State {
     dispatches: Vec<dispatch::Held>,
     last_dispatch: i64,
     news: Arc<News>,
+    /// All exports, oldest first.
+    exports: Vec<ExportRecord>,
 }
 
 #[derive(Debug)]
@@ -557,7 +561,8 @@ impl Store for MemoryStore {
     }
 
     async fn delete(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
-        self.noted(|state| state.delete(campaign, customer), |()| true)
+        let now = self.clock.now().wall;
+        self.noted(|state| state.delete(campaign, customer, now), |()| true)
     }
 
     async fn erase(&self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {

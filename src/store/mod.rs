@@ -18,6 +18,7 @@ mod conformance;
 mod dispatch;
 mod do_not_call;
 mod error;
+mod exports;
 mod files;
 mod journal;
 pub mod keyed;
@@ -39,6 +40,9 @@ pub use self::{
     },
     do_not_call::{DoNotCallCounts, ListCount, ListedNumber, ListingOutcome},
     error::StoreError,
+    exports::{
+        ExportFile, ExportRecord, ExportStep, ExportedAttempt, ExportedContact, Exports, LastAttempt, NewExport,
+    },
     files::{AppliedCommits, FileChanges, FilesOf, StoredFiles, file_digest, inside},
     journal::{COMMITS_KEPT, CommitResult, EVENTS_KEPT, Entries, Event, EventKind, HandledCommit},
     leftovers::{LeftoverAttempt, LeftoverLeg, Leftovers, Unreadable},
@@ -494,7 +498,9 @@ pub struct Why {
 
 /// Durable facts. Implementations are opened by their own functions, which take the instance lock.
 #[async_trait]
-pub trait Store: people::People + audit::Audit + keyed::KeyedRequests + questionnaire::Questionnaires {
+pub trait Store:
+    people::People + audit::Audit + keyed::KeyedRequests + questionnaire::Questionnaires + Exports
+{
     /// This life's epoch.
     fn epoch(&self) -> Epoch;
 

@@ -20,6 +20,7 @@ const ROWS: &[(&str, u32)] = &[
     ("telephony", 2),
     ("contacts", 3),
     ("delivery", 3),
+    ("exports", 3),
     ("dialer", 4),
     ("http", 4),
     ("reconcile", 4),
@@ -30,7 +31,7 @@ const ROWS: &[(&str, u32)] = &[
 ];
 
 /// Sideways imports that the design names.
-const ALSO: &[(&str, &str)] = &[("sim", "config")];
+const ALSO: &[(&str, &str)] = &[("sim", "config"), ("exports", "contacts")];
 
 /// What the pure core may not touch.
 const IMPURE: &[&str] = &[

@@ -25,6 +25,7 @@ use dialops::{
         retry::{self, EndedAttempt},
         tenant::Tenant,
     },
+    exports::{Jobs, Spool},
     gitops::webhook::Webhooks,
     http::{self, Instance, Listeners, ServerState, access::Access},
     store::{
@@ -47,6 +48,9 @@ pub(crate) const START: &str = "2031-03-01T02:00:00Z";
 pub(crate) const TOKEN: &str = "a-token-for-tests";
 pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
+/// Longest time that exports are kept.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// A daemon's outside without its inside.
 pub(crate) struct Served {
     pub(crate) socket: PathBuf,
@@ -57,6 +61,7 @@ pub(crate) struct Served {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) exports: Arc<Jobs>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) server: tokio::task::JoinHandle<()>,
     /// Campaigns whose contacts the dialling loop was told of.
@@ -89,6 +94,7 @@ impl Served {
         tokio::spawn(stand_in_dialer(dial_commands, dial.clone(), told));
         tokio::spawn(stand_in_reconciler(reconcile_commands, source.clone()));
         let metrics = Arc::new(Metrics::new(clock.now().wall));
+        let exports = Arc::new(Jobs::new(Spool::new(dir.path().join("exports"), &[7; 32]), KEPT, 1));
         let state = ServerState {
             instance: Instance { name: "test".into(), version: "0.0.0".into(), started_at: clock.now().wall },
             sources: vec![crate::repository::source("/nonexistent", "main", "campaigns")],
@@ -110,6 +116,7 @@ impl Served {
             dispatches: store.clone(),
             today: Default::default(),
             outbox: watch::channel(dialops::store::AllDispatchCounts::default()).1,
+            exports: Arc::clone(&exports),
             keyring: None,
         };
         let shutdown = CancellationToken::new();
@@ -125,6 +132,7 @@ impl Served {
             store,
             clock,
             metrics,
+            exports,
             shutdown,
             server,
             imported,

@@ -7,6 +7,7 @@ pub(crate) mod calendars;
 pub(crate) mod campaign;
 pub(crate) mod categories;
 pub(crate) mod do_not_call;
+pub(crate) mod exports;
 pub(crate) mod notifications;
 pub(crate) mod outbox;
 pub(crate) mod queues;

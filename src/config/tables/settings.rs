@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
     campaign::MAX_RING_LIMIT,
+    exports::ExportsTable,
     notifications::NotificationTable,
     outbox::{CallbacksTable, SmsGatewayTable},
     source::SourceTable,
@@ -74,6 +75,8 @@ table! {
         table callbacks: CallbacksTable,
         /// The gateway that sends text messages to customers who were not reached; without one none is sent.
         optional sms: SmsGatewayTable,
+        /// Files of contacts and attempts that people ask for.
+        table exports: ExportsTable,
         /// What the daemon says of itself.
         table log: LogTable,
         /// What `/metrics` tells.

@@ -15,10 +15,10 @@ use crate::{
         campaign::{Campaign, Definitions, Generation},
         contact::Contact,
         ids::AgentId,
+        phone::ends,
     },
     http::{
         error::ApiError,
-        listing::ends,
         page::{Zone, words},
         state::ServerState,
     },

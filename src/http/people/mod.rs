@@ -54,14 +54,31 @@ pub(super) async fn by_session(
     Ok(found)
 }
 
+/// The same of a form without script, which sends the key of its page as one of its fields.
+pub(super) async fn by_form(
+    state: &ServerState,
+    headers: &HeaderMap,
+    key: &str,
+) -> Result<Option<Actor>, Result<Denied, ApiError>> {
+    let Some(session) = secret::of_cookie(headers) else { return Ok(None) };
+    let found = holder(state, session.expose_secret(), CredentialKind::Session).await.map_err(Err)?;
+    if found.is_some() && !(is_own(headers) && is_key(key.as_bytes(), &session)) {
+        return Err(Ok(Denied::Foreign));
+    }
+    Ok(found)
+}
+
 /// What the page of a request's session sends with each command.
 pub(super) fn command_key(headers: &HeaderMap) -> Option<String> {
     secret::of_cookie(headers).map(|session| secret::command_key(&session))
 }
 
 fn has_key(headers: &HeaderMap, session: &SecretString) -> bool {
+    is_key(headers.get(COMMAND_KEY).map(|value| value.as_bytes()).unwrap_or_default(), session)
+}
+
+fn is_key(given: &[u8], session: &SecretString) -> bool {
     use subtle::ConstantTimeEq;
-    let given = headers.get(COMMAND_KEY).map(|value| value.as_bytes()).unwrap_or_default();
     bool::from(given.ct_eq(secret::command_key(session).as_bytes()))
 }
 

@@ -5,6 +5,7 @@ mod business;
 mod customers;
 mod do_not_call;
 mod drift;
+mod exports;
 mod filters;
 mod guards;
 mod holds;

@@ -50,11 +50,17 @@ impl State {
         Ok(changed)
     }
 
-    pub(super) fn delete(&mut self, campaign: &CampaignId, customer: &CustomerId) -> Result<(), StoreError> {
+    pub(super) fn delete(
+        &mut self,
+        campaign: &CampaignId,
+        customer: &CustomerId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let contact = self.at_rest(campaign, customer)?.reference;
         if self.attempts.values().any(|attempt| attempt.contact == contact) {
             return Err(StoreError::WasCalled(customer.clone()));
         }
+        self.withdraw_exports(contact, now);
         self.contacts.remove(&contact);
         self.custom_fields.remove(&contact);
         self.business.retain(|(of, _)| *of != contact);
@@ -78,6 +84,7 @@ impl State {
         self.keyed.forget_answers();
         let reference = before.reference;
         let after = erased(&before, pseudonyms.customer(reference));
+        self.withdraw_exports(reference, now);
         for attempt in self.attempts.values_mut().filter(|attempt| attempt.contact == reference) {
             attempt.erased =
                 attempt.record.number.take().map(|number| pseudonyms.number(&number)).or(attempt.erased.take());

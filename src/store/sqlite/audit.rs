@@ -48,7 +48,12 @@ pub(super) fn is_change(reply: &Reply) -> bool {
         Reply::Changed(changed) | Reply::Settled(changed) => *changed,
         Reply::Answers(decision) => matches!(decision, AnswersDecision::Saved { changed: true, .. }),
         Reply::Business(decision) => matches!(decision, BusinessDecision::Set { .. }),
-        Reply::Done | Reply::Overridden(_) | Reply::Gone(_) | Reply::Imported(_) | Reply::Listed(_) => true,
+        Reply::Done
+        | Reply::Overridden(_)
+        | Reply::Gone(_)
+        | Reply::Imported(_)
+        | Reply::Listed(_)
+        | Reply::Exported(_) => true,
         Reply::Resealed(rewritten) => *rewritten > 0,
         Reply::Lanes(changed) => !changed.is_empty(),
         Reply::Decision(_)

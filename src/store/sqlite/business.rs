@@ -200,22 +200,29 @@ pub(super) fn records(conn: &Connection, contact: ContactRef) -> Result<Vec<Busi
     const SQL: &str = "SELECT attempt, result, note, set_by, set_at, outcome, by_default, agent, agreed_at, \
                        agreed_agent, goal FROM business_result WHERE contact = ?1 ORDER BY id";
     let rows = sql::query(SQL).bind(contact.0).fetch_all(conn).doing("reading business results")?;
+    rows.iter().map(|row| record(row, 0)).collect()
+}
+
+/// The columns of a business result, from `first` on.
+pub(super) fn record(row: &Row<'_>, first: usize) -> Result<BusinessRecord, Fault> {
     let attempt = |id: i64| AttemptId::from_i64(id).ok_or_else(|| damaged("business_result.attempt"));
-    let record = |row: &Row<'_>| {
-        Ok(BusinessRecord {
-            attempt: column::<Option<i64>>(row, 0)?.map(attempt).transpose()?,
-            key: row::business_key(column(row, 1)?)?,
-            note: column(row, 2)?,
-            by: column(row, 3)?,
-            at: row::timestamp(column(row, 4)?)?,
-            outcome: column::<Option<&str>>(row, 5)?.map(read_outcome).transpose()?,
-            by_default: column(row, 6)?,
-            agent: column::<Option<&str>>(row, 7)?.map(agent).transpose()?,
-            agreed: agreed(column(row, 8)?, column(row, 9)?)?,
-            goal: column(row, 10)?,
-        })
-    };
-    rows.iter().map(record).collect()
+    Ok(BusinessRecord {
+        attempt: column::<Option<i64>>(row, first)?.map(attempt).transpose()?,
+        key: row::business_key(column(row, first + 1)?)?,
+        note: column(row, first + 2)?,
+        by: column(row, first + 3)?,
+        at: row::timestamp(column(row, first + 4)?)?,
+        outcome: column::<Option<&str>>(row, first + 5)?.map(read_outcome).transpose()?,
+        by_default: column(row, first + 6)?,
+        agent: column::<Option<&str>>(row, first + 7)?.map(agent).transpose()?,
+        agreed: agreed(column(row, first + 8)?, column(row, first + 9)?)?,
+        goal: column(row, first + 10)?,
+    })
+}
+
+/// The same of a row in which there may be none.
+pub(super) fn record_if_any(row: &Row<'_>, first: usize) -> Result<Option<BusinessRecord>, Fault> {
+    if column::<Option<&str>>(row, first + 1)?.is_some() { record(row, first).map(Some) } else { Ok(None) }
 }
 
 fn read_outcome(name: &str) -> Result<Outcome, Fault> {

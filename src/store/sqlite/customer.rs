@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::{
     batch,
     contact::{self, Kept},
-    dispatch,
+    dispatch, exports,
     fault::{Doing, Fault},
     keyed, questionnaire, sql,
     statements::Statements,
@@ -61,6 +61,7 @@ pub(super) fn delete(writer: &mut Writer, campaign: &CampaignId, customer: &Cust
     if sql::query_scalar(CALLED).bind(id).fetch_one(conn).doing(doing)? {
         return Err(StoreError::WasCalled(customer.clone()).into());
     }
+    exports::withdraw(conn, kept.contact.reference, rules.now)?;
     // What is personal, and progress, goes with it.
     sql::query("DELETE FROM contact WHERE id = ?1").bind(id).execute(conn).doing(doing)?;
     if let Some(next) = &rules.evaluations.next {
@@ -96,6 +97,7 @@ pub(super) fn erase(writer: &mut Writer, campaign: &CampaignId, customer: &Custo
     }
     let after = erased(&kept.contact, pseudonyms.customer(id));
     let rules = writer.rules(campaign);
+    exports::withdraw(&writer.conn, id, rules.now)?;
     let mut all = Statements::default();
     contact::rewrite(&mut all, &rules, &kept, &after);
     questionnaire::erase(conn, &mut all, id)?;

@@ -9,6 +9,7 @@
 //! | `people` `audit` `keyed` | who is let in, who changed what, and writes that came with an idempotency key |
 //! | `overrides` | what people decide against the files for a while |
 //! | `questionnaire` | what attempts ask, and what was answered |
+//! | `exports` `exported` | who asked for which export, and the rows that go into it |
 //! | `dispatch` `outbox` | what others are to be told: callbacks and text messages |
 //! | `do_not_call` | lists of numbers, and marks on the contacts that they hold |
 //! | `place` | who is next: keys that compare as contacts are served |
@@ -36,6 +37,8 @@ mod do_not_call;
 mod evaluate;
 mod evaluation;
 mod evaluations;
+mod exported;
+mod exports;
 mod fault;
 mod files;
 mod forgotten;

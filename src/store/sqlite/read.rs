@@ -577,20 +577,30 @@ fn counts(conn: &Connection, campaign: i64, wanted: bool) -> Result<Tally, Fault
     Ok(tally)
 }
 
+/// Attempts with the columns that [`attempt`] takes; what is wanted of others comes behind them.
 macro_rules! attempts_sql {
     ($tail:literal) => {
+        attempts_sql!("", $tail)
+    };
+    ($more:literal, $tail:literal) => {
         concat!(
             "SELECT a.id, k.slug, c.customer_id, a.number_index, a.number, a.caller_number, a.agent, a.trunk, \
              a.placed_at, a.answered_at, a.connected_at, a.ended_at, a.result, a.fail_code, a.sip_status, a.q850, \
              g.revision, i.daemon_version, i.tzdb_version, i.settings_digest, a.do_not_call_version, a.rule, \
-             (SELECT b.result FROM business_result b WHERE b.attempt = a.id ORDER BY b.id DESC LIMIT 1), a.overrides \
-             FROM attempt a \
+             (SELECT b.result FROM business_result b WHERE b.attempt = a.id ORDER BY b.id DESC LIMIT 1), a.overrides",
+            $more,
+            " FROM attempt a \
              JOIN campaign k ON k.id = a.campaign JOIN contact c ON c.id = a.contact \
              JOIN generation g ON g.id = a.generation JOIN instance i ON i.epoch = a.id >> 32 ",
             $tail
         )
     };
 }
+
+pub(super) use attempts_sql;
+
+/// How many columns [`attempt`] takes.
+pub(super) const ATTEMPT_COLUMNS: usize = 24;
 
 /// A campaign's attempts by id.
 pub(super) fn attempts(
@@ -621,7 +631,8 @@ pub(super) fn one_attempt(conn: &Connection, id: AttemptId) -> Result<Option<Att
     row.as_ref().map(attempt).transpose()
 }
 
-fn attempt(row: &Row<'_>) -> Result<AttemptRecord, Fault> {
+/// The attempt in a row of [`attempts_sql`].
+pub(super) fn attempt(row: &Row<'_>) -> Result<AttemptRecord, Fault> {
     let at = |index| Ok::<_, Fault>(column::<Option<i64>>(row, index)?.map(row::timestamp).transpose()?);
     let result = match column::<Option<&str>>(row, 12)? {
         Some(result) => Some(CallResult::parse(result).ok_or_else(|| damaged("attempt.result"))?),

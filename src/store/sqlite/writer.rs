@@ -24,6 +24,7 @@ use super::{
     customer, dispatch, do_not_call, evaluate,
     evaluation::Evaluation,
     evaluations::{Evaluations, UnderWay},
+    exports,
     fault::{Doing, Fault},
     files, import, intent, journal,
     keyed::{self, Keyed},
@@ -44,6 +45,7 @@ use crate::{
         contact::{ContactEdit, Progress},
         do_not_call::NewEntry,
         drift::Drift,
+        export::ExportId,
         facts::ledger::{Ledger, monotonic},
         ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, Revision},
         overrides::{NewOverride, Override, OverrideId, Overrides},
@@ -53,6 +55,7 @@ use crate::{
         BusinessDecision, BusinessRequest, CampaignChange, DispatchFilter, DispatchId, Entries, Evaluated, FileChanges,
         GateSettings, ImportOutcome, IntentDecision, IntentRequest, Lane, LegRecord, ListingOutcome, Milestone,
         NewAuditEntry, News, Settlement, StoreError, Tried,
+        exports::numbered,
         keyed::Admitted,
         pseudonym::Pseudonyms,
         questionnaire::{AnswersDecision, SaveAnswers},
@@ -116,6 +119,7 @@ pub(super) enum Work {
     Screen(CampaignId, Vec<ContactRef>, Timestamp),
     Journal(Entries),
     People(Box<people::Change>),
+    Exports(Box<exports::Change>),
     Audit(NewAuditEntry),
     Claim(DispatchId),
     Tried(DispatchId, Tried),
@@ -154,6 +158,8 @@ pub(super) enum Reply {
     Gone(ContactRef),
     /// How a request with an idempotency key stands.
     Keyed(Admitted),
+    /// The number that an export got.
+    Exported(ExportId),
 }
 
 /// A piece of work, and who waits for it.
@@ -484,7 +490,10 @@ impl Writer {
     fn perform_audited(&mut self, work: Work, entry: Option<&NewAuditEntry>) -> Result<Reply, Fault> {
         let reply = self.perform(work)?;
         if let Some(entry) = entry.filter(|_| audit::is_change(&reply)) {
-            audit::add(&self.conn, entry, self.now())?;
+            match reply {
+                Reply::Exported(id) => audit::add(&self.conn, &numbered(entry, id), self.now())?,
+                _ => audit::add(&self.conn, entry, self.now())?,
+            }
             if let Some(request) = entry.request() {
                 keyed::done(&self.conn, request)?;
             }
@@ -572,6 +581,7 @@ impl Writer {
             Work::Journal(entries) => journal::add(&self.conn, &entries)?,
             Work::People(change) => return people::change(&self.conn, &change, self.now()).map(Reply::Changed),
             Work::Keyed(work) => return keyed::perform(&self.conn, work, self.shared.epoch, self.now()),
+            Work::Exports(change) => return exports::change(&self.conn, *change, self.now()),
             Work::Audit(entry) => audit::add(&self.conn, &entry, self.now())?,
             Work::Claim(id) => return dispatch::claim(&self.conn, id, self.now()).map(Reply::Changed),
             Work::Tried(id, tried) => dispatch::tried(&self.conn, id, &tried, self.now())?,
