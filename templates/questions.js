@@ -129,8 +129,8 @@ async function saveDraft() {
         sessionStorage.removeItem(kept(one.attempt));
         say(bad.length ? wrong(bad) : `saved ${new Date().toLocaleTimeString()}`, bad.length ? "bad" : "good");
       }
-    } else if (status === 409) again = (await settle(one, value.error)) ? 1 : 0;
-    else say(`not saved: ${value.error}`, "bad");
+    } else if (status === 409) again = (await settle(one, value.detail)) ? 1 : 0;
+    else say(`not saved: ${value.detail}`, "bad");
   } catch (error) {
     if (error.message === "signed out") say("not saved: you are signed out. What you have written is kept in this tab.", "bad");
     else {
@@ -156,7 +156,7 @@ async function settle(one, error) {
   const {ok, value} = await currentOf(one);
   if (quest !== one) return false;
   if (!ok || value.sequence === one.base) {
-    say(`not saved: ${ok ? error : value.error}`, "bad");
+    say(`not saved: ${ok ? error : value.detail}`, "bad");
     return false;
   }
   return take(one, value);
@@ -192,7 +192,7 @@ async function load() {
   try {
     const {ok, value} = await currentOf(one);
     if (quest !== one) return;
-    if (!ok) return say(`not loaded: ${value.error}`, "bad");
+    if (!ok) return say(`not loaded: ${value.detail}`, "bad");
     // Typed while it was being asked for.
     if (one.loaded && one.dirty) return saveDraft();
     const first = !one.loaded;
@@ -245,7 +245,7 @@ async function sendOthers() {
       const builds = current.ok && (current.value.sequence === base || unheard.includes(canonical(current.value.answers)));
       const sent = builds ? await call("PUT", path, {attempt, base: current.value.sequence, answers}) : current;
       sessionStorage.removeItem(name);
-      if (!sent.ok || !builds) tell(`Answers of an earlier call could not be saved: ${sent.ok ? "they were changed elsewhere" : sent.value.error}`);
+      if (!sent.ok || !builds) tell(`Answers of an earlier call could not be saved: ${sent.ok ? "they were changed elsewhere" : sent.value.detail}`);
     } catch {
       return;
     }
@@ -277,8 +277,8 @@ async function complete() {
       if (!one.dirty) sessionStorage.removeItem(kept(one.attempt));
       told(one, value);
     } else if (status === 409) {
-      one.submit = await settle(one, value.error);
-    } else say(`not complete: ${value.error}`, "bad");
+      one.submit = await settle(one, value.detail);
+    } else say(`not complete: ${value.detail}`, "bad");
   } catch {
     say("not complete: the daemon does not answer. What you have written is kept; press the button again.", "bad");
   }

@@ -78,17 +78,17 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
 }
 
 async fn list(client: &Client, format: Format) -> Result<(), Failure> {
-    let (mut out, mut all, mut before) = (Out::stdout(), Vec::new(), None);
+    let (mut out, mut all, mut cursor) = (Out::stdout(), Vec::new(), None::<String>);
     loop {
         let mut query = vec![("limit", PAGE_LENGTH)];
-        query.extend(before.as_deref().map(|before| ("before", before)));
+        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
         let page: ExportList = client.get(&["exports"], &query).await?;
         match format {
             Format::Json => page.exports.iter().try_for_each(|export| out.json_line(export))?,
             Format::Text => all.extend(page.exports),
         }
-        before = page.next.map(|next| next.to_string());
-        if before.is_none() {
+        cursor = page.next;
+        if cursor.is_none() {
             break;
         }
     }

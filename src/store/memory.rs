@@ -44,8 +44,7 @@ use super::{
     CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, ExportRecord,
     FileChanges, FilesOf, GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers,
     LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, NewAuditEntry, News, Opener, OverrideRecord, Resealed,
-    Settlement, Store, StoreError, StoredCampaign, StoredFiles, Tally, Today, Why, file_digest,
-    pseudonym::Pseudonyms,
+    Settlement, Store, StoreError, StoredCampaign, StoredFiles, Tally, Today, Why, file_digest, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,

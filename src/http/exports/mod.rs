@@ -14,19 +14,24 @@ use axum::{
     extract::{Path, Query, State, rejection::QueryRejection},
     http::StatusCode,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use self::ask::ask;
 pub(super) use self::{
     file::download,
-    page::{form, post},
+    page::{Filled, form, post},
 };
 use super::{
     access::Actor,
     change::Change,
     error::ApiError,
+    paging,
     state::ServerState,
-    wire::exports::{AskExport, ExportList, ExportView},
+    wire::{
+        cursor,
+        exports::{AskExport, ExportList, ExportView},
+    },
 };
 use crate::{
     domain::{
@@ -35,11 +40,6 @@ use crate::{
     },
     store::{ExportRecord, ExportStep},
 };
-
-/// Exports of one page, unless asked otherwise.
-const PAGE_LENGTH: u32 = 100;
-/// Most exports of one page.
-const PAGE_LENGTH_MAX: u32 = 1_000;
 
 const BODY: &str = "send {\"what\": \"attempts\", \"campaign\": …, \"format\": \"csv\", \"reason\": …}";
 
@@ -57,10 +57,13 @@ pub(super) async fn make(
 }
 
 /// Which page.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
-    before: Option<u32>,
+    /// Where the page begins: what `next` of the one before said.
+    cursor: Option<String>,
+    /// How long it may be; 100 unless given.
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<u32>,
 }
 
@@ -70,11 +73,12 @@ pub(super) async fn list(
     Extension(actor): Extension<Actor>,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<ExportList>, ApiError> {
-    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `before` and `limit`"))?;
-    let limit = query.limit.unwrap_or(PAGE_LENGTH).clamp(1, PAGE_LENGTH_MAX);
-    let records = state.store.exports(owner(&actor), query.before.map(ExportId), limit).await?;
-    let full = u32::try_from(records.len()).is_ok_and(|length| length >= limit);
-    let next = records.last().filter(|_| full).map(|record| record.id.0);
+    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `cursor` and `limit`"))?;
+    let limit = paging::limit(query.limit, paging::LIMIT, paging::LIMIT_MAX)?;
+    let before = paging::after(cursor::EXPORTS, query.cursor.as_deref())?;
+    let records = state.store.exports(owner(&actor), before.map(ExportId), limit).await?;
+    let last = records.last().filter(|_| paging::is_full(&records, limit));
+    let next = last.map(|record| cursor::behind(cursor::EXPORTS, record.id.0));
     Ok(Json(ExportList { exports: records.iter().map(|record| shown(&state, record)).collect(), next }))
 }
 

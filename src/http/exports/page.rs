@@ -9,6 +9,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{ask::ask, forget, own, owner, shown};
@@ -63,7 +64,7 @@ struct Shown {
 }
 
 /// What was filled in.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(in crate::http) struct Filled {
     key: String,
@@ -126,7 +127,7 @@ pub(in crate::http) async fn post(
         Err(error) => {
             change.finish(&state, error.status()).await;
             let told = Some((error.status(), error.into_body()));
-            let told = told.map(|(status, body)| (status, format!("{}: {}", body.error, body.hint)));
+            let told = told.map(|(status, body)| (status, format!("{}: {}", body.detail, body.hint)));
             rendered(&state, &actor, &headers, filled, told).await
         }
     }

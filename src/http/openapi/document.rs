@@ -180,11 +180,11 @@ pub(super) fn failures(route: &Route, operation: &Operation) -> BTreeSet<u16> {
 fn answers(route: &Route, operation: &Operation, shapes: &mut Shapes) -> BTreeMap<String, Json> {
     let mut all: BTreeMap<String, Json> = BTreeMap::new();
     for answer in &operation.answers {
-        let mut told = json!({ "description": answer.about });
+        // One status may come with one media type or another.
+        let told = all.entry(answer.status.to_string()).or_insert_with(|| json!({ "description": answer.about }));
         if let Some(content) = &answer.content {
             told["content"][content.media] = shapes.content(content, Way::Out);
         }
-        all.insert(answer.status.to_string(), told);
     }
     for status in failures(route, operation) {
         let failure = shapes.failure(status);

@@ -182,6 +182,11 @@ impl Operation {
         self.answer(200, "The text", Some(Content { media, shape: None }))
     }
 
+    /// It answers with a status and something else too.
+    pub(super) fn other_as(self, status: u16, media: &'static str, about: &'static str) -> Self {
+        self.answer(status, about, Some(Content { media, shape: None }))
+    }
+
     /// It answers with a status and text too.
     pub(super) fn plain_as(self, status: u16, about: &'static str) -> Self {
         self.answer(status, about, Some(Content { media: TEXT, shape: None }))

@@ -1,5 +1,6 @@
 //! JSON of exports.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::text;
@@ -10,7 +11,7 @@ pub const PERSONAL: &str = "this export holds personal data: keep it where only 
                         once it has served its purpose";
 
 /// Body of `POST /api/v1/exports`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AskExport {
     /// `contacts` or `attempts`.
@@ -51,7 +52,7 @@ pub struct AskExport {
 }
 
 /// An export.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExportView {
     /// Its number.
@@ -159,10 +160,10 @@ fn file_name(record: &ExportRecord) -> String {
 }
 
 /// Answer of `GET /api/v1/exports`: a page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExportList {
     /// Newest first.
     pub exports: Vec<ExportView>,
-    /// Give it as `before` for the next page; `None` on the last.
-    pub next: Option<u32>,
+    /// Give it as `cursor` for the next page; `None` on the last.
+    pub next: Option<String>,
 }

@@ -216,6 +216,8 @@ fn described(customer: &str, number: &str) -> NewContact {
 
 async fn mark(world: &World, campaign: &Campaign, customer: &str, key: &str) {
     let request = BusinessRequest {
+        agent: None,
+        callback: None,
         campaign: campaign.id.clone(),
         customer: customer_id(customer),
         attempt: None,

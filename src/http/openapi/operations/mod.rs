@@ -4,6 +4,7 @@ mod agents;
 mod campaigns;
 mod contacts;
 mod decisions;
+mod exports;
 mod looks;
 mod pages;
 mod people;
@@ -12,13 +13,14 @@ mod questionnaires;
 use super::operation::{self, Operation};
 
 /// The groups, in the order in which they are shown.
-pub(super) const TAGS: [(&str, &str); 9] = [
+pub(super) const TAGS: [(&str, &str); 10] = [
     ("daemon", "How the daemon stands, what is in force and what has happened"),
     ("campaigns", "How campaigns stand, their results and batches"),
     ("contacts", "Customers: imported, listed, edited, erased"),
     ("do-not-call", "Numbers that are not called"),
     ("agents", "Agents, and the calls that they are in"),
     ("questionnaires", "What agents ask customers, and what was answered"),
+    ("exports", "Files of contacts and attempts"),
     ("decisions", "What people decide against the files, or for a commit; what others are told"),
     ("people", "Who is let in, and who changed what"),
     ("pages", "Pages for browsers, and what machines watch"),
@@ -33,9 +35,11 @@ pub(super) fn all() -> Vec<Operation> {
         ("do-not-call", contacts::do_not_call()),
         ("agents", agents::all()),
         ("questionnaires", questionnaires::all()),
+        ("exports", exports::all()),
         ("decisions", decisions::all()),
         ("people", people::all()),
         ("pages", pages::all()),
+        ("pages", exports::pages()),
     ];
     groups.into_iter().flat_map(|(tag, group)| group.into_iter().map(|one| one.tagged(tag))).collect()
 }
