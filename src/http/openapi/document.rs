@@ -312,7 +312,8 @@ impl Shapes {
     fn finish(mut self, paths: &mut Map<String, Json>) -> Map<String, Json> {
         let (taken, mut all) = (self.taken.take_definitions(true), self.answered.take_definitions(true));
         let same = |name: &str, schema: &Json| {
-            all.get(name).is_none_or(|answered| answered.to_string() == schema.to_string().replace(TAKEN, ANSWERED))
+            let taken = schema.to_string().replace(TAKEN, ANSWERED);
+            all.get(name).map(Json::to_string).is_none_or(|answered| answered == taken)
         };
         let renamed: BTreeMap<String, String> = taken
             .iter()
