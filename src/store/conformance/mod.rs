@@ -14,6 +14,7 @@ mod order;
 mod outbox;
 mod overrides;
 mod people;
+mod results;
 mod sqlite;
 mod twins;
 mod verbs;

@@ -7,6 +7,7 @@ use super::{
     fault::{Doing, Fault},
     sql::{self, Row},
     statements::Statements,
+    statistic,
     writer::Writer,
 };
 use crate::{
@@ -39,6 +40,10 @@ pub(super) fn set(writer: &mut Writer, request: BusinessRequest) -> Result<Busin
     }
     if request.by_default && has_result(conn, attempt)? {
         return Ok(BusinessDecision::Refused(Refusal::HasOne));
+    }
+    if let Some(attempt) = attempt {
+        let was = statistic::business_of(conn, attempt)?;
+        statistic::business(conn, attempt, was.as_deref(), Some(&request.key.to_string()))?;
     }
     const SQL: &str = "INSERT INTO business_result (contact, attempt, result, note, set_by, set_at, by_default) \
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id";

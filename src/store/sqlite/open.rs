@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Migrations in order; the position of each, from 1, is the schema version it leads to.
-const MIGRATIONS: [&str; 20] = [
+const MIGRATIONS: [&str; 21] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003_do_not_call.sql"),
@@ -45,6 +45,7 @@ const MIGRATIONS: [&str; 20] = [
     include_str!("migrations/0018_sources.sql"),
     include_str!("migrations/0019_people.sql"),
     include_str!("migrations/0020_dispatch.sql"),
+    include_str!("migrations/0022_statistics.sql"),
 ];
 
 /// "dial" in the file's header, so that another program's database is not taken for a store.
