@@ -29,7 +29,9 @@ mod reconcile;
 mod results;
 mod run;
 pub mod schema;
+mod show_contact;
 mod simulate;
+mod statistics;
 mod status;
 mod target;
 mod template;
@@ -76,8 +78,10 @@ enum Command {
     Template(template::Args),
     /// Show the commit in force, its problems, campaigns and agents
     Status(status::Args),
-    /// Print the attempts of a campaign
+    /// Print the attempts of a campaign, a contact with all of its, or mark one
     Results(results::Args),
+    /// Count contacts and attempts of a campaign, or of all: by result, day, hour, agent and batch
+    Statistics(statistics::Args),
     /// Tell what happened to a campaign or a customer, and what will
     Why(why::Args),
     /// Import contacts, edit one or take one away
@@ -149,6 +153,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Schema(args) => to_stdout(|out, err| schema::run(args, out, err)),
         Command::Status(args) => client_runtime()?.block_on(status::run(args, &target)),
         Command::Results(args) => client_runtime()?.block_on(results::run(args, &target)),
+        Command::Statistics(args) => client_runtime()?.block_on(statistics::run(args, &target)),
         Command::Why(args) => client_runtime()?.block_on(why::run(args, &target)),
         Command::Contacts(args) => client_runtime()?.block_on(contacts::run(args, &target)),
         Command::Batches(args) => client_runtime()?.block_on(batches::run(args, &target)),

@@ -158,7 +158,7 @@ pub(super) enum Right {
 
 impl Right {
     /// Whether somebody has it; `named` is the agent whom the path names.
-    fn has(self, actor: &Actor, named: Option<&str>) -> bool {
+    pub(super) fn has(self, actor: &Actor, named: Option<&str>) -> bool {
         match (self, actor.role) {
             (Self::Open | Self::SignedIn, _) => true,
             (Self::Desk, role) => role == Role::Agent,

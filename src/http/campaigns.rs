@@ -1,4 +1,4 @@
-//! A campaign's results, counts and reasons; a contact's history.
+//! A campaign's counts and reasons; a contact's history.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::{
     state::ServerState,
     status::{removed_campaign, waits_to_retire},
     wire::{
-        Attempt, CampaignWhy, ContactView, ContactWhy, KeptView, LiveView, NextView, Results, TallyView,
+        Attempt, CampaignWhy, ContactView, ContactWhy, KeptView, LiveView, NextView, Shown, TallyView,
         business::{BusinessResultView, CancelledView, ScheduledView},
         deliveries::DeliveryView,
     },
@@ -30,35 +30,6 @@ use crate::{
         status::{CampaignStatus, RemovedCampaign, Waiting},
     },
 };
-
-/// Attempts of one page, unless asked otherwise.
-const PAGE_LENGTH: u32 = 500;
-/// Most attempts of one page.
-const PAGE_LENGTH_MAX: u32 = 5_000;
-
-/// Which page of results.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PageQuery {
-    after: Option<String>,
-    limit: Option<u32>,
-}
-
-/// One page of attempts, by id.
-pub(super) async fn results(
-    State(state): State<Arc<ServerState>>,
-    Path(campaign): Path<String>,
-    query: Result<Query<PageQuery>, QueryRejection>,
-) -> Result<Json<Results>, ApiError> {
-    let campaign = campaign_id(&campaign)?;
-    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `after` and `limit`"))?;
-    let after = query.after.as_deref().map(parse_attempt).transpose()?;
-    let limit = query.limit.unwrap_or(PAGE_LENGTH).clamp(1, PAGE_LENGTH_MAX);
-    let records = state.store.attempts(&campaign, after, limit).await?;
-    let full = u32::try_from(records.len()).is_ok_and(|length| length >= limit);
-    let next = if full { records.last().map(|record| record.attempt.to_string()) } else { None };
-    Ok(Json(Results { attempts: records.iter().map(Attempt::from).collect(), next }))
-}
 
 /// The id of an attempt.
 pub(super) fn parse_attempt(text: &str) -> Result<AttemptId, ApiError> {
@@ -145,7 +116,7 @@ pub(super) async fn contact_why(
         campaign: dial_status(&state, &campaign),
         timezone: timezone(&state, &campaign),
         contact: ContactView::of(contact, live.is_some(), &why.do_not_call),
-        attempts: why.history.attempts.iter().map(Attempt::from).collect(),
+        attempts: why.history.attempts.iter().map(|record| Attempt::of(record, Shown::Full)).collect(),
         business_results: why.history.business.iter().map(BusinessResultView::from).collect(),
         scheduled: ScheduledView::of(defined.map(Arc::as_ref), contact, now),
         cancelled: CancelledView::of(contact),
@@ -173,7 +144,7 @@ fn dial_status(state: &ServerState, id: &CampaignId) -> Option<CampaignStatus> {
 }
 
 /// The campaign as one whose file is gone, until it retires.
-fn removed(state: &ServerState, id: &CampaignId) -> Option<RemovedCampaign> {
+pub(super) fn removed(state: &ServerState, id: &CampaignId) -> Option<RemovedCampaign> {
     state.reconcile.borrow().removed.iter().find(|removed| removed.id == id.as_str()).cloned()
 }
 

@@ -31,11 +31,13 @@ mod pause;
 mod people;
 mod plan;
 mod reconcile;
+mod results;
 mod router;
 mod routes;
 mod serve;
 mod sources;
 mod state;
+mod statistics;
 mod status;
 pub mod wire;
 

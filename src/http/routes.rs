@@ -12,9 +12,9 @@ use axum::{
 use super::{
     access::Right::{self, Desk, Lead, Look, Open, Own, Rule, SignedIn},
     agents, audit, batches, business, campaigns, contacts, customers, deliveries, desk, do_not_call, files, health,
-    hooks, journal, listing, overrides, page, pause, people, plan, reconcile,
+    hooks, journal, listing, overrides, page, pause, people, plan, reconcile, results,
     state::ServerState,
-    status,
+    statistics, status,
 };
 
 /// How long an answer may take.
@@ -103,7 +103,9 @@ fn looks() -> Vec<Route> {
         show("/api/v1/history", Look, get(journal::history)),
         show("/api/v1/events", Look, get(journal::events)),
         show("/api/v1/files", Lead, get(files::get)),
-        show("/api/v1/campaigns/{campaign}/results", Lead, get(campaigns::results)),
+        show("/api/v1/campaigns/{campaign}/results", Lead, get(results::list)).lengthy(),
+        show("/api/v1/campaigns/{campaign}/statistics", Look, get(statistics::of_campaign)),
+        show("/api/v1/statistics", Look, get(statistics::of_all)),
         show("/api/v1/campaigns/{campaign}/tally", Look, get(campaigns::tally)),
         show("/api/v1/campaigns/{campaign}/batches", Lead, get(batches::list)),
         show("/api/v1/campaigns/{campaign}/batches/{batch}", Lead, get(batches::show)),
@@ -125,6 +127,7 @@ fn contacts() -> Vec<Route> {
     vec![
         change("/api/v1/campaigns/{campaign}/contacts", Rule, "contacts.import", post(contacts::import)).lengthy(),
         change("/api/v1/campaigns/{campaign}/batches/{batch}", Lead, "batch.pause", put(batches::pause)),
+        show(CONTACT, Lead, get(results::contact)),
         change(CONTACT, Lead, "contact.edit", patch(customers::edit)),
         change(CONTACT, Rule, "contact.delete", delete(customers::delete)),
         change(RESULTS, Lead, "business_result.set", post(business::set)),

@@ -56,6 +56,7 @@ mod reconcile;
 mod reference;
 mod remote;
 mod repository;
+mod results;
 mod rights;
 mod rounds;
 mod schema;
