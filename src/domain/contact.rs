@@ -162,6 +162,10 @@ pub enum ContactEnd {
 }
 
 impl ContactEnd {
+    /// Every end.
+    pub const ALL: [Self; 6] =
+        [Self::Reached, Self::NotReached, Self::AttemptsSpent, Self::NoRetry, Self::Stopped, Self::Erased];
+
     /// The name used in tables and output.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -178,9 +182,7 @@ impl ContactEnd {
     /// The end of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Reached, Self::NotReached, Self::AttemptsSpent, Self::NoRetry, Self::Stopped, Self::Erased]
-            .into_iter()
-            .find(|end| end.as_str() == name)
+        Self::ALL.into_iter().find(|end| end.as_str() == name)
     }
 }
 

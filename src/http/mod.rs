@@ -27,6 +27,7 @@ pub mod listen;
 mod listing;
 mod overrides;
 mod page;
+mod pages;
 mod pause;
 mod people;
 mod plan;

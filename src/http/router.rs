@@ -39,7 +39,7 @@ pub fn router(state: Arc<ServerState>) -> Router {
 
 /// A route that lets in who has the right, and answers in time.
 fn guarded(state: &Arc<ServerState>, route: Route) -> axum::routing::MethodRouter<Arc<ServerState>> {
-    let Route { right, action, pace, served, .. } = route;
+    let Route { right, action, is_page, pace, served, .. } = route;
     let served = match pace {
         Pace::Prompt => served.route_layer(middleware::from_fn(in_time)),
         Pace::Lengthy => served,
@@ -47,7 +47,7 @@ fn guarded(state: &Arc<ServerState>, route: Route) -> axum::routing::MethodRoute
     match right {
         Right::Open => served,
         _ => {
-            let guard = Guard { state: Arc::clone(state), right, action };
+            let guard = Guard { state: Arc::clone(state), right, action, is_page };
             served.route_layer(middleware::from_fn_with_state(guard, access::require))
         }
     }

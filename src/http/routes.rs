@@ -12,7 +12,7 @@ use axum::{
 use super::{
     access::Right::{self, Desk, Lead, Look, Open, Own, Rule, SignedIn},
     agents, audit, batches, business, campaigns, contacts, customers, deliveries, desk, do_not_call, files, health,
-    hooks, journal, listing, overrides, page, pause, people, plan, reconcile, results,
+    hooks, journal, listing, overrides, page as status_page, pages, pause, people, plan, reconcile, results,
     state::ServerState,
     statistics, status,
 };
@@ -32,6 +32,8 @@ pub(super) struct Route {
     pub(super) right: Right,
     /// What the audit log calls it; `None` for what changes nothing, or writes that down itself.
     pub(super) action: Option<&'static str>,
+    /// Whether it is a page: who has no session is shown where to get one.
+    pub(super) is_page: bool,
     pub(super) pace: Pace,
     pub(super) served: MethodRouter<Arc<ServerState>>,
 }
@@ -40,12 +42,17 @@ type Served = MethodRouter<Arc<ServerState>>;
 
 /// One that shows something, or whose form brings what it takes.
 fn show(path: &'static str, right: Right, served: Served) -> Route {
-    Route { path, right, action: None, pace: Pace::Prompt, served }
+    Route { path, right, action: None, is_page: false, pace: Pace::Prompt, served }
 }
 
 /// One that changes something.
 fn change(path: &'static str, right: Right, action: &'static str, served: Served) -> Route {
-    Route { path, right, action: Some(action), pace: Pace::Prompt, served }
+    Route { path, right, action: Some(action), is_page: false, pace: Pace::Prompt, served }
+}
+
+/// One that people look at.
+fn page(path: &'static str, right: Right, served: Served) -> Route {
+    Route { is_page: true, ..show(path, right, served) }
 }
 
 impl Route {
@@ -62,7 +69,7 @@ pub(super) fn all() -> Vec<Route> {
 /// What holds no personal data, and forms that bring what it takes.
 fn open() -> Vec<Route> {
     vec![
-        show("/", Open, get(page::get)),
+        show("/", Open, get(status_page::get)),
         show("/pause", Open, get(pause::form)),
         show("/pause", Open, post(pause::post)),
         show("/hooks/{id}", Open, post(hooks::post)),
@@ -72,6 +79,7 @@ fn open() -> Vec<Route> {
         show("/api/v1/status", Open, get(status::get)),
         show("/api/v1/generation", Open, get(plan::generation)),
         show("/agent.js", Open, get(desk::script)),
+        show("/pages.js", Open, get(pages::script)),
         show("/sign-in", Open, get(people::form)),
         show("/sign-in", Open, post(people::post)),
     ]
@@ -81,8 +89,8 @@ fn open() -> Vec<Route> {
 fn people() -> Vec<Route> {
     vec![
         change("/sign-out", SignedIn, "sign_out", post(people::leave)),
-        show("/agent", Desk, get(desk::page)),
-        show("/agent/events", Desk, get(desk::events)).lengthy(),
+        page("/agent", Desk, get(desk::page)),
+        page("/agent/events", Desk, get(desk::events)).lengthy(),
         show("/api/v1/people", Rule, get(people::list)),
         change("/api/v1/people/{person}", Rule, "person.make", put(people::make)),
         change("/api/v1/people/{person}", Rule, "person.remove", delete(people::remove)),
@@ -100,6 +108,10 @@ fn people() -> Vec<Route> {
 /// How campaigns stand, and what is known of them.
 fn looks() -> Vec<Route> {
     vec![
+        page("/campaigns", Look, get(pages::campaigns)),
+        page("/campaigns/{campaign}", Look, get(pages::campaign)),
+        page("/campaigns/{campaign}/contacts", Lead, get(pages::contacts)),
+        page("/campaigns/{campaign}/contacts/{customer}", Lead, get(pages::contact)),
         show("/api/v1/history", Look, get(journal::history)),
         show("/api/v1/events", Look, get(journal::events)),
         show("/api/v1/files", Lead, get(files::get)),

@@ -47,6 +47,7 @@ mod manual;
 mod monitoring;
 mod oracle;
 mod overrides;
+mod pages;
 mod phones;
 mod plan;
 mod policies;

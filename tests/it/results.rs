@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     cli::on_socket,
     served::{Served, TOKEN},
+    stage::{CAMPAIGN, Campaign, Stage, number},
 };
 
 const NUMBERS: [&str; 3] = ["+8613800000001", "+8613800000002", "+8613800000003"];
@@ -271,4 +272,36 @@ async fn results_are_filtered_and_written_as_asked() {
     let contacts = on_socket(&served, &["contacts", "list", "spring", "--result", "no_answer"]).await.out;
     assert!(contacts.lines().nth(1).unwrap().starts_with("C-2,first,in_progress,1,"), "{contacts}");
     assert_eq!(contacts.lines().count(), 2);
+}
+
+/// Through the built daemon: a phone says that it rings, and what is counted outlives the process.
+#[test]
+fn a_real_call_tells_when_it_rang_and_is_counted_after_a_restart() {
+    let stage = Stage::new(&["a1"]);
+    stage.commit(&Campaign::default());
+    let daemon = stage.run();
+    stage.import(&[("c1", &[number::slow(1)]), ("c2", &[number::busy(2)])]);
+    stage.sign_in(&["a1"]);
+    stage.until("both were called", || stage.results().iter().filter(|call| call.ended_at.is_some()).count() >= 2);
+    let text = stage.cli(&["results", "show", CAMPAIGN, "c1", "--format", "json"]);
+    let detail: Value = serde_json::from_str(&text).unwrap();
+    let call = &detail["attempts"][0];
+    let at = |name: &str| call[name].as_str().unwrap_or_else(|| panic!("{name}: {call:#}")).parse().unwrap();
+    let times: [jiff::Timestamp; 5] = ["placedAt", "rangAt", "answeredAt", "connectedAt", "endedAt"].map(at);
+    assert!(times.is_sorted(), "{call:#}");
+    let rang = times[2].duration_since(times[1]);
+    assert!(rang >= jiff::SignedDuration::from_millis(200), "it rang for {rang:?}");
+    assert_eq!(call["category"], "mobile");
+    let counted =
+        || -> Value { serde_json::from_str(&stage.cli(&["statistics", CAMPAIGN, "--format", "json"])).unwrap() };
+    let before = counted();
+    assert_eq!((&before["attempts"]["connected"], &before["connectedContacts"]), (&1.into(), &1.into()), "{before:#}");
+    daemon.stop();
+    let daemon = stage.run();
+    for counts in ["attempts", "byResult", "byDay", "byHour", "byAgent", "contacts"] {
+        assert_eq!(counted()[counts], before[counts], "{counts}");
+    }
+    let lines = stage.cli(&["results", CAMPAIGN, "--result", "busy", "--format", "json"]);
+    assert!(lines.contains("\"c2\"") && !lines.contains(&number::busy(2)), "{lines}");
+    daemon.stop();
 }

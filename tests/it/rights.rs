@@ -44,6 +44,7 @@ const ROWS: &[(&str, &str, &[Who])] = &[
     ("GET", "/api/v1/status", OPEN),
     ("GET", "/api/v1/generation", OPEN),
     ("GET", "/agent.js", OPEN),
+    ("GET", "/pages.js", OPEN),
     ("GET", "/agent", DESK),
     ("GET", "/agent/events", DESK),
     ("GET", "/sign-in", OPEN),
@@ -60,6 +61,10 @@ const ROWS: &[(&str, &str, &[Who])] = &[
     ("PUT", "/api/v1/agents/{agent}", OWN),
     ("POST", "/api/v1/agents/{agent}/hang-up", OWN),
     ("POST", "/api/v1/agents/{agent}/result", OWN),
+    ("GET", "/campaigns", LOOK),
+    ("GET", "/campaigns/{campaign}", LOOK),
+    ("GET", "/campaigns/{campaign}/contacts", LEAD),
+    ("GET", "/campaigns/{campaign}/contacts/{customer}", LEAD),
     ("GET", "/api/v1/history", LOOK),
     ("GET", "/api/v1/events", LOOK),
     ("GET", "/api/v1/files", LEAD),
@@ -109,7 +114,7 @@ fn routes() -> BTreeSet<(String, String)> {
         let defined = source.split(&format!("const {name}: &str =")).nth(1).expect("a constant of that name");
         text_behind(defined)
     };
-    let rows = table.replace("change(", "show(");
+    let rows = table.replace("change(", "show(").replace(" page(", " show(");
     let rows = rows.split("show(").skip(1);
     rows.map(|row| {
         let methods = ["get(", "post(", "put(", "patch(", "delete("];
@@ -164,7 +169,7 @@ impl People {
         };
         let response = request.body("x").send().await.unwrap();
         // A browser is shown where to sign in.
-        if response.headers().get("location").is_some_and(|place| place == "/sign-in") {
+        if response.headers().get("location").is_some_and(|place| place.to_str().unwrap().starts_with("/sign-in")) {
             return (StatusCode::UNAUTHORIZED, "sign in".to_owned());
         }
         (response.status(), response.text().await.unwrap())

@@ -1,6 +1,6 @@
 //! JSON of results: what is asked for, a contact in detail, and counts.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Add};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -269,6 +269,18 @@ pub struct ByBatch {
     /// Attempts.
     #[serde(flatten)]
     pub calls: CallCounts,
+}
+
+impl Add for CallCounts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            attempts: self.attempts + other.attempts,
+            connected: self.connected + other.connected,
+            talk_seconds: self.talk_seconds + other.talk_seconds,
+        }
+    }
 }
 
 impl From<Calls> for CallCounts {
