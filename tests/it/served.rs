@@ -12,7 +12,7 @@ use dialops::{
         business_result::BusinessResult,
         call::{Destination, LegIdentity},
         campaign::{AgentDefinition, Definitions, DialPermission, Generation, Priority},
-        contact::{Contact, NewContact},
+        contact::{Contact, NewContact, Number},
         gate::Caps,
         guards::Guards,
         ids::{
@@ -166,7 +166,7 @@ impl Served {
     /// The same for an agent, of a candidate.
     pub(crate) async fn call_for(&mut self, agent: &str, contact: Contact, result: CallResult) {
         let now = self.clock.now().wall;
-        let due = |n: &dialops::domain::contact::Number| n.ended.is_none() && n.due_at.is_none_or(|at| at <= now);
+        let due = |n: &Number| n.ended.is_none() && n.due_at.is_none_or(|at| at <= now);
         let number = contact.progress.numbers.iter().position(due).expect("a number is due");
         self.attempts += 1;
         let (epoch, serial) = (self.store.epoch(), self.attempts);
@@ -319,7 +319,7 @@ fn dial_status() -> DialStatus {
     }
 }
 
-fn intent(attempt: AttemptId, leg: LegId, contact: &dialops::domain::contact::Contact, number: usize) -> IntentRequest {
+fn intent(attempt: AttemptId, leg: LegId, contact: &Contact, number: usize) -> IntentRequest {
     let (caller_number, trunk) = (E164::parse("+862160000001").unwrap(), TrunkId::parse("carrier").unwrap());
     let called = contact.progress.numbers[number].e164.clone();
     let identity = LegIdentity {

@@ -16,7 +16,7 @@ use super::{
     Frame, Problem, address, given,
     plot::{Bars, Columns},
     shown,
-    words::duration,
+    words::{duration, escaped},
 };
 use crate::{
     domain::ids::CampaignId,
@@ -137,9 +137,17 @@ async fn page(
         hours: by_hours(&counted).render().map_err(unmade)?,
         agents: agents(&counted).map_err(unmade)?,
         batches: batches(&counted),
-        json: format!("/api/v1{api}/statistics"),
+        json: format!("/api/v1{api}/statistics{}", asked(&query)),
         moved: !counted.at_once,
     })
+}
+
+/// Of which days, as part of an address.
+fn asked(query: &StatisticsQuery) -> String {
+    let given = [("from", &query.from), ("to", &query.to)];
+    let pairs: Vec<String> =
+        given.into_iter().filter_map(|(name, day)| Some(format!("{name}={}", escaped(day.as_ref()?)))).collect();
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }
 
 /// Campaigns that have anything: id, name and phase.
@@ -173,7 +181,9 @@ fn spans(at: &str, today: Date) -> Vec<(&'static str, String)> {
 fn tiles(counted: &StatisticsView) -> Vec<Tile> {
     let tile = |label, value: u64, note| Tile { label, value: grouped(value), note };
     let (contacts, calls) = (&counted.contacts, counted.attempts);
-    let of = |n: u64, all: u64| if all == 0 { String::new() } else { format!("{} %", (n * 100 + all / 2) / all) };
+    let of = |n: u64, all: u64| {
+        (n * 100 + all / 2).checked_div(all).map_or_else(String::new, |percent| format!("{percent} %"))
+    };
     let average = calls.talk_seconds.checked_div(calls.connected).unwrap_or(0);
     vec![
         tile("Not called", contacts.not_called, format!("of {} contacts", grouped(contacts.all))),

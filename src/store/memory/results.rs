@@ -37,7 +37,7 @@ impl State {
     /// A contact's newest attempt, and whether it was connected in any.
     pub(super) fn calls_of(&self, contact: ContactRef) -> (Option<LastAttempt>, bool) {
         let own = || self.attempts.values().filter(|attempt| attempt.contact == contact).map(|attempt| &attempt.record);
-        let last = own().last().map(|record| LastAttempt {
+        let last = own().next_back().map(|record| LastAttempt {
             attempt: record.attempt,
             placed_at: record.placed_at,
             result: record.result,
