@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     browser::{Browser, Look},
     served::{Served, TOKEN},
+    stage::pause,
 };
 
 /// The middle of every customer's number, which nobody is shown who has not asked for it.
@@ -64,7 +65,7 @@ impl World {
         let there = || browser.url() == self.url(path);
         assert!(
             (0..100).any(|_| there() || {
-                std::thread::sleep(Duration::from_millis(50));
+                pause(Duration::from_millis(50));
                 false
             }),
             "{}",
@@ -83,7 +84,7 @@ async fn live_a_day(served: &mut Served, day: u64) {
         let page = served.store.candidates(&crate::served::campaign_id(), served.clock.now().wall, 500).await.unwrap();
         // Of one that was called twice the days may have passed, which nobody here writes down.
         let Some(contact) = page.ready.into_iter().find(|contact| contact.progress.attempts < 2) else { break };
-        let agent = if (day + nth) % 3 == 0 { "bert" } else { "anna" };
+        let agent = if (day + nth).is_multiple_of(3) { "bert" } else { "anna" };
         let result = RESULTS[usize::try_from((day * 3 + nth) % 5).unwrap()];
         served.call_for(agent, contact, result).await;
         served.clock.advance(Duration::from_secs(60 * (11 + nth * 5)));
@@ -167,7 +168,7 @@ fn a_supervisor_sees_how_a_campaign_does_and_finds_a_contact() {
 
     browser.run("document.getElementById('leave').click()");
     assert!((0..100).any(|_| browser.url().ends_with("/sign-in") || {
-        std::thread::sleep(Duration::from_millis(50));
+        pause(Duration::from_millis(50));
         false
     }));
     browser.open(&world.url("/campaigns/spring/contacts"));
