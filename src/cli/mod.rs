@@ -32,7 +32,9 @@ mod reconcile;
 mod results;
 mod run;
 pub mod schema;
+mod show_contact;
 mod simulate;
+mod statistics;
 mod status;
 mod target;
 mod template;
@@ -79,10 +81,12 @@ enum Command {
     Template(template::Args),
     /// Show the commit in force, its problems, campaigns and agents
     Status(status::Args),
-    /// Print the attempts of a campaign
+    /// Print the attempts of a campaign, a contact with all of its, or mark one
     Results(results::Args),
     /// Print what agents have answered in questionnaires, count it, or complete one
     Questionnaire(questionnaire::Args),
+    /// Count contacts and attempts of a campaign, or of all: by result, day, hour, agent and batch
+    Statistics(statistics::Args),
     /// Tell what happened to a campaign or a customer, and what will
     Why(why::Args),
     /// Import contacts, edit one or take one away
@@ -161,6 +165,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Status(args) => client_runtime()?.block_on(status::run(args, &target)),
         Command::Results(args) => client_runtime()?.block_on(results::run(args, &target)),
         Command::Questionnaire(args) => client_runtime()?.block_on(questionnaire::run(args, &target)),
+        Command::Statistics(args) => client_runtime()?.block_on(statistics::run(args, &target)),
         Command::Why(args) => client_runtime()?.block_on(why::run(args, &target)),
         Command::Contacts(args) => client_runtime()?.block_on(contacts::run(args, &target)),
         Command::Batches(args) => client_runtime()?.block_on(batches::run(args, &target)),

@@ -21,6 +21,19 @@ pub enum Format {
     Json,
 }
 
+/// How rows are written to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum RowFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    #[value(alias = "jsonl")]
+    Json,
+    /// A header and rows.
+    Csv,
+}
+
 /// How a command ends (SPEC §7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -137,6 +150,17 @@ impl Out {
     pub fn json_line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         let line = serde_json::to_string(value).map_err(|error| Failure::failed(error.to_string(), "report this"))?;
         self.line(line)
+    }
+
+    /// Fields as one row of CSV.
+    pub fn csv_row<T: AsRef<str>>(&mut self, fields: impl IntoIterator<Item = T>) -> Result<(), Failure> {
+        let unwritten =
+            |error: &dyn std::error::Error| Failure::failed(format!("a row can't be written: {error}"), "report this");
+        let mut row = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
+        row.write_record(fields.into_iter().map(|field| field.as_ref().to_owned()))
+            .map_err(|error| unwritten(&error))?;
+        let bytes = row.into_inner().map_err(|error| unwritten(&error))?;
+        self.line(String::from_utf8_lossy(&bytes).trim_end_matches('\n'))
     }
 
     /// A value as one JSON document, indented on a terminal.

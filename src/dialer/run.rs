@@ -442,7 +442,8 @@ impl Looper {
     pub(super) fn call(&mut self, event: CallEvent) {
         match &event {
             CallEvent::Progress { leg, ringing, identity } => {
-                let milestone = Milestone::Leg { leg: *leg, identity: identity.clone(), answered_at: None };
+                let rang_at = ringing.then(|| self.parts.clock.now().wall);
+                let milestone = Milestone::Leg { leg: *leg, identity: identity.clone(), rang_at, answered_at: None };
                 self.note(milestone);
                 if *ringing && self.is_customer(*leg) {
                     self.point(CrashPoint::Ringing);
@@ -474,7 +475,7 @@ impl Looper {
     fn answered(&mut self, leg: LegId, identity: crate::domain::call::LegIdentity) {
         let answered_at = Some(self.parts.clock.now().wall);
         let crash_at = self.parts.crash_at.filter(|_| self.is_customer(leg));
-        let stored = self.written(Milestone::Leg { leg, identity, answered_at });
+        let stored = self.written(Milestone::Leg { leg, identity, rang_at: None, answered_at });
         self.begin(stored.map(move |done| match done {
             Done::Fatal(error) => Done::Fatal(error),
             _ => {

@@ -162,7 +162,7 @@ pub enum ContactEnd {
 }
 
 impl ContactEnd {
-    /// All of them.
+    /// Every end.
     pub const ALL: [Self; 6] =
         [Self::Reached, Self::NotReached, Self::AttemptsSpent, Self::NoRetry, Self::Stopped, Self::Erased];
 

@@ -43,6 +43,7 @@ pub mod results;
 pub mod retry;
 pub mod sms;
 pub mod special_days;
+pub mod statistics;
 pub mod survey;
 pub mod tenant;
 pub mod zone;

@@ -132,10 +132,10 @@ fn placed() -> Vec<Column<ExportedAttempt>> {
         column("attempt", |row: &ExportedAttempt, _| Cell::plain(row.record.attempt.to_string())),
         column("campaign", |row: &ExportedAttempt, _| Cell::plain(row.record.campaign.as_str())),
         column("customer_id", |row: &ExportedAttempt, _| Cell::text(row.record.customer.as_str())),
-        column("batch", |row: &ExportedAttempt, _| Cell::text(row.batch.as_str())),
+        column("batch", |row: &ExportedAttempt, _| Cell::text(row.record.batch.as_str())),
         column("number_index", |row: &ExportedAttempt, _| Cell::Whole(row.record.number_index as u64 + 1)),
         column("category", |row: &ExportedAttempt, _| {
-            Cell::maybe(row.category.as_ref(), |category| Cell::plain(category.as_str()))
+            Cell::maybe(row.record.category.as_ref(), |category| Cell::plain(category.as_str()))
         }),
         column("number", |row: &ExportedAttempt, view| {
             Cell::Plain(row.record.number.as_ref().map_or(Cow::Borrowed("erased"), |number| number_text(number, view)))
@@ -150,6 +150,7 @@ fn placed() -> Vec<Column<ExportedAttempt>> {
 fn ended() -> Vec<Column<ExportedAttempt>> {
     vec![
         column("placed_at", |row: &ExportedAttempt, _| time(row.record.placed_at)),
+        column("rang_at", |row: &ExportedAttempt, _| Cell::maybe(row.record.rang_at, time)),
         column("answered_at", |row: &ExportedAttempt, _| Cell::maybe(row.record.answered_at, time)),
         column("connected_at", |row: &ExportedAttempt, _| Cell::maybe(row.record.connected_at, time)),
         column("ended_at", |row: &ExportedAttempt, _| Cell::maybe(row.record.ended_at, time)),
@@ -183,7 +184,7 @@ fn origin() -> Vec<Column<ExportedAttempt>> {
 /// What was achieved, the newest.
 fn business<R: 'static>(
     of: impl for<'a> Fn(&'a R) -> Option<&'a BusinessRecord> + Copy + Send + Sync + 'static,
-) -> [Column<R>; 6] {
+) -> [Column<R>; 10] {
     [
         column("business_result", move |row: &R, _| {
             Cell::maybe(of(row), |found| Cell::plain(found.key.result.as_str()))
@@ -195,6 +196,17 @@ fn business<R: 'static>(
         column("business_result_by", move |row: &R, _| Cell::maybe(of(row), |found| Cell::text(&*found.by))),
         column("business_result_at", move |row: &R, _| Cell::maybe(of(row), |found| time(found.at))),
         column("by_default", move |row: &R, _| Cell::maybe(of(row), |found| Cell::Flag(found.by_default))),
+        column("achieved_by", move |row: &R, _| {
+            Cell::maybe(of(row).and_then(|found| found.agent.as_ref()), |agent| Cell::plain(agent.as_str()))
+        }),
+        column("callback_at", move |row: &R, _| {
+            Cell::maybe(of(row).and_then(|found| found.agreed.as_ref()), |agreed| time(agreed.at))
+        }),
+        column("callback_agent", move |row: &R, _| {
+            let agreed = of(row).and_then(|found| found.agreed.as_ref());
+            Cell::maybe(agreed.and_then(|agreed| agreed.agent.as_ref()), |agent| Cell::plain(agent.as_str()))
+        }),
+        column("goal", move |row: &R, _| Cell::maybe(of(row), |found| Cell::Flag(found.goal))),
     ]
 }
 

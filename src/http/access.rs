@@ -158,7 +158,7 @@ pub(super) enum Right {
 
 impl Right {
     /// Whether somebody has it; `named` is the agent whom the path names.
-    fn has(self, actor: &Actor, named: Option<&str>) -> bool {
+    pub(super) fn has(self, actor: &Actor, named: Option<&str>) -> bool {
         match (self, actor.role) {
             (Self::Open | Self::SignedIn, _) => true,
             (Self::Desk, role) => role == Role::Agent,
@@ -178,16 +178,18 @@ pub(super) struct Guard {
     pub(super) right: Right,
     /// What the audit log calls it; `None` for what changes nothing.
     pub(super) action: Option<&'static str>,
+    /// Whether who has no session is shown where to get one.
+    pub(super) is_page: bool,
 }
 
 /// Lets only requests through whose sender has the right, and has what they change written down.
 pub(super) async fn require(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    let Guard { state, right, action } = guard;
+    let Guard { state, right, action, is_page } = guard;
     let actor = match actor(&state, peer(&request), request.headers(), request.method()).await {
         Ok(actor) => actor,
         // A browser without a session is shown where to get one.
-        Err(Ok(Denied::Missing | Denied::NoTokenSet)) if is_page(&request) => {
-            return Redirect::to(people::SIGN_IN).into_response();
+        Err(Ok(Denied::Missing | Denied::NoTokenSet)) if is_page && request.method() == Method::GET => {
+            return Redirect::to(&people::sign_in_for(request.uri())).into_response();
         }
         Err(Ok(denied)) => return refuse(denied),
         Err(Err(error)) => return error.into_response(),
@@ -213,11 +215,6 @@ pub(super) async fn require(State(guard): State<Guard>, mut request: Request, ne
     let response = next.run(request).await;
     change.finish(&state, response.status()).await;
     response
-}
-
-/// Whether somebody looks at a page, and no program asks for data.
-fn is_page(request: &Request) -> bool {
-    request.method() == Method::GET && !request.uri().path().starts_with("/api/")
 }
 
 /// Who sends a request.

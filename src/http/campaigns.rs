@@ -1,4 +1,4 @@
-//! A campaign's results, counts and reasons; a contact's history.
+//! A campaign's counts and reasons; a contact's history.
 
 use std::sync::Arc;
 
@@ -12,13 +12,11 @@ use serde::Deserialize;
 
 use super::{
     error::ApiError,
-    paging,
     state::ServerState,
     status::{removed_campaign, waits_to_retire},
     wire::{
-        Attempt, CampaignWhy, ContactView, ContactWhy, KeptView, LiveView, NextView, Results, TallyView,
+        Attempt, CampaignWhy, ContactView, ContactWhy, KeptView, LiveView, NextView, Shown, TallyView,
         business::{BusinessResultView, CancelledView, ScheduledView},
-        cursor,
         deliveries::DeliveryView,
     },
 };
@@ -33,39 +31,6 @@ use crate::{
         status::{CampaignStatus, RemovedCampaign, Waiting},
     },
 };
-
-/// Attempts of one page, unless asked otherwise.
-const PAGE_LENGTH: u32 = 500;
-/// Most attempts of one page.
-const PAGE_LENGTH_MAX: u32 = 5_000;
-
-/// Which page of results.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PageQuery {
-    /// Where the page begins: what `next` of the one before said.
-    cursor: Option<String>,
-    /// How long it may be; 500 unless given.
-    #[schemars(range(min = 1, max = 5000))]
-    limit: Option<u32>,
-}
-
-/// One page of attempts, by id.
-pub(super) async fn results(
-    State(state): State<Arc<ServerState>>,
-    Path(campaign): Path<String>,
-    query: Result<Query<PageQuery>, QueryRejection>,
-) -> Result<Json<Results>, ApiError> {
-    let campaign = campaign_id(&campaign)?;
-    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `cursor` and `limit`"))?;
-    let after: Option<String> = paging::after(cursor::RESULTS, query.cursor.as_deref())?;
-    let after = after.map(|after| AttemptId::parse(&after).ok_or_else(paging::no_cursor)).transpose()?;
-    let limit = paging::limit(query.limit, PAGE_LENGTH, PAGE_LENGTH_MAX)?;
-    let records = state.store.attempts(&campaign, after, limit).await?;
-    let last = records.last().filter(|_| paging::is_full(&records, limit));
-    let next = last.map(|record| cursor::behind(cursor::RESULTS, record.attempt));
-    Ok(Json(Results { attempts: records.iter().map(Attempt::from).collect(), next }))
-}
 
 /// The id of an attempt.
 pub(super) fn parse_attempt(text: &str) -> Result<AttemptId, ApiError> {
@@ -153,7 +118,7 @@ pub(super) async fn contact_why(
         campaign: dial_status(&state, &campaign),
         timezone: timezone(&state, &campaign),
         contact: ContactView::of(contact, live.is_some(), &why.do_not_call),
-        attempts: why.history.attempts.iter().map(Attempt::from).collect(),
+        attempts: why.history.attempts.iter().map(|record| Attempt::of(record, Shown::Full)).collect(),
         business_results: why.history.business.iter().map(BusinessResultView::from).collect(),
         scheduled: ScheduledView::of(defined.map(Arc::as_ref), contact, now),
         cancelled: CancelledView::of(contact),
@@ -181,7 +146,7 @@ fn dial_status(state: &ServerState, id: &CampaignId) -> Option<CampaignStatus> {
 }
 
 /// The campaign as one whose file is gone, until it retires.
-fn removed(state: &ServerState, id: &CampaignId) -> Option<RemovedCampaign> {
+pub(super) fn removed(state: &ServerState, id: &CampaignId) -> Option<RemovedCampaign> {
     state.reconcile.borrow().removed.iter().find(|removed| removed.id == id.as_str()).cloned()
 }
 

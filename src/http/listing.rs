@@ -1,26 +1,36 @@
-//! Lists of contacts: in pages, by batch and state, masked unless asked otherwise.
+//! Lists of contacts: in pages or line by line, by batch, state and what became of them, masked unless asked otherwise.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    sync::Arc,
+};
 
 use axum::{
-    Json,
+    Extension, Json,
+    body::{Body, Bytes},
     extract::{Path, Query, State, rejection::QueryRejection},
+    http::HeaderMap,
+    response::{IntoResponse, Response},
 };
-use schemars::JsonSchema;
+use futures_util::stream;
+use jiff::{Timestamp, tz::TimeZone};
 use secrecy::ExposeSecret;
-use serde::Deserialize;
 
 use super::{
+    access::Actor,
     batches::batch_id,
     campaigns::campaign_id,
     customers::refused,
     error::ApiError,
+    lines::{self, line},
     paging::{self, no_cursor},
+    results,
     state::ServerState,
     wire::{
-        contacts::{ContactList, ListedContact, ListedNumber},
+        NextView, Shown,
+        contacts::{ContactList, ContactListQuery, LastAttemptView, ListedContact, ListedNumber},
         cursor,
-        forms::PRINTABLE,
     },
 };
 use crate::{
@@ -28,10 +38,12 @@ use crate::{
     domain::{
         attribute::{Attribute, AttributeValue, Sealed},
         contact::{Contact, ContactEnd, ContactStage},
-        ids::{AttributeId, BatchId, CampaignId, ContactRef, CustomerId},
+        facts::verdict,
+        ids::{AgentId, AttributeId, BatchId, CampaignId, CategoryId, ContactRef, CustomerId},
         phone::ends,
+        results::CallResult,
     },
-    store::{BatchPage, Listed, Store, StoreError},
+    store::{BatchPage, BusinessWanted, LastAttempt, Listed, Store, StoreError},
 };
 
 /// Contacts of one page, unless asked otherwise.
@@ -43,72 +55,174 @@ const SLICE: u32 = 1_000;
 /// How often one page reads: one of few matches is short, and says where to go on.
 const READS_MAX: u32 = 20;
 
-/// Which contacts.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
-    /// Only those of this batch.
-    #[schemars(regex(pattern = PRINTABLE))]
-    batch: Option<String>,
-    /// Only those that stand so: `fresh`, `in_progress`, `on_call`, `ended`, or how they ended, such as `reached`.
-    #[schemars(extend("enum" = states()))]
-    state: Option<String>,
-    /// Where the page begins: what `next` of the one before said.
-    cursor: Option<String>,
-    /// How long it may be; 500 unless given.
-    #[schemars(range(min = 1, max = 5000))]
-    limit: Option<u32>,
-    /// Whether numbers and attributes are shown in full; the daemon's log notes it.
-    #[serde(default)]
-    unmasked: bool,
-}
-
-/// One page of contacts, by customer; of a batch as they came in.
+/// One page of contacts, by customer; of a batch as they came in. Or all of them line by line.
 pub(super) async fn list(
     State(state): State<Arc<ServerState>>,
     Path(campaign): Path<String>,
-    query: Result<Query<ListQuery>, QueryRejection>,
-) -> Result<Json<ContactList>, ApiError> {
+    query: Result<Query<ContactListQuery>, QueryRejection>,
+    Extension(actor): Extension<Actor>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    const USE: &str = "use `batch`, `state`, `result`, `business_result`, `sub_result`, `agent`, `category`, `connected`, \
+                       `from`, `to`, `cursor`, `limit` and `unmasked`";
     let campaign = campaign_id(&campaign)?;
-    let Query(query) = query.map_err(|error| {
-        ApiError::bad_request(error.body_text(), "use `batch`, `state`, `cursor`, `limit` and `unmasked`")
-    })?;
-    let mut cursor = Cursor::of(&query, state.store.as_ref(), &campaign).await?;
-    let wanted = query.state.as_deref().map(check_state).transpose()?;
-    let limit = usize::try_from(paging::limit(query.limit, PAGE_LENGTH, PAGE_LENGTH_MAX)?).unwrap_or(usize::MAX);
-    let view = View { state: &state, unmasked: query.unmasked };
-    let mut contacts = Vec::new();
-    let mut next = None;
-    'page: for _ in 0..READS_MAX {
-        // Where all match, no more than what is still wanted.
-        let room = u32::try_from(limit - contacts.len()).unwrap_or(SLICE);
-        let read = if wanted.is_none() { SLICE.min(room) } else { SLICE };
-        let (slice, behind) = cursor.read(state.store.as_ref(), &campaign, read).await?;
-        for listed in slice {
-            if wanted.is_none_or(|wanted| is_in(&listed, wanted)) {
-                contacts.push(view.of(&listed));
-            }
-            if contacts.len() >= limit {
-                next = Some(cursor.behind(listed));
-                break 'page;
-            }
-        }
-        next = behind;
-        match &next {
-            Some(behind) => cursor.clone_from(behind),
-            None => break,
+    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), USE))?;
+    let wanted = Wanted::of(&query, &results::zone(&state).1)?;
+    let cursor = Cursor::of(&query, state.store.as_ref(), &campaign).await?;
+    let listing = Listing { campaign, wanted, unmasked: query.unmasked, state };
+    listing.note(&query, &actor);
+    if results::wants_lines(&headers) {
+        return listing.lines(cursor).await;
+    }
+    let limit = paging::limit(query.limit, PAGE_LENGTH, PAGE_LENGTH_MAX)?;
+    let (found, next) = listing.page(cursor, limit).await?;
+    let contacts = found.iter().map(|listed| listing.view().of(listed)).collect();
+    Ok(Json(ContactList { contacts, next: next.and_then(|cursor| cursor.text()) }).into_response())
+}
+
+/// What is listed.
+pub(super) struct Listing {
+    pub(super) state: Arc<ServerState>,
+    pub(super) campaign: CampaignId,
+    pub(super) wanted: Wanted,
+    pub(super) unmasked: bool,
+}
+
+impl Listing {
+    /// How its contacts are shown.
+    pub(super) fn view(&self) -> View<'_> {
+        View { state: &self.state, unmasked: self.unmasked }
+    }
+
+    /// Notes who looks.
+    pub(super) fn note(&self, query: &ContactListQuery, actor: &Actor) {
+        if query.cursor.is_none() {
+            let (campaign, by) = (&self.campaign, &actor.name);
+            tracing::info!(%campaign, %by, unmasked = self.unmasked, "contacts are listed");
         }
     }
-    // Not before the campaign and the batch are known to be there.
-    if query.cursor.is_none() {
-        tracing::info!(%campaign, unmasked = query.unmasked, "contacts are listed");
+
+    /// One page, and where the next one begins.
+    pub(super) async fn page(&self, mut cursor: Cursor, limit: u32) -> Result<(Vec<Listed>, Option<Cursor>), ApiError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut contacts = Vec::new();
+        let mut next = None;
+        for _ in 0..READS_MAX {
+            // Where all match, no more than what is still wanted.
+            let room = u32::try_from(limit - contacts.len()).unwrap_or(SLICE);
+            let read = if self.wanted.is_everybody() { SLICE.min(room) } else { SLICE };
+            let (slice, behind) = cursor.read(self.state.store.as_ref(), &self.campaign, read).await?;
+            for listed in slice {
+                let last = cursor.behind(&listed);
+                if self.wanted.has(&listed) {
+                    contacts.push(listed);
+                }
+                if contacts.len() >= limit {
+                    return Ok((contacts, Some(last)));
+                }
+            }
+            next = behind;
+            match &next {
+                Some(behind) => cursor.clone_from(behind),
+                None => break,
+            }
+        }
+        Ok((contacts, next))
     }
-    Ok(Json(ContactList { contacts, next: next.and_then(|cursor| cursor.text()) }))
+
+    /// All of them, one read after the other as they are taken.
+    async fn lines(self, cursor: Cursor) -> Result<Response, ApiError> {
+        // What is wrong with the question is told before anything is sent.
+        let first = cursor.read(self.state.store.as_ref(), &self.campaign, SLICE).await?;
+        let reads = stream::unfold((self, Some(Ok(first))), |(listing, read)| async move {
+            let (slice, behind): (Vec<Listed>, Option<Cursor>) = match read? {
+                Ok(read) => read,
+                // The connection is cut, so that nobody takes what came for all of it.
+                Err(error) => return Some((Err(error), (listing, None))),
+            };
+            let wanted = slice.iter().filter(|listed| listing.wanted.has(listed));
+            let lines: Bytes = wanted.flat_map(|listed| line(&listing.view().of(listed))).collect::<Vec<u8>>().into();
+            let next = match behind {
+                None => None,
+                Some(cursor) => {
+                    let read = cursor.read(listing.state.store.as_ref(), &listing.campaign, SLICE).await;
+                    Some(read.map_err(|error| {
+                        tracing::error!(%error, "a list of contacts was cut off");
+                        io::Error::other(error)
+                    }))
+                }
+            };
+            Some((Ok(lines), (listing, next)))
+        });
+        Ok(lines::answer(Body::from_stream(reads)))
+    }
+}
+
+/// Which contacts: those for which all of it holds.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    state: Option<String>,
+    /// Results of the newest attempt.
+    results: BTreeSet<CallResult>,
+    business: Option<BusinessWanted>,
+    /// The agent of the newest attempt.
+    agent: Option<AgentId>,
+    /// That one of its numbers has.
+    category: Option<CategoryId>,
+    connected: Option<bool>,
+    /// When the newest attempt was placed.
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+}
+
+impl Wanted {
+    /// Those that a query wants.
+    pub(super) fn of(query: &ContactListQuery, zone: &TimeZone) -> Result<Self, ApiError> {
+        let (from, to) = results::span(query.from.as_deref(), query.to.as_deref(), zone)?;
+        let names = query.result.iter().flat_map(|results| results.split(','));
+        Ok(Self {
+            state: query.state.as_deref().map(check_state).transpose()?.map(str::to_owned),
+            results: names.map(results::result).collect::<Result<_, _>>()?,
+            business: results::business(query.business_result.as_deref(), query.sub_result.as_deref())?,
+            agent: query.agent.as_deref().map(results::agent).transpose()?,
+            category: query.category.as_deref().map(results::category).transpose()?,
+            connected: query.connected,
+            from,
+            to,
+        })
+    }
+
+    fn is_everybody(&self) -> bool {
+        self.state.is_none() && self.results.is_empty() && self.business.is_none() && self.is_any_call()
+    }
+
+    fn is_any_call(&self) -> bool {
+        self.agent.is_none()
+            && self.category.is_none()
+            && self.connected.is_none()
+            && self.from.is_none()
+            && self.to.is_none()
+    }
+
+    fn has(&self, listed: &Listed) -> bool {
+        let last = |holds: &dyn Fn(&LastAttempt) -> bool| listed.last.as_ref().is_some_and(holds);
+        let result = |last: &LastAttempt| last.result.is_some_and(|result| self.results.contains(&result));
+        let business = |wanted: &BusinessWanted| listed.business.as_ref().is_some_and(|key| wanted.is(key));
+        let category = |wanted: &CategoryId| listed.contact.progress.numbers.iter().any(|n| n.category == *wanted);
+        self.state.as_deref().is_none_or(|state| is_in(listed, state))
+            && (self.results.is_empty() || last(&result))
+            && self.business.as_ref().is_none_or(business)
+            && self.agent.as_ref().is_none_or(|agent| last(&|last| last.agent == *agent))
+            && self.category.as_ref().is_none_or(category)
+            && self.connected.is_none_or(|connected| listed.connected == connected)
+            && self.from.is_none_or(|from| last(&|last| last.placed_at >= from))
+            && self.to.is_none_or(|to| last(&|last| last.placed_at < to))
+    }
 }
 
 /// Where a list goes on.
 #[derive(Debug, Clone)]
-enum Cursor {
+pub(super) enum Cursor {
     /// All contacts of the campaign by customer, those after one.
     Campaign(Option<CustomerId>),
     /// Those of a batch as they came in, behind one.
@@ -117,7 +231,11 @@ enum Cursor {
 
 impl Cursor {
     /// Where a query begins.
-    async fn of(query: &ListQuery, store: &dyn Store, campaign: &CampaignId) -> Result<Self, ApiError> {
+    pub(super) async fn of(
+        query: &ContactListQuery,
+        store: &dyn Store,
+        campaign: &CampaignId,
+    ) -> Result<Self, ApiError> {
         let given = query.cursor.as_deref();
         let customer = given.and_then(|given| cursor::position(cursor::CONTACTS, given));
         let customer = customer.map(|text| CustomerId::parse(&text).map_err(|_| no_cursor())).transpose()?;
@@ -158,15 +276,15 @@ impl Cursor {
     }
 
     /// Behind a contact.
-    fn behind(&self, listed: Listed) -> Self {
+    fn behind(&self, listed: &Listed) -> Self {
         match self {
-            Self::Campaign(_) => Self::Campaign(Some(listed.contact.customer)),
+            Self::Campaign(_) => Self::Campaign(Some(listed.contact.customer.clone())),
             Self::Batch(batch, _) => Self::Batch(batch.clone(), Some(listed.contact.reference)),
         }
     }
 
     /// As it is asked for.
-    fn text(&self) -> Option<String> {
+    pub(super) fn text(&self) -> Option<String> {
         match self {
             Self::Campaign(after) => after.as_ref().map(|after| cursor::behind(cursor::CONTACTS, after)),
             Self::Batch(_, after) => after.map(|after| cursor::behind(IN_BATCH, after.0)),
@@ -183,7 +301,7 @@ const IN_PROGRESS: &str = "in_progress";
 const ENDED: &str = "ended";
 
 /// All that a list may be of.
-fn states() -> Vec<&'static str> {
+pub(super) fn states() -> Vec<&'static str> {
     [FRESH, IN_PROGRESS, ON_CALL, ENDED].into_iter().chain(ContactEnd::ALL.map(ContactEnd::as_str)).collect()
 }
 
@@ -195,47 +313,63 @@ fn check_state(state: &str) -> Result<&str, ApiError> {
     Err(ApiError::bad_request(format!("no contact is in state {state:?}"), hint))
 }
 
-fn state_of(Listed { contact, live, .. }: &Listed) -> &'static str {
-    match contact.progress.stage(*live) {
+/// The name of how a contact stands.
+pub(super) fn state_of(contact: &Contact, live: bool) -> &'static str {
+    match contact.progress.stage(live) {
         ContactStage::Ended(end) => end.as_str(),
-        _ if *live => ON_CALL,
+        _ if live => ON_CALL,
         ContactStage::InProgress => IN_PROGRESS,
         ContactStage::Fresh => FRESH,
     }
 }
 
 fn is_in(listed: &Listed, wanted: &str) -> bool {
-    state_of(listed) == wanted
+    state_of(&listed.contact, listed.live) == wanted
         || (wanted == ENDED && matches!(listed.contact.progress.stage(listed.live), ContactStage::Ended(_)))
 }
 
 /// How contacts are shown.
-struct View<'a> {
-    state: &'a ServerState,
-    unmasked: bool,
+pub(super) struct View<'a> {
+    pub(super) state: &'a ServerState,
+    pub(super) unmasked: bool,
 }
 
 impl View<'_> {
-    fn of(&self, listed: &Listed) -> ListedContact {
+    /// A contact as lists show it.
+    pub(super) fn of(&self, listed: &Listed) -> ListedContact {
         let contact = &listed.contact;
+        let shown = Shown::asked(self.unmasked);
         let number = |number: &crate::domain::contact::Number| ListedNumber {
             category: number.category.to_string(),
-            number: if self.unmasked { number.e164.expose().to_owned() } else { number.e164.masked() },
+            number: shown.number(&number.e164),
         };
         ListedContact {
             customer: contact.customer.to_string(),
             batch: listed.batch.to_string(),
-            state: state_of(listed).to_owned(),
+            state: state_of(contact, listed.live).to_owned(),
             attempts: contact.progress.attempts + u32::from(listed.live),
             priority: contact.priority.get(),
             timezone: contact.timezone.as_ref().map(|zone| zone.name().to_owned()),
             not_before: contact.not_before.map(|at| at.to_string()),
             numbers: contact.progress.numbers.iter().map(number).collect(),
             attributes: self.attributes(contact),
+            connected: listed.connected,
+            business_result: listed.business.as_ref().map(ToString::to_string),
+            last_attempt: listed.last.as_ref().map(LastAttemptView::from),
+            next: self.next(listed),
         }
     }
 
-    fn attributes(&self, contact: &Contact) -> BTreeMap<String, String> {
+    /// The next try.
+    fn next(&self, listed: &Listed) -> Option<NextView> {
+        let generation = self.state.generation.borrow();
+        let defined = generation.as_ref()?.definitions.campaigns.get(&listed.contact.campaign)?;
+        let next = verdict::next(Some(defined), &listed.contact, self.state.clock.now().wall);
+        next.as_ref().filter(|_| !listed.live).map(NextView::from)
+    }
+
+    /// A contact's attributes, masked where their definition says so.
+    pub(super) fn attributes(&self, contact: &Contact) -> BTreeMap<String, String> {
         let generation = self.state.generation.borrow();
         let defined = generation.as_ref().map(|generation| &generation.definitions.attributes);
         let shown = |(id, value): (&AttributeId, &AttributeValue)| {

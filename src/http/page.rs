@@ -354,7 +354,7 @@ impl CampaignRow {
 }
 
 /// The hold as a sentence; its time too, where the sentence gives none in the reader's zone.
-fn waiting_text(waiting: &Waiting, zone: &Zone) -> String {
+pub(super) fn waiting_text(waiting: &Waiting, zone: &Zone) -> String {
     match &waiting.until {
         Some(until) if waiting.message.contains(until.as_str()) => waiting.message.replace(until, &zone.show(until)),
         _ => waiting.message.clone(),
@@ -427,13 +427,13 @@ pub(super) fn words(name: &str) -> String {
 }
 
 /// The first twelve digits of `branch@sha1:…`.
-fn short_revision(revision: &str) -> &str {
+pub(super) fn short_revision(revision: &str) -> &str {
     let hex = revision.rsplit(':').next().unwrap_or(revision);
     hex.get(..12).unwrap_or(hex)
 }
 
 /// `12345` as `12 345`, with narrow spaces.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() * 2);
     for (position, digit) in digits.chars().enumerate() {

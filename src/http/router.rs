@@ -42,7 +42,7 @@ pub fn router(state: Arc<ServerState>) -> Router {
 /// A route that lets in who has the right, and answers in time and as it is described.
 fn guarded(state: &Arc<ServerState>, route: Route) -> axum::routing::MethodRouter<Arc<ServerState>> {
     let (contract, takes_key) = (Contract::of(&route), route.takes_key());
-    let Route { right, action, pace, served, .. } = route;
+    let Route { right, action, is_page, pace, served, .. } = route;
     let served = match takes_key {
         true => served.route_layer(middleware::from_fn_with_state(Arc::clone(state), idempotency::once)),
         false => served,
@@ -54,7 +54,7 @@ fn guarded(state: &Arc<ServerState>, route: Route) -> axum::routing::MethodRoute
     let served = match right {
         Right::Open => served,
         _ => {
-            let guard = Guard { state: Arc::clone(state), right, action };
+            let guard = Guard { state: Arc::clone(state), right, action, is_page };
             served.route_layer(middleware::from_fn_with_state(guard, access::require))
         }
     };

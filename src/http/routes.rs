@@ -14,9 +14,10 @@ use axum::{
 use super::{
     access::Right::{self, Desk, Lead, Look, Open, Own, Rule, SignedIn},
     agents, audit, batches, business, campaigns, contacts, customers, deliveries, desk, do_not_call, exports, files,
-    health, hooks, journal, listing, openapi, overrides, page, pause, people, plan, questionnaire, reconcile,
+    health, hooks, journal, listing, openapi, overrides, page as status_page, pages, pause, people, plan,
+    questionnaire, reconcile, results,
     state::ServerState,
-    status,
+    statistics, status,
 };
 
 /// How long an answer may take.
@@ -35,6 +36,8 @@ pub(super) struct Route {
     pub(super) right: Right,
     /// What the audit log calls it; `None` for what changes nothing, or writes that down itself.
     pub(super) action: Option<&'static str>,
+    /// Whether it is a page: who has no session is shown where to get one.
+    pub(super) is_page: bool,
     pub(super) pace: Pace,
     /// Whether its body may be of any length, and is never held whole.
     pub(super) streams: bool,
@@ -67,12 +70,18 @@ impl Served {
 /// One that shows something, or whose form brings what it takes.
 fn show(path: &'static str, right: Right, served: Served) -> Route {
     let Served { method, router } = served;
-    Route { method, path, right, action: None, pace: Pace::Prompt, streams: false, served: router }
+    let (is_page, pace) = (false, Pace::Prompt);
+    Route { method, path, right, action: None, is_page, pace, streams: false, served: router }
 }
 
 /// One that changes something.
 fn change(path: &'static str, right: Right, action: &'static str, served: Served) -> Route {
     Route { action: Some(action), ..show(path, right, served) }
+}
+
+/// One that people look at.
+fn page(path: &'static str, right: Right, served: Served) -> Route {
+    Route { is_page: true, ..show(path, right, served) }
 }
 
 impl Route {
@@ -101,7 +110,7 @@ pub(super) fn all() -> Vec<Route> {
 /// What holds no personal data, and forms that bring what it takes.
 fn open() -> Vec<Route> {
     vec![
-        show("/", Open, get(page::get)),
+        show("/", Open, get(status_page::get)),
         show("/pause", Open, get(pause::form)),
         show("/pause", Open, post(pause::post)),
         show("/hooks/{id}", Open, post(hooks::post)),
@@ -112,6 +121,7 @@ fn open() -> Vec<Route> {
         show("/api/v1/status", Open, get(status::get)),
         show("/api/v1/generation", Open, get(plan::generation)),
         show("/agent.js", Open, get(desk::script)),
+        show("/pages.js", Open, get(pages::script)),
         show("/sign-in", Open, get(people::form)),
         show("/sign-in", Open, post(people::post)),
     ]
@@ -121,8 +131,8 @@ fn open() -> Vec<Route> {
 fn people() -> Vec<Route> {
     vec![
         change("/sign-out", SignedIn, "sign_out", post(people::leave)),
-        show("/agent", Desk, get(desk::page)),
-        show("/agent/events", Desk, get(desk::events)).lengthy(),
+        page("/agent", Desk, get(desk::page)),
+        page("/agent/events", Desk, get(desk::events)).lengthy(),
         show("/api/v1/people", Rule, get(people::list)),
         change("/api/v1/people/{person}", Rule, "person.make", put(people::make)),
         change("/api/v1/people/{person}", Rule, "person.remove", delete(people::remove)),
@@ -140,10 +150,16 @@ fn people() -> Vec<Route> {
 /// How campaigns stand, and what is known of them.
 fn looks() -> Vec<Route> {
     vec![
+        page("/campaigns", Look, get(pages::campaigns)),
+        page("/campaigns/{campaign}", Look, get(pages::campaign)),
+        page("/campaigns/{campaign}/contacts", Lead, get(pages::contacts)),
+        page("/campaigns/{campaign}/contacts/{customer}", Lead, get(pages::contact)),
         show("/api/v1/history", Look, get(journal::history)),
         show("/api/v1/events", Look, get(journal::events)),
         show("/api/v1/files", Lead, get(files::get)),
-        show("/api/v1/campaigns/{campaign}/results", Lead, get(campaigns::results)),
+        show("/api/v1/campaigns/{campaign}/results", Lead, get(results::list)).lengthy(),
+        show("/api/v1/campaigns/{campaign}/statistics", Look, get(statistics::of_campaign)),
+        show("/api/v1/statistics", Look, get(statistics::of_all)),
         show("/api/v1/campaigns/{campaign}/tally", Look, get(campaigns::tally)),
         show("/api/v1/campaigns/{campaign}/batches", Lead, get(batches::list)),
         show("/api/v1/campaigns/{campaign}/batches/{batch}", Lead, get(batches::show)),
@@ -190,6 +206,7 @@ fn contacts() -> Vec<Route> {
     vec![
         change("/api/v1/campaigns/{campaign}/contacts", Rule, "contacts.import", post(contacts::import)).streamed(),
         change("/api/v1/campaigns/{campaign}/batches/{batch}", Lead, "batch.pause", put(batches::pause)),
+        show(CONTACT, Lead, get(results::contact)),
         change(CONTACT, Lead, "contact.edit", patch(customers::edit)),
         change(CONTACT, Rule, "contact.delete", delete(customers::delete)),
         change(RESULTS, Lead, "business_result.set", post(business::set)),
@@ -203,7 +220,7 @@ fn contacts() -> Vec<Route> {
 /// Files of contacts and attempts. A form brings what it takes.
 fn exported() -> Vec<Route> {
     vec![
-        show("/exports", Lead, get(exports::form)),
+        page("/exports", Lead, get(exports::form)),
         show("/exports", Open, post(exports::post)),
         show("/api/v1/exports", Lead, get(exports::list)),
         change("/api/v1/exports", Lead, "export.ask", post(exports::make)),

@@ -1,6 +1,7 @@
 //! JSON of the API: what the handlers write and the command line reads.
 //!
-//! Times are RFC 3339. Numbers stand in full: whoever gets these has shown a credential.
+//! Times are RFC 3339. Where a question has `unmasked`, numbers show only their ends unless it is set; elsewhere they stand
+//! in full: whoever gets these has shown a credential.
 
 pub mod batches;
 pub mod business;
@@ -15,6 +16,7 @@ pub mod overrides;
 pub mod people;
 pub mod plan;
 pub mod questionnaire;
+pub mod results;
 
 use std::collections::BTreeMap;
 
@@ -240,9 +242,9 @@ pub struct Reconciled {
 /// `GET /api/v1/campaigns/{id}/results`: one page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Results {
-    /// By id.
+    /// As they were placed, oldest first.
     pub attempts: Vec<Attempt>,
-    /// Give it as `cursor` for the next page; `None` on the last.
+    /// Give it as `cursor` for the next page; `None` on the last. A page may be short, even empty, and have a next one.
     pub next: Option<String>,
 }
 
@@ -256,9 +258,15 @@ pub struct Attempt {
     pub campaign: String,
     /// The customer.
     pub customer: String,
+    /// The batch that the customer came with.
+    #[serde(default)]
+    pub batch: String,
     /// Which of the contact's numbers, from 1.
     pub number_index: usize,
-    /// The number called; `erased` once it was.
+    /// The category of the number, as it was then.
+    #[serde(default)]
+    pub category: Option<String>,
+    /// The number called, its middle digits hidden unless asked otherwise; `erased` once it was.
     pub number: String,
     /// The business rule that placed it; `None` for the result policy.
     #[serde(default)]
@@ -271,6 +279,9 @@ pub struct Attempt {
     pub trunk: String,
     /// When its intent was recorded.
     pub placed_at: String,
+    /// When the customer's phone began to ring.
+    #[serde(default)]
+    pub rang_at: Option<String>,
     /// When the customer answered.
     pub answered_at: Option<String>,
     /// When customer and agent heard each other.
@@ -303,19 +314,47 @@ pub struct Attempt {
     pub overrides: Vec<u32>,
 }
 
-impl From<&AttemptRecord> for Attempt {
-    fn from(record: &AttemptRecord) -> Self {
+/// Numbers as they are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Only their ends.
+    Masked,
+    /// In full.
+    Full,
+}
+
+impl Shown {
+    /// As somebody has asked for it.
+    pub(super) fn asked(unmasked: bool) -> Self {
+        if unmasked { Self::Full } else { Self::Masked }
+    }
+
+    /// A number.
+    pub(super) fn number(self, number: &E164) -> String {
+        match self {
+            Self::Masked => number.masked(),
+            Self::Full => number.expose().to_owned(),
+        }
+    }
+}
+
+impl Attempt {
+    /// An attempt, its number shown so.
+    pub(super) fn of(record: &AttemptRecord, shown: Shown) -> Self {
         Self {
             attempt: record.attempt.to_string(),
             campaign: record.campaign.to_string(),
             customer: record.customer.to_string(),
+            batch: record.batch.to_string(),
             number_index: record.number_index + 1,
-            number: record.number.as_ref().map_or("erased", E164::expose).to_owned(),
+            category: record.category.as_ref().map(ToString::to_string),
+            number: record.number.as_ref().map_or_else(|| "erased".to_owned(), |number| shown.number(number)),
             rule: record.rule.as_ref().map(ToString::to_string),
             caller_number: record.caller_number.expose().to_owned(),
             agent: record.agent.to_string(),
             trunk: record.trunk.to_string(),
             placed_at: record.placed_at.to_string(),
+            rang_at: text(record.rang_at),
             answered_at: text(record.answered_at),
             connected_at: text(record.connected_at),
             ended_at: text(record.ended_at),
@@ -577,18 +616,21 @@ impl ContactView {
             // A call is counted in the progress once it has ended.
             attempts: contact.progress.attempts + u32::from(live),
             ended: contact.progress.ended.map(|end| end.as_str().to_owned()),
-            numbers: numbers.map(|((index, number), listed)| NumberView::of(index, number, listed)).collect(),
+            numbers: numbers
+                .map(|((index, number), listed)| NumberView::of(index, number, listed, Shown::Full))
+                .collect(),
         }
     }
 }
 
 impl NumberView {
-    fn of(index: usize, number: &Number, listed: Option<&Entry>) -> Self {
+    /// A number, and the entry of a do-not-call list that holds it.
+    pub(super) fn of(index: usize, number: &Number, listed: Option<&Entry>, shown: Shown) -> Self {
         let listed = listed.map(|entry| ListedView { list: entry.list.to_string(), until: text(entry.expires_at) });
         Self {
             index: index + 1,
             category: number.category.to_string(),
-            number: number.e164.expose().to_owned(),
+            number: shown.number(&number.e164),
             last_result: number.last_result.map(|result| result.as_str().to_owned()),
             due_at: text(number.due_at),
             held_until: text(number.held_until),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::LastAttempt;
 use crate::domain::{
+    business::BusinessKey,
     contact::Contact,
     ids::{BatchId, ContactRef},
 };
@@ -46,6 +48,12 @@ pub struct Listed {
     pub batch: BatchId,
     /// Whether it is in a call.
     pub live: bool,
+    /// Whether it and an agent ever heard each other.
+    pub connected: bool,
+    /// The business result that was last set for it.
+    pub business: Option<BusinessKey>,
+    /// Its newest attempt.
+    pub last: Option<LastAttempt>,
 }
 
 /// Some contacts of a batch.

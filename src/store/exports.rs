@@ -3,14 +3,13 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{AttemptRecord, BusinessRecord, NewAuditEntry, StoreError};
+use super::{AttemptRecord, BusinessRecord, LastAttempt, NewAuditEntry, StoreError};
 use crate::domain::{
     attribute::Attributes,
     audit::Deed,
     contact::Contact,
     export::{ExportFilter, ExportFormat, ExportId, ExportKind, ExportState, Filtered},
-    ids::{AgentId, AttemptId, AttributeId, BatchId, CampaignId, CategoryId, CustomerId},
-    results::CallResult,
+    ids::{AttemptId, AttributeId, BatchId, CampaignId, CustomerId},
 };
 
 /// An export that somebody asks for.
@@ -133,19 +132,6 @@ impl ExportStep {
 /// Why the file is gone of an export that may have held somebody who was erased.
 pub(super) const WITHDRAWN: &str = "a customer was erased who may have been in it; ask for it anew";
 
-/// The newest attempt of a contact.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastAttempt {
-    /// Which one.
-    pub attempt: AttemptId,
-    /// When it was placed.
-    pub placed_at: Timestamp,
-    /// How it ended; `None` while it is live.
-    pub result: Option<CallResult>,
-    /// The agent who was held.
-    pub agent: AgentId,
-}
-
 /// A contact as it is exported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportedContact {
@@ -181,10 +167,6 @@ impl ExportedContact {
 pub struct ExportedAttempt {
     /// The attempt.
     pub record: AttemptRecord,
-    /// The batch that its contact came with.
-    pub batch: BatchId,
-    /// The category of the number, if the contact still has it at that index.
-    pub category: Option<CategoryId>,
     /// What is known of the customer.
     pub attributes: Attributes,
     /// What is carried with the contact.
@@ -198,7 +180,7 @@ impl ExportedAttempt {
     #[must_use]
     pub fn filtered(&self) -> Filtered<'_> {
         Filtered {
-            batch: &self.batch,
+            batch: &self.record.batch,
             placed_at: Some(self.record.placed_at),
             result: self.record.result,
             business: self.business.as_ref().map(|business| &business.key),

@@ -20,6 +20,7 @@ mod overrides;
 mod page;
 mod people;
 mod questionnaire;
+mod results;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -40,11 +41,12 @@ use self::{
     questionnaire::HeldAnswers,
 };
 use super::{
-    Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRecord, BusinessRequest,
-    CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, ExportRecord,
-    FileChanges, FilesOf, GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers,
-    LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, NewAuditEntry, News, Opener, OverrideRecord, Resealed,
-    Settlement, Store, StoreError, StoredCampaign, StoredFiles, Tally, Today, Why, file_digest, pseudonym::Pseudonyms,
+    Against, AppliedCommits, AttemptFilter, AttemptPage, AttemptPlace, AttemptRecord, Batch, BatchPage,
+    BusinessDecision, BusinessRecord, BusinessRequest, CampaignChange, CandidatePage, ContactHistory, Counted,
+    DoNotCallCounts, Entries, Evaluated, Event, ExportRecord, FileChanges, FilesOf, GateSettings, HandledCommit,
+    ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome,
+    Milestone, NewAuditEntry, News, Opener, OverrideRecord, Resealed, Settlement, Statistics, Store, StoreError,
+    StoredCampaign, StoredFiles, Tally, Today, Why, file_digest, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -64,6 +66,7 @@ use crate::{
         },
         overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
+        statistics::Span,
     },
     telemetry::status::Verification,
 };
@@ -272,6 +275,7 @@ impl State {
         let business = self.business.iter().filter(|(reference, _)| *reference == contact.reference);
         ContactHistory {
             contact: contact.clone(),
+            batch: self.batches[self.batch_of[&contact.reference]].id.clone(),
             attempts: attempts.map(|attempt| attempt.record.clone()).collect(),
             business: business.map(|(_, record)| record.clone()).collect(),
         }
@@ -702,6 +706,24 @@ impl Store for MemoryStore {
         let records = state.attempts.values().map(|attempt| &attempt.record);
         let records = records.filter(|r| r.campaign == *campaign && after.is_none_or(|after| r.attempt > after));
         Ok(records.take(limit_of(limit)).cloned().collect())
+    }
+
+    async fn attempt_page(
+        &self,
+        campaign: &CampaignId,
+        filter: &AttemptFilter,
+        after: Option<AttemptPlace>,
+        limit: u32,
+    ) -> Result<AttemptPage, StoreError> {
+        self.state()?.attempt_page(campaign, filter, after, limit_of(limit))
+    }
+
+    async fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptRecord>, StoreError> {
+        Ok(self.state()?.attempts.get(&attempt).map(|attempt| attempt.record.clone()))
+    }
+
+    async fn statistics(&self, campaign: Option<&CampaignId>, span: Span) -> Result<Statistics, StoreError> {
+        self.state()?.statistics(campaign, span)
     }
 
     async fn attempts_of(&self, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, StoreError> {

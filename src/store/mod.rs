@@ -5,7 +5,7 @@
 //! here share one trait and one conformance suite: `sqlite`, its in-memory twin `memory`, and later
 //! a server database.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, ops::AddAssign, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -28,6 +28,7 @@ mod override_record;
 pub mod people;
 mod pseudonym;
 pub mod questionnaire;
+mod results;
 mod row;
 pub mod sqlite;
 
@@ -40,13 +41,12 @@ pub use self::{
     },
     do_not_call::{DoNotCallCounts, ListCount, ListedNumber, ListingOutcome},
     error::StoreError,
-    exports::{
-        ExportFile, ExportRecord, ExportStep, ExportedAttempt, ExportedContact, Exports, LastAttempt, NewExport,
-    },
+    exports::{ExportFile, ExportRecord, ExportStep, ExportedAttempt, ExportedContact, Exports, NewExport},
     files::{AppliedCommits, FileChanges, FilesOf, StoredFiles, file_digest, inside},
     journal::{COMMITS_KEPT, CommitResult, EVENTS_KEPT, Entries, Event, EventKind, HandledCommit},
     leftovers::{LeftoverAttempt, LeftoverLeg, Leftovers, Unreadable},
     override_record::{OverrideEnd, OverrideRecord},
+    results::{AttemptFilter, AttemptPage, AttemptPlace, BusinessWanted, LastAttempt, RevisionPrefix, Statistics},
 };
 use crate::domain::{
     agent::Availability,
@@ -58,7 +58,8 @@ use crate::domain::{
     do_not_call::{Entry, NewEntry},
     drift::{Drift, calls::LiveRows, files::Copies},
     ids::{
-        AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId, Revision, TrunkId,
+        AgentId, AttemptId, BatchId, CampaignId, CategoryId, ContactRef, CustomerId, DoNotCallId, Epoch, LegId,
+        Revision, TrunkId,
     },
     kept::Kept,
     order::Next,
@@ -66,6 +67,7 @@ use crate::domain::{
     phone::E164,
     reason::Hold,
     results::CallResult,
+    statistics::Span,
 };
 pub use crate::domain::{
     facts::GateSettings,
@@ -243,6 +245,8 @@ pub enum Milestone {
         leg: LegId,
         /// Its identifiers now.
         identity: LegIdentity,
+        /// Whether it rings, or has rung.
+        rang_at: Option<Timestamp>,
         /// Whether it has been answered.
         answered_at: Option<Timestamp>,
     },
@@ -269,8 +273,12 @@ pub struct AttemptRecord {
     pub campaign: CampaignId,
     /// The customer.
     pub customer: CustomerId,
+    /// The batch that the customer came with.
+    pub batch: BatchId,
     /// Index of the number, from 0.
     pub number_index: usize,
+    /// Its category then; `None` for one of an earlier version whose number has been edited since.
+    pub category: Option<CategoryId>,
     /// The number called; `None` once it was erased.
     pub number: Option<E164>,
     /// The business rule that placed it; `None` for the result policy.
@@ -283,6 +291,8 @@ pub struct AttemptRecord {
     pub trunk: TrunkId,
     /// When its intent was recorded.
     pub placed_at: Timestamp,
+    /// When the customer's phone began to ring.
+    pub rang_at: Option<Timestamp>,
     /// When the customer answered.
     pub answered_at: Option<Timestamp>,
     /// When the agent was connected.
@@ -381,6 +391,23 @@ pub struct Tally {
     pub live: u64,
 }
 
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.contacts += other.contacts;
+        self.fresh += other.fresh;
+        self.in_progress += other.in_progress;
+        self.filtered_out += other.filtered_out;
+        self.paused += other.paused;
+        self.live += other.live;
+        for (how, n) in other.ended {
+            *self.ended.entry(how).or_default() += n;
+        }
+        for (result, n) in other.attempts {
+            *self.attempts.entry(result).or_default() += n;
+        }
+    }
+}
+
 /// What came of the calls of a day of the tenant's zone, until now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Today {
@@ -477,6 +504,8 @@ pub struct BusinessRecord {
 pub struct ContactHistory {
     /// The contact.
     pub contact: Contact,
+    /// The batch that it came with.
+    pub batch: BatchId,
     /// Its attempts.
     pub attempts: Vec<AttemptRecord>,
     /// Business results that were set for it.
@@ -742,6 +771,23 @@ pub trait Store:
         after: Option<AttemptId>,
         limit: u32,
     ) -> Result<Vec<AttemptRecord>, StoreError>;
+
+    /// A campaign's attempts as they were placed, those behind `after` for which the filter holds, at most `limit`: a
+    /// short look, so that going through all of them holds nothing up. A page may be short, even empty, and have a next
+    /// one, if many were gone past that are not wanted.
+    async fn attempt_page(
+        &self,
+        campaign: &CampaignId,
+        filter: &AttemptFilter,
+        after: Option<AttemptPlace>,
+        limit: u32,
+    ) -> Result<AttemptPage, StoreError>;
+
+    /// One attempt.
+    async fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptRecord>, StoreError>;
+
+    /// Counts of one campaign or of all, with the calls of a span; in many looks, each of a bounded number of rows.
+    async fn statistics(&self, campaign: Option<&CampaignId>, span: Span) -> Result<Statistics, StoreError>;
 
     /// An agent's newest attempts, newest first, at most `limit`.
     async fn attempts_of(&self, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, StoreError>;

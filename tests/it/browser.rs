@@ -164,6 +164,12 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
+    /// Has the page shown in a narrow window, as a telephone has it.
+    pub(crate) fn narrow(&self) {
+        let metrics = json!({ "width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
+    }
+
     /// Keeps a picture of the whole page under `target/`, for people to look at.
     pub(crate) fn picture(&self, name: &str) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pictures");

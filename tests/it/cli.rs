@@ -86,9 +86,9 @@ async fn results_are_data_on_stdout() {
     let text = on_socket(&served, &["results", "spring"]).await;
     let expected = [
         "ATTEMPT  PLACED AT             CUSTOMER  NUMBER          RESULT     TALK  AGENT  BUSINESS  SIP  Q.850",
-        "a1-1     2031-03-01T02:00:00Z  C-1       +8613800000001  busy       -     anna   -         486  17",
-        "a1-2     2031-03-01T02:00:20Z  C-1       +8613800000002  no_answer  -     anna   -         -    -",
-        "a1-3     2031-03-01T02:00:40Z  C-2       +8613800000003  answered   20 s  anna   -         -    -",
+        "a1-1     2031-03-01T02:00:00Z  C-1       +8613*******01  busy       -     anna   -         486  17",
+        "a1-2     2031-03-01T02:00:20Z  C-1       +8613*******02  no_answer  -     anna   -         -    -",
+        "a1-3     2031-03-01T02:00:40Z  C-2       +8613*******03  answered   20 s  anna   -         -    -",
     ];
     assert_eq!(text.out.lines().collect::<Vec<_>>(), expected);
     let lines = on_socket(&served, &["results", "spring", "--format", "json", "--after", "a1-1"]).await.out;

@@ -12,10 +12,12 @@ async fn contacts_are_listed_masked_by_batch_and_state() {
     let served = busy_world().await;
     served.add_contact("C-3", &["+8613800000004"]).await;
     let list = on_socket(&served, &["contacts", "list", "spring"]).await;
-    let expected = "customer_id,batch,state,attempts,priority,timezone,not_before,numbers,attributes\n\
-                    C-1,first,in_progress,2,3,,,mobile=+8613*******01 mobile=+8613*******02,\n\
-                    C-2,first,reached,1,3,,,mobile=+8613*******03,\n\
-                    C-3,first,fresh,0,3,,,mobile=+8613*******04,\n";
+    let expected = "customer_id,batch,state,attempts,priority,timezone,not_before,numbers,attributes,\
+                    last_result,last_placed_at,last_agent,business_result,next_at\n\
+                    C-1,first,in_progress,2,3,,,mobile=+8613*******01 mobile=+8613*******02,,\
+                    no_answer,2031-03-01T02:00:20Z,anna,,2031-03-01T02:30:20Z\n\
+                    C-2,first,reached,1,3,,,mobile=+8613*******03,,answered,2031-03-01T02:00:40Z,anna,,\n\
+                    C-3,first,fresh,0,3,,,mobile=+8613*******04,,,,,,\n";
     assert_eq!((list.code, list.out.as_str()), (Some(0), expected), "{}", list.err);
     let full =
         on_socket(&served, &["contacts", "list", "spring", "--unmasked", "--state", "ended", "--format", "json"]).await;
@@ -113,11 +115,11 @@ async fn a_contact_that_was_never_called_is_deleted() {
 #[tokio::test]
 async fn a_customer_is_erased_and_counts_stay() {
     let served = busy_world().await;
-    let before = on_socket(&served, &["results", "spring"]).await.out;
+    let before = on_socket(&served, &["results", "spring", "--unmasked"]).await.out;
     assert!(before.contains("C-1") && before.contains("+8613800000001"));
     let erased = on_socket(&served, &["contacts", "erase", "C-1"]).await;
     assert_eq!((erased.code, erased.err.as_str()), (Some(0), "customer C-1: erased in spring\n"));
-    let after = on_socket(&served, &["results", "spring"]).await.out;
+    let after = on_socket(&served, &["results", "spring", "--unmasked"]).await.out;
     assert_eq!(after.lines().count(), before.lines().count());
     assert!(!after.contains("C-1") && !after.contains("+8613800000001") && after.contains("  erased  "), "{after}");
     let why = on_socket(&served, &["why", "spring"]).await.out;

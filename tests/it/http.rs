@@ -151,7 +151,7 @@ async fn results_come_in_pages() {
     let (_, first) = socket_json(&served, "/api/v1/campaigns/spring/results?limit=2").await;
     assert_eq!(first["attempts"].as_array().unwrap().len(), 2);
     assert_eq!(first["attempts"][0]["result"], "busy");
-    assert_eq!(first["attempts"][0]["number"], "+8613800000001");
+    assert_eq!(first["attempts"][0]["number"], "+8613*******01", "masked unless asked otherwise");
     let next = first["next"].as_str().unwrap();
     let (_, second) = socket_json(&served, &format!("/api/v1/campaigns/spring/results?limit=2&cursor={next}")).await;
     assert_eq!(second["attempts"][0]["result"], "no_answer");

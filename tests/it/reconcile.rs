@@ -28,16 +28,18 @@ use dialops::{
         intent::CandidatePage,
         overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
+        statistics::Span,
         tenant::Tenant,
     },
     gitops::{CommitFiles, Source, Trigger, Wake, watch as git_watch},
     reconcile::{self, Checked, FollowedSource, Load, Reconcile, Rejected},
     store::{
-        Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, CampaignChange,
-        CommitResult, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, EventKind, FileChanges,
-        GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Leftovers, LegRecord, Listed,
-        ListedNumber, ListingOutcome, Milestone, Opener, OverrideRecord, Resealed, Settlement, Store, StoreError,
-        StoredCampaign, StoredFiles, Tally, Why, memory::MemoryStore,
+        Against, AppliedCommits, AttemptFilter, AttemptPage, AttemptPlace, AttemptRecord, Batch, BatchPage,
+        BusinessDecision, BusinessRequest, CampaignChange, CommitResult, ContactHistory, Counted, DoNotCallCounts,
+        Entries, Evaluated, Event, EventKind, FileChanges, GateSettings, HandledCommit, ImportOutcome, IntentDecision,
+        IntentRequest, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone, Opener, OverrideRecord,
+        Resealed, Settlement, Statistics, Store, StoreError, StoredCampaign, StoredFiles, Tally, Why,
+        memory::MemoryStore,
     },
     telemetry::{
         metrics::Metrics,
@@ -860,6 +862,24 @@ impl Store for Flaky {
     }
 
     async fn attempts(&self, _: &CampaignId, _: Option<AttemptId>, _: u32) -> Result<Vec<AttemptRecord>, StoreError> {
+        unreachable!()
+    }
+
+    async fn attempt_page(
+        &self,
+        _: &CampaignId,
+        _: &AttemptFilter,
+        _: Option<AttemptPlace>,
+        _: u32,
+    ) -> Result<AttemptPage, StoreError> {
+        unreachable!()
+    }
+
+    async fn attempt(&self, _: AttemptId) -> Result<Option<AttemptRecord>, StoreError> {
+        unreachable!()
+    }
+
+    async fn statistics(&self, _: Option<&CampaignId>, _: Span) -> Result<Statistics, StoreError> {
         unreachable!()
     }
 

@@ -12,7 +12,7 @@ use dialops::{
         business_result::BusinessResult,
         call::{Destination, LegIdentity},
         campaign::{AgentDefinition, Definitions, DialPermission, Generation, Priority},
-        contact::NewContact,
+        contact::{Contact, NewContact, Number},
         gate::Caps,
         guards::Guards,
         ids::{
@@ -167,17 +167,24 @@ impl Served {
 
     /// Calls the first candidate and ends the call with `result` 20 s later.
     pub(crate) async fn call(&mut self, result: CallResult) {
-        let now = self.clock.now().wall;
-        let page = self.store.candidates(&campaign_id(), now, 1).await.unwrap();
+        let page = self.store.candidates(&campaign_id(), self.clock.now().wall, 1).await.unwrap();
         let contact = page.ready.first().expect("a contact is ready").clone();
-        let due = |n: &dialops::domain::contact::Number| n.ended.is_none() && n.due_at.is_none_or(|at| at <= now);
+        self.call_for("anna", contact, result).await;
+    }
+
+    /// The same for an agent, of a candidate.
+    pub(crate) async fn call_for(&mut self, agent: &str, contact: Contact, result: CallResult) {
+        let now = self.clock.now().wall;
+        let due = |n: &Number| n.ended.is_none() && n.due_at.is_none_or(|at| at <= now);
         let number = contact.progress.numbers.iter().position(due).expect("a number is due");
         self.attempts += 1;
         let (epoch, serial) = (self.store.epoch(), self.attempts);
         let (attempt, leg) = (AttemptId { epoch, serial }, LegId { epoch, serial });
-        let request = intent(attempt, leg, &contact, number);
-        let IntentDecision::Recorded(intent) = self.store.record_intent(request).await.unwrap() else {
-            panic!("the gate refused")
+        let mut request = intent(attempt, leg, &contact, number);
+        request.agent = AgentId::parse(agent).unwrap();
+        let intent = match self.store.record_intent(request).await.unwrap() {
+            IntentDecision::Recorded(intent) => intent,
+            IntentDecision::Refused(hold) => panic!("the gate refused: {hold}"),
         };
         self.clock.advance(Duration::from_secs(20));
         let ended_at = self.clock.now().wall;
@@ -322,7 +329,7 @@ fn dial_status() -> DialStatus {
     }
 }
 
-fn intent(attempt: AttemptId, leg: LegId, contact: &dialops::domain::contact::Contact, number: usize) -> IntentRequest {
+fn intent(attempt: AttemptId, leg: LegId, contact: &Contact, number: usize) -> IntentRequest {
     let (caller_number, trunk) = (E164::parse("+862160000001").unwrap(), TrunkId::parse("carrier").unwrap());
     let called = contact.progress.numbers[number].e164.clone();
     let identity = LegIdentity {

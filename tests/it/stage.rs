@@ -402,7 +402,7 @@ max_calls_per_second = 1000
 
     /// The same of another campaign.
     pub(crate) fn results_of(&self, campaign: &str) -> Vec<Attempt> {
-        let lines = self.cli(&["results", campaign, "--format", "json"]);
+        let lines = self.cli(&["results", campaign, "--unmasked", "--format", "json"]);
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 

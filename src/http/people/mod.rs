@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use self::password::SignIns;
 pub(super) use self::{
     accounts::{PeopleQuery, list, make, remove, set_password, sign_out_everywhere, token},
-    sign_in::{Filled, SIGN_IN, form, leave, post},
+    sign_in::{Filled, SIGN_IN, form, leave, post, sign_in_for},
 };
 use super::{
     access::{Actor, Denied},

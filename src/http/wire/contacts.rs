@@ -6,7 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::forms::{PRINTABLE, SLUG};
+use super::{
+    NextView,
+    forms::{PRINTABLE, SLUG},
+};
+use crate::store::LastAttempt;
 
 /// Body of `PATCH /api/v1/campaigns/{id}/contacts/{customer}`; what is left out stays as it is.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -99,6 +103,39 @@ pub struct RotatedKey {
     pub next: Option<Reached>,
 }
 
+/// Query of `GET /api/v1/campaigns/{id}/contacts`: contacts for which all of it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContactListQuery {
+    /// Of this batch.
+    pub batch: Option<String>,
+    /// `fresh`, `in_progress`, `on_call`, `ended`, or how they ended.
+    pub state: Option<String>,
+    /// Whose newest attempt ended as one of these, with commas between them.
+    pub result: Option<String>,
+    /// For whom this business result was set last.
+    pub business_result: Option<String>,
+    /// With this sub-result of it.
+    pub sub_result: Option<String>,
+    /// Whose newest attempt was for this agent.
+    pub agent: Option<String>,
+    /// With a number of this category.
+    pub category: Option<String>,
+    /// Whether they and an agent ever heard each other.
+    pub connected: Option<bool>,
+    /// Whose newest attempt was placed then or later: a time with its offset, or a day of the tenant's zone.
+    pub from: Option<String>,
+    /// Before that time, or on that day or earlier.
+    pub to: Option<String>,
+    /// Where the page begins: what `next` of the one before said.
+    pub cursor: Option<String>,
+    /// Contacts of a page, 1 to 5,000; lines have no such end.
+    pub limit: Option<u32>,
+    /// Numbers and attributes in full.
+    #[serde(default)]
+    pub unmasked: bool,
+}
+
 /// `GET /api/v1/campaigns/{id}/contacts`: one page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ContactList {
@@ -130,6 +167,43 @@ pub struct ListedContact {
     pub numbers: Vec<ListedNumber>,
     /// Values by attribute.
     pub attributes: BTreeMap<String, String>,
+    /// Whether it and an agent ever heard each other.
+    #[serde(default)]
+    pub connected: bool,
+    /// The business result that was last set for it, `callback` or `callback/soon`.
+    #[serde(default)]
+    pub business_result: Option<String>,
+    /// Its newest attempt.
+    #[serde(default)]
+    pub last_attempt: Option<LastAttemptView>,
+    /// The next try; `None` once it has ended, and while it is in a call.
+    #[serde(default)]
+    pub next: Option<NextView>,
+}
+
+/// The newest attempt of a contact in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LastAttemptView {
+    /// Its id.
+    pub attempt: String,
+    /// When its intent was recorded.
+    pub placed_at: String,
+    /// How it ended; `None` while it is live.
+    pub result: Option<String>,
+    /// The held agent.
+    pub agent: String,
+}
+
+impl From<&LastAttempt> for LastAttemptView {
+    fn from(last: &LastAttempt) -> Self {
+        Self {
+            attempt: last.attempt.to_string(),
+            placed_at: last.placed_at.to_string(),
+            result: last.result.map(|result| result.as_str().to_owned()),
+            agent: last.agent.to_string(),
+        }
+    }
 }
 
 /// A number in a list.

@@ -17,6 +17,7 @@ mod outbox;
 mod overrides;
 mod people;
 mod questionnaires;
+mod results;
 mod sqlite;
 mod twins;
 mod verbs;

@@ -16,7 +16,7 @@ use crate::{
         ids::AttributeId,
         order,
     },
-    store::{AttemptRecord, BusinessRequest, Milestone},
+    store::{AttemptRecord, BusinessRequest, Listed, Milestone},
 };
 
 const LISTS: [&str; 2] = ["objected", "no-marketing"];
@@ -219,7 +219,8 @@ impl Twins {
                 for world in &self.worlds {
                     let identity = identity(7);
                     let answered_at = Some(world.now());
-                    world.store.note(Milestone::Leg { leg, identity, answered_at }).await.unwrap();
+                    let rang_at = answered_at;
+                    world.store.note(Milestone::Leg { leg, identity, rang_at, answered_at }).await.unwrap();
                     world.store.note(Milestone::Connected { attempt, at: world.now() }).await.unwrap();
                 }
             }
@@ -337,6 +338,7 @@ impl Twins {
                 let why = a.store.why(id, &customer, now).await.unwrap();
                 assert_eq!(why, b.store.why(id, &customer, now).await.unwrap());
             }
+            results::same(a, b, id).await;
             assert_eq!(listed(a, id).await, listed(b, id).await);
             // Each store has its own key for what stands for who was erased.
             assert_eq!(attempts(a, id).await, attempts(b, id).await);
@@ -354,11 +356,11 @@ impl Twins {
     }
 }
 
-/// Batch and call of each customer who was not erased.
-async fn listed(world: &World, campaign: &CampaignId) -> Vec<(CustomerId, BatchId, bool)> {
-    let listed = world.store.listed_page(campaign, None, 1000).await.unwrap();
-    let rows = listed.into_iter().map(|listed| (listed.contact.customer, listed.batch, listed.live));
-    rows.filter(|(customer, ..)| !customer.as_str().starts_with("erased-")).collect()
+/// Each customer who was not erased, as lists show them.
+async fn listed(world: &World, campaign: &CampaignId) -> Vec<Listed> {
+    let mut listed = world.store.listed_page(campaign, None, 1000).await.unwrap();
+    listed.retain(|listed| !listed.contact.customer.as_str().starts_with("erased-"));
+    listed
 }
 
 async fn attempts(world: &World, campaign: &CampaignId) -> Vec<AttemptRecord> {

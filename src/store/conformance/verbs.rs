@@ -337,7 +337,12 @@ async fn a_crash_leaves_legs_and_attempts(mut world: World) {
     world.wait(Duration::from_secs(5));
     let rings_at = world.now();
     let leg = |serial: u32| LegId { epoch, serial: 1000 + serial };
-    let note = |leg, serial, answered_at| Milestone::Leg { leg, identity: identity(serial), answered_at };
+    let note = |leg, serial, answered_at| Milestone::Leg {
+        leg,
+        identity: identity(serial),
+        rang_at: Some(rings_at),
+        answered_at,
+    };
     world.store.note(note(leg(1), 101, None)).await.unwrap();
     world.wait(Duration::from_secs(5));
     let answered_at = world.now();

@@ -136,13 +136,16 @@ impl State {
             attempt: request.attempt,
             campaign: request.campaign.clone(),
             customer: contact.customer.clone(),
+            batch: self.batches[self.batch_of[&contact.reference]].id.clone(),
             number_index: request.number,
+            category: Some(contact.progress.numbers[request.number].category.clone()),
             number: Some(called.clone()),
             rule: request.rule,
             caller_number: request.caller_number.clone(),
             agent: request.agent,
             trunk: request.trunk.clone(),
             placed_at: intent.at,
+            rang_at: None,
             answered_at: None,
             connected_at: None,
             ended_at: None,
@@ -201,13 +204,14 @@ impl State {
     /// Notes how far a leg or a call has come.
     pub(super) fn note(&mut self, milestone: Milestone, now: Timestamp) {
         match milestone {
-            Milestone::Leg { leg, identity, answered_at } => {
+            Milestone::Leg { leg, identity, rang_at, answered_at } => {
                 let Some(leg) = self.legs.get_mut(&leg) else { return };
                 leg.record.identity = identity;
                 leg.answered |= answered_at.is_some();
                 let Some(attempt) = leg.attempt else { return };
                 if let Some(attempt) = self.attempts.get_mut(&attempt) {
                     attempt.happened(answered_at.unwrap_or(now));
+                    attempt.record.rang_at = attempt.record.rang_at.or(rang_at);
                     attempt.record.answered_at = attempt.record.answered_at.or(answered_at);
                 }
             }

@@ -20,7 +20,7 @@ pub(super) type BatchKey = usize;
 #[derive(Debug)]
 pub(super) struct HeldBatch {
     pub(super) campaign: CampaignId,
-    id: BatchId,
+    pub(super) id: BatchId,
     created_at: Timestamp,
     /// Whether its contacts are not dialled for now.
     pub(super) paused: bool,
@@ -34,6 +34,11 @@ pub(super) struct HeldBatch {
 impl State {
     fn batch(&self, campaign: &CampaignId, id: &BatchId) -> Option<BatchKey> {
         self.batches.iter().position(|batch| batch.campaign == *campaign && batch.id == *id)
+    }
+
+    /// Whether a campaign has it.
+    pub(super) fn has_batch(&self, campaign: &CampaignId, id: &BatchId) -> bool {
+        self.batch(campaign, id).is_some()
     }
 
     /// The batch of that name, made if it is not there.
@@ -129,7 +134,10 @@ impl State {
         let live = self.live_contacts();
         let listed = |contact: Contact| {
             let batch = self.batch_name(contact.reference)?;
-            Some(Listed { batch, live: live.contains(&contact.reference), contact })
+            let (last, connected) = self.calls_of(contact.reference);
+            let business = self.business.iter().rev().find(|(of, _)| *of == contact.reference);
+            let business = business.map(|(_, record)| record.key.clone());
+            Some(Listed { batch, live: live.contains(&contact.reference), connected, business, last, contact })
         };
         contacts.into_iter().filter_map(listed).collect()
     }

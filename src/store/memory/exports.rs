@@ -76,11 +76,7 @@ impl State {
     fn exported_attempt(&self, attempt: &super::Attempt) -> Result<ExportedAttempt, StoreError> {
         let (record, reference) = (&attempt.record, attempt.contact);
         let contact = self.contacts.get(&reference).ok_or_else(|| damaged("attempt.contact"))?;
-        let number = contact.progress.numbers.get(record.number_index);
-        let number = number.filter(|number| record.number.as_ref() == Some(&number.e164));
         Ok(ExportedAttempt {
-            batch: self.batch_name(reference).ok_or_else(|| damaged("batch.name"))?,
-            category: number.map(|number| number.category.clone()),
             attributes: contact.attributes.clone(),
             custom_field: self.custom_fields.get(&reference).cloned().flatten(),
             business: self.newest_business(|_, of| of.attempt == Some(record.attempt)),

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     domain::{
         contact::ContactEnd,
-        ids::{BatchId, CampaignId},
+        ids::{BatchId, CampaignId, ContactRef},
     },
     store::{
         Batch, BatchTally, StoreError,
@@ -116,6 +116,13 @@ fn enter(tally: &mut BatchTally, row: &Row<'_>) -> Result<(), Fault> {
     }
     tally.contacts += n;
     Ok(())
+}
+
+/// The batch that a contact came with.
+pub(super) fn of(conn: &Connection, contact: ContactRef) -> Result<BatchId, Fault> {
+    const SQL: &str = "SELECT b.name FROM contact c JOIN batch b ON b.id = c.batch WHERE c.id = ?1";
+    let name: String = sql::query_scalar(SQL).bind(contact.0).fetch_one(conn).doing("reading a batch")?;
+    BatchId::parse(&name).map_err(|_| damaged("batch.name").into())
 }
 
 /// Keys of a campaign's paused batches.

@@ -7,6 +7,7 @@ use super::{
     fault::{Doing, Fault},
     sql::{self, Row},
     statements::Statements,
+    statistic,
     writer::Writer,
 };
 use crate::{
@@ -53,6 +54,10 @@ pub(super) fn set(writer: &mut Writer, request: BusinessRequest) -> Result<Busin
         }
         None => None,
     };
+    if let Some(attempt) = attempt {
+        let was = statistic::business_of(conn, attempt)?;
+        statistic::business(conn, attempt, was.as_deref(), Some(&request.key.to_string()))?;
+    }
     let goal = definitions.business_results.get(&request.key.result).is_some_and(|result| result.counts_as_goal);
     const SQL: &str = "INSERT INTO business_result (contact, attempt, result, note, set_by, set_at, by_default, agent, \
                        agreed_at, agreed_agent, goal) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id";

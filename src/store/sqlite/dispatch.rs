@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{
+    attempts,
     contact::{self, Kept, column},
     do_not_call,
     fault::{Doing, Fault},
-    read,
     sql::{self, Row},
     statements::Statements,
 };
@@ -178,7 +178,7 @@ pub(super) fn facts(
     let Some(row) = row else { return Ok(None) };
     let (record, contact) = (record(&row)?, ContactRef(column(&row, 13)?));
     let contact = contact::load(conn, contact)?.ok_or_else(|| damaged("dispatch.contact"))?.contact;
-    let attempt = record.attempt.map(|attempt| read::one_attempt(conn, attempt)).transpose()?.flatten();
+    let attempt = record.attempt.map(|attempt| attempts::one(conn, attempt)).transpose()?.flatten();
     let lists = lists(&record.campaign);
     let entries = do_not_call::entries(conn, &lists, &contact)?;
     Ok(Some(DispatchFacts {

@@ -3,15 +3,15 @@
 use rusqlite::Connection;
 
 use super::{
+    attempts::{self, attempts_sql},
     business,
     contact::{self, campaign_key, column, contact_columns, contact_joins},
     fault::Fault,
-    read::{self, attempts_sql},
     sql::{self, Row},
 };
 use crate::{
     domain::{
-        ids::{AgentId, AttemptId, BatchId, CampaignId, CategoryId, CustomerId},
+        ids::{AgentId, AttemptId, BatchId, CampaignId, CustomerId},
         results::CallResult,
     },
     store::{
@@ -77,13 +77,11 @@ pub(super) fn attempts(
     after: Option<AttemptId>,
     limit: u32,
 ) -> Result<Vec<ExportedAttempt>, Fault> {
-    // The number that stands at the index of the one called may be another since an edit.
     const SQL: &str = attempts_sql!(
-        ", (SELECT t.name FROM batch t WHERE t.id = c.batch), \
-         CASE WHEN p.numbers ->> ('$[' || a.number_index || '][1]') = a.number \
-         THEN p.numbers ->> ('$[' || a.number_index || '][0]') END, p.attributes, p.custom_field, \
+        ", p.attributes, p.custom_field, \
          r.attempt, r.result, r.note, r.set_by, r.set_at, r.outcome, r.by_default, r.agent, r.agreed_at, \
          r.agreed_agent, r.goal",
+        "",
         "LEFT JOIN personal p ON p.contact = a.contact \
          LEFT JOIN business_result r ON r.id = (SELECT max(id) FROM business_result WHERE attempt = a.id) \
          WHERE a.campaign = ?1 AND a.id > ?2 ORDER BY a.id LIMIT ?3"
@@ -94,15 +92,12 @@ pub(super) fn attempts(
 }
 
 fn exported_attempt(row: &Row<'_>) -> Result<ExportedAttempt, Fault> {
-    const MORE: usize = read::ATTEMPT_COLUMNS;
-    let category = |id| CategoryId::parse(id).map_err(|_| damaged("personal.numbers"));
+    const MORE: usize = attempts::COLUMNS;
     Ok(ExportedAttempt {
-        record: read::attempt(row)?,
-        batch: batch(row, MORE)?,
-        category: column::<Option<&str>>(row, MORE + 1)?.map(category).transpose()?,
-        attributes: attributes::read(column(row, MORE + 2)?)?,
-        custom_field: column(row, MORE + 3)?,
-        business: business::record_if_any(row, MORE + 4)?,
+        record: attempts::attempt(row)?,
+        attributes: attributes::read(column(row, MORE)?)?,
+        custom_field: column(row, MORE + 1)?,
+        business: business::record_if_any(row, MORE + 2)?,
     })
 }
 

@@ -13,6 +13,7 @@ use super::{
     outcome, questionnaire,
     sql::{self, Row},
     statements::Statements,
+    statistic,
     writer::{Shared, Writer},
 };
 use crate::{
@@ -155,8 +156,9 @@ fn written(
     let mut all = Statements::default();
     let (attempt, contact) = (request.attempt.to_i64(), &kept.contact);
     const ATTEMPT: &str = "INSERT INTO attempt (id, campaign, contact, number_index, number, caller_number, agent, \
-                           trunk, placed_at, rule, overrides, questionnaire, generation, do_not_call_version) \
-                           SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
+                           trunk, placed_at, rule, overrides, questionnaire, category, generation, \
+                           do_not_call_version) \
+                           SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
                            coalesce((SELECT id FROM generation WHERE revision = ?), generation), do_not_call_version \
                            FROM store";
     all.add(ATTEMPT)
@@ -172,6 +174,7 @@ fn written(
         .bind(request.rule.as_ref().map(BusinessKey::to_string))
         .bind(row::overrides_text(overrides))
         .bind(asked)
+        .bind(contact.progress.numbers.get(request.number).map(|number| number.category.as_str()))
         .bind(intent.revision.as_str());
     const LIVE: &str = "INSERT INTO live_call (attempt, contact, customer_id, policy, local_date, next_day_at, \
                         last_event_at) VALUES (?, ?, ?, ?, ?, ?, ?)";
@@ -209,6 +212,8 @@ pub(super) fn withdraw(writer: &mut Writer, attempt: AttemptId) -> Result<(), Fa
     let contact = crate::domain::ids::ContactRef(contact);
     let kept = contact::load(&writer.conn, contact)?.ok_or_else(|| damaged("live_call.contact"))?;
     let rules = writer.rules(&kept.contact.campaign);
+    let achieved = statistic::business_of(&writer.conn, attempt.to_i64())?;
+    statistic::business(&writer.conn, attempt.to_i64(), achieved.as_deref(), None)?;
     let mut all = Statements::default();
     for sql in ["DELETE FROM leg WHERE attempt = ?", "DELETE FROM attempt WHERE id = ?"] {
         all.add(sql).bind(attempt.to_i64());

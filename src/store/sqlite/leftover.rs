@@ -4,9 +4,9 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::{
+    attempts::{index, rule},
     contact::{self, Kept, column},
     fault::{Doing, Fault},
-    read::{index, rule},
     sql::{self, Row},
 };
 use crate::{

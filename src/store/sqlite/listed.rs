@@ -3,13 +3,20 @@
 use rusqlite::Connection;
 
 use super::{
+    attempts,
     contact::{self, campaign_key, column, contact_columns, contact_joins},
     fault::{Doing, Fault},
     sql::{self, Row},
 };
 use crate::{
-    domain::ids::{BatchId, CampaignId, ContactRef, CustomerId},
-    store::{BATCH_WINDOW, BatchPage, Listed, StoreError, row::damaged},
+    domain::{
+        ids::{AgentId, AttemptId, BatchId, CampaignId, ContactRef, CustomerId},
+        results::CallResult,
+    },
+    store::{
+        BATCH_WINDOW, BatchPage, LastAttempt, Listed, StoreError,
+        row::{self, damaged},
+    },
 };
 
 macro_rules! listed_sql {
@@ -18,8 +25,12 @@ macro_rules! listed_sql {
             "SELECT ",
             contact_columns!(),
             ", (SELECT b.name FROM batch b WHERE b.id = c.batch), \
-             EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id) FROM contact c",
+             EXISTS (SELECT 1 FROM live_call l WHERE l.contact = c.id), \
+             EXISTS (SELECT 1 FROM attempt s WHERE s.contact = c.id AND s.connected_at IS NOT NULL), \
+             (SELECT r.result FROM business_result r WHERE r.contact = c.id ORDER BY r.id DESC LIMIT 1), \
+             a.id, a.placed_at, a.result, a.agent FROM contact c",
             contact_joins!(),
+            "LEFT JOIN attempt a ON a.id = (SELECT max(n.id) FROM attempt n WHERE n.contact = c.id) ",
             $rest
         )
     };
@@ -71,9 +82,24 @@ pub(super) fn batch_page(
 }
 
 fn listed(row: &Row<'_>) -> Result<Listed, Fault> {
+    const BEHIND: usize = contact::COLUMNS;
     Ok(Listed {
         contact: contact::read(row)?,
-        batch: BatchId::parse(column(row, contact::COLUMNS)?).map_err(|_| damaged("batch.name"))?,
-        live: column(row, contact::COLUMNS + 1)?,
+        batch: BatchId::parse(column(row, BEHIND)?).map_err(|_| damaged("batch.name"))?,
+        live: column(row, BEHIND + 1)?,
+        connected: column(row, BEHIND + 2)?,
+        business: attempts::rule(row, BEHIND + 3)?,
+        last: column::<Option<i64>>(row, BEHIND + 4)?.map(|id| last(row, id, BEHIND + 5)).transpose()?,
+    })
+}
+
+/// The newest attempt, whose other columns begin at `from`.
+fn last(row: &Row<'_>, id: i64, from: usize) -> Result<LastAttempt, Fault> {
+    let result = |name: &str| CallResult::parse(name).ok_or_else(|| damaged("attempt.result"));
+    Ok(LastAttempt {
+        attempt: AttemptId::from_i64(id).ok_or_else(|| damaged("attempt.id"))?,
+        placed_at: row::timestamp(column(row, from)?)?,
+        result: column::<Option<&str>>(row, from + 1)?.map(result).transpose()?,
+        agent: AgentId::parse(column(row, from + 2)?).map_err(|_| damaged("attempt.agent"))?,
     })
 }

@@ -20,9 +20,11 @@
 //! | `contact` | contacts in their tables, and from when each is ready |
 //! | `checkpoint` `tidy` | moving the log into the database, and clearing old places away, beside the writer |
 //! | `readers` `background` | the connections that read, and threads behind all others |
-//! | `read` `kept` `leftover` | what they do |
+//! | `read` `attempts` `listed` `kept` `leftover` | what they do |
+//! | `statistic` | counts of attempts, kept up by the writer |
 //! | `sql` `statements` | statements, bound and executed, and their rows |
 
+mod attempts;
 mod audit;
 mod background;
 mod batch;
@@ -64,6 +66,7 @@ mod release;
 mod sorter;
 mod sql;
 mod statements;
+mod statistic;
 mod stuck;
 mod tidy;
 mod verified;
@@ -94,6 +97,7 @@ use self::{
     place::Stale,
     read::Found,
     readers::{Readers, blocking},
+    statistic::{Count, Counting},
     writer::{Command, LONG_QUEUE, Reply, Shared, URGENT_QUEUE, Work, Writer},
 };
 #[cfg(test)]
@@ -104,11 +108,12 @@ pub(super) use self::{
     release::{ANY_SPENT, HELD},
 };
 use super::{
-    Against, AppliedCommits, AttemptRecord, Batch, BatchPage, BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX,
-    CampaignChange, CandidatePage, ContactHistory, Counted, DoNotCallCounts, Entries, Evaluated, Event, FileChanges,
-    GateSettings, HandledCommit, ImportOutcome, IntentDecision, IntentRequest, Lane, Leftovers, LegRecord, Listed,
-    ListedNumber, ListingOutcome, Milestone, NewAuditEntry, Opener, OverrideRecord, Resealed, Settlement, Step, Store,
-    StoreError, StoredCampaign, StoredFiles, Tally, Today, Why, attributes, pseudonym::Pseudonyms,
+    Against, AppliedCommits, AttemptFilter, AttemptPage, AttemptPlace, AttemptRecord, Batch, BatchPage,
+    BusinessDecision, BusinessRequest, COUNTED_AT_ONCE_MAX, CampaignChange, CandidatePage, ContactHistory, Counted,
+    DoNotCallCounts, Entries, Evaluated, Event, FileChanges, GateSettings, HandledCommit, ImportOutcome,
+    IntentDecision, IntentRequest, Lane, Leftovers, LegRecord, Listed, ListedNumber, ListingOutcome, Milestone,
+    NewAuditEntry, Opener, OverrideRecord, Resealed, Settlement, Statistics, Step, Store, StoreError, StoredCampaign,
+    StoredFiles, Tally, Today, Why, attributes, pseudonym::Pseudonyms,
 };
 use crate::{
     clock::Clock,
@@ -122,6 +127,7 @@ use crate::{
         kept::counted,
         overrides::{NewOverride, Override, OverrideId, Overrides},
         phone::E164,
+        statistics::Span,
     },
     telemetry::status::Verification,
 };
@@ -711,12 +717,39 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Vec<AttemptRecord>, StoreError> {
         let campaign = campaign.clone();
-        self.read(move |conn| read::attempts(conn, &campaign, after, limit)).await
+        self.read(move |conn| attempts::by_id(conn, &campaign, after, limit)).await
+    }
+
+    async fn attempt_page(
+        &self,
+        campaign: &CampaignId,
+        filter: &AttemptFilter,
+        after: Option<AttemptPlace>,
+        limit: u32,
+    ) -> Result<AttemptPage, StoreError> {
+        let (campaign, filter) = (campaign.clone(), filter.clone());
+        self.read(move |conn| attempts::page(conn, &campaign, &filter, after, limit)).await
+    }
+
+    async fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptRecord>, StoreError> {
+        self.read(move |conn| attempts::one(conn, attempt)).await
+    }
+
+    async fn statistics(&self, campaign: Option<&CampaignId>, span: Span) -> Result<Statistics, StoreError> {
+        let campaign = campaign.cloned();
+        let first = move |conn: &Connection| Count::begin(conn, campaign.as_ref(), span)?.go_on(conn);
+        let mut counting = self.read(first).await?;
+        loop {
+            match counting {
+                Counting::Done(counted) => return Ok(*counted),
+                Counting::More(count) => counting = self.read(move |conn| count.go_on(conn)).await?,
+            }
+        }
     }
 
     async fn attempts_of(&self, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, StoreError> {
         let agent = agent.clone();
-        self.read(move |conn| read::attempts_of(conn, &agent, limit)).await
+        self.read(move |conn| attempts::of_agent(conn, &agent, limit)).await
     }
 
     async fn today(&self, now: Timestamp) -> Result<Today, StoreError> {

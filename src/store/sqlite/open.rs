@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Migrations in order; the position of each, from 1, is the schema version it leads to.
-const MIGRATIONS: [&str; 24] = [
+const MIGRATIONS: [&str; 25] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003_do_not_call.sql"),
@@ -46,6 +46,7 @@ const MIGRATIONS: [&str; 24] = [
     include_str!("migrations/0019_people.sql"),
     include_str!("migrations/0020_dispatch.sql"),
     include_str!("migrations/0021_questionnaires.sql"),
+    include_str!("migrations/0022_statistics.sql"),
     include_str!("migrations/0023_keyed_requests.sql"),
     include_str!("migrations/0024_exports.sql"),
     include_str!("migrations/0025_agreed.sql"),

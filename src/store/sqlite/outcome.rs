@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::{business, contact, day, dispatch, fault::Fault, forgotten, statements::Statements, writer::Writer};
+use super::{
+    business, contact, day, dispatch, fault::Fault, forgotten, statements::Statements, statistic, writer::Writer,
+};
 use crate::{
     domain::{call::Destination, facts::verdict, ids::AttemptId},
     store::{
@@ -31,13 +33,18 @@ pub(super) fn leg(all: &mut Statements, leg: &LegRecord, attempt: Option<Attempt
 /// Writes a milestone; one of a leg or an attempt that is over changes nothing.
 pub(super) fn milestone(all: &mut Statements, milestone: &Milestone, now: Timestamp) {
     match milestone {
-        Milestone::Leg { leg, identity, answered_at } => {
+        Milestone::Leg { leg, identity, rang_at, answered_at } => {
             let leg = leg.to_i64();
             const LEG: &str = "UPDATE leg SET identity = ?, answered = answered OR ? WHERE id = ?";
             all.add(LEG).bind(row::identity_text(identity)).bind(answered_at.is_some()).bind(leg);
             const HAPPENED: &str = "UPDATE live_call SET last_event_at = max(last_event_at, ?) \
                                     WHERE attempt = (SELECT attempt FROM leg WHERE id = ?)";
             all.add(HAPPENED).bind(micros(answered_at.unwrap_or(now))).bind(leg);
+            if let Some(at) = rang_at {
+                const RANG: &str = "UPDATE attempt SET rang_at = coalesce(rang_at, ?) \
+                                    WHERE id = (SELECT attempt FROM leg WHERE id = ?)";
+                all.add(RANG).bind(micros(*at)).bind(leg);
+            }
             if let Some(at) = answered_at {
                 const ANSWERED: &str = "UPDATE attempt SET answered_at = coalesce(answered_at, ?) \
                                         WHERE id = (SELECT attempt FROM leg WHERE id = ?)";
@@ -79,6 +86,7 @@ pub(super) fn settle(writer: &mut Writer, settlement: &Settlement) -> Result<boo
         .bind(settlement.answered_at.map(micros))
         .bind(settlement.connected_at.map(micros))
         .bind(settlement.attempt.to_i64());
+    statistic::ended(&mut all, settlement.attempt);
     let progress = verdict::settled(&kept.contact.progress, settlement.progress.clone());
     contact::write(&mut all, &rules, &kept, &progress, false);
     let counted = [((contact::LIVE, ""), -1), ((contact::RESULT, settlement.result.as_str()), 1)];

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{
-    batch,
+    attempts, batch,
     contact::{self, campaign_key, column, contact_columns, contact_joins},
     do_not_call::{self as listing, entries_column},
     fault::{Doing, Fault},
@@ -21,7 +21,6 @@ use super::{
 use crate::{
     domain::{
         agent::Availability,
-        business::BusinessKey,
         campaign::{Campaign, DesiredState, DialPermission, Generation},
         contact::{Contact, ContactEnd, HELD_FOR_GOOD},
         do_not_call::{self, Entry},
@@ -29,7 +28,7 @@ use crate::{
             ledger::monotonic,
             verdict::{self, Question},
         },
-        ids::{AgentId, AttemptId, CampaignId, ContactRef, CustomerId, Revision, SourceId, TrunkId},
+        ids::{AgentId, CampaignId, ContactRef, CustomerId, Revision, SourceId},
         intent::PinnedRoom,
         order::{self, Next, Rank},
         phone::E164,
@@ -38,7 +37,7 @@ use crate::{
         zone::ContactZone,
     },
     store::{
-        AppliedCommits, AttemptRecord, CandidatePage, ContactHistory, StoredCampaign, Tally, Why, pseudonym,
+        AppliedCommits, CandidatePage, ContactHistory, StoredCampaign, Tally, Why,
         row::{self, damaged, micros},
     },
 };
@@ -550,9 +549,20 @@ pub(super) fn tally(conn: &Connection, campaign: &CampaignId) -> Result<Tally, F
 
 /// The counts of a campaign; what is left out is not known while another definition is `wanted`.
 fn counts(conn: &Connection, campaign: i64, wanted: bool) -> Result<Tally, Fault> {
-    const SQL: &str = "SELECT kind, name, n FROM tally WHERE campaign = ?1 AND n > 0";
-    let rows = sql::query_as(SQL).bind(campaign).fetch_all(conn);
-    let rows: Vec<(String, String, i64)> = rows.doing("reading counts")?;
+    const SQL: &str = "SELECT kind, name, n FROM tally WHERE campaign = ?1 AND n > 0 AND \
+                       NOT (?2 AND kind IN ('filtered_out', 'paused_out'))";
+    let rows = sql::query_as(SQL).bind(campaign).bind(wanted).fetch_all(conn);
+    counted(rows.doing("reading counts")?)
+}
+
+/// The counts of all campaigns together.
+pub(super) fn tally_of_all(conn: &Connection) -> Result<Tally, Fault> {
+    const SQL: &str = "SELECT t.kind, t.name, sum(t.n) FROM tally t JOIN campaign k ON k.id = t.campaign \
+                       WHERE t.n > 0 AND NOT (k.wanted AND t.kind IN ('filtered_out', 'paused_out')) GROUP BY 1, 2";
+    counted(sql::query_as(SQL).fetch_all(conn).doing("reading counts")?)
+}
+
+fn counted(rows: Vec<(String, String, i64)>) -> Result<Tally, Fault> {
     let mut tally = Tally::default();
     for (kind, name, n) in rows {
         let n = n.unsigned_abs();
@@ -560,8 +570,8 @@ fn counts(conn: &Connection, campaign: i64, wanted: bool) -> Result<Tally, Fault
             (contact::OPEN, contact::FRESH) => tally.fresh = n,
             (contact::OPEN, contact::IN_PROGRESS) => tally.in_progress = n,
             (contact::LIVE, _) => tally.live = n,
-            (contact::FILTERED_OUT, _) => tally.filtered_out = if wanted { 0 } else { n },
-            (contact::PAUSED_OUT, _) => tally.paused = if wanted { 0 } else { n },
+            (contact::FILTERED_OUT, _) => tally.filtered_out = n,
+            (contact::PAUSED_OUT, _) => tally.paused = n,
             (contact::ENDED, how) => {
                 let end = ContactEnd::parse(how).ok_or_else(|| damaged("tally.name"))?;
                 tally.ended.insert(end.as_str(), n);
@@ -575,109 +585,6 @@ fn counts(conn: &Connection, campaign: i64, wanted: bool) -> Result<Tally, Fault
     }
     tally.contacts = tally.fresh + tally.in_progress + tally.ended.values().sum::<u64>();
     Ok(tally)
-}
-
-/// Attempts with the columns that [`attempt`] takes; what is wanted of others comes behind them.
-macro_rules! attempts_sql {
-    ($tail:literal) => {
-        attempts_sql!("", $tail)
-    };
-    ($more:literal, $tail:literal) => {
-        concat!(
-            "SELECT a.id, k.slug, c.customer_id, a.number_index, a.number, a.caller_number, a.agent, a.trunk, \
-             a.placed_at, a.answered_at, a.connected_at, a.ended_at, a.result, a.fail_code, a.sip_status, a.q850, \
-             g.revision, i.daemon_version, i.tzdb_version, i.settings_digest, a.do_not_call_version, a.rule, \
-             (SELECT b.result FROM business_result b WHERE b.attempt = a.id ORDER BY b.id DESC LIMIT 1), a.overrides",
-            $more,
-            " FROM attempt a \
-             JOIN campaign k ON k.id = a.campaign JOIN contact c ON c.id = a.contact \
-             JOIN generation g ON g.id = a.generation JOIN instance i ON i.epoch = a.id >> 32 ",
-            $tail
-        )
-    };
-}
-
-pub(super) use attempts_sql;
-
-/// How many columns [`attempt`] takes.
-pub(super) const ATTEMPT_COLUMNS: usize = 24;
-
-/// A campaign's attempts by id.
-pub(super) fn attempts(
-    conn: &Connection,
-    campaign: &CampaignId,
-    after: Option<AttemptId>,
-    limit: u32,
-) -> Result<Vec<AttemptRecord>, Fault> {
-    const SQL: &str = attempts_sql!("WHERE a.campaign = ?1 AND a.id > ?2 ORDER BY a.id LIMIT ?3");
-    let key = campaign_key(conn, campaign)?;
-    let query = sql::query(SQL).bind(key).bind(after.map_or(-1, AttemptId::to_i64)).bind(limit);
-    let rows = query.fetch_all(conn).doing("reading attempts")?;
-    rows.iter().map(attempt).collect()
-}
-
-/// An agent's newest attempts, newest first.
-pub(super) fn attempts_of(conn: &Connection, agent: &AgentId, limit: u32) -> Result<Vec<AttemptRecord>, Fault> {
-    const SQL: &str = attempts_sql!("WHERE a.agent = ?1 ORDER BY a.id DESC LIMIT ?2");
-    let query = sql::query(SQL).bind(agent.as_str()).bind(limit);
-    let rows = query.fetch_all(conn).doing("reading an agent's calls")?;
-    rows.iter().map(attempt).collect()
-}
-
-/// One attempt.
-pub(super) fn one_attempt(conn: &Connection, id: AttemptId) -> Result<Option<AttemptRecord>, Fault> {
-    const SQL: &str = attempts_sql!("WHERE a.id = ?1");
-    let row = sql::query(SQL).bind(id.to_i64()).fetch_optional(conn).doing("reading an attempt")?;
-    row.as_ref().map(attempt).transpose()
-}
-
-/// The attempt in a row of [`attempts_sql`].
-pub(super) fn attempt(row: &Row<'_>) -> Result<AttemptRecord, Fault> {
-    let at = |index| Ok::<_, Fault>(column::<Option<i64>>(row, index)?.map(row::timestamp).transpose()?);
-    let result = match column::<Option<&str>>(row, 12)? {
-        Some(result) => Some(CallResult::parse(result).ok_or_else(|| damaged("attempt.result"))?),
-        None => None,
-    };
-    Ok(AttemptRecord {
-        attempt: AttemptId::from_i64(column(row, 0)?).ok_or_else(|| damaged("attempt.id"))?,
-        campaign: CampaignId::parse(column(row, 1)?).map_err(|_| damaged("campaign.slug"))?,
-        customer: CustomerId::parse(column(row, 2)?).map_err(|_| damaged("contact.customer_id"))?,
-        number_index: index(column(row, 3)?)?,
-        number: called(column(row, 4)?)?,
-        rule: rule(row, 21)?,
-        caller_number: row::e164(column(row, 5)?)?,
-        agent: AgentId::parse(column(row, 6)?).map_err(|_| damaged("attempt.agent"))?,
-        trunk: TrunkId::parse(column(row, 7)?).map_err(|_| damaged("attempt.trunk"))?,
-        placed_at: row::timestamp(column(row, 8)?)?,
-        answered_at: at(9)?,
-        connected_at: at(10)?,
-        ended_at: at(11)?,
-        result,
-        fail_code: column(row, 13)?,
-        sip_status: column(row, 14)?,
-        q850: column(row, 15)?,
-        business: rule(row, 22)?,
-        revision: Revision::parse(column(row, 16)?).ok_or_else(|| damaged("generation.revision"))?,
-        daemon_version: column(row, 17)?,
-        tzdb_version: column(row, 18)?,
-        settings_digest: column(row, 19)?,
-        do_not_call_version: column::<i64>(row, 20)?.unsigned_abs(),
-        overrides: row::overrides(column(row, 23)?)?,
-    })
-}
-
-fn called(number: &str) -> Result<Option<E164>, Fault> {
-    if pseudonym::is_erased(number) { Ok(None) } else { Ok(Some(row::e164(number)?)) }
-}
-
-/// The business rule of an attempt.
-pub(super) fn rule(row: &Row<'_>, index: usize) -> Result<Option<BusinessKey>, Fault> {
-    Ok(column::<Option<&str>>(row, index)?.map(row::business_key).transpose()?)
-}
-
-/// The index of a number.
-pub(super) fn index(number: i64) -> Result<usize, Fault> {
-    usize::try_from(number).map_err(|_| damaged("attempt.number_index").into())
 }
 
 /// A campaign's contacts by customer.
@@ -707,13 +614,12 @@ pub(super) fn history(
     campaign: &CampaignId,
     customer: &CustomerId,
 ) -> Result<Option<ContactHistory>, Fault> {
-    const SQL: &str = attempts_sql!("WHERE a.contact = ?1 ORDER BY a.id");
     let key = campaign_key(conn, campaign)?;
     let Some(contact) = contact::find(conn, key, customer)? else { return Ok(None) };
-    let rows = sql::query(SQL).bind(contact.reference.0).fetch_all(conn).doing("reading attempts")?;
-    let attempts = rows.iter().map(attempt).collect::<Result<_, _>>()?;
+    let attempts = attempts::of_contact(conn, contact.reference)?;
     let business = super::business::records(conn, contact.reference)?;
-    Ok(Some(ContactHistory { contact, attempts, business }))
+    let batch = batch::of(conn, contact.reference)?;
+    Ok(Some(ContactHistory { contact, batch, attempts, business }))
 }
 
 /// What happened to a contact, what comes next and what holds it.

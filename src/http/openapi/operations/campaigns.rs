@@ -3,18 +3,36 @@
 use super::operation::{Operation, get, put};
 use crate::http::{
     batches::BatchesQuery,
-    campaigns::{PageQuery, WhyQuery},
+    campaigns::WhyQuery,
     wire::{
-        CampaignWhy, ContactWhy, Results, TallyView,
+        Attempt, CampaignWhy, ContactWhy, Results, TallyView,
         batches::{BatchList, BatchView, PauseBatch},
+        results::{AttemptQuery, StatisticsQuery, StatisticsView},
     },
 };
 
+/// What lists say that come line by line too.
+pub(super) const LINES: &str = "With `Accept: application/x-ndjson` all of them come, one a line, and the connection is cut if \
+                                that breaks off. Numbers are masked unless asked otherwise.";
+
+const STATISTICS: &str =
+    "Days and hours are of the tenant's zone. Agents and batches are left out for who may not see them.";
+
 pub(super) fn all() -> Vec<Operation> {
     vec![
-        get("/api/v1/campaigns/{campaign}/results", "listResults", "A campaign's attempts, by id")
-            .query::<PageQuery>()
-            .json::<Results>(),
+        get("/api/v1/campaigns/{campaign}/results", "listResults", "A campaign's attempts as they were placed")
+            .more(LINES)
+            .query::<AttemptQuery>()
+            .json::<Results>()
+            .lines::<Attempt>(),
+        get("/api/v1/campaigns/{campaign}/statistics", "countCampaign", "A campaign's contacts and attempts, counted")
+            .more(STATISTICS)
+            .query::<StatisticsQuery>()
+            .json::<StatisticsView>(),
+        get("/api/v1/statistics", "countAll", "Contacts and attempts of all campaigns together, counted")
+            .more(STATISTICS)
+            .query::<StatisticsQuery>()
+            .json::<StatisticsView>(),
         get("/api/v1/campaigns/{campaign}/tally", "getTally", "A campaign's contacts and attempts, counted")
             .json::<TallyView>(),
         get("/api/v1/campaigns/{campaign}/why", "explainCampaign", "Why a campaign dials or does not")

@@ -1,15 +1,20 @@
 //! Customers and their numbers.
 
-use super::operation::{Operation, delete, get, patch, post};
+use super::{
+    campaigns::LINES,
+    operation::{Operation, delete, get, patch, post},
+};
 use crate::http::{
     contacts::ImportQuery,
     do_not_call,
-    listing::ListQuery,
     wire::{
         ImportEvent,
         business::{BusinessResultSet, SetBusinessResult},
-        contacts::{ContactList, EditContact, Edited, Erase, Erased, RotateKey, RotatedKey},
+        contacts::{
+            ContactList, ContactListQuery, EditContact, Edited, Erase, Erased, ListedContact, RotateKey, RotatedKey,
+        },
         do_not_call::{ListEvent, Lists, RemoveEntry},
+        results::{ContactDetail, ContactQuery},
     },
 };
 
@@ -26,9 +31,14 @@ const IMPORT: &str = "The body is CSV, or one JSON object a line with the media 
 pub(super) fn all() -> Vec<Operation> {
     vec![
         get(CONTACTS, "listContacts", "A campaign's contacts by customer; those of a batch as they came in")
+            .more(LINES)
+            .query::<ContactListQuery>()
+            .json::<ContactList>()
+            .lines::<ListedContact>(),
+        get(CONTACT, "showContact", "A contact with all its numbers and all its attempts")
             .more("Numbers and attributes are masked unless asked otherwise.")
-            .query::<ListQuery>()
-            .json::<ContactList>(),
+            .query::<ContactQuery>()
+            .json::<ContactDetail>(),
         post(CONTACTS, "importContacts", "Import contacts into a batch of a campaign")
             .more(IMPORT)
             .query::<ImportQuery>()

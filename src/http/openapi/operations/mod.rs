@@ -9,6 +9,7 @@ mod looks;
 mod pages;
 mod people;
 mod questionnaires;
+mod supervisors;
 
 use super::operation::{self, Operation};
 
@@ -40,6 +41,7 @@ pub(super) fn all() -> Vec<Operation> {
         ("people", people::all()),
         ("pages", pages::all()),
         ("pages", exports::pages()),
+        ("pages", supervisors::all()),
     ];
     groups.into_iter().flat_map(|(tag, group)| group.into_iter().map(|one| one.tagged(tag))).collect()
 }
