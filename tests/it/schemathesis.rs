@@ -17,6 +17,7 @@ const SECONDS: u32 = 40;
 /// What the cases are made from; `DIALOPS_SEED` for another.
 const SEED: u32 = 7;
 
+#[expect(clippy::disallowed_methods, reason = "how long it is tried is asked for from outside")]
 fn set<T: std::str::FromStr>(name: &str, usual: T) -> T {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
