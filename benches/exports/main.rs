@@ -74,14 +74,15 @@ fn measure(stage: &Stage, daemon: u32, (what, format): (&str, &str), recipient: 
     let _absent = std::fs::remove_file(&output);
     let before = machine::resident_mb_of(daemon);
     machine::forget_peak_of(daemon);
+    let cpu_before = machine::cpu_seconds_of(daemon);
     let begun = Instant::now();
     stage.export(what, format, recipient, &output);
     let took = begun.elapsed().as_secs_f64();
-    let peak = machine::peak_mb_of(daemon);
+    let (peak, cpu) = (machine::peak_mb_of(daemon), machine::cpu_seconds_of(daemon) - cpu_before);
     let bytes = std::fs::metadata(&output).unwrap().len() as f64 / 1e6;
     let sealed = if recipient.is_some() { ", encrypted" } else { "" };
     println!(
-        "{what} as {format}{sealed}: {took:.1} s, {:.1} us a row, {bytes:.0} MB; the daemon {peak:.0} MB at most, {:.0} more",
+        "{what} as {format}{sealed}: {took:.1} s ({cpu:.1} s of CPU), {:.1} us a row, {bytes:.0} MB; the daemon {peak:.0} MB at most, {:.0} more",
         took * 1e6 / rows as f64,
         peak - before
     );
