@@ -13,6 +13,7 @@ use jiff::Timestamp;
 mod attributes;
 pub mod audit;
 mod batch;
+mod business;
 #[cfg(test)]
 mod conformance;
 mod dispatch;
@@ -35,6 +36,7 @@ pub mod sqlite;
 pub use self::{
     audit::NewAuditEntry,
     batch::{Batch, BatchPage, BatchTally, Listed},
+    business::{BusinessDecision, BusinessRecord, BusinessRequest, Today},
     dispatch::{
         AllDispatchCounts, Channel, DispatchCounts, DispatchEvent, DispatchFacts, DispatchFilter, DispatchId,
         DispatchRecord, DispatchState, Dispatches, Lane, LanePage, News, TRIED_FOR, Tried, Waiting,
@@ -51,7 +53,7 @@ pub use self::{
 use crate::domain::{
     agent::Availability,
     attribute::Attributes,
-    business::{Agreed, BusinessKey, CallbackWanted, Outcome, Refusal},
+    business::BusinessKey,
     call::{Destination, LegIdentity},
     campaign::{DesiredState, Generation, KeptFile},
     contact::{Contact, ContactEdit, NewContact, Progress},
@@ -408,15 +410,6 @@ impl AddAssign for Tally {
     }
 }
 
-/// What came of the calls of a day of the tenant's zone, until now.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Today {
-    /// Attempts that ended, by campaign and result.
-    pub results: BTreeMap<CampaignId, BTreeMap<CallResult, u64>>,
-    /// Contacts whose newest business result counts as a goal and was set, by campaign.
-    pub goals: BTreeMap<CampaignId, u64>,
-}
-
 /// Contacts of a campaign up to which [`Store::counts`] reads all of one instant: more of them take so long that the
 /// log can't shrink meanwhile.
 pub const COUNTED_AT_ONCE_MAX: u64 = 100_000;
@@ -431,72 +424,6 @@ pub struct Counted {
     pub kept: Option<Vec<Kept>>,
     /// Whether all of it is of one instant; else contacts may have moved while they were looked at.
     pub at_once: bool,
-}
-
-/// Asks for a business result to be set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BusinessRequest {
-    /// The campaign.
-    pub campaign: CampaignId,
-    /// The customer.
-    pub customer: CustomerId,
-    /// For which attempt; `None` for the newest.
-    pub attempt: Option<AttemptId>,
-    /// What was achieved.
-    pub key: BusinessKey,
-    /// What else is to be known.
-    pub note: Option<String>,
-    /// Who achieved it; `None` for the agent of the attempt.
-    pub agent: Option<AgentId>,
-    /// The call that the customer wants.
-    pub callback: Option<CallbackWanted>,
-    /// Who sets it.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
-    /// Whether it is the tenant's default, which is noted only for a call that has none.
-    pub by_default: bool,
-}
-
-/// What the writer answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BusinessDecision {
-    /// It is recorded.
-    Set {
-        /// For which contact.
-        contact: ContactRef,
-        /// What came of it; `None` while the contact is in a call, whose end it waits for.
-        outcome: Option<Outcome>,
-        /// Whether it counts as a goal.
-        goal: bool,
-    },
-    /// Nothing was written.
-    Refused(Refusal),
-}
-
-/// A business result that was set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BusinessRecord {
-    /// For which attempt; `None` if nobody had called the contact.
-    pub attempt: Option<AttemptId>,
-    /// What was achieved.
-    pub key: BusinessKey,
-    /// What else is to be known.
-    pub note: Option<String>,
-    /// Who achieved it, where that is not the agent of the attempt.
-    pub agent: Option<AgentId>,
-    /// The call that was agreed on.
-    pub agreed: Option<Agreed>,
-    /// Whether it counted as a goal when it was set.
-    pub goal: bool,
-    /// Who set it.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
-    /// What came of it; `None` while the contact is in a call, whose end it waits for.
-    pub outcome: Option<Outcome>,
-    /// Whether it is the tenant's default, since the agent's time for notes ran out.
-    pub by_default: bool,
 }
 
 /// A contact with all its attempts, oldest first.

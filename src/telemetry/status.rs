@@ -208,7 +208,7 @@ pub struct CampaignStatus {
     pub open_contacts: Option<u64>,
     /// Attempts by result, since this daemon started.
     pub results: std::collections::BTreeMap<String, u64>,
-    /// Attempts that ended today, by result; today is a day of the tenant's zone.
+    /// Attempts that were placed today and have ended, by result; today is a day of the tenant's zone.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub results_today: std::collections::BTreeMap<String, u64>,
     /// Contacts whose newest business result counts as a goal, and was set today.

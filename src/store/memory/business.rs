@@ -82,7 +82,7 @@ impl State {
         let tenant = &generation.definitions.tenant;
         let (date, begins) = tenant.day(now);
         for record in self.attempts.values().map(|attempt| &attempt.record) {
-            if let Some((result, _)) = record.result.zip(record.ended_at).filter(|(_, at)| tenant.day(*at).0 == date) {
+            if let Some(result) = record.result.filter(|_| tenant.day(record.placed_at).0 == date) {
                 *today.results.entry(record.campaign.clone()).or_default().entry(result).or_default() += 1;
             }
         }

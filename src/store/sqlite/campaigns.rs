@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::{
-    business, day, dispatch, do_not_call, evaluate,
+    business, dispatch, do_not_call, evaluate,
     evaluations::Evaluations,
     fault::{Doing, Fault},
     files, forgotten, release, sql,
@@ -60,9 +60,6 @@ pub(super) fn apply(
     writer.generation = Some(generation);
     if first {
         business::take_effect_late(writer)?;
-        if let Some(generation) = &writer.generation {
-            day::count_late(&writer.conn, &generation.definitions.tenant)?;
-        }
         forgotten::note(writer)?;
     }
     Ok(())

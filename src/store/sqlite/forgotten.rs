@@ -7,11 +7,12 @@ use super::{
     business,
     contact::column,
     fault::{Doing, Fault},
-    sql,
+    sql, statistic,
     writer::Writer,
 };
 use crate::{
     domain::{
+        business::BusinessKey,
         campaign::Definitions,
         ids::{AttemptId, CampaignId, ContactRef, Epoch},
     },
@@ -26,13 +27,15 @@ pub(super) fn note(writer: &mut Writer) -> Result<(), Fault> {
     let Some(result) = &definitions.tenant.agents.wrap_up_result else { return Ok(()) };
     let Some(defined) = definitions.business_results.get(result) else { return Ok(()) };
     let Some((life, ended_at)) = life_before(&writer.conn, writer.shared.epoch)? else { return Ok(()) };
+    let key = BusinessKey { result: result.clone(), sub_result: None }.to_string();
     for (attempt, contact) in last_calls(&writer.conn, definitions, life, ended_at)? {
         const SQL: &str = "INSERT INTO business_result (contact, attempt, result, set_by, set_at, by_default, goal) \
                            SELECT ?1, id, ?3, agent, ?4, 1, ?5 FROM attempt WHERE id = ?2";
-        let query = sql::query(SQL).bind(contact.0).bind(attempt.to_i64()).bind(result.as_str());
+        let query = sql::query(SQL).bind(contact.0).bind(attempt.to_i64()).bind(&key);
         let query = query.bind(micros(writer.now())).bind(defined.counts_as_goal);
         query.execute(&writer.conn).doing("noting what was forgotten")?;
         tracing::info!(%attempt, "the tenant's default is noted for a conversation that nobody noted anything of");
+        statistic::business(&writer.conn, attempt.to_i64(), None, Some(&key))?;
         business::take_effect(writer, contact)?;
     }
     Ok(())

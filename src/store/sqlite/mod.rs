@@ -68,6 +68,7 @@ mod sql;
 mod statements;
 mod statistic;
 mod stuck;
+mod swept;
 mod tidy;
 mod verified;
 mod writer;
@@ -94,7 +95,6 @@ use self::{
     background::Background,
     evaluation::Evaluation,
     fault::Fault,
-    place::Stale,
     read::Found,
     readers::{Readers, blocking},
     statistic::{Count, Counting},
@@ -246,48 +246,6 @@ impl SqliteStore {
         let (reply, answer) = oneshot::channel();
         queue.send(Command { work, entry, reply }).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
-    }
-
-    /// Has places taken away that a page came past in vain. If there is no room now, the next page comes
-    /// past them too.
-    fn sweep(&self, evaluation: i64, stale: Vec<Stale>) {
-        let (ordered, own) = place::parted(stale);
-        self.shared.sweep(evaluation, ordered);
-        for keys in own.chunks(SWEPT_AT_ONCE) {
-            let (reply, _) = oneshot::channel();
-            let _ = self.long.try_send(Command { work: Work::Sweep(evaluation, keys.to_vec()), entry: None, reply });
-        }
-    }
-
-    /// Has a contact taken away, or what is personal of it, and then the places that it had: they hold what
-    /// its campaign sorts by. Who they are is looked up beside the writer, since no index has them.
-    async fn gone(&self, campaign: &CampaignId, work: Work) -> Result<(), StoreError> {
-        let Reply::Gone(contact) = self.ask(&self.urgent, work).await? else { return Err(StoreError::Closed) };
-        let (campaign, orders) = (campaign.clone(), Arc::clone(&self.shared.orders));
-        let look = move |conn: &Connection| {
-            orders.settle();
-            place::of(conn, &campaign, contact)
-        };
-        let mut by_evaluation: BTreeMap<i64, Vec<Stale>> = BTreeMap::new();
-        for (evaluation, place) in self.read(look).await? {
-            by_evaluation.entry(evaluation).or_default().push(place);
-        }
-        for (evaluation, places) in by_evaluation {
-            self.swept(evaluation, places).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes places away, and returns once they are gone.
-    async fn swept(&self, evaluation: i64, places: Vec<Stale>) -> Result<(), StoreError> {
-        let (ordered, own) = place::parted(places);
-        for keys in own.chunks(SWEPT_AT_ONCE) {
-            // What follows from a change is no change of its own.
-            self.hand_in(&self.long, Work::Sweep(evaluation, keys.to_vec()), None).await?;
-        }
-        let orders = Arc::clone(&self.shared.orders);
-        let swept = blocking(move || orders.sweep(evaluation, &ordered)).await;
-        swept.map_err(|fault| self.told(fault))
     }
 
     /// A definition could not be applied: it is begun anew, after a while.

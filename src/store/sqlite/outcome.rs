@@ -2,9 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{
-    business, contact, day, dispatch, fault::Fault, forgotten, statements::Statements, statistic, writer::Writer,
-};
+use super::{business, contact, dispatch, fault::Fault, forgotten, statements::Statements, statistic, writer::Writer};
 use crate::{
     domain::{call::Destination, facts::verdict, ids::AttemptId},
     store::{
@@ -91,7 +89,6 @@ pub(super) fn settle(writer: &mut Writer, settlement: &Settlement) -> Result<boo
     contact::write(&mut all, &rules, &kept, &progress, false);
     let counted = [((contact::LIVE, ""), -1), ((contact::RESULT, settlement.result.as_str()), 1)];
     contact::counts(&mut all, kept.campaign, &counted);
-    day::count(&mut all, writer, (kept.campaign, settlement.result, settlement.ended_at));
     // The milestone may come behind this, or never.
     if let Some(at) = settlement.connected_at {
         dispatch::tell(&mut all, settlement.attempt, DispatchEvent::Connected, (at, rules.now));

@@ -6,12 +6,5 @@ ALTER TABLE business_result ADD COLUMN agreed_agent TEXT;
 ALTER TABLE business_result ADD COLUMN goal INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX business_result_goal ON business_result (set_at) WHERE goal = 1;
 
--- Attempts that ended on a day of the tenant's zone, by result; days of old are cleared away. What ended while no
--- commit was in force to say whose day that was has "@" and the microsecond instead, until one is.
-CREATE TABLE day_result (
-    day      TEXT    NOT NULL,
-    campaign INTEGER NOT NULL REFERENCES campaign (id) ON DELETE CASCADE,
-    result   TEXT    NOT NULL,
-    n        INTEGER NOT NULL,
-    PRIMARY KEY (day, campaign, result)
-) STRICT, WITHOUT ROWID;
+-- Results of all campaigns from a quarter of an hour on: those of today.
+CREATE INDEX statistic_results ON statistic (quarter, campaign, name, attempts) WHERE kind = 'result';
