@@ -226,7 +226,8 @@ impl Play<'_> {
         let mut attempts: Vec<Attempt> = Vec::new();
         let mut after: Option<String> = None;
         loop {
-            let mut query = vec![("limit", PAGE_LENGTH)];
+            // What the carrier saw is compared with them, number by number.
+            let mut query = vec![("limit", PAGE_LENGTH), ("unmasked", "true")];
             query.extend(after.as_deref().map(|after| ("cursor", after)));
             let page: Results = self.client.get(&["campaigns", CAMPAIGN, "results"], &query).await?;
             attempts.extend(page.attempts);
