@@ -1,6 +1,6 @@
 //! JSON of questionnaires.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,18 @@ pub enum AnswerView {
         /// Always true.
         erased: bool,
     },
+}
+
+/// As people read it.
+impl fmt::Display for AnswerView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Number(number) => number.fmt(f),
+            Self::List(options) => f.write_str(&options.join("; ")),
+            Self::Erased { .. } => f.write_str("(erased)"),
+        }
+    }
 }
 
 impl From<&Answer> for AnswerView {
@@ -255,6 +267,16 @@ pub struct QuestionnaireView {
     pub path: Vec<String>,
     /// Those of them that are required and have no answer.
     pub missing: Vec<String>,
+}
+
+impl QuestionnaireView {
+    /// The questions that were on the way, and others that were answered, each with its answer.
+    pub fn asked(&self) -> impl Iterator<Item = (&QuestionView, Option<&AnswerView>)> {
+        let with_answer = |question: &'_ QuestionView| self.filled.answers.get(&question.id);
+        let on_the_way = |question: &QuestionView| self.path.contains(&question.id);
+        let pairs = self.questions.iter().map(move |question| (question, with_answer(question)));
+        pairs.filter(move |(question, answer)| answer.is_some() || on_the_way(question))
+    }
 }
 
 impl From<&FilledQuestionnaire> for QuestionnaireView {
