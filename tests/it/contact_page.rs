@@ -42,6 +42,14 @@ fn detail(stage: &Stage) -> Value {
     serde_json::from_str(&stage.cli(&["results", "show", CAMPAIGN, CUSTOMER, "--format", "json"])).unwrap()
 }
 
+/// The one row of a file, by its columns.
+fn csv_row(text: &str) -> Value {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let columns = reader.headers().unwrap().clone();
+    let row = reader.records().next().unwrap().unwrap();
+    columns.iter().zip(&row).map(|(column, cell)| (column.to_owned(), Value::from(cell))).collect()
+}
+
 /// Fills in the form and sends it, by the keyboard.
 fn mark(browser: &Browser, result: &str, note: &str, callback: &str) {
     let set = |name: &str, value: &str| {
@@ -105,6 +113,21 @@ fn a_supervisor_reads_the_answers_and_sets_a_business_result() {
         assert!(text.contains(told), "{told} in {text}");
     }
     assert!(!text.contains("showroom"), "that was not asked: {text}");
+
+    let wanted = serde_json::json!({
+        "interest": "No", "why": ["Too dear"], "content": 4, "remarks": format!("{SAID}{SCRIPT}"),
+    });
+    for format in ["jsonl", "csv"] {
+        let arguments = ["export", "attempts", CAMPAIGN, "--format", format, "--reason", "x", "--output", "-"];
+        let text = stage.cli(&arguments);
+        let row: Value = if format == "csv" { csv_row(&text) } else { serde_json::from_str(&text).unwrap() };
+        assert_eq!((&row["survey"], &row["questionnaire"]), (&"drive".into(), &"complete".into()), "{row:#}");
+        let of = |column: &str| match &row[column] {
+            Value::String(text) => serde_json::from_str(text).unwrap(),
+            other => other.clone(),
+        };
+        assert_eq!((of("survey_version"), of("answers")), (1.into(), wanted.clone()), "{format}");
+    }
 
     person(&stage, "sue", "supervisor");
     let browser = Browser::start();

@@ -236,12 +236,7 @@ impl From<&FilledQuestionnaire> for FilledView {
             placed_at: filled.placed_at.to_string(),
             connected_at: filled.connected_at.map(|at| at.to_string()),
             ended_at: filled.ended_at.map(|at| at.to_string()),
-            state: match (changed, completed) {
-                (_, Some(_)) => "complete",
-                (Some(_), None) => "partial",
-                (None, None) => "none",
-            }
-            .to_owned(),
+            state: filled.state().to_owned(),
             answers: answers(&filled.answers),
             sequence: filled.sequence,
             changed_by: changed.map(|saved| saved.by.clone()),

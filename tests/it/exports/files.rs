@@ -21,6 +21,7 @@ fn expected(attempt: &dialops::http::wire::Attempt, column: &str) -> String {
         "agent" => attempt.agent.clone(),
         "trunk" => attempt.trunk.clone(),
         "placed_at" => attempt.placed_at.clone(),
+        "rang_at" => attempt.rang_at.clone().unwrap_or_default(),
         "answered_at" => attempt.answered_at.clone().unwrap_or_default(),
         "connected_at" => attempt.connected_at.clone().unwrap_or_default(),
         "ended_at" => attempt.ended_at.clone().unwrap_or_default(),
@@ -38,6 +39,8 @@ fn expected(attempt: &dialops::http::wire::Attempt, column: &str) -> String {
         "business_result" | "sub_result" | "note" | "business_result_by" | "business_result_at" | "by_default" => {
             String::new()
         }
+        "achieved_by" | "callback_at" | "callback_agent" | "goal" => String::new(),
+        "survey" | "survey_version" | "questionnaire" | "answers" => String::new(),
         "custom_field" => by_customer(&attempt.customer, [CARRIED, "", "@SUM(A1)"]),
         "attr.surname" => CANARY.to_owned(),
         "attr.city" => by_customer(&attempt.customer, ["=HYPERLINK(\"http://x\")", "+1+1, \"quoted\"", "王伟 @home"]),
