@@ -175,19 +175,10 @@ fn csv_fields(filled: &FilledView, questions: &[String]) -> Vec<String> {
     let answer = |question: &String| match filled.answers.get(question) {
         // A spreadsheet would take it for a formula.
         Some(AnswerView::Text(text)) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
-        Some(answer) => shown(answer),
+        Some(answer) => answer.to_string(),
         None => String::new(),
     };
     fixed.into_iter().chain(questions.iter().map(answer)).collect()
-}
-
-fn shown(answer: &AnswerView) -> String {
-    match answer {
-        AnswerView::Text(text) => text.clone(),
-        AnswerView::Number(number) => number.to_string(),
-        AnswerView::List(options) => options.join("; "),
-        AnswerView::Erased { .. } => "(erased)".to_owned(),
-    }
 }
 
 /// An attempt and its answers for people.
@@ -196,7 +187,7 @@ fn text(filled: &FilledView) -> Vec<String> {
     let customer = or_dash(filled.customer.as_deref());
     let mut table = Table::new(&[&format!("{attempt}  {customer}  agent {agent}  {survey} {version}  {state}")]);
     for (question, answer) in &filled.answers {
-        table.row([format!("  {question}: {}", shown(answer))]);
+        table.row([format!("  {question}: {answer}")]);
     }
     table.lines("")
 }
@@ -273,7 +264,7 @@ fn asked(found: &QuestionnaireView) -> Vec<String> {
         filled.state
     )]);
     for question in &found.questions {
-        let answer = filled.answers.get(&question.id).map(shown);
+        let answer = filled.answers.get(&question.id).map(ToString::to_string);
         let on_path = found.path.contains(&question.id);
         let answer = match answer {
             Some(answer) if on_path => answer,

@@ -4,7 +4,12 @@ use super::{
     results::came_of_it,
     text::{Table, clean, or_dash, seconds_between, short_revision},
 };
-use crate::http::wire::{Attempt, results::ContactDetail};
+use crate::http::wire::{
+    Attempt,
+    business::BusinessResultView,
+    questionnaire::{FilledView, QuestionnaireView},
+    results::ContactDetail,
+};
 
 /// What is known of a contact; times are as the daemon tells them, in UTC.
 pub(super) fn lines(detail: &ContactDetail) -> Vec<String> {
@@ -27,6 +32,9 @@ pub(super) fn lines(detail: &ContactDetail) -> Vec<String> {
     if !detail.business_results.is_empty() {
         lines.push(String::new());
         lines.extend(business_results(detail).lines("  "));
+    }
+    for asked in &detail.questionnaires {
+        lines.extend(answers(asked));
     }
     lines.push(String::new());
     lines.push(next(detail));
@@ -87,7 +95,8 @@ fn attempts(attempts: &[Attempt]) -> Table {
 }
 
 fn business_results(detail: &ContactDetail) -> Table {
-    let mut table = Table::new(&["SET AT", "BUSINESS RESULT", "BY", "FOR", "WHAT CAME OF IT", "NOTE"]);
+    let header = ["SET AT", "BUSINESS RESULT", "BY", "FOR", "AGENT", "CALLBACK", "GOAL", "WHAT CAME OF IT", "NOTE"];
+    let mut table = Table::new(&header);
     for set in &detail.business_results {
         let sub_result = set.achieved.sub_result.as_ref().map(|sub| format!("/{sub}")).unwrap_or_default();
         table.row([
@@ -95,11 +104,38 @@ fn business_results(detail: &ContactDetail) -> Table {
             format!("{}{sub_result}", set.achieved.result),
             set.by.clone(),
             or_dash(set.attempt.as_deref()),
+            or_dash(set.agent.as_deref()),
+            or_dash(callback(set).as_deref()),
+            if set.goal { "yes" } else { "-" }.to_owned(),
             came_of_it(set.outcome.as_deref()).to_owned(),
             or_dash(set.note.as_deref()),
         ]);
     }
     table
+}
+
+/// When the customer wants to be called, and by whom.
+fn callback(set: &BusinessResultView) -> Option<String> {
+    let at = set.callback_at.as_ref()?;
+    Some(set.callback_agent.as_ref().map_or_else(|| at.clone(), |agent| format!("{at} by {agent}")))
+}
+
+/// What an attempt has asked, and what was answered; nothing of one in which nobody could be asked.
+fn answers(asked: &QuestionnaireView) -> Vec<String> {
+    let filled = &asked.filled;
+    if filled.connected_at.is_none() && filled.changed_at.is_none() {
+        return Vec::new();
+    }
+    let FilledView { attempt, survey, version, state, .. } = filled;
+    let title = format!("QUESTIONNAIRE OF {attempt}: {survey}, version {version}, {state}");
+    let mut table = Table::new(&[&title]);
+    if !filled.answers.is_empty() {
+        for (question, answer) in asked.asked() {
+            let answer = or_dash(answer.map(ToString::to_string).as_deref());
+            table.row([format!("  {} ({}): {answer}", question.text, question.id)]);
+        }
+    }
+    [String::new()].into_iter().chain(table.lines("  ")).collect()
 }
 
 fn next(detail: &ContactDetail) -> String {

@@ -17,6 +17,8 @@ pub(super) enum Cell<'a> {
     Text(Cow<'a, str>),
     /// What only the daemon writes, of which no formula can be made: ids, times, telephone numbers, also masked ones.
     Plain(Cow<'a, str>),
+    /// A JSON object.
+    Json(String),
     /// A count.
     Whole(u64),
     /// A decimal number.

@@ -3,10 +3,11 @@
 //! A column is a name and a function; a new one is a line in one of the two lists here. Names are the field's words and
 //! stay: whoever reads the files goes by them.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, ops::Deref, sync::Arc};
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
+use serde_json::Value;
 
 use super::cell::Cell;
 use crate::{
@@ -17,9 +18,26 @@ use crate::{
         contact::ContactStage,
         ids::{AttributeId, CampaignId, CategoryId, CustomerId},
         phone::{E164, ends},
+        survey::answer::{Answer, Answers},
     },
-    store::{BusinessRecord, ExportedAttempt, ExportedContact},
+    store::{BusinessRecord, ExportedAttempt, ExportedContact, questionnaire::FilledQuestionnaire},
 };
+
+/// An attempt with what it has asked.
+pub(super) struct AttemptRow {
+    /// The attempt.
+    pub(super) attempt: ExportedAttempt,
+    /// Its questionnaire; `None` if it asked nothing.
+    pub(super) asked: Option<FilledQuestionnaire>,
+}
+
+impl Deref for AttemptRow {
+    type Target = ExportedAttempt;
+
+    fn deref(&self) -> &ExportedAttempt {
+        &self.attempt
+    }
+}
 
 /// What of a row stands in a column.
 type Of<R> = Box<dyn for<'a> Fn(&'a R, &View) -> Cell<'a> + Send + Sync>;
@@ -112,69 +130,97 @@ fn numbers_where<'a>(row: &'a ExportedContact, view: &View, wanted: impl Fn(&Cat
 }
 
 /// The columns of attempts.
-pub(super) fn attempts(attributes: &[Attribute]) -> Vec<Column<ExportedAttempt>> {
+pub(super) fn attempts(attributes: &[Attribute]) -> Vec<Column<AttemptRow>> {
     let mut columns = placed();
     columns.extend(ended());
-    columns.extend(business(|row: &ExportedAttempt| row.business.as_ref()));
+    columns.extend(business(|row: &AttemptRow| row.business.as_ref()));
+    columns.extend(questionnaire());
     columns.extend(origin());
-    columns.push(column("custom_field", |row: &ExportedAttempt, view| shown(row.custom_field.as_deref(), view)));
+    columns.push(column("custom_field", |row: &AttemptRow, view| shown(row.custom_field.as_deref(), view)));
     columns.extend(
-        attributes
-            .iter()
-            .map(|attribute| known(attribute, |row: &ExportedAttempt| (&row.record.customer, &row.attributes))),
+        attributes.iter().map(|attribute| known(attribute, |row: &AttemptRow| (&row.record.customer, &row.attributes))),
     );
     columns
 }
 
 /// Who was called, on which number and by whom.
-fn placed() -> Vec<Column<ExportedAttempt>> {
+fn placed() -> Vec<Column<AttemptRow>> {
     vec![
-        column("attempt", |row: &ExportedAttempt, _| Cell::plain(row.record.attempt.to_string())),
-        column("campaign", |row: &ExportedAttempt, _| Cell::plain(row.record.campaign.as_str())),
-        column("customer_id", |row: &ExportedAttempt, _| Cell::text(row.record.customer.as_str())),
-        column("batch", |row: &ExportedAttempt, _| Cell::text(row.record.batch.as_str())),
-        column("number_index", |row: &ExportedAttempt, _| Cell::Whole(row.record.number_index as u64 + 1)),
-        column("category", |row: &ExportedAttempt, _| {
+        column("attempt", |row: &AttemptRow, _| Cell::plain(row.record.attempt.to_string())),
+        column("campaign", |row: &AttemptRow, _| Cell::plain(row.record.campaign.as_str())),
+        column("customer_id", |row: &AttemptRow, _| Cell::text(row.record.customer.as_str())),
+        column("batch", |row: &AttemptRow, _| Cell::text(row.record.batch.as_str())),
+        column("number_index", |row: &AttemptRow, _| Cell::Whole(row.record.number_index as u64 + 1)),
+        column("category", |row: &AttemptRow, _| {
             Cell::maybe(row.record.category.as_ref(), |category| Cell::plain(category.as_str()))
         }),
-        column("number", |row: &ExportedAttempt, view| {
+        column("number", |row: &AttemptRow, view| {
             Cell::Plain(row.record.number.as_ref().map_or(Cow::Borrowed("erased"), |number| number_text(number, view)))
         }),
-        column("caller_number", |row: &ExportedAttempt, _| Cell::plain(row.record.caller_number.expose())),
-        column("agent", |row: &ExportedAttempt, _| Cell::plain(row.record.agent.as_str())),
-        column("trunk", |row: &ExportedAttempt, _| Cell::plain(row.record.trunk.as_str())),
+        column("caller_number", |row: &AttemptRow, _| Cell::plain(row.record.caller_number.expose())),
+        column("agent", |row: &AttemptRow, _| Cell::plain(row.record.agent.as_str())),
+        column("trunk", |row: &AttemptRow, _| Cell::plain(row.record.trunk.as_str())),
     ]
 }
 
 /// When, and how it ended.
-fn ended() -> Vec<Column<ExportedAttempt>> {
+fn ended() -> Vec<Column<AttemptRow>> {
     vec![
-        column("placed_at", |row: &ExportedAttempt, _| time(row.record.placed_at)),
-        column("rang_at", |row: &ExportedAttempt, _| Cell::maybe(row.record.rang_at, time)),
-        column("answered_at", |row: &ExportedAttempt, _| Cell::maybe(row.record.answered_at, time)),
-        column("connected_at", |row: &ExportedAttempt, _| Cell::maybe(row.record.connected_at, time)),
-        column("ended_at", |row: &ExportedAttempt, _| Cell::maybe(row.record.ended_at, time)),
-        column("result", |row: &ExportedAttempt, _| {
-            Cell::maybe(row.record.result, |result| Cell::plain(result.as_str()))
-        }),
-        column("fail_code", |row: &ExportedAttempt, _| Cell::maybe(row.record.fail_code.as_deref(), Cell::plain)),
-        column("sip_status", |row: &ExportedAttempt, _| Cell::count(row.record.sip_status)),
-        column("q850", |row: &ExportedAttempt, _| Cell::count(row.record.q850)),
+        column("placed_at", |row: &AttemptRow, _| time(row.record.placed_at)),
+        column("rang_at", |row: &AttemptRow, _| Cell::maybe(row.record.rang_at, time)),
+        column("answered_at", |row: &AttemptRow, _| Cell::maybe(row.record.answered_at, time)),
+        column("connected_at", |row: &AttemptRow, _| Cell::maybe(row.record.connected_at, time)),
+        column("ended_at", |row: &AttemptRow, _| Cell::maybe(row.record.ended_at, time)),
+        column("result", |row: &AttemptRow, _| Cell::maybe(row.record.result, |result| Cell::plain(result.as_str()))),
+        column("fail_code", |row: &AttemptRow, _| Cell::maybe(row.record.fail_code.as_deref(), Cell::plain)),
+        column("sip_status", |row: &AttemptRow, _| Cell::count(row.record.sip_status)),
+        column("q850", |row: &AttemptRow, _| Cell::count(row.record.q850)),
     ]
 }
 
+/// What was asked, and what was answered.
+fn questionnaire() -> [Column<AttemptRow>; 4] {
+    [
+        column("survey", |row: &AttemptRow, _| {
+            Cell::maybe(row.asked.as_ref(), |asked| Cell::plain(asked.questionnaire.survey.as_str()))
+        }),
+        column("survey_version", |row: &AttemptRow, _| {
+            Cell::count(row.asked.as_ref().map(|asked| asked.questionnaire.version))
+        }),
+        column("questionnaire", |row: &AttemptRow, _| {
+            Cell::maybe(row.asked.as_ref(), |asked| Cell::plain(asked.state()))
+        }),
+        column("answers", |row: &AttemptRow, _| {
+            let answered = row.asked.as_ref().filter(|asked| !asked.answers.is_empty());
+            Cell::maybe(answered, |asked| Cell::Json(answers(&asked.answers)))
+        }),
+    ]
+}
+
+/// Answers by question, as the API has them.
+fn answers(answers: &Answers) -> String {
+    let value = |answer: &Answer| match answer {
+        Answer::Option(text) | Answer::Text(text) => Value::from(text.as_str()),
+        Answer::Options(options) => Value::from(options.as_slice()),
+        Answer::Number(number) => Value::from(*number),
+        Answer::Erased => serde_json::json!({ "erased": true }),
+    };
+    let by_question: BTreeMap<&str, Value> = answers.iter().map(|(id, answer)| (id.as_str(), value(answer))).collect();
+    serde_json::json!(by_question).to_string()
+}
+
 /// By which rule, commit and daemon it was placed.
-fn origin() -> Vec<Column<ExportedAttempt>> {
+fn origin() -> Vec<Column<AttemptRow>> {
     vec![
-        column("rule", |row: &ExportedAttempt, _| {
+        column("rule", |row: &AttemptRow, _| {
             Cell::maybe(row.record.rule.as_ref(), |rule| Cell::plain(rule.to_string()))
         }),
-        column("revision", |row: &ExportedAttempt, _| Cell::plain(row.record.revision.as_str())),
-        column("daemon_version", |row: &ExportedAttempt, _| Cell::plain(&*row.record.daemon_version)),
-        column("tzdb_version", |row: &ExportedAttempt, _| Cell::plain(&*row.record.tzdb_version)),
-        column("settings_digest", |row: &ExportedAttempt, _| Cell::plain(&*row.record.settings_digest)),
-        column("do_not_call_version", |row: &ExportedAttempt, _| Cell::Whole(row.record.do_not_call_version)),
-        column("overrides", |row: &ExportedAttempt, _| {
+        column("revision", |row: &AttemptRow, _| Cell::plain(row.record.revision.as_str())),
+        column("daemon_version", |row: &AttemptRow, _| Cell::plain(&*row.record.daemon_version)),
+        column("tzdb_version", |row: &AttemptRow, _| Cell::plain(&*row.record.tzdb_version)),
+        column("settings_digest", |row: &AttemptRow, _| Cell::plain(&*row.record.settings_digest)),
+        column("do_not_call_version", |row: &AttemptRow, _| Cell::Whole(row.record.do_not_call_version)),
+        column("overrides", |row: &AttemptRow, _| {
             let ids: Vec<String> = row.record.overrides.iter().map(ToString::to_string).collect();
             if ids.is_empty() { Cell::Empty } else { Cell::plain(ids.join(" ")) }
         }),

@@ -29,6 +29,8 @@ impl Rows for CsvRows {
                 Cell::Empty => self.0.write_field("")?,
                 Cell::Text(text) => self.0.write_field(guarded(text).as_bytes())?,
                 Cell::Plain(text) => self.0.write_field(text.as_bytes())?,
+                // Its brace begins no formula.
+                Cell::Json(object) => self.0.write_field(object.as_bytes())?,
                 Cell::Whole(count) => self.0.write_field(count.to_string())?,
                 Cell::Number(number) => self.0.write_field(number.to_string())?,
                 Cell::Flag(flag) => self.0.write_field(flag.to_string())?,

@@ -30,6 +30,7 @@ impl Rows for JsonRows {
             match cell {
                 Cell::Empty => self.sink.write_all(b"null")?,
                 Cell::Text(text) | Cell::Plain(text) => serde_json::to_writer(&mut self.sink, text)?,
+                Cell::Json(object) => self.sink.write_all(object.as_bytes())?,
                 Cell::Whole(count) => serde_json::to_writer(&mut self.sink, count)?,
                 // Without the fraction that it does not have.
                 Cell::Number(number) => write!(self.sink, "{number}")?,

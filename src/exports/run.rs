@@ -10,7 +10,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    columns::View,
+    columns::{AttemptRow, View},
     jobs::{Job, Jobs},
     write::{self, Order, Piece},
 };
@@ -21,9 +21,10 @@ use crate::{
         audit::{Deed, DeedResult},
         campaign::Generation,
         export::{ExportId, ExportKind, ExportState},
+        ids::AttemptId,
         person::Role,
     },
-    store::{ExportFile, ExportRecord, ExportStep, NewAuditEntry, Store, StoreError},
+    store::{ExportFile, ExportRecord, ExportStep, ExportedAttempt, NewAuditEntry, Store, StoreError},
 };
 
 /// Contacts or attempts of one look at the store: short, so that its log can shrink meanwhile.
@@ -276,6 +277,14 @@ async fn expected(parts: &Parts, record: &ExportRecord) -> Result<u64, StoreErro
     })
 }
 
+/// Attempts with what they have asked.
+async fn with_questionnaires(parts: &Parts, page: Vec<ExportedAttempt>) -> Result<Vec<AttemptRow>, StoreError> {
+    let ids: Vec<AttemptId> = page.iter().map(|row| row.record.attempt).collect();
+    let mut asked = parts.store.questionnaires_of(&ids).await?;
+    let row = |attempt: ExportedAttempt| AttemptRow { asked: asked.remove(&attempt.record.attempt), attempt };
+    Ok(page.into_iter().map(row).collect())
+}
+
 /// Reads rows page by page and hands on those that are wanted, until there are no more or nobody takes them.
 async fn read(parts: &Parts, record: &ExportRecord, job: &Job, pieces: &mpsc::Sender<Piece>) -> Result<(), StoreError> {
     let (campaign, filter) = (&record.asked.campaign, &record.asked.filter);
@@ -297,7 +306,7 @@ async fn read(parts: &Parts, record: &ExportRecord, job: &Job, pieces: &mpsc::Se
                 let found = page.len();
                 attempt = page.last().map(|row| row.record.attempt);
                 page.retain(|row| filter.admits(row.filtered()));
-                (Piece::Attempts(page), found)
+                (Piece::Attempts(with_questionnaires(parts, page).await?), found)
             }
         };
         job.advance(found as u64);

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     cell::Cell,
-    columns::{self, Column, View},
+    columns::{self, AttemptRow, Column, View},
     csv::CsvRows,
     jsonl::JsonRows,
     sink::{Sink, Written},
@@ -19,7 +19,7 @@ use crate::{
         campaign::Definitions,
         export::{ExportFormat, ExportKind},
     },
-    store::{ExportFile, ExportRecord, ExportedAttempt, ExportedContact},
+    store::{ExportFile, ExportRecord, ExportedContact},
 };
 
 /// What every export says of itself where there is room for it.
@@ -29,7 +29,7 @@ pub(super) const WARNING: &str = "This file holds personal data. Keep it where o
 /// Some rows, or that there are no more: without that the file is not kept.
 pub(super) enum Piece {
     Contacts(Vec<ExportedContact>),
-    Attempts(Vec<ExportedAttempt>),
+    Attempts(Vec<AttemptRow>),
     End,
 }
 

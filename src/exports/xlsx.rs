@@ -86,6 +86,7 @@ impl XlsxRows {
             match cell {
                 Cell::Empty => {}
                 Cell::Text(text) | Cell::Plain(text) => drop(sheet.write_string(row, column, fitting(text))?),
+                Cell::Json(object) => drop(sheet.write_string(row, column, fitting(object))?),
                 #[expect(clippy::cast_precision_loss, reason = "a spreadsheet has no other numbers")]
                 Cell::Whole(count) => drop(sheet.write_number(row, column, *count as f64)?),
                 Cell::Number(number) => drop(sheet.write_number(row, column, *number)?),

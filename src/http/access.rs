@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{change::Change, error::ApiError, people, state::ServerState};
+use super::{change::Change, error::ApiError, pages, people, state::ServerState};
 use crate::domain::{audit::DeedResult, ids::AgentId, person::Role};
 
 /// Where a request came from.
@@ -194,6 +194,7 @@ pub(super) async fn require(State(guard): State<Guard>, mut request: Request, ne
         Err(Ok(denied)) => return refuse(denied),
         Err(Err(error)) => return error.into_response(),
     };
+    let in_browser = is_page && wants_page(request.headers());
     let params = request.extract_parts::<RawPathParams>().await.ok();
     let change = match action {
         Some(action) => Some(Change::of(&state, &actor, action, params.as_ref()).await),
@@ -204,7 +205,8 @@ pub(super) async fn require(State(guard): State<Guard>, mut request: Request, ne
         if let Some(change) = change {
             change.write_down(&state, DeedResult::Denied).await;
         }
-        return refuse(Denied::Role(actor.role));
+        let denied = Denied::Role(actor.role);
+        return if in_browser { pages::refused(&state, &actor, denied) } else { refuse(denied) };
     }
     let Some(change) = change else {
         request.extensions_mut().insert(actor);
@@ -215,6 +217,11 @@ pub(super) async fn require(State(guard): State<Guard>, mut request: Request, ne
     let response = next.run(request).await;
     change.finish(&state, response.status()).await;
     response
+}
+
+/// Whether a browser asks to show somebody a page: programs and scripts are answered as the API does.
+fn wants_page(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT).iter().any(|kinds| kinds.to_str().is_ok_and(|kinds| kinds.contains("text/html")))
 }
 
 /// Who sends a request.

@@ -39,12 +39,21 @@ pub(super) async fn set(
 ) -> Result<Json<BusinessResultSet>, ApiError> {
     let wanted: SetBusinessResult = serde_json::from_slice(&body)
         .map_err(|error| ApiError::bad_request(format!("the body is not a business result: {error}"), BODY))?;
-    let campaign = campaign_id(&campaign)?;
-    let unknown = || no_customer(&campaign, &customer);
+    set_for(&state, &change, (campaign_id(&campaign)?, &customer), wanted).await
+}
+
+/// The same for whoever has read what is wanted.
+pub(super) async fn set_for(
+    state: &ServerState,
+    change: &Change,
+    (campaign, customer): (CampaignId, &str),
+    wanted: SetBusinessResult,
+) -> Result<Json<BusinessResultSet>, ApiError> {
+    let unknown = || no_customer(&campaign, customer);
     let attempt = wanted.attempt.as_deref().map(parse_attempt).transpose()?;
-    let customer = CustomerId::parse(&customer).map_err(|_| unknown())?;
-    let request = request(&state, &change, wanted, (campaign.clone(), customer, attempt))?;
-    record(&state, &change, request).await.map_err(|refused| refused.unwrap_or_else(unknown))
+    let id = CustomerId::parse(customer).map_err(|_| unknown())?;
+    let request = request(state, change, wanted, (campaign.clone(), id, attempt))?;
+    record(state, change, request).await.map_err(|refused| refused.unwrap_or_else(unknown))
 }
 
 /// Sets the result of the call that an agent is in, or has just had.

@@ -47,6 +47,17 @@ impl Change {
         Self::new(actor, action, object)
     }
 
+    /// One of a contact, through a form that is no route's own change.
+    pub(super) async fn of_contact(
+        state: &ServerState,
+        actor: &Actor,
+        action: &str,
+        (campaign, customer): (&CampaignId, &str),
+    ) -> Self {
+        let found = contact(state, Some(campaign), customer).await;
+        Self::new(actor, action, format!("campaign {campaign}, contact {found}"))
+    }
+
     /// The same of another object.
     pub(super) fn about(&self, object: impl Into<String>) -> Self {
         Self(self.0.of(Deed { object: object.into(), ..self.0.deed.clone() }))

@@ -29,6 +29,7 @@ use super::{
         Attempt, LiveView, NextView, NumberView, Results, Shown,
         business::{BusinessResultView, CancelledView, ScheduledView},
         cursor,
+        questionnaire::QuestionnaireView,
         results::{AttemptQuery, ContactDetail, ContactQuery},
     },
 };
@@ -157,6 +158,7 @@ pub(super) async fn detail(
     let id = CustomerId::parse(customer).map_err(|_| unknown())?;
     let now = state.clock.now().wall;
     let why = state.store.why(&campaign, &id, now).await?.ok_or_else(unknown)?;
+    let asked = state.store.questionnaires_of_contact(&campaign, &id).await?;
     tracing::info!(%campaign, by = %actor.name, unmasked, "a contact is looked at");
     let (contact, shown) = (&why.history.contact, Shown::asked(unmasked));
     let live = LiveView::of(&why.history.attempts);
@@ -177,6 +179,7 @@ pub(super) async fn detail(
         attributes: View { state, unmasked }.attributes(contact),
         attempts: why.history.attempts.iter().map(|record| Attempt::of(record, shown)).collect(),
         business_results: why.history.business.iter().map(BusinessResultView::from).collect(),
+        questionnaires: asked.iter().map(QuestionnaireView::from).collect(),
         scheduled: ScheduledView::of(defined.map(Arc::as_ref), contact, now),
         cancelled: CancelledView::of(contact),
         next: why.next.as_ref().filter(|_| live.is_none()).map(NextView::from),

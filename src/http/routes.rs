@@ -154,6 +154,7 @@ fn looks() -> Vec<Route> {
         page("/campaigns/{campaign}", Look, get(pages::campaign)),
         page("/campaigns/{campaign}/contacts", Lead, get(pages::contacts)),
         page("/campaigns/{campaign}/contacts/{customer}", Lead, get(pages::contact)),
+        show("/campaigns/{campaign}/contacts/{customer}", Open, post(pages::mark)),
         show("/api/v1/history", Look, get(journal::history)),
         show("/api/v1/events", Look, get(journal::events)),
         show("/api/v1/files", Lead, get(files::get)),

@@ -110,6 +110,16 @@ fn by(filled: &FilledQuestionnaire) -> &str {
 }
 
 impl FilledQuestionnaire {
+    /// `none`, `partial` or `complete`.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        match (&self.changed, &self.completed) {
+            (_, Some(_)) => "complete",
+            (Some(_), None) => "partial",
+            (None, None) => "none",
+        }
+    }
+
     /// What a save makes of it; `None` if it is so already. A save that builds on another state than this is refused,
     /// so that a page left open overwrites nothing that it has not shown.
     pub(super) fn save(&self, save: &SaveAnswers) -> Result<Option<Self>, NotSaved> {

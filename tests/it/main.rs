@@ -13,6 +13,7 @@ mod check;
 mod ci;
 mod cli;
 mod config_fixtures;
+mod contact_page;
 mod contacts;
 mod customers;
 mod daemon;

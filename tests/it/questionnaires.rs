@@ -25,7 +25,7 @@ const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
 
 /// What nobody but who may see answers may see.
-const SAID: &str = "Ask-again-after-Easter";
+pub(crate) const SAID: &str = "Ask-again-after-Easter";
 
 /// Every kind of question, and jumps.
 const VERSION_1: &str = r#"
@@ -102,7 +102,7 @@ fn asking(rest: &'static str) -> Campaign {
 }
 
 /// A stage whose campaign asks version 1.
-fn stage(wrap_up: &str) -> Stage {
+pub(crate) fn stage(wrap_up: &str) -> Stage {
     let stage = desk(&["a1"], wrap_up);
     stage.repository.write("campaigns/shared/surveys/drive.toml", VERSION_1);
     stage.commit(&asking(ASKS_1));
@@ -165,7 +165,7 @@ fn ask(stage: &Stage, method: reqwest::Method, path: &str, body: &Value) -> Valu
 }
 
 /// Ends the conversation of the agent, and waits until this many attempts are over.
-fn hang_up(stage: &Stage, over: usize) {
+pub(crate) fn hang_up(stage: &Stage, over: usize) {
     stage.until("the agent talks", || stage.cli(&["agents", "list"]).contains("talking"));
     ask(stage, reqwest::Method::POST, "/api/v1/agents/a1/hang-up", &json!({}));
     stage.until("it is over", || stage.results().iter().filter(|attempt| attempt.ended_at.is_some()).count() == over);

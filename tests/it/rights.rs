@@ -74,6 +74,7 @@ const ROWS: &[(&str, &str, &[Who])] = &[
     ("GET", "/campaigns/{campaign}", LOOK),
     ("GET", "/campaigns/{campaign}/contacts", LEAD),
     ("GET", "/campaigns/{campaign}/contacts/{customer}", LEAD),
+    ("POST", "/campaigns/{campaign}/contacts/{customer}", OPEN),
     ("GET", "/api/v1/history", LOOK),
     ("GET", "/api/v1/events", LOOK),
     ("GET", "/api/v1/files", LEAD),

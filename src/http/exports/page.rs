@@ -6,7 +6,7 @@ use askama::Template;
 use axum::{
     Extension, Form,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode, Uri, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
 use schemars::JsonSchema;
@@ -101,7 +101,7 @@ pub(in crate::http) async fn post(
 ) -> Result<Response, ApiError> {
     let actor = match people::by_form(&state, &headers, &filled.key).await {
         Ok(Some(actor)) => actor,
-        Ok(None) => return Ok(Redirect::to(people::SIGN_IN).into_response()),
+        Ok(None) => return Ok(Redirect::to(&people::sign_in_for(&Uri::from_static("/exports"))).into_response()),
         Err(Ok(denied)) => {
             let hint = "open this daemon's own page and press the button there";
             return Err(ApiError::new(StatusCode::FORBIDDEN, denied.to_string(), hint));

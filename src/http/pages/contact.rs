@@ -12,9 +12,17 @@ use axum::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Frame, Problem, address, address_of, shown};
+use super::{
+    Frame, Problem, address, address_of,
+    mark::{self, Marked},
+    shown,
+};
 use crate::{
-    domain::{business::BusinessKey, results::CallResult},
+    domain::{
+        business::{BusinessKey, NOTE_LENGTH_MAX},
+        ids::AgentId,
+        results::CallResult,
+    },
     http::{
         access::Actor,
         campaigns::campaign_id,
@@ -25,6 +33,7 @@ use crate::{
         wire::{
             Attempt, NumberView,
             business::BusinessResultView,
+            questionnaire::{AnswerView, QuestionView, QuestionnaireView},
             results::{ContactDetail, Names},
         },
     },
@@ -50,7 +59,28 @@ struct Page {
     numbers: Vec<NumberRow>,
     attempts: Vec<AttemptRow>,
     business_results: Vec<BusinessRow>,
+    questionnaires: Vec<Asked>,
+    mark: Option<MarkForm>,
     json: String,
+}
+
+/// The form that sets a business result, for who has signed in.
+struct MarkForm {
+    key: String,
+    error: Option<String>,
+    /// Value, text, and whether it is chosen.
+    results: Vec<(String, String, bool)>,
+    attempts: Vec<(String, String, bool)>,
+    calls_back: bool,
+    filled: Marked,
+    note_length_max: usize,
+}
+
+struct Asked {
+    title: String,
+    state: String,
+    /// Each question and its answer.
+    rows: Vec<(String, String)>,
 }
 
 struct NumberRow {
@@ -86,6 +116,9 @@ struct BusinessRow {
     result: String,
     by: String,
     attempt: String,
+    agent: String,
+    callback: String,
+    goal: &'static str,
     outcome: String,
     note: String,
 }
@@ -99,15 +132,18 @@ pub(in crate::http) async fn contact(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let unmasked = query.unmasked.unwrap_or(false);
-    page(&state, (&campaign, &customer), unmasked, &actor, &headers).await.map_err(Problem::of(&state))
+    let form = (Marked::default(), None);
+    let page = page(&state, (&campaign, &customer), unmasked, (&actor, &headers), form).await;
+    page.map_err(Problem::of(&state))
 }
 
-async fn page(
+/// The same with what was filled in, and what is wrong with it.
+pub(super) async fn page(
     state: &ServerState,
     (campaign, customer): (&str, &str),
     unmasked: bool,
-    actor: &Actor,
-    headers: &HeaderMap,
+    (actor, headers): (&Actor, &HeaderMap),
+    (filled, error): (Marked, Option<String>),
 ) -> Result<Response, ApiError> {
     let found = detail(state, (campaign, customer), unmasked, actor).await?;
     let campaign = campaign_id(campaign)?;
@@ -115,8 +151,23 @@ async fn page(
     let generation = state.generation.borrow().clone();
     let names = Names(generation.as_ref().map(|generation| &generation.definitions));
     let here = address_of(&campaign, &found.customer);
+    let frame = Frame::of(state, Some(&campaign), actor, headers);
+    let defined = generation.as_ref().map(|generation| &generation.definitions);
+    let key = frame.person.as_ref().map(|(_, key)| key.clone());
+    let form =
+        key.zip(defined).filter(|(_, defined)| !defined.business_results.is_empty()).map(|(key, defined)| MarkForm {
+            key,
+            error,
+            results: mark::choices(defined, &filled.result),
+            attempts: attempt_choices(&found.attempts, &filled.attempt, &zone),
+            calls_back: defined.business_results.values().any(|result| result.schedules_callback),
+            filled,
+            note_length_max: NOTE_LENGTH_MAX,
+        });
     shown(&Page {
-        frame: Frame::of(state, Some(&campaign), actor, headers),
+        frame,
+        mark: form,
+        questionnaires: found.questionnaires.iter().filter_map(|asked| asked_row(asked, &zone)).collect(),
         contacts: format!("{}/contacts", address(&campaign)),
         unmasked,
         facts: facts(&found, &zone),
@@ -203,7 +254,7 @@ fn attempt_row(attempt: &Attempt, zone: &Zone, names: &Names<'_>) -> AttemptRow 
     let q850 = attempt.q850.map(|cause| format!("Q.850 {cause}"));
     let signalled: Vec<String> = sip.into_iter().chain(q850).collect();
     let overrides: Vec<String> = attempt.overrides.iter().map(ToString::to_string).collect();
-    let agent = crate::domain::ids::AgentId::parse(&attempt.agent);
+    let agent = AgentId::parse(&attempt.agent);
     AttemptRow {
         attempt: attempt.attempt.clone(),
         placed: zone.show(&attempt.placed_at),
@@ -230,15 +281,54 @@ fn time_of_day(zone: &Zone, time: Option<&String>) -> String {
     shown.split_once(' ').map(|(_, time)| time.to_owned()).unwrap_or(shown)
 }
 
+/// Attempts to choose from, newest first.
+fn attempt_choices(attempts: &[Attempt], chosen: &str, zone: &Zone) -> Vec<(String, String, bool)> {
+    let choice = |attempt: &Attempt| {
+        let text = format!("{}, {}", attempt.attempt, zone.show(&attempt.placed_at));
+        (attempt.attempt.clone(), text, attempt.attempt == chosen)
+    };
+    attempts.iter().rev().map(choice).collect()
+}
+
+/// What an attempt has asked; `None` for one in which nobody could be asked and nothing was noted.
+fn asked_row(asked: &QuestionnaireView, zone: &Zone) -> Option<Asked> {
+    let filled = &asked.filled;
+    if filled.connected_at.is_none() && filled.changed_at.is_none() {
+        return None;
+    }
+    let state = match (&filled.completed_at, &filled.completed_by) {
+        (Some(at), Some(by)) => format!("complete since {}, by {by}", zone.show(at)),
+        _ if filled.changed_at.is_some() => "partial".to_owned(),
+        _ => "nothing answered".to_owned(),
+    };
+    let row = |(question, answer): (&QuestionView, Option<&AnswerView>)| {
+        (question.text.clone(), answer.map_or_else(|| "–".to_owned(), ToString::to_string))
+    };
+    let rows = if filled.answers.is_empty() { Vec::new() } else { asked.asked().map(row).collect() };
+    Some(Asked {
+        title: format!("{}, version {}, attempt {}", asked.name, filled.version, filled.attempt),
+        state,
+        rows,
+    })
+}
+
 fn business_row(set: &BusinessResultView, zone: &Zone, names: &Names<'_>) -> BusinessRow {
     let sub_result = set.achieved.sub_result.as_ref().map(|sub| format!("/{sub}")).unwrap_or_default();
     let key = format!("{}{sub_result}", set.achieved.result);
+    let named = |agent: &str| AgentId::parse(agent).map_or_else(|_| agent.to_owned(), |agent| names.agent(&agent));
+    let callback = set.callback_at.as_ref().map(|at| match set.callback_agent.as_deref() {
+        Some(agent) => format!("{} by {}", zone.show(at), named(agent)),
+        None => zone.show(at),
+    });
     let by = if set.by_default { format!("{} (nothing was noted in time)", set.by) } else { set.by.clone() };
     BusinessRow {
         at: zone.show(&set.at),
         result: business(names, Some(&key)),
         by,
         attempt: or_dash(set.attempt.as_deref()),
+        agent: set.agent.as_deref().map_or_else(|| "–".to_owned(), named),
+        callback: callback.unwrap_or_else(|| "–".to_owned()),
+        goal: if set.goal { "yes" } else { "–" },
         outcome: set.outcome.as_deref().map_or_else(|| "with the end of the call".to_owned(), words),
         note: or_dash(set.note.as_deref()),
     }

@@ -2,6 +2,7 @@
 
 mod contact;
 mod contacts;
+mod mark;
 mod plot;
 mod statistics;
 mod words;
@@ -18,16 +19,17 @@ use self::words::escaped;
 pub(super) use self::{
     contact::{ContactQuery, contact},
     contacts::{Filled, contacts},
+    mark::{Marked, mark},
     statistics::{DaysQuery, campaign, campaigns},
 };
 use super::{
-    access::{Actor, Right},
+    access::{Actor, Denied, Right},
     error::ApiError,
     page::Zone,
     people, results,
     state::ServerState,
 };
-use crate::domain::ids::CampaignId;
+use crate::domain::{ids::CampaignId, person::Role};
 
 /// The script, which only signs out, is run from here; nothing is loaded from elsewhere.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'self'; connect-src 'self'; \
@@ -89,6 +91,21 @@ pub(super) async fn script() -> Response {
 pub(super) struct Problem {
     error: ApiError,
     instance: String,
+    /// Where to go on instead, and what is there.
+    way: (&'static str, &'static str),
+}
+
+const TO_CAMPAIGNS: (&str, &str) = ("/campaigns", "All campaigns");
+
+/// Tells somebody who may not see a page which one is theirs.
+pub(super) fn refused(state: &ServerState, actor: &Actor, denied: Denied) -> Response {
+    let (way, hint) = match actor.role {
+        Role::Agent => (("/agent", "Your page"), "this page is for supervisors; your calls are on your own page"),
+        Role::Viewer => (TO_CAMPAIGNS, "this page shows customers; how campaigns do is shown to you"),
+        Role::Supervisor | Role::Admin => (TO_CAMPAIGNS, "this page is for agents; sign in as one to take calls"),
+    };
+    let error = ApiError::new(StatusCode::FORBIDDEN, denied.to_string(), hint);
+    Problem { error, instance: state.instance.name.clone(), way }.into_response()
 }
 
 #[derive(Template)]
@@ -97,19 +114,20 @@ struct ProblemPage {
     instance: String,
     error: String,
     hint: String,
+    way: (&'static str, &'static str),
 }
 
 impl Problem {
     fn of(state: &Arc<ServerState>) -> impl Fn(ApiError) -> Self + use<> {
         let instance = state.instance.name.clone();
-        move |error| Self { error, instance: instance.clone() }
+        move |error| Self { error, instance: instance.clone(), way: TO_CAMPAIGNS }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, told) = (self.error.status(), self.error.clone().into_body());
-        let page = ProblemPage { instance: self.instance, error: told.detail, hint: told.hint };
+        let page = ProblemPage { instance: self.instance, error: told.detail, hint: told.hint, way: self.way };
         match page.render() {
             Ok(html) => (status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
             Err(_) => self.error.into_response(),

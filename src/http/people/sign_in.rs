@@ -24,8 +24,11 @@ use crate::{
 /// Where the form is.
 pub(in crate::http) const SIGN_IN: &str = "/sign-in";
 
+/// Where supervisors begin.
+const CAMPAIGNS: &str = "/campaigns";
+
 /// Where the pages are that somebody may go back to.
-const PAGES: &str = "/campaigns";
+const PAGES: [&str; 2] = [CAMPAIGNS, "/exports"];
 
 /// Where to sign in, to come back to a page.
 pub(in crate::http) fn sign_in_for(page: &Uri) -> String {
@@ -37,9 +40,9 @@ pub(in crate::http) fn sign_in_for(page: &Uri) -> String {
 
 /// Whether it is a page of ours, and no other's address.
 fn is_page(path: &str) -> bool {
-    let rest = path.strip_prefix(PAGES);
     let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    plain && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+    let mut rests = PAGES.iter().filter_map(|page| path.strip_prefix(page));
+    plain && rests.any(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
 }
 
 /// Where an agent works.
@@ -149,7 +152,7 @@ async fn enter(
     let place = match role {
         Role::Agent => DESK,
         Role::Viewer | Role::Supervisor | Role::Admin if is_page(back) => back,
-        Role::Viewer | Role::Supervisor => PAGES,
+        Role::Viewer | Role::Supervisor => CAMPAIGNS,
         Role::Admin => "/",
     };
     let mut response = Redirect::to(place).into_response();
@@ -213,7 +216,9 @@ mod tests {
 
     #[test]
     fn nobody_is_sent_elsewhere() {
-        for page in ["/campaigns", "/campaigns/spring?from=2031-03-01&to=2031-03-01", "/campaigns/a/contacts/C%201"] {
+        for page in
+            ["/campaigns", "/campaigns/spring?from=2031-03-01&to=2031-03-01", "/campaigns/a/contacts/C%201", "/exports"]
+        {
             assert!(is_page(page), "{page}");
         }
         for other in [
@@ -222,6 +227,8 @@ mod tests {
             "https://evil.example/campaigns",
             "/campaigns.evil",
             "/campaignsx",
+            "/exportsx",
+            "/api/v1/exports",
             "/campaigns/\\x",
             "/campaigns/ x",
         ] {

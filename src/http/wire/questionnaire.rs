@@ -1,6 +1,6 @@
 //! JSON of questionnaires.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
@@ -35,6 +35,18 @@ pub enum AnswerView {
         /// Always true.
         erased: bool,
     },
+}
+
+/// As people read it.
+impl fmt::Display for AnswerView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Number(number) => number.fmt(f),
+            Self::List(options) => f.write_str(&options.join("; ")),
+            Self::Erased { .. } => f.write_str("(erased)"),
+        }
+    }
 }
 
 impl From<&Answer> for AnswerView {
@@ -233,12 +245,7 @@ impl From<&FilledQuestionnaire> for FilledView {
             placed_at: filled.placed_at.to_string(),
             connected_at: filled.connected_at.map(|at| at.to_string()),
             ended_at: filled.ended_at.map(|at| at.to_string()),
-            state: match (changed, completed) {
-                (_, Some(_)) => "complete",
-                (Some(_), None) => "partial",
-                (None, None) => "none",
-            }
-            .to_owned(),
+            state: filled.state().to_owned(),
             answers: answers(&filled.answers),
             sequence: filled.sequence,
             changed_by: changed.map(|saved| saved.by.clone()),
@@ -264,6 +271,16 @@ pub struct QuestionnaireView {
     pub path: Vec<String>,
     /// Those of them that are required and have no answer.
     pub missing: Vec<String>,
+}
+
+impl QuestionnaireView {
+    /// The questions that were on the way, and others that were answered, each with its answer.
+    pub fn asked(&self) -> impl Iterator<Item = (&QuestionView, Option<&AnswerView>)> {
+        let with_answer = |question: &'_ QuestionView| self.filled.answers.get(&question.id);
+        let on_the_way = |question: &QuestionView| self.path.contains(&question.id);
+        let pairs = self.questions.iter().map(move |question| (question, with_answer(question)));
+        pairs.filter(move |(question, answer)| answer.is_some() || on_the_way(question))
+    }
 }
 
 impl From<&FilledQuestionnaire> for QuestionnaireView {

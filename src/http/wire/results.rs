@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Attempt, LiveView, NextView, NumberView,
     business::{BusinessResultView, CancelledView, KeyView, ScheduledView},
+    questionnaire::QuestionnaireView,
 };
 use crate::{
     domain::{
@@ -103,6 +104,9 @@ pub struct ContactDetail {
     pub attempts: Vec<Attempt>,
     /// Business results that were set for it, oldest first.
     pub business_results: Vec<BusinessResultView>,
+    /// What its attempts have asked, oldest first, and what was answered.
+    #[serde(default)]
+    pub questionnaires: Vec<QuestionnaireView>,
     /// The call that one of these has asked for.
     pub scheduled: Option<ScheduledView>,
     /// The newest such call that came to nothing.

@@ -208,7 +208,7 @@ fn attributes(text: &str) -> Result<Vec<AttributeId>, StoreError> {
 
 impl SqliteStore {
     /// Reads behind all others: nobody's call waits for an export.
-    async fn read_to_export<T: Send + 'static>(
+    pub(super) async fn read_to_export<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {

@@ -240,7 +240,7 @@ impl Questionnaires for SqliteStore {
         attempts: &[AttemptId],
     ) -> Result<BTreeMap<AttemptId, FilledQuestionnaire>, StoreError> {
         let attempts = attempts.to_vec();
-        let found = self.read(move |conn| some(conn, &attempts)).await?;
+        let found = self.read_to_export(move |conn| some(conn, &attempts)).await?;
         Ok(found.into_iter().map(|filled| (filled.attempt, filled)).collect())
     }
 

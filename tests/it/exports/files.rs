@@ -36,8 +36,11 @@ fn expected(attempt: &dialops::http::wire::Attempt, column: &str) -> String {
         "settings_digest" => attempt.settings_digest.clone(),
         "do_not_call_version" => attempt.do_not_call_version.to_string(),
         "overrides" => String::new(),
-        "business_result" | "sub_result" | "note" | "business_result_by" | "business_result_at" | "by_default"
-        | "achieved_by" | "callback_at" | "callback_agent" | "goal" => String::new(),
+        "business_result" | "sub_result" | "note" | "business_result_by" | "business_result_at" | "by_default" => {
+            String::new()
+        }
+        "achieved_by" | "callback_at" | "callback_agent" | "goal" => String::new(),
+        "survey" | "survey_version" | "questionnaire" | "answers" => String::new(),
         "custom_field" => by_customer(&attempt.customer, [CARRIED, "", "@SUM(A1)"]),
         "attr.surname" => CANARY.to_owned(),
         "attr.city" => by_customer(&attempt.customer, ["=HYPERLINK(\"http://x\")", "+1+1, \"quoted\"", "王伟 @home"]),

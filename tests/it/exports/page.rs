@@ -9,13 +9,12 @@ const PASSWORD: &str = "several words are long";
 
 fn sign_in(stage: &Stage, browser: &Browser, person: &str) {
     browser.open(&format!("http://{}/exports", stage.http));
-    assert!(browser.url().ends_with("/sign-in"), "{}", browser.url());
+    assert!(browser.url().ends_with("/sign-in?back=/exports"), "{}", browser.url());
     browser.keys(person);
     browser.keys("\u{e004}");
     browser.keys(PASSWORD);
     browser.keys("\u{e007}");
-    stage.until("signed in", || !browser.url().ends_with("/sign-in"));
-    browser.open(&format!("http://{}/exports", stage.http));
+    stage.until("signed in", || browser.url() == format!("http://{}/exports", stage.http));
 }
 
 fn person(stage: &Stage, id: &str, role: &str) {

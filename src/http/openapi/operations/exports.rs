@@ -42,6 +42,7 @@ pub(super) fn pages() -> Vec<Operation> {
     vec![
         get("/exports", "showExports", "The page of exports")
             .page()
+            .page_as(403, "The role of who asks does not see it; the page says what does")
             .empty_as(303, "Nobody has signed in; Location is where to"),
         post("/exports", "askExportByForm", "Ask for an export, or take one away, by the page's form")
             .form::<Filled>()

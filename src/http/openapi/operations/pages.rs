@@ -27,9 +27,13 @@ pub(super) fn all() -> Vec<Operation> {
             .page_as(503, "Too many sign in at once")
             .fails(&[403, 415, 422]),
         post("/sign-out", "signOut", "End the session of who asks").done().fails(&[500, 503]),
-        get("/agent", "showDesk", "An agent's page").page().empty_as(303, "Nobody has signed in; Location is where to"),
+        get("/agent", "showDesk", "An agent's page")
+            .page()
+            .page_as(403, "Who asks is no agent; the page says where to go")
+            .empty_as(303, "Nobody has signed in; Location is where to"),
         get("/agent/events", "followDesk", "The sections of an agent's page as they change, as server-sent events")
             .other("text/event-stream")
+            .page_as(403, "Who asks is no agent; the page says where to go")
             .empty_as(303, "Nobody has signed in; Location is where to"),
         get("/agent.js", "getDeskScript", "The script of an agent's page").other("text/javascript"),
         post("/hooks/{id}", "takeHook", "A forge tells of a push")

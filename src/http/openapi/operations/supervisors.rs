@@ -1,7 +1,7 @@
 //! Pages for supervisors.
 
-use super::operation::{Operation, get};
-use crate::http::pages::{ContactQuery, DaysQuery, Filled};
+use super::operation::{Operation, get, post};
+use crate::http::pages::{ContactQuery, DaysQuery, Filled, Marked};
 
 pub(super) fn all() -> Vec<Operation> {
     const NOBODY: &str = "Nobody has signed in; Location is where to";
@@ -9,7 +9,8 @@ pub(super) fn all() -> Vec<Operation> {
     const UNKNOWN: &str = "There is no such campaign or contact; the page says so";
     let page = |operation: Operation| {
         let page = operation.page().empty_as(303, NOBODY).page_as(400, WRONG).page_as(404, UNKNOWN).page_as(422, WRONG);
-        page.page_as(500, "The daemon failed; the page says so")
+        page.page_as(403, "The role of who asks does not see it; the page says what does")
+            .page_as(500, "The daemon failed; the page says so")
             .page_as(503, "The store does not answer; the page says so")
     };
     vec![
@@ -17,6 +18,18 @@ pub(super) fn all() -> Vec<Operation> {
         page(get("/campaigns/{campaign}", "showCampaign", "How a campaign does, with plots").query::<DaysQuery>()),
         page(get("/campaigns/{campaign}/contacts", "showContacts", "A campaign's contacts").query::<Filled>()),
         page(get("/campaigns/{campaign}/contacts/{customer}", "showContactPage", "A contact").query::<ContactQuery>()),
+        post("/campaigns/{campaign}/contacts/{customer}", "markByForm", "Set a business result, by the page's form")
+            .form::<Marked>()
+            .page()
+            .empty_as(303, "It is set; Location is the page")
+            .page_as(400, "What was filled in is wrong; the page says what")
+            .page_as(403, "Only supervisors may, and by the form of their own page")
+            .page_as(404, UNKNOWN)
+            .page_as(409, "It can't be set; the page says why")
+            .page_as(422, "What was filled in can't be; the page says what")
+            .page_as(500, "The daemon failed; the page says so")
+            .page_as(503, "The store does not answer; the page says so")
+            .fails(&[400, 415, 422]),
         get("/pages.js", "getPagesScript", "The script of these pages").other("text/javascript"),
     ]
 }
