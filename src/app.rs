@@ -217,6 +217,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         clock,
         access,
         sign_ins: http::SignIns::default(),
+        sessions: http::Sessions::new(settings.http.session_idle),
         outbox: outbox_counts,
         today: http::NewestToday::default(),
         dispatches: Arc::clone(&store) as Arc<dyn Dispatches>,
