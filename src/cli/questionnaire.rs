@@ -13,9 +13,12 @@ use super::{
     target::Target,
     text::{Table, or_dash, short_revision},
 };
-use crate::http::wire::questionnaire::{
-    AnswerView, AnswersEvent, CountsView, FilledView, GivenView, QuestionCountsView, QuestionView, QuestionnaireView,
-    SaveQuestionnaire, VersionCountsView,
+use crate::http::wire::{
+    cursor,
+    questionnaire::{
+        AnswerView, AnswersEvent, CountsView, FilledView, GivenView, QuestionCountsView, QuestionView,
+        QuestionnaireView, SaveQuestionnaire, VersionCountsView,
+    },
 };
 
 /// The columns of CSV before the answers.
@@ -112,7 +115,8 @@ pub(super) async fn run(args: Args, target: &Target) -> Result<Exit, Failure> {
 async fn list(client: &Client, campaign: &str, after: Option<&str>, format: ListFormat) -> Result<(), Failure> {
     let mut out = Out::stdout();
     let questions = if format == ListFormat::Csv { header(client, campaign, &mut out).await? } else { Vec::new() };
-    let query: Vec<(&str, &str)> = after.map(|after| ("after", after)).into_iter().collect();
+    let cursor = after.map(|after| cursor::behind(cursor::ANSWERS, after));
+    let query: Vec<(&str, &str)> = cursor.as_deref().map(|cursor| ("cursor", cursor)).into_iter().collect();
     let response = client.stream_with(&["campaigns", campaign, "questionnaire", "answers"], &query).await?;
     let pieces = response.bytes_stream().map(|piece| piece.map_err(|error| client.unreachable(&error)));
     let mut lines = Lines::new(pieces);

@@ -129,7 +129,7 @@ fn agent(id: &str) -> Result<AgentId, ApiError> {
 fn callback(wanted: &Callback) -> Result<CallbackWanted, ApiError> {
     let at = CallbackAt::parse(&wanted.at).ok_or_else(|| {
         let hint = "write 2026-03-04T15:00 for a time where the customer is, or with an offset such as +08:00 or Z";
-        ApiError::bad_request(format!("{:?} is no date and time", wanted.at), hint)
+        ApiError::unprocessable(format!("{:?} is no date and time", wanted.at), hint)
     })?;
     Ok(CallbackWanted { at, same_agent: wanted.same_agent })
 }

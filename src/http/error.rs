@@ -57,6 +57,11 @@ impl ApiError {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, error, hint)
     }
 
+    /// The request is well formed, and can't be.
+    pub(super) fn unprocessable(error: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, error, hint)
+    }
+
     /// A loop does not take or answer the command now.
     pub(super) fn busy(loop_name: &str) -> Self {
         let error = format!("the {loop_name} loop does not take commands now");

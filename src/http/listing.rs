@@ -315,7 +315,7 @@ fn check_state(state: &str) -> Result<&str, ApiError> {
         return Ok(state);
     }
     let hint = "use fresh, in_progress, on_call, ended, or how it ended, such as reached";
-    Err(ApiError::bad_request(format!("no contact is in state {state:?}"), hint))
+    Err(ApiError::unprocessable(format!("no contact is in state {state:?}"), hint))
 }
 
 /// The name of how a contact stands.

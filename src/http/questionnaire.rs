@@ -20,9 +20,14 @@ use super::{
     change::Change,
     error::ApiError,
     lines::{answer, line},
+    paging,
     state::ServerState,
-    wire::questionnaire::{
-        AnswersEvent, CountsView, FilledView, QuestionnaireView, SaveQuestionnaire, VersionCountsView,
+    wire::{
+        cursor,
+        forms::ATTEMPT,
+        questionnaire::{
+            AnswersEvent, CountsView, FilledView, QuestionnaireView, SaveQuestionnaire, VersionCountsView,
+        },
     },
 };
 use crate::{
@@ -56,6 +61,7 @@ const BODY: &str = "send {\"base\": SEQUENCE, \"answers\": {\"QUESTION\": ANSWER
 #[serde(deny_unknown_fields)]
 pub(super) struct AttemptQuery {
     /// Of which attempt; of the call at hand unless given.
+    #[schemars(regex(pattern = ATTEMPT))]
     attempt: Option<String>,
 }
 
@@ -251,7 +257,10 @@ fn not_saved(refusal: &NotSaved) -> ApiError {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
-    after: Option<String>,
+    /// Where it begins: what `next` of the last line said.
+    cursor: Option<String>,
+    /// How many there may be; all unless given.
+    #[schemars(range(min = 1))]
     limit: Option<u32>,
 }
 
@@ -262,8 +271,10 @@ pub(super) async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let campaign = campaign_id(&campaign)?;
-    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `after` and `limit`"))?;
-    let after = query.after.as_deref().map(parse_attempt).transpose()?;
+    let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), "use `cursor` and `limit`"))?;
+    let after: Option<String> = paging::after(cursor::ANSWERS, query.cursor.as_deref())?;
+    let after = after.map(|after| AttemptId::parse(&after).ok_or_else(paging::no_cursor)).transpose()?;
+    paging::limit(query.limit, u32::MAX, u32::MAX)?;
     let listing = Listing { state, campaign: campaign.clone(), left: query.limit };
     // Whether there is such a campaign is told before anything else.
     let (first, rest) = listing.page(after).await?;
@@ -303,7 +314,7 @@ impl Listing {
         if is_full && !is_enough {
             return Ok((lines.into(), Some((self, last))));
         }
-        let next = last.filter(|_| is_full).map(|attempt| attempt.to_string());
+        let next = last.filter(|_| is_full).map(|attempt| cursor::behind(cursor::ANSWERS, attempt));
         lines.extend(line(&AnswersEvent::Done { next }));
         Ok((lines.into(), None))
     }

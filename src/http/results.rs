@@ -248,7 +248,7 @@ pub(super) fn span(
         && begin >= end
     {
         let error = format!("from {} is not before to {}", from.unwrap_or_default(), to.unwrap_or_default());
-        return Err(ApiError::bad_request(error, "give the earlier one as `from`; a day as `to` is counted whole"));
+        return Err(ApiError::unprocessable(error, "give the earlier one as `from`; a day as `to` is counted whole"));
     }
     Ok((begin, end))
 }
@@ -258,7 +258,7 @@ fn instant(name: &str, text: &str, days: i64, zone: &TimeZone) -> Result<Timesta
     let wrong = || {
         let error = format!("{name}: {text:?} is neither a time with its offset nor a day");
         let hint = "write 2031-03-01T09:00:00+08:00, 2031-03-01T01:00:00Z or 2031-03-01; `+` is %2B in an address";
-        ApiError::bad_request(error, hint)
+        ApiError::unprocessable(error, hint)
     };
     // A `+` that was not escaped comes as a space.
     if let Ok(at) = text.parse().or_else(|_| text.replace(' ', "+").parse()) {
@@ -276,18 +276,18 @@ pub(super) fn result(name: &str) -> Result<CallResult, ApiError> {
     CallResult::parse(name.trim()).ok_or_else(|| {
         let all: Vec<&str> = CallResult::ALL.iter().map(|result| result.as_str()).collect();
         let error = format!("result: there is no result {name:?}");
-        ApiError::bad_request(error, format!("use some of these, with commas between them: {}", all.join(", ")))
+        ApiError::unprocessable(error, format!("use some of these, with commas between them: {}", all.join(", ")))
     })
 }
 
 /// A business result by its id, and its sub-result.
 pub(super) fn business(result: Option<&str>, wanted: Option<&str>) -> Result<Option<BusinessWanted>, ApiError> {
     let wrong = |name: &str, text: &str| {
-        ApiError::bad_request(format!("{name}: {text:?} is no id"), "use one of business-results.toml")
+        ApiError::unprocessable(format!("{name}: {text:?} is no id"), "use one of business-results.toml")
     };
     let Some(result) = result else {
         return match wanted {
-            Some(_) => Err(ApiError::bad_request("sub_result is given without business_result", "give both")),
+            Some(_) => Err(ApiError::unprocessable("sub_result is given without business_result", "give both")),
             None => Ok(None),
         };
     };
@@ -300,28 +300,28 @@ pub(super) fn business(result: Option<&str>, wanted: Option<&str>) -> Result<Opt
 /// An agent by id.
 pub(super) fn agent(id: &str) -> Result<AgentId, ApiError> {
     AgentId::parse(id).map_err(|error| {
-        ApiError::bad_request(format!("agent: {id:?} is no id: it {error}"), "`dialops agents list` shows them")
+        ApiError::unprocessable(format!("agent: {id:?} is no id: it {error}"), "`dialops agents list` shows them")
     })
 }
 
 /// A category by id.
 pub(super) fn category(id: &str) -> Result<CategoryId, ApiError> {
     CategoryId::parse(id).map_err(|error| {
-        ApiError::bad_request(format!("category: {id:?} is no id: it {error}"), "use one of categories.toml")
+        ApiError::unprocessable(format!("category: {id:?} is no id: it {error}"), "use one of categories.toml")
     })
 }
 
 fn rule(text: &str) -> Result<BusinessKey, ApiError> {
     BusinessKey::parse(text).ok_or_else(|| {
         let error = format!("rule: {text:?} names no business rule");
-        ApiError::bad_request(error, "write a business result of the campaign's rules, or result/sub-result")
+        ApiError::unprocessable(error, "write a business result of the campaign's rules, or result/sub-result")
     })
 }
 
 fn revision(text: &str) -> Result<RevisionPrefix, ApiError> {
     RevisionPrefix::parse(text).ok_or_else(|| {
         let error = format!("revision: {text:?} is no commit");
-        ApiError::bad_request(error, "give the first digits of its id, at least 4 of 0-9 and a-f")
+        ApiError::unprocessable(error, "give the first digits of its id, at least 4 of 0-9 and a-f")
     })
 }
 

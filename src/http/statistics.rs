@@ -83,7 +83,7 @@ fn quarter(name: &str, at: Option<Timestamp>) -> Result<Option<Quarter>, ApiErro
     let begins = |at| {
         Quarter::beginning(at).ok_or_else(|| {
             let error = format!("{name}: {at} is not on a quarter of an hour, by which calls are counted");
-            ApiError::bad_request(error, "give a day, or a time at :00, :15, :30 or :45")
+            ApiError::unprocessable(error, "give a day, or a time at :00, :15, :30 or :45")
         })
     };
     at.map(begins).transpose()

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use self::{
     business::{BusinessResultView, CancelledView, ScheduledView},
@@ -652,4 +652,14 @@ impl From<&Next> for NextView {
         let ready_at = (next.ready_at > Timestamp::MIN).then(|| next.ready_at.to_string());
         Self { kind: kind.to_owned(), number_index: next.number + 1, ready_at }
     }
+}
+
+/// A whole number, also written as one with a point: to JSON Schema they are the same.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else { return Ok(None) };
+    // Those are exact.
+    let exact = |number: f64| number.fract() == 0.0 && number.abs() < 9e15;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
+    let rounded = number.as_f64().filter(|number| exact(*number)).map(|number| number as i64);
+    number.as_i64().or(rounded).map(Some).ok_or_else(|| D::Error::custom(format!("{number} is no whole number")))
 }

@@ -47,7 +47,7 @@ async fn paged(served: &Served, path: &str, of: &str) -> Vec<Value> {
         assert_eq!(status, StatusCode::OK, "{page}");
         rows.extend(page[of].as_array().unwrap().iter().cloned());
         match page["next"].as_str() {
-            Some(next) => after = format!("&after={}", next.replace(' ', "%20")),
+            Some(next) => after = format!("&cursor={}", next.replace(' ', "%20")),
             None => return rows,
         }
     }
@@ -114,8 +114,8 @@ async fn what_is_wrong_is_told_with_what_to_do() {
     let contacts = "/api/v1/campaigns/spring/contacts";
     for (path, query, hint) in [
         (RESULTS, "colour=red", "`business_result`"),
-        (RESULTS, "after=nonsense", "`a3-17`"),
-        (RESULTS, "after=a9-17", "`a3-17`"),
+        (RESULTS, "cursor=nonsense", "`next`"),
+        (RESULTS, "cursor=a9-17", "`next`"),
         (RESULTS, "from=yesterday", "2031-03-01"),
         (RESULTS, "from=2031-03-01T09:00:00", "2031-03-01T01:00:00Z"),
         (RESULTS, "from=2031-03-02&to=2031-03-01", "the earlier one"),
@@ -139,9 +139,12 @@ async fn what_is_wrong_is_told_with_what_to_do() {
         ("/api/v1/campaigns/spring/contacts/C-1", "masked=true", "`unmasked`"),
     ] {
         let (status, body) = ask(&served, &format!("{path}?{query}")).await;
-        assert_eq!(status, StatusCode::BAD_REQUEST, "{path}?{query}: {body}");
+        // What is no question at all is told apart from what can't be.
+        let malformed = ["cursor", "limit", "colour", "masked", "connected"].iter().any(|name| query.starts_with(name));
+        let wanted = if malformed { StatusCode::BAD_REQUEST } else { StatusCode::UNPROCESSABLE_ENTITY };
+        assert_eq!(status, wanted, "{path}?{query}: {body}");
         assert!(body["hint"].as_str().unwrap().contains(hint), "{path}?{query}: {body}");
-        assert!(!body["error"].as_str().unwrap().is_empty());
+        assert!(!body["detail"].as_str().unwrap().is_empty());
     }
     for path in [
         "/api/v1/campaigns/sprung/results",

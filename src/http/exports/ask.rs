@@ -64,10 +64,10 @@ async fn checked(state: &ServerState, actor: &Actor, asked: &AskExport) -> Resul
         let error = format!("the role {} sees numbers and attributes masked only", actor.role);
         return Err(ApiError::new(StatusCode::FORBIDDEN, error, "ask for it masked, or ask an admin"));
     }
-    let reason = reason(&asked.reason).map_err(|error| ApiError::bad_request(error.to_string(), "say why"))?;
+    let reason = reason(&asked.reason).map_err(|error| ApiError::unprocessable(error.to_string(), "say why"))?;
     if let Some(recipient) = &asked.recipient {
         check_recipient(recipient)
-            .map_err(|error| ApiError::bad_request(format!("recipient: {error}"), "give the public key, age1…"))?;
+            .map_err(|error| ApiError::unprocessable(format!("recipient: {error}"), "give the public key, age1…"))?;
     }
     let campaign = known_campaign(state, &asked.campaign).await?;
     let now = state.clock.now().wall;
@@ -87,7 +87,7 @@ async fn checked(state: &ServerState, actor: &Actor, asked: &AskExport) -> Resul
 }
 
 fn none_of(name: &str, given: &str, those: &str) -> ApiError {
-    ApiError::bad_request(format!("{name}: {given:?} is none"), format!("use {those}"))
+    ApiError::unprocessable(format!("{name}: {given:?} is none"), format!("use {those}"))
 }
 
 /// A campaign that the store has, also one that is retired.
@@ -105,13 +105,14 @@ async fn filter(state: &ServerState, campaign: &CampaignId, asked: &AskExport) -
     let at = |name: &str, text: &Option<String>| {
         let time = |text: &String| {
             let error = format!("{name}: {text:?} is no time");
-            text.parse::<Timestamp>().map_err(|_| ApiError::bad_request(error, "write it as 2031-03-01T09:00:00+08:00"))
+            text.parse::<Timestamp>()
+                .map_err(|_| ApiError::unprocessable(error, "write it as 2031-03-01T09:00:00+08:00"))
         };
         text.as_ref().map(time).transpose()
     };
     let (from, until) = (at("from", &asked.from)?, at("until", &asked.until)?);
     if from.zip(until).is_some_and(|(from, until)| from >= until) {
-        return Err(ApiError::bad_request("`from` is not before `until`", "the first is taken in, the last is not"));
+        return Err(ApiError::unprocessable("`from` is not before `until`", "the first is taken in, the last is not"));
     }
     let result =
         |text: &String| CallResult::parse(text).ok_or_else(|| none_of("result", text, "a result such as busy"));
@@ -138,7 +139,7 @@ fn attributes(state: &ServerState, ids: &[String]) -> Result<Vec<AttributeId>, A
     let defined = generation.as_ref().map(|generation| &generation.definitions.attributes);
     let mut known: Vec<AttributeId> = Vec::new();
     if ids.len() > ATTRIBUTES_MAX {
-        return Err(ApiError::bad_request("attributes: too many", "name each once"));
+        return Err(ApiError::unprocessable("attributes: too many", "name each once"));
     }
     for text in ids {
         let id = AttributeId::parse(text).ok().filter(|id| defined.is_some_and(|defined| defined.contains_key(id)));
@@ -162,7 +163,7 @@ fn end(state: &ServerState, lasting: Option<&str>, now: Timestamp) -> Result<Tim
     };
     if lasting > longest {
         let hint = "ask for less; `[exports] longest` of the settings says how much that is";
-        return Err(ApiError::bad_request(format!("expiresIn: longer than {} s", longest.as_secs()), hint));
+        return Err(ApiError::unprocessable(format!("expiresIn: longer than {} s", longest.as_secs()), hint));
     }
     let lasting = SignedDuration::try_from(lasting).unwrap_or(SignedDuration::MAX);
     Ok(now.checked_add(lasting).unwrap_or(Timestamp::MAX))

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use crate::http::{
     idempotency::{KEY_LENGTH_MAX, KEY_LENGTH_MIN},
-    wire::forms::{PRINTABLE, SLUG},
+    wire::forms::{ATTEMPT, PRINTABLE, SLUG},
 };
 
 /// Parameters of a path, as its braces name them.
@@ -27,6 +27,7 @@ fn of_name(path: &str, name: &str) -> Json {
         "customer" => ("The customer's id, percent-encoded".to_owned(), printable()),
         "batch" => ("The batch's name, percent-encoded".to_owned(), printable()),
         "id" if path.starts_with("/api/") => ("Its number".to_owned(), json!({ "type": "integer", "minimum": 1 })),
+        "attempt" => ("The attempt's id".to_owned(), json!({ "type": "string", "pattern": ATTEMPT })),
         _ => slug("Its id"),
     };
     json!({ "name": name, "in": "path", "required": true, "description": about, "schema": schema })

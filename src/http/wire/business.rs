@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::forms::{ATTEMPT, NAME};
+use super::forms::{ATTEMPT, NAME, SLUG, TIME};
 use crate::{
     domain::{
         business::{self, BusinessKey, NOTE_LENGTH_MAX},
@@ -34,6 +34,7 @@ pub struct SetBusinessResult {
     #[schemars(regex(pattern = ATTEMPT))]
     pub attempt: Option<String>,
     /// Who achieved it; the agent of the attempt unless given.
+    #[schemars(regex(pattern = SLUG))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
     /// The call that the customer wants; only with a result that has `schedules_callback`.
@@ -47,6 +48,7 @@ pub struct SetBusinessResult {
 pub struct Callback {
     /// When: RFC 3339, or a date and a time without an offset, which are of the zone that governs the number's
     /// calling hours.
+    #[schemars(regex(pattern = TIME))]
     pub at: String,
     /// Whether by the agent who achieved the result; else by anyone of the queue.
     #[serde(default)]

@@ -9,6 +9,9 @@ pub const RESULTS: &str = "results";
 /// The list of contacts of a campaign, by customer.
 pub const CONTACTS: &str = "contacts";
 
+/// Questionnaires of a campaign.
+pub const ANSWERS: &str = "answers";
+
 /// Exports, newest first.
 pub const EXPORTS: &str = "exports";
 

@@ -1,7 +1,7 @@
 //! JSON of what others are told: callbacks and text messages.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::{Deserialize, Serialize};
 
 use super::{forms::SLUG, text};
 use crate::store::{AllDispatchCounts, DispatchCounts, DispatchRecord, TRIED_FOR};
@@ -120,21 +120,11 @@ pub struct Meant {
     #[schemars(regex(pattern = SLUG))]
     pub campaign: Option<String>,
     /// That one alone.
-    #[serde(default, deserialize_with = "whole")]
+    #[serde(default, deserialize_with = "super::whole")]
     pub id: Option<i64>,
     /// Those to be sent too.
     #[serde(default)]
     pub pending: bool,
-}
-
-/// A whole number, also written as one with a point: to JSON Schema they are the same.
-fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else { return Ok(None) };
-    // Those are exact.
-    let exact = |number: f64| number.fract() == 0.0 && number.abs() < 9e15;
-    #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
-    let rounded = number.as_f64().filter(|number| exact(*number)).map(|number| number as i64);
-    number.as_i64().or(rounded).map(Some).ok_or_else(|| D::Error::custom(format!("{number} is no whole number")))
 }
 
 /// Its answer.

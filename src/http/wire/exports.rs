@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text;
+use super::{
+    forms::{PRINTABLE, SLUG},
+    text,
+};
 use crate::{exports::Progress, store::ExportRecord};
 
 /// What every answer about an export says.
@@ -17,6 +20,7 @@ pub struct AskExport {
     /// `contacts` or `attempts`.
     pub what: String,
     /// Of which campaign.
+    #[schemars(regex(pattern = SLUG))]
     pub campaign: String,
     /// `csv`, `jsonl` or `xlsx`.
     pub format: String,
@@ -32,6 +36,7 @@ pub struct AskExport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipient: Option<String>,
     /// Only of this batch.
+    #[schemars(regex(pattern = PRINTABLE))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,
     /// Only attempts placed at this time or later; of contacts the newest attempt counts.

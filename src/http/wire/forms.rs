@@ -15,3 +15,6 @@ pub(in crate::http) const ATTEMPT: &str = "^a[0-9]{1,9}-[0-9]{1,9}$";
 
 /// How long something lasts.
 pub(in crate::http) const DURATION: &str = "^(0|[1-9][0-9]{0,8})[smhd]$";
+
+/// A date and a time, with an offset or without.
+pub(in crate::http) const TIME: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}";

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
-use super::ErrorBody;
+use super::{ErrorBody, forms::ATTEMPT};
 use crate::{
     domain::survey::{
         AnswerKind, Goto, Question, Target,
@@ -62,13 +62,22 @@ pub fn answers(answers: &Answers) -> AnswersView {
 #[serde(deny_unknown_fields)]
 pub struct SaveQuestionnaire {
     /// Of which attempt; of the call at hand unless given.
+    #[schemars(regex(pattern = ATTEMPT))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<String>,
     /// The `sequence` of the state that this builds on.
+    #[schemars(range(max = 4_294_967_295_u32))]
+    #[serde(deserialize_with = "whole")]
     pub base: u32,
     /// All answers by question, `null` for none; what is left out is taken back. What is stored unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answers: Option<BTreeMap<String, Option<GivenView>>>,
+}
+
+/// A whole number, also written as one with a point: to JSON Schema they are the same.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = super::whole(deserializer)?.and_then(|number| u32::try_from(number).ok());
+    number.ok_or_else(|| D::Error::custom("base: this is no number that `sequence` has"))
 }
 
 /// What somebody gives as an answer.

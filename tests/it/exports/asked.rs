@@ -69,25 +69,25 @@ async fn until(served: &Served, id: u64, state: &str) -> Value {
 async fn each_bad_input_is_told_and_makes_no_job() {
     let served = served().await;
     for (key, value, status, words) in [
-        ("what", json!("calls"), 400, "what: \"calls\" is none"),
-        ("format", json!("pdf"), 400, "format: \"pdf\" is none"),
-        ("format", json!("CSV"), 400, "format"),
+        ("what", json!("calls"), 422, "what: \"calls\" is none"),
+        ("format", json!("pdf"), 422, "format: \"pdf\" is none"),
+        ("format", json!("CSV"), 422, "format"),
         ("campaign", json!("winter"), 404, "no campaign \"winter\""),
         ("campaign", json!("No Campaign!"), 400, "No Campaign!"),
-        ("reason", json!("  "), 400, "a reason has 1 to 200"),
-        ("reason", json!("x".repeat(201)), 400, "a reason has 1 to 200"),
-        ("reason", json!("a\u{7}b"), 400, "a reason has 1 to 200"),
-        ("recipient", json!("age1nobody"), 400, "recipient: this is no recipient of age"),
-        ("recipient", json!("ssh-ed25519 AAAA"), 400, "recipient"),
-        ("expiresIn", json!("soon"), 400, "expiresIn: \"soon\" is none"),
-        ("expiresIn", json!("0s"), 400, "expiresIn"),
-        ("expiresIn", json!("8d"), 400, "expiresIn: longer than 604800 s"),
+        ("reason", json!("  "), 422, "a reason has 1 to 200"),
+        ("reason", json!("x".repeat(201)), 422, "a reason has 1 to 200"),
+        ("reason", json!("a\u{7}b"), 422, "a reason has 1 to 200"),
+        ("recipient", json!("age1nobody"), 422, "recipient: this is no recipient of age"),
+        ("recipient", json!("ssh-ed25519 AAAA"), 422, "recipient"),
+        ("expiresIn", json!("soon"), 422, "expiresIn: \"soon\" is none"),
+        ("expiresIn", json!("0s"), 422, "expiresIn"),
+        ("expiresIn", json!("8d"), 422, "expiresIn: longer than 604800 s"),
         ("batch", json!("nowhere"), 404, "no batch \"nowhere\""),
-        ("from", json!("yesterday"), 400, "from: \"yesterday\" is no time"),
-        ("until", json!("2031-03-01"), 400, "until"),
-        ("result", json!("nice"), 400, "result: \"nice\" is none"),
-        ("businessResult", json!("a/b/c"), 400, "businessResult"),
-        ("attributes", json!(["surname"]), 400, "attributes: \"surname\" is none"),
+        ("from", json!("yesterday"), 422, "from: \"yesterday\" is no time"),
+        ("until", json!("2031-03-01"), 422, "until"),
+        ("result", json!("nice"), 422, "result: \"nice\" is none"),
+        ("businessResult", json!("a/b/c"), 422, "businessResult"),
+        ("attributes", json!(["surname"]), 422, "attributes: \"surname\" is none"),
         ("attributes", json!("surname"), 400, "the body is not an export"),
         ("colour", json!("red"), 400, "unknown field `colour`"),
         ("unmasked", json!("yes"), 400, "the body is not an export"),
@@ -95,7 +95,7 @@ async fn each_bad_input_is_told_and_makes_no_job() {
         let mut body = good();
         body[key] = value.clone();
         let (found, said) = post(&served, &body).await;
-        let error = said["error"].as_str().unwrap_or_default();
+        let error = said["detail"].as_str().unwrap_or_default();
         assert!(found == status && error.contains(words), "{key} = {value}: {found} {said}");
         assert!(!said["hint"].as_str().unwrap().is_empty());
     }
@@ -103,11 +103,11 @@ async fn each_bad_input_is_told_and_makes_no_job() {
         let mut body = good();
         body.as_object_mut().unwrap().remove(missing);
         let (status, said) = post(&served, &body).await;
-        assert!(status == 400 && said["error"].as_str().unwrap().contains(missing), "{missing}: {said}");
+        assert!(status == 400 && said["detail"].as_str().unwrap().contains(missing), "{missing}: {said}");
     }
     let mut turned = good();
     (turned["from"], turned["until"]) = (json!("2031-03-02T00:00:00Z"), json!("2031-03-01T00:00:00Z"));
-    assert_eq!(post(&served, &turned).await.0, 400);
+    assert_eq!(post(&served, &turned).await.0, 422);
     assert_eq!(get(&served, "/api/v1/exports").await.1["exports"], json!([]));
     for path in ["/api/v1/exports/1", "/api/v1/exports/x", "/api/v1/exports/1/file", "/api/v1/exports/-1"] {
         assert_eq!(get(&served, path).await.0, 404, "{path}");
@@ -169,7 +169,7 @@ async fn an_export_expires_by_the_clock_and_is_not_served_a_moment_longer() {
     assert_eq!(get(&served, "/api/v1/exports/1/file").await.0, 200);
     served.clock.advance(Duration::from_secs(1));
     let (status, said) = get(&served, "/api/v1/exports/1/file").await;
-    assert!(status == 410 && said["error"] == "export 1 is expired", "before anybody has taken it away: {said}");
+    assert!(status == 410 && said["detail"] == "export 1 is expired", "before anybody has taken it away: {said}");
     served.exports.wake();
     until(&served, 1, "expired").await;
     assert_eq!(std::fs::read_dir(served.exports.spool().folder()).unwrap().count(), 1);
@@ -184,7 +184,7 @@ async fn a_file_that_somebody_has_changed_is_not_served() {
     let entry = std::fs::read_dir(served.exports.spool().folder()).unwrap().next().unwrap().unwrap();
     std::fs::write(entry.path(), "shorter").unwrap();
     let (status, said) = get(&served, "/api/v1/exports/1/file").await;
-    assert!(status == 500 && said["error"].as_str().unwrap().contains("another length"), "{said}");
+    assert!(status == 500 && said["detail"].as_str().unwrap().contains("another length"), "{said}");
     assert_eq!(get(&served, "/api/v1/exports/1").await.1["downloads"], 0);
 }
 
@@ -197,10 +197,11 @@ async fn only_so_many_wait() {
         assert_eq!(post(&served, &good()).await.0, 202);
     }
     let (status, said) = post(&served, &good()).await;
-    assert!(status == 429 && said["error"].as_str().unwrap().contains("100 exports wait"), "{said}");
+    assert!(status == 429 && said["detail"].as_str().unwrap().contains("100 exports wait"), "{said}");
     let first = get(&served, "/api/v1/exports?limit=60").await.1;
-    assert_eq!((&first["exports"][0]["id"], &first["next"]), (&json!(100), &json!(41)));
-    let second = get(&served, "/api/v1/exports?limit=60&before=41").await.1;
+    assert_eq!((&first["exports"][0]["id"], &first["exports"][59]["id"]), (&json!(100), &json!(41)));
+    let next = first["next"].as_str().unwrap();
+    let second = get(&served, &format!("/api/v1/exports?limit=60&cursor={next}")).await.1;
     assert_eq!((second["exports"].as_array().unwrap().len(), &second["next"]), (40, &Value::Null));
     let deleted = reqwest::Client::new().delete(served.tcp_url("/api/v1/exports/7")).bearer_auth(TOKEN).send().await;
     assert_eq!(deleted.unwrap().status().as_u16(), 204);

@@ -168,7 +168,7 @@ fn a_role_sees_what_it_may_and_its_own_exports() {
         assert_eq!(ask(&stage, token, "GET", "/api/v1/exports/1/file", &Value::Null).0, 403);
     }
     let refused = ask(&stage, &sue, "POST", "/api/v1/exports", &body("contacts", "csv", true));
-    assert!(refused.0 == 403 && refused.1["error"].as_str().unwrap().contains("masked only"), "{refused:?}");
+    assert!(refused.0 == 403 && refused.1["detail"].as_str().unwrap().contains("masked only"), "{refused:?}");
     let wait = |token: &str, id: u64| {
         let path = format!("/api/v1/exports/{id}");
         stage.until("it is done", || ask(&stage, token, "GET", &path, &Value::Null).1["state"] == "done");

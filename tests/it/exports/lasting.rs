@@ -69,12 +69,12 @@ fn a_file_goes_when_its_time_is_over() {
     stage.until("it was there", || ["done", "expired"].contains(&view(&stage, id)["state"].as_str().unwrap()));
     stage.until("it is gone", || view(&stage, id)["state"] == "expired" && spooled(&stage).len() == 1);
     let (status, said) = ask(&stage, "stage", "GET", &format!("/api/v1/exports/{id}/file"), &Value::Null);
-    assert!(status == 410 && said["error"].as_str().unwrap().contains("expired"), "{said}");
+    assert!(status == 410 && said["detail"].as_str().unwrap().contains("expired"), "{said}");
     assert_eq!(view(&stage, other)["state"], "done");
     assert!(audited(&stage).contains(&format!("dialops | export.expire | id {id} | done")));
     let body = serde_json::json!({ "what": "contacts", "campaign": CAMPAIGN, "format": "csv", "reason": "r", "expiresIn": "2h" });
     let (status, said) = ask(&stage, "stage", "POST", "/api/v1/exports", &body);
-    assert!(status == 400 && said["error"].as_str().unwrap().contains("longer than 3600 s"), "{said}");
+    assert!(status == 422 && said["detail"].as_str().unwrap().contains("longer than 3600 s"), "{said}");
     stop(daemon, &stage);
 }
 
@@ -96,7 +96,7 @@ fn an_erased_customer_is_in_no_export_any_more() {
     assert_eq!(gone["state"], "withdrawn");
     assert!(gone["why"].as_str().unwrap().contains("a customer was erased"), "{gone}");
     let (status, said) = ask(&stage, "stage", "GET", &format!("/api/v1/exports/{id}/file"), &Value::Null);
-    assert!(status == 410 && said["error"].as_str().unwrap().contains("erased"), "{said}");
+    assert!(status == 410 && said["detail"].as_str().unwrap().contains("erased"), "{said}");
     let anew = make(&stage, "contacts", "csv", serde_json::json!({ "unmasked": true }));
     stage.until("it is done", || view(&stage, anew)["state"] == "done");
     assert!(!holds(SECRET) && !holds(&number::busy(1)) && holds(&number::busy(3)));

@@ -24,15 +24,18 @@ pub(super) fn all() -> Vec<Operation> {
             .more(LINES)
             .query::<AttemptQuery>()
             .json::<Results>()
-            .lines::<Attempt>(),
+            .lines::<Attempt>()
+            .fails(&[422]),
         get("/api/v1/campaigns/{campaign}/statistics", "countCampaign", "A campaign's contacts and attempts, counted")
             .more(STATISTICS)
             .query::<StatisticsQuery>()
-            .json::<StatisticsView>(),
+            .json::<StatisticsView>()
+            .fails(&[422]),
         get("/api/v1/statistics", "countAll", "Contacts and attempts of all campaigns together, counted")
             .more(STATISTICS)
             .query::<StatisticsQuery>()
-            .json::<StatisticsView>(),
+            .json::<StatisticsView>()
+            .fails(&[422]),
         get("/api/v1/campaigns/{campaign}/tally", "getTally", "A campaign's contacts and attempts, counted")
             .json::<TallyView>(),
         get("/api/v1/campaigns/{campaign}/why", "explainCampaign", "Why a campaign dials or does not")

@@ -34,7 +34,8 @@ pub(super) fn all() -> Vec<Operation> {
             .more(LINES)
             .query::<ContactListQuery>()
             .json::<ContactList>()
-            .lines::<ListedContact>(),
+            .lines::<ListedContact>()
+            .fails(&[422]),
         get(CONTACT, "showContact", "A contact with all its numbers and all its attempts")
             .more("Numbers and attributes are masked unless asked otherwise.")
             .query::<ContactQuery>()

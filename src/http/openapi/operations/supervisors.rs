@@ -8,7 +8,7 @@ pub(super) fn all() -> Vec<Operation> {
     const WRONG: &str = "What is asked for is wrong; the page says what";
     const UNKNOWN: &str = "There is no such campaign or contact; the page says so";
     let page = |operation: Operation| {
-        let page = operation.page().empty_as(303, NOBODY).page_as(400, WRONG).page_as(404, UNKNOWN);
+        let page = operation.page().empty_as(303, NOBODY).page_as(400, WRONG).page_as(404, UNKNOWN).page_as(422, WRONG);
         page.page_as(500, "The daemon failed; the page says so")
             .page_as(503, "The store does not answer; the page says so")
     };
