@@ -200,7 +200,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         metrics: Arc::clone(&metrics),
         clock: clock.clone(),
     };
-    let exporting = exports(&settings, &store, &generation, &keyring, &clock);
+    let exporting = exports(&settings, &store, &generation, &keyring, (&metrics, &clock));
     let server = Arc::new(ServerState {
         instance: Instance { name: instance(&settings), version: env!("CARGO_PKG_VERSION").to_owned(), started_at },
         sources: repositories.clone(),
@@ -217,6 +217,7 @@ pub async fn run(settings: Settings, options: Options, shutdown: CancellationTok
         clock,
         access,
         sign_ins: http::SignIns::default(),
+        sessions: http::Sessions::new(settings.http.session_idle),
         outbox: outbox_counts,
         today: http::NewestToday::default(),
         dispatches: Arc::clone(&store) as Arc<dyn Dispatches>,
@@ -320,7 +321,7 @@ fn exports(
     store: &Arc<SqliteStore>,
     generation: &watch::Receiver<Option<Arc<crate::domain::campaign::Generation>>>,
     keyring: &Option<Arc<Keyring>>,
-    clock: &Clock,
+    (metrics, clock): (&Arc<Metrics>, &Clock),
 ) -> exports::Parts {
     let ExportSettings { folder, longest, at_once } = settings.exports.clone();
     let spool = Spool::new(folder, &store.dialog_key());
@@ -330,6 +331,7 @@ fn exports(
         store: Arc::clone(store) as Arc<dyn Store>,
         generation: generation.clone(),
         keyring: keyring.clone(),
+        metrics: Arc::clone(metrics),
         clock: clock.clone(),
     }
 }

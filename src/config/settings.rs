@@ -107,6 +107,8 @@ pub struct HttpSettings {
     pub allowed_uids: Vec<u32>,
     /// The token that opens the API over TCP.
     pub token: Option<SecretRef>,
+    /// How long a session may be left alone.
+    pub session_idle: Duration,
 }
 
 /// The daemon's side of SIP.
@@ -238,6 +240,7 @@ impl Build<'_> {
                 socket: self.folder.join(http.socket.value),
                 allowed_uids: values(http.allowed_uids.value),
                 token: http.token.map(|token| self.secret(token)),
+                session_idle: http.session_idle.value,
             },
             sip: SipSettings { listen: sip.listen.value, receive_buffer: sip.receive_buffer.map(|size| size.value) },
             trunks: file.trunks.value.into_iter().filter_map(|trunk| self.trunk(trunk.value)).collect(),

@@ -93,6 +93,7 @@ pub struct Jobs {
     longest: Duration,
     at_once: usize,
     running: Mutex<BTreeMap<ExportId, Arc<Job>>>,
+    downloads: Mutex<BTreeMap<ExportId, CancellationToken>>,
     news: Notify,
 }
 
@@ -100,7 +101,7 @@ impl Jobs {
     /// At most so many at once, whose files are kept for `longest` at most.
     #[must_use]
     pub fn new(spool: Spool, longest: Duration, at_once: usize) -> Self {
-        Self { spool, longest, at_once, running: Mutex::default(), news: Notify::new() }
+        Self { spool, longest, at_once, running: Mutex::default(), downloads: Mutex::default(), news: Notify::new() }
     }
 
     /// Longest time that a file is kept.
@@ -133,6 +134,31 @@ impl Jobs {
         self.spool.path(&self.spool.name(record))
     }
 
+    /// What is cancelled once the file of an export may not be read on. To be asked for before the store is asked whether
+    /// the file is there.
+    #[must_use]
+    pub fn downloading(&self, id: ExportId) -> CancellationToken {
+        self.downloads().entry(id).or_default().clone()
+    }
+
+    fn downloads(&self) -> MutexGuard<'_, BTreeMap<ExportId, CancellationToken>> {
+        self.downloads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Cuts downloads of files that are not to be there any more: an open file outlives its name.
+    async fn cut_downloads(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let ids: Vec<ExportId> = self.downloads().keys().copied().collect();
+        for id in ids {
+            if store.export(id).await?.is_some_and(|record| record.state == ExportState::Done) {
+                continue;
+            }
+            if let Some(download) = self.downloads().remove(&id) {
+                download.cancel();
+            }
+        }
+        Ok(())
+    }
+
     /// Has the loop look at once.
     pub fn wake(&self) {
         self.news.notify_one();
@@ -149,6 +175,7 @@ impl Jobs {
     /// Stops jobs that the store wants no more, and takes away all files that it does not know as done or as being
     /// written; returns once they are gone.
     pub async fn clear(&self, store: &dyn Store) -> Result<(), ClearError> {
+        self.cut_downloads(store).await?;
         self.stop_unwanted(store).await?;
         let folder = |source| ClearError::Folder { folder: self.spool.folder().display().to_string(), source };
         // A job is entered before its file is there, and leaves once the store knows it as done: asked in this order

@@ -25,6 +25,7 @@ use crate::{
         person::Role,
     },
     store::{ExportFile, ExportRecord, ExportStep, ExportedAttempt, NewAuditEntry, Store, StoreError},
+    telemetry::metrics::Metrics,
 };
 
 /// Contacts or attempts of one look at the store: short, so that its log can shrink meanwhile.
@@ -56,6 +57,8 @@ pub struct Parts {
     pub generation: watch::Receiver<Option<Arc<Generation>>>,
     /// What opens encrypted attributes.
     pub keyring: Option<Arc<Keyring>>,
+    /// Where it is told how many there are.
+    pub metrics: Arc<Metrics>,
     /// Time.
     pub clock: Clock,
 }
@@ -131,6 +134,7 @@ async fn look(parts: &Parts, at_work: &mut JoinSet<()>, shutdown: &CancellationT
             start(parts, record.id, at_work, shutdown).await?;
         }
     }
+    parts.metrics.exports(&parts.store.export_counts().await?);
     Ok(wait)
 }
 

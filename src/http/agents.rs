@@ -74,6 +74,7 @@ pub(super) async fn set(
 pub(super) async fn hang_up(
     State(state): State<Arc<ServerState>>,
     Path(agent): Path<String>,
+    Extension(change): Extension<Change>,
 ) -> Result<StatusCode, ApiError> {
     let talking = |call: &AgentCall| call.stage == CallStage::Talking;
     let agent = AgentId::parse(&agent).map_err(|_| no_agent(&agent))?;
@@ -81,6 +82,7 @@ pub(super) async fn hang_up(
         let error = format!("agent \"{agent}\" talks to nobody");
         return Err(ApiError::new(StatusCode::CONFLICT, error, "the call may have ended by itself"));
     }
+    change.begin(&state).await?;
     state.dialer.try_send(DialCommand::HangUp(agent)).map_err(|_| ApiError::busy("dialling"))?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -4,18 +4,18 @@ use std::{fmt::Write, sync::Arc};
 
 use axum::{extract::RawPathParams, http::StatusCode};
 
-use super::{access::Actor, state::ServerState};
+use super::{access::Actor, error::ApiError, state::ServerState};
 use crate::{
     domain::{
         audit::{Deed, DeedResult},
         ids::{BatchId, CampaignId, CustomerId},
     },
-    store::{NewAuditEntry, Store, keyed::KeyedId},
+    store::{Dispatches, NewAuditEntry, Store, keyed::KeyedId},
 };
 
 /// A change that is asked for: who asks, and what it is about. Handlers make changes of the store through
-/// [`Change::store`], so that the entry is in the transaction of the change; what is no such change is written down
-/// behind it.
+/// [`Change::store`] and [`Change::dispatches`], so that the entry is in the transaction of the change. What is no such
+/// change begins with [`Change::begin`], and what came of it is written down behind it; or a loop writes it down.
 #[derive(Debug, Clone)]
 pub(super) struct Change(NewAuditEntry);
 
@@ -91,6 +91,23 @@ impl Change {
     /// The store, each change through which is written down with this.
     pub(super) fn store(&self, state: &ServerState) -> Arc<dyn Store> {
         state.store.audited(self.0.clone())
+    }
+
+    /// Writes down that it begins, before anything is changed: what is a command to a loop, or takes many transactions,
+    /// leaves a trace even if the daemon ends before it is over. What can't be written down is not done.
+    pub(super) async fn begin(&self, state: &ServerState) -> Result<(), ApiError> {
+        let deed = Deed { result: DeedResult::Began, ..self.0.deed.clone() };
+        Ok(state.store.audit(NewAuditEntry::new(deed)).await?)
+    }
+
+    /// Writes down what is no change, before it is shown: what can't be written down is not shown.
+    pub(super) async fn note(&self, state: &ServerState) -> Result<(), ApiError> {
+        Ok(state.store.audit(self.0.clone()).await?)
+    }
+
+    /// The outbox, each change of which through this is written down with it.
+    pub(super) fn dispatches(&self, state: &ServerState) -> Arc<dyn Dispatches> {
+        state.dispatches.audited_dispatches(self.0.clone())
     }
 
     /// Writes down what came of it.

@@ -82,9 +82,10 @@ pub(super) async fn retry(
     body: Bytes,
 ) -> Result<Json<Moved>, ApiError> {
     let (filter, _) = meant(&body)?;
+    let dispatches = change.about(named(&filter)).dispatches(&state);
     let mut moved = 0;
     loop {
-        let some = state.dispatches.retry_dispatches(&filter, MOVED_AT_ONCE).await?;
+        let some = dispatches.retry_dispatches(&filter, MOVED_AT_ONCE).await?;
         moved += some;
         if some < u64::from(MOVED_AT_ONCE) {
             break;
@@ -106,9 +107,10 @@ pub(super) async fn drop_some(
     let parked = (!pending && filter.id.is_none()).then_some(DispatchState::Parked);
     let filter = DispatchFilter { state: parked, ..filter };
     let why = format!("dropped by {}", change.by());
+    let dispatches = change.about(named(&filter)).dispatches(&state);
     let mut moved = 0;
     loop {
-        let some = state.dispatches.drop_dispatches(&filter, &why, MOVED_AT_ONCE).await?;
+        let some = dispatches.drop_dispatches(&filter, &why, MOVED_AT_ONCE).await?;
         moved += some;
         if some < u64::from(MOVED_AT_ONCE) {
             break;
@@ -117,6 +119,15 @@ pub(super) async fn drop_some(
     found(&filter, moved, "no delivery that is not over has that number")?;
     tracing::warn!(by = change.by(), moved, "deliveries were dropped");
     Ok(Json(Moved { moved }))
+}
+
+/// Which ones, for the audit log: there is an entry for each transaction that has moved some.
+fn named(filter: &DispatchFilter) -> String {
+    let state = filter.state.map(|state| format!("{} ones", state.as_str()));
+    let channel = filter.channel.map(|channel| format!("channel {}", channel.as_str()));
+    let campaign = filter.campaign.as_ref().map(|campaign| format!("campaign {campaign}"));
+    let id = filter.id.map(|id| format!("id {id}"));
+    [state, channel, campaign, id].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn found(filter: &DispatchFilter, moved: u64, error: &str) -> Result<(), ApiError> {

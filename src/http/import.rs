@@ -166,7 +166,8 @@ pub(super) async fn serve(
     let named = subject.named().map(|event| Ok(line(&event)));
     let (sender, mut events) = mpsc::channel(EVENTS_WAITING_MAX);
     // It takes many transactions, and goes on after the answer has begun.
-    change.write_down(&state, DeedResult::Began).await;
+    change.begin(&state).await?;
+    change.was_written();
     let importing = tokio::spawn(run(state, change, subject, rules, format, body, sender));
     let Some(first) = events.recv().await else {
         return Err(failure(importing, columns).await);

@@ -71,6 +71,11 @@ pub(super) async fn list(
     let cursor = Cursor::of(&query, state.store.as_ref(), &campaign).await?;
     let listing = Listing { campaign, wanted, unmasked: query.unmasked, state };
     listing.note(&query, &actor);
+    if listing.unmasked {
+        listing.state.store.tally(&listing.campaign).await?;
+        let object = format!("campaign {}", listing.campaign);
+        results::note_unmasked(&listing.state, &actor, "contacts.unmasked", object).await?;
+    }
     if results::wants_lines(&headers) {
         return listing.lines(cursor).await;
     }

@@ -51,7 +51,7 @@ pub mod wire;
 
 pub use error::ApiError;
 pub use idempotency::{IDEMPOTENCY_KEY, UNDER_WAY};
-pub use people::SignIns;
+pub use people::{Sessions, SignIns};
 pub use router::router;
 pub use serve::{Listeners, serve};
 pub use state::{Instance, ServerState};

@@ -61,6 +61,7 @@ pub(super) async fn post(
     Query(ask): Query<Ask>,
 ) -> Result<Json<Reconciled>, ApiError> {
     let at = ask.source.as_deref().map(|id| sources::place(&state, id)).transpose()?;
+    change.begin(&state).await?;
     if ask.wait {
         return look(&state, change.by(), at, ask.allow_rewrite).await.map(Json);
     }

@@ -19,6 +19,7 @@ use jiff::{
 use super::{
     access::Actor,
     campaigns::{campaign_id, no_customer, removed},
+    change::Change,
     error::ApiError,
     lines::{self, line},
     listing::{View, state_of},
@@ -69,11 +70,25 @@ pub(super) async fn list(
     let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text(), USE))?;
     let filter = filter(&query, &zone(&state).1)?;
     let after = after(&state, &campaign, query.cursor.as_deref()).await?;
+    if query.unmasked {
+        state.store.tally(&campaign).await?;
+        note_unmasked(&state, &actor, "results.unmasked", format!("campaign {campaign}")).await?;
+    }
     if query.cursor.is_none() {
         tracing::info!(%campaign, by = %actor.name, unmasked = query.unmasked, "results are listed");
     }
     let listing = Listing { state, campaign, filter, shown: Shown::asked(query.unmasked) };
     if wants_lines(&headers) { listing.lines(after).await } else { listing.page(after, query.limit).await }
+}
+
+/// Writes into the audit log who is shown details of customers in full, before they are shown.
+pub(super) async fn note_unmasked(
+    state: &ServerState,
+    actor: &Actor,
+    action: &str,
+    object: String,
+) -> Result<(), ApiError> {
+    Change::new(actor, action, object).note(state).await
 }
 
 /// Whether lines are asked for.
@@ -160,6 +175,10 @@ pub(super) async fn detail(
     let why = state.store.why(&campaign, &id, now).await?.ok_or_else(unknown)?;
     let asked = state.store.questionnaires_of_contact(&campaign, &id).await?;
     tracing::info!(%campaign, by = %actor.name, unmasked, "a contact is looked at");
+    if unmasked {
+        let object = format!("campaign {campaign}, contact #{}", why.history.contact.reference.0);
+        note_unmasked(state, actor, "contacts.unmasked", object).await?;
+    }
     let (contact, shown) = (&why.history.contact, Shown::asked(unmasked));
     let live = LiveView::of(&why.history.attempts);
     let generation = state.generation.borrow().clone();

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
-use super::{access::Access, people::SignIns, today::NewestToday};
+use super::{
+    access::Access,
+    people::{Sessions, SignIns},
+    today::NewestToday,
+};
 use crate::{
     clock::Clock,
     config::Loader,
@@ -70,6 +74,8 @@ pub struct ServerState {
     pub access: Access,
     /// How fast passwords may be guessed.
     pub sign_ins: SignIns,
+    /// When sessions were last used.
+    pub sessions: Sessions,
     /// How long an override may hold.
     pub longest_override: Duration,
     /// What a good commit may still wait for.

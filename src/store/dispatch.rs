@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use super::{AttemptRecord, StoreError};
+use super::{AttemptRecord, StoreError, audit::NewAuditEntry};
 use crate::domain::{
     campaign::Callback,
     contact::Contact,
@@ -273,6 +273,9 @@ impl News {
 /// The outbox of a store. Its rows are written by the verbs of [`super::Store`] that write what they tell of.
 #[async_trait]
 pub trait Dispatches: Send + Sync + 'static {
+    /// This outbox: what people retry or drop through it is written down with `entry`, in the transaction of that.
+    fn audited_dispatches(&self, entry: NewAuditEntry) -> Arc<dyn Dispatches>;
+
     /// Where lanes of the outbox are told in which something new is to be sent.
     fn news(&self) -> Arc<News>;
 

@@ -1,5 +1,7 @@
 //! Exports: who asked for what, what became of it, and the rows that go into the files.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -216,6 +218,9 @@ pub trait Exports: Send + Sync + 'static {
 
     /// Those of which there is a file, oldest first.
     async fn done_exports(&self) -> Result<Vec<ExportRecord>, StoreError>;
+
+    /// How many there are in each state; a state without one may be missing.
+    async fn export_counts(&self) -> Result<BTreeMap<ExportState, u64>, StoreError>;
 
     /// Takes a step of an export, if it can be taken; whether it was.
     async fn step_export(&self, id: ExportId, step: ExportStep) -> Result<bool, StoreError>;

@@ -19,7 +19,7 @@ use prometheus::{
 };
 
 use super::{
-    campaign_series, drift, exchange,
+    campaign_series, drift, exchange, exports,
     failures::FailedStep,
     outbox,
     process::{self, Add as _},
@@ -159,6 +159,7 @@ pub struct Metrics {
     engine_errors: IntCounter,
     pub(super) drift: drift::Series,
     pub(super) outbox: outbox::Series,
+    pub(super) exports: exports::Series,
     pub(super) campaign_failures: IntCounterVec,
     sip_receive_buffer: IntGauge,
 }
@@ -235,6 +236,7 @@ impl Metrics {
                 .counter("dialops_engine_errors_total", "Events that did not fit the state they met; each is a bug."),
             drift: drift::Series::new(&declare),
             outbox: outbox::Series::new(&declare),
+            exports: exports::Series::new(&declare),
             campaign_failures: declare.counters(
                 Opts::new("dialops_campaign_failures_total", "Failures of single campaigns in the store, by step."),
                 "step",

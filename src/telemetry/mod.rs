@@ -3,6 +3,7 @@
 mod campaign_series;
 mod drift;
 pub mod exchange;
+mod exports;
 pub mod failures;
 pub mod log;
 pub mod metrics;

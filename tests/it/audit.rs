@@ -80,6 +80,33 @@ fn each_change_is_there_with_who_made_it_and_nothing_personal() {
     daemon.stop();
 }
 
+#[test]
+fn what_is_no_change_of_the_store_begins_with_an_entry() {
+    let stage = stage();
+    let daemon = stage.run();
+    stage.import(&[("c-1", &[number::quick(1)])]);
+    let before = entries(&stage).len();
+    stage.cli(&["reconcile"]);
+    stage.cli(&["contacts", "list", CAMPAIGN]);
+    stage.cli(&["contacts", "list", CAMPAIGN, "--unmasked"]);
+    stage.cli(&["results", CAMPAIGN, "--unmasked"]);
+    stage.cli(&["results", "show", CAMPAIGN, "c-1", "--unmasked"]);
+    let all = entries(&stage);
+    let shown: Vec<_> = all[before..].iter().map(|e| ["action", "object", "result"].map(|key| text(e, key))).collect();
+    let campaign = "campaign spring";
+    assert_eq!(
+        shown,
+        [
+            ["reconcile", "", "began"],
+            ["reconcile", "", "done"],
+            ["contacts.unmasked", campaign, "done"],
+            ["results.unmasked", campaign, "done"],
+            ["contacts.unmasked", "campaign spring, contact #1", "done"],
+        ]
+    );
+    daemon.stop();
+}
+
 fn batch(stage: &Stage) -> String {
     let listed = stage.cli(&["batches", "list", CAMPAIGN, "--format", "json"]);
     let listed: Value = serde_json::from_str(&listed).unwrap();

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use dialops::{
-    domain::results::CallResult,
+    domain::{ids::PersonId, person::Role, results::CallResult},
     http::access::Access,
+    store::people::{Credential, CredentialKind, People as _, Person},
     telemetry::status::{CampaignStatus, Condition, Problem},
 };
+use jiff::ToSpan as _;
 use reqwest::StatusCode;
 use serde_json::Value;
+use sha2::Digest as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::served::{Served, TOKEN};
+use crate::served::{SESSION_IDLE, Served, TOKEN};
 
 async fn get(url: String) -> (StatusCode, String) {
     let response = reqwest::get(url).await.unwrap();
@@ -407,4 +410,47 @@ fn feed(tool: &str, args: &[&str], input: &str) -> Option<(bool, String)> {
     let output = child.wait_with_output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     Some((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
+}
+
+/// A session of somebody, and the cookie that shows it.
+async fn session(served: &Served, who: &str, role: Role) -> String {
+    let id = PersonId::parse(who).unwrap();
+    let since = served.clock.now().wall;
+    served.store.put_person(Person { id: id.clone(), role, password: None, since }).await.unwrap();
+    let secret = format!("session-of-{who}");
+    let digest = sha2::Sha256::digest(&secret).into();
+    let expires_at = since + 12.hours();
+    let credential = Credential { digest, kind: CredentialKind::Session, person: id, expires_at };
+    served.store.add_credential(credential).await.unwrap();
+    format!("dialops_session={secret}")
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_uses_is_over() {
+    let served = Served::start().await;
+    served.apply().await;
+    let (looks, works) = (session(&served, "vera", Role::Viewer).await, session(&served, "anna", Role::Agent).await);
+    let get = async |path: &str, cookie: &str| {
+        let request = reqwest::Client::new().get(served.tcp_url(path)).header("cookie", cookie);
+        request.send().await.unwrap()
+    };
+    let history = async || get("/api/v1/history", &looks).await.status();
+    let page = get("/agent/events", &works).await;
+    assert_eq!(page.status(), StatusCode::OK);
+    let step = SESSION_IDLE - Duration::from_secs(1);
+    for _ in 0..3 {
+        assert_eq!(history().await, StatusCode::OK);
+        served.clock.advance(step);
+        // The page that is open looks by itself, whether the dialling loop is quiet or not.
+        for _ in 0..12 {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            served.dial.send_modify(|_| {});
+        }
+    }
+    assert_eq!(history().await, StatusCode::OK);
+    assert_eq!(get("/agent", &works).await.status(), StatusCode::OK);
+    served.clock.advance(SESSION_IDLE);
+    assert_eq!(history().await, StatusCode::UNAUTHORIZED);
+    assert_eq!(history().await, StatusCode::UNAUTHORIZED);
+    assert_eq!(served.store.credential(&sha2::Sha256::digest("session-of-vera").into()).await.unwrap(), None);
 }

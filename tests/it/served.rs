@@ -51,6 +51,9 @@ pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 /// Longest time that exports are kept.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// How long a session may be left alone.
+pub(crate) const SESSION_IDLE: Duration = Duration::from_secs(1800);
+
 /// A daemon's outside without its inside.
 pub(crate) struct Served {
     pub(crate) socket: PathBuf,
@@ -111,6 +114,7 @@ impl Served {
             clock: clock.clone(),
             access,
             sign_ins: http::SignIns::default(),
+            sessions: http::Sessions::new(SESSION_IDLE),
             longest_override: Duration::from_secs(3600),
             guards: Guards::default(),
             dispatches: store.clone(),

@@ -31,6 +31,8 @@ use crate::{
     domain::{drift::Policy, guards::BadFiles, ids::TrunkId},
 };
 
+/// What NIST SP 800-63B asks for with an overall limit of 12 hours.
+const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 const HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 const SIP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5060);
 
@@ -107,6 +109,8 @@ table! {
         default(Vec::new()) allowed_uids: List<Whole<0, { u32::MAX }>, 0> => [1000],
         /// The token that opens the API over TCP; without one it is closed there.
         optional token: Secret => { file = "/etc/dialops/token" },
+        /// How long a browser's session may be left alone before one has to sign in again; an open agent page counts as use. A session ends after 12 hours in any case.
+        default(SESSION_IDLE) session_idle: Lasting<60, 43_200> => "30m",
     }
 }
 

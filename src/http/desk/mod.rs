@@ -83,6 +83,8 @@ struct Open {
     headers: HeaderMap,
     dial: watch::Receiver<DialStatus>,
     seen: Option<Seen>,
+    /// When it was last looked at whether it may be open.
+    looked_at: Option<Duration>,
     sent: Sections,
 }
 
@@ -94,7 +96,7 @@ pub(super) async fn events(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let agent = agent_of(&actor)?;
     let dial = state.dial.clone();
-    let open = Open { state, agent, headers, dial, seen: None, sent: Sections::default() };
+    let open = Open { state, agent, headers, dial, seen: None, looked_at: None, sent: Sections::default() };
     let events = stream::unfold(Some(open), |open| async move {
         let mut open = open?;
         let event = open.next().await?;
@@ -116,8 +118,13 @@ impl Open {
             if matches!(looked, Ok(Err(_))) {
                 return None;
             }
-            if (is_look || !waited) && !self.may_stay().await {
-                return Some(None);
+            // Where calls come and go all the time no wait is ever over.
+            let now = self.state.clock.now().mono;
+            if is_look || self.looked_at.is_none_or(|at| now.saturating_sub(at) >= LOOK_EVERY) {
+                self.looked_at = Some(now);
+                if !self.may_stay().await {
+                    return Some(None);
+                }
             }
             let seen = Seen::of(&self.state, &self.agent);
             if !is_look && self.seen.as_ref() == Some(&seen) {

@@ -4,16 +4,17 @@ use std::{io, sync::Arc};
 
 use axum::{
     Extension,
-    body::Body,
+    body::{Body, Bytes},
     extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use futures_util::{StreamExt, stream};
 use tokio::{
     fs::File,
-    io::{AsyncReadExt, AsyncSeekExt, SeekFrom},
+    io::{AsyncReadExt, AsyncSeekExt, SeekFrom, Take},
 };
-use tokio_util::io::ReaderStream;
+use tokio_util::{io::ReaderStream, sync::CancellationToken};
 
 use super::own;
 use crate::{
@@ -27,6 +28,9 @@ use crate::{
 
 /// Bytes of one piece.
 const PIECE_BYTES: usize = 64 * 1024;
+
+/// A file that is being downloaded, and what ends that early.
+type Download = (ReaderStream<Take<File>>, CancellationToken);
 
 /// Says of a file what it holds to whoever does not read its name.
 const PERSONAL_DATA: &str = "x-personal-data";
@@ -52,11 +56,13 @@ pub(in crate::http) async fn download(
         }
         None => None,
     };
+    // Before the store says that it is there: who takes it back later finds it.
+    let cut = state.exports.downloading(record.id);
     if !change.store(&state).count_download(record.id).await? {
         return Err(gone(&record));
     }
     tracing::info!(id = %record.id, by = change.by(), "an export is downloaded");
-    served(&record, found, file, part).await.map_err(|error| unreadable(&record, &error))
+    served(&record, found, file, part, cut).await.map_err(|error| unreadable(&record, &error))
 }
 
 /// What is there to download, for somebody who may.
@@ -132,10 +138,12 @@ async fn served(
     found: &ExportFile,
     mut file: File,
     part: Option<(u64, u64)>,
+    cut: CancellationToken,
 ) -> io::Result<Response> {
     let (first, length) = part.map_or((0, found.bytes), |(first, last)| (first, last - first + 1));
     file.seek(SeekFrom::Start(first)).await?;
-    let body = Body::from_stream(ReaderStream::with_capacity(file.take(length), PIECE_BYTES));
+    let pieces = ReaderStream::with_capacity(file.take(length), PIECE_BYTES);
+    let body = Body::from_stream(stream::unfold(Some((pieces, cut)), next_piece));
     let kind = match (&record.asked.recipient, record.asked.format) {
         (Some(_), _) => "application/octet-stream",
         (None, ExportFormat::Csv) => "text/csv; charset=utf-8; header=present",
@@ -159,6 +167,17 @@ async fn served(
         response.headers_mut().insert(header::CONTENT_RANGE, range);
     }
     Ok(response)
+}
+
+/// The next piece, as long as the file may be read on. Then the connection is cut, so that nobody takes what came for all
+/// of it.
+async fn next_piece(download: Option<Download>) -> Option<(io::Result<Bytes>, Option<Download>)> {
+    let (mut pieces, cut) = download?;
+    tokio::select! {
+        biased;
+        () = cut.cancelled() => Some((Err(io::Error::other("the export was taken away")), None)),
+        piece = pieces.next() => piece.map(|piece| (piece, Some((pieces, cut)))),
+    }
 }
 
 #[cfg(test)]

@@ -3,16 +3,17 @@
 mod accounts;
 mod password;
 mod secret;
+mod sessions;
 mod sign_in;
 
 use axum::http::{HeaderMap, Method, header};
 use secrecy::{ExposeSecret, SecretString};
 
-pub use self::password::SignIns;
 pub(super) use self::{
     accounts::{PeopleQuery, list, make, remove, set_password, sign_out_everywhere, token},
     sign_in::{Filled, SIGN_IN, form, leave, post, sign_in_for},
 };
+pub use self::{password::SignIns, sessions::Sessions};
 use super::{
     access::{Actor, Denied},
     error::ApiError,
@@ -47,7 +48,7 @@ pub(super) async fn by_session(
     method: &Method,
 ) -> Result<Option<Actor>, Result<Denied, ApiError>> {
     let Some(session) = secret::of_cookie(headers) else { return Ok(None) };
-    let found = holder(state, session.expose_secret(), CredentialKind::Session).await.map_err(Err)?;
+    let found = of_session(state, &session).await.map_err(Err)?;
     if found.is_some() && !method.is_safe() && !(is_own(headers) && has_key(headers, &session)) {
         return Err(Ok(Denied::Foreign));
     }
@@ -61,7 +62,7 @@ pub(super) async fn by_form(
     key: &str,
 ) -> Result<Option<Actor>, Result<Denied, ApiError>> {
     let Some(session) = secret::of_cookie(headers) else { return Ok(None) };
-    let found = holder(state, session.expose_secret(), CredentialKind::Session).await.map_err(Err)?;
+    let found = of_session(state, &session).await.map_err(Err)?;
     if found.is_some() && !(is_own(headers) && is_key(key.as_bytes(), &session)) {
         return Err(Ok(Denied::Foreign));
     }
@@ -90,6 +91,19 @@ pub(super) fn is_own(headers: &HeaderMap) -> bool {
         (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, from)| from == host),
         (Some(_), None) => false,
     }
+}
+
+/// Whose session it is, which is used with that; one that was not used for too long ends.
+async fn of_session(state: &ServerState, session: &SecretString) -> Result<Option<Actor>, ApiError> {
+    let Some(found) = holder(state, session.expose_secret(), CredentialKind::Session).await? else { return Ok(None) };
+    let digest = secret::digest(session.expose_secret());
+    if state.sessions.is_used(&digest, state.clock.now().mono) {
+        return Ok(Some(found));
+    }
+    if state.store.end_credential(&digest).await? {
+        tracing::info!(person = %found.name, "a session ended that was not used any more");
+    }
+    Ok(None)
 }
 
 async fn holder(state: &ServerState, secret: &str, kind: CredentialKind) -> Result<Option<Actor>, ApiError> {

@@ -49,7 +49,7 @@ fn is_page(path: &str) -> bool {
 const DESK: &str = "/agent";
 
 /// How long a session lasts: a shift, and some.
-const SESSION_LASTS: SignedDuration = SignedDuration::from_hours(12);
+pub(super) const SESSION_LASTS: SignedDuration = SignedDuration::from_hours(12);
 
 #[derive(Template)]
 #[template(path = "sign-in.html")]

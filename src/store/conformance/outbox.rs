@@ -3,12 +3,15 @@
 use super::*;
 use crate::{
     domain::{
+        audit::{Deed, DeedResult},
         campaign::{Callback, SecretRef},
         contact::ContactEnd,
         ids::SmsId,
+        person::Role,
     },
     store::{
         Channel, DispatchEvent, DispatchFilter, DispatchId, DispatchRecord, DispatchState, Lane, Milestone, Tried,
+        audit::NewAuditEntry,
     },
 };
 
@@ -170,12 +173,20 @@ async fn what_is_not_taken_is_tried_again_and_then_parked(mut world: World) {
     let second = world.only(Channel::Callback, &spring).await;
     assert_ne!(second.id, first.id);
     let of = |id| DispatchFilter { id: Some(id), ..DispatchFilter::default() };
-    assert_eq!(world.dispatches.retry_dispatches(&of(second.id), 9).await.unwrap(), 0, "it is not parked");
-    assert_eq!(world.dispatches.retry_dispatches(&DispatchFilter::default(), 9).await.unwrap(), 1);
+    // What somebody moves is written down with it, and what moves nothing is not.
+    let (who, action) = ("sue".to_owned(), "delivery.retry".to_owned());
+    let deed = Deed { who, role: Role::Admin, action, object: String::new(), result: DeedResult::Done };
+    let entry = NewAuditEntry::new(deed);
+    let moving = world.dispatches.audited_dispatches(entry.clone());
+    assert_eq!(moving.retry_dispatches(&of(second.id), 9).await.unwrap(), 0, "it is not parked");
+    assert!(!entry.is_written() && world.store.audit_page(None, 9).await.unwrap().is_empty());
+    assert_eq!(moving.retry_dispatches(&DispatchFilter::default(), 9).await.unwrap(), 1);
+    assert!(entry.is_written() && world.store.audit_page(None, 9).await.unwrap().len() == 1);
     assert_eq!(world.only(Channel::Callback, &spring).await.id, first.id);
     world.tried(second.id, again(world.now())).await;
     assert_eq!(world.only(Channel::Callback, &spring).await.id, first.id, "what was under way meanwhile waits");
-    assert_eq!(world.dispatches.drop_dispatches(&of(first.id), "wrong", 9).await.unwrap(), 1);
+    assert_eq!(moving.drop_dispatches(&of(first.id), "wrong", 9).await.unwrap(), 1);
+    assert_eq!(world.store.audit_page(None, 9).await.unwrap().len(), 2);
     assert_eq!(world.only(Channel::Callback, &spring).await.id, second.id);
     assert_eq!(world.told(DispatchState::Dropped).await[0].last_error.as_deref(), Some("wrong"));
     world.tried(first.id, Tried::Sent).await;

@@ -1,5 +1,7 @@
 //! Exports in memory: who asked for what, what became of it, and the rows.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -137,6 +139,12 @@ impl Exports for MemoryStore {
     async fn done_exports(&self) -> Result<Vec<ExportRecord>, StoreError> {
         let state = self.state()?;
         Ok(state.exports.iter().filter(|export| export.state == ExportState::Done).cloned().collect())
+    }
+
+    async fn export_counts(&self) -> Result<BTreeMap<ExportState, u64>, StoreError> {
+        let mut counts = BTreeMap::new();
+        self.state()?.exports.iter().for_each(|export| *counts.entry(export.state).or_default() += 1);
+        Ok(counts)
     }
 
     async fn step_export(&self, id: ExportId, step: ExportStep) -> Result<bool, StoreError> {

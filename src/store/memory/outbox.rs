@@ -9,12 +9,16 @@ use crate::{
     domain::ids::ContactRef,
     store::{
         AllDispatchCounts, DispatchFacts, DispatchFilter, DispatchId, DispatchRecord, Dispatches, Lane, LanePage, News,
-        StoreError, Tried,
+        StoreError, Tried, audit::NewAuditEntry,
     },
 };
 
 #[async_trait]
 impl Dispatches for MemoryStore {
+    fn audited_dispatches(&self, entry: NewAuditEntry) -> Arc<dyn Dispatches> {
+        Arc::new(Self { entry: Some(entry), ..self.clone() })
+    }
+
     fn news(&self) -> Arc<News> {
         Arc::clone(&self.lock().news)
     }
@@ -58,11 +62,13 @@ impl Dispatches for MemoryStore {
     }
 
     async fn retry_dispatches(&self, filter: &DispatchFilter, limit: u32) -> Result<u64, StoreError> {
-        Ok(self.state()?.retry_dispatches(filter, limit_of(limit), self.clock.now().wall))
+        let now = self.clock.now().wall;
+        self.noted(|state| Ok(state.retry_dispatches(filter, limit_of(limit), now)), |moved| *moved > 0)
     }
 
     async fn drop_dispatches(&self, filter: &DispatchFilter, why: &str, limit: u32) -> Result<u64, StoreError> {
-        Ok(self.state()?.drop_dispatches(filter, why, limit_of(limit), self.clock.now().wall))
+        let now = self.clock.now().wall;
+        self.noted(|state| Ok(state.drop_dispatches(filter, why, limit_of(limit), now)), |moved| *moved > 0)
     }
 
     async fn dispatch_counts(&self) -> Result<AllDispatchCounts, StoreError> {

@@ -1,6 +1,6 @@
 //! Exports: who asked for what, and what became of it.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -136,6 +136,17 @@ fn one(conn: &Connection, id: ExportId) -> Result<Option<ExportRecord>, Fault> {
     row.doing("reading an export")?.as_ref().map(record).transpose()
 }
 
+fn counts(conn: &Connection) -> Result<BTreeMap<ExportState, u64>, Fault> {
+    let rows = sql::query("SELECT state, count(*) FROM export GROUP BY state").fetch_all(conn);
+    let rows = rows.doing("counting exports")?;
+    let counted = rows.iter().map(|row| {
+        let state: String = column(row, 0)?;
+        let state = ExportState::parse(&state).ok_or_else(|| damaged("export.state"))?;
+        Ok((state, u64::try_from(column::<i64>(row, 1)?).unwrap_or(0)))
+    });
+    counted.collect()
+}
+
 fn page(
     conn: &Connection,
     owner: Option<&str>,
@@ -244,6 +255,10 @@ impl Exports for SqliteStore {
 
     async fn done_exports(&self) -> Result<Vec<ExportRecord>, StoreError> {
         self.read(|conn| all(conn, exports_sql!("WHERE state = 'done' ORDER BY id"))).await
+    }
+
+    async fn export_counts(&self) -> Result<BTreeMap<ExportState, u64>, StoreError> {
+        self.read(counts).await
     }
 
     async fn step_export(&self, id: ExportId, step: ExportStep) -> Result<bool, StoreError> {

@@ -9,12 +9,16 @@ use crate::{
     domain::ids::{CampaignId, ContactRef},
     store::{
         AllDispatchCounts, DispatchFacts, DispatchFilter, DispatchId, DispatchRecord, Dispatches, Lane, LanePage, News,
-        StoreError, Tried, dispatch::counted,
+        StoreError, Tried, audit::NewAuditEntry, dispatch::counted,
     },
 };
 
 #[async_trait]
 impl Dispatches for SqliteStore {
+    fn audited_dispatches(&self, entry: NewAuditEntry) -> Arc<dyn Dispatches> {
+        Arc::new(Self { entry: Some(entry), ..self.clone() })
+    }
+
     fn news(&self) -> Arc<News> {
         Arc::clone(&self.shared.news)
     }

@@ -2,11 +2,21 @@
 
 use std::sync::Arc;
 
-use dialops::{domain::results::CallResult, exports};
+use dialops::{
+    domain::{
+        campaign::Priority,
+        contact::NewContact,
+        ids::{BatchId, CategoryId, CustomerId},
+        phone::E164,
+        results::CallResult,
+    },
+    exports,
+    store::Store as _,
+};
 use serde_json::json;
 
 use super::*;
-use crate::served::{Served, TOKEN};
+use crate::served::{Served, TOKEN, campaign_id};
 
 /// A served world with jobs that are done.
 async fn served() -> Served {
@@ -19,6 +29,7 @@ async fn served() -> Served {
         store: served.store.clone(),
         generation: served.generation.subscribe(),
         keyring: None,
+        metrics: Arc::clone(&served.metrics),
         clock: served.clock.clone(),
     };
     tokio::spawn(exports::run(parts, served.shutdown.clone()));
@@ -195,4 +206,61 @@ async fn only_so_many_wait() {
     let deleted = reqwest::Client::new().delete(served.tcp_url("/api/v1/exports/7")).bearer_auth(TOKEN).send().await;
     assert_eq!(deleted.unwrap().status().as_u16(), 204);
     assert_eq!(post(&served, &good()).await.0, 202);
+}
+
+#[tokio::test]
+async fn a_download_is_cut_when_a_customer_in_it_is_erased() {
+    let served = served().await;
+    // More than what lies between the daemon and its client.
+    for part in 0..20 {
+        let contact = |serial: u32| NewContact {
+            customer: CustomerId::parse(&format!("c-{part}-{serial}")).unwrap(),
+            numbers: vec![(CategoryId::parse("mobile").unwrap(), E164::parse("+8613800000009").unwrap())],
+            priority: Priority::DEFAULT,
+            not_before: None,
+            timezone: None,
+            attributes: Default::default(),
+            custom_field: Some("x".repeat(20_000)),
+        };
+        let batch = BatchId::parse("second").unwrap();
+        served.store.import(&campaign_id(), &batch, (0..100).map(contact).collect()).await.unwrap();
+    }
+    let mut asked = good();
+    (asked["what"], asked["unmasked"]) = (json!("contacts"), json!(true));
+    let (status, said) = post(&served, &asked).await;
+    assert_eq!(status, 202, "{said}");
+    until(&served, 1, "done").await;
+    let whole = get(&served, "/api/v1/exports/1").await.1["bytes"].as_u64().unwrap();
+    let file = reqwest::Client::new().get(served.tcp_url("/api/v1/exports/1/file")).bearer_auth(TOKEN);
+    let mut download = file.send().await.unwrap();
+    let mut came = download.chunk().await.unwrap().unwrap().len() as u64;
+    let erase = reqwest::Client::new().post(served.tcp_url("/api/v1/erasures")).json(&json!({"customer": "c-1"}));
+    let (status, said) = answer(erase).await;
+    assert!(status < 300, "{status} {said}");
+    let end = loop {
+        match download.chunk().await {
+            Ok(Some(chunk)) => came += chunk.len() as u64,
+            end => break end,
+        }
+    };
+    assert!(end.is_err() && came < whole, "{came} of {whole}: {end:?}");
+    assert_eq!(get(&served, "/api/v1/exports/1/file").await.0, 410);
+}
+
+#[tokio::test]
+async fn how_many_exports_there_are_is_a_metric() {
+    let served = served().await;
+    post(&served, &good()).await;
+    until(&served, 1, "done").await;
+    let wanted = |text: &str| {
+        text.contains("dialops_exports{state=\"done\"} 1") && text.contains("dialops_exports{state=\"failed\"} 0")
+    };
+    for _ in 0..200 {
+        let text = reqwest::get(served.tcp_url("/metrics")).await.unwrap().text().await.unwrap();
+        if wanted(&text) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the export is not counted");
 }
