@@ -82,7 +82,7 @@ enum Command {
     /// Show the commit in force, its problems, campaigns and agents
     Status(status::Args),
     /// Print the attempts of a campaign, a contact with all of its, or mark one
-    Results(results::Args),
+    Results(Box<results::Args>),
     /// Print what agents have answered in questionnaires, count it, or complete one
     Questionnaire(questionnaire::Args),
     /// Count contacts and attempts of a campaign, or of all: by result, day, hour, agent and batch
@@ -163,7 +163,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Simulate(args) => simulate::run(args),
         Command::Schema(args) => to_stdout(|out, err| schema::run(args, out, err)),
         Command::Status(args) => client_runtime()?.block_on(status::run(args, &target)),
-        Command::Results(args) => client_runtime()?.block_on(results::run(args, &target)),
+        Command::Results(args) => client_runtime()?.block_on(results::run(*args, &target)),
         Command::Questionnaire(args) => client_runtime()?.block_on(questionnaire::run(args, &target)),
         Command::Statistics(args) => client_runtime()?.block_on(statistics::run(args, &target)),
         Command::Why(args) => client_runtime()?.block_on(why::run(args, &target)),
