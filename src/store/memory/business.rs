@@ -151,7 +151,7 @@ impl State {
         for agent in definitions.agents.keys() {
             let of_agent =
                 |(id, attempt): &(&AttemptId, &Attempt)| id.epoch.0 <= life && attempt.record.agent == *agent;
-            let Some((id, attempt)) = self.attempts.iter().filter(of_agent).next_back() else { continue };
+            let Some((id, attempt)) = self.attempts.iter().rfind(of_agent) else { continue };
             let record = &attempt.record;
             let Some(campaign) = definitions.campaigns.get(&record.campaign) else { continue };
             let Some(ended_at) = record.ended_at.filter(|_| record.connected_at.is_some()) else { continue };

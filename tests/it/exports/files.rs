@@ -21,6 +21,7 @@ fn expected(attempt: &dialops::http::wire::Attempt, column: &str) -> String {
         "agent" => attempt.agent.clone(),
         "trunk" => attempt.trunk.clone(),
         "placed_at" => attempt.placed_at.clone(),
+        "rang_at" => attempt.rang_at.clone().unwrap_or_default(),
         "answered_at" => attempt.answered_at.clone().unwrap_or_default(),
         "connected_at" => attempt.connected_at.clone().unwrap_or_default(),
         "ended_at" => attempt.ended_at.clone().unwrap_or_default(),
