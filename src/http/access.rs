@@ -4,10 +4,11 @@
 //! session. Each route says what it takes to be let in (`Right`), and what is changed through one is written into
 //! the audit log with who did it (`Change`).
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use axum::{
     RequestExt,
+    body::to_bytes,
     extract::{RawPathParams, Request, State},
     http::{HeaderMap, Method, StatusCode, header},
     middleware::Next,
@@ -19,6 +20,10 @@ use subtle::ConstantTimeEq;
 
 use super::{change::Change, error::ApiError, pages, people, state::ServerState};
 use crate::domain::{audit::DeedResult, ids::AgentId, person::Role};
+
+/// Most of a refused request that is taken in, and the longest wait for it.
+const DRAIN_BYTES_MAX: usize = 64 * 1024;
+const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 
 /// Where a request came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,7 +196,10 @@ pub(super) async fn require(State(guard): State<Guard>, mut request: Request, ne
         Err(Ok(Denied::Missing | Denied::NoTokenSet)) if is_page && request.method() == Method::GET => {
             return Redirect::to(&people::sign_in_for(request.uri())).into_response();
         }
-        Err(Ok(denied)) => return refuse(denied),
+        Err(Ok(denied)) => {
+            drain(request).await;
+            return refuse(denied);
+        }
         Err(Err(error)) => return error.into_response(),
     };
     let in_browser = is_page && wants_page(request.headers());
@@ -205,6 +213,7 @@ pub(super) async fn require(State(guard): State<Guard>, mut request: Request, ne
         if let Some(change) = change {
             change.write_down(&state, DeedResult::Denied).await;
         }
+        drain(request).await;
         let denied = Denied::Role(actor.role);
         return if in_browser { pages::refused(&state, &actor, denied) } else { refuse(denied) };
     }
@@ -245,6 +254,17 @@ async fn actor(
         Ok(None) => Err(Ok(denied)),
         Err(refused) => Err(refused),
     }
+}
+
+/// Takes in what is still sent of a request that is refused, as far as it is short and comes soon: the connection is
+/// closed behind an answer before that, and many a client then never reads why.
+pub(super) async fn drain(request: Request) {
+    // Who asks first sends nothing after a refusal.
+    if request.headers().contains_key(header::EXPECT) {
+        return;
+    }
+    let rest = to_bytes(request.into_body(), DRAIN_BYTES_MAX);
+    let _late = tokio::time::timeout(DRAIN_WITHIN, rest).await;
 }
 
 fn refuse(denied: Denied) -> Response {

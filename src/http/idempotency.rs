@@ -17,7 +17,12 @@ use axum::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    access::Actor, change::Change, error::ApiError, people::random, router::BODY_BYTES_MAX, state::ServerState,
+    access::{Actor, drain},
+    change::Change,
+    error::ApiError,
+    people::random,
+    router::BODY_BYTES_MAX,
+    state::ServerState,
 };
 use crate::store::keyed::{Admitted, KeptAnswer, KeyedId, KeyedRequest};
 
@@ -48,7 +53,10 @@ pub(super) async fn once(State(state): State<Arc<ServerState>>, request: Request
     let key = match Key::of(request.headers()) {
         Ok(Some(key)) => key,
         Ok(None) => return next.run(request).await,
-        Err(error) => return error.into_response(),
+        Err(error) => {
+            drain(request).await;
+            return error.into_response();
+        }
     };
     keyed(state, key, request, next).await.unwrap_or_else(IntoResponse::into_response)
 }

@@ -38,6 +38,7 @@ static SERIAL: AtomicU64 = AtomicU64::new(1);
 
 /// How to look.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Ask {
     /// Take a commit that does not follow the one in force.
     #[serde(default)]

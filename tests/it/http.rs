@@ -454,3 +454,23 @@ async fn a_session_that_nobody_uses_is_over() {
     assert_eq!(history().await, StatusCode::UNAUTHORIZED);
     assert_eq!(served.store.credential(&sha2::Sha256::digest("session-of-vera").into()).await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn who_is_refused_can_send_the_rest_and_reads_why() {
+    let served = Served::start().await;
+    for (credential, status) in [("", "401"), ("authorization: Bearer a-token-for-tests\r\n", "400")] {
+        let mut client = tokio::net::TcpStream::connect(served.address).await.unwrap();
+        let head = format!(
+            "POST /api/v1/exports HTTP/1.1\r\nhost: x\r\n{credential}idempotency-key: short\r\ncontent-length: 4000\r\n\r\n"
+        );
+        client.write_all(head.as_bytes()).await.unwrap();
+        // Many clients send a body by itself.
+        for _ in 0..4 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            client.write_all(&[b'x'; 1000]).await.unwrap();
+        }
+        let mut answer = [0; 12];
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!(std::str::from_utf8(&answer).unwrap(), format!("HTTP/1.1 {status}"));
+    }
+}
