@@ -62,7 +62,6 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, made of what was typed")]
 enum Command {
     /// Show the whole thing on this machine, with made-up customers and agents
     Demo(demo::Args),
