@@ -247,6 +247,7 @@ impl Daemon {
             keyring: None,
             access: Access { token: None, allowed_uids: vec![] },
             sign_ins: http::SignIns::default(),
+            sessions: http::Sessions::new(Duration::from_secs(1_800)),
         };
         let listeners = Listeners { tcp: None, unix: Some(unix) };
         tokio::spawn(http::serve(Arc::new(state), listeners, self.shutdown.clone()));
