@@ -149,7 +149,7 @@ fn a_supervisor_reads_the_answers_and_sets_a_business_result() {
     assert_eq!(browser.run("return document.querySelector('.mark [name=result]').value"), "sold");
     assert_eq!(detail(&stage)["businessResults"].as_array().unwrap().len(), 1);
     pictures(&browser, "contact-refused");
-    let later = jiff::Timestamp::try_from(std::time::SystemTime::now()).unwrap() + jiff::SignedDuration::from_hours(24);
+    let later = dialops::clock::Clock::system().now().wall + jiff::SignedDuration::from_hours(24);
     let tomorrow = later.to_string()[..10].to_owned();
     browser.run("document.querySelector('.mark [name=note]').value = ''");
     browser.run("document.querySelector('.mark [name=same_agent]').checked = true");
