@@ -11,7 +11,7 @@ use dialops::{
     store::{ExportRecord, ExportStep, ExportedAttempt, ExportedContact, Exports, NewExport, StoreError},
 };
 
-use crate::reconcile::Flaky;
+use crate::flaky::Flaky;
 
 #[async_trait]
 impl Exports for Flaky {

@@ -14,7 +14,7 @@ use dialops::{
     },
 };
 
-use crate::reconcile::Flaky;
+use crate::flaky::Flaky;
 
 #[async_trait]
 impl People for Flaky {

@@ -34,7 +34,8 @@ use dialops::{
 
 use crate::{
     definitions::{AGENTS, QUEUES, TENANT},
-    reconcile::{Daemon, Flaky},
+    flaky::Flaky,
+    reconcile::Daemon,
     repository::Repository,
 };
 

@@ -26,6 +26,7 @@ mod drift;
 mod exports;
 mod faults;
 mod filters;
+mod flaky;
 mod flaky_exports;
 mod flaky_people;
 mod followed;
