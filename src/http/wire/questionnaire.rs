@@ -99,9 +99,14 @@ pub enum GivenView {
     /// An option, or a text.
     Text(String),
     /// A whole number.
-    Number(i64),
+    Number(#[serde(deserialize_with = "whole_answer")] i64),
     /// Several options.
     List(Vec<String>),
+}
+
+/// A whole number, also written as one with a point.
+fn whole_answer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    super::whole(deserializer)?.ok_or_else(|| D::Error::custom("this is no whole number"))
 }
 
 impl From<GivenView> for Given {
