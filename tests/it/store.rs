@@ -146,7 +146,7 @@ async fn a_read_only_file_or_directory_is_refused() {
         if !matches!(error, StoreError::Held { .. }) {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
         error = refusal(&path).await;
     }
     assert!(matches!(error, StoreError::ReadOnly { .. }), "{error}");
