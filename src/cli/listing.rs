@@ -150,16 +150,6 @@ fn fields(contact: &ListedContact) -> Result<[String; 14], Failure> {
     ])
 }
 
-/// Fields as a row of CSV.
-pub(super) fn row(fields: &[String]) -> Result<String, Failure> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
-    let unwritten =
-        |error: &dyn std::error::Error| Failure::failed(format!("a row can't be written: {error}"), "report this");
-    writer.write_record(fields).map_err(|error| unwritten(&error))?;
-    let bytes = writer.into_inner().map_err(|error| unwritten(&error))?;
-    Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
-}
-
 fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(|error| Failure::failed(error.to_string(), "report this"))
 }

@@ -8,7 +8,6 @@ use futures_util::StreamExt;
 use super::{
     client::Client,
     import::Lines,
-    listing::row,
     output::{Exit, Failure, Format, Out, note},
     target::Target,
     text::{Table, or_dash, short_revision},
@@ -127,7 +126,7 @@ async fn list(client: &Client, campaign: &str, after: Option<&str>, format: List
                 none = false;
                 match format {
                     ListFormat::Json => out.json_line(&filled)?,
-                    ListFormat::Csv => out.line(row(&csv_fields(&filled, &questions))?)?,
+                    ListFormat::Csv => out.csv_row(csv_fields(&filled, &questions))?,
                     ListFormat::Text => text(&filled).into_iter().try_for_each(|line| out.line(line))?,
                 }
             }
@@ -153,7 +152,7 @@ async fn header(client: &Client, campaign: &str, out: &mut Out) -> Result<Vec<St
         }
     }
     let columns = questions.iter().map(|question| format!("answer.{question}"));
-    out.line(row(&HEADER.map(str::to_owned).into_iter().chain(columns).collect::<Vec<_>>())?)?;
+    out.csv_row(HEADER.map(str::to_owned).into_iter().chain(columns))?;
     Ok(questions)
 }
 

@@ -83,10 +83,7 @@ pub(super) async fn save_of_call(
     Extension(change): Extension<Change>,
     body: Bytes,
 ) -> Result<Json<QuestionnaireView>, ApiError> {
-    let wanted = read(&body)?;
-    let filled = own(&state, &agent, wanted.attempt.as_deref()).await?;
-    let change = change.about(format!("agent {agent}, attempt {}", filled.attempt));
-    save(&state, &change, &filled, wanted, false).await.map(|filled| Json(for_agent(&filled)))
+    of_call_saved(&state, &agent, &change, &body, false).await.map(Json)
 }
 
 /// Completes it.
@@ -96,10 +93,7 @@ pub(super) async fn complete_of_call(
     Extension(change): Extension<Change>,
     body: Bytes,
 ) -> Result<Json<QuestionnaireView>, ApiError> {
-    let wanted = read(&body)?;
-    let filled = own(&state, &agent, wanted.attempt.as_deref()).await?;
-    let change = change.about(format!("agent {agent}, attempt {}", filled.attempt));
-    save(&state, &change, &filled, wanted, true).await.map(|filled| Json(for_agent(&filled)))
+    of_call_saved(&state, &agent, &change, &body, true).await.map(Json)
 }
 
 /// The questionnaire of an attempt.
@@ -117,9 +111,7 @@ pub(super) async fn save_of_attempt(
     Extension(change): Extension<Change>,
     body: Bytes,
 ) -> Result<Json<QuestionnaireView>, ApiError> {
-    let filled = find(&state, parse_attempt(&attempt)?).await?;
-    let saved = save(&state, &change, &filled, read(&body)?, false).await?;
-    Ok(Json(QuestionnaireView::from(&saved)))
+    of_attempt_saved(&state, &attempt, &change, &body, false).await.map(Json)
 }
 
 /// Completes it, or corrects it once it is complete.
@@ -129,9 +121,31 @@ pub(super) async fn complete_of_attempt(
     Extension(change): Extension<Change>,
     body: Bytes,
 ) -> Result<Json<QuestionnaireView>, ApiError> {
-    let filled = find(&state, parse_attempt(&attempt)?).await?;
-    let saved = save(&state, &change, &filled, read(&body)?, true).await?;
-    Ok(Json(QuestionnaireView::from(&saved)))
+    of_attempt_saved(&state, &attempt, &change, &body, true).await.map(Json)
+}
+
+async fn of_call_saved(
+    state: &ServerState,
+    agent: &str,
+    change: &Change,
+    body: &Bytes,
+    is_complete: bool,
+) -> Result<QuestionnaireView, ApiError> {
+    let wanted = read(body)?;
+    let filled = own(state, agent, wanted.attempt.as_deref()).await?;
+    let change = change.about(format!("agent {agent}, attempt {}", filled.attempt));
+    save(state, &change, &filled, wanted, is_complete).await.map(|filled| for_agent(&filled))
+}
+
+async fn of_attempt_saved(
+    state: &ServerState,
+    attempt: &str,
+    change: &Change,
+    body: &Bytes,
+    is_complete: bool,
+) -> Result<QuestionnaireView, ApiError> {
+    let filled = find(state, parse_attempt(attempt)?).await?;
+    save(state, change, &filled, read(body)?, is_complete).await.map(|filled| QuestionnaireView::from(&filled))
 }
 
 /// What an agent is shown: not who the customer is.
